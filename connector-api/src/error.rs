@@ -1,0 +1,241 @@
+use std::fmt;
+use std::time::Duration;
+
+/// An error whose type nobody needs to know.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the engine is to do about a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// Try again later: the target is unreachable, slow, throttling or short of something.
+    Retriable,
+    /// The record is at fault and will fail for ever.
+    Rejected,
+    /// The set-up is at fault: stop and lose nothing. Rights, ids and credentials are set-up, not data.
+    Fatal,
+}
+
+/// Why something was not stored, and what to do about it.
+///
+/// ```
+/// use std::time::Duration;
+/// use sluice_connector_api::{Failure, FailureKind};
+///
+/// let failure = Failure::throttled("429 Too Many Requests").retry_after(Duration::from_secs(3));
+/// assert_eq!(failure.kind(), FailureKind::Retriable);
+/// assert!(failure.is_throttled());
+/// ```
+#[derive(Debug)]
+pub struct Failure {
+    kind: FailureKind,
+    reason: String,
+    throttled: bool,
+    retry_after: Option<Duration>,
+    source: Option<BoxError>,
+}
+
+impl Failure {
+    fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into(), throttled: false, retry_after: None, source: None }
+    }
+
+    /// The target failed in a way that may pass: transport, time-out, server error.
+    pub fn retriable(reason: impl Into<String>) -> Self {
+        Self::new(FailureKind::Retriable, reason)
+    }
+
+    /// The target asks for fewer calls. Retriable, and it slows the connector's pace.
+    pub fn throttled(reason: impl Into<String>) -> Self {
+        Self { throttled: true, ..Self::retriable(reason) }
+    }
+
+    /// The data is at fault.
+    pub fn rejected(reason: impl Into<String>) -> Self {
+        Self::new(FailureKind::Rejected, reason)
+    }
+
+    /// The set-up is at fault.
+    pub fn fatal(reason: impl Into<String>) -> Self {
+        Self::new(FailureKind::Fatal, reason)
+    }
+
+    /// Sets the shortest wait before the next try, as the target asked for it.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Keeps the error that caused this one.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Returns what to do.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// Returns the wait that the target asked for, if it did.
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Says whether the target asked for fewer calls.
+    pub fn is_throttled(&self) -> bool {
+        self.throttled
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What of a batch was not stored.
+#[derive(Debug)]
+pub enum PutError {
+    /// Nothing is known to be stored; the failure is about the batch as a whole. A *rejected* batch is cut in
+    /// halves by the engine until the record at fault stands alone.
+    Batch(Failure),
+    /// The records at these indices were not stored, each for its own reason; all others were.
+    Records(Vec<(usize, Failure)>),
+}
+
+impl PutError {
+    /// Collects the outcome of each record of a batch, in order. `Ok` where every record was stored.
+    pub fn from_each(outcomes: impl IntoIterator<Item = Result<(), Failure>>) -> Result<(), Self> {
+        let failures: Vec<_> = outcomes
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, outcome)| outcome.err().map(|failure| (index, failure)))
+            .collect();
+        if failures.is_empty() { Ok(()) } else { Err(Self::Records(failures)) }
+    }
+}
+
+impl From<Failure> for PutError {
+    fn from(failure: Failure) -> Self {
+        Self::Batch(failure)
+    }
+}
+
+impl fmt::Display for PutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch(failure) => failure.fmt(f),
+            Self::Records(failures) => match failures.first() {
+                Some((index, failure)) => {
+                    write!(f, "{} records failed, first at index {index}: {failure}", failures.len())
+                }
+                None => f.write_str("no record failed"),
+            },
+        }
+    }
+}
+
+impl std::error::Error for PutError {}
+
+/// Why a converter, a transform or a predicate cannot take a record. The record is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Rejection(String);
+
+impl Rejection {
+    /// Makes a rejection; the reason names the field or the header at fault.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// Why settings that fit their schema are still wrong, and where.
+///
+/// ```
+/// use sluice_connector_api::SettingsError;
+///
+/// let error = SettingsError::at("text", "unclosed tag").in_text(1, 14);
+/// assert_eq!(error.to_string(), "text: unclosed tag");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    path: String,
+    reason: String,
+    position: Option<(usize, usize)>,
+}
+
+impl SettingsError {
+    /// Makes an error about the settings as a whole.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self::at("", reason)
+    }
+
+    /// Makes an error about one key; keys within keys are parted by dots, list items are numbers from 0.
+    pub fn at(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), reason: reason.into(), position: None }
+    }
+
+    /// Adds the place inside the key's text: line and column, both from 1.
+    #[must_use]
+    pub fn in_text(mut self, line: usize, column: usize) -> Self {
+        self.position = Some((line, column));
+        self
+    }
+
+    /// Returns the key, empty for the settings as a whole.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns what is wrong, without the key.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Returns line and column inside the key's text, both from 1.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        self.position
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.reason),
+            path => write!(f, "{path}: {}", self.reason),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_without_a_failure_are_ok() {
+        assert!(PutError::from_each([Ok(()), Ok(())]).is_ok());
+    }
+
+    #[test]
+    fn outcomes_keep_the_index_of_each_failure() {
+        let error = PutError::from_each([
+            Ok(()),
+            Err(Failure::rejected("bad")),
+            Ok(()),
+            Err(Failure::retriable("slow")),
+        ]);
+        let Err(PutError::Records(failures)) = error else { panic!("{error:?}") };
+        let seen: Vec<_> = failures.iter().map(|(index, failure)| (*index, failure.kind())).collect();
+        assert_eq!(seen, [(1, FailureKind::Rejected), (3, FailureKind::Retriable)]);
+    }
+}

@@ -1,0 +1,73 @@
+//! The contract between Sluice's engine and its plug-ins.
+//!
+//! A *source* yields [`Record`]s, [`Transform`]s change them one at a time, and a [`Sink`] stores a batch of
+//! them and says precisely what failed. The engine does everything else: it batches, waits, retries, keeps
+//! the order and commits offsets. A plug-in is therefore one settings struct and one type:
+//!
+//! * a sink implements [`SinkSettings`] and [`Sink`];
+//! * a transform implements [`TransformSettings`] and [`Transform`];
+//! * a predicate implements [`PredicateSettings`] and [`Predicate`].
+//!
+//! A [`Registry`] maps the name that an operator writes in a connector file to the plug-in's settings. This
+//! crate does no I/O and knows neither an async runtime, nor Kafka, nor AWS.
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//! use sluice_connector_api::{Failure, Limits, PutError, Record, Registry, SettingsError, Sink, SinkSettings};
+//!
+//! /// Counts words and stores nothing.
+//! #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct WordCount {
+//!     /// Words longer than this many characters are refused.
+//!     longest: usize,
+//! }
+//!
+//! #[async_trait]
+//! impl Sink for WordCount {
+//!     fn limits(&self) -> Limits {
+//!         Limits { max_records: 100, ..Limits::default() }
+//!     }
+//!
+//!     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+//!         PutError::from_each(batch.iter().map(|record| {
+//!             let text = record.value_text().ok_or_else(|| Failure::rejected("the value is no text"))?;
+//!             match text.split_whitespace().find(|word| word.chars().count() > self.longest) {
+//!                 Some(word) => Err(Failure::rejected(format!("`{word}` is too long"))),
+//!                 None => Ok(()),
+//!             }
+//!         }))
+//!     }
+//! }
+//!
+//! impl SinkSettings for WordCount {
+//!     const NAME: &'static str = "word_count";
+//!
+//!     fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+//!         Ok(Box::new(self))
+//!     }
+//! }
+//!
+//! let registry = Registry::new().with_sink::<WordCount>();
+//! let sink = registry.sink("word_count")?.build(serde_json::json!({ "longest": 8 }))?;
+//! assert_eq!(sink.limits().max_records, 100);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod payload;
+mod record;
+mod registry;
+mod settings;
+mod sink;
+mod transform;
+
+pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError};
+pub use payload::Payload;
+pub use record::{Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
+pub use registry::{Plugin, Registry, UnknownPlugin};
+pub use settings::{ByteSize, HumanDuration, Secret};
+pub use sink::{Finding, Limits, OrderedBy, Sink, SinkSettings};
+pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

@@ -1,0 +1,205 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{Predicate, PredicateSettings, SettingsError, Sink, SinkSettings, Transform, TransformSettings};
+
+/// A plug-in as the registry knows it: its name, the schema of its settings, and how to build it.
+#[derive(Clone, Copy)]
+pub struct Plugin<T: ?Sized> {
+    name: &'static str,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    build: fn(Value) -> Result<Box<T>, SettingsError>,
+}
+
+impl<T: ?Sized> Plugin<T> {
+    /// Returns the key that picks the plug-in in a connector file.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the first line of the settings' documentation.
+    pub fn summary(&self) -> String {
+        let schema = (self.schema)(&mut SchemaGenerator::default());
+        let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        description.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// Returns the JSON Schema of the settings, with the documentation and the default of every key.
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+
+    /// Reads the settings and builds the plug-in, without I/O.
+    pub fn build(&self, settings: Value) -> Result<Box<T>, SettingsError> {
+        (self.build)(settings)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Plugin<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A name that no plug-in has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {kind} `{name}`; known are: {}", .known.join(", "))]
+pub struct UnknownPlugin {
+    /// `sink`, `transform` or `predicate`.
+    pub kind: &'static str,
+    /// The name asked for.
+    pub name: String,
+    /// The names there are, sorted.
+    pub known: Vec<&'static str>,
+}
+
+/// The plug-ins that a program has: an explicit value, built in `main`, without global state.
+///
+/// A program of your own adds a plug-in with one line and gets the whole runtime; the example is on the
+/// [crate's front page](crate).
+#[derive(Debug, Default)]
+pub struct Registry {
+    sinks: BTreeMap<&'static str, Plugin<dyn Sink>>,
+    transforms: BTreeMap<&'static str, Plugin<dyn Transform>>,
+    predicates: BTreeMap<&'static str, Plugin<dyn Predicate>>,
+}
+
+impl Registry {
+    /// Makes an empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a sink; one of the same name is replaced.
+    #[must_use]
+    pub fn with_sink<S: SinkSettings>(mut self) -> Self {
+        self.sinks.insert(S::NAME, plugin::<S, _>(S::NAME, |settings| read::<S>(settings)?.build()));
+        self
+    }
+
+    /// Adds a transform; one of the same name is replaced.
+    #[must_use]
+    pub fn with_transform<T: TransformSettings>(mut self) -> Self {
+        self.transforms.insert(T::NAME, plugin::<T, _>(T::NAME, |settings| read::<T>(settings)?.build()));
+        self
+    }
+
+    /// Adds a predicate; one of the same name is replaced.
+    #[must_use]
+    pub fn with_predicate<P: PredicateSettings>(mut self) -> Self {
+        self.predicates.insert(P::NAME, plugin::<P, _>(P::NAME, |settings| read::<P>(settings)?.build()));
+        self
+    }
+
+    /// Finds a sink by its name.
+    pub fn sink(&self, name: &str) -> Result<&Plugin<dyn Sink>, UnknownPlugin> {
+        find("sink", &self.sinks, name)
+    }
+
+    /// Finds a transform by its name.
+    pub fn transform(&self, name: &str) -> Result<&Plugin<dyn Transform>, UnknownPlugin> {
+        find("transform", &self.transforms, name)
+    }
+
+    /// Finds a predicate by its name.
+    pub fn predicate(&self, name: &str) -> Result<&Plugin<dyn Predicate>, UnknownPlugin> {
+        find("predicate", &self.predicates, name)
+    }
+
+    /// Walks the sinks by name.
+    pub fn sinks(&self) -> impl Iterator<Item = &Plugin<dyn Sink>> {
+        self.sinks.values()
+    }
+
+    /// Walks the transforms by name.
+    pub fn transforms(&self) -> impl Iterator<Item = &Plugin<dyn Transform>> {
+        self.transforms.values()
+    }
+
+    /// Walks the predicates by name.
+    pub fn predicates(&self) -> impl Iterator<Item = &Plugin<dyn Predicate>> {
+        self.predicates.values()
+    }
+}
+
+fn plugin<S: JsonSchema, T: ?Sized>(
+    name: &'static str,
+    build: fn(Value) -> Result<Box<T>, SettingsError>,
+) -> Plugin<T> {
+    Plugin { name, schema: S::json_schema, build }
+}
+
+fn read<S: DeserializeOwned>(settings: Value) -> Result<S, SettingsError> {
+    serde_path_to_error::deserialize(settings).map_err(|error| {
+        SettingsError::at(error.path().to_string().trim_start_matches('.'), error.inner().to_string())
+    })
+}
+
+fn find<'a, T: ?Sized>(
+    kind: &'static str,
+    plugins: &'a BTreeMap<&'static str, Plugin<T>>,
+    name: &str,
+) -> Result<&'a Plugin<T>, UnknownPlugin> {
+    let unknown = || UnknownPlugin { kind, name: name.to_owned(), known: plugins.keys().copied().collect() };
+    plugins.get(name).ok_or_else(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Rejection, Transformed};
+
+    /// Lets every record through.
+    ///
+    /// A second paragraph.
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Pass {
+        #[allow(dead_code, reason = "read by serde only")]
+        times: u8,
+    }
+
+    impl Transform for Pass {
+        fn apply(&self, record: crate::Record) -> Result<Transformed, Rejection> {
+            Ok(record.into())
+        }
+    }
+
+    impl TransformSettings for Pass {
+        const NAME: &'static str = "pass";
+
+        fn build(self) -> Result<Box<dyn Transform>, SettingsError> {
+            Ok(Box::new(self))
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let registry = Registry::new().with_transform::<Pass>();
+        let error = registry.transform("pas").map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(error, Err("unknown transform `pas`; known are: pass".to_owned()));
+    }
+
+    #[test]
+    fn settings_that_do_not_fit_name_the_key() {
+        let registry = Registry::new().with_transform::<Pass>();
+        let build = |settings| registry.transform("pass").map(|plugin| plugin.build(settings).err());
+        assert_eq!(build(json!({"times": 3})), Ok(None));
+        let Ok(Some(error)) = build(json!({"times": 300})) else { panic!("300 is no u8") };
+        assert_eq!(error.path(), "times");
+    }
+
+    #[test]
+    fn the_summary_is_the_first_line_of_the_documentation() {
+        let registry = Registry::new().with_transform::<Pass>();
+        let summaries: Vec<_> = registry.transforms().map(Plugin::summary).collect();
+        assert_eq!(summaries, ["Lets every record through."]);
+    }
+}

@@ -1,0 +1,119 @@
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{PutError, Record, SettingsError};
+
+/// What must stay in the order read when several puts are in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderedBy {
+    /// Records of one partition.
+    Partition,
+    /// Records of one key; records without a key are free.
+    Key,
+    /// Records of one [`Sink::id`]; records without an id are free.
+    Id,
+}
+
+/// What a sink can take. The engine keeps to it, so that a sink need not check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Records a batch, at least 1. Default 500.
+    pub max_records: usize,
+    /// Bytes a batch, as [`Sink::size_of`] measures them. Default 5 MiB.
+    pub max_batch_bytes: usize,
+    /// Bytes a record, measured alike; a larger one is rejected without a put. Default: the batch's.
+    pub max_record_bytes: usize,
+    /// Puts in flight at once, at least 1. Default 1.
+    pub max_in_flight: usize,
+    /// What two puts in flight may not share. Default: the partition.
+    pub ordered_by: OrderedBy,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let max_batch_bytes = 5 * 1024 * 1024;
+        Self {
+            max_records: 500,
+            max_batch_bytes,
+            max_record_bytes: max_batch_bytes,
+            max_in_flight: 1,
+            ordered_by: OrderedBy::Partition,
+        }
+    }
+}
+
+/// Stores batches of records.
+///
+/// A sink is dumb and honest: it neither waits, retries, buffers nor logs a failure. It says in
+/// [`PutError`] what is to be done, and the engine does it.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Returns what the sink can take; asked once, at the start.
+    fn limits(&self) -> Limits;
+
+    /// Stores a batch; `Ok` means that every record is stored for good. The batch is never empty and keeps to
+    /// the [`Limits`]; a record may be put again after a failure or a restart, so a put should overwrite.
+    ///
+    /// The future may be dropped at any await: the engine then counts the batch as not stored.
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError>;
+
+    /// Measures what a record adds to a batch, in bytes. Default: [`Record::size`].
+    fn size_of(&self, record: &Record) -> usize {
+        record.size()
+    }
+
+    /// Names the thing that the record overwrites in the target, where the sink has such a thing.
+    fn id(&self, record: &Record) -> Option<String> {
+        let _ = record;
+        None
+    }
+
+    /// Shows the request that [`Sink::put`] would send, without sending it. Default: the values.
+    fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
+        let shown = batch
+            .iter()
+            .map(|record| record.value.as_ref().map_or(Value::Null, |value| value.to_display().into()));
+        Ok(Value::Array(shown.collect()))
+    }
+
+    /// Looks at the target without writing: reachability, credentials, rights, ids. Default: nothing to say.
+    async fn check(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// One thing that [`Sink::check`] looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, such as `knowledge base KB12345678`.
+    pub subject: String,
+    /// What was seen, or what is wrong and the way out.
+    pub outcome: Result<String, String>,
+}
+
+impl Finding {
+    /// Reports that the subject is as it should be.
+    pub fn good(subject: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { subject: subject.into(), outcome: Ok(seen.into()) }
+    }
+
+    /// Reports what is wrong, and the way out.
+    pub fn bad(subject: impl Into<String>, wrong: impl Into<String>) -> Self {
+        Self { subject: subject.into(), outcome: Err(wrong.into()) }
+    }
+}
+
+/// The settings of a sink, which are also its factory.
+///
+/// The doc comment of the struct and of each field is what users read in errors, in the schema and in the
+/// reference. Derive `Deserialize`, `Serialize` (for the defaults) and `JsonSchema`, and deny unknown fields.
+pub trait SinkSettings: DeserializeOwned + JsonSchema + 'static {
+    /// The key under `sink:` that picks this sink, in `snake_case`.
+    const NAME: &'static str;
+
+    /// Checks the settings and makes the sink. Pure: no network, no files, no credentials; a sink opens what
+    /// it needs at its first [`Sink::put`] or [`Sink::check`].
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError>;
+}

@@ -1,0 +1,89 @@
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::{Record, Rejection, SettingsError};
+
+/// What became of a record in a [`Transform`].
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "nearly every record takes the large one")]
+pub enum Transformed {
+    /// One record goes on.
+    One(Record),
+    /// The record is dropped on purpose and counts as *filtered*.
+    Dropped,
+    /// Several go on, in this order; an empty list drops the record.
+    Several(Vec<Record>),
+}
+
+impl From<Record> for Transformed {
+    fn from(record: Record) -> Self {
+        Self::One(record)
+    }
+}
+
+/// Changes records one at a time.
+///
+/// A transform is pure: the same record gives the same result at every reading, so that a retry after a crash
+/// overwrites what it stored before. It must keep the [`Origin`](crate::Origin).
+///
+/// ```
+/// use sluice_connector_api::{Origin, Payload, Record, Rejection, Transform, Transformed};
+///
+/// struct Shout;
+///
+/// impl Transform for Shout {
+///     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
+///         let text = record.value_text().ok_or_else(|| Rejection::new("the value is no text"))?;
+///         record.value = Some(Payload::Text(text.to_uppercase()));
+///         Ok(record.into())
+///     }
+/// }
+///
+/// let mut record = Record::new(Origin::new("t", 0, 0));
+/// assert!(Shout.apply(record.clone()).is_err(), "a tombstone has no text");
+/// record.value = Some(Payload::from("hello"));
+/// let Ok(Transformed::One(shouted)) = Shout.apply(record) else { unreachable!() };
+/// assert_eq!(shouted.value_text(), Some("HELLO"));
+/// ```
+pub trait Transform: Send + Sync {
+    /// Changes a record, drops it on purpose, or makes several of it.
+    fn apply(&self, record: Record) -> Result<Transformed, Rejection>;
+}
+
+/// Says whether a transform applies to a record. `negate: true` in the connector file turns the answer round.
+///
+/// ```
+/// use sluice_connector_api::{Origin, Predicate, Record, Rejection};
+///
+/// struct FromPartition(i32);
+///
+/// impl Predicate for FromPartition {
+///     fn test(&self, record: &Record) -> Result<bool, Rejection> {
+///         Ok(record.origin().partition() == self.0)
+///     }
+/// }
+///
+/// assert_eq!(FromPartition(3).test(&Record::new(Origin::new("t", 3, 0))), Ok(true));
+/// ```
+pub trait Predicate: Send + Sync {
+    /// Tests a record.
+    fn test(&self, record: &Record) -> Result<bool, Rejection>;
+}
+
+/// The settings of a transform, which are also its factory. See [`SinkSettings`](crate::SinkSettings).
+pub trait TransformSettings: DeserializeOwned + JsonSchema + 'static {
+    /// The key in the list `transforms:` that picks this transform, in `snake_case`.
+    const NAME: &'static str;
+
+    /// Checks the settings and makes the transform. Pure: no I/O.
+    fn build(self) -> Result<Box<dyn Transform>, SettingsError>;
+}
+
+/// The settings of a predicate, which are also its factory. See [`SinkSettings`](crate::SinkSettings).
+pub trait PredicateSettings: DeserializeOwned + JsonSchema + 'static {
+    /// The key under `predicate:` that picks this predicate, in `snake_case`.
+    const NAME: &'static str;
+
+    /// Checks the settings and makes the predicate. Pure: no I/O.
+    fn build(self) -> Result<Box<dyn Predicate>, SettingsError>;
+}
