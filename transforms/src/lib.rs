@@ -1,0 +1,37 @@
+//! Sluice's transforms and predicates, one file (or one directory of the same shape) each.
+//!
+//! A transform changes records one at a time; a predicate says whether it applies. [`register`] is the table
+//! of all of them: a new one is a new file, a `mod` line and a line in the table.
+//!
+//! ```
+//! use serde_json::json;
+//! use sluice_connector_api::{Origin, Payload, Record, Registry, Transformed};
+//!
+//! let registry = sluice_transforms::register(Registry::new());
+//! let template = registry.transform("template")?.build(json!({ "text": "{{ticker}} is at {{price}}" }))?;
+//!
+//! let mut record = Record::new(Origin::new("prices", 0, 0));
+//! record.value = Some(Payload::Json(json!({ "ticker": "OOOO", "price": "$44.50" })));
+//! let Transformed::One(record) = template.apply(record)? else { unreachable!() };
+//! assert_eq!(record.value_text(), Some("OOOO is at $44.50"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod has_header_key;
+mod shape;
+mod template;
+mod timestamp;
+mod tombstone;
+mod topic_matches;
+
+use sluice_connector_api::Registry;
+
+/// Adds every transform and predicate of this crate to a registry.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_transform::<template::TemplateSettings>()
+        .with_transform::<timestamp::TimestampSettings>()
+        .with_predicate::<has_header_key::HasHeaderKey>()
+        .with_predicate::<tombstone::RecordIsTombstone>()
+        .with_predicate::<topic_matches::TopicNameMatches>()
+}

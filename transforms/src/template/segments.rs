@@ -1,0 +1,76 @@
+use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
+use handlebars::{Path, PathSeg, Template};
+use serde_json::Value;
+
+use super::{checks, field};
+
+/// A template of literal text and plain fields, which needs no Handlebars to print it.
+#[derive(Debug)]
+pub(super) struct Segments(Vec<Segment>);
+
+#[derive(Debug)]
+enum Segment {
+    Literal(String),
+    Field { names: Vec<String>, subject: String },
+}
+
+impl Segments {
+    /// Takes a checked template apart; `None` where it has more than text and plain fields.
+    pub(super) fn of(template: &Template) -> Option<Self> {
+        let segments =
+            template.elements.iter().filter(|element| !matches!(element, TemplateElement::Comment(_)));
+        segments.map(Segment::of).collect::<Option<_>>().map(Self)
+    }
+
+    /// Prints the template with the fields of a JSON object.
+    pub(super) fn render(&self, object: &Value) -> Result<String, String> {
+        let mut text = String::with_capacity(128);
+        for segment in &self.0 {
+            text.push_str(segment.text(object)?);
+        }
+        Ok(text)
+    }
+}
+
+impl Segment {
+    fn of(element: &TemplateElement) -> Option<Self> {
+        match element {
+            TemplateElement::RawString(text) => Some(Self::Literal(text.clone())),
+            TemplateElement::Expression(tag) | TemplateElement::HtmlExpression(tag) => Self::of_tag(tag),
+            _ => None,
+        }
+    }
+
+    fn of_tag(tag: &HelperTemplate) -> Option<Self> {
+        let [Parameter::Path(Path::Relative((path, _))), Parameter::Literal(Value::String(subject))] =
+            &*tag.params
+        else {
+            return None;
+        };
+        let is_print = tag.name.as_name() == Some(checks::PRINT);
+        let names = path.iter().map(|segment| match segment {
+            PathSeg::Named(name) => Some(name.clone()),
+            _ => None,
+        });
+        let names = names.collect::<Option<Vec<_>>>().filter(|names| is_print && !names.is_empty())?;
+        Some(Self::Field { names, subject: subject.clone() })
+    }
+
+    fn text<'a>(&'a self, object: &'a Value) -> Result<&'a str, String> {
+        match self {
+            Self::Literal(text) => Ok(text),
+            Self::Field { names, subject } => field::text(subject, find(object, names)?),
+        }
+    }
+}
+
+/// Finds a field the way Handlebars does.
+fn find<'a>(object: &'a Value, names: &[String]) -> Result<Option<&'a Value>, String> {
+    names.iter().try_fold(Some(object), |value, name| match value {
+        Some(Value::Object(fields)) => Ok(fields.get(name)),
+        Some(Value::Array(items)) => {
+            name.parse::<usize>().map(|index| items.get(index)).map_err(|_| field::no_index(name))
+        }
+        _ => Ok(None),
+    })
+}

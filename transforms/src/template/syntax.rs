@@ -1,0 +1,54 @@
+use handlebars::{TemplateError, TemplateErrorReason};
+use sluice_connector_api::SettingsError;
+
+use super::delimited::{HANDLEBARS, Source};
+
+/// Explains why a template does not parse. Handlebars knows the place and the rules of its grammar that might
+/// have gone on there; an author wants to hear which tag or block is left open.
+pub(super) fn explain(source: &Source, error: &TemplateError) -> SettingsError {
+    let (line, column) = error.pos().unwrap_or((1, 1));
+    let at = source.offset(line, column);
+    let (reason, at) = match error.reason() {
+        TemplateErrorReason::InvalidSyntax(_) => unexpected(source, at),
+        TemplateErrorReason::MismatchingClosedHelper(opened, closed) => {
+            (format!("`/{}` closes the block `{}`", unquoted(closed), unquoted(opened)), at)
+        }
+        other => (other.to_string(), at),
+    };
+    let (line, column) = source.position(at);
+    SettingsError::at("text", reason).in_text(line, column)
+}
+
+fn unexpected(source: &Source, at: usize) -> (String, usize) {
+    let next: String = source.written_from(at).take(16).collect();
+    match next.lines().next().map(str::trim).filter(|next| !next.is_empty()) {
+        Some(next) => (format!("a tag cannot go on with `{next}`"), at),
+        None => unfinished(source.handlebars()).unwrap_or_else(|| ("a tag cannot end here".to_owned(), at)),
+    }
+}
+
+/// Finds what is open at the end of a template: a tag, or else the innermost block.
+fn unfinished(handlebars: &str) -> Option<(String, usize)> {
+    let [open, close] = HANDLEBARS;
+    let mut blocks = Vec::new();
+    for (at, _) in handlebars.match_indices(open) {
+        let tag = handlebars.get(at + open.len()..)?;
+        let offset = handlebars.get(..at)?.chars().count();
+        let Some((tag, _)) = tag.split_once(close) else {
+            return Some(("a tag is not closed".to_owned(), offset));
+        };
+        let tag = tag.trim_start_matches('~');
+        if let Some(name) = tag.strip_prefix('#') {
+            let name = name.split_whitespace().next().unwrap_or_default();
+            blocks.push((format!("the block `{name}` is not closed"), offset));
+        } else if tag.starts_with('/') {
+            blocks.pop();
+        }
+    }
+    blocks.pop()
+}
+
+/// Handlebars shows what is no name in Rust's notation.
+fn unquoted(name: &str) -> &str {
+    name.trim_matches('"')
+}

@@ -1,0 +1,149 @@
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use serde_json::{Number, Value};
+use sluice_connector_api::SettingsError;
+
+use super::moment::{Moment, Unit, Unreadable};
+use crate::shape;
+
+/// The words for formats that are no pattern.
+const WORDS: [(&str, Format); 5] = [
+    ("unix_seconds", Format::Unix(Unit::Seconds)),
+    ("unix_millis", Format::Unix(Unit::Millis)),
+    ("unix_micros", Format::Unix(Unit::Micros)),
+    ("unix_nanos", Format::Unix(Unit::Nanos)),
+    ("rfc3339", Format::Rfc3339),
+];
+
+/// How a time is written in a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Unix(Unit),
+    Rfc3339,
+    Pattern(String),
+}
+
+impl Format {
+    /// Reads a setting; `key` is its name.
+    pub(super) fn parse(key: &str, text: &str) -> Result<Self, SettingsError> {
+        if text.contains('%') {
+            return Ok(Self::Pattern(text.to_owned()));
+        }
+        let word = WORDS.iter().find(|(word, _)| *word == text).map(|(_, format)| format.clone());
+        word.ok_or_else(|| SettingsError::at(key, unknown(text)))
+    }
+
+    /// Returns the format as it stands in the settings.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Pattern(pattern) => pattern,
+            word => WORDS.iter().find(|(_, format)| format == word).map_or("", |(word, _)| word),
+        }
+    }
+
+    /// Reads a field's value. Errors say what is wrong with it, without the field's name.
+    pub(super) fn read(&self, value: &Value, zone: &TimeZone) -> Result<Moment, String> {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.as_str(),
+            other => {
+                return Err(format!("is {}, not a time in `{}`", shape::of_json(other), self.name()));
+            }
+        };
+        match self {
+            Self::Unix(unit) => Moment::from_number(text, *unit).map_err(|error| self.refuse(text, error)),
+            Self::Rfc3339 => {
+                text.parse::<Timestamp>().map(Moment::from).map_err(|error| self.misfit(text, &error))
+            }
+            Self::Pattern(pattern) => {
+                parse(pattern, text, zone).map(Moment::from).map_err(|error| self.misfit(text, &error))
+            }
+        }
+    }
+
+    /// Writes a moment as a field's value.
+    pub(super) fn write(&self, moment: Moment, zone: &TimeZone) -> Result<Value, String> {
+        match self {
+            Self::Unix(unit) => number(&moment.to_number(*unit)),
+            Self::Rfc3339 => Ok(Value::String(rfc3339(moment.timestamp(), zone))),
+            Self::Pattern(pattern) => {
+                let text = print(pattern, moment.timestamp(), zone);
+                text.map(Value::String).map_err(|error| format!("cannot be written as `{pattern}`: {error}"))
+            }
+        }
+    }
+
+    fn refuse(&self, text: &str, error: Unreadable) -> String {
+        let (text, name) = (excerpt(text), self.name());
+        match error {
+            Unreadable::NoNumber => format!("is no number of `{name}`: {text}"),
+            Unreadable::OutOfRange => format!("is out of range, read as `{name}`: {text}"),
+        }
+    }
+
+    fn misfit(&self, text: &str, error: &jiff::Error) -> String {
+        format!("does not fit `{}`: {}: {error}", self.name(), excerpt(text))
+    }
+}
+
+/// Finds out whether times can be written in a format.
+pub(super) fn check_writing(format: &Format, zone: &TimeZone) -> Result<(), String> {
+    format.write(Moment::from(sample()), zone).map(|_| ())
+}
+
+/// Finds out whether times can be read in a format: a pattern has to be one that jiff can print and parse
+/// and that holds a whole date. A pattern without a year, for one, fails here and not at every record.
+pub(super) fn check_reading(format: &Format, zone: &TimeZone) -> Result<(), String> {
+    let Format::Pattern(pattern) = format else {
+        return Ok(());
+    };
+    let printed = print(pattern, sample(), zone);
+    let parsed = printed.and_then(|text| parse(pattern, &text, zone));
+    parsed.map(|_| ()).map_err(|error| format!("no time can be read with `{pattern}`: {error}"))
+}
+
+/// A day above 12 and an hour above 12, so that a pattern cannot take one thing for another.
+fn sample() -> Timestamp {
+    Timestamp::constant(1_739_712_345, 678_901_234)
+}
+
+fn unknown(text: &str) -> String {
+    let words = WORDS.map(|(word, _)| word).join(", ");
+    format!("unknown format `{text}`; known are: {words}, or a pattern with % such as `%Y-%m-%d %H:%M:%S`")
+}
+
+fn parse(pattern: &str, text: &str, zone: &TimeZone) -> Result<Timestamp, jiff::Error> {
+    let parsed = strtime::parse(pattern, text)?;
+    if let Some(timestamp) = parsed.timestamp() {
+        return Ok(timestamp);
+    }
+    if parsed.offset().is_some() || parsed.iana_time_zone().is_some() {
+        return Ok(parsed.to_zoned_datetime()?.timestamp());
+    }
+    Ok(zone.to_zoned_datetime(parsed.to_datetime()?)?.timestamp())
+}
+
+fn print(pattern: &str, timestamp: Timestamp, zone: &TimeZone) -> Result<String, jiff::Error> {
+    strtime::format(pattern, &timestamp.to_zoned_datetime(zone.clone()))
+}
+
+fn rfc3339(timestamp: Timestamp, zone: &TimeZone) -> String {
+    if *zone == TimeZone::UTC {
+        return timestamp.to_string();
+    }
+    timestamp.display_with_offset(zone.to_offset(timestamp)).to_string()
+}
+
+/// Makes a JSON number that keeps its digits.
+fn number(digits: &str) -> Result<Value, String> {
+    digits.parse::<Number>().map(Value::Number).map_err(|error| format!("cannot be written: {error}"))
+}
+
+/// Quotes a value in an error text, cut where it is long.
+fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let shown: String = text.chars().take(LONGEST).collect();
+    let more = if shown.len() < text.len() { "..." } else { "" };
+    format!("{shown:?}{more}")
+}

@@ -1,0 +1,221 @@
+use jiff::Timestamp;
+
+/// A unit in which times since the Unix epoch are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Seconds,
+    Millis,
+    Micros,
+    Nanos,
+}
+
+impl Unit {
+    /// Returns n, where the unit is 10⁻ⁿ s.
+    fn exponent(self) -> u32 {
+        match self {
+            Self::Seconds => 0,
+            Self::Millis => 3,
+            Self::Micros => 6,
+            Self::Nanos => 9,
+        }
+    }
+}
+
+/// Why a text is no [`Moment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    NoNumber,
+    OutOfRange,
+}
+
+/// A moment is counted in units of 10⁻¹⁸ s: more digits than a 64-bit float can tell apart.
+const DIGITS: u32 = 18;
+const PER_SECOND: i128 = 10_i128.pow(DIGITS);
+const PER_NANO: i128 = 10_i128.pow(DIGITS - 9);
+
+/// A point in time between the years -9999 and 9999, exact to 10⁻¹⁸ s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    count: i128,
+    timestamp: Timestamp,
+}
+
+impl Moment {
+    fn new(count: i128) -> Result<Self, Unreadable> {
+        // Whatever is finer than a nanosecond is cut towards the past, before 1970 too.
+        let timestamp = Timestamp::from_nanosecond(count.div_euclid(PER_NANO));
+        timestamp.map(|timestamp| Self { count, timestamp }).map_err(|_| Unreadable::OutOfRange)
+    }
+
+    /// Reads a decimal number, with or without a fraction and an exponent, as a count of units since the
+    /// epoch.
+    pub(super) fn from_number(text: &str, unit: Unit) -> Result<Self, Unreadable> {
+        let decimal = Decimal::parse(text).ok_or(Unreadable::NoNumber)?;
+        let count = decimal.times_ten_to(i64::from(DIGITS - unit.exponent()));
+        Self::new(count.ok_or(Unreadable::OutOfRange)?)
+    }
+
+    /// Returns the moment, cut to nanoseconds.
+    pub(super) fn timestamp(self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// Writes the moment as a number: seconds with their fraction, where there is one; other units whole.
+    pub(super) fn to_number(self, unit: Unit) -> String {
+        match unit {
+            Unit::Seconds => self.to_seconds(),
+            _ => self.count.div_euclid(10_i128.pow(DIGITS - unit.exponent())).to_string(),
+        }
+    }
+
+    fn to_seconds(self) -> String {
+        let sign = if self.count < 0 { "-" } else { "" };
+        let (whole, fraction) = (self.count.abs() / PER_SECOND, self.count.abs() % PER_SECOND);
+        let text = format!("{sign}{whole}.{fraction:018}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(timestamp: Timestamp) -> Self {
+        Self { count: timestamp.as_nanosecond() * PER_NANO, timestamp }
+    }
+}
+
+/// A decimal number as written: `digits` × 10^`power`.
+struct Decimal {
+    negative: bool,
+    digits: String,
+    power: i64,
+}
+
+impl Decimal {
+    fn parse(text: &str) -> Option<Self> {
+        let (negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        if !(is_digits(whole) && is_digits(fraction)) {
+            return None;
+        }
+        let exponent = parse_exponent(exponent)?;
+        let digits = format!("{whole}{fraction}").trim_start_matches('0').to_owned();
+        let power = exponent.saturating_sub(i64::try_from(fraction.len()).ok()?);
+        Some(Self { negative, digits, power })
+    }
+
+    /// Returns the number × 10^`power`, cut towards minus infinity; `None` where it is too large.
+    fn times_ten_to(&self, power: i64) -> Option<i128> {
+        let power = self.power.saturating_add(power);
+        let places = usize::try_from(power.unsigned_abs()).ok()?;
+        let (whole, rest) = if power < 0 {
+            self.digits.split_at(self.digits.len().saturating_sub(places))
+        } else {
+            (self.digits.as_str(), "")
+        };
+        let cut = self.negative && rest.contains(|digit| digit != '0');
+        let size = scaled(whole, if power < 0 { 0 } else { places })?.checked_add(i128::from(cut))?;
+        Some(if self.negative { -size } else { size })
+    }
+}
+
+/// Returns `digits` × 10^`zeros`.
+fn scaled(digits: &str, zeros: usize) -> Option<i128> {
+    if digits.is_empty() {
+        return Some(0);
+    }
+    digits.parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(u32::try_from(zeros).ok()?)?)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Reads an exponent. One of more digits than fit is as good as the largest.
+fn parse_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let size = is_digits(digits).then(|| digits.parse::<i64>().unwrap_or(i64::MAX))?;
+    Some(if text.starts_with('-') { -size } else { size })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn convert(text: &str, from: Unit, to: Unit) -> Result<String, Unreadable> {
+        Moment::from_number(text, from).map(|moment| moment.to_number(to))
+    }
+
+    #[test]
+    fn no_digit_is_rounded() {
+        let seconds = |text| convert(text, Unit::Seconds, Unit::Seconds).unwrap();
+        assert_eq!(seconds("1739712345.678"), "1739712345.678");
+        assert_eq!(seconds("1739712345.123456789012345678"), "1739712345.123456789012345678");
+        assert_eq!(seconds("0.1"), "0.1");
+        assert_eq!(seconds("-0.5"), "-0.5");
+    }
+
+    #[test]
+    fn units_convert_by_moving_the_point() {
+        assert_eq!(convert("1739712345.678", Unit::Seconds, Unit::Millis).unwrap(), "1739712345678");
+        assert_eq!(convert("1739712345678", Unit::Millis, Unit::Seconds).unwrap(), "1739712345.678");
+        assert_eq!(convert("1739712345678000", Unit::Micros, Unit::Nanos).unwrap(), "1739712345678000000");
+        assert_eq!(convert("0", Unit::Nanos, Unit::Seconds).unwrap(), "0");
+        assert_eq!(convert("100", Unit::Seconds, Unit::Seconds).unwrap(), "100");
+    }
+
+    #[test]
+    fn fractions_of_smaller_units_are_cut_towards_the_past() {
+        assert_eq!(convert("1.9999", Unit::Seconds, Unit::Millis).unwrap(), "1999");
+        assert_eq!(convert("-1.0001", Unit::Seconds, Unit::Millis).unwrap(), "-1001");
+        assert_eq!(convert("-1.000", Unit::Seconds, Unit::Millis).unwrap(), "-1000");
+    }
+
+    #[test]
+    fn exponents_are_read() {
+        let seconds = |text| convert(text, Unit::Seconds, Unit::Seconds);
+        for text in ["1.739712345678e9", "1.739712345678E+9", "1739712345678e-3", "0.001739712345678e12"] {
+            assert_eq!(seconds(text).unwrap(), "1739712345.678", "{text}");
+        }
+        assert_eq!(seconds("1e-400").unwrap(), "0");
+        assert_eq!(seconds("0e999999999999999999999").unwrap(), "0");
+        assert_eq!(seconds("1e999999999999999999999"), Err(Unreadable::OutOfRange));
+    }
+
+    #[test]
+    fn years_after_9999_are_out_of_range() {
+        assert_eq!(convert("1739712345678", Unit::Seconds, Unit::Seconds), Err(Unreadable::OutOfRange));
+        assert_eq!(convert("-1e30", Unit::Nanos, Unit::Seconds), Err(Unreadable::OutOfRange));
+        assert_eq!(convert(&"9".repeat(400), Unit::Nanos, Unit::Nanos), Err(Unreadable::OutOfRange));
+    }
+
+    #[test]
+    fn what_is_no_decimal_number_is_not_read() {
+        for text in [
+            "", "-", "NaN", "inf", "1.", ".5", "1e", "1e+", "+1", " 1", "1 ", "0x10", "1_000", "1.2.3",
+            "--1", "१",
+        ] {
+            assert_eq!(convert(text, Unit::Seconds, Unit::Seconds), Err(Unreadable::NoNumber), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_agrees_with_jiff(second in -377_705_023_200_i64..253_402_207_200, nano in 0_i32..1_000_000_000) {
+            let expected = Timestamp::new(second, nano).unwrap();
+            let text = Moment::from(expected).to_number(Unit::Seconds);
+            let moment = Moment::from_number(&text, Unit::Seconds).unwrap();
+            prop_assert_eq!(moment.timestamp(), expected);
+            prop_assert_eq!(moment.to_number(Unit::Nanos), expected.as_nanosecond().to_string());
+            let millis = expected.as_nanosecond().div_euclid(1_000_000).to_string();
+            prop_assert_eq!(moment.to_number(Unit::Millis), millis);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-+0-9.eE]{0,40}") {
+            let _outcome = Moment::from_number(&text, Unit::Micros);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_connector_api::{
+    Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+};
+
+use super::field_path::FieldPath;
+use super::format::{self, Format};
+use crate::shape;
+
+/// Converts a time in a JSON field from one format into another.
+///
+/// The value has to be a JSON object; a tombstone passes unchanged. A record whose field is missing, null or
+/// no time in the format of `from` is rejected. Numbers are read digit by digit and never rounded; a text
+/// that holds a number counts as one. Times lie between the years -9999 and 9999.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimestampSettings {
+    /// The field that holds the time. Names within names are parted by dots (`quote.time`); an item of an
+    /// array is a number from 0.
+    field: String,
+    /// The format that the field has: `unix_seconds`, `unix_millis`, `unix_micros` or `unix_nanos` (a number
+    /// since 1970, with or without a fraction), `rfc3339` (`2025-02-16T13:25:45.678Z`, with an offset), or a
+    /// pattern for strptime, such as `%d/%m/%Y %H:%M`.
+    from: String,
+    /// The format to write: the same words, or a pattern for strftime. `unix_seconds` keeps the fraction of a
+    /// second; the other numbers are whole and cut towards the past. `rfc3339` keeps the fraction to the
+    /// nanosecond; in a pattern `%S` cuts it and `%S%.f` keeps it.
+    to: String,
+    /// The time zone, by its IANA name such as `Europe/Paris`: that of texts without an offset when reading,
+    /// that of patterns and `rfc3339` when writing. A time that a clock shows twice is the earlier one, a
+    /// time that it skips is as much later. Default `UTC`.
+    #[serde(default = "utc")]
+    time_zone: String,
+    /// The field to write, a path like that of `field`; objects on the way are made. Default: `field` itself.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl TransformSettings for TimestampSettings {
+    const NAME: &'static str = "timestamp";
+
+    fn build(self) -> Result<Box<dyn Transform>, SettingsError> {
+        let zone = time_zone(&self.time_zone)?;
+        let from = Format::parse("from", &self.from)?;
+        format::check_reading(&from, &zone).map_err(|reason| SettingsError::at("from", reason))?;
+        let to = Format::parse("to", &self.to)?;
+        format::check_writing(&to, &zone).map_err(|reason| SettingsError::at("to", reason))?;
+        let field = FieldPath::parse("field", self.field)?;
+        let target = self.target.map(|target| FieldPath::parse("as", target)).transpose()?;
+        Ok(Box::new(Timestamp { field, from, to, zone, target }))
+    }
+}
+
+fn time_zone(name: &str) -> Result<TimeZone, SettingsError> {
+    if name == "UTC" {
+        return Ok(TimeZone::UTC);
+    }
+    let unknown = |_| {
+        let reason = format!("unknown time zone `{name}`; an IANA name is asked for, such as `Europe/Paris`");
+        SettingsError::at("time_zone", reason)
+    };
+    TimeZone::get(name).map_err(unknown)
+}
+
+struct Timestamp {
+    field: FieldPath,
+    from: Format,
+    to: Format,
+    zone: TimeZone,
+    target: Option<FieldPath>,
+}
+
+impl Transform for Timestamp {
+    fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
+        match &mut record.value {
+            None => {}
+            Some(Payload::Json(value @ Value::Object(_))) => self.convert(value)?,
+            Some(other) => return Err(shape::no_object(other, Self::WHO, self.field.as_str())),
+        }
+        Ok(record.into())
+    }
+}
+
+impl Timestamp {
+    const WHO: &str = "timestamp transform";
+
+    fn convert(&self, value: &mut Value) -> Result<(), Rejection> {
+        let converted = self.converted(value);
+        let converted = converted
+            .map_err(|reason| Rejection::new(format!("field `{}` {reason}", self.field.as_str())))?;
+        self.target.as_ref().unwrap_or(&self.field).set(value, converted)
+    }
+
+    fn converted(&self, value: &Value) -> Result<Value, String> {
+        match self.field.get(value) {
+            None => Err("is missing".to_owned()),
+            Some(Value::Null) => Err("is null".to_owned()),
+            Some(field) => self.to.write(self.from.read(field, &self.zone)?, &self.zone),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
+mod tests {
+    use serde_json::json;
+    use sluice_connector_api::Origin;
+
+    use super::*;
+
+    fn build(settings: &str) -> Result<Box<dyn Transform>, SettingsError> {
+        serde_json::from_str::<TimestampSettings>(settings).unwrap().build()
+    }
+
+    /// Converts the field `t`, written as JSON, and returns it as JSON.
+    fn convert(from: &str, to: &str, zone: &str, field: &str) -> Result<String, String> {
+        let settings = json!({"field": "t", "from": from, "to": to, "time_zone": zone});
+        let value = apply(&*build(&settings.to_string()).unwrap(), &format!(r#"{{"t":{field}}}"#));
+        value.map(|value| value.strip_prefix(r#"{"t":"#).unwrap().strip_suffix('}').unwrap().to_owned())
+    }
+
+    fn apply(transform: &dyn Transform, value: &str) -> Result<String, String> {
+        let mut record = Record::new(Origin::new("t", 0, 0));
+        record.value = Some(Payload::Json(serde_json::from_str(value).unwrap()));
+        match transform.apply(record).map_err(|rejection| rejection.to_string())? {
+            Transformed::One(record) => {
+                Ok(String::from_utf8(record.value.unwrap().to_bytes().to_vec()).unwrap())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(settings: &str) -> (String, String) {
+        let error = build(settings).err().unwrap();
+        (error.path().to_owned(), error.reason().to_owned())
+    }
+
+    #[test]
+    fn seconds_become_a_date() {
+        let converted = convert("unix_seconds", "%Y-%m-%d %H:%M:%S", "UTC", "1739712345.678");
+        assert_eq!(converted.unwrap(), r#""2025-02-16 13:25:45""#);
+        let exponent = convert("unix_seconds", "rfc3339", "UTC", "1.739712345678e9");
+        assert_eq!(exponent.unwrap(), r#""2025-02-16T13:25:45.678Z""#);
+    }
+
+    #[test]
+    fn the_target_format_decides_about_the_fraction() {
+        let to = |format| convert("unix_seconds", format, "UTC", "1739712345.678").unwrap();
+        assert_eq!(to("unix_seconds"), "1739712345.678");
+        assert_eq!(to("unix_millis"), "1739712345678");
+        assert_eq!(to("unix_nanos"), "1739712345678000000");
+        assert_eq!(to("rfc3339"), r#""2025-02-16T13:25:45.678Z""#);
+        assert_eq!(to("%T%.f"), r#""13:25:45.678""#);
+        assert_eq!(to("%T"), r#""13:25:45""#);
+    }
+
+    #[test]
+    fn a_text_that_holds_a_number_is_a_number() {
+        assert_eq!(
+            convert("unix_seconds", "rfc3339", "UTC", r#""1739712345""#).unwrap(),
+            r#""2025-02-16T13:25:45Z""#
+        );
+        assert_eq!(convert("%Y%m%d", "rfc3339", "UTC", "20250216").unwrap(), r#""2025-02-16T00:00:00Z""#);
+    }
+
+    #[test]
+    fn times_before_1970_are_right() {
+        let seconds = |field, to| convert("unix_seconds", to, "UTC", field).unwrap();
+        assert_eq!(seconds("-0.5", "rfc3339"), r#""1969-12-31T23:59:59.5Z""#);
+        assert_eq!(seconds("-0.5", "%F %T"), r#""1969-12-31 23:59:59""#);
+        assert_eq!(seconds("-14182940", "%F"), r#""1969-07-20""#);
+    }
+
+    #[test]
+    fn the_time_zone_reads_texts_without_an_offset() {
+        let paris = |field| convert("%d/%m/%Y %H:%M", "unix_seconds", "Europe/Paris", field).unwrap();
+        assert_eq!(paris(r#""16/02/2025 14:25""#), "1739712300");
+        assert_eq!(paris(r#""26/10/2025 02:30""#), "1761438600", "shown twice: the earlier one");
+        let offset = convert("%F %T %z", "rfc3339", "Europe/Paris", r#""2025-02-16 08:25:45 -0500""#);
+        assert_eq!(offset.unwrap(), r#""2025-02-16T14:25:45+01:00""#);
+    }
+
+    #[test]
+    fn the_time_zone_writes_patterns_and_rfc3339() {
+        let new_york =
+            |to| convert("rfc3339", to, "America/New_York", r#""2025-02-16T13:25:45.678Z""#).unwrap();
+        assert_eq!(new_york("rfc3339"), r#""2025-02-16T08:25:45.678-05:00""#);
+        assert_eq!(new_york("%F %T %Z"), r#""2025-02-16 08:25:45 EST""#);
+        assert_eq!(new_york("unix_millis"), "1739712345678");
+    }
+
+    #[test]
+    fn a_field_that_is_no_time_is_named_with_its_value() {
+        let refused = |from, field| convert(from, "unix_millis", "UTC", field).unwrap_err();
+        assert_eq!(refused("unix_seconds", r#""NaN""#), r#"field `t` is no number of `unix_seconds`: "NaN""#);
+        let far = r#"field `t` is out of range, read as `unix_seconds`: "1739712345678""#;
+        assert_eq!(refused("unix_seconds", "1739712345678"), far);
+        assert_eq!(refused("unix_seconds", "null"), "field `t` is null");
+        assert_eq!(refused("unix_seconds", "[1]"), "field `t` is a JSON array, not a time in `unix_seconds`");
+        let date = refused("%d/%m/%Y", r#""2025-02-16""#);
+        assert!(date.starts_with(r#"field `t` does not fit `%d/%m/%Y`: "2025-02-16": "#), "{date}");
+        let local = refused("rfc3339", r#""2025-02-16T13:25:45""#);
+        assert!(local.starts_with(r#"field `t` does not fit `rfc3339`: "2025-02-16T13:25:45": "#), "{local}");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_in_the_error() {
+        let refused =
+            convert("rfc3339", "unix_millis", "UTC", &format!("{:?}", "x".repeat(5000))).unwrap_err();
+        assert!(refused.len() < 400, "{refused}");
+    }
+
+    #[test]
+    fn another_field_takes_the_result() {
+        let settings = r#"{"field":"q.t","from":"unix_seconds","to":"%F","as":"q.day"}"#;
+        let value = apply(&*build(settings).unwrap(), r#"{"q":{"t":1739712345.678},"a":1.10}"#);
+        assert_eq!(value.unwrap(), r#"{"q":{"t":1739712345.678,"day":"2025-02-16"},"a":1.10}"#);
+    }
+
+    #[test]
+    fn a_value_without_the_field_is_rejected() {
+        let transform = build(r#"{"field":"q.t","from":"unix_seconds","to":"%F"}"#).unwrap();
+        assert_eq!(apply(&*transform, "{}").unwrap_err(), "field `q.t` is missing");
+        let list = "the value is a JSON array, but the timestamp transform needs an object with `q.t`";
+        assert_eq!(apply(&*transform, "[]").unwrap_err(), list);
+        let mut record = Record::new(Origin::new("t", 0, 0));
+        record.value = Some(Payload::from("{}"));
+        let text = "the value is text, but the timestamp transform needs an object with `q.t`; set `value: json` \
+                    under `source`";
+        assert_eq!(transform.apply(record).unwrap_err().to_string(), text);
+    }
+
+    #[test]
+    fn a_tombstone_passes() {
+        let transform = build(r#"{"field":"t","from":"unix_seconds","to":"%F"}"#).unwrap();
+        let tombstone = Record::new(Origin::new("t", 0, 0));
+        assert_eq!(transform.apply(tombstone.clone()), Ok(tombstone.into()));
+    }
+
+    #[test]
+    fn a_misspelt_format_lists_the_known_ones() {
+        let (path, reason) = refusal(r#"{"field":"t","from":"unix_second","to":"%F"}"#);
+        assert_eq!(path, "from");
+        let expected = "unknown format `unix_second`; known are: unix_seconds, unix_millis, unix_micros, unix_nanos, \
+                        rfc3339, or a pattern with % such as `%Y-%m-%d %H:%M:%S`";
+        assert_eq!(reason, expected);
+        assert_eq!(refusal(r#"{"field":"t","from":"rfc3339","to":"RFC3339"}"#).0, "to");
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_work_is_refused() {
+        let from = |pattern| refusal(&format!(r#"{{"field":"t","from":"{pattern}","to":"rfc3339"}}"#));
+        for pattern in ["%!", "%", "%H:%M", "%d/%m", "%F %Z"] {
+            let (path, reason) = from(pattern);
+            assert_eq!(path, "from");
+            assert!(reason.starts_with("no time can be read with "), "{reason}");
+        }
+        let (path, reason) = refusal(r#"{"field":"t","from":"rfc3339","to":"%Y %!"}"#);
+        assert_eq!(path, "to");
+        assert!(reason.starts_with("cannot be written as `%Y %!`: "), "{reason}");
+    }
+
+    #[test]
+    fn the_patterns_of_everyday_use_are_accepted() {
+        let patterns =
+            ["%Y-%m-%d", "%d/%m/%Y %H:%M", "%a, %d %b %Y %T %z", "%m/%d/%y %I:%M %p", "%FT%T%.fZ", "%s"];
+        for pattern in
+            patterns.into_iter().chain(["%Y-%j", "%G-W%V-%u", "%e %B %Y", "%F %T[%Q]", "%Y%m%d%H%M%S%f"])
+        {
+            assert!(
+                build(&format!(r#"{{"field":"t","from":"{pattern}","to":"{pattern}"}}"#)).is_ok(),
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bad_zone_or_path_is_refused() {
+        let (path, reason) = refusal(r#"{"field":"t","from":"rfc3339","to":"%F","time_zone":"Mars/Base"}"#);
+        assert_eq!(path, "time_zone");
+        assert_eq!(
+            reason,
+            "unknown time zone `Mars/Base`; an IANA name is asked for, such as `Europe/Paris`"
+        );
+        assert_eq!(refusal(r#"{"field":"","from":"rfc3339","to":"%F"}"#).0, "field");
+        assert_eq!(refusal(r#"{"field":"t","from":"rfc3339","to":"%F","as":"a..b"}"#).0, "as");
+    }
+}
