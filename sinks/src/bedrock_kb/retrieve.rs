@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use aws_sdk_bedrockagentruntime::Client;
+use aws_sdk_bedrockagentruntime::types::{
+    KnowledgeBaseQuery, KnowledgeBaseRetrievalConfiguration, KnowledgeBaseRetrievalResult,
+    KnowledgeBaseVectorSearchConfiguration,
+};
+use aws_smithy_types::{Document, Number};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sluice_connector_api::Failure;
+use tokio::sync::OnceCell;
+
+use super::answer::{self, Call};
+use crate::aws::Aws;
+
+/// Longer than any answer takes, short enough for a person who waits.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Asks knowledge bases, through `Retrieve`.
+///
+/// The caller needs `bedrock:Retrieve` on the knowledge base. Nothing is tried twice.
+#[derive(Debug)]
+pub struct KnowledgeBase {
+    aws: Aws,
+    client: OnceCell<Client>,
+}
+
+/// A piece of text that a knowledge base found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Passage {
+    /// The text.
+    pub text: String,
+    /// The document that it is from: for documents of `bedrock_kb`, the id that the sink gave.
+    pub document_id: Option<String>,
+    /// How well it answers; more is better. The scale is the store's.
+    pub score: Option<f64>,
+    /// The document's metadata, and what Bedrock adds under `x-amz-bedrock-kb-`.
+    pub metadata: Map<String, Value>,
+}
+
+impl KnowledgeBase {
+    /// Makes a client; it connects at the first question.
+    ///
+    /// Without a region, the SDK's usual places are asked. An endpoint on this machine counts as an emulator and
+    /// needs no credentials.
+    pub fn new(region: Option<String>, endpoint_url: Option<String>) -> Self {
+        Self { aws: Aws { region, endpoint_url, timeout: TIMEOUT }, client: OnceCell::new() }
+    }
+
+    /// Returns the passages that answer a question best, the best first: 1 to 100 of them.
+    pub async fn retrieve(
+        &self,
+        knowledge_base_id: &str,
+        text: &str,
+        number_of_results: i32,
+    ) -> Result<Vec<Passage>, Failure> {
+        let call = self.client().await?.retrieve();
+        let answer = call
+            .knowledge_base_id(knowledge_base_id)
+            .retrieval_query(KnowledgeBaseQuery::builder().text(text).build())
+            .retrieval_configuration(best(number_of_results))
+            .send()
+            .await;
+        let permissions = "bedrock:Retrieve";
+        let call = Call { operation: "Retrieve", permissions, knowledge_base_id, data_source_id: None };
+        let output = answer.map_err(|error| answer::failure(call, &error))?;
+        Ok(output.retrieval_results.into_iter().map(Passage::of).collect())
+    }
+
+    async fn client(&self) -> Result<&Client, Failure> {
+        self.client.get_or_try_init(|| async { Ok(Client::new(&self.aws.load().await?)) }).await
+    }
+}
+
+fn best(number_of_results: i32) -> KnowledgeBaseRetrievalConfiguration {
+    let search =
+        KnowledgeBaseVectorSearchConfiguration::builder().number_of_results(number_of_results).build();
+    KnowledgeBaseRetrievalConfiguration::builder().vector_search_configuration(search).build()
+}
+
+impl Passage {
+    fn of(result: KnowledgeBaseRetrievalResult) -> Self {
+        let custom_id = result.location.and_then(|location| location.custom_document_location?.id);
+        let mut metadata: Vec<_> = result.metadata.unwrap_or_default().into_iter().collect();
+        metadata.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Self {
+            text: result.content.map(|content| content.text).unwrap_or_default(),
+            document_id: custom_id.or(result.document_id),
+            score: result.score,
+            metadata: metadata.into_iter().map(|(key, value)| (key, json_of(value))).collect(),
+        }
+    }
+}
+
+fn json_of(document: Document) -> Value {
+    match document {
+        Document::Object(members) => members.into_iter().map(|(key, value)| (key, json_of(value))).collect(),
+        Document::Array(items) => items.into_iter().map(json_of).collect(),
+        Document::Number(Number::PosInt(number)) => number.into(),
+        Document::Number(Number::NegInt(number)) => number.into(),
+        Document::Number(Number::Float(number)) => number.into(),
+        Document::String(text) => text.into(),
+        Document::Bool(flag) => flag.into(),
+        Document::Null => Value::Null,
+    }
+}

@@ -1,0 +1,150 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
+
+use super::sink::BedrockKb;
+use crate::aws::Aws;
+
+/// Stores records as text documents in an Amazon Bedrock knowledge base.
+///
+/// The value must be text: a `template` transform makes text of JSON. A document's id is `topic-partition-offset`
+/// of the record as it was read (and `.part` where a transform made several records of one), so that a record put
+/// again overwrites its document. The data source must be of the type CUSTOM.
+///
+/// The AWS identity needs `bedrock:IngestKnowledgeBaseDocuments` and `bedrock:StartIngestionJob` on the knowledge
+/// base, and `bedrock:ListKnowledgeBaseDocuments` for the check at the start. Credentials come from the usual
+/// places: environment, profile, or the role of the instance, task, pod or function.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BedrockKbSettings {
+    /// The knowledge base: 10 letters and digits, such as `KB12345678`.
+    #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"))]
+    pub knowledge_base_id: String,
+    /// Its data source, which must be of the type CUSTOM: 10 letters and digits, such as `DS12345678`.
+    #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"))]
+    pub data_source_id: String,
+    /// The AWS region of the knowledge base, such as `eu-central-1`. Default: `AWS_REGION`, else that of the AWS
+    /// profile or of the instance.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    pub region: Option<String>,
+    /// Another address of the service, such as `https://vpce-0123-abcd.bedrock-agent.eu-central-1.vpce.amazonaws.com`.
+    /// One on this machine, such as `http://localhost:9000`, counts as an emulator and needs no AWS credentials.
+    /// Default: the region's.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^https?://."))]
+    pub endpoint_url: Option<String>,
+    /// How long a call may take before it counts as failed and is tried again, such as `30s`. Default: `30s`.
+    #[serde(default = "request_timeout")]
+    pub request_timeout: HumanDuration,
+    /// Documents a call, from 1 to 25. Default: 10, which the API's model allows; the service quota may be 25.
+    #[serde(default = "documents_per_call")]
+    #[schemars(range(min = 1, max = 25))]
+    pub documents_per_call: usize,
+}
+
+fn request_timeout() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+fn documents_per_call() -> usize {
+    10
+}
+
+impl BedrockKbSettings {
+    pub(super) fn aws(&self) -> Aws {
+        Aws {
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            timeout: self.request_timeout.get(),
+        }
+    }
+
+    /// Checks once more what the schema says, for programs that build the settings by hand.
+    fn validate(&self) -> Result<(), SettingsError> {
+        ten_letters_and_digits("knowledge_base_id", &self.knowledge_base_id)?;
+        ten_letters_and_digits("data_source_id", &self.data_source_id)?;
+        if self.region.as_deref().is_some_and(str::is_empty) {
+            return Err(SettingsError::at(
+                "region",
+                "the region is empty; leave the key out to use AWS_REGION",
+            ));
+        }
+        if self
+            .endpoint_url
+            .as_deref()
+            .is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
+            return Err(SettingsError::at("endpoint_url", "the address must start with http:// or https://"));
+        }
+        if self.request_timeout.get().is_zero() {
+            return Err(SettingsError::at(
+                "request_timeout",
+                "no call can be done in no time; write a duration such as 30s",
+            ));
+        }
+        if !(1..=25).contains(&self.documents_per_call) {
+            return Err(SettingsError::at("documents_per_call", "a call takes from 1 to 25 documents"));
+        }
+        Ok(())
+    }
+}
+
+fn ten_letters_and_digits(key: &str, id: &str) -> Result<(), SettingsError> {
+    if id.len() == 10 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    Err(SettingsError::at(key, format!("`{id}` is no id; it has 10 letters and digits, such as KB12345678")))
+}
+
+impl SinkSettings for BedrockKbSettings {
+    const NAME: &'static str = "bedrock_kb";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate()?;
+        Ok(Box::new(BedrockKb::new(self)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use serde_json::{Value, json};
+    use sluice_connector_api::Registry;
+
+    use super::*;
+
+    fn wrong_key(changes: &Value) -> Option<String> {
+        let mut settings = json!({ "knowledge_base_id": "KB12345678", "data_source_id": "DS12345678" });
+        settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let registry = Registry::new().with_sink::<BedrockKbSettings>();
+        registry.sink("bedrock_kb").unwrap().build(settings).err().map(|error| error.path().to_owned())
+    }
+
+    #[test]
+    fn the_two_ids_are_enough() {
+        assert_eq!(wrong_key(&json!({})), None);
+    }
+
+    #[test]
+    fn wrong_settings_name_their_key() {
+        assert_eq!(wrong_key(&json!({ "knowledge_base_id": "KB-1" })).unwrap(), "knowledge_base_id");
+        assert_eq!(wrong_key(&json!({ "data_source_id": "DS1234567ä" })).unwrap(), "data_source_id");
+        assert_eq!(wrong_key(&json!({ "region": "" })).unwrap(), "region");
+        assert_eq!(wrong_key(&json!({ "endpoint_url": "localhost:9000" })).unwrap(), "endpoint_url");
+        assert_eq!(wrong_key(&json!({ "request_timeout": "0s" })).unwrap(), "request_timeout");
+        assert_eq!(wrong_key(&json!({ "documents_per_call": 26 })).unwrap(), "documents_per_call");
+        assert_eq!(wrong_key(&json!({ "documents_per_call": 0 })).unwrap(), "documents_per_call");
+        assert!(wrong_key(&json!({ "kb": 1 })).is_some());
+    }
+
+    #[test]
+    fn the_schema_carries_patterns_ranges_and_defaults() {
+        let schema = schemars::schema_for!(BedrockKbSettings);
+        let properties = schema.get("properties").unwrap();
+        assert_eq!(properties["knowledge_base_id"]["pattern"], "^[0-9a-zA-Z]{10}$");
+        assert_eq!(properties["documents_per_call"]["maximum"], 25);
+        assert_eq!(properties["documents_per_call"]["default"], 10);
+        assert_eq!(properties["request_timeout"]["default"], "30s");
+    }
+}

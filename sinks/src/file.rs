@@ -1,0 +1,319 @@
+//! Records as lines at the end of a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_connector_api::{Failure, Finding, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
+
+use crate::lines::{LineFormat, Lines};
+
+/// Appends records as lines to a file.
+///
+/// The file is made if it is not there; its directory must be. A batch is on disk (synced) before it counts as
+/// stored, and one that fails half-way is taken back. A batch that is put again after a crash appears twice. The
+/// file is opened for each batch, so it may be moved away at any time. One file takes one connector.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSettings {
+    /// The file, such as `/var/lib/sluice/orders.jsonl`. A relative path starts at the working directory.
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+    /// What a line holds: `json_lines`, a JSON object with the whole record, or `raw`, the value alone.
+    /// Default: `json_lines`.
+    #[serde(default)]
+    pub format: LineFormat,
+}
+
+impl SinkSettings for FileSettings {
+    const NAME: &'static str = "file";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        if self.path.as_os_str().is_empty() {
+            return Err(SettingsError::at("path", "the path is empty; write one such as out.jsonl"));
+        }
+        Ok(Box::new(LineFile { settings: self, turn: Arc::default() }))
+    }
+}
+
+struct LineFile {
+    settings: FileSettings,
+    /// Held while writing: a put that the engine dropped goes on writing in its thread.
+    turn: Arc<Mutex<()>>,
+}
+
+#[async_trait]
+impl Sink for LineFile {
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+        let mut lines = Lines::of(self.settings.format, batch);
+        let bytes = std::mem::take(&mut lines.bytes);
+        let (path, turn) = (self.settings.path.clone(), Arc::clone(&self.turn));
+        let write = move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            append(&path, &bytes).map_err(|error| failure(&path, error))
+        };
+        tokio::task::spawn_blocking(write).await.map_err(|cut| {
+            Failure::retriable(format!("the write to {} was cut off: {cut}", self.settings.path.display()))
+        })??;
+        lines.outcome()
+    }
+
+    fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
+        self.settings.format.preview(batch)
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        let path = self.settings.path.clone();
+        let subject = format!("file {}", path.display());
+        let outcome = tokio::task::spawn_blocking(move || look(&path)).await;
+        vec![Finding { subject, outcome: outcome.unwrap_or_else(|cut| Err(cut.to_string())) }]
+    }
+}
+
+fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let mut file = open(OpenOptions::new().create(true), path)?;
+    let length = file.metadata()?.len();
+    whole_or_nothing(&mut file, length, |file| {
+        write(file, length, bytes)?;
+        if length == 0 { sync_directory(path) } else { Ok(()) }
+    })
+}
+
+/// Takes back what a failed write left, so that the next put does not continue half a line.
+fn whole_or_nothing(
+    file: &mut File,
+    length: u64,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    write(file).inspect_err(|_| {
+        // Should this fail too, the half line stays, and the next put ends it before it writes its own.
+        file.set_len(length).unwrap_or_default();
+    })
+}
+
+/// Opens for appending; for reading as well, to see how the last line ends.
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.append(true).read(true).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"))
+    }
+}
+
+fn write(file: &mut File, length: u64, bytes: &[u8]) -> io::Result<()> {
+    if length > 0 && last_byte(file)? != b'\n' {
+        file.write_all(b"\n")?;
+    }
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
+fn last_byte(file: &mut File) -> io::Result<u8> {
+    let mut byte = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut byte)?;
+    let [byte] = byte;
+    Ok(byte)
+}
+
+/// A new file outlives a power cut only once its directory knows it for good.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn failure(path: &Path, error: io::Error) -> Failure {
+    let reason = format!("cannot write to {}: {error}", path.display());
+    let set_up = match error.kind() {
+        ErrorKind::NotFound => Some("create its directory, or change `path`"),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some("let this user write there, or change `path`")
+        }
+        ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::InvalidInput
+        | ErrorKind::InvalidFilename => Some("`path` must name a regular file"),
+        _ => None,
+    };
+    let failure = set_up.map_or_else(
+        || Failure::retriable(&reason),
+        |way_out| Failure::fatal(format!("{reason}; {way_out}")),
+    );
+    failure.caused_by(error)
+}
+
+/// Looks without writing. Whether a file can be made in the directory is known for sure only at the first put.
+fn look(path: &Path) -> Result<String, String> {
+    match open(&mut OpenOptions::new(), path) {
+        Ok(_) => Ok("is there and can be written".to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => look_at_directory(path),
+        Err(error) => Err(failure(path, error).to_string()),
+    }
+}
+
+fn look_at_directory(path: &Path) -> Result<String, String> {
+    let directory = directory(path);
+    let metadata = directory.metadata().map_err(|error| failure(path, error).to_string())?;
+    if !metadata.is_dir() {
+        return Err(format!("{} is no directory; change `path`", directory.display()));
+    }
+    if metadata.permissions().readonly() {
+        return Err(format!(
+            "nobody may write in {}; let this user write there, or change `path`",
+            directory.display()
+        ));
+    }
+    Ok("will be made at the first put".to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+    use sluice_connector_api::FailureKind;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::contract::{self, built};
+
+    fn raw_file(path: &Path) -> Box<dyn Sink> {
+        built("file", json!({ "path": path, "format": "raw" }))
+    }
+
+    fn kind_of(error: io::Error) -> FailureKind {
+        failure(Path::new("f"), error).kind()
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        let directory = TempDir::new().unwrap();
+        let sink = built("file", json!({ "path": directory.path().join("out.jsonl") }));
+        contract::holds(&*sink).await;
+    }
+
+    #[tokio::test]
+    async fn appends_batch_after_batch() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let sink = raw_file(&path);
+        sink.put(&[contract::text(0, "a"), contract::text(1, "b")]).await.unwrap();
+        sink.put(&[contract::text(2, "c")]).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
+    }
+
+    #[tokio::test]
+    async fn writes_the_good_records_and_names_the_others() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let error = raw_file(&path).put(&[contract::tombstone(0), contract::text(1, "b")]).await.unwrap_err();
+        assert!(matches!(error, PutError::Records(failures) if failures.len() == 1 && failures[0].0 == 0));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
+    }
+
+    #[tokio::test]
+    async fn ends_a_line_that_a_crash_cut_short_before_writing_the_next() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        std::fs::write(&path, "whole\nhal").unwrap();
+        raw_file(&path).put(&[contract::text(0, "a")]).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\nhal\na\n");
+    }
+
+    #[tokio::test]
+    async fn follows_a_file_that_is_moved_away() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let sink = raw_file(&path);
+        sink.put(&[contract::text(0, "a")]).await.unwrap();
+        std::fs::rename(&path, directory.path().join("out.1")).unwrap();
+        sink.put(&[contract::text(1, "b")]).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_put_leaves_whole_lines() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let sink = raw_file(&path);
+        let long = "x".repeat(1 << 20);
+        let batch = [contract::text(0, &long), contract::text(1, &long)];
+        contract::poll_once(sink.put(&batch)).await;
+        sink.put(&batch).await.unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with('\n') && text.lines().all(|line| line == long));
+    }
+
+    #[tokio::test]
+    async fn a_missing_directory_is_fatal_and_says_what_to_do() {
+        let directory = TempDir::new().unwrap();
+        let error =
+            raw_file(&directory.path().join("no/out")).put(&[contract::text(0, "a")]).await.unwrap_err();
+        let PutError::Batch(failure) = error else { panic!("{error}") };
+        assert_eq!(failure.kind(), FailureKind::Fatal);
+        assert!(failure.to_string().contains("create its directory"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_directory_or_a_device_is_no_file() {
+        let directory = TempDir::new().unwrap();
+        for path in [directory.path(), Path::new("/dev/null")] {
+            let error = raw_file(path).put(&[contract::text(0, "a")]).await.unwrap_err();
+            assert!(error.to_string().contains("regular file"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_retriable_and_a_refusal_is_fatal() {
+        assert_eq!(kind_of(ErrorKind::StorageFull.into()), FailureKind::Retriable);
+        assert_eq!(kind_of(io::Error::from_raw_os_error(5)), FailureKind::Retriable);
+        assert_eq!(kind_of(ErrorKind::PermissionDenied.into()), FailureKind::Fatal);
+    }
+
+    #[test]
+    fn a_write_that_fails_half_way_leaves_the_file_as_it_was() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        std::fs::write(&path, "a\n").unwrap();
+        let mut file = open(&mut OpenOptions::new(), &path).unwrap();
+        let half = |file: &mut File| file.write_all(b"hal").and(Err(ErrorKind::StorageFull.into()));
+        assert!(whole_or_nothing(&mut file, 2, half).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\n");
+    }
+
+    #[tokio::test]
+    async fn the_check_looks_and_makes_nothing() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let good = raw_file(&path).check().await;
+        assert_eq!(good[0].outcome, Ok("will be made at the first put".to_owned()));
+        assert!(!path.exists());
+        let bad = raw_file(&directory.path().join("no/out")).check().await;
+        assert!(bad[0].outcome.as_ref().unwrap_err().contains("create its directory"), "{bad:?}");
+        std::fs::write(&path, "a").unwrap();
+        assert!(raw_file(&path).check().await[0].outcome.is_ok());
+        assert_eq!(std::fs::read(&path).unwrap(), b"a");
+    }
+
+    #[test]
+    fn an_empty_path_is_refused() {
+        let error =
+            FileSettings { path: PathBuf::new(), format: LineFormat::Raw }.build().map(|_| ()).unwrap_err();
+        assert_eq!(error.path(), "path");
+    }
+}

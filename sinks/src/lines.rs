@@ -1,0 +1,217 @@
+//! Records as lines, for the sinks that write lines.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_connector_api::{Failure, Header, Payload, PutError, Record};
+
+/// How a record becomes a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineFormat {
+    /// A JSON object with `topic`, `partition`, `offset` (as read), `timestamp` (milliseconds since 1970),
+    /// `key`, `value` and `headers` (a list of `name` and `value`); `part` and `target_topic` where the record
+    /// has them. JSON stays JSON, text is a string, other bytes are `{"base64": "..."}`, a tombstone's value is null.
+    #[default]
+    JsonLines,
+    /// The value's bytes and a line feed. Tombstones are rejected, and line feeds within a value stay as they are.
+    Raw,
+}
+
+/// A batch as lines, and the records that make none.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    pub(crate) bytes: Vec<u8>,
+    rejected: Vec<(usize, Failure)>,
+}
+
+impl Lines {
+    pub(crate) fn of(format: LineFormat, batch: &[Record]) -> Self {
+        let mut lines = Self::default();
+        for (index, record) in batch.iter().enumerate() {
+            match format.line(record) {
+                Ok(line) => lines.push(&line),
+                Err(failure) => lines.rejected.push((index, failure)),
+            }
+        }
+        lines
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+    }
+
+    /// Says what came of the batch once the bytes are written.
+    pub(crate) fn outcome(self) -> Result<(), PutError> {
+        if self.rejected.is_empty() { Ok(()) } else { Err(PutError::Records(self.rejected)) }
+    }
+}
+
+impl LineFormat {
+    fn line(self, record: &Record) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::JsonLines => serde_json::to_vec(&Line::of(record)).map_err(|error| unfit(&error)),
+            Self::Raw => raw(record).map(|value| value.to_bytes().to_vec()),
+        }
+    }
+
+    /// Shows the lines of a batch: objects for `json_lines`, strings for `raw`.
+    pub(crate) fn preview(self, batch: &[Record]) -> Result<Value, PutError> {
+        let mut shown = Vec::new();
+        let outcomes = batch.iter().map(|record| self.show(record).map(|line| shown.push(line)));
+        PutError::from_each(outcomes)?;
+        Ok(Value::Array(shown))
+    }
+
+    fn show(self, record: &Record) -> Result<Value, Failure> {
+        match self {
+            Self::JsonLines => serde_json::to_value(Line::of(record)).map_err(|error| unfit(&error)),
+            Self::Raw => raw(record).map(|value| value.to_display().into()),
+        }
+    }
+}
+
+fn raw(record: &Record) -> Result<&Payload, Failure> {
+    let way_out =
+        "a tombstone has no value to write; drop tombstones with a transform, or set `format: json_lines`";
+    record.value.as_ref().ok_or_else(|| Failure::rejected(way_out))
+}
+
+fn unfit(error: &serde_json::Error) -> Failure {
+    Failure::rejected(format!("the record cannot be written as JSON: {error}"))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_topic: Option<&'a str>,
+    timestamp: Option<i64>,
+    key: Option<Shown<'a>>,
+    value: Option<Shown<'a>>,
+    headers: Vec<ShownHeader<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownHeader<'a> {
+    name: &'a str,
+    value: Option<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Json(&'a Value),
+    Text(&'a str),
+    Bytes { base64: String },
+}
+
+impl<'a> Line<'a> {
+    fn of(record: &'a Record) -> Self {
+        let origin = record.origin();
+        Self {
+            topic: origin.topic(),
+            partition: origin.partition(),
+            offset: origin.offset(),
+            part: record.part(),
+            target_topic: record.target_topic.as_deref(),
+            timestamp: record.timestamp.map(|timestamp| timestamp.millis),
+            key: record.key.as_ref().map(Shown::payload),
+            value: record.value.as_ref().map(Shown::payload),
+            headers: record.headers.iter().map(ShownHeader::of).collect(),
+        }
+    }
+}
+
+impl<'a> ShownHeader<'a> {
+    fn of(header: &'a Header) -> Self {
+        Self { name: &header.name, value: header.value.as_ref().map(|value| Shown::bytes(value)) }
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn payload(payload: &'a Payload) -> Self {
+        match payload {
+            Payload::Json(value) => Self::Json(value),
+            Payload::Text(text) => Self::Text(text),
+            Payload::Bytes(bytes) => Self::bytes(bytes),
+        }
+    }
+
+    fn bytes(bytes: &'a [u8]) -> Self {
+        std::str::from_utf8(bytes).map_or_else(|_| Self::Bytes { base64: BASE64.encode(bytes) }, Self::Text)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+    use sluice_connector_api::{Origin, Timestamp, TimestampType};
+
+    use super::*;
+
+    fn text_of(format: LineFormat, record: Record) -> String {
+        String::from_utf8(Lines::of(format, &[record]).bytes).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_carries_the_whole_record() {
+        let mut record = Record::new(Origin::new("orders", 3, 7)).with_part(1);
+        record.target_topic = Some("orders-eu".to_owned());
+        record.timestamp = Some(Timestamp { millis: 1_739_712_345_678, kind: TimestampType::CreateTime });
+        record.key = Some(Payload::Bytes(Bytes::from_static(b"k\"1")));
+        record.value = Some(Payload::Json(serde_json::from_str(r#"{"price":44.50}"#).unwrap()));
+        record.headers.push("trace", Some(Bytes::from_static(b"a")));
+        record.headers.push("trace", None);
+        let expected = concat!(
+            r#"{"topic":"orders","partition":3,"offset":7,"part":1,"target_topic":"orders-eu","timestamp":1739712345678,"#,
+            r#""key":"k\"1","value":{"price":44.50},"headers":[{"name":"trace","value":"a"},{"name":"trace","value":null}]}"#,
+            "\n"
+        );
+        assert_eq!(text_of(LineFormat::JsonLines, record), expected);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_written_as_base64() {
+        let mut record = Record::new(Origin::new("t", 0, 0));
+        record.value = Some(Payload::Bytes(Bytes::from_static(&[0xff, 0x00, b'a'])));
+        assert!(text_of(LineFormat::JsonLines, record).contains(r#""value":{"base64":"/wBh"}"#));
+    }
+
+    #[test]
+    fn a_tombstone_is_null_in_json_lines_and_rejected_in_raw() {
+        let tombstone = Record::new(Origin::new("t", 0, 0));
+        assert!(text_of(LineFormat::JsonLines, tombstone.clone()).contains(r#""value":null"#));
+        let lines = Lines::of(LineFormat::Raw, &[tombstone]);
+        assert!(lines.bytes.is_empty());
+        assert!(lines.outcome().unwrap_err().to_string().contains("tombstone"));
+    }
+
+    #[test]
+    fn a_raw_line_is_the_value_as_it_is() {
+        let mut record = Record::new(Origin::new("t", 0, 0));
+        record.value = Some(Payload::from("zażółć 🦀"));
+        assert_eq!(text_of(LineFormat::Raw, record.clone()), "zażółć 🦀\n");
+        record.value = Some(Payload::from(""));
+        assert_eq!(text_of(LineFormat::Raw, record), "\n", "an empty value is a value");
+    }
+
+    #[test]
+    fn a_preview_shows_the_lines_and_names_the_records_that_make_none() {
+        let mut record = Record::new(Origin::new("t", 0, 0));
+        record.value = Some(Payload::from("a"));
+        assert_eq!(LineFormat::Raw.preview(std::slice::from_ref(&record)).unwrap(), json!(["a"]));
+        assert_eq!(LineFormat::JsonLines.preview(std::slice::from_ref(&record)).unwrap()[0]["value"], "a");
+        let error = LineFormat::Raw.preview(&[record, Record::new(Origin::new("t", 0, 1))]).unwrap_err();
+        assert!(matches!(error, PutError::Records(failures) if failures[0].0 == 1));
+    }
+}
