@@ -1,0 +1,86 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use sluice_connector_api::Finding;
+use sluice_runtime::config::connector::Connector;
+use sluice_runtime::config::files;
+use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::worker::WorkerSettings;
+use sluice_runtime::source::kafka::probe;
+
+use crate::command_line::duration;
+use crate::exit::{Exit, print};
+
+/// Checks connector files without running them.
+///
+/// Reports every problem of every file at once as `file:line:column: what is wrong`, and exits with code 2 if there
+/// is one. Nothing is opened or reached, unless `--connect` asks for it: then the brokers, the topics and the sink
+/// are looked at without writing, and what cannot be reached or may not be used exits with code 3.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Files and directories with connectors [default: connectors.d]
+    #[arg(value_name = "PATH")]
+    pub(crate) connectors: Vec<PathBuf>,
+    /// Look at the brokers, topics and sinks, too
+    #[arg(long)]
+    connect: bool,
+    /// How long to wait for each of them
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    timeout: sluice_connector_api::HumanDuration,
+}
+
+pub(crate) async fn run(args: CheckArgs, settings: &WorkerSettings) -> Result<(), Exit> {
+    let connectors = check_files(settings)?;
+    if !args.connect {
+        return Ok(());
+    }
+    let mut bad = 0;
+    for connector in &connectors {
+        for finding in look(connector, args.timeout.get()).await {
+            bad += usize::from(finding.outcome.is_err());
+            print(line(connector, &finding))?;
+        }
+    }
+    if bad > 0 { Err(Exit::Unreachable) } else { Ok(()) }
+}
+
+/// Checks each file on its own, so that the good ones are seen to be good.
+fn check_files(settings: &WorkerSettings) -> Result<Vec<Connector>, Exit> {
+    let registry = crate::registry();
+    let (mut connectors, mut bad) = (Vec::new(), false);
+    for file in files::find(&settings.connectors)? {
+        match Connector::load(&file, &registry, &ProcessEnv) {
+            Ok(connector) => {
+                print(format!("{}: ok", file.display()))?;
+                connectors.push(connector);
+            }
+            Err(problems) => {
+                bad = true;
+                problems.iter().try_for_each(|problem| print(problem.to_string()))?;
+            }
+        }
+    }
+    if bad { Err(Exit::BadFiles) } else { Ok(connectors) }
+}
+
+async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
+    let (name, kafka) = (connector.name.to_string(), connector.source.kafka.clone());
+    let probed = tokio::task::spawn_blocking(move || probe(&name, &kafka, timeout)).await;
+    let mut findings = probed.unwrap_or_else(|error| vec![Finding::bad("Kafka", error.to_string())]);
+    let subject = format!("sink {}", connector.sink_name);
+    match tokio::time::timeout(timeout, connector.sink.check()).await {
+        Ok(more) if more.is_empty() => findings.push(Finding::good(subject, "has nothing to reach")),
+        Ok(more) => findings.extend(more),
+        Err(_) => findings.push(Finding::bad(subject, format!("did not answer within {timeout:?}"))),
+    }
+    findings
+}
+
+fn line(connector: &Connector, finding: &Finding) -> String {
+    let (mark, text) = match &finding.outcome {
+        Ok(seen) => ("✓", seen),
+        Err(wrong) => ("✗", wrong),
+    };
+    format!("{mark} {}: {}: {text}", connector.name, finding.subject)
+}

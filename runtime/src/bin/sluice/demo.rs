@@ -1,0 +1,241 @@
+//! The whole path on one machine: an embedded broker and a local knowledge base in this process, and the daemon as
+//! users run it, in a process of its own.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use sluice_embedded_kafka::EmbeddedKafka;
+use sluice_emulator::{DocumentStatus, Emulator, Settings, StoredDocument};
+use sluice_sinks::KnowledgeBase;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use crate::exit::{Exit, print};
+use crate::produce::{TopicProducer, rows, seconds};
+use crate::query::line;
+use crate::run::Signals;
+
+const CONNECTOR: &str = include_str!("../../../../connectors.d/stock-prices.yaml");
+const ROWS: &str = include_str!("../../../../infra/demo/TestData.csv");
+const TOPIC: &str = "streamtopic";
+const QUESTION: &str = "What is the price of ZVZZT?";
+/// The time of the first row in milliseconds; each further row is a second later. Fixed, so that two runs are alike.
+const FIRST_ROW_AT: u128 = 1_739_712_345_678;
+/// Enough for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs the stock-price connector end to end on this machine, with nothing to install.
+///
+/// Starts an embedded Kafka broker and a local emulator of Amazon Bedrock Knowledge Bases, sends 17 stock prices to
+/// the topic `streamtopic`, and runs `sluice run` with the unchanged connectors.d/stock-prices.yaml on them. Prints
+/// the sentences as the knowledge base holds them, and the answer to a question. Takes a few seconds and leaves
+/// nothing behind.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Leave everything up afterwards, and print what `sluice produce` and `sluice query` need
+    #[arg(long)]
+    keep_running: bool,
+    /// Show the log of the connector
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub(crate) async fn run(args: DemoArgs) -> Result<(), Exit> {
+    let started = Instant::now();
+    let mut signals = Signals::listen()?;
+    let stage = Stage::set_up().await?;
+    print(format!("Kafka, embedded            {}", stage.kafka.bootstrap_servers()))?;
+    print(format!("knowledge base, emulated   {}", stage.emulator.url()))?;
+    let mut daemon = Daemon::start(&stage, args.verbose)?;
+    tokio::select! {
+        result = act(&stage, &mut daemon, started) => result?,
+        _ = signals.next() => return daemon.stop().await,
+    }
+    if args.keep_running {
+        print(stage.directions())?;
+        tokio::select! {
+            _ = signals.next() => {}
+            status = daemon.child.wait() => return Err(daemon.died(status)),
+        }
+    }
+    daemon.stop().await?;
+    stage.emulator.stop().await;
+    Ok(())
+}
+
+async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant) -> Result<(), Exit> {
+    let servers = stage.kafka.bootstrap_servers();
+    let sent = tokio::task::spawn_blocking(move || produce(&servers)).await;
+    let expected = sent.map_err(|error| Exit::Running(error.to_string()))??;
+    print(format!("{expected} records sent to the topic {TOPIC}"))?;
+    let documents = daemon.wait_for(&stage.emulator, expected).await?;
+    let took = started.elapsed().as_secs_f64();
+    print(format!(
+        "{} documents indexed, {took:.1} s after the start\n\nThe knowledge base holds:",
+        documents.len()
+    ))?;
+    for document in documents {
+        print(format!("  {}", document.text))?;
+    }
+    ask(stage).await
+}
+
+fn produce(bootstrap_servers: &str) -> Result<usize, Exit> {
+    let mut producer = TopicProducer::new(TOPIC, bootstrap_servers, &[])?;
+    for (row, number) in rows(ROWS.as_bytes())?.zip(0..) {
+        let mut row = row?;
+        row.insert("timestamp".to_owned(), seconds(FIRST_ROW_AT + 1000 * number));
+        producer.send(None, &Value::Object(row).to_string())?;
+    }
+    let count = producer.finish()?;
+    usize::try_from(count).map_err(|error| Exit::Running(error.to_string()))
+}
+
+async fn ask(stage: &Stage) -> Result<(), Exit> {
+    let knowledge_base = KnowledgeBase::new(None, Some(stage.emulator.url()));
+    let id = Settings::default().knowledge_base.id;
+    let answer = knowledge_base.retrieve(&id, QUESTION, 1).await;
+    let passages =
+        answer.map_err(|failure| Exit::Running(format!("the question was not answered: {failure}")))?;
+    print(format!("\nAsked \"{QUESTION}\", it answers:"))?;
+    passages.iter().try_for_each(|passage| print(format!("  {}", line(passage))))
+}
+
+/// What the connector reads from and writes to.
+struct Stage {
+    kafka: EmbeddedKafka,
+    emulator: Emulator,
+    directory: TempDir,
+}
+
+impl Stage {
+    async fn set_up() -> Result<Self, Exit> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            Exit::Environment(format!("cannot start {what}: {error}"))
+        };
+        let kafka = EmbeddedKafka::start().map_err(|error| failed("the embedded broker", &error))?;
+        kafka.create_topic(TOPIC, 1).map_err(|error| failed("the embedded broker", &error))?;
+        let settings = Settings { indexing_delay: Duration::from_millis(100), ..Settings::default() };
+        let emulator = Emulator::start(settings).await.map_err(|error| failed("the emulator", &error))?;
+        let directory = TempDir::with_prefix("sluice-demo-")
+            .map_err(|error| failed("without a temporary directory", &error))?;
+        std::fs::write(directory.path().join("stock-prices.yaml"), CONNECTOR)
+            .map_err(|error| failed("without a temporary file", &error))?;
+        Ok(Self { kafka, emulator, directory })
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = self.emulator.environment();
+        environment.push(("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap_servers()));
+        environment
+    }
+
+    fn directions(&self) -> String {
+        let exports: Vec<_> =
+            self.environment().iter().map(|(name, value)| format!("export {name}={value}")).collect();
+        format!(
+            "\nEverything stays up until Ctrl-C. In a second terminal:\n\n{}\n\
+             sluice produce --topic {TOPIC} --add timestamp=now prices.csv   # with the columns ticker,price\n\
+             sluice query \"{QUESTION}\"",
+            exports.join("\n")
+        )
+    }
+}
+
+/// `sluice run` in a process of its own.
+struct Daemon {
+    child: Child,
+    log: mpsc::UnboundedReceiver<String>,
+}
+
+impl Daemon {
+    fn start(stage: &Stage, verbose: bool) -> Result<Self, Exit> {
+        let cannot = |error: std::io::Error| Exit::Environment(format!("cannot start `sluice run`: {error}"));
+        let program: PathBuf = std::env::current_exe().map_err(cannot)?;
+        let mut child = Command::new(program)
+            .args(["run".into(), stage.directory.path().join("stock-prices.yaml")])
+            // The demo is the same on every machine, whatever its settings.
+            .env_remove("SLUICE_CONFIG")
+            .current_dir(stage.directory.path())
+            .envs(stage.environment())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(cannot)?;
+        let (sender, log) = mpsc::unbounded_channel();
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(async move {
+                let mut lines = BufReader::new(stderr).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    if verbose {
+                        tracing::info!("{line}");
+                    }
+                    // Nobody reads the log of a demo that has ended.
+                    let _ended = sender.send(line).is_err();
+                }
+            });
+        }
+        Ok(Self { child, log })
+    }
+
+    /// Waits until that many documents can be found.
+    async fn wait_for(&mut self, emulator: &Emulator, expected: usize) -> Result<Vec<StoredDocument>, Exit> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut documents = emulator.documents();
+            documents.retain(|document| document.status == DocumentStatus::Indexed);
+            if documents.len() >= expected {
+                documents.sort_by_key(|document| offset(&document.id));
+                return Ok(documents);
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.died(Ok(status)));
+            }
+            if Instant::now() > deadline {
+                let text = format!(
+                    "{} of {expected} documents after {PATIENCE:?}; the connector said:\n{}",
+                    documents.len(),
+                    self.said()
+                );
+                return Err(Exit::Running(text));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn died(&mut self, status: std::io::Result<ExitStatus>) -> Exit {
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        Exit::Running(format!("`sluice run` ended early ({status}); it said:\n{}", self.said()))
+    }
+
+    fn said(&mut self) -> String {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.log.try_recv() {
+            lines.push(line);
+        }
+        lines.join("\n")
+    }
+
+    /// Stops it as an operator would, and waits for it.
+    async fn stop(mut self) -> Result<(), Exit> {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        // A process that has ended already needs no signal.
+        let _ended = pid.is_none_or(|pid| kill_process(pid, Signal::TERM).is_err());
+        match self.child.wait().await {
+            Ok(status) if status.success() => Ok(()),
+            status => Err(self.died(status)),
+        }
+    }
+}
+
+/// The last number of `streamtopic-0-16`.
+fn offset(id: &str) -> u64 {
+    id.rsplit('-').next().and_then(|offset| offset.parse().ok()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,53 @@
+//! How a command ends: the exit code tells a script whose turn it is.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use sluice_runtime::config::problem::Problem;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// Code 1: it failed while running.
+    Running(String),
+    /// Code 2: the configuration is bad.
+    Configuration(Vec<Problem>),
+    /// Code 2, and everything was said already.
+    BadFiles,
+    /// Code 3: the environment is not as needed: something cannot be reached, or a right is missing.
+    Environment(String),
+    /// Code 3, and everything was said already.
+    Unreachable,
+}
+
+impl Exit {
+    /// Says why on standard error, and returns the code.
+    pub(crate) fn report(self) -> ExitCode {
+        let (code, lines) = match self {
+            Self::Running(text) => (1, vec![format!("error: {text}")]),
+            Self::Configuration(problems) => (2, problems.iter().map(ToString::to_string).collect()),
+            Self::BadFiles => (2, Vec::new()),
+            Self::Environment(text) => (3, vec![format!("error: {text}")]),
+            Self::Unreachable => (3, Vec::new()),
+        };
+        let mut stderr = std::io::stderr().lock();
+        for line in lines {
+            // There is nowhere left to report to.
+            let _unseen = writeln!(stderr, "{line}").is_err();
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl From<Vec<Problem>> for Exit {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Configuration(problems)
+    }
+}
+
+/// Writes a line to standard output. A reader that has gone, as in `sluice schema | head`, ends the command.
+pub(crate) fn print(line: impl AsRef<str>) -> Result<(), Exit> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", line.as_ref())
+        .map_err(|error| Exit::Running(format!("cannot write to standard output: {error}")))
+}

@@ -1,0 +1,32 @@
+//! Logs go to standard error.
+
+use std::io::IsTerminal;
+
+use sluice_runtime::config::worker::{LogFormat, WorkerSettings};
+use tracing_subscriber::EnvFilter;
+
+/// The crates that a plain level is about. Of all others, warnings are enough.
+const OURS: [&str; 5] = ["sluice", "sluice_runtime", "sluice_sinks", "sluice_transforms", "sluice_emulator"];
+
+/// Starts logging. A level that cannot be read counts as `info`, and says so.
+pub(crate) fn start(settings: &WorkerSettings) {
+    let parsed = EnvFilter::try_new(directives(&settings.log_level));
+    let unreadable = parsed.as_ref().err().map(ToString::to_string);
+    let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info")));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    if let Some(error) = unreadable {
+        tracing::warn!("log level `{}` cannot be read, `info` is used: {error}", settings.log_level);
+    }
+}
+
+fn directives(level: &str) -> String {
+    if level.contains(['=', ',']) {
+        return level.to_owned();
+    }
+    let ours: Vec<_> = OURS.iter().map(|name| format!("{name}={level}")).collect();
+    format!("warn,{}", ours.join(","))
+}

@@ -1,0 +1,65 @@
+//! The binary `sluice`: the composition root. It puts the registry together, reads the command line, and picks a
+//! host. Only here do the engine and the plug-ins meet.
+
+mod check;
+mod command_line;
+mod demo;
+mod exit;
+mod logging;
+mod plugins;
+mod preview;
+mod produce;
+mod query;
+mod run;
+mod schema;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use sluice_connector_api::Registry;
+
+use crate::command_line::{Command, CommandLine};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    match start(command_line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.report(),
+    }
+}
+
+fn start(command_line: CommandLine) -> Result<(), Exit> {
+    let settings = command_line.global.settings(command_line.command.connectors())?;
+    logging::start(&settings);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
+    let result = runtime.block_on(dispatch(command_line.command, &settings));
+    // A blocked write must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result
+}
+
+async fn dispatch(
+    command: Command,
+    settings: &sluice_runtime::config::worker::WorkerSettings,
+) -> Result<(), Exit> {
+    match command {
+        Command::Run(_) => run::run(settings).await,
+        Command::Check(args) => check::run(args, settings).await,
+        Command::Preview(args) => preview::run(&args),
+        Command::Demo(args) => demo::run(args).await,
+        Command::Produce(args) => produce::run(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Plugins(args) => plugins::run(&args),
+        Command::Schema(args) => schema::run(&args),
+    }
+}
+
+/// Every plug-in that this program has.
+fn registry() -> Registry {
+    sluice_sinks::register(sluice_transforms::register(Registry::new()))
+}

@@ -1,0 +1,268 @@
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::types::RDKafkaErrorCode;
+use serde_json::{Map, Number, Value};
+
+use crate::exit::{Exit, print};
+
+/// How long the last records may take to be acknowledged.
+const FLUSH: Duration = Duration::from_secs(30);
+
+/// Sends CSV rows or JSON lines to a topic.
+///
+/// Each CSV row becomes a JSON object with the header's names; each JSON line goes as it is written. Ends when the
+/// broker has acknowledged every record.
+///
+/// An example: `sluice produce --topic streamtopic --add timestamp=now infra/demo/TestData.csv`
+#[derive(Debug, Args)]
+pub(crate) struct ProduceArgs {
+    /// The file, or `-` for standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    input: PathBuf,
+    /// The topic to send to
+    #[arg(long, short)]
+    topic: String,
+    /// Brokers to begin with, parted by commas
+    #[arg(
+        long,
+        short,
+        env = "KAFKA_BOOTSTRAP_SERVERS",
+        default_value = "localhost:9092",
+        value_name = "ADDRESSES"
+    )]
+    bootstrap_servers: String,
+    /// How the input is written [default: csv for a file that ends in .csv, else jsonl]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The field that becomes the record's key
+    #[arg(long, value_name = "FIELD")]
+    key: Option<String>,
+    /// A field to add to each object; `now` is the time in epoch seconds with a fraction
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
+    add: Vec<(String, String)>,
+    /// A property of librdkafka, such as security.protocol=ssl
+    #[arg(long, short = 'X', value_name = "NAME=VALUE", value_parser = pair)]
+    property: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Comma-separated values with a header line
+    Csv,
+    /// One JSON value a line
+    Jsonl,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("is not written as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub(crate) async fn run(args: ProduceArgs) -> Result<(), Exit> {
+    let joined = tokio::task::spawn_blocking(move || produce(&args)).await;
+    joined.map_err(|error| Exit::Running(error.to_string()))?
+}
+
+fn produce(args: &ProduceArgs) -> Result<(), Exit> {
+    let mut producer = TopicProducer::new(&args.topic, &args.bootstrap_servers, &args.property)?;
+    for value in read(args)? {
+        let (key, value) = shape(args, value?)?;
+        producer.send(key.as_deref(), &value)?;
+    }
+    let count = producer.finish()?;
+    print(format!("{count} record(s) acknowledged in {}", args.topic))
+}
+
+/// One value of the input: an object from a CSV row, or a line of JSON as it is written.
+enum Input {
+    Row(Map<String, Value>),
+    Line(String),
+}
+
+fn read(args: &ProduceArgs) -> Result<Box<dyn Iterator<Item = Result<Input, Exit>>>, Exit> {
+    let input: Box<dyn Read> = if args.input == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        let file = File::open(&args.input);
+        Box::new(
+            file.map_err(|error| Exit::Running(format!("cannot open {}: {error}", args.input.display())))?,
+        )
+    };
+    let by_name = if args.input.extension().is_some_and(|extension| extension == "csv") {
+        Format::Csv
+    } else {
+        Format::Jsonl
+    };
+    Ok(match args.format.unwrap_or(by_name) {
+        Format::Csv => Box::new(rows(input)?.map(|row| row.map(Input::Row))),
+        Format::Jsonl => Box::new(lines(input)),
+    })
+}
+
+/// Reads CSV with a header line; every value is text.
+pub(crate) fn rows(
+    input: impl Read + 'static,
+) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
+    let mut reader = csv::Reader::from_reader(input);
+    let names = reader.headers().map_err(|error| no_csv(&error))?.clone();
+    Ok(reader.into_records().map(move |row| {
+        let row = row.map_err(|error| no_csv(&error))?;
+        Ok(names.iter().zip(&row).map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }))
+}
+
+fn no_csv(error: &csv::Error) -> Exit {
+    Exit::Running(format!("the input is no CSV: {error}"))
+}
+
+fn lines(input: impl Read + 'static) -> impl Iterator<Item = Result<Input, Exit>> {
+    let lines = BufReader::new(input)
+        .lines()
+        .map(|line| line.map_err(|error| Exit::Running(format!("cannot read the input: {error}"))));
+    lines
+        .filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
+        .map(|line| line.map(Input::Line))
+}
+
+/// Adds fields and picks the key, where that is asked for.
+fn shape(args: &ProduceArgs, input: Input) -> Result<(Option<String>, String), Exit> {
+    let mut object = match input {
+        Input::Line(line) if args.add.is_empty() && args.key.is_none() => return Ok((None, line)),
+        Input::Line(line) => serde_json::from_str(&line).map_err(|error| {
+            Exit::Running(format!("`{line}` is no JSON object, which --add and --key need: {error}"))
+        })?,
+        Input::Row(row) => row,
+    };
+    for (name, value) in &args.add {
+        object.insert(name.clone(), if value == "now" { now() } else { value.clone().into() });
+    }
+    let key = args.key.as_ref().map(|field| key_of(&object, field)).transpose()?;
+    Ok((key, Value::Object(object).to_string()))
+}
+
+fn key_of(object: &Map<String, Value>, field: &str) -> Result<String, Exit> {
+    match object.get(field) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(value) => Ok(value.to_string()),
+        None => Err(Exit::Running(format!("field `{field}`, which is to be the key, is missing"))),
+    }
+}
+
+/// The time as epoch seconds with milliseconds, such as `1739712345.678`.
+fn now() -> Value {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    seconds(millis)
+}
+
+/// Writes milliseconds as seconds, digit by digit.
+pub(crate) fn seconds(millis: u128) -> Value {
+    let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+    text.parse::<Number>().map_or(Value::Null, Value::Number)
+}
+
+/// Sends records to one topic and counts what the broker acknowledged.
+pub(crate) struct TopicProducer {
+    producer: BaseProducer<Reports>,
+    reports: Arc<Counts>,
+    topic: String,
+    bar: ProgressBar,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+    first_failure: std::sync::OnceLock<String>,
+}
+
+struct Reports(Arc<Counts>);
+
+impl ClientContext for Reports {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!("Kafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => self.0.acknowledged.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                self.0.first_failure.get_or_init(|| error.to_string());
+                self.0.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+impl TopicProducer {
+    pub(crate) fn new(
+        topic: &str,
+        bootstrap_servers: &str,
+        properties: &[(String, String)],
+    ) -> Result<Self, Exit> {
+        let mut config = ClientConfig::new();
+        // Every record once and in order, also over a retry.
+        config
+            .set("bootstrap.servers", bootstrap_servers)
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "30000");
+        for (name, value) in properties {
+            config.set(name, value);
+        }
+        let reports = Arc::<Counts>::default();
+        let producer = config
+            .create_with_context(Reports(Arc::clone(&reports)))
+            .map_err(|error| Exit::Running(format!("cannot make a Kafka producer: {error}")))?;
+        Ok(Self { producer, reports, topic: topic.to_owned(), bar: progress() })
+    }
+
+    /// Hands a record over; waits while the producer's queue is full.
+    pub(crate) fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), Exit> {
+        let mut record = BaseRecord::<str, str, ()>::to(&self.topic).payload(value);
+        record.key = key;
+        while let Err((error, back)) = self.producer.send(record) {
+            if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
+                return Err(Exit::Running(format!("cannot send to {}: {error}", self.topic)));
+            }
+            record = back;
+            self.producer.poll(Duration::from_millis(100));
+        }
+        self.producer.poll(Duration::ZERO);
+        self.bar.inc(1);
+        Ok(())
+    }
+
+    /// Waits until every record is acknowledged; returns how many.
+    pub(crate) fn finish(self) -> Result<u64, Exit> {
+        let flushed: KafkaResult<()> = self.producer.flush(FLUSH);
+        self.bar.finish_and_clear();
+        if let Some(failure) = self.reports.first_failure.get() {
+            let failed = self.reports.failed.load(Ordering::Relaxed);
+            return Err(Exit::Environment(format!("{failed} record(s) were not acknowledged: {failure}")));
+        }
+        flushed.map_err(|error| {
+            Exit::Environment(format!("the broker did not acknowledge in {FLUSH:?}: {error}"))
+        })?;
+        Ok(self.reports.acknowledged.load(Ordering::Relaxed))
+    }
+}
+
+/// Seen on a terminal only.
+fn progress() -> ProgressBar {
+    ProgressBar::new_spinner().with_message("records sent")
+}

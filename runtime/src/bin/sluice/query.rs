@@ -1,0 +1,61 @@
+use clap::Args;
+use sluice_connector_api::{Failure, FailureKind};
+use sluice_sinks::{KnowledgeBase, Passage};
+
+use crate::exit::{Exit, print};
+
+/// Asks a knowledge base a question (Retrieve) and prints what it finds, the best first.
+///
+/// Region, credentials and endpoint come from the AWS SDK's usual places, such as AWS_REGION, AWS_PROFILE and
+/// AWS_ENDPOINT_URL. The caller needs `bedrock:Retrieve` on the knowledge base.
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The question
+    text: String,
+    /// The knowledge base's id
+    #[arg(long, env = "KBID", value_name = "ID")]
+    knowledge_base_id: String,
+    /// How many results to ask for
+    #[arg(long, short, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=100))]
+    number_of_results: i32,
+    /// The AWS region [default: the SDK's]
+    #[arg(long)]
+    region: Option<String>,
+    /// Another address of the service, such as that of `sluice demo --keep-running`
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Print one JSON object a result, with its metadata
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: QueryArgs) -> Result<(), Exit> {
+    let knowledge_base = KnowledgeBase::new(args.region, args.endpoint_url);
+    let answer = knowledge_base.retrieve(&args.knowledge_base_id, &args.text, args.number_of_results).await;
+    let passages = answer.map_err(|failure| exit(&failure))?;
+    if passages.is_empty() {
+        tracing::info!("nothing found");
+    }
+    for passage in passages {
+        print(if args.json { to_json(&passage)? } else { line(&passage) })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn line(passage: &Passage) -> String {
+    let score = passage.score.map(|score| format!("{score:.3}  ")).unwrap_or_default();
+    let source = passage.document_id.as_deref().map(|id| format!("  [{id}]")).unwrap_or_default();
+    format!("{score}{}{source}", passage.text)
+}
+
+fn to_json(passage: &Passage) -> Result<String, Exit> {
+    serde_json::to_string(passage).map_err(|error| Exit::Running(error.to_string()))
+}
+
+/// What may pass failed while running; rights, ids and credentials are the environment's.
+fn exit(failure: &Failure) -> Exit {
+    match failure.kind() {
+        FailureKind::Retriable | FailureKind::Fatal => Exit::Environment(failure.to_string()),
+        FailureKind::Rejected => Exit::Running(failure.to_string()),
+    }
+}

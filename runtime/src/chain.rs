@@ -1,0 +1,186 @@
+//! What happens to a record between the source and the batch: converters, then transforms.
+
+use std::fmt;
+
+use sluice_connector_api::{Predicate, Record, Rejection, Transform, Transformed};
+
+use crate::converter::Converter;
+
+/// Where a record was rejected, in Kafka Connect's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading the key.
+    KeyConverter,
+    /// Reading the value.
+    ValueConverter,
+    /// A transform or its predicate.
+    Transformation {
+        /// The transform's place in the file, from 0.
+        index: usize,
+        /// The transform's name.
+        name: &'static str,
+    },
+    /// The sink.
+    TaskPut,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyConverter => f.write_str("key converter"),
+            Self::ValueConverter => f.write_str("value converter"),
+            Self::Transformation { index, name } => write!(f, "transform {} ({name})", index + 1),
+            Self::TaskPut => f.write_str("sink"),
+        }
+    }
+}
+
+/// A record that some stage rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageError {
+    /// The stage.
+    pub stage: Stage,
+    /// Why.
+    pub rejection: Rejection,
+}
+
+/// When a transform applies.
+pub struct Condition {
+    /// What is asked.
+    pub predicate: Box<dyn Predicate>,
+    /// Whether the answer is turned round.
+    pub negate: bool,
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condition").field("negate", &self.negate).finish_non_exhaustive()
+    }
+}
+
+/// A transform in a chain.
+pub struct Step {
+    /// The transform's name.
+    pub name: &'static str,
+    /// The transform.
+    pub transform: Box<dyn Transform>,
+    /// When it applies; always, without one.
+    pub condition: Option<Condition>,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("name", &self.name)
+            .field("condition", &self.condition)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Converters and transforms of a connector, in order. Pure and shared by all its tasks.
+#[derive(Debug)]
+pub struct Chain {
+    key: Converter,
+    value: Converter,
+    steps: Vec<Step>,
+}
+
+impl Chain {
+    /// Puts a chain together.
+    pub fn new(key: Converter, value: Converter, steps: Vec<Step>) -> Self {
+        Self { key, value, steps }
+    }
+
+    /// Takes a record as read through the whole chain. Several records from one are numbered.
+    pub fn apply(&self, record: Record) -> Result<Transformed, StageError> {
+        self.apply_seen(record, &mut |_, _| {})
+    }
+
+    /// Does what [`Chain::apply`] does, and shows the records after each stage.
+    pub fn apply_seen(
+        &self,
+        record: Record,
+        see: &mut dyn FnMut(&str, &[Record]),
+    ) -> Result<Transformed, StageError> {
+        let record = self.convert(record)?;
+        see("read", std::slice::from_ref(&record));
+        let mut current = Transformed::One(record);
+        for (index, step) in self.steps.iter().enumerate() {
+            current = step.apply_all(index, current)?;
+            see(step.name, records(&current));
+        }
+        Ok(number(current))
+    }
+
+    fn convert(&self, mut record: Record) -> Result<Record, StageError> {
+        let at = |stage| move |rejection| StageError { stage, rejection };
+        record.key = self.key.convert("key", record.key.take()).map_err(at(Stage::KeyConverter))?;
+        record.value = self.value.convert("value", record.value.take()).map_err(at(Stage::ValueConverter))?;
+        Ok(record)
+    }
+}
+
+impl Step {
+    fn apply_all(&self, index: usize, current: Transformed) -> Result<Transformed, StageError> {
+        let result = match current {
+            Transformed::One(record) => self.apply(record),
+            Transformed::Dropped => Ok(Transformed::Dropped),
+            Transformed::Several(records) => self.apply_each(records),
+        };
+        let stage = || Stage::Transformation { index, name: self.name };
+        result.map_err(|rejection| StageError { stage: stage(), rejection })
+    }
+
+    fn apply(&self, record: Record) -> Result<Transformed, Rejection> {
+        if !self.applies(&record)? {
+            return Ok(record.into());
+        }
+        let origin = record.origin().clone();
+        let out = self.transform.apply(record)?;
+        // Invariant 4: a transform that made a new record would commit somebody else's offset.
+        match records(&out).iter().all(|record| *record.origin() == origin) {
+            true => Ok(out),
+            false => {
+                Err(Rejection::new(format!("the transform `{}` changed the record's origin", self.name)))
+            }
+        }
+    }
+
+    fn apply_each(&self, records: Vec<Record>) -> Result<Transformed, Rejection> {
+        let mut out = Vec::with_capacity(records.len());
+        for record in records {
+            match self.apply(record)? {
+                Transformed::One(record) => out.push(record),
+                Transformed::Dropped => {}
+                Transformed::Several(records) => out.extend(records),
+            }
+        }
+        Ok(Transformed::Several(out))
+    }
+
+    fn applies(&self, record: &Record) -> Result<bool, Rejection> {
+        match &self.condition {
+            Some(condition) => Ok(condition.predicate.test(record)? != condition.negate),
+            None => Ok(true),
+        }
+    }
+}
+
+/// Views what came out of a transform as a list.
+pub(crate) fn records(transformed: &Transformed) -> &[Record] {
+    match transformed {
+        Transformed::One(record) => std::slice::from_ref(record),
+        Transformed::Dropped => &[],
+        Transformed::Several(records) => records,
+    }
+}
+
+fn number(transformed: Transformed) -> Transformed {
+    match transformed {
+        Transformed::Several(records) if records.is_empty() => Transformed::Dropped,
+        Transformed::Several(records) => {
+            Transformed::Several((0..).zip(records).map(|(part, record)| record.with_part(part)).collect())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,303 @@
+//! One connector file: its settings, and what becomes of them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_connector_api::{ByteSize, HumanDuration, Registry, SettingsError, Sink};
+
+use super::interpolate::{Lookup, interpolate};
+use super::problem::Problem;
+use super::schema::connector_schema;
+use super::validate::validate;
+use super::yaml::Node;
+use crate::chain::{Chain, Condition, Step};
+use crate::converter::Converter;
+use crate::source::kafka::KafkaSettings;
+
+/// A connector: it reads topics, changes each record, and puts batches into a sink. The file's stem is its
+/// name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorFile {
+    /// Where records come from.
+    pub source: SourceSettings,
+    /// What happens to each record, in this order.
+    #[serde(default)]
+    pub transforms: Vec<Value>,
+    /// Where records go: one sink, named by the key that holds its settings.
+    pub sink: Value,
+    /// How records are put together for the sink.
+    #[serde(default)]
+    pub batch: BatchSettings,
+    /// What happens when something fails.
+    #[serde(default)]
+    pub errors: ErrorSettings,
+    /// The most bytes of records that are read and not done: prefetched, in batches, in flight and waiting for
+    /// a retry. Reading pauses above it. Default 64MiB.
+    #[serde(default = "default_buffer_memory")]
+    pub buffer_memory: ByteSize,
+}
+
+/// Where records come from, and how their bytes are read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSettings {
+    /// Apache Kafka, or anything that speaks its protocol.
+    pub kafka: KafkaSettings,
+    /// How keys are read. Default: `bytes`, which never fails.
+    #[serde(default = "default_key_converter")]
+    pub key: Converter,
+    /// How values are read. Default: `json`.
+    #[serde(default = "default_value_converter")]
+    pub value: Converter,
+}
+
+/// How records are put together for the sink.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchSettings {
+    /// Records a batch. Default and upper bound: what the sink can take.
+    #[schemars(range(min = 1))]
+    pub max_records: Option<usize>,
+    /// Bytes a batch, as the sink measures them. Default and upper bound: what the sink can take.
+    pub max_bytes: Option<ByteSize>,
+    /// How long a record waits for others before a batch that is not full is put. Default 200ms.
+    pub linger: HumanDuration,
+}
+
+impl Default for BatchSettings {
+    fn default() -> Self {
+        Self { max_records: None, max_bytes: None, linger: HumanDuration::millis(200) }
+    }
+}
+
+/// What happens when something fails.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ErrorSettings {
+    /// What a record at fault does: `none` stops the connector at it, with its offset uncommitted; `all` skips
+    /// it with a log line and a count. Default `none`. An outage is never held against a record.
+    pub tolerance: Tolerance,
+    /// The wait after the first failure of a put; it doubles with every further one, and a random part of it is
+    /// taken (full jitter). Default 300ms.
+    pub retry_delay: HumanDuration,
+    /// The longest such wait. Default 60s.
+    pub retry_delay_max: HumanDuration,
+    /// How long a batch is tried before the connector fails, keeps its offsets and is restarted. Default 5m.
+    pub retry_timeout: HumanDuration,
+}
+
+impl Default for ErrorSettings {
+    fn default() -> Self {
+        Self {
+            tolerance: Tolerance::None,
+            retry_delay: HumanDuration::millis(300),
+            retry_delay_max: HumanDuration::secs(60),
+            retry_timeout: HumanDuration::secs(300),
+        }
+    }
+}
+
+/// What a record at fault does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// Stops the connector at it; nothing is lost.
+    None,
+    /// Is skipped, logged and counted.
+    All,
+}
+
+fn default_buffer_memory() -> ByteSize {
+    ByteSize::mib(64)
+}
+
+fn default_key_converter() -> Converter {
+    Converter::Bytes
+}
+
+fn default_value_converter() -> Converter {
+    Converter::Json
+}
+
+/// A connector that is ready to run. Loading it opened nothing yet.
+#[derive(Clone)]
+pub struct Connector {
+    /// Its name: the file's stem.
+    pub name: Arc<str>,
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Where records come from.
+    pub source: SourceSettings,
+    /// What happens to each record.
+    pub chain: Arc<Chain>,
+    /// The key that picked the sink.
+    pub sink_name: String,
+    /// Where records go.
+    pub sink: Arc<dyn Sink>,
+    /// How records are put together.
+    pub batch: BatchSettings,
+    /// What happens when something fails.
+    pub errors: ErrorSettings,
+    /// The most bytes of records that are read and not done.
+    pub buffer_memory: ByteSize,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("name", &self.name)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    /// Reads, checks and builds the connector in a file, or reports everything that is wrong with it.
+    pub fn load(file: &Path, registry: &Registry, lookup: &dyn Lookup) -> Result<Self, Vec<Problem>> {
+        let source = std::fs::read_to_string(file)
+            .map_err(|error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))])?;
+        Self::parse(file, &source, registry, lookup)
+    }
+
+    /// Does what [`Connector::load`] does with a text that stands for the file's.
+    pub fn parse(
+        file: &Path,
+        source: &str,
+        registry: &Registry,
+        lookup: &dyn Lookup,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut node =
+            Node::parse(source).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
+        let mut problems = interpolate(file, &mut node, lookup);
+        let unresolved: Vec<_> = problems.iter().filter_map(|problem| problem.position).collect();
+        match validate(file, &node, &connector_schema(registry)) {
+            Ok(value) if problems.is_empty() => Loading { file, node: &node, registry }.build(value),
+            Ok(_) => Err(problems),
+            Err(more) => {
+                // A value that could not be resolved is one problem, not two.
+                let is_new = |problem: &Problem| problem.position.is_none_or(|at| !unresolved.contains(&at));
+                problems.extend(more.into_iter().filter(is_new));
+                problems.sort();
+                Err(problems)
+            }
+        }
+    }
+}
+
+/// What is needed to build the plug-ins and to say where one refused its settings.
+struct Loading<'a> {
+    file: &'a Path,
+    node: &'a Node,
+    registry: &'a Registry,
+}
+
+impl Loading<'_> {
+    fn build(&self, value: Value) -> Result<Connector, Vec<Problem>> {
+        let file: ConnectorFile = serde_path_to_error::deserialize(value).map_err(|error| {
+            vec![self.problem(&error.path().to_string().replace(['[', ']'], "."), &error.inner().to_string())]
+        })?;
+        let mut problems = Vec::new();
+        let kafka = file.source.kafka.validate();
+        problems.extend(kafka.err().map(|error| self.refused("source.kafka", &error)));
+        let steps = self.steps(file.transforms, &mut problems);
+        let sink = self.sink(file.sink, &mut problems);
+        match sink {
+            Some((sink_name, sink)) if problems.is_empty() => Ok(Connector {
+                name: name_of(self.file).into(),
+                file: self.file.to_owned(),
+                chain: Arc::new(Chain::new(file.source.key, file.source.value, steps)),
+                source: file.source,
+                sink_name,
+                sink: sink.into(),
+                batch: file.batch,
+                errors: file.errors,
+                buffer_memory: file.buffer_memory,
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    fn sink(&self, value: Value, problems: &mut Vec<Problem>) -> Option<(String, Box<dyn Sink>)> {
+        let (name, settings) = only_entry(value)?;
+        let built = self.registry.sink(&name).map_err(|error| SettingsError::new(error.to_string()));
+        match built.and_then(|plugin| plugin.build(settings)) {
+            Ok(sink) => Some((name, sink)),
+            Err(error) => {
+                problems.push(self.refused(&format!("sink.{name}"), &error));
+                None
+            }
+        }
+    }
+
+    fn steps(&self, transforms: Vec<Value>, problems: &mut Vec<Problem>) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(transforms.len());
+        for (index, value) in transforms.into_iter().enumerate() {
+            match self.step(index, value) {
+                Ok(step) => steps.push(step),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        steps
+    }
+
+    fn step(&self, index: usize, mut value: Value) -> Result<Step, Problem> {
+        let path = format!("transforms.{index}");
+        let entries = value.as_object_mut();
+        let (predicate, negate) = match entries {
+            Some(entries) => (entries.shift_remove("predicate"), entries.shift_remove("negate")),
+            None => (None, None),
+        };
+        let condition = predicate.map(|predicate| self.condition(&path, predicate, negate)).transpose()?;
+        let entries = value.as_object().map_or(0, serde_json::Map::len);
+        let (1, Some((name, settings))) = (entries, only_entry(value)) else {
+            return Err(self.problem(&path, &format!("`{path}`: name one transform here, found {entries}")));
+        };
+        let plugin =
+            self.registry.transform(&name).map_err(|error| self.problem(&path, &error.to_string()))?;
+        let transform =
+            plugin.build(settings).map_err(|error| self.refused(&format!("{path}.{name}"), &error))?;
+        Ok(Step { name: plugin.name(), transform, condition })
+    }
+
+    fn condition(&self, path: &str, predicate: Value, negate: Option<Value>) -> Result<Condition, Problem> {
+        let path = format!("{path}.predicate");
+        let (name, settings) =
+            only_entry(predicate).ok_or_else(|| self.problem(&path, "name one predicate here"))?;
+        let plugin =
+            self.registry.predicate(&name).map_err(|error| self.problem(&path, &error.to_string()))?;
+        let predicate =
+            plugin.build(settings).map_err(|error| self.refused(&format!("{path}.{name}"), &error))?;
+        Ok(Condition { predicate, negate: negate.and_then(|negate| negate.as_bool()).unwrap_or(false) })
+    }
+
+    /// Places what a plug-in says about its settings at the key, or inside the key's text.
+    fn refused(&self, path: &str, error: &SettingsError) -> Problem {
+        let full = if error.path().is_empty() { path.to_owned() } else { format!("{path}.{}", error.path()) };
+        let node = self.node.find(full.split('.'));
+        let position =
+            error.position().map_or(node.position, |(line, column)| node.position_in_text(line, column));
+        Problem::at(self.file, position, format!("`{full}`: {}", error.reason()))
+    }
+
+    fn problem(&self, path: &str, text: &str) -> Problem {
+        Problem::at(self.file, self.node.find(path.split('.')).position, text)
+    }
+}
+
+/// Takes a map of one entry apart. The schema has seen to it that there is just one.
+fn only_entry(value: Value) -> Option<(String, Value)> {
+    match value {
+        Value::Object(entries) => entries.into_iter().next(),
+        _ => None,
+    }
+}
+
+/// Returns the name of the connector in a file.
+pub fn name_of(file: &Path) -> String {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}

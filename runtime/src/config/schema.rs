@@ -1,0 +1,89 @@
+//! The JSON Schema of a connector file, made of the settings of every plug-in in the registry.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use sluice_connector_api::{Plugin, Registry};
+
+use super::connector::ConnectorFile;
+
+/// Returns the schema of a whole connector file, for editors and for [`validate`](super::validate).
+pub fn connector_schema(registry: &Registry) -> Value {
+    let mut generator = generator();
+    let mut schema = ConnectorFile::json_schema(&mut generator).to_value();
+    let transforms = json!({ "type": "array", "items": transform_schema(registry, &mut generator) });
+    describe(&mut schema, "transforms", transforms);
+    let sink = one_of(registry.sinks().map(|plugin| entry(plugin, &mut generator)));
+    describe(&mut schema, "sink", sink);
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        root.insert("title".to_owned(), "Sluice connector".into());
+    }
+    schema
+}
+
+/// Returns the schema of one plug-in's settings.
+pub fn plugin_schema<T: ?Sized>(plugin: &Plugin<T>) -> Value {
+    plugin.schema(&mut generator()).to_value()
+}
+
+/// Everything stands in place, without `$ref`: errors then name the very key, and readers need not jump.
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator()
+}
+
+fn transform_schema(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let plugins: Vec<_> = registry.transforms().map(|plugin| entry(plugin, generator)).collect();
+    let mut schema = one_of(plugins.into_iter());
+    let mut predicate = one_of(registry.predicates().map(|plugin| entry(plugin, generator)));
+    set(&mut predicate, "description", "Applies the transform only to records for which this holds.".into());
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("predicate".to_owned(), predicate);
+        let negate =
+            json!({ "type": "boolean", "default": false, "description": "Turns the predicate round." });
+        properties.insert("negate".to_owned(), negate);
+    }
+    // `predicate` and `negate` stand beside the one transform.
+    set(&mut schema, "maxProperties", 3.into());
+    schema
+}
+
+fn entry<T: ?Sized>(plugin: &Plugin<T>, generator: &mut SchemaGenerator) -> (String, Value) {
+    (plugin.name().to_owned(), plugin.schema(generator).to_value())
+}
+
+/// A map with exactly one of these keys. Plain `properties` keep errors exact, where `oneOf` would blur them.
+fn one_of(plugins: impl Iterator<Item = (String, Value)>) -> Value {
+    let properties: Map<String, Value> = plugins.collect();
+    json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+    })
+}
+
+/// Puts a schema in the place of a property's, and keeps the property's description and default.
+fn describe(root: &mut Value, property: &str, schema: Value) {
+    let Some(place) = root.pointer_mut(&format!("/properties/{property}")) else { return };
+    let (description, default) = (place.get("description").cloned(), place.get("default").cloned());
+    *place = schema;
+    if let Some(description) = description {
+        set(place, "description", description);
+    }
+    if let Some(default) = default {
+        set(place, "default", default);
+    }
+}
+
+fn set(schema: &mut Value, key: &str, value: Value) {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert(key.to_owned(), value);
+    }
+}
+
+/// Returns the schema of the process settings.
+pub fn process_schema() -> Value {
+    super::worker::WorkerSettings::json_schema(&mut generator()).to_value()
+}

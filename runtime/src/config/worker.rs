@@ -1,0 +1,120 @@
+//! Settings of the process: defaults < file < environment < flags.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Serialized};
+use schemars::JsonSchema;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use sluice_connector_api::HumanDuration;
+
+use super::problem::Problem;
+use super::schema::process_schema;
+use super::validate::validate;
+use super::yaml::Node;
+
+/// The file that is read when it is there and no other is named.
+pub const DEFAULT_FILE: &str = "sluice.yaml";
+
+/// Settings of the process. Each can be set in `sluice.yaml`, as `SLUICE_<NAME>` in the environment, or by a
+/// flag; the later wins.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerSettings {
+    /// Files and directories with connectors. Default `connectors.d`.
+    #[serde(deserialize_with = "one_or_many")]
+    pub connectors: Vec<PathBuf>,
+    /// How log lines look on standard error. Default `text`.
+    pub log_format: LogFormat,
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module as in
+    /// `info,sluice_runtime=debug`. Default `info`.
+    pub log_level: String,
+    /// How long a stop may take before what is still in flight is given up; it is read again at the next
+    /// start. Default 25s, which fits into the 30s that Kubernetes gives.
+    pub shutdown_timeout: HumanDuration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            connectors: vec![PathBuf::from("connectors.d")],
+            log_format: LogFormat::Text,
+            log_level: "info".to_owned(),
+            shutdown_timeout: HumanDuration::secs(25),
+        }
+    }
+}
+
+/// The environment gives a text where a file gives a list.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    struct Paths;
+    impl<'de> Visitor<'de> for Paths {
+        type Value = Vec<PathBuf>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a path or a list of paths")
+        }
+
+        fn visit_str<E: de::Error>(self, path: &str) -> Result<Self::Value, E> {
+            Ok(vec![path.into()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut paths: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(path) = paths.next_element()? {
+                all.push(path);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_any(Paths)
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl WorkerSettings {
+    /// Reads the settings. `file` is the one named by the user; without it `sluice.yaml` is read if it is there.
+    /// `flags` holds what was given on the command line.
+    pub fn load(file: Option<&Path>, flags: impl Serialize) -> Result<Self, Vec<Problem>> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(values) = read_file(file)? {
+            figment = figment.merge(Serialized::globals(values));
+        }
+        // `SLUICE_CONFIG` names the file itself.
+        figment = figment.merge(Env::prefixed("SLUICE_").only(&[
+            "connectors",
+            "log_format",
+            "log_level",
+            "shutdown_timeout",
+        ]));
+        figment = figment.merge(Serialized::globals(flags));
+        figment.extract().map_err(|error| error.into_iter().map(|error| describe(&error)).collect())
+    }
+}
+
+fn read_file(named: Option<&Path>) -> Result<Option<Value>, Vec<Problem>> {
+    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+    if named.is_none() && !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| vec![Problem::of_file(path, format!("cannot read the file: {error}"))])?;
+    let node = Node::parse(&text).map_err(|error| vec![Problem::at(path, error.position, error.text)])?;
+    validate(path, &node, &process_schema()).map(Some)
+}
+
+fn describe(error: &figment::Error) -> Problem {
+    let origin = error.metadata.as_ref().map_or_else(|| "settings".into(), |metadata| metadata.name.clone());
+    Problem::of_file(Path::new(&*origin), format!("`{}`: {}", error.path.join("."), error.kind))
+}

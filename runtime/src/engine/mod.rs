@@ -1,0 +1,15 @@
+//! The engine: it transforms, batches, delivers and tracks records, and it alone waits and retries.
+//!
+//! [`Pipeline`] is one loop over a source, a chain and a sink. The parts that decide are pure and have the time
+//! as an argument: [`tracker`] says which offsets may be committed, [`batcher`] which records make the next
+//! batch. [`delivery`] puts one batch until each of its records has a verdict.
+
+pub mod backoff;
+pub mod batcher;
+pub mod counters;
+pub mod delivery;
+pub mod pipeline;
+pub mod tracker;
+
+pub use counters::{Counters, Tally};
+pub use pipeline::{Failed, Pipeline, PipelineSettings};

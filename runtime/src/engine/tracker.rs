@@ -1,0 +1,314 @@
+//! Which offsets may be committed.
+//!
+//! Invariant 1: no offset is committed before every record up to it is done. The tracker holds, for each
+//! partition, the records that were read and are not done, in the order read. The *watermark* is the lowest
+//! offset among them, or the one behind the last record read.
+
+use std::collections::{HashMap, VecDeque};
+
+use sluice_connector_api::{Origin, TopicPartition};
+
+use crate::source::Offsets;
+
+/// What became of a record; of the parts of one record the highest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Dropped on purpose.
+    Filtered,
+    /// Stored.
+    Delivered,
+    /// Rejected and tolerated.
+    Skipped,
+}
+
+/// A record whose every part is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The bytes that are free now.
+    pub bytes: usize,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// Stands for one record read, until it is done.
+///
+/// It holds the time the partition was assigned for: a ticket that outlives that time does nothing, so that a
+/// put which ends after its partition was lost commits nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    epoch: u64,
+    offset: i64,
+}
+
+/// Tracks what is read and not done.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    partitions: HashMap<TopicPartition, Partition>,
+    /// From the epoch of a ticket to its partition, for as long as it is ours.
+    epochs: HashMap<u64, TopicPartition>,
+    next_epoch: u64,
+}
+
+#[derive(Debug)]
+struct Partition {
+    epoch: u64,
+    pending: VecDeque<Pending>,
+    /// The offset behind the last record read; `None` before the first.
+    next: Option<i64>,
+    committed: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    offset: i64,
+    bytes: usize,
+    /// Records that came of this one and are not done.
+    parts: usize,
+    verdict: Verdict,
+}
+
+impl Tracker {
+    /// Makes a tracker without partitions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts to track a partition. One that is tracked already goes on as it is.
+    pub fn assign(&mut self, partition: &TopicPartition) {
+        if self.partitions.contains_key(partition) {
+            return;
+        }
+        let epoch = self.next_epoch;
+        self.next_epoch += 1;
+        self.epochs.insert(epoch, partition.clone());
+        let fresh = Partition { epoch, pending: VecDeque::new(), next: None, committed: None };
+        self.partitions.insert(partition.clone(), fresh);
+    }
+
+    /// Notes a record that was read and takes `bytes`. `None` where its partition is not ours: then the record is
+    /// somebody else's to read.
+    pub fn read(&mut self, origin: &Origin, bytes: usize) -> Option<Ticket> {
+        let offset = origin.offset();
+        let partition = self.partitions.get_mut(origin.topic_partition())?;
+        partition.pending.push_back(Pending { offset, bytes, parts: 1, verdict: Verdict::Filtered });
+        partition.next = Some(offset + 1);
+        Some(Ticket { epoch: partition.epoch, offset })
+    }
+
+    /// Notes that one record became `parts` records, each of which is to be done. At least one.
+    pub fn split(&mut self, ticket: Ticket, parts: usize) {
+        if let Some(pending) = self.pending(ticket) {
+            pending.parts = parts.max(1);
+        }
+    }
+
+    /// Notes that a record, or one of its parts, is done. Tells when the record as a whole is.
+    pub fn done(&mut self, ticket: Ticket, verdict: Verdict) -> Option<Done> {
+        let pending = self.pending(ticket)?;
+        pending.verdict = pending.verdict.max(verdict);
+        pending.parts = pending.parts.saturating_sub(1);
+        if pending.parts > 0 {
+            return None;
+        }
+        let done = Done { bytes: std::mem::take(&mut pending.bytes), verdict: pending.verdict };
+        let partition = self.partition(ticket)?;
+        while partition.pending.front().is_some_and(|first| first.parts == 0) {
+            partition.pending.pop_front();
+        }
+        Some(done)
+    }
+
+    /// Says whether the ticket's partition is still ours.
+    pub fn is_ours(&self, ticket: Ticket) -> bool {
+        self.epochs.contains_key(&ticket.epoch)
+    }
+
+    /// Returns each partition's watermark that went up since the last call, and counts it as committed.
+    pub fn commits(&mut self) -> Offsets {
+        let mut commits = Vec::new();
+        for (name, partition) in &mut self.partitions {
+            if let Some(watermark) = partition.uncommitted() {
+                partition.committed = Some(watermark);
+                commits.push((name.clone(), watermark));
+            }
+        }
+        commits
+    }
+
+    /// Notes that a commit was refused, so that the partition is committed again.
+    pub fn commit_failed(&mut self, partition: &TopicPartition) {
+        if let Some(partition) = self.partitions.get_mut(partition) {
+            partition.committed = None;
+        }
+    }
+
+    /// Stops tracking partitions. Returns what is to be committed for them, and the bytes that are free now.
+    pub fn revoke(&mut self, partitions: &[TopicPartition]) -> (Offsets, usize) {
+        let (mut commits, mut bytes) = (Vec::new(), 0);
+        for name in partitions {
+            let Some(partition) = self.partitions.remove(name) else { continue };
+            self.epochs.remove(&partition.epoch);
+            commits.extend(partition.uncommitted().map(|watermark| (name.clone(), watermark)));
+            bytes += partition.pending.iter().map(|pending| pending.bytes).sum::<usize>();
+        }
+        (commits, bytes)
+    }
+
+    /// Returns how many records are read and not done.
+    pub fn pending_records(&self) -> usize {
+        let pending =
+            |partition: &Partition| partition.pending.iter().filter(|pending| pending.parts > 0).count();
+        self.partitions.values().map(pending).sum()
+    }
+
+    fn partition(&mut self, ticket: Ticket) -> Option<&mut Partition> {
+        self.partitions.get_mut(self.epochs.get(&ticket.epoch)?)
+    }
+
+    fn pending(&mut self, ticket: Ticket) -> Option<&mut Pending> {
+        let partition = self.partition(ticket)?;
+        let index = partition.pending.binary_search_by_key(&ticket.offset, |pending| pending.offset).ok()?;
+        partition.pending.get_mut(index)
+    }
+}
+
+impl Partition {
+    /// The lowest offset not done; `None` before the first record.
+    fn watermark(&self) -> Option<i64> {
+        self.pending.front().map(|first| first.offset).or(self.next)
+    }
+
+    /// The watermark, if it is not committed yet. That of the first record read is committed before the record
+    /// is done: it pins down where the group began, also where it began at the end of the topic.
+    fn uncommitted(&self) -> Option<i64> {
+        self.watermark().filter(|watermark| self.committed != Some(*watermark))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn origin(offset: i64) -> Origin {
+        Origin::new("t", 0, offset)
+    }
+
+    fn partition() -> TopicPartition {
+        TopicPartition::new("t", 0)
+    }
+
+    /// A tracker that has the partition.
+    fn ours() -> Tracker {
+        let mut tracker = Tracker::new();
+        tracker.assign(&partition());
+        tracker
+    }
+
+    fn read(tracker: &mut Tracker, offset: i64, bytes: usize) -> Ticket {
+        tracker.read(&origin(offset), bytes).unwrap()
+    }
+
+    fn finish(tracker: &mut Tracker, ticket: Ticket) -> Option<Done> {
+        tracker.done(ticket, Verdict::Delivered)
+    }
+
+    fn watermark(tracker: &mut Tracker) -> Option<i64> {
+        tracker.commits().first().map(|(_, watermark)| *watermark)
+    }
+
+    #[test]
+    fn the_watermark_waits_for_the_lowest_record() {
+        let mut tracker = ours();
+        let tickets: Vec<_> = (10..13).map(|offset| read(&mut tracker, offset, 1)).collect();
+        finish(&mut tracker, tickets[1]);
+        finish(&mut tracker, tickets[2]);
+        assert_eq!(watermark(&mut tracker), Some(10), "10 itself is not done");
+        finish(&mut tracker, tickets[0]);
+        assert_eq!(watermark(&mut tracker), Some(13));
+        assert_eq!(watermark(&mut tracker), None, "there is nothing new");
+    }
+
+    #[test]
+    fn gaps_in_the_offsets_are_passed_over() {
+        let mut tracker = ours();
+        let tickets: Vec<_> = [3, 7, 20].map(|offset| read(&mut tracker, offset, 1)).into();
+        finish(&mut tracker, tickets[0]);
+        assert_eq!(watermark(&mut tracker), Some(7));
+    }
+
+    #[test]
+    fn a_split_record_is_done_with_its_last_part() {
+        let mut tracker = ours();
+        let ticket = read(&mut tracker, 0, 5);
+        tracker.split(ticket, 2);
+        assert_eq!((tracker.done(ticket, Verdict::Skipped), watermark(&mut tracker)), (None, Some(0)));
+        let done = Done { bytes: 5, verdict: Verdict::Skipped };
+        assert_eq!(
+            (tracker.done(ticket, Verdict::Delivered), watermark(&mut tracker)),
+            (Some(done), Some(1))
+        );
+    }
+
+    #[test]
+    fn a_ticket_from_before_a_revoke_does_nothing_after_it() {
+        let mut tracker = ours();
+        let late = read(&mut tracker, 0, 7);
+        assert_eq!(tracker.revoke(&[partition()]), (vec![(partition(), 0)], 7));
+        assert_eq!(tracker.read(&origin(0), 7), None, "it is not ours");
+        tracker.assign(&partition());
+        let fresh = read(&mut tracker, 0, 7);
+        assert_eq!(tracker.done(late, Verdict::Delivered), None);
+        assert!(!tracker.is_ours(late) && tracker.is_ours(fresh));
+        assert_eq!(watermark(&mut tracker), Some(0), "the record read anew is not done");
+    }
+
+    #[test]
+    fn a_refused_commit_is_made_again() {
+        let mut tracker = ours();
+        let ticket = read(&mut tracker, 4, 1);
+        finish(&mut tracker, ticket);
+        assert_eq!(watermark(&mut tracker), Some(5));
+        tracker.commit_failed(&partition());
+        assert_eq!(watermark(&mut tracker), Some(5));
+    }
+
+    proptest! {
+        /// Whatever the order in which records are done, and whenever a commit is asked for, the offset
+        /// committed is the lowest that is not done (invariant 1).
+        #[test]
+        fn the_watermark_never_passes_a_record_that_is_not_done(
+            gaps in prop::collection::vec(1_i64..4, 1..40),
+            order in any::<prop::sample::Index>(),
+            seed in prop::collection::vec(any::<prop::sample::Index>(), 40),
+        ) {
+            let mut tracker = ours();
+            let mut offset = order.index(100) as i64;
+            let mut open = Vec::new();
+            for gap in gaps {
+                offset += gap;
+                open.push((offset, read(&mut tracker, offset, 1)));
+            }
+            let end = offset + 1;
+            let mut left: BTreeSet<i64> = open.iter().map(|(offset, _)| *offset).collect();
+            let mut last = i64::MIN;
+            for pick in seed {
+                if let Some(watermark) = watermark(&mut tracker) {
+                    prop_assert_eq!(watermark, left.first().copied().unwrap_or(end));
+                    prop_assert!(watermark > last);
+                    last = watermark;
+                }
+                if open.is_empty() { break }
+                let (offset, ticket) = open.swap_remove(pick.index(open.len()));
+                prop_assert!(finish(&mut tracker, ticket).is_some());
+                left.remove(&offset);
+            }
+            prop_assert_eq!(tracker.pending_records(), left.len());
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Sluice's runtime: connector files, the engine, sources, and the worker that runs connectors.
+//!
+//! ```text
+//! config    a connector file -> a Connector, or every problem at once
+//! source    where records come from: Kafka
+//! chain     converters and transforms, record by record
+//! engine    batches, puts, retries, tracks offsets
+//! worker    runs connectors side by side and restarts the ones that fail
+//! preview   runs the same chain on sample records and shows what the sink would get
+//! ```
+//!
+//! The library names no plug-in. The binary `sluice` (`src/bin/sluice`) is the composition root: it puts the
+//! registry together and picks a host.
+
+pub mod chain;
+pub mod config;
+pub mod converter;
+pub mod engine;
+pub mod preview;
+pub mod source;
+pub mod worker;

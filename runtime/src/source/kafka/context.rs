@@ -1,0 +1,180 @@
+//! The rebalance protocol, as librdkafka calls it back.
+//!
+//! librdkafka takes partitions away inside `poll`, on the poller's thread. This context tells the pipeline which,
+//! waits until it has finished with them or has given them up, and commits what it says is done. Only then does
+//! librdkafka let go of them. Heartbeats go on meanwhile: they come from a thread of librdkafka's own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::Offset;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::util::Timeout;
+use sluice_connector_api::{Record, TopicPartition};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::source::{Event, Offsets, Revoked};
+
+/// How long a revoke waits for the pipeline; more than the pipeline itself takes.
+const REVOKE_WAIT: Duration = Duration::from_secs(10);
+
+/// What librdkafka calls back.
+pub(super) struct GroupContext {
+    events: UnboundedSender<Event>,
+    /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
+    /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
+    outbox: Mutex<Vec<Record>>,
+    /// Partitions were assigned since the poller last asked.
+    assigned: AtomicBool,
+    /// The pipeline has ended; partitions go without a word.
+    closing: AtomicBool,
+}
+
+impl GroupContext {
+    pub(super) fn new(events: UnboundedSender<Event>) -> Self {
+        Self {
+            events,
+            outbox: Mutex::default(),
+            assigned: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Keeps a record for the next hand-over.
+    pub(super) fn keep(&self, record: Record) {
+        self.outbox().push(record);
+    }
+
+    /// Hands over what was kept. Says whether there was something.
+    pub(super) fn hand_over(&self) -> bool {
+        let records = std::mem::take(&mut *self.outbox());
+        !records.is_empty() && self.events.send(Event::Records(records)).is_ok()
+    }
+
+    /// Sends an event behind the records kept. Says whether somebody listens.
+    pub(super) fn send(&self, event: Event) -> bool {
+        self.hand_over();
+        self.events.send(event).is_ok()
+    }
+
+    /// Says whether partitions were assigned since the last call.
+    pub(super) fn take_assigned(&self) -> bool {
+        self.assigned.swap(false, Ordering::Relaxed)
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Vec<Record>> {
+        // Only this thread ever takes the lock; a poisoned list is still a list.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: Vec<TopicPartition>) {
+        let (done, wait) = channel();
+        let lost = consumer.assignment_lost();
+        tracing::info!(partitions = partitions.len(), lost, "partitions revoked");
+        if !self.send(Event::Revoked(Revoked { partitions, lost, done })) {
+            return;
+        }
+        match wait.recv_timeout(REVOKE_WAIT) {
+            Ok(offsets) => commit_now(consumer, offsets),
+            Err(_) => {
+                tracing::warn!("partitions go uncommitted: the pipeline did not answer in {REVOKE_WAIT:?}")
+            }
+        }
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if self.closing.load(Ordering::Relaxed) {
+            return;
+        }
+        match rebalance {
+            Rebalance::Assign(list) if list.count() > 0 => {
+                let partitions = partitions(list);
+                tracing::info!(partitions = partitions.len(), "partitions assigned");
+                self.assigned.store(true, Ordering::Relaxed);
+                self.send(Event::Assigned(partitions));
+            }
+            Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, partitions(list)),
+            Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
+            Rebalance::Error(error) => tracing::warn!("rebalance failed and is tried again: {error}"),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        match result {
+            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => {
+                tracing::warn!("offsets could not be committed and will be again: {error}");
+                self.send(Event::CommitFailed(partitions(offsets)));
+            }
+        }
+    }
+
+    fn main_queue_min_poll_interval(&self) -> Timeout {
+        Timeout::After(Duration::from_millis(100))
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error => {
+                tracing::debug!(facility, "librdkafka: {message}");
+            }
+            _ => tracing::trace!(facility, "librdkafka: {message}"),
+        }
+    }
+
+    /// The poller sees the same errors, in their order among the records.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+/// Commits and waits for the broker's answer.
+pub(super) fn commit_now(consumer: &BaseConsumer<GroupContext>, offsets: Offsets) {
+    if offsets.is_empty() {
+        return;
+    }
+    let committed = list(offsets).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+    if let Err(error) = committed {
+        tracing::warn!("offsets could not be committed; their records will be read again: {error}");
+    }
+}
+
+/// Commits without waiting; [`GroupContext::commit_callback`] hears the answer.
+pub(super) fn commit_soon(consumer: &BaseConsumer<GroupContext>, offsets: Offsets) {
+    let partitions: Vec<_> = offsets.iter().map(|(partition, _)| partition.clone()).collect();
+    let sent = list(offsets).and_then(|list| consumer.commit(&list, CommitMode::Async));
+    if let Err(error) = sent {
+        tracing::warn!("offsets could not be committed and will be again: {error}");
+        consumer.context().send(Event::CommitFailed(partitions));
+    }
+}
+
+fn list(offsets: Offsets) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (TopicPartition { topic, partition }, offset) in offsets {
+        list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
+    }
+    Ok(list)
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
+}

@@ -1,0 +1,199 @@
+//! The thread that polls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::{Headers, Origin, Payload, Record, Timestamp, TimestampType};
+use tokio::sync::oneshot;
+
+use super::context::{GroupContext, commit_now, commit_soon};
+use crate::source::budget::Budget;
+use crate::source::{Event, Offsets};
+
+/// The longest sleep in a poll; commands wait no longer than this.
+const POLL: Duration = Duration::from_millis(50);
+/// Records handed over at once.
+const CHUNK_RECORDS: usize = 500;
+/// Bytes handed over at once, so that the budget is looked at in between.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// What the pipeline asks of the poller.
+pub(super) enum Command {
+    /// Commits without waiting.
+    Commit(Offsets),
+    /// Commits, leaves the group, and ends.
+    Close(Offsets, oneshot::Sender<()>),
+}
+
+/// The state of the thread that polls.
+pub(super) struct Poller {
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    commands: Receiver<Command>,
+    budget: Budget,
+    paused: bool,
+    /// One name per topic, shared by its records.
+    topics: HashMap<String, Arc<str>>,
+    /// The last error that was logged, so that an outage is logged once.
+    last_error: Option<String>,
+}
+
+impl Poller {
+    pub(super) fn new(
+        consumer: Arc<BaseConsumer<GroupContext>>,
+        commands: Receiver<Command>,
+        budget: Budget,
+    ) -> Self {
+        Self { consumer, commands, budget, paused: false, topics: HashMap::new(), last_error: None }
+    }
+
+    pub(super) fn subscribe(&mut self, topics: &[String]) -> KafkaResult<()> {
+        let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&topics)
+    }
+
+    /// Polls until told to close. Invariant 7: it goes on polling, with the partitions paused, while the budget
+    /// is used up.
+    pub(super) fn run(mut self) {
+        let closed = loop {
+            match self.commands.try_recv() {
+                Ok(Command::Commit(offsets)) => commit_soon(&self.consumer, offsets),
+                Ok(Command::Close(offsets, closed)) => {
+                    commit_now(&self.consumer, offsets);
+                    break Some(closed);
+                }
+                Err(TryRecvError::Disconnected) => break None,
+                Err(TryRecvError::Empty) => {
+                    self.keep_to_budget();
+                    self.poll();
+                }
+            }
+        };
+        self.consumer.context().close();
+        // Dropping the consumer leaves the group, so that others take over at once.
+        drop(self.consumer);
+        if let Some(closed) = closed {
+            let _nobody_waits = closed.send(()).is_err();
+        }
+    }
+
+    fn keep_to_budget(&mut self) {
+        // Partitions that came while reading was paused are not paused yet.
+        let came = self.consumer.context().take_assigned();
+        if (!self.paused || came) && self.budget.is_used_up() {
+            self.paused = self.for_assignment("pause", |consumer, list| consumer.pause(list));
+        } else if self.paused && self.budget.has_room() {
+            self.paused = !self.for_assignment("resume", |consumer, list| consumer.resume(list));
+        }
+    }
+
+    fn for_assignment(
+        &self,
+        what: &str,
+        act: impl FnOnce(&BaseConsumer<GroupContext>, &rdkafka::TopicPartitionList) -> KafkaResult<()>,
+    ) -> bool {
+        let result = self.consumer.assignment().and_then(|list| act(&self.consumer, &list));
+        match &result {
+            Ok(()) => tracing::debug!(bytes = self.budget.used(), "{what} reading"),
+            Err(error) => tracing::warn!("cannot {what} reading, tried again: {error}"),
+        }
+        result.is_ok()
+    }
+
+    /// Takes what is there and hands it over.
+    fn poll(&mut self) {
+        let consumer = Arc::clone(&self.consumer);
+        let (mut count, mut bytes, mut wait) = (0, 0, POLL);
+        while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
+            match consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    let record = self.record(&message);
+                    count += 1;
+                    bytes += record.size();
+                    consumer.context().keep(record);
+                }
+                Some(Err(error)) => self.on_error(&error),
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        if consumer.context().hand_over() {
+            self.last_error = None;
+        }
+    }
+
+    fn on_error(&mut self, error: &KafkaError) {
+        if is_final(error) {
+            self.consumer.context().send(Event::Failed(error.to_string().into()));
+            return;
+        }
+        let text = error.to_string();
+        if self.last_error.as_ref() != Some(&text) {
+            tracing::warn!("Kafka: {text}; tried again until it passes");
+            self.last_error = Some(text);
+        }
+    }
+
+    fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {
+        let topic = self.topic(message.topic());
+        let mut record = Record::new(Origin::new(topic, message.partition(), message.offset()));
+        record.key = message.key().map(payload);
+        record.value = message.payload().map(payload);
+        record.timestamp = timestamp(message.timestamp());
+        record.headers = message.headers().map(headers).unwrap_or_default();
+        self.budget.take(record.size());
+        record
+    }
+
+    fn topic(&mut self, name: &str) -> Arc<str> {
+        if let Some(topic) = self.topics.get(name) {
+            return Arc::clone(topic);
+        }
+        let topic: Arc<str> = name.into();
+        self.topics.insert(name.to_owned(), Arc::clone(&topic));
+        topic
+    }
+}
+
+/// Says whether trying again is useless: a right is missing, or librdkafka gave the client up.
+fn is_final(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::MessageConsumptionFatal(_) => true,
+        KafkaError::MessageConsumption(code) => matches!(
+            code,
+            RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+        ),
+        _ => false,
+    }
+}
+
+fn payload(bytes: &[u8]) -> Payload {
+    Payload::Bytes(Bytes::copy_from_slice(bytes))
+}
+
+fn timestamp(timestamp: rdkafka::Timestamp) -> Option<Timestamp> {
+    match timestamp {
+        rdkafka::Timestamp::NotAvailable => None,
+        rdkafka::Timestamp::CreateTime(millis) => Some(Timestamp { millis, kind: TimestampType::CreateTime }),
+        rdkafka::Timestamp::LogAppendTime(millis) => {
+            Some(Timestamp { millis, kind: TimestampType::LogAppendTime })
+        }
+    }
+}
+
+fn headers(borrowed: &rdkafka::message::BorrowedHeaders) -> Headers {
+    let mut headers = Headers::new();
+    for header in borrowed.iter() {
+        headers.push(header.key, header.value.map(Bytes::copy_from_slice));
+    }
+    headers
+}
