@@ -1,0 +1,346 @@
+//! A real Apache Kafka broker for the tests: one node, `KRaft` mode, on free loopback ports.
+//!
+//! A test asks for it and ends early where there is none (see [`Broker::shared`]):
+//!
+//! ```no_run
+//! # use sluice_tests::kafka::{self, Broker};
+//! let Some(broker) = Broker::shared() else { return };
+//! let topic = kafka::unique("orders");
+//! broker.create_topic(&topic, 2);
+//! broker.produce(&topic, [("key", "value")]);
+//! ```
+//!
+//! Every call blocks its thread and panics on a failure. A test of a current-thread runtime that runs the
+//! engine in the same thread stops it meanwhile: use the multi-thread flavour there.
+
+#![allow(clippy::missing_panics_doc, reason = "said once, above: every call panics on a failure")]
+
+mod record;
+mod server;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+pub use record::{NewRecord, StoredRecord};
+use server::Server;
+
+/// How long one request may take before the test fails.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Returns `stem` with a number that no other call of this process gets, for topics and groups of tests that
+/// share a broker.
+pub fn unique(stem: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{stem}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A broker of this test process. It dies with its value, and with the process however that ends; it lives
+/// for 15 minutes at most after each start.
+pub struct Broker {
+    server: Server,
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("address", &self.server.address()).finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// Returns the broker that all tests of this process share, started by the first call.
+    ///
+    /// `None` means that there is no JDK or no jar of Kafka here: a notice is on standard error, and the test
+    /// is to return.
+    ///
+    /// # Panics
+    /// If the broker does not start, or if there is none and `SLUICE_REQUIRE_KAFKA=1` says that there must be.
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Result<Broker, String>> = OnceLock::new();
+        let jars = server::jars_or_notice()?;
+        let started = SHARED.get_or_init(|| Server::start(jars).map(|server| Self { server }));
+        Some(started.as_ref().unwrap_or_else(|problem| panic!("{problem}")))
+    }
+
+    /// Starts a broker of the caller's own, which it may stop and kill. `None` and panics as [`Broker::shared`].
+    pub fn start() -> Option<Self> {
+        let jars = server::jars_or_notice()?;
+        let server = Server::start(jars).unwrap_or_else(|problem| panic!("{problem}"));
+        Some(Self { server })
+    }
+
+    /// Stops the broker in good order; its data and its address stay for [`Broker::restart`].
+    pub fn stop(&mut self) {
+        self.server.end("stop");
+    }
+
+    /// Kills the broker with SIGKILL; its data and its address stay for [`Broker::restart`].
+    pub fn kill(&mut self) {
+        self.server.end("kill");
+    }
+
+    /// Starts the broker again with its data at its address, after [`Broker::stop`] if it runs. After a kill this
+    /// takes 3 s longer: the controller waits for the session of the dead broker to expire.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.server.launch().unwrap_or_else(|problem| panic!("{problem}"));
+    }
+
+    /// Returns the address of the broker, the same after a restart.
+    pub fn bootstrap_servers(&self) -> String {
+        self.server.address()
+    }
+
+    /// Returns the settings of a client of this broker, to which a test adds its own.
+    pub fn client(&self) -> ClientConfig {
+        client_of(&self.server.address())
+    }
+
+    /// Creates a topic and waits until each of its partitions has a leader.
+    pub fn create_topic(&self, name: &str, partitions: i32) {
+        self.create_topic_with(name, partitions, &[]);
+    }
+
+    /// Creates a topic with properties of its own (`max.message.bytes`, `cleanup.policy`), as
+    /// [`Broker::create_topic`] otherwise.
+    pub fn create_topic_with(&self, name: &str, partitions: i32, properties: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        topic.config.extend_from_slice(properties);
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let results = block_on(admin.create_topics([&topic], &options)).expect("an answer to create_topics");
+        for result in results {
+            result.unwrap_or_else(|(name, code)| panic!("cannot create topic {name}: {code}"));
+        }
+        self.wait_for_leaders(name, partitions);
+    }
+
+    /// Writes the records and waits until all are stored; returns partition and offset of each, in their order.
+    pub fn produce<R: Into<NewRecord>>(
+        &self,
+        topic: &str,
+        records: impl IntoIterator<Item = R>,
+    ) -> Vec<(i32, i64)> {
+        let producer: BaseProducer<Deliveries> = self
+            .client()
+            .set("max.in.flight", "1")
+            .create_with_context(Deliveries::default())
+            .expect("a producer");
+        for (index, record) in records.into_iter().enumerate() {
+            send(&producer, topic, &record.into(), index);
+        }
+        producer.flush(TIMEOUT).unwrap_or_else(|error| panic!("cannot produce to {topic}: {error}"));
+        producer.context().offsets()
+    }
+
+    /// Reads all that a topic holds now, by partition and then offset.
+    pub fn read(&self, topic: &str) -> Vec<StoredRecord> {
+        let consumer = self.consumer("sluice-tests-reader");
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic) {
+            list.add_partition_offset(topic, partition, Offset::Beginning).expect("a partition");
+        }
+        consumer.assign(&list).expect("an assignment");
+        let mut records = read_to_the_ends(&consumer, list.count());
+        records.sort_by_key(|record| (record.partition, record.offset));
+        records
+    }
+
+    /// Returns the offset after the last record of each partition.
+    pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
+        self.watermarks(topic).into_iter().map(|(_, high)| high).collect()
+    }
+
+    /// Returns the offset that the group has committed for each partition, `None` where it has not.
+    pub fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic) {
+            list.add_partition(topic, partition);
+        }
+        let consumer = self.consumer(group);
+        let committed = once_coordinated(|| {
+            let list = consumer.committed_offsets(list.clone(), TIMEOUT)?;
+            list.elements().iter().map(|element| element.error().map(|()| at(element.offset()))).collect()
+        });
+        committed.unwrap_or_else(|error| panic!("no offsets of group {group}: {error}"))
+    }
+
+    /// Commits the first offset of each partition for the group, which must have no member.
+    pub fn reset_offsets(&self, group: &str, topic: &str) {
+        let mut list = TopicPartitionList::new();
+        for ((low, _), partition) in self.watermarks(topic).into_iter().zip(0..) {
+            list.add_partition_offset(topic, partition, Offset::Offset(low)).expect("an offset");
+        }
+        let consumer = self.consumer(group);
+        let committed = once_coordinated(|| consumer.commit(&list, CommitMode::Sync));
+        committed.unwrap_or_else(|error| panic!("cannot reset the offsets of group {group}: {error}"));
+    }
+
+    fn consumer(&self, group: &str) -> BaseConsumer {
+        let mut client = self.client();
+        client.set("group.id", group).set("enable.auto.commit", "false").set("enable.partition.eof", "true");
+        // A read ends when the last partition says that it is empty, after this wait.
+        client.set("fetch.wait.max.ms", "10").create().expect("a consumer")
+    }
+
+    fn watermarks(&self, topic: &str) -> Vec<(i64, i64)> {
+        let consumer = self.server.consumer();
+        let watermarks = |partition| consumer.fetch_watermarks(topic, partition, TIMEOUT);
+        let all: Result<_, _> = self.partitions(topic).map(watermarks).collect();
+        all.unwrap_or_else(|error| panic!("no watermarks of topic {topic}: {error}"))
+    }
+
+    fn partitions(&self, topic: &str) -> Range<i32> {
+        let count = leaders(self.server.consumer(), topic);
+        0..count.unwrap_or_else(|| panic!("there is no topic {topic}"))
+    }
+
+    fn wait_for_leaders(&self, topic: &str, partitions: i32) {
+        let deadline = Instant::now() + TIMEOUT;
+        while leaders(self.server.consumer(), topic) != Some(partitions) {
+            assert!(Instant::now() < deadline, "topic {topic} has no leader after {TIMEOUT:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Settings that every client of the tests has: it is back quickly when the broker is.
+fn client_of(address: &str) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", address).set("reconnect.backoff.max.ms", "200");
+    client
+}
+
+/// Tells whether the broker behind `consumer` serves every partition it has.
+fn serves(consumer: &BaseConsumer) -> bool {
+    let Ok(metadata) = consumer.fetch_metadata(None, Duration::from_secs(2)) else {
+        return false;
+    };
+    let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    !metadata.brokers().is_empty() && partitions.all(has_leader)
+}
+
+/// Returns how many partitions of the topic have a leader; `None` if there is no such topic.
+fn leaders(consumer: &BaseConsumer, topic: &str) -> Option<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
+    let topic = metadata.topics().first().filter(|topic| topic.error().is_none())?;
+    i32::try_from(topic.partitions().iter().filter(|partition| has_leader(partition)).count()).ok()
+}
+
+fn has_leader(partition: &MetadataPartition) -> bool {
+    partition.leader() >= 0
+}
+
+fn at(offset: Offset) -> Option<i64> {
+    if let Offset::Offset(offset) = offset { Some(offset) } else { None }
+}
+
+/// Repeats a request about a group while its coordinator loads: that of the first group makes its topic first.
+fn once_coordinated<T>(request: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        match request() {
+            Err(error) if is_coordinator_loading(&error) && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_coordinator_loading(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| {
+        [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator].contains(&code)
+    })
+}
+
+fn read_to_the_ends(consumer: &BaseConsumer, partitions: usize) -> Vec<StoredRecord> {
+    let mut records = Vec::new();
+    let mut ends = 0;
+    while ends < partitions {
+        match consumer.poll(TIMEOUT) {
+            Some(Ok(message)) => records.push(StoredRecord::from(&message)),
+            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
+            Some(Err(error)) => panic!("cannot read: {error}"),
+            None => panic!("nothing to read for {TIMEOUT:?}"),
+        }
+    }
+    records
+}
+
+/// Hands one record to the producer, waiting while its queue is full.
+fn send(producer: &BaseProducer<Deliveries>, topic: &str, record: &NewRecord, index: usize) {
+    let mut base = record.to_base(topic, Box::new(index));
+    while let Err((error, unsent)) = producer.send(base) {
+        let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+        assert!(full, "cannot produce to {topic}: {error}");
+        producer.poll(Duration::from_millis(50));
+        base = unsent;
+    }
+}
+
+type Outcome = Result<(i32, i64), KafkaError>;
+
+/// Collects where each record went, by its place in the call of [`Broker::produce`].
+#[derive(Default)]
+struct Deliveries(Mutex<Vec<(usize, Outcome)>>);
+
+impl Deliveries {
+    fn offsets(&self) -> Vec<(i32, i64)> {
+        let mut outcomes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        outcomes.sort_by_key(|(index, _)| *index);
+        let stored = |(index, outcome): (usize, Outcome)| {
+            outcome.unwrap_or_else(|error| panic!("record {index} was not stored: {error}"))
+        };
+        outcomes.into_iter().map(stored).collect()
+    }
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<usize>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: Box<usize>) {
+        let outcome = match result {
+            Ok(message) => Ok((message.partition(), message.offset())),
+            Err((error, _)) => Err(error.clone()),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((*index, outcome));
+    }
+}
+
+/// Runs a future that another thread completes; the admin client has no blocking calls, and a test may be
+/// inside a runtime, where its own `block_on` is not allowed.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
