@@ -113,7 +113,7 @@ pub trait SinkSettings: DeserializeOwned + JsonSchema + 'static {
     /// The key under `sink:` that picks this sink, in `snake_case`.
     const NAME: &'static str;
 
-    /// Checks the settings and makes the sink. Pure: no network, no files, no credentials; a sink opens what
+    /// Checks what the schema cannot say, and makes the sink. Pure: no network, no files, no credentials; a sink opens what
     /// it needs at its first [`Sink::put`] or [`Sink::check`].
     fn build(self) -> Result<Box<dyn Sink>, SettingsError>;
 }

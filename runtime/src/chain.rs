@@ -138,12 +138,10 @@ impl Step {
         let origin = record.origin().clone();
         let out = self.transform.apply(record)?;
         // Invariant 4: a transform that made a new record would commit somebody else's offset.
-        match records(&out).iter().all(|record| *record.origin() == origin) {
-            true => Ok(out),
-            false => {
-                Err(Rejection::new(format!("the transform `{}` changed the record's origin", self.name)))
-            }
+        if records(&out).iter().any(|record| *record.origin() != origin) {
+            return Err(Rejection::new(format!("the transform `{}` changed the record's origin", self.name)));
         }
+        Ok(out)
     }
 
     fn apply_each(&self, records: Vec<Record>) -> Result<Transformed, Rejection> {

@@ -14,9 +14,9 @@ use crate::source::budget::Budget;
 use crate::source::kafka::KafkaSource;
 
 /// The waits before a failed connector is restarted.
-const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60) };
+const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) };
 /// A connector that ran this long has recovered: its next failure counts as the first.
-const RECOVERED: Duration = Duration::from_secs(120);
+const RECOVERED: Duration = Duration::from_mins(2);
 
 /// How a worker ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn spans_are_read_with_their_units() {
-        assert_eq!(read(r#""1h 30m""#), Ok(Duration::from_secs(5400)));
+        assert_eq!(read(r#""1h 30m""#), Ok(Duration::from_mins(90)));
         assert_eq!(read(r#""250us""#), Ok(Duration::from_micros(250)));
     }
 

@@ -174,19 +174,15 @@ impl Connector {
         let mut node =
             Node::parse(source).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
         let mut problems = interpolate(file, &mut node, lookup);
-        let unresolved: Vec<_> = problems.iter().filter_map(|problem| problem.position).collect();
-        match validate(file, &node, &connector_schema(registry)) {
-            Ok(value) if problems.is_empty() => Loading { file, node: &node, registry }.build(value),
-            Ok(_) => Err(problems),
-            Err(more) => {
-                // A value that could not be resolved is one problem, not two.
-                let is_new = |problem: &Problem| problem.position.is_none_or(|at| !unresolved.contains(&at));
-                problems.extend(more.into_iter().filter(is_new));
-                problems.sort();
-                Err(problems)
-            }
-        }
+        let (value, more) = validate(file, &node, &connector_schema(registry));
+        // A value that could not be resolved is one problem, not two.
+        problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
+        Loading { file, node: &node, registry, problems }.build(value)
     }
+}
+
+fn is_among(problem: &Problem, others: &[Problem]) -> bool {
+    problem.position.is_some() && others.iter().any(|other| other.position == problem.position)
 }
 
 /// What is needed to build the plug-ins and to say where one refused its settings.
@@ -194,52 +190,78 @@ struct Loading<'a> {
     file: &'a Path,
     node: &'a Node,
     registry: &'a Registry,
+    problems: Vec<Problem>,
 }
 
 impl Loading<'_> {
-    fn build(&self, value: Value) -> Result<Connector, Vec<Problem>> {
+    /// Builds every plug-in whose settings are in order, also where others are not: so all problems show at once.
+    fn build(mut self, value: Value) -> Result<Connector, Vec<Problem>> {
+        self.check_kafka(&value);
+        let steps = self.steps(&value);
+        let sink = self.sink(&value);
+        let (Some((sink_name, sink)), true) = (sink, self.problems.is_empty()) else {
+            self.problems.sort();
+            return Err(self.problems);
+        };
         let file: ConnectorFile = serde_path_to_error::deserialize(value).map_err(|error| {
-            vec![self.problem(&error.path().to_string().replace(['[', ']'], "."), &error.inner().to_string())]
+            let path = error.path().to_string().replace(['[', ']'], ".");
+            vec![self.problem(&path, &error.inner().to_string())]
         })?;
-        let mut problems = Vec::new();
-        let kafka = file.source.kafka.validate();
-        problems.extend(kafka.err().map(|error| self.refused("source.kafka", &error)));
-        let steps = self.steps(file.transforms, &mut problems);
-        let sink = self.sink(file.sink, &mut problems);
-        match sink {
-            Some((sink_name, sink)) if problems.is_empty() => Ok(Connector {
-                name: name_of(self.file).into(),
-                file: self.file.to_owned(),
-                chain: Arc::new(Chain::new(file.source.key, file.source.value, steps)),
-                source: file.source,
-                sink_name,
-                sink: sink.into(),
-                batch: file.batch,
-                errors: file.errors,
-                buffer_memory: file.buffer_memory,
-            }),
-            _ => Err(problems),
+        Ok(Connector {
+            name: name_of(self.file).into(),
+            file: self.file.to_owned(),
+            chain: Arc::new(Chain::new(file.source.key, file.source.value, steps)),
+            source: file.source,
+            sink_name,
+            sink: sink.into(),
+            batch: file.batch,
+            errors: file.errors,
+            buffer_memory: file.buffer_memory,
+        })
+    }
+
+    /// Says whether something below a path is known to be wrong already.
+    fn is_wrong(&self, path: &str) -> bool {
+        let node = self.node.find(path.split('.'));
+        self.problems.iter().filter_map(|problem| problem.position).any(|position| node.holds(position))
+    }
+
+    fn check_kafka(&mut self, value: &Value) {
+        let Some(kafka) = value.pointer("/source/kafka").filter(|_| !self.is_wrong("source.kafka")) else {
+            return;
+        };
+        let read = serde_path_to_error::deserialize::<_, KafkaSettings>(kafka);
+        let checked = match read {
+            Ok(settings) => settings.validate(),
+            Err(error) => Err(SettingsError::at(error.path().to_string(), error.inner().to_string())),
+        };
+        if let Err(error) = checked {
+            self.problems.push(self.refused("source.kafka", &error));
         }
     }
 
-    fn sink(&self, value: Value, problems: &mut Vec<Problem>) -> Option<(String, Box<dyn Sink>)> {
-        let (name, settings) = only_entry(value)?;
-        let built = self.registry.sink(&name).map_err(|error| SettingsError::new(error.to_string()));
-        match built.and_then(|plugin| plugin.build(settings)) {
+    fn sink(&mut self, value: &Value) -> Option<(String, Box<dyn Sink>)> {
+        let (name, settings) = only_entry(value.get("sink").filter(|_| !self.is_wrong("sink"))?.clone())?;
+        let plugin = self.registry.sink(&name).map_err(|error| SettingsError::new(error.to_string()));
+        match plugin.and_then(|plugin| plugin.build(settings)) {
             Ok(sink) => Some((name, sink)),
             Err(error) => {
-                problems.push(self.refused(&format!("sink.{name}"), &error));
+                self.problems.push(self.refused(&format!("sink.{name}"), &error));
                 None
             }
         }
     }
 
-    fn steps(&self, transforms: Vec<Value>, problems: &mut Vec<Problem>) -> Vec<Step> {
+    fn steps(&mut self, value: &Value) -> Vec<Step> {
+        let transforms = value.get("transforms").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let mut steps = Vec::with_capacity(transforms.len());
-        for (index, value) in transforms.into_iter().enumerate() {
-            match self.step(index, value) {
+        for (index, value) in transforms.iter().enumerate() {
+            if self.is_wrong(&format!("transforms.{index}")) {
+                continue;
+            }
+            match self.step(index, value.clone()) {
                 Ok(step) => steps.push(step),
-                Err(problem) => problems.push(problem),
+                Err(problem) => self.problems.push(problem),
             }
         }
         steps

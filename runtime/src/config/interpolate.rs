@@ -121,8 +121,6 @@ fn read_file(path: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::io::Write;
 
     use serde_json::json;

@@ -111,7 +111,10 @@ fn read_file(named: Option<&Path>) -> Result<Option<Value>, Vec<Problem>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| vec![Problem::of_file(path, format!("cannot read the file: {error}"))])?;
     let node = Node::parse(&text).map_err(|error| vec![Problem::at(path, error.position, error.text)])?;
-    validate(path, &node, &process_schema()).map(Some)
+    match validate(path, &node, &process_schema()) {
+        (value, problems) if problems.is_empty() => Ok(Some(value)),
+        (_, problems) => Err(problems),
+    }
 }
 
 fn describe(error: &figment::Error) -> Problem {

@@ -116,6 +116,18 @@ impl Node {
         node
     }
 
+    /// Says whether this node, or a key or a value below it, begins at a place.
+    pub fn holds(&self, position: Position) -> bool {
+        let below = match &self.content {
+            Content::Scalar(_) => false,
+            Content::List(items) => items.iter().any(|item| item.holds(position)),
+            Content::Map(entries) => {
+                entries.iter().any(|(key, node)| key.position == position || node.holds(position))
+            }
+        };
+        below || self.position == position
+    }
+
     /// Returns the scalar, if it is one.
     pub fn scalar(&self) -> Option<&Scalar> {
         match &self.content {
@@ -311,8 +323,6 @@ fn refuse(marker: Marker, what: &str) -> YamlError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use serde_json::json;
 
     use super::*;

@@ -23,13 +23,11 @@ pub(crate) fn run(args: &PluginsArgs) -> Result<(), Exit> {
             print(format!("{:<10} {:<20} {}", listed.kind, listed.name, listed.summary))
         });
     };
-    match all.iter().find(|listed| listed.name == name) {
-        Some(listed) => show(listed),
-        None => {
-            let known: Vec<_> = all.iter().map(|listed| listed.name).collect();
-            Err(Exit::Running(format!("no plug-in is named `{name}`; there are: {}", known.join(", "))))
-        }
+    if let Some(listed) = all.iter().find(|listed| listed.name == name) {
+        return show(listed);
     }
+    let known: Vec<_> = all.iter().map(|listed| listed.name).collect();
+    Err(Exit::Running(format!("no plug-in is named `{name}`; there are: {}", known.join(", "))))
 }
 
 struct Listed {

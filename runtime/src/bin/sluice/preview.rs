@@ -50,9 +50,9 @@ pub(crate) fn run(args: &PreviewArgs) -> Result<(), Exit> {
     let preview = preview(&connector, open(&args.input)?, format)
         .map_err(|error| Exit::Running(format!("{}: {error}", args.input.display())))?;
     if args.json {
-        print(pretty(&to_json(&preview)))?
+        print(pretty(&to_json(&preview)))?;
     } else {
-        show(&connector, &preview)?
+        show(&connector, &preview)?;
     }
     match rejected(&preview) {
         0 => Ok(()),

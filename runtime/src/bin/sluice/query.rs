@@ -6,8 +6,8 @@ use crate::exit::{Exit, print};
 
 /// Asks a knowledge base a question (Retrieve) and prints what it finds, the best first.
 ///
-/// Region, credentials and endpoint come from the AWS SDK's usual places, such as AWS_REGION, AWS_PROFILE and
-/// AWS_ENDPOINT_URL. The caller needs `bedrock:Retrieve` on the knowledge base.
+/// Region, credentials and endpoint come from the AWS SDK's usual places, such as `AWS_REGION`, `AWS_PROFILE` and
+/// `AWS_ENDPOINT_URL`. The caller needs `bedrock:Retrieve` on the knowledge base.
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
     /// The question

@@ -88,7 +88,7 @@ impl GroupContext {
         match wait.recv_timeout(REVOKE_WAIT) {
             Ok(offsets) => commit_now(consumer, offsets),
             Err(_) => {
-                tracing::warn!("partitions go uncommitted: the pipeline did not answer in {REVOKE_WAIT:?}")
+                tracing::warn!("partitions go uncommitted: the pipeline did not answer in {REVOKE_WAIT:?}");
             }
         }
     }

@@ -88,9 +88,9 @@ impl Poller {
         // Partitions that came while reading was paused are not paused yet.
         let came = self.consumer.context().take_assigned();
         if (!self.paused || came) && self.budget.is_used_up() {
-            self.paused = self.for_assignment("pause", |consumer, list| consumer.pause(list));
+            self.paused = self.for_assignment("pause", Consumer::pause);
         } else if self.paused && self.budget.has_room() {
-            self.paused = !self.for_assignment("resume", |consumer, list| consumer.resume(list));
+            self.paused = !self.for_assignment("resume", Consumer::resume);
         }
     }
 
