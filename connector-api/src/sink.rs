@@ -16,8 +16,18 @@ pub enum OrderedBy {
     Id,
 }
 
+/// A budget of calls. The engine keeps to it, and learns the rate that the target really takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pace {
+    /// What the budget belongs to, such as an account and region: in a process, sinks that name the same scope draw
+    /// on the same budget.
+    pub scope: String,
+    /// Calls a second to begin with, which are never exceeded: the configured or the documented limit.
+    pub calls_per_second: f64,
+}
+
 /// What a sink can take. The engine keeps to it, so that a sink need not check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Records a batch, at least 1. Default 500.
     pub max_records: usize,
@@ -29,6 +39,8 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// What two puts in flight may not share. Default: the partition.
     pub ordered_by: OrderedBy,
+    /// How many calls a second; a put is a call. Default: as many as there are.
+    pub pace: Option<Pace>,
 }
 
 impl Default for Limits {
@@ -40,6 +52,7 @@ impl Default for Limits {
             max_record_bytes: max_batch_bytes,
             max_in_flight: 1,
             ordered_by: OrderedBy::Partition,
+            pace: None,
         }
     }
 }

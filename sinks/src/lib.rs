@@ -3,6 +3,7 @@
 //! | name | stores records | a put again |
 //! |---|---|---|
 //! | `bedrock_kb` | as documents of an Amazon Bedrock knowledge base | overwrites |
+//! | `http` | as HTTP requests | sends again |
 //! | `file` | as lines at the end of a file | appends again |
 //! | `stdout` | as lines on standard output | writes again |
 //! | `blackhole` | nowhere | - |
@@ -16,12 +17,14 @@ mod blackhole;
 #[cfg(test)]
 mod contract;
 mod file;
+mod http;
 mod lines;
 mod stdout;
 
 pub use bedrock_kb::{BedrockKbSettings, KnowledgeBase, Passage};
 pub use blackhole::BlackholeSettings;
 pub use file::FileSettings;
+pub use http::HttpSettings;
 pub use lines::LineFormat;
 pub use stdout::StdoutSettings;
 
@@ -40,5 +43,6 @@ pub fn register(registry: Registry) -> Registry {
         .with_sink::<BedrockKbSettings>()
         .with_sink::<BlackholeSettings>()
         .with_sink::<FileSettings>()
+        .with_sink::<HttpSettings>()
         .with_sink::<StdoutSettings>()
 }

@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{HumanDuration, Pace, SettingsError, Sink, SinkSettings};
 
 use super::sink::BedrockKb;
 use crate::aws::Aws;
@@ -41,6 +41,15 @@ pub struct BedrockKbSettings {
     #[serde(default = "documents_per_call")]
     #[schemars(range(min = 1, max = 25))]
     pub documents_per_call: usize,
+    /// Calls in flight at once, from 1 to 10, which is the account's quota for all its writers together. Default: 4.
+    #[serde(default = "max_in_flight")]
+    #[schemars(range(min = 1, max = 10))]
+    pub max_in_flight: usize,
+    /// Calls a second that are never exceeded, by all connectors of this process with this region and address
+    /// together. The rate that the service really takes is found from there on. Default: 5, the documented quota.
+    #[serde(default = "calls_per_second")]
+    #[schemars(range(min = 0.1, max = 1000.0))]
+    pub calls_per_second: f64,
 }
 
 fn request_timeout() -> HumanDuration {
@@ -51,6 +60,14 @@ fn documents_per_call() -> usize {
     10
 }
 
+fn max_in_flight() -> usize {
+    4
+}
+
+fn calls_per_second() -> f64 {
+    5.0
+}
+
 impl BedrockKbSettings {
     pub(super) fn aws(&self) -> Aws {
         Aws {
@@ -58,6 +75,13 @@ impl BedrockKbSettings {
             endpoint_url: self.endpoint_url.clone(),
             timeout: self.request_timeout.get(),
         }
+    }
+
+    /// What the calls of a process are counted by.
+    pub(super) fn pace(&self) -> Pace {
+        let place = self.endpoint_url.as_ref().or(self.region.as_ref());
+        let scope = format!("bedrock-agent {}", place.map_or("default", String::as_str));
+        Pace { scope, calls_per_second: self.calls_per_second }
     }
 
     /// Checks what the schema cannot say.

@@ -70,8 +70,9 @@ impl Sink for BedrockKb {
             max_records: self.settings.documents_per_call,
             max_batch_bytes: MAX_BATCH_BYTES,
             max_record_bytes: MAX_BATCH_BYTES,
-            max_in_flight: 1,
+            max_in_flight: self.settings.max_in_flight,
             ordered_by: OrderedBy::Id,
+            pace: Some(self.settings.pace()),
         }
     }
 

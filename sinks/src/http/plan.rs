@@ -1,0 +1,189 @@
+//! Which requests a batch makes. Pure.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+use sluice_connector_api::{Failure, Record, SettingsError};
+
+use super::body::{self, Part};
+use super::settings::{BatchSettings, BodyFormat, HttpMethod, HttpSettings, OnNull};
+use super::target::{HeaderTemplates, Target};
+use super::template::Tag;
+
+/// A request that is ready but for what authenticates it.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// The records that it stores, by their index in the batch.
+    pub(super) indices: Vec<usize>,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Request {
+    /// Says whether there is a body, be it of no bytes.
+    pub(super) fn has_body(&self) -> bool {
+        self.method != Method::DELETE && self.method != Method::HEAD
+    }
+}
+
+/// The requests of a batch, in order, and the records that make none.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) requests: Vec<Request>,
+    pub(super) rejected: Vec<(usize, Failure)>,
+}
+
+/// Makes requests of records.
+#[derive(Debug)]
+pub(super) struct Planner {
+    method: Method,
+    target: Target,
+    /// Where a tombstone goes, if it goes anywhere.
+    delete: Option<Target>,
+    on_null: OnNull,
+    headers: HeaderTemplates,
+    batch: Option<BatchSettings>,
+}
+
+/// A request that may yet take more records.
+struct Open {
+    indices: Vec<usize>,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    parts: Vec<Part>,
+}
+
+impl Planner {
+    pub(super) fn new(settings: &HttpSettings) -> Result<Self, SettingsError> {
+        let target = Target::parse("url", &settings.url)?;
+        Ok(Self {
+            method: match settings.method {
+                HttpMethod::Post => Method::POST,
+                HttpMethod::Put => Method::PUT,
+                HttpMethod::Patch => Method::PATCH,
+            },
+            delete: if settings.on_null == OnNull::Delete {
+                Some(delete_target(settings, &target)?)
+            } else {
+                None
+            },
+            target,
+            on_null: settings.on_null,
+            headers: HeaderTemplates::parse(&settings.headers)?,
+            batch: settings.batch.clone(),
+        })
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn has_header(&self, name: &reqwest::header::HeaderName) -> bool {
+        self.headers.has(name)
+    }
+
+    /// Measures what a record adds to a body, with what stands between it and the next.
+    pub(super) fn size_of(&self, record: &Record) -> usize {
+        let part = record.value.as_ref().map(|value| Part::of(value, self.format()));
+        let between = self.batch.as_ref().map_or(0, |batch| match batch.format {
+            BodyFormat::Raw => batch.separator().len(),
+            BodyFormat::JsonArray | BodyFormat::JsonLines => 1,
+        });
+        match part {
+            Some(Ok(part)) => part.len() + between,
+            Some(Err(_)) | None => record.size(),
+        }
+    }
+
+    pub(super) fn plan(&self, batch: &[Record]) -> Plan {
+        let (mut open, mut rejected) = (Vec::<Open>::new(), Vec::new());
+        for (index, record) in batch.iter().enumerate() {
+            match self.open(index, record) {
+                Ok(Some(request)) => self.add(&mut open, request),
+                Ok(None) => {}
+                Err(reason) => rejected.push((index, Failure::rejected(reason))),
+            }
+        }
+        Plan { requests: open.into_iter().map(|open| self.close(open)).collect(), rejected }
+    }
+
+    /// Makes a record's request; `None` for a tombstone that is ignored.
+    fn open(&self, index: usize, record: &Record) -> Result<Option<Open>, String> {
+        let (method, target, parts) = match (&record.value, &self.delete) {
+            (Some(value), _) => (self.method.clone(), &self.target, vec![Part::of(value, self.format())?]),
+            (None, Some(target)) => (Method::DELETE, target, Vec::new()),
+            (None, None) if self.on_null == OnNull::Ignore => return Ok(None),
+            (None, None) => return Err(TOMBSTONE.to_owned()),
+        };
+        let (url, headers) = (target.url(record)?, self.headers.render(record)?);
+        Ok(Some(Open { indices: vec![index], method, url, headers, parts }))
+    }
+
+    /// Lets a request join the last one if they are alike; the order between requests stays that of the records.
+    fn add(&self, open: &mut Vec<Open>, request: Open) {
+        match open.last_mut() {
+            Some(last) if self.batch.is_some() && last.is_like(&request) => {
+                last.indices.extend(request.indices);
+                last.parts.extend(request.parts);
+            }
+            _ => open.push(request),
+        }
+    }
+
+    fn close(&self, open: Open) -> Request {
+        let Open { indices, method, url, mut headers, parts } = open;
+        if method == Method::DELETE {
+            headers.remove(CONTENT_TYPE);
+            return Request { indices, method, url, headers, body: Bytes::new() };
+        }
+        let content_type = HeaderValue::from_static(body::content_type(&parts, self.format()));
+        headers.entry(CONTENT_TYPE).or_insert(content_type);
+        let body = Bytes::from(body::join(&parts, self.batch.as_ref()));
+        Request { indices, method, url, headers, body }
+    }
+
+    fn format(&self) -> Option<BodyFormat> {
+        self.batch.as_ref().map(|batch| batch.format)
+    }
+}
+
+const TOMBSTONE: &str = "a tombstone has no value to send; set `on_null` to `ignore` or `delete`, or drop tombstones \
+                         with a transform";
+
+impl Open {
+    fn is_like(&self, other: &Self) -> bool {
+        self.method != Method::DELETE
+            && self.method == other.method
+            && self.url == other.url
+            && self.headers == other.headers
+    }
+}
+
+/// A `DELETE` of the collection instead of a record would be a disaster, so that the key must be in its path.
+fn delete_target(settings: &HttpSettings, target: &Target) -> Result<Target, SettingsError> {
+    let (key, target) = match &settings.delete_path {
+        Some(path) => ("delete_path", target.with_path("delete_path", path)?),
+        None => ("on_null", Target::parse("url", &settings.url)?),
+    };
+    let wrong = |reason: String| Err(SettingsError::at(key, reason));
+    if let Some(tag) = target.tags().find(|tag| tag.needs_value()) {
+        let raw = tag.raw();
+        return wrong(format!(
+            "`{raw}` is in the value, which a tombstone has not; set a `delete_path` such as /records/{{{{@record.key}}}}"
+        ));
+    }
+    if !target.tags().any(Tag::reads_key) {
+        return wrong(
+            "a DELETE needs the record's key; set a `delete_path` such as /records/{{@record.key}}"
+                .to_owned(),
+        );
+    }
+    Ok(target)
+}

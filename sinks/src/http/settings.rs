@@ -1,0 +1,298 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
+
+use super::auth_settings::AuthSettings;
+use super::sink::Http;
+
+/// Sends records as HTTP requests: one a record, or one a batch.
+///
+/// An answer of 2xx means stored. 408, 425, 429 and 5xx are tried again, after the time that `Retry-After` asks for;
+/// 401, 403, 407 and redirects stop the connector; any other 4xx rejects the record (or narrows the batch down to
+/// the record at fault). A record may be sent again after a failure or a restart, so let the target overwrite: put an
+/// id of the record into the path, or a header such as
+/// `idempotency-key: "{{@record.topic}}-{{@record.partition}}-{{@record.offset}}"`.
+///
+/// The path and the query of `url`, `delete_path`, and the values of `headers` may have tags: `{{field}}` and
+/// `{{field.inner}}` of a JSON value, and `{{@record.NAME}}` with `key`, `value`, `topic`, `partition`, `offset`,
+/// `timestamp` or `headers.NAME`. In a URL every value is percent-encoded as one segment, so that data cannot change
+/// the path around it. A record that lacks a field, or has an array or an object there, is rejected.
+///
+/// HTTP/1.1 is spoken. Redirects are not followed, cookies are not kept.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// Where to, such as `https://api.example.com/prices/{{ticker}}?by=sluice`. Scheme, host and port have no tags.
+    /// Failures show these three only, since paths may be secret; a preview shows the whole.
+    #[schemars(regex(pattern = "^https?://."))]
+    pub url: String,
+    /// The method: `POST`, `PUT` or `PATCH`. Default: `POST`.
+    #[serde(default)]
+    pub method: HttpMethod,
+    /// Headers by name; the values may have tags. A secret belongs under `auth`, where it is never shown. Default:
+    /// none but `content-type`, which follows from the body: `application/json`, `application/x-ndjson`, `text/plain` or
+    /// `application/octet-stream`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Sends many records a request. Successive records whose URLs and headers come out alike share one. Default: one
+    /// record a request, whose body is the value.
+    #[serde(default)]
+    pub batch: Option<BatchSettings>,
+    /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete`, which sends a `DELETE`
+    /// without a body, after what came before it; 404 and 410 then mean that it is gone already. Default: `reject`.
+    #[serde(default)]
+    pub on_null: OnNull,
+    /// Path of a `DELETE`, if not that of `url`, such as `/prices/{{@record.key}}`. Its tags start with `@record`, since
+    /// a tombstone has no fields, and name the key.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^/"))]
+    pub delete_path: Option<String>,
+    /// How requests authenticate. Default: `none`.
+    #[serde(default)]
+    pub auth: AuthSettings,
+    /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
+    #[serde(default)]
+    pub tls: TlsSettings,
+    /// Compression of the body: `none` or `gzip`. Default: `none`.
+    #[serde(default)]
+    pub compression: Compression,
+    /// How long a connection may take to open, such as `5s`. Default: `5s`.
+    #[serde(default = "connect_timeout")]
+    pub connect_timeout: HumanDuration,
+    /// How long a request may take, its answer included, before it counts as failed and is tried again. Default: `30s`.
+    #[serde(default = "request_timeout")]
+    pub request_timeout: HumanDuration,
+    /// How long an idle connection is kept for the next request; `0s` opens one for each. Default: `20s`, less than
+    /// servers commonly keep theirs.
+    #[serde(default = "keep_alive")]
+    pub keep_alive: HumanDuration,
+    /// Puts in flight at once, from 1 to 64. With more than one, order holds for the records of a key, and records
+    /// without a key have none. Default: 1.
+    #[serde(default = "max_in_flight")]
+    #[schemars(range(min = 1, max = 64))]
+    pub max_in_flight: usize,
+    /// Whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment count. Default: `false`.
+    #[serde(default)]
+    pub proxy_from_environment: bool,
+    /// Where a 2xx answer tells what became of each record, in the order sent. Default: 2xx means that all are stored.
+    #[serde(default)]
+    pub item_errors: Option<ItemErrors>,
+    /// Meanings of statuses that differ from the usual ones, such as `{ 404: fatal, 409: stored }`. Default: none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Meaning>")]
+    pub statuses: BTreeMap<u16, Meaning>,
+}
+
+/// The method of requests with a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// `POST`.
+    #[default]
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+}
+
+/// How many records share a request.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSettings {
+    /// What the body is.
+    pub format: BodyFormat,
+    /// What stands between two values of the format `raw`. Default: a line feed.
+    #[serde(default)]
+    pub separator: Option<String>,
+}
+
+/// What a body of many records is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyFormat {
+    /// One JSON array. Text becomes JSON strings; bytes that are no UTF-8 are rejected.
+    JsonArray,
+    /// One line of JSON a record, each ended by a line feed. Text becomes JSON strings; bytes that are no UTF-8 are
+    /// rejected.
+    JsonLines,
+    /// The values as they are, with `separator` between them; it is not looked for within them.
+    Raw,
+}
+
+/// What becomes of tombstones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNull {
+    /// They are rejected.
+    #[default]
+    Reject,
+    /// They count as stored, and nothing is sent.
+    Ignore,
+    /// A `DELETE` is sent for each.
+    Delete,
+}
+
+/// How bodies are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// With gzip, and `content-encoding: gzip`.
+    Gzip,
+}
+
+/// Certificates for `https`, as PEM files. They are read at the first request; a restart reads them again.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "operators know these keys by these names")]
+pub struct TlsSettings {
+    /// Certificates of authorities to trust beside the system's, such as `/etc/sluice/ca.pem`.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that this client shows, with its chain. Needs `key_file`.
+    #[serde(default)]
+    pub cert_file: Option<PathBuf>,
+    /// The private key of `cert_file`, not encrypted.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+}
+
+/// Where an answer tells what became of each record, as JSON pointers (RFC 6901).
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemErrors {
+    /// The array in the answer, such as `/items`; the empty pointer if the answer is the array.
+    #[schemars(regex(pattern = "^(/.*)?$"))]
+    pub pointer: String,
+    /// The status in an item, such as `/status`: a number or its digits, with the meaning of an HTTP status.
+    #[schemars(regex(pattern = "^(/.*)?$"))]
+    pub status: String,
+    /// The reason in an item, such as `/error`. Default: the status has to do.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^(/.*)?$"))]
+    pub reason: Option<String>,
+}
+
+/// What a status means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// The records are stored.
+    Stored,
+    /// It may pass: the request is tried again.
+    Retriable,
+    /// The data is at fault.
+    Rejected,
+    /// The set-up is at fault: the connector stops.
+    Fatal,
+}
+
+fn connect_timeout() -> HumanDuration {
+    HumanDuration::secs(5)
+}
+
+fn request_timeout() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+fn keep_alive() -> HumanDuration {
+    HumanDuration::secs(20)
+}
+
+fn max_in_flight() -> usize {
+    1
+}
+
+impl HttpSettings {
+    /// Checks what neither the schema nor the parts that the sink is made of can say.
+    pub(super) fn validate(&self) -> Result<(), SettingsError> {
+        for (key, timeout) in
+            [("connect_timeout", self.connect_timeout), ("request_timeout", self.request_timeout)]
+        {
+            if timeout.get().is_zero() {
+                return Err(SettingsError::at(
+                    key,
+                    "nothing can be done in no time; write a duration such as 5s",
+                ));
+            }
+        }
+        if !(1..=64).contains(&self.max_in_flight) {
+            return Err(SettingsError::at("max_in_flight", "write a number from 1 to 64"));
+        }
+        if self.delete_path.is_some() && self.on_null != OnNull::Delete {
+            return Err(SettingsError::at("delete_path", "it needs `on_null: delete`"));
+        }
+        self.batch.as_ref().map_or(Ok(()), BatchSettings::validate)?;
+        self.tls.validate()?;
+        self.item_errors.as_ref().map_or(Ok(()), ItemErrors::validate)?;
+        self.validate_statuses()
+    }
+
+    fn validate_statuses(&self) -> Result<(), SettingsError> {
+        match self.statuses.keys().find(|status| !(300..=599).contains(*status)) {
+            Some(status) => {
+                let reason = "only statuses from 300 to 599 can be given another meaning";
+                Err(SettingsError::at(format!("statuses.{status}"), reason))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl BatchSettings {
+    fn validate(&self) -> Result<(), SettingsError> {
+        if self.separator.is_some() && self.format != BodyFormat::Raw {
+            return Err(SettingsError::at(
+                "batch.separator",
+                "only the format `raw` has a separator; remove it",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn separator(&self) -> &str {
+        self.separator.as_deref().unwrap_or("\n")
+    }
+}
+
+impl TlsSettings {
+    fn validate(&self) -> Result<(), SettingsError> {
+        match (&self.cert_file, &self.key_file) {
+            (Some(_), None) => Err(SettingsError::at("tls.cert_file", "a certificate needs its `key_file`")),
+            (None, Some(_)) => Err(SettingsError::at("tls.key_file", "a private key needs its `cert_file`")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ItemErrors {
+    fn validate(&self) -> Result<(), SettingsError> {
+        let pointers = [
+            ("pointer", Some(&self.pointer)),
+            ("status", Some(&self.status)),
+            ("reason", self.reason.as_ref()),
+        ];
+        for (key, pointer) in pointers {
+            if pointer.is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+                let reason = "a JSON pointer starts with `/`, such as /items";
+                return Err(SettingsError::at(format!("item_errors.{key}"), reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SinkSettings for HttpSettings {
+    const NAME: &'static str = "http";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate()?;
+        Ok(Box::new(Http::new(self)?))
+    }
+}

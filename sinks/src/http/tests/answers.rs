@@ -1,0 +1,220 @@
+use std::time::{Duration, Instant, SystemTime};
+
+use super::*;
+
+#[tokio::test]
+async fn every_status_says_what_to_do() {
+    use FailureKind::{Fatal, Rejected, Retriable};
+    for (code, kind) in [
+        (301, Fatal),
+        (307, Fatal),
+        (400, Rejected),
+        (401, Fatal),
+        (403, Fatal),
+        (404, Rejected),
+        (407, Fatal),
+        (408, Retriable),
+        (409, Rejected),
+        (413, Rejected),
+        (422, Rejected),
+        (425, Retriable),
+        (429, Retriable),
+        (500, Retriable),
+        (501, Retriable),
+        (503, Retriable),
+        (599, Retriable),
+    ] {
+        let failure =
+            failure_of([reply(code, "location: http://127.0.0.1:1/\r\n", "because")], &json!({})).await;
+        assert_eq!(failure.kind(), kind, "{code}");
+        assert_eq!(failure.is_throttled(), code == 429);
+        assert!(failure.to_string().contains(&format!("was answered {code}: because")), "{failure}");
+    }
+    for code in [200, 201, 202, 204, 207] {
+        let server = Server::start([status(code)]).await;
+        sink_at(&server, "/", &json!({})).put(&prices()[..1]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_status_means_what_the_settings_say() {
+    let statuses =
+        json!({ "statuses": { "404": "fatal", "409": "stored", "503": "rejected", "400": "retriable" } });
+    assert_eq!(failure_of([status(404)], &statuses).await.kind(), FailureKind::Fatal);
+    assert_eq!(failure_of([status(503)], &statuses).await.kind(), FailureKind::Rejected);
+    assert_eq!(failure_of([status(400)], &statuses).await.kind(), FailureKind::Retriable);
+    let server = Server::start([status(409)]).await;
+    sink_at(&server, "/", &statuses).put(&prices()[..1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn retry_after_is_heard_as_seconds_and_as_a_date() {
+    let date = |seconds| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
+    let asked =
+        async |code, headers: String| failure_of([reply(code, &headers, "")], &json!({})).await.wait();
+    assert_eq!(asked(503, "retry-after: 7\r\n".into()).await, Some(Duration::from_secs(7)));
+    assert_eq!(asked(429, "Retry-After: 0\r\n".into()).await, Some(Duration::ZERO));
+    let wait = asked(429, format!("retry-after: {}\r\n", date(60))).await.unwrap();
+    assert!((55..=60).contains(&wait.as_secs()), "{wait:?}");
+    assert_eq!(asked(503, format!("retry-after: {}\r\n", date(0))).await, Some(Duration::ZERO));
+    let fast_clock = format!("date: {}\r\nretry-after: {}\r\n", date(3600), date(3630));
+    assert_eq!(asked(503, fast_clock).await.unwrap().as_secs(), 30);
+    let endless = format!("retry-after: {}\r\n", u64::MAX);
+    assert_eq!(asked(503, endless).await, Some(Duration::from_hours(24)));
+    assert_eq!(asked(503, "retry-after: soon\r\n".into()).await, None);
+    assert_eq!(asked(400, "retry-after: 7\r\n".into()).await, None, "a rejected record is not tried again");
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_retriable_and_not_tried_again_by_the_client() {
+    let server = Server::start([Reply::Close]).await;
+    let sink = sink_at(&server, "/secret", &json!({}));
+    let failure = of_batch(sink.put(&prices()[..1]).await);
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+    assert!(!failure.to_string().contains("secret"), "{failure}");
+    assert_eq!(server.seen().len(), 1);
+    sink.put(&prices()[..1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_cut_short_counts_by_its_status() {
+    let cut = |code: u16| Reply::Text(format!("HTTP/1.1 {code} Told\r\ncontent-length: 99\r\n\r\nhalf"));
+    let server = Server::start([cut(200), Reply::Close, cut(400)]).await;
+    let sink = sink_at(&server, "/", &json!({ "request_timeout": "300ms" }));
+    sink.put(&prices()[..1]).await.unwrap();
+    assert_eq!(of_batch(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
+    let (_, kind, reason) = of_records(sink.put(&prices()[..1]).await).remove(0);
+    assert_eq!(kind, FailureKind::Rejected);
+    assert!(reason.ends_with("400: half"), "{reason}");
+}
+
+#[tokio::test]
+async fn nobody_there_and_no_http_are_retriable() {
+    let sink = built("http", json!({ "url": "http://127.0.0.1:1/" }));
+    assert_eq!(of_batch(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
+    let failure = failure_of([Reply::Text("SMTP ready\r\n\r\n".into())], &json!({})).await;
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+}
+
+#[tokio::test]
+async fn a_target_that_hangs_is_left_at_the_time_out() {
+    let start = Instant::now();
+    let failure = failure_of([Reply::Hang], &json!({ "request_timeout": "200ms" })).await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+    assert!(failure.to_string().contains("`request_timeout`"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_rejected_record_does_not_keep_the_next_from_being_sent() {
+    let server = Server::start([status(200), reply(422, "", "no such ticker"), status(200)]).await;
+    let outcome = sink_at(&server, "/", &json!({})).put(&prices()).await;
+    assert_eq!(kinds(outcome), [(1, FailureKind::Rejected)]);
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn what_comes_after_a_failure_is_not_sent_and_fails_alike() {
+    for (code, kind) in [(503, FailureKind::Retriable), (403, FailureKind::Fatal)] {
+        let server = Server::start([status(200), reply(code, "retry-after: 9\r\n", "")]).await;
+        let outcome = sink_at(&server, "/", &json!({})).put(&prices()).await;
+        let Err(PutError::Records(failures)) = outcome else { panic!("{outcome:?}") };
+        let seen: Vec<_> = failures.iter().map(|(index, failure)| (*index, failure.kind())).collect();
+        assert_eq!(seen, [(1, kind), (2, kind)]);
+        let wait = (code == 503).then_some(Duration::from_secs(9));
+        assert!(failures.iter().all(|(_, failure)| failure.wait() == wait));
+        assert_eq!(server.seen().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_batch_is_left_to_the_engine_to_narrow() {
+    let server = Server::start([status(400), status(400)]).await;
+    let sink = sink_at(&server, "/", &json!({ "batch": { "format": "json_array" } }));
+    assert_eq!(of_batch(sink.put(&prices()).await).kind(), FailureKind::Rejected);
+    assert_eq!(kinds(sink.put(&prices()[..1]).await), [(0, FailureKind::Rejected)]);
+}
+
+#[tokio::test]
+async fn a_rejected_request_among_several_blames_no_innocent_record() {
+    let server = Server::start([status(200), status(200), status(400)]).await;
+    let changes =
+        json!({ "batch": { "format": "raw" }, "on_null": "delete", "delete_path": "/{{@record.key}}" });
+    let batch = [price(0, "A"), gone(1, "A"), price(2, "B"), price(3, "C")];
+    assert_eq!(of_batch(sink_at(&server, "/", &changes).put(&batch).await).kind(), FailureKind::Rejected);
+}
+
+fn with_items(reason: bool) -> Value {
+    let mut items = json!({ "pointer": "/items", "status": "/status" });
+    if reason {
+        items["reason"] = json!("/error");
+    }
+    json!({ "batch": { "format": "json_array" }, "item_errors": items })
+}
+
+#[tokio::test]
+async fn an_answer_per_item_names_the_records() {
+    let body = r#"{"items":[{"status":201},{"status":"429","error":"slow\n down"},{"status":400,"error":{"type":"bad"}}]}"#;
+    let server = Server::start([reply(207, "retry-after: 3\r\n", body)]).await;
+    let failures = of_records(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
+    let [(1, FailureKind::Retriable, slow), (2, FailureKind::Rejected, bad)] = &*failures else {
+        panic!("{failures:?}")
+    };
+    assert!(slow.ends_with("answered 429 for the record: slow down"), "{slow}");
+    assert!(bad.ends_with("answered 400 for the record: {\"type\":\"bad\"}"), "{bad}");
+}
+
+#[tokio::test]
+async fn items_that_are_all_well_are_stored_and_an_item_without_rights_stops() {
+    let server = Server::start([
+        reply(200, "", r#"{"items":[{"status":200},{"status":201},{"status":204}]}"#),
+        reply(200, "", r#"{"items":[{"status":200},{"status":403},{"status":204}]}"#),
+    ])
+    .await;
+    let sink = sink_at(&server, "/", &with_items(false));
+    sink.put(&prices()).await.unwrap();
+    assert_eq!(kinds(sink.put(&prices()).await), [(1, FailureKind::Fatal)]);
+}
+
+#[tokio::test]
+async fn an_item_that_is_tried_again_holds_back_what_was_to_be_sent_later() {
+    let server = Server::start([reply(200, "", r#"{"items":[{"status":503},{"status":200}]}"#)]).await;
+    let mut changes = with_items(false);
+    changes["on_null"] = json!("delete");
+    changes["delete_path"] = json!("/{{@record.key}}");
+    let batch = [price(0, "A"), price(1, "B"), gone(2, "A"), price(3, "A")];
+    let outcome = sink_at(&server, "/", &changes).put(&batch).await;
+    let again = FailureKind::Retriable;
+    assert_eq!(kinds(outcome), [(0, again), (2, again), (3, again)]);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_without_the_items_loses_nothing() {
+    for (body, kind) in [
+        ("<html>", FailureKind::Retriable),
+        (r#"{"items":[{"st"#, FailureKind::Retriable),
+        ("{}", FailureKind::Fatal),
+        (r#"{"items":[]}"#, FailureKind::Fatal),
+        (r#"{"items":[{"status":200}]}"#, FailureKind::Fatal),
+    ] {
+        let server = Server::start([reply(200, "", body)]).await;
+        let failure = of_batch(sink_at(&server, "/", &with_items(false)).put(&prices()).await);
+        assert_eq!(failure.kind(), kind, "{body}");
+    }
+    let server = Server::start([reply(200, "", r#"{"items":[{"status":200},{},{"status":200}]}"#)]).await;
+    let failures = of_records(sink_at(&server, "/", &with_items(false)).put(&prices()).await);
+    assert_eq!(failures[0].1, FailureKind::Fatal);
+    assert!(failures[0].2.contains("item_errors.status"), "{failures:?}");
+}
+
+#[tokio::test]
+async fn a_dropped_put_can_be_put_again() {
+    let server = Server::start([Reply::Hang]).await;
+    let sink = sink_at(&server, "/", &json!({}));
+    let batch = prices();
+    let hanging = tokio::time::timeout(Duration::from_millis(100), sink.put(&batch)).await;
+    assert!(hanging.is_err());
+    sink.put(&batch).await.unwrap();
+    assert_eq!(server.seen().len(), 4);
+}
