@@ -6,6 +6,7 @@
 //! chain     converters and transforms, record by record
 //! engine    batches, puts, retries, tracks offsets
 //! worker    runs connectors side by side and restarts the ones that fail
+//! observe   metrics, health and status over HTTP
 //! preview   runs the same chain on sample records and shows what the sink would get
 //! ```
 //!
@@ -16,6 +17,7 @@ pub mod chain;
 pub mod config;
 pub mod converter;
 pub mod engine;
+pub mod observe;
 pub mod preview;
 pub mod source;
 pub mod worker;

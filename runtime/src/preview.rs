@@ -13,6 +13,7 @@ use sluice_connector_api::{
 use crate::chain::records;
 use crate::config::connector::Connector;
 use crate::engine::PipelineSettings;
+use crate::engine::pacer::Pacers;
 
 /// How sample records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previe
 
 /// Cuts the records into batches as the engine would with all of them at hand.
 fn requests(connector: &Connector, ready: &[Record]) -> Vec<Result<Value, String>> {
-    let limits = PipelineSettings::of(connector).batch;
+    let limits = PipelineSettings::of(connector, &Pacers::default()).batch;
     let mut requests = Vec::new();
     let mut rest = ready;
     while !rest.is_empty() {

@@ -36,6 +36,10 @@ pub struct ConnectorFile {
     /// What happens when something fails.
     #[serde(default)]
     pub errors: ErrorSettings,
+    /// How many consumers read side by side; more than partitions is of no use. Default 1.
+    #[serde(default = "default_tasks_max")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub tasks_max: usize,
     /// The most bytes of records that are read and not done: prefetched, in batches, in flight and waiting for
     /// a retry. Reading pauses above it. Default 64MiB.
     #[serde(default = "default_buffer_memory")]
@@ -116,6 +120,10 @@ fn default_buffer_memory() -> ByteSize {
     ByteSize::mib(64)
 }
 
+fn default_tasks_max() -> usize {
+    1
+}
+
 fn default_key_converter() -> Converter {
     Converter::Bytes
 }
@@ -143,6 +151,8 @@ pub struct Connector {
     pub batch: BatchSettings,
     /// What happens when something fails.
     pub errors: ErrorSettings,
+    /// How many consumers read side by side.
+    pub tasks_max: usize,
     /// The most bytes of records that are read and not done.
     pub buffer_memory: ByteSize,
 }
@@ -216,6 +226,7 @@ impl Loading<'_> {
             sink: sink.into(),
             batch: file.batch,
             errors: file.errors,
+            tasks_max: file.tasks_max,
             buffer_memory: file.buffer_memory,
         })
     }
@@ -303,12 +314,23 @@ impl Loading<'_> {
         let node = self.node.find(full.split('.'));
         let position =
             error.position().map_or(node.position, |(line, column)| node.position_in_text(line, column));
-        Problem::at(self.file, position, format!("`{full}`: {}", error.reason()))
+        Problem::at(self.file, position, format!("`{full}`: {}", redacted(node, error.reason())))
     }
 
     fn problem(&self, path: &str, text: &str) -> Problem {
         Problem::at(self.file, self.node.find(path.split('.')).position, text)
     }
+}
+
+/// Blanks what came from the environment or a file in a text about a value (invariant 8).
+fn redacted(node: &Node, text: &str) -> String {
+    let mut text = text.to_owned();
+    node.clone().for_each_scalar(&mut |_, scalar| {
+        if scalar.interpolated && !scalar.text.is_empty() {
+            text = text.replace(&scalar.text, "[redacted]");
+        }
+    });
+    text
 }
 
 /// Takes a map of one entry apart. The schema has seen to it that there is just one.

@@ -10,8 +10,9 @@ use super::interpolate::Lookup;
 use super::problem::Problem;
 
 /// Finds the connector files in files and directories, sorted by name. In a directory these are the files
-/// that end in `.yaml` or `.yml` and do not begin with a dot; directories within are left alone.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<Problem>> {
+/// that end in `.yaml` or `.yml` and do not begin with a dot; directories within are left alone. Also returns
+/// what is wrong with the files as a whole, so that it can be reported beside what is wrong within them.
+pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Problem>) {
     let (mut files, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         match find_in(path) {
@@ -20,7 +21,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<Problem>> {
         }
     }
     problems.extend(same_names(&files));
-    if problems.is_empty() { Ok(files) } else { Err(problems) }
+    (files, problems)
 }
 
 /// Loads every connector in files and directories, or reports every problem of every file.
@@ -29,8 +30,9 @@ pub fn load(
     registry: &Registry,
     lookup: &dyn Lookup,
 ) -> Result<Vec<Connector>, Vec<Problem>> {
-    let (mut connectors, mut problems) = (Vec::new(), Vec::new());
-    for file in find(paths)? {
+    let mut connectors = Vec::new();
+    let (files, mut problems) = find(paths);
+    for file in files {
         match Connector::load(&file, registry, lookup) {
             Ok(connector) => connectors.push(connector),
             Err(more) => problems.extend(more),

@@ -7,7 +7,48 @@ use sluice_connector_api::{Plugin, Registry};
 
 use super::connector::ConnectorFile;
 
-/// Returns the schema of a whole connector file, for editors and for [`validate`](super::validate).
+/// A reference to the environment or a file, as [`interpolate`](super::interpolate) resolves it.
+const REFERENCE: &str = r"\$\{(env|file):";
+
+/// Returns the schema of a whole connector file for editors, which see references as they are written.
+pub fn editor_schema(registry: &Registry) -> Value {
+    let mut schema = connector_schema(registry);
+    allow_references(&mut schema);
+    schema
+}
+
+/// Lets every scalar below be a reference, too.
+fn allow_references(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    for (key, below) in schema.iter_mut() {
+        match below {
+            Value::Object(properties) if key == "properties" => {
+                properties.values_mut().for_each(allow_references);
+            }
+            Value::Object(_) if ["items", "additionalProperties"].contains(&key.as_str()) => {
+                allow_references(below);
+            }
+            Value::Array(choices) if key == "oneOf" => {
+                choices.push(json!({ "type": "string", "pattern": REFERENCE }));
+            }
+            _ => {}
+        }
+    }
+    let types: Vec<Value> = match schema.get("type") {
+        Some(Value::Array(types)) => types.clone(),
+        Some(one) => vec![one.clone()],
+        None => return,
+    };
+    let pattern = schema.get("pattern").and_then(Value::as_str).map(|own| format!("(?:{own})|{REFERENCE}"));
+    if let Some(pattern) = pattern {
+        schema.insert("pattern".to_owned(), pattern.into());
+    } else if ["integer", "number", "boolean"].iter().any(|scalar| types.contains(&(*scalar).into())) {
+        schema.insert("type".to_owned(), [types, vec!["string".into()]].concat().into());
+        schema.insert("pattern".to_owned(), REFERENCE.into());
+    }
+}
+
+/// Returns the schema of a whole connector file with its references resolved, for [`validate`](super::validate).
 pub fn connector_schema(registry: &Registry) -> Value {
     let mut generator = generator();
     let mut schema = ConnectorFile::json_schema(&mut generator).to_value();

@@ -179,11 +179,23 @@ fn describe(error: &ValidationError<'_>, node: &Node) -> String {
     match error.kind() {
         ValidationErrorKind::Type { kind } => format!("expected {}, found {found}", types(kind)),
         ValidationErrorKind::Enum { options } => format!("expected one of {}, found {found}", list(options)),
+        ValidationErrorKind::OneOfNotValid { context } => {
+            let choices: Value = context.iter().flatten().filter_map(choice).collect();
+            format!("expected one of {}, found {found}", list(&choices))
+        }
         ValidationErrorKind::Pattern { pattern } => format!("{found} does not match `{pattern}`"),
         ValidationErrorKind::MinProperties { .. } => "nothing is chosen here; name one plug-in".to_owned(),
         ValidationErrorKind::MaxProperties { .. } => "more than one is chosen here; keep one".to_owned(),
         ValidationErrorKind::MinItems { limit } => format!("needs at least {limit}"),
         _ => error.masked_with("the value").to_string(),
+    }
+}
+
+/// The one value that a branch of a choice takes.
+fn choice(branch: &ValidationError<'_>) -> Option<Value> {
+    match branch.kind() {
+        ValidationErrorKind::Constant { expected_value } => Some((**expected_value).clone()),
+        _ => None,
     }
 }
 

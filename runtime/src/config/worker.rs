@@ -32,6 +32,9 @@ pub struct WorkerSettings {
     /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module as in
     /// `info,sluice_runtime=debug`. Default `info`.
     pub log_level: String,
+    /// Where metrics, health and status are served: an address and port, of this machine only by default. `none`
+    /// serves nothing. Default `127.0.0.1:8083`; where that is taken, a log line says so and nothing is served.
+    pub listen: String,
     /// How long a stop may take before what is still in flight is given up; it is read again at the next
     /// start. Default 25s, which fits into the 30s that Kubernetes gives.
     pub shutdown_timeout: HumanDuration,
@@ -43,6 +46,7 @@ impl Default for WorkerSettings {
             connectors: vec![PathBuf::from("connectors.d")],
             log_format: LogFormat::Text,
             log_level: "info".to_owned(),
+            listen: "127.0.0.1:8083".to_owned(),
             shutdown_timeout: HumanDuration::secs(25),
         }
     }
@@ -87,18 +91,20 @@ impl WorkerSettings {
     /// Reads the settings. `file` is the one named by the user; without it `sluice.yaml` is read if it is there.
     /// `flags` holds what was given on the command line.
     pub fn load(file: Option<&Path>, flags: impl Serialize) -> Result<Self, Vec<Problem>> {
+        // All of them in one profile: Figment's global one would win over the environment, whatever the order.
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(values) = read_file(file)? {
-            figment = figment.merge(Serialized::globals(values));
+            figment = figment.merge(Serialized::defaults(values));
         }
         // `SLUICE_CONFIG` names the file itself.
         figment = figment.merge(Env::prefixed("SLUICE_").only(&[
             "connectors",
+            "listen",
             "log_format",
             "log_level",
             "shutdown_timeout",
         ]));
-        figment = figment.merge(Serialized::globals(flags));
+        figment = figment.merge(Serialized::defaults(flags));
         figment.extract().map_err(|error| error.into_iter().map(|error| describe(&error)).collect())
     }
 }

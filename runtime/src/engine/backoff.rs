@@ -38,7 +38,7 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff = Backoff { base: Duration::from_millis(300), cap: Duration::from_secs(60) };
+    const BACKOFF: Backoff = Backoff { base: Duration::from_millis(300), cap: Duration::from_mins(1) };
 
     #[test]
     fn the_longest_wait_doubles_up_to_the_cap() {

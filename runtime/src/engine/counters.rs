@@ -1,12 +1,24 @@
 //! What became of the records of a connector.
 
 use std::fmt;
+use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::metrics::histogram::Histogram;
+use serde::Serialize;
+use sluice_connector_api::Timestamp;
 
 use super::tracker::Verdict;
 
-/// Counts records by what became of them, over all tasks and restarts of a connector (invariant 2).
-#[derive(Debug, Default)]
+/// Seconds of a put or of a record's way, from a millisecond to an hour.
+const SECONDS: [f64; 14] =
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 3600.0];
+/// Records of a batch.
+const RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
+
+/// Counts records by what became of them, over all restarts of a task (invariant 2), and measures puts.
+#[derive(Debug)]
 pub struct Counters {
     read: AtomicU64,
     delivered: AtomicU64,
@@ -14,12 +26,34 @@ pub struct Counters {
     skipped: AtomicU64,
     abandoned: AtomicU64,
     retries: AtomicU64,
+    /// How long puts took, in seconds, whatever came of them.
+    pub put_seconds: Histogram,
+    /// From a record's timestamp until it was stored, in seconds.
+    pub latency_seconds: Histogram,
+    /// Records a put.
+    pub batch_records: Histogram,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            read: AtomicU64::default(),
+            delivered: AtomicU64::default(),
+            filtered: AtomicU64::default(),
+            skipped: AtomicU64::default(),
+            abandoned: AtomicU64::default(),
+            retries: AtomicU64::default(),
+            put_seconds: Histogram::new(SECONDS),
+            latency_seconds: Histogram::new(SECONDS),
+            batch_records: Histogram::new(RECORDS),
+        }
+    }
 }
 
 /// The counts at one moment. `read = delivered + filtered + skipped + abandoned + in flight`.
 ///
 /// A record that a transform made several of counts once: as skipped if any of its parts was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Records read, each reading counted.
     pub read: u64,
@@ -33,6 +67,28 @@ pub struct Tally {
     pub abandoned: u64,
     /// Puts that were tried again.
     pub retries: u64,
+}
+
+impl Tally {
+    /// Returns the records that are read and not done.
+    pub fn in_flight(&self) -> u64 {
+        self.read.saturating_sub(self.delivered + self.filtered + self.skipped + self.abandoned)
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            read: self.read + other.read,
+            delivered: self.delivered + other.delivered,
+            filtered: self.filtered + other.filtered,
+            skipped: self.skipped + other.skipped,
+            abandoned: self.abandoned + other.abandoned,
+            retries: self.retries + other.retries,
+        }
+    }
 }
 
 impl Counters {
@@ -54,6 +110,21 @@ impl Counters {
     /// Counts records left for the next reading.
     pub fn abandoned(&self, count: u64) {
         self.abandoned.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Measures a put.
+    pub fn put(&self, records: usize, took: Duration) {
+        self.put_seconds.observe(took.as_secs_f64());
+        self.batch_records.observe(f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
+    }
+
+    /// Measures the way of a record with this timestamp, which is stored now.
+    pub fn stored(&self, timestamp: Option<Timestamp>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let then = timestamp.and_then(|timestamp| u64::try_from(timestamp.millis).ok());
+        if let Some(took) = then.and_then(|then| now.checked_sub(Duration::from_millis(then))) {
+            self.latency_seconds.observe(took.as_secs_f64());
+        }
     }
 
     /// Counts a put that is tried again.

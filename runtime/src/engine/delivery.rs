@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::batcher::Item;
 use super::counters::Counters;
+use super::pacer::Pacer;
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -34,6 +35,8 @@ pub struct Delivery {
     pub backoff: Backoff,
     /// How long a batch is tried.
     pub timeout: Duration,
+    /// The pace of calls, where the sink asks for one.
+    pub pacer: Option<Pacer>,
     /// Where retries are counted.
     pub counters: Arc<Counters>,
 }
@@ -49,11 +52,16 @@ impl std::fmt::Debug for Delivery {
 
 impl Delivery {
     /// Puts a batch until each record has a verdict, the sink says stop, the time is up, or `interrupt` is
-    /// cancelled. A put that has begun is never cut short; a wait is (invariant 6).
+    /// cancelled. A put that has begun is never cut short; a wait is, and no other put begins (invariant 6).
     pub async fn deliver(&self, batch: Vec<Item>, interrupt: &CancellationToken) -> Outcome {
         let mut outcome = Outcome::default();
         let mut groups = vec![Group::new(batch)];
-        while let Some(group) = groups.pop() {
+        while !interrupt.is_cancelled() {
+            let Some(group) = groups.pop() else { break };
+            if !self.turn(interrupt).await {
+                groups.push(group);
+                break;
+            }
             let tried = self.put(group, &mut outcome).await;
             match tried {
                 Tried::Done => {}
@@ -78,8 +86,26 @@ impl Delivery {
         outcome
     }
 
+    /// Waits until a call may go. Says whether that came before `interrupt`.
+    async fn turn(&self, interrupt: &CancellationToken) -> bool {
+        match &self.pacer {
+            Some(pacer) => pacer.turn(interrupt).await,
+            None => true,
+        }
+    }
+
     async fn put(&self, group: Group, outcome: &mut Outcome) -> Tried {
-        match self.sink.put(&group.records).await {
+        let sent = Instant::now();
+        let result = self.sink.put(&group.records).await;
+        self.counters.put(group.records.len(), sent.elapsed());
+        if let Some(pacer) = &self.pacer {
+            match answer(&result) {
+                Answer::Taken => pacer.taken(),
+                Answer::Throttled => pacer.throttled(sent),
+                Answer::Unknown => {}
+            }
+        }
+        match result {
             Ok(()) => {
                 outcome.stored.extend(group.into_items());
                 Tried::Done
@@ -96,14 +122,15 @@ impl Delivery {
         failure: &Failure,
         interrupt: &CancellationToken,
     ) -> Result<Group, (Group, Option<String>)> {
-        let now = Instant::now();
-        let first = *group.first_failure.get_or_insert(now);
+        if interrupt.is_cancelled() {
+            return Err((group, None));
+        }
+        let tried_for = group.first_failure.get_or_insert_with(Instant::now).elapsed();
         group.failures += 1;
         let wait = self.backoff.wait(group.failures, failure.wait());
-        if now + wait > first + self.timeout {
-            let tried = group.failures;
-            let reason =
-                format!("retries used up after {tried} tries in {:?}: {failure}", now.duration_since(first));
+        if tried_for.saturating_add(wait) > self.timeout {
+            let tries = group.failures;
+            let reason = format!("retries used up after {tries} tries in {tried_for:?}: {failure}");
             return Err((group, Some(reason)));
         }
         self.counters.retry();
@@ -118,6 +145,27 @@ impl Delivery {
             () = interrupt.cancelled() => Err((group, None)),
         }
     }
+}
+
+/// What a put says about the pace.
+enum Answer {
+    Taken,
+    Throttled,
+    /// An outage: the target did not come to count the call.
+    Unknown,
+}
+
+fn answer(result: &Result<(), PutError>) -> Answer {
+    let failures: Vec<&Failure> = match result {
+        Ok(()) => Vec::new(),
+        Err(PutError::Batch(failure)) => vec![failure],
+        Err(PutError::Records(failures)) => failures.iter().map(|(_, failure)| failure).collect(),
+    };
+    if failures.iter().any(|failure| failure.is_throttled()) {
+        return Answer::Throttled;
+    }
+    let outage = failures.iter().any(|failure| failure.kind() == FailureKind::Retriable);
+    if outage { Answer::Unknown } else { Answer::Taken }
 }
 
 enum Tried {
@@ -186,7 +234,7 @@ impl Group {
         let mut by_index: Vec<Option<Failure>> = self.records.iter().map(|_| None).collect();
         for (index, failure) in failures {
             match by_index.get_mut(index) {
-                Some(place) => *place = Some(failure),
+                Some(place) => *place = Some(worse(place.take(), failure)),
                 None => {
                     return Tried::Stop(
                         self,
@@ -201,7 +249,7 @@ impl Group {
         for (item, failure) in self.into_items().into_iter().zip(by_index) {
             match failure {
                 Some(failure) if failure.kind() == FailureKind::Rejected => {
-                    outcome.rejected.push((item, failure.to_string()))
+                    outcome.rejected.push((item, failure.to_string()));
                 }
                 Some(failure) => {
                     overtaken.extend(item.order);
@@ -221,11 +269,93 @@ impl Group {
     }
 }
 
-/// Fatal beats retriable, and a longer wait a shorter one.
+/// Fatal beats retriable, that beats rejected, and a longer wait a shorter one.
 fn worse(one: Option<Failure>, other: Failure) -> Failure {
+    let rank = |failure: &Failure| {
+        let kind = match failure.kind() {
+            FailureKind::Rejected => 0,
+            FailureKind::Retriable => 1,
+            FailureKind::Fatal => 2,
+        };
+        (kind, failure.wait())
+    };
     match one {
-        Some(one) if one.kind() == FailureKind::Fatal => one,
-        Some(one) if other.kind() != FailureKind::Fatal && one.wait() >= other.wait() => one,
+        Some(one) if rank(&one) >= rank(&other) => one,
         _ => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_connector_api::Origin;
+
+    use super::super::tracker::Tracker;
+    use super::*;
+
+    /// A group of records with these ordering keys, at offsets from 0.
+    fn group(orders: &[Option<u64>]) -> Group {
+        let mut tracker = Tracker::new();
+        let item = |(offset, order): (i64, &Option<u64>)| {
+            let record = Record::new(Origin::new("t", 0, offset));
+            tracker.assign(record.origin().topic_partition());
+            let ticket = tracker.read(record.origin(), 1).unwrap();
+            Item { ticket, record, size: 1, order: *order, since: Instant::now() }
+        };
+        Group::new((0..).zip(orders).map(item).collect())
+    }
+
+    fn offsets<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<i64> {
+        records.into_iter().map(|record| record.origin().offset()).collect()
+    }
+
+    fn stored(outcome: &Outcome) -> Vec<i64> {
+        offsets(outcome.stored.iter().map(|item| &item.record))
+    }
+
+    #[test]
+    fn a_rejected_group_is_cut_in_halves_and_a_rejected_record_is_not() {
+        let mut outcome = Outcome::default();
+        let tried = group(&[None; 5]).failed(Failure::rejected("bad"), &mut outcome);
+        let Tried::Halves(first, second) = tried else { panic!("no halves") };
+        assert_eq!((offsets(&first.records), offsets(&second.records)), (vec![0, 1], vec![2, 3, 4]));
+        assert!(matches!(group(&[None]).failed(Failure::rejected("bad"), &mut outcome), Tried::Done));
+        assert_eq!(outcome.rejected.len(), 1);
+    }
+
+    #[test]
+    fn the_successors_of_what_is_tried_again_are_tried_again_with_it() {
+        let mut outcome = Outcome::default();
+        let failures = vec![(1, Failure::retriable("busy")), (4, Failure::rejected("bad"))];
+        let keys = [Some(7), Some(7), Some(8), Some(7), Some(8), Some(8), None];
+        let Tried::Again(again, _) = group(&keys).failed_in_part(failures, &mut outcome) else { panic!() };
+        assert_eq!(offsets(&again.records), [1, 3]);
+        assert_eq!(stored(&outcome), [0, 2, 5, 6], "a rejected record holds nothing back");
+    }
+
+    #[test]
+    fn a_fatal_failure_of_one_record_stops_with_all_that_is_not_stored() {
+        let mut outcome = Outcome::default();
+        let failures = vec![(2, Failure::fatal("no rights")), (0, Failure::retriable("busy"))];
+        let tried = group(&[None; 4]).failed_in_part(failures, &mut outcome);
+        let Tried::Stop(left, reason) = tried else { panic!("no stop") };
+        assert_eq!((offsets(&left.records), reason.as_str()), (vec![0, 2], "no rights"));
+        assert_eq!(stored(&outcome), [1, 3]);
+    }
+
+    #[test]
+    fn the_worst_failure_decides() {
+        let retriable = || Failure::retriable("busy");
+        let long = || retriable().retry_after(Duration::from_secs(9));
+        let pairs = [
+            (retriable(), Failure::fatal("no rights"), "no rights"),
+            (Failure::fatal("no rights"), long(), "no rights"),
+            (Failure::rejected("bad"), retriable(), "busy"),
+            (retriable(), Failure::rejected("bad"), "busy"),
+        ];
+        for (one, other, worst) in pairs {
+            assert_eq!(worse(Some(one), other).to_string(), worst);
+        }
+        assert_eq!(worse(Some(long()), retriable()).wait(), Some(Duration::from_secs(9)));
+        assert_eq!(worse(Some(retriable()), long()).wait(), Some(Duration::from_secs(9)));
     }
 }

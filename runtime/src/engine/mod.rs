@@ -8,8 +8,12 @@ pub mod backoff;
 pub mod batcher;
 pub mod counters;
 pub mod delivery;
+mod lane;
+pub mod pacer;
 pub mod pipeline;
+pub mod settings;
 pub mod tracker;
 
 pub use counters::{Counters, Tally};
-pub use pipeline::{Failed, Pipeline, PipelineSettings};
+pub use pipeline::{Failed, Pipeline};
+pub use settings::PipelineSettings;

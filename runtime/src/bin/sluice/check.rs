@@ -48,8 +48,10 @@ pub(crate) async fn run(args: CheckArgs, settings: &WorkerSettings) -> Result<()
 /// Checks each file on its own, so that the good ones are seen to be good.
 fn check_files(settings: &WorkerSettings) -> Result<Vec<Connector>, Exit> {
     let registry = crate::registry();
-    let (mut connectors, mut bad) = (Vec::new(), false);
-    for file in files::find(&settings.connectors)? {
+    let (files, problems) = files::find(&settings.connectors);
+    let (mut connectors, mut bad) = (Vec::new(), !problems.is_empty());
+    problems.iter().try_for_each(|problem| print(problem.to_string()))?;
+    for file in files {
         match Connector::load(&file, &registry, &ProcessEnv) {
             Ok(connector) => {
                 print(format!("{}: ok", file.display()))?;

@@ -84,6 +84,9 @@ pub(crate) struct Global {
     /// What is logged: error, warn, info, debug, trace, or by module as in info,rdkafka=debug [default: info]
     #[arg(long, global = true, value_name = "LEVEL", help_heading = "Process settings")]
     log_level: Option<String>,
+    /// Where metrics, health and status are served, such as 0.0.0.0:8083, or none [default: 127.0.0.1:8083]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Process settings")]
+    listen: Option<String>,
     /// How long a stop may take, such as 25s [default: 25s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Process settings")]
     shutdown_timeout: Option<HumanDuration>,
@@ -101,13 +104,16 @@ impl Global {
             #[serde(skip_serializing_if = "Option::is_none")]
             log_level: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            listen: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             shutdown_timeout: Option<HumanDuration>,
         }
-        let Self { config, log_format, log_level, shutdown_timeout } = self;
+        let Self { config, log_format, log_level, listen, shutdown_timeout } = self;
         let flags = Flags {
             connectors,
             log_format: *log_format,
             log_level: log_level.as_deref(),
+            listen: listen.as_deref(),
             shutdown_timeout: *shutdown_timeout,
         };
         Ok(WorkerSettings::load(config.as_deref(), flags)?)

@@ -28,6 +28,16 @@ const TOPIC: &str = "streamtopic";
 const QUESTION: &str = "What is the price of ZVZZT?";
 /// The time of the first row in milliseconds; each further row is a second later. Fixed, so that two runs are alike.
 const FIRST_ROW_AT: u128 = 1_739_712_345_678;
+/// What would lead the connector elsewhere: the demo is the same on every machine, whatever its settings.
+const FOREIGN: [&str; 7] = [
+    "AWS_ENDPOINT_URL_BEDROCK_AGENT",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "SLUICE_CONFIG",
+    "SLUICE_LOG_FORMAT",
+    "SLUICE_LOG_LEVEL",
+];
 /// Enough for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -159,10 +169,12 @@ impl Daemon {
     fn start(stage: &Stage, verbose: bool) -> Result<Self, Exit> {
         let cannot = |error: std::io::Error| Exit::Environment(format!("cannot start `sluice run`: {error}"));
         let program: PathBuf = std::env::current_exe().map_err(cannot)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["run".into(), stage.directory.path().join("stock-prices.yaml")])
-            // The demo is the same on every machine, whatever its settings.
-            .env_remove("SLUICE_CONFIG")
             .current_dir(stage.directory.path())
             .envs(stage.environment())
             .stderr(Stdio::piped())

@@ -1,7 +1,12 @@
+use std::net::SocketAddr;
+use std::path::Path;
+
 use sluice_runtime::config::files;
 use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::problem::Problem;
 use sluice_runtime::config::worker::WorkerSettings;
-use sluice_runtime::worker;
+use sluice_runtime::observe::server::Listener;
+use sluice_runtime::worker::{Control, Ended, Worker};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -12,20 +17,52 @@ pub(crate) async fn run(settings: &WorkerSettings) -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut signals = Signals::listen()?;
     tracing::info!(connectors = connectors.len(), version = env!("CARGO_PKG_VERSION"), "sluice runs");
-    let worker = worker::run(connectors, stop.clone(), settings.shutdown_timeout.get());
-    tokio::pin!(worker);
+    let mut worker = Worker::start(connectors, stop.clone());
+    observe(settings, worker.control(), stop.clone()).await?;
+    let ended = worker.ended(settings.shutdown_timeout.get());
+    tokio::pin!(ended);
     tokio::select! {
-        _ = &mut worker => return Err(Exit::Running("every connector has ended".to_owned())),
+        _ = &mut ended => return Err(Exit::Running("every connector has ended".to_owned())),
         name = signals.next() => tracing::info!("{name}: stopping; once more to leave at once"),
     }
     stop.cancel();
     tokio::select! {
-        ended = &mut worker => report(&ended),
+        ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
     }
 }
 
-fn report(ended: &worker::Ended) -> Result<(), Exit> {
+/// Serves metrics, health and status. A default address that is taken is no reason not to run; one that was asked
+/// for is.
+async fn observe(settings: &WorkerSettings, control: Control, stop: CancellationToken) -> Result<(), Exit> {
+    if settings.listen == "none" {
+        return Ok(());
+    }
+    let address: SocketAddr = settings.listen.parse().map_err(|_| {
+        let text =
+            format!("`listen`: `{}` is no address; write it like 127.0.0.1:8083, or none", settings.listen);
+        Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)])
+    })?;
+    match Listener::bind(address).await {
+        Ok(listener) => {
+            tracing::info!(
+                "serving /metrics, /healthz, /readyz and /status on http://{}",
+                listener.address().unwrap_or(address)
+            );
+            tokio::spawn(listener.serve(control, stop));
+            Ok(())
+        }
+        Err(error) if settings.listen == WorkerSettings::default().listen => {
+            tracing::warn!(
+                "metrics, health and status are not served: cannot listen on {address}: {error}; set `listen`"
+            );
+            Ok(())
+        }
+        Err(error) => Err(Exit::Environment(format!("cannot listen on {address}: {error}"))),
+    }
+}
+
+fn report(ended: &Ended) -> Result<(), Exit> {
     match ended.late {
         0 => {
             tracing::info!("stopped");

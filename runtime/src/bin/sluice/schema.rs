@@ -1,5 +1,5 @@
 use clap::Args;
-use sluice_runtime::config::schema::{connector_schema, process_schema};
+use sluice_runtime::config::schema::{editor_schema, process_schema};
 
 use crate::exit::{Exit, print};
 use crate::preview::pretty;
@@ -16,6 +16,6 @@ pub(crate) struct SchemaArgs {
 }
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Exit> {
-    let schema = if args.process { process_schema() } else { connector_schema(&crate::registry()) };
+    let schema = if args.process { process_schema() } else { editor_schema(&crate::registry()) };
     print(pretty(&schema))
 }

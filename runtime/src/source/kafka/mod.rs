@@ -38,8 +38,8 @@ impl KafkaSource {
         let (commands, command_receiver) = channel();
         let context = GroupContext::new(event_sender);
         let consumer = settings.client_config(name).create_with_context(context)?;
-        let mut poller = Poller::new(Arc::new(consumer), command_receiver, budget);
-        poller.subscribe(&settings.topics)?;
+        let poller = Poller::new(Arc::new(consumer), command_receiver, budget, settings);
+        poller.subscribe()?;
         let span = tracing::Span::current();
         // A thread that cannot start leaves the channel closed, which `next` reports.
         let _started = thread::Builder::new()
@@ -62,8 +62,11 @@ impl Source for KafkaSource {
     }
 
     async fn close(self, offsets: Offsets) {
+        let Self { events, commands } = self;
+        // Nobody listens any more: a rebalance that waits for an answer goes on at once.
+        drop(events);
         let (closed, wait) = oneshot::channel();
-        if self.commands.send(Command::Close(offsets, closed)).is_ok() {
+        if commands.send(Command::Close(offsets, closed)).is_ok() {
             // An error means that the poller is gone, which is what was asked for.
             let _gone = wait.await.is_err();
         }

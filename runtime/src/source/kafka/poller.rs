@@ -1,6 +1,6 @@
 //! The thread that polls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{Headers, Origin, Payload, Record, Timestamp, TimestampType};
 use tokio::sync::oneshot;
 
+use super::KafkaSettings;
 use super::context::{GroupContext, commit_now, commit_soon};
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets};
@@ -41,8 +42,11 @@ pub(super) struct Poller {
     paused: bool,
     /// One name per topic, shared by its records.
     topics: HashMap<String, Arc<str>>,
-    /// The last error that was logged, so that an outage is logged once.
-    last_error: Option<String>,
+    /// The errors that were logged since records last came, so that an outage is logged once.
+    logged: HashSet<String>,
+    /// Who is asked for what, for the log.
+    servers: String,
+    subscribed: Vec<String>,
 }
 
 impl Poller {
@@ -50,12 +54,22 @@ impl Poller {
         consumer: Arc<BaseConsumer<GroupContext>>,
         commands: Receiver<Command>,
         budget: Budget,
+        settings: &KafkaSettings,
     ) -> Self {
-        Self { consumer, commands, budget, paused: false, topics: HashMap::new(), last_error: None }
+        Self {
+            consumer,
+            commands,
+            budget,
+            paused: false,
+            topics: HashMap::new(),
+            logged: HashSet::new(),
+            servers: settings.bootstrap_servers.clone(),
+            subscribed: settings.topics.clone(),
+        }
     }
 
-    pub(super) fn subscribe(&mut self, topics: &[String]) -> KafkaResult<()> {
-        let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+    pub(super) fn subscribe(&self) -> KafkaResult<()> {
+        let topics: Vec<_> = self.subscribed.iter().map(String::as_str).collect();
         self.consumer.subscribe(&topics)
     }
 
@@ -125,7 +139,7 @@ impl Poller {
             wait = Duration::ZERO;
         }
         if consumer.context().hand_over() {
-            self.last_error = None;
+            self.logged.clear();
         }
     }
 
@@ -134,10 +148,21 @@ impl Poller {
             self.consumer.context().send(Event::Failed(error.to_string().into()));
             return;
         }
-        let text = error.to_string();
-        if self.last_error.as_ref() != Some(&text) {
-            tracing::warn!("Kafka: {text}; tried again until it passes");
-            self.last_error = Some(text);
+        let text = self.describe(error);
+        if !self.logged.contains(&text) {
+            tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers);
+            self.logged.insert(text);
+        }
+    }
+
+    fn describe(&self, error: &KafkaError) -> String {
+        match error.rdkafka_error_code() {
+            // librdkafka does not say which.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                format!("not every topic of {} exists or may be seen", self.subscribed.join(", "))
+            }
+            Some(code) => code.to_string(),
+            None => error.to_string(),
         }
     }
 

@@ -3,6 +3,8 @@ use std::fmt;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, Secret, SettingsError};
@@ -94,9 +96,8 @@ impl KafkaSettings {
                 return Err(SettingsError::at("properties", format!("`{name}` cannot be set: {reason}")));
             }
         }
-        // The error names the property, and shows a value only for a property that is a choice.
         let native = self.client_config("check").create_native_config();
-        native.map(drop).map_err(|error| SettingsError::at("properties", error.to_string()))
+        native.map(drop).map_err(|error| SettingsError::at("properties", describe(&error)))
     }
 
     /// Returns the group of a connector of this name.
@@ -125,6 +126,19 @@ impl KafkaSettings {
             .set("enable.auto.offset.store", "false")
             .set_log_level(RDKafkaLogLevel::Warning);
         config
+    }
+}
+
+/// Says what librdkafka has against a property, without the value: it may be a secret in the wrong place.
+fn describe(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            format!("librdkafka has no property `{name}`")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("librdkafka does not take this value for `{name}`")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -186,7 +200,10 @@ mod tests {
 
     #[test]
     fn a_property_that_librdkafka_does_not_know_is_refused() {
-        assert!(error(&["t"], &[("fetch.wait.max", "1")]).contains("fetch.wait.max"));
+        let unknown = error(&["t"], &[("sasl.pasword", "hunter2")]);
+        assert_eq!(unknown, "properties: librdkafka has no property `sasl.pasword`");
+        let invalid = error(&["t"], &[("session.timeout.ms", "hunter2")]);
+        assert_eq!(invalid, "properties: librdkafka does not take this value for `session.timeout.ms`");
     }
 
     #[test]

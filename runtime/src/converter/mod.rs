@@ -1,5 +1,7 @@
 //! How the bytes of a key or a value are read.
 
+mod numbers;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,9 +28,7 @@ impl Converter {
             Self::Json if bytes.is_empty() => {
                 Err(Rejection::new(format!("the {what} is empty, which is no JSON")))
             }
-            Self::Json => serde_json::from_slice(&bytes)
-                .map(Payload::Json)
-                .map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}"))),
+            Self::Json => json(what, &bytes),
         }
     }
 
@@ -39,6 +39,15 @@ impl Converter {
             other => Ok(other),
         }
     }
+}
+
+fn json(what: &str, bytes: &Bytes) -> Result<Payload, Rejection> {
+    let mut value = serde_json::from_slice(bytes)
+        .map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}")))?;
+    if let Ok(source) = std::str::from_utf8(bytes) {
+        numbers::restore(&mut value, source);
+    }
+    Ok(Payload::Json(value))
 }
 
 fn text(what: &str, bytes: &Bytes) -> Result<Payload, Rejection> {

@@ -1,0 +1,51 @@
+//! What a pipeline keeps to: the operator's settings, bounded by what the sink can take.
+
+use std::time::Duration;
+
+use sluice_connector_api::{ByteSize, Limits};
+
+use super::backoff::Backoff;
+use super::batcher::BatchLimits;
+use super::pacer::{Pacer, Pacers};
+use crate::config::connector::{Connector, Tolerance};
+
+/// What a pipeline needs to know.
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// What the sink can take.
+    pub limits: Limits,
+    /// How large a batch may grow and how long it may wait.
+    pub batch: BatchLimits,
+    /// What a record at fault does.
+    pub tolerance: Tolerance,
+    /// The waits between tries of a put.
+    pub backoff: Backoff,
+    /// How long a batch is tried.
+    pub retry_timeout: Duration,
+    /// The pace of calls, where the sink asks for one.
+    pub pacer: Option<Pacer>,
+    /// How often offsets are committed.
+    pub commit_interval: Duration,
+}
+
+impl PipelineSettings {
+    /// Takes the settings of a connector, bounded by what its sink can take.
+    pub fn of(connector: &Connector, pacers: &Pacers) -> Self {
+        let limits = connector.sink.limits();
+        let batch = &connector.batch;
+        let at_most = |set: Option<usize>, limit: usize| set.map_or(limit, |set| set.min(limit)).max(1);
+        Self {
+            batch: BatchLimits {
+                max_records: at_most(batch.max_records, limits.max_records),
+                max_bytes: at_most(batch.max_bytes.map(ByteSize::bytes), limits.max_batch_bytes),
+                linger: batch.linger.get(),
+            },
+            pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
+            limits,
+            tolerance: connector.errors.tolerance,
+            backoff: Backoff::of(&connector.errors),
+            retry_timeout: connector.errors.retry_timeout.get(),
+            commit_interval: connector.source.kafka.commit_interval.get(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Runs one task of a connector, and runs it again when it fails (invariant 10).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{State, Target, TaskStatus, Wish};
+use crate::config::connector::Connector;
+use crate::engine::backoff::Backoff;
+use crate::engine::pacer::Pacers;
+use crate::engine::{Counters, Failed, Pipeline, PipelineSettings};
+use crate::source::budget::Budget;
+use crate::source::kafka::KafkaSource;
+
+/// The waits before a failed task is restarted.
+const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) };
+/// A task that ran this long has recovered: its next failure counts as the first.
+const RECOVERED: Duration = Duration::from_mins(2);
+
+/// What a task's supervisor knows.
+pub(super) struct Supervisor {
+    pub(super) connector: Connector,
+    pub(super) counters: Arc<Counters>,
+    pub(super) budget: Budget,
+    pub(super) pacers: Pacers,
+    pub(super) wish: watch::Receiver<Wish>,
+    pub(super) status: watch::Sender<TaskStatus>,
+    pub(super) stop: CancellationToken,
+}
+
+/// Why a task ended.
+enum Ended {
+    /// The worker stops, or the source has nothing more.
+    ForGood,
+    /// An operator wants something else.
+    ByWish,
+    /// It failed.
+    Failed(String),
+}
+
+impl Supervisor {
+    pub(super) async fn run(self) {
+        let id = self.status.borrow().id;
+        let span = tracing::info_span!("connector", name = %self.connector.name, task = id);
+        self.supervise().instrument(span).await;
+    }
+
+    async fn supervise(mut self) {
+        while !self.stop.is_cancelled() {
+            let wish = *self.wish.borrow_and_update();
+            if wish.target == Target::Stopped {
+                self.show(State::Stopped);
+                self.next_wish().await;
+                continue;
+            }
+            self.show(state_of(wish.target));
+            let started = Instant::now();
+            match self.run_once().await {
+                Ended::ForGood => break,
+                Ended::ByWish => {}
+                Ended::Failed(reason) => self.after_failure(&reason, started.elapsed()).await,
+            }
+        }
+        self.show(State::Stopped);
+        tracing::info!("stopped: {}", self.counters.tally());
+    }
+
+    /// Runs the task until it ends, or until an operator wants it to.
+    async fn run_once(&mut self) -> Ended {
+        let end = self.stop.child_token();
+        // A task of its own, so that a plug-in that panics takes only its connector down.
+        let mut running = tokio::spawn(self.task(end.clone()).in_current_span());
+        loop {
+            let before = *self.wish.borrow();
+            tokio::select! {
+                result = &mut running => return match result {
+                    Ok(Ok(())) => Ended::ForGood,
+                    Ok(Err(Failed(reason))) => Ended::Failed(reason),
+                    Err(error) => Ended::Failed(format!("a plug-in panicked: {error}")),
+                },
+                changed = self.wish.changed(), if !self.stop.is_cancelled() => {
+                    let now = *self.wish.borrow();
+                    if changed.is_ok() && now.target != Target::Stopped && now.restarts == before.restarts {
+                        self.show(state_of(now.target));
+                        continue;
+                    }
+                    self.show(State::Restarting);
+                    end.cancel();
+                    // What it was doing ends like at a stop; how, does not matter any more.
+                    let _ended = running.await.is_ok();
+                    return Ended::ByWish;
+                }
+            }
+        }
+    }
+
+    fn task(&self, end: CancellationToken) -> impl Future<Output = Result<(), Failed>> + Send + 'static {
+        let (connector, budget) = (self.connector.clone(), self.budget.share());
+        let (counters, pacers) = (Arc::clone(&self.counters), self.pacers.clone());
+        async move {
+            let source = KafkaSource::start(&connector.name, &connector.source.kafka, budget.clone())
+                .map_err(|error| Failed(format!("cannot make a Kafka consumer: {error}")))?;
+            tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
+            let settings = PipelineSettings::of(&connector, &pacers);
+            let (chain, sink) = (Arc::clone(&connector.chain), Arc::clone(&connector.sink));
+            Pipeline::new(source, chain, sink, settings, budget, counters).run(end).await
+        }
+    }
+
+    /// Says why, and waits before the next start; a wish cuts the wait short.
+    async fn after_failure(&mut self, reason: &str, ran: Duration) {
+        let mut failures = 0;
+        self.status.send_modify(|status| {
+            failures = if ran > RECOVERED { 1 } else { status.failures + 1 };
+            status.state = State::Failed;
+            status.trace = Some(reason.to_owned());
+            status.failures = failures;
+        });
+        // At least half of it: a connector that fails at once must not spin.
+        let wait = RESTART.wait(failures, Some(RESTART.longest(failures) / 2));
+        tracing::error!(failures, ?wait, "connector failed and is restarted: {reason}");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.next_wish() => {}
+        }
+    }
+
+    async fn next_wish(&mut self) {
+        tokio::select! {
+            // The worker holds the sender; without one there is nothing to wait for but the stop.
+            Ok(()) = self.wish.changed() => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    fn show(&self, state: State) {
+        self.status.send_modify(|status| status.state = state);
+    }
+}
+
+fn state_of(target: Target) -> State {
+    match target {
+        Target::Running => State::Running,
+        Target::Paused => State::Paused,
+        Target::Stopped => State::Stopped,
+    }
+}

@@ -1,0 +1,83 @@
+//! When a batch goes, and how large it is (invariant 5).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::support::{Answer, Gate, Setup, once, records, script};
+
+/// Invariant 5: a record waits for others for as long as its linger says.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_not_full_goes_when_its_first_record_has_lingered() {
+    let began = Instant::now();
+    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::from_millis(200));
+    let run = setup.start_with(records(0, 0, &["a"]));
+    run.pass(150).await;
+    run.read(records(0, 1, &["b"]));
+    run.pass(150).await;
+    run.read(records(0, 2, &["c"]));
+    run.pass(500).await;
+    assert_eq!(run.puts(), [vec![0, 1], vec![2]]);
+    let starts: Vec<_> = run.journal.starts().iter().map(|start| (*start - began).as_millis()).collect();
+    assert_eq!(starts, [200, 500]);
+}
+
+/// Invariant 5: no linger, no wait.
+#[tokio::test(start_paused = true)]
+async fn without_a_linger_a_record_goes_at_once() {
+    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::ZERO);
+    let run = setup.start_with(records(0, 0, &["a"]));
+    run.pass(1).await;
+    assert_eq!(run.puts(), [[0]]);
+}
+
+/// Invariant 5: a full batch waits for nothing.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_full_goes_at_once() {
+    let setup = Setup::new(script([])).with(|settings| {
+        settings.batch.max_records = 2;
+        settings.batch.linger = Duration::from_secs(100);
+    });
+    let run = setup.start_with(records(0, 0, &["a", "b", "c", "d", "e"]));
+    run.pass(1).await;
+    assert_eq!(run.puts(), [vec![0, 1], vec![2, 3]]);
+}
+
+/// Invariant 5: bytes fill a batch as records do, and a record larger than a batch goes alone.
+#[tokio::test(start_paused = true)]
+async fn bytes_fill_a_batch() {
+    let setup = Setup::new(script([])).with(|settings| {
+        settings.batch.max_bytes = 6;
+        settings.batch.linger = Duration::from_secs(100);
+    });
+    let run = setup.start_with(records(0, 0, &["1234", "12", "1234", "123", "12345678", "1"]));
+    run.pass(1).await;
+    assert_eq!(run.puts(), [vec![0, 1], vec![2], vec![3], vec![4]]);
+    run.pass(100_000).await;
+    assert_eq!(run.puts().last(), Some(&vec![5]));
+}
+
+/// Invariant 5: what gathers while a put is in flight makes one batch.
+#[tokio::test(start_paused = true)]
+async fn a_slow_sink_gets_larger_batches() {
+    let gate = Gate::new();
+    let mut run = Setup::new(once(Answer::held(&gate))).start_with(records(0, 0, &["a"]));
+    for offset in 1..8 {
+        run.pass(100).await;
+        run.read(records(0, offset, &["b"]));
+    }
+    run.pass(100).await;
+    gate.open();
+    run.finish().await.unwrap();
+    assert_eq!(run.puts(), [vec![0], (1..8).collect()]);
+}
+
+/// Invariant 6: the end of the source hurries what lingers.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_source_waits_for_no_linger() {
+    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::from_secs(100));
+    let began = Instant::now();
+    let mut run = setup.start_with(records(0, 0, &["a"]));
+    run.finish().await.unwrap();
+    assert_eq!((began.elapsed(), run.committed()), (Duration::ZERO, Some(1)));
+}

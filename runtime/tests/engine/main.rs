@@ -1,0 +1,27 @@
+//! What the engine promises (docs/architecture.md), against a source and a sink that want to see a record
+//! lost.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod batching;
+mod budget;
+mod commits;
+mod failures;
+mod ledger;
+mod order;
+mod pacing;
+mod poison;
+mod random;
+mod rebalance;
+mod retries;
+mod stops;
+mod world;

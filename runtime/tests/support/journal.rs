@@ -1,0 +1,66 @@
+use std::sync::{Arc, Mutex};
+
+use sluice_connector_api::Record;
+use sluice_runtime::source::Offsets;
+use tokio::time::Instant;
+
+/// Something that the source or the sink saw.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// A put began; puts are numbered from 0.
+    Began(usize, Vec<Record>),
+    /// A put ended, and this is what the sink says it stored.
+    Ended(usize, Vec<Record>),
+    /// Offsets were committed without waiting.
+    Committed(Offsets),
+    /// The source was closed with these offsets.
+    Closed(Offsets),
+}
+
+/// All that the source and the sink of a pipeline saw, in the order they saw it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal(Arc<Mutex<Vec<(Instant, Entry)>>>);
+
+impl Journal {
+    pub(crate) fn note(&self, entry: Entry) {
+        self.0.lock().unwrap().push((Instant::now(), entry));
+    }
+
+    pub(crate) fn entries(&self) -> Vec<(Instant, Entry)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The records of each put, in the order the puts began.
+    pub(crate) fn puts(&self) -> Vec<Vec<Record>> {
+        let began = |(_, entry)| match entry {
+            Entry::Began(_, records) => Some(records),
+            _ => None,
+        };
+        self.entries().into_iter().filter_map(began).collect()
+    }
+
+    /// When each put began.
+    pub(crate) fn starts(&self) -> Vec<Instant> {
+        let began = |(at, entry)| matches!(entry, Entry::Began(..)).then_some(at);
+        self.entries().into_iter().filter_map(began).collect()
+    }
+
+    /// Every record that the sink says it stored, in that order.
+    pub(crate) fn stored(&self) -> Vec<Record> {
+        let ended = |(_, entry)| match entry {
+            Entry::Ended(_, stored) => stored,
+            _ => Vec::new(),
+        };
+        self.entries().into_iter().flat_map(ended).collect()
+    }
+
+    /// Every offset committed for a partition, at last also by the close.
+    pub(crate) fn commits(&self, partition: i32) -> Vec<i64> {
+        let committed = |(_, entry)| match entry {
+            Entry::Committed(offsets) | Entry::Closed(offsets) => offsets,
+            _ => Vec::new(),
+        };
+        let all = self.entries().into_iter().flat_map(committed);
+        all.filter(|(of, _)| of.partition == partition).map(|(_, offset)| offset).collect()
+    }
+}

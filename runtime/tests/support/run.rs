@@ -1,0 +1,165 @@
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_connector_api::{Limits, Record};
+use sluice_runtime::chain::Chain;
+use sluice_runtime::config::connector::Tolerance;
+use sluice_runtime::converter::Converter;
+use sluice_runtime::engine::backoff::Backoff;
+use sluice_runtime::engine::batcher::BatchLimits;
+use sluice_runtime::engine::{Counters, Failed, Pipeline, PipelineSettings, Tally};
+use sluice_runtime::source::budget::Budget;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::journal::Journal;
+use super::sink::{Script, ScriptedSink};
+use super::source::{Hand, ScriptedSource};
+use super::transform::steps;
+
+/// Longer than any pipeline here may take to end.
+const HUNG: Duration = Duration::from_hours(1);
+
+/// A pipeline that is about to run.
+pub(crate) struct Setup {
+    script: Script,
+    settings: PipelineSettings,
+}
+
+/// A pipeline that runs, and both of its ends.
+pub(crate) struct Run {
+    pub(crate) hand: Hand,
+    pub(crate) journal: Journal,
+    pub(crate) budget: Budget,
+    pub(crate) stop: CancellationToken,
+    counters: Arc<Counters>,
+    task: JoinHandle<Result<(), Failed>>,
+}
+
+impl Setup {
+    /// Batches of up to 10 records, a linger of 10ms, one put in flight, a commit every 50ms, a first backoff
+    /// of up to 100ms that grows up to 1s, and 60s for a batch.
+    pub(crate) fn new(script: Script) -> Self {
+        let limits = Limits { max_records: 10, ..Limits::default() };
+        let settings = PipelineSettings {
+            batch: BatchLimits {
+                max_records: limits.max_records,
+                max_bytes: limits.max_batch_bytes,
+                linger: Duration::from_millis(10),
+            },
+            limits,
+            tolerance: Tolerance::None,
+            backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) },
+            retry_timeout: Duration::from_mins(1),
+            pacer: None,
+            commit_interval: Duration::from_millis(50),
+        };
+        Self { script, settings }
+    }
+
+    /// Changes what the pipeline keeps to.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut PipelineSettings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Skips records at fault.
+    pub(crate) fn tolerant(self) -> Self {
+        self.with(|settings| settings.tolerance = Tolerance::All)
+    }
+
+    /// Lets so many puts be in flight.
+    pub(crate) fn in_flight(self, puts: usize) -> Self {
+        self.with(|settings| settings.limits.max_in_flight = puts)
+    }
+
+    /// Starts it without a partition.
+    pub(crate) fn start(self) -> Run {
+        let (journal, budget) = (Journal::default(), Budget::new(1 << 20));
+        let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
+        let sink = ScriptedSink::new(self.script, self.settings.limits.clone(), journal.clone());
+        let chain = Chain::new(Converter::Bytes, Converter::Bytes, steps());
+        let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
+        let pipeline = Pipeline::new(
+            source,
+            Arc::new(chain),
+            Arc::new(sink),
+            self.settings,
+            budget.clone(),
+            Arc::clone(&counters),
+        );
+        let task = tokio::spawn(pipeline.run(stop.clone()));
+        Run { hand, journal, budget, stop, counters, task }
+    }
+
+    /// Starts it with partition 0 and these records of it.
+    pub(crate) fn start_with(self, records: Vec<Record>) -> Run {
+        let run = self.start();
+        run.assign([0]);
+        run.read(records);
+        run
+    }
+}
+
+/// What a test does to the source it does to the run.
+impl Deref for Run {
+    type Target = Hand;
+
+    fn deref(&self) -> &Hand {
+        &self.hand
+    }
+}
+
+impl Run {
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, millis: u64) {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Tells the source to end and waits for the pipeline.
+    pub(crate) async fn finish(&mut self) -> Result<(), Failed> {
+        self.hand.end();
+        self.ended().await
+    }
+
+    /// Stops the pipeline and waits for it.
+    pub(crate) async fn stop(&mut self) -> Result<(), Failed> {
+        self.stop.cancel();
+        self.ended().await
+    }
+
+    /// Waits for the pipeline to end by itself.
+    pub(crate) async fn ended(&mut self) -> Result<(), Failed> {
+        self.join().await.unwrap()
+    }
+
+    /// Waits for the pipeline's task.
+    pub(crate) async fn join(&mut self) -> Result<Result<(), Failed>, JoinError> {
+        tokio::time::timeout(HUNG, &mut self.task).await.expect("the pipeline does not end")
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.counters.tally()
+    }
+
+    /// The offsets of each put, in the order the puts began.
+    pub(crate) fn puts(&self) -> Vec<Vec<i64>> {
+        let offsets = |put: Vec<Record>| put.iter().map(|record| record.origin().offset()).collect();
+        self.journal.puts().into_iter().map(offsets).collect()
+    }
+
+    /// The offsets stored, in order, each as often as it was stored.
+    pub(crate) fn stored(&self) -> Vec<i64> {
+        self.journal.stored().iter().map(|record| record.origin().offset()).collect()
+    }
+
+    /// The offset that partition 0 would be read from next.
+    pub(crate) fn committed(&self) -> Option<i64> {
+        self.journal.commits(0).last().copied()
+    }
+}

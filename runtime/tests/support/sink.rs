@@ -1,0 +1,153 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sluice_connector_api::{Failure, Limits, PutError, Record, Sink};
+use tokio::sync::Semaphore;
+
+use super::journal::{Entry, Journal};
+
+/// What a scripted sink does with one put.
+pub(crate) enum Answer {
+    /// Stores all of it.
+    Store,
+    /// Fails as a whole.
+    Fail(Failure),
+    /// Stores all but these indices.
+    FailAt(Vec<(usize, Failure)>),
+    /// Panics.
+    Panic,
+    /// Takes its time.
+    Late(Duration, Box<Answer>),
+    /// Waits until the test opens the gate.
+    Held(Gate, Box<Answer>),
+}
+
+impl Answer {
+    pub(crate) fn late(millis: u64) -> Self {
+        Self::Late(Duration::from_millis(millis), Box::new(Self::Store))
+    }
+
+    pub(crate) fn held(gate: &Gate) -> Self {
+        Self::Held(gate.clone(), Box::new(Self::Store))
+    }
+
+    pub(crate) fn down() -> Self {
+        Self::Fail(Failure::retriable("the target is down"))
+    }
+
+    pub(crate) fn down_at(indices: impl IntoIterator<Item = usize>) -> Self {
+        Self::FailAt(indices.into_iter().map(|index| (index, Failure::retriable("busy"))).collect())
+    }
+}
+
+/// Holds puts until it is opened, for ever after too.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.close();
+    }
+
+    async fn wait(&self) {
+        let _opened = self.0.acquire().await.is_err();
+    }
+}
+
+/// Decides what happens to a put.
+pub(crate) type Script = Box<dyn FnMut(&[Record]) -> Answer + Send>;
+
+/// Answers put by put; behind the last answer all is stored.
+pub(crate) fn script(answers: impl IntoIterator<Item = Answer, IntoIter: Send + 'static>) -> Script {
+    let mut answers = answers.into_iter();
+    Box::new(move |_| answers.next().unwrap_or(Answer::Store))
+}
+
+/// Answers the first put like this, and stores all others.
+pub(crate) fn once(answer: Answer) -> Script {
+    script([answer])
+}
+
+/// Rejects every batch that has a record with the value `bad` in it, and does not say which.
+pub(crate) fn refusing() -> Script {
+    let rejected = || Answer::Fail(Failure::rejected("something is bad"));
+    Box::new(move |batch| if batch.iter().any(is_bad) { rejected() } else { Answer::Store })
+}
+
+/// Rejects just the records with the value `bad`, by index.
+pub(crate) fn naming() -> Script {
+    Box::new(|batch| {
+        let bad = batch.iter().enumerate().filter(|(_, record)| is_bad(record));
+        let failures: Vec<_> = bad.map(|(index, _)| (index, Failure::rejected("it is bad"))).collect();
+        if failures.is_empty() { Answer::Store } else { Answer::FailAt(failures) }
+    })
+}
+
+fn is_bad(record: &Record) -> bool {
+    record.value_text() == Some("bad")
+}
+
+/// Does with each put what its script says, and notes it.
+pub(crate) struct ScriptedSink {
+    script: Mutex<Script>,
+    limits: Limits,
+    journal: Journal,
+    puts: AtomicUsize,
+}
+
+impl ScriptedSink {
+    pub(crate) fn new(script: Script, limits: Limits, journal: Journal) -> Self {
+        Self { script: Mutex::new(script), limits, journal, puts: AtomicUsize::new(0) }
+    }
+}
+
+#[async_trait]
+impl Sink for ScriptedSink {
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+        let put = self.puts.fetch_add(1, Ordering::Relaxed);
+        self.journal.note(Entry::Began(put, batch.to_vec()));
+        let mut answer = (self.script.lock().unwrap())(batch);
+        let result = loop {
+            match answer {
+                Answer::Store => break Ok(()),
+                Answer::Fail(failure) => break Err(PutError::Batch(failure)),
+                Answer::FailAt(failures) => break Err(PutError::Records(failures)),
+                Answer::Panic => panic!("the script says so"),
+                Answer::Late(wait, then) => {
+                    tokio::time::sleep(wait).await;
+                    answer = *then;
+                }
+                Answer::Held(gate, then) => {
+                    gate.wait().await;
+                    answer = *then;
+                }
+            }
+        };
+        self.journal.note(Entry::Ended(put, stored(batch, &result)));
+        result
+    }
+
+    fn id(&self, record: &Record) -> Option<String> {
+        record.key.as_ref().map(|key| key.to_display().into_owned())
+    }
+}
+
+fn stored(batch: &[Record], result: &Result<(), PutError>) -> Vec<Record> {
+    let failed = |index: usize| match result {
+        Ok(()) => false,
+        Err(PutError::Batch(_)) => true,
+        Err(PutError::Records(failures)) => failures.iter().any(|(failed, _)| *failed == index),
+    };
+    let kept = batch.iter().enumerate().filter(|(index, _)| !failed(*index));
+    kept.map(|(_, record)| record.clone()).collect()
+}

@@ -1,0 +1,109 @@
+use std::future::Future;
+use std::sync::mpsc::{Receiver, channel};
+
+use sluice_connector_api::Record;
+use sluice_runtime::source::budget::Budget;
+use sluice_runtime::source::{Event, Offsets, Revoked, Source};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::journal::{Entry, Journal};
+use super::partition;
+
+/// Yields what the test's hand gives it, and notes what is committed.
+pub(crate) struct ScriptedSource {
+    events: UnboundedReceiver<Event>,
+    journal: Journal,
+    budget: Budget,
+}
+
+/// The test's end of a scripted source.
+pub(crate) struct Hand {
+    events: UnboundedSender<Event>,
+    budget: Budget,
+}
+
+impl ScriptedSource {
+    pub(crate) fn new(journal: Journal, budget: Budget) -> (Self, Hand) {
+        let (sender, events) = unbounded_channel();
+        (Self { events, journal, budget: budget.clone() }, Hand { events: sender, budget })
+    }
+}
+
+fn size(records: &[Record]) -> usize {
+    records.iter().map(Record::size).sum()
+}
+
+impl Source for ScriptedSource {
+    async fn next(&mut self) -> Event {
+        self.events.recv().await.unwrap_or(Event::End)
+    }
+
+    fn commit(&mut self, offsets: Offsets) {
+        self.journal.note(Entry::Committed(offsets));
+    }
+
+    /// Gives back the bytes of what nobody asked for.
+    fn close(mut self, offsets: Offsets) -> impl Future<Output = ()> + Send {
+        self.events.close();
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::Records(records) = event {
+                self.budget.give(size(&records));
+            }
+        }
+        self.journal.note(Entry::Closed(offsets));
+        std::future::ready(())
+    }
+}
+
+impl Hand {
+    fn send(&self, event: Event) {
+        // A pipeline that has ended hears nothing, as in life.
+        let _ended = self.events.send(event).is_err();
+    }
+
+    pub(crate) fn assign(&self, partitions: impl IntoIterator<Item = i32>) {
+        self.send(Event::Assigned(partitions.into_iter().map(partition).collect()));
+    }
+
+    /// Hands records over; as a source does, it takes their bytes from the budget.
+    pub(crate) fn read(&self, records: Vec<Record>) {
+        let bytes = size(&records);
+        self.budget.take(bytes);
+        if self.events.send(Event::Records(records)).is_err() {
+            self.budget.give(bytes);
+        }
+    }
+
+    /// Takes partitions away. The receiver gets what is to be committed for them before they go.
+    pub(crate) fn revoke(&self, partitions: impl IntoIterator<Item = i32>) -> Receiver<Offsets> {
+        self.take_away(partitions, false)
+    }
+
+    /// Tells that somebody else has the partitions already.
+    pub(crate) fn lose(&self, partitions: impl IntoIterator<Item = i32>) -> Receiver<Offsets> {
+        self.take_away(partitions, true)
+    }
+
+    pub(crate) fn take_away(
+        &self,
+        partitions: impl IntoIterator<Item = i32>,
+        lost: bool,
+    ) -> Receiver<Offsets> {
+        let (done, wait) = channel();
+        let partitions = partitions.into_iter().map(partition).collect();
+        self.send(Event::Revoked(Revoked { partitions, lost, done }));
+        wait
+    }
+
+    pub(crate) fn refuse_commit(&self, of: i32) {
+        self.send(Event::CommitFailed(vec![partition(of)]));
+    }
+
+    pub(crate) fn end(&self) {
+        self.send(Event::End);
+    }
+
+    pub(crate) fn fail(&self, reason: &str) {
+        self.send(Event::Failed(reason.into()));
+    }
+}
