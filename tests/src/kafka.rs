@@ -13,8 +13,6 @@
 //! Every call blocks its thread and panics on a failure. A test of a current-thread runtime that runs the
 //! engine in the same thread stops it meanwhile: use the multi-thread flavour there.
 
-#![allow(clippy::missing_panics_doc, reason = "said once, above: every call panics on a failure")]
-
 mod record;
 mod server;
 
@@ -135,16 +133,7 @@ impl Broker {
         topic: &str,
         records: impl IntoIterator<Item = R>,
     ) -> Vec<(i32, i64)> {
-        let producer: BaseProducer<Deliveries> = self
-            .client()
-            .set("max.in.flight", "1")
-            .create_with_context(Deliveries::default())
-            .expect("a producer");
-        for (index, record) in records.into_iter().enumerate() {
-            send(&producer, topic, &record.into(), index);
-        }
-        producer.flush(TIMEOUT).unwrap_or_else(|error| panic!("cannot produce to {topic}: {error}"));
-        producer.context().offsets()
+        produce(self.client(), topic, records)
     }
 
     /// Reads all that a topic holds now, by partition and then offset.
@@ -167,16 +156,7 @@ impl Broker {
 
     /// Returns the offset that the group has committed for each partition, `None` where it has not.
     pub fn committed(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
-        let mut list = TopicPartitionList::new();
-        for partition in self.partitions(topic) {
-            list.add_partition(topic, partition);
-        }
-        let consumer = self.consumer(group);
-        let committed = once_coordinated(|| {
-            let list = consumer.committed_offsets(list.clone(), TIMEOUT)?;
-            list.elements().iter().map(|element| element.error().map(|()| at(element.offset()))).collect()
-        });
-        committed.unwrap_or_else(|error| panic!("no offsets of group {group}: {error}"))
+        committed(self.client(), group, topic, self.partitions(topic).end)
     }
 
     /// Commits the first offset of each partition for the group, which must have no member.
@@ -218,8 +198,37 @@ impl Broker {
     }
 }
 
+/// Writes the records through a client of these settings and waits until all are stored; returns partition and
+/// offset of each, in their order.
+pub fn produce<R: Into<NewRecord>>(
+    mut client: ClientConfig,
+    topic: &str,
+    records: impl IntoIterator<Item = R>,
+) -> Vec<(i32, i64)> {
+    client.set("max.in.flight", "1");
+    let producer: BaseProducer<Deliveries> =
+        client.create_with_context(Deliveries::default()).expect("a producer");
+    for (index, record) in records.into_iter().enumerate() {
+        send(&producer, topic, &record.into(), index);
+    }
+    producer.flush(TIMEOUT).unwrap_or_else(|error| panic!("cannot produce to {topic}: {error}"));
+    producer.context().offsets()
+}
+
+/// Returns the offset that the group has committed for each partition, `None` where it has not.
+pub fn committed(mut client: ClientConfig, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(topic, 0, partitions - 1);
+    let consumer: BaseConsumer = client.set("group.id", group).create().expect("a consumer");
+    let committed = once_coordinated(|| {
+        let list = consumer.committed_offsets(list.clone(), TIMEOUT)?;
+        list.elements().iter().map(|element| element.error().map(|()| at(element.offset()))).collect()
+    });
+    committed.unwrap_or_else(|error| panic!("no offsets of group {group}: {error}"))
+}
+
 /// Settings that every client of the tests has: it is back quickly when the broker is.
-fn client_of(address: &str) -> ClientConfig {
+pub fn client_of(address: &str) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", address).set("reconnect.backoff.max.ms", "200");
     client

@@ -1,10 +1,15 @@
-//! Support for the tests of the whole: servers of the test's own to run a worker against.
+//! Support for the tests of the whole: servers of the test's own, and the binary to run against them. Every
+//! call panics on a failure.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::missing_panics_doc,
     reason = "a test support crate fails by panicking"
 )]
 
+pub mod bedrock;
+pub mod connector;
 pub mod kafka;
+pub mod sluice;

@@ -1,0 +1,146 @@
+//! Connector files of the tests' own.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A directory for connector files and what else a command is given. It is removed with its value.
+#[derive(Debug)]
+pub struct Folder(TempDir);
+
+impl Folder {
+    /// Makes an empty directory.
+    pub fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("sluice-test-").tempdir().expect("a directory"))
+    }
+
+    /// Makes a directory with one file.
+    pub fn with(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let folder = Self::new();
+        folder.write(name, content);
+        folder
+    }
+
+    /// Writes a file and returns its path.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// Returns the directory's path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A connector from a topic into the local knowledge base, which writes `record <n>` for `{"n":…}`. A group of
+/// its forgets a dead member after a second, waits between tries are short, and calls are hardly paced.
+#[derive(Clone, Debug)]
+pub struct ConnectorText {
+    topic: String,
+    group: String,
+    value: &'static str,
+    transforms: String,
+    tolerance: &'static str,
+    commit_interval: &'static str,
+    retry_delay: &'static str,
+    properties: Vec<(&'static str, String)>,
+}
+
+impl ConnectorText {
+    /// Reads this topic with a group of the same name.
+    pub fn new(topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            group: topic.to_owned(),
+            value: "json",
+            transforms: "  - template: { text: \"record {{n}}\" }\n".to_owned(),
+            tolerance: "none",
+            commit_interval: "200ms",
+            retry_delay: "20ms",
+            properties: vec![
+                ("session.timeout.ms", "1000".to_owned()),
+                ("heartbeat.interval.ms", "200".to_owned()),
+                ("reconnect.backoff.max.ms", "200".to_owned()),
+            ],
+        }
+    }
+
+    /// Reads values like this.
+    #[must_use]
+    pub fn value(mut self, converter: &'static str) -> Self {
+        self.value = converter;
+        self
+    }
+
+    /// Replaces the transforms: lines of YAML, indented by two.
+    #[must_use]
+    pub fn transforms(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.transforms);
+        self
+    }
+
+    /// Skips records at fault.
+    #[must_use]
+    pub fn tolerant(mut self) -> Self {
+        self.tolerance = "all";
+        self
+    }
+
+    /// Commits this often.
+    #[must_use]
+    pub fn commit_interval(mut self, interval: &'static str) -> Self {
+        self.commit_interval = interval;
+        self
+    }
+
+    /// Sets a property of librdkafka.
+    #[must_use]
+    pub fn property(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.properties.retain(|(other, _)| *other != name);
+        self.properties.push((name, value.into()));
+        self
+    }
+
+    /// Returns the file's text.
+    pub fn text(&self) -> String {
+        let Self { topic, group, value, transforms, tolerance, commit_interval, retry_delay, properties } =
+            self;
+        let mut lines = String::new();
+        for (name, value) in properties {
+            writeln!(lines, "      {name}: {value}").expect("a string takes it");
+        }
+        format!(
+            "\
+source:
+  kafka:
+    bootstrap_servers: ${{env:KAFKA_BOOTSTRAP_SERVERS}}
+    topics: [{topic}]
+    group: {group}
+    commit_interval: {commit_interval}
+    properties:
+{lines}  value: {value}
+transforms:
+{transforms}sink:
+  bedrock_kb:
+    knowledge_base_id: ${{env:KBID}}
+    data_source_id: ${{env:DSID}}
+    calls_per_second: 1000
+batch:
+  linger: 20ms
+errors:
+  tolerance: {tolerance}
+  retry_delay: {retry_delay}
+  retry_delay_max: 200ms
+"
+        )
+    }
+}

@@ -1,0 +1,311 @@
+//! `sluice check`: each class of bad file, with the exact lines that it gets.
+
+use sluice_tests::connector::Folder;
+use sluice_tests::sluice::{Ended, Sluice};
+
+/// A good file up to its transforms.
+const SOURCE: &str = "source:\n  kafka:\n    bootstrap_servers: localhost:9092\n    topics: [t]\n";
+const SINK: &str = "sink:\n  blackhole: {}\n";
+
+/// Checks what is in the folder, from within it.
+fn check(folder: &Folder) -> Ended {
+    Sluice::new(["check", "."]).current_dir(folder.path()).output()
+}
+
+/// Checks a file `c.yaml`, and that `run` refuses it alike without reaching for anything.
+#[track_caller]
+fn assert_refused(content: impl AsRef<[u8]>, expected: &[&str]) {
+    let folder = Folder::with("c.yaml", content);
+    let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(2);
+    assert_eq!(checked.lines(), expected, "{checked}");
+    assert_eq!(checked.stderr, "", "{checked}");
+    let ran = Sluice::new(["run", "c.yaml"]).current_dir(folder.path()).output().expect_code(2);
+    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), expected, "{ran}");
+    assert_eq!(ran.stdout, "", "{ran}");
+}
+
+fn with_transform(transform: &str) -> String {
+    format!("{SOURCE}transforms:\n{transform}{SINK}")
+}
+
+#[test]
+fn a_good_file_is_said_to_be_good() {
+    let folder = Folder::with("c.yaml", format!("{SOURCE}{SINK}"));
+    let checked = check(&folder).expect_code(0);
+    assert_eq!((checked.lines(), checked.stderr.as_str()), (vec!["./c.yaml: ok"], ""));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_good_one() {
+    assert_refused(
+        format!("{SOURCE}    gruop: g\n{SINK}"),
+        &["c.yaml:5:5: unknown key `source.kafka.gruop`; did you mean `group`?"],
+    );
+}
+
+#[test]
+fn a_key_unlike_all_gets_the_list_of_good_ones() {
+    assert_refused(
+        format!("{SOURCE}{SINK}batch: {{ zzz: 1 }}\n"),
+        &["c.yaml:7:10: unknown key `batch.zzz`; known are: max_records, max_bytes, linger"],
+    );
+}
+
+#[test]
+fn a_key_under_the_wrong_parent_is_unknown_there() {
+    assert_refused(
+        format!("{SOURCE}  topics: [t]\n{SINK}"),
+        &["c.yaml:5:3: unknown key `source.topics`; known are: kafka, key, value"],
+    );
+}
+
+#[test]
+fn wrong_types_are_all_named_with_what_was_expected() {
+    assert_refused(
+        "source:\n  kafka:\n    bootstrap_servers: a:1\n    topics: t\nsink:\n  blackhole: {}\n\
+         batch:\n  max_records: many\nbuffer_memory: []\n",
+        &[
+            "c.yaml:4:13: `source.kafka.topics`: expected a list, found `t`",
+            "c.yaml:8:16: `batch.max_records`: expected a whole number, found `many`",
+            "c.yaml:9:16: `buffer_memory`: expected a whole number or text, found a list",
+        ],
+    );
+}
+
+#[test]
+fn a_word_that_is_no_choice_gets_the_list_of_choices() {
+    assert_refused(
+        format!("{SOURCE}    auto_offset_reset: first\n{SINK}errors: {{ tolerance: some }}\n"),
+        &[
+            "c.yaml:5:24: `source.kafka.auto_offset_reset`: expected one of `earliest`, `latest`, found `first`",
+            "c.yaml:8:22: `errors.tolerance`: expected one of `none`, `all`, found `some`",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_environment_variable_is_named() {
+    assert_refused(
+        "source:\n  kafka:\n    bootstrap_servers: ${env:NOT_SET}\n    topics: [t]\nsink:\n  blackhole: {}\n",
+        &["c.yaml:3:24: environment variable `NOT_SET` is not set; set it, or give a default: \
+           `${env:NOT_SET:-default}`"],
+    );
+}
+
+#[test]
+fn a_missing_file_of_a_value_is_named() {
+    assert_refused(
+        "source:\n  kafka:\n    bootstrap_servers: ${file:/no/such}\n    topics: [t]\nsink:\n  blackhole: {}\n",
+        &["c.yaml:3:24: cannot read `/no/such`: No such file or directory (os error 2)"],
+    );
+}
+
+#[test]
+fn a_bad_template_is_placed_within_a_quoted_text() {
+    assert_refused(
+        with_transform("  - template:\n      text: \"At {{ts}} the {{nosuch x}}\"\n"),
+        &[
+            "c.yaml:7:28: `transforms.0.template.text`: unknown helper `nosuch`; known are: and, default, each, \
+           eq, gt, gte, if, json, len, lookup, lt, lte, ne, not, or, raw, unless, with",
+        ],
+    );
+}
+
+#[test]
+fn a_bad_template_is_placed_within_a_block() {
+    assert_refused(
+        with_transform("  - template:\n      text: |\n        At {{ts}}\n        the {{#if price}} x\n"),
+        &["c.yaml:9:13: `transforms.0.template.text`: the block `if` is not closed"],
+    );
+}
+
+#[test]
+fn a_bad_template_is_placed_with_delimiters_of_its_own() {
+    assert_refused(
+        with_transform("  - template:\n      text: a <<b>> << c\n      delimiters: [\"<<\", \">>\"]\n"),
+        &["c.yaml:7:21: `transforms.0.template.text`: `<<` is not closed"],
+    );
+}
+
+#[test]
+fn unknown_plug_ins_are_named_with_the_nearest_good_one() {
+    assert_refused(
+        format!(
+            "{SOURCE}transforms:\n  - tempalte: {{ text: x }}\n  - predicate: {{ topic_matches: {{}} }}\n    \
+             template: {{ text: x }}\nsink:\n  bedrock: {{}}\n"
+        ),
+        &[
+            "c.yaml:6:5: unknown transform `transforms.0.tempalte`; did you mean `template`?",
+            "c.yaml:7:18: unknown predicate `transforms.1.predicate.topic_matches`; did you mean \
+             `topic_name_matches`?",
+            "c.yaml:10:3: unknown sink `sink.bedrock`; did you mean `bedrock_kb`?",
+        ],
+    );
+}
+
+#[test]
+fn no_sink_two_sinks_and_two_transforms_in_one_step_are_refused() {
+    assert_refused(
+        format!("{SOURCE}sink:\n"),
+        &["c.yaml:5:5: `sink`: nothing is chosen here; name one plug-in"],
+    );
+    assert_refused(
+        format!("{SOURCE}sink:\n  blackhole: {{}}\n  stdout: {{}}\n"),
+        &["c.yaml:6:3: `sink`: more than one is chosen here; keep one"],
+    );
+    assert_refused(
+        with_transform(
+            "  - template: { text: x }\n    timestamp: { field: a, from: unix_seconds, to: unix_millis }\n",
+        ),
+        &["c.yaml:6:5: `transforms.0`: name one transform here, found 2"],
+    );
+}
+
+#[test]
+fn two_connectors_of_one_name_are_refused() {
+    let folder = Folder::with("a.yaml", format!("{SOURCE}{SINK}"));
+    folder.write("a.yml", format!("{SOURCE}{SINK}"));
+    let expected = "./a.yml: a second connector named `a`, the first is ./a.yaml; rename one file";
+    let checked = check(&folder).expect_code(2);
+    assert!(checked.stdout.contains(expected) || checked.stderr.contains(expected), "{checked}");
+    let ran = Sluice::new(["run", "."]).current_dir(folder.path()).output().expect_code(2);
+    assert_eq!(ran.stderr, expected, "{ran}");
+}
+
+#[test]
+fn tabs_are_named() {
+    assert_refused("source:\n\tkafka:\n", &["c.yaml:2:1: a tab indents this line; YAML wants spaces"]);
+}
+
+#[test]
+fn duplicate_keys_are_refused_with_both_lines() {
+    assert_refused(
+        format!("{SOURCE}{SINK}source: {{}}\n"),
+        &["c.yaml:7:1: duplicate key `source`, first at line 1"],
+    );
+}
+
+#[test]
+fn anchors_tags_and_second_documents_are_refused() {
+    assert_refused(
+        "source:\n  kafka: &k\n    topics: [t]\n",
+        &["c.yaml:2:10: found an anchor (`&name`), which is not supported; write the value out"],
+    );
+    assert_refused(
+        "source: !kafka\n  topics: [t]\n",
+        &["c.yaml:1:9: found a tag (`!name`), which is not supported; write the value out"],
+    );
+    assert_refused("a: 1\n---\nb: 2\n", &["c.yaml:3:1: found a second document; use one file a connector"]);
+}
+
+#[test]
+fn an_empty_directory_is_refused() {
+    let folder = Folder::new();
+    let expected = ".: no connector here; a connector is a file that ends in .yaml or .yml";
+    for command in ["check", "run"] {
+        let ended = Sluice::new([command, "."]).current_dir(folder.path()).output().expect_code(2);
+        assert_eq!(format!("{}{}", ended.stdout, ended.stderr), expected, "{ended}");
+    }
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_refused() {
+    let ended = Sluice::new(["run", "/no/such"]).output().expect_code(2);
+    assert_eq!(ended.stderr, "/no/such: cannot read it: No such file or directory (os error 2)");
+}
+
+#[test]
+fn an_empty_file_misses_what_a_connector_must_have() {
+    for content in ["", "# nothing\n"] {
+        assert_refused(content, &["c.yaml:1:1: missing key `sink`", "c.yaml:1:1: missing key `source`"]);
+    }
+}
+
+#[test]
+fn missing_keys_are_named_where_they_are_missing() {
+    assert_refused(
+        "source:\n  kafka:\n    topics: []\nsink:\n  bedrock_kb:\n    knowledge_base_id: KB12345678\n",
+        &[
+            "c.yaml:2:3: missing key `source.kafka.bootstrap_servers`",
+            "c.yaml:3:13: `source.kafka.topics`: needs at least 1",
+            "c.yaml:5:3: missing key `sink.bedrock_kb.data_source_id`",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_yaml_is_refused_with_a_place() {
+    assert_refused(
+        "{\"source\": [}\n",
+        &["c.yaml:1:13: not valid YAML: while parsing a node, did not find expected node content"],
+    );
+    assert_refused("hello world\n", &["c.yaml:1:1: the file: expected a map, found `hello world`"]);
+    assert_refused("- a\n- b\n", &["c.yaml:1:1: the file: expected a map, found a list"]);
+    assert_refused(b"\xff\xfe\x00", &["c.yaml: cannot read the file: stream did not contain valid UTF-8"]);
+}
+
+#[test]
+fn a_property_that_would_lose_records_is_refused_with_the_reason() {
+    assert_refused(
+        format!("{SOURCE}    properties:\n      enable.auto.commit: true\n{SINK}"),
+        &[
+            "c.yaml:6:7: `source.kafka.properties`: `enable.auto.commit` cannot be set: offsets are committed \
+           when their records are done, and never before",
+        ],
+    );
+}
+
+#[test]
+fn a_topic_name_that_kafka_would_refuse_is_refused_here() {
+    assert_refused(
+        "source:\n  kafka:\n    bootstrap_servers: a:1\n    topics: [t, \"a b\"]\nsink:\n  blackhole: {}\n",
+        &[
+            "c.yaml:4:17: `source.kafka.topics.1`: `a b` is no topic name: only letters, digits, `.`, `_` and `-` \
+           are allowed; a pattern begins with `^`",
+        ],
+    );
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_are_no_matter() {
+    let text = format!("\u{feff}{SOURCE}{SINK}").replace('\n', "\r\n");
+    let folder = Folder::with("c.yaml", text);
+    check(&folder).expect_code(0);
+}
+
+#[test]
+fn several_problems_in_several_files_are_told_at_once_and_good_files_are_said_to_be_good() {
+    let folder = Folder::with("a.yaml", format!("{SOURCE}    gruop: g\nsink:\n  blackhoel: {{}}\n"));
+    folder.write("b.yaml", format!("{SOURCE}{SINK}"));
+    folder.write("c.yml", "source:\n\tkafka:\n");
+    folder.write(".hidden.yaml", "no");
+    folder.write("README.md", "no");
+    let checked = check(&folder).expect_code(2);
+    let expected = [
+        "./a.yaml:5:5: unknown key `source.kafka.gruop`; did you mean `group`?",
+        "./a.yaml:7:3: unknown sink `sink.blackhoel`; did you mean `blackhole`?",
+        "./b.yaml: ok",
+        "./c.yml:2:1: a tab indents this line; YAML wants spaces",
+    ];
+    assert_eq!(checked.lines(), expected, "{checked}");
+}
+
+#[test]
+fn a_bad_key_does_not_hide_a_bad_template_in_the_same_file() {
+    let checked = check(&Folder::with(
+        "c.yaml",
+        format!("{SOURCE}    gruop: g\ntransforms:\n  - template: {{ text: \"{{{{\" }}\n{SINK}"),
+    ));
+    let checked = checked.expect_code(2);
+    assert_eq!(checked.lines().len(), 2, "{checked}");
+}
+
+#[test]
+fn two_files_of_one_name_do_not_hide_what_is_wrong_in_a_third() {
+    let folder = Folder::with("a.yaml", format!("{SOURCE}{SINK}"));
+    folder.write("a.yml", format!("{SOURCE}{SINK}"));
+    folder.write("b.yaml", format!("{SOURCE}    gruop: g\n{SINK}"));
+    let checked = check(&folder).expect_code(2);
+    let said = format!("{}\n{}", checked.stdout, checked.stderr);
+    assert!(said.contains("a second connector named `a`") && said.contains("gruop"), "{checked}");
+}

@@ -1,0 +1,140 @@
+//! `--help`, `plugins` and `schema`.
+
+use serde_json::Value;
+use sluice_runtime::config::yaml::Node;
+use sluice_tests::sluice::{Sluice, root};
+
+const COMMANDS: [&str; 8] = ["run", "check", "preview", "demo", "produce", "query", "plugins", "schema"];
+
+#[test]
+fn the_help_of_every_command_describes_it_and_each_of_its_options() {
+    for command in COMMANDS {
+        let ended = Sluice::new([command, "--help"]).output().expect_code(0);
+        let description = ended.stdout.split("Usage:").next().unwrap();
+        assert!(description.trim().len() > 40, "{command}: {description}");
+        assert_eq!(ended.stderr, "");
+        let short = Sluice::new([command, "-h"]).output().expect_code(0);
+        let options = short.lines().into_iter().filter(|line| line.trim_start().starts_with('-'));
+        for option in options {
+            let described =
+                option.trim().contains("  ") || short.stdout.contains(&format!("{option}\n     "));
+            assert!(described, "{command}: {option} has no description\n{short}");
+        }
+    }
+}
+
+#[test]
+fn the_help_of_the_program_lists_every_command_and_the_exit_codes() {
+    let ended = Sluice::new(["--help"]).output().expect_code(0);
+    for command in COMMANDS {
+        assert!(ended.stdout.contains(&format!("\n  {command} ")), "{command}: {ended}");
+    }
+    assert!(ended.stdout.contains("0 ok, 1 failed while running, 2 bad configuration, 3 environment"));
+    let version = Sluice::new(["--version"]).output().expect_code(0);
+    assert!(version.stdout.starts_with("sluice 0."), "{version}");
+}
+
+#[test]
+fn what_is_no_command_and_what_is_no_option_is_a_usage_error() {
+    for arguments in [&["nosuch"][..], &["run", "--nosuch"], &[]] {
+        let ended = Sluice::new(arguments).output().expect_code(2);
+        assert!(ended.stderr.contains("Usage: sluice"), "{ended}");
+        assert_eq!(ended.stdout, "");
+    }
+}
+
+#[test]
+fn plugins_lists_every_plug_in_with_a_summary() {
+    let ended = Sluice::new(["plugins"]).output().expect_code(0);
+    for (kind, name) in [
+        ("sink", "bedrock_kb"),
+        ("sink", "blackhole"),
+        ("sink", "file"),
+        ("sink", "stdout"),
+        ("transform", "template"),
+        ("transform", "timestamp"),
+        ("predicate", "record_is_tombstone"),
+    ] {
+        let is_it = |line: &&str| line.split_whitespace().take(2).eq([kind, name]);
+        assert_eq!(ended.lines().iter().filter(|line| is_it(line)).count(), 1, "{kind} {name}: {ended}");
+    }
+    assert!(ended.lines().iter().all(|line| line.split_whitespace().count() > 4), "{ended}");
+}
+
+#[test]
+fn plugins_shows_every_setting_of_each_plug_in_with_a_description() {
+    let list = Sluice::new(["plugins"]).output().expect_code(0);
+    for name in list.lines().iter().map(|line| line.split_whitespace().nth(1).unwrap()) {
+        let ended = Sluice::new(["plugins", name]).output().expect_code(0);
+        let lines = ended.lines();
+        for (index, line) in lines.iter().enumerate().skip(2) {
+            let is_setting = lines[index - 1].is_empty() && !line.starts_with(' ') && !line.contains(' ');
+            let described = lines.get(index + 1).is_some_and(|text| text.trim().len() > 10);
+            assert!(!is_setting || described, "{name}: {line}\n{ended}");
+        }
+    }
+    let ended = Sluice::new(["plugins", "bedrock_kb"]).output().expect_code(0);
+    assert!(ended.stdout.contains("\nknowledge_base_id (required)\n"), "{ended}");
+    assert!(ended.stdout.contains("\ndocuments_per_call (default 10)\n"), "{ended}");
+    let ended = Sluice::new(["plugins", "nosuch"]).output().expect_code(1);
+    assert!(
+        ended.stderr.starts_with("error: no plug-in is named `nosuch`; there are: bedrock_kb, "),
+        "{ended}"
+    );
+}
+
+fn schema(arguments: &[&str]) -> Value {
+    let ended = Sluice::new(["schema"].iter().chain(arguments)).output().expect_code(0);
+    assert_eq!(ended.stderr, "");
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn the_schema_is_a_valid_json_schema_that_describes_every_key() {
+    for arguments in [&[][..], &["--process"]] {
+        let schema = schema(arguments);
+        jsonschema::meta::validate(&schema).unwrap();
+        assert_described("", &schema);
+    }
+}
+
+fn assert_described(path: &str, schema: &Value) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        assert!(property["description"].as_str().is_some_and(|text| !text.is_empty()), "{path}");
+        assert_described(&path, property);
+    }
+    if let Some(items) = schema.get("items") {
+        assert_described(&format!("{path}[]"), items);
+    }
+}
+
+/// An editor sees references as they are written.
+#[test]
+fn the_schema_finds_no_fault_with_the_connectors_of_the_repository_as_they_are_written() {
+    let validator = jsonschema::validator_for(&schema(&[])).unwrap();
+    let (connectors, examples) = (root().join("connectors.d"), root().join("connectors.d/examples"));
+    let paths = [connectors, examples].map(|folder| std::fs::read_dir(folder).unwrap());
+    for path in paths.into_iter().flatten().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let node = Node::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let value = node.to_json();
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+    }
+}
+
+#[test]
+fn the_schema_finds_a_typing_error() {
+    let validator = jsonschema::validator_for(&schema(&[])).unwrap();
+    let node = Node::parse("source: { kafka: { topcs: [] } }\nsink: { blackhole: {} }\n").unwrap();
+    assert!(!validator.is_valid(&node.to_json()));
+}
+
+#[test]
+fn the_schema_in_the_repository_is_the_one_that_is_printed() {
+    let ended = Sluice::new(["schema"]).output().expect_code(0);
+    let path = root().join("docs/connector.schema.json");
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored.trim_end() == ended.stdout, "out of date; run: sluice schema > {}", path.display());
+}

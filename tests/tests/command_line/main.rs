@@ -1,0 +1,10 @@
+//! Every command as a user meets it: what it prints, and how it ends. No test here needs a real Kafka.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod check;
+mod connect;
+mod demo;
+mod help;
+mod preview;
+mod secrets;
+mod settings;

@@ -1,0 +1,106 @@
+//! `sluice preview`: without a broker, AWS, or the variables that the file names.
+
+use serde_json::{Value, json};
+use sluice_tests::connector::{ConnectorText, Folder};
+use sluice_tests::sluice::Sluice;
+
+const GOOD: &str = "{\"ticker\":\"OOOO\",\"price\":\"$44.50\",\"timestamp\":1739712345.678}\n";
+
+fn preview(input: impl AsRef<[u8]>) -> Sluice {
+    Sluice::new(["preview", "connectors.d/stock-prices.yaml", "--input", "-"]).input(input)
+}
+
+fn json(sluice: Sluice, code: i32) -> Value {
+    serde_json::from_str(&sluice.arg("--json").output().expect_code(code).stdout).unwrap()
+}
+
+#[test]
+fn it_shows_each_record_after_each_step_and_then_the_request() {
+    let folder = Folder::with("records.jsonl", GOOD);
+    let ended = Sluice::new(["preview", "connectors.d/stock-prices.yaml", "--input"])
+        .arg(folder.path().join("records.jsonl"))
+        .output()
+        .expect_code(0);
+    let expected = "\
+record streamtopic-0-0
+  read: {\"value\":{\"ticker\":\"OOOO\",\"price\":\"$44.50\",\"timestamp\":1739712345.678}}
+  timestamp: {\"value\":{\"ticker\":\"OOOO\",\"price\":\"$44.50\",\"timestamp\":1739712345.678,\"ts\":\"2025-02-16 13:25:45\"}}
+  template: {\"value\":\"At 2025-02-16 13:25:45 the price of OOOO is $44.50.\"}
+
+sink bedrock_kb: 1 request(s)
+{
+  \"method\": \"PUT\",
+  \"path\": \"/knowledgebases/${env:KBID}/datasources/${env:DSID}/documents\",";
+    assert!(ended.stdout.starts_with(expected), "{ended}");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn as_json_it_is_one_document_with_stages_and_requests() {
+    let shown = json(preview(GOOD).env("KBID", "DEMOKB0001").env("DSID", "DEMODS0001"), 0);
+    let stages: Vec<_> =
+        shown["records"][0]["stages"].as_array().unwrap().iter().map(|s| &s["stage"]).collect();
+    assert_eq!(stages, ["read", "timestamp", "template"]);
+    assert_eq!(shown["records"][0]["rejected"], Value::Null);
+    let request = &shown["requests"][0]["request"];
+    assert_eq!(request["path"], "/knowledgebases/DEMOKB0001/datasources/DEMODS0001/documents");
+    let document = &request["body"]["documents"][0]["content"]["custom"];
+    assert_eq!(document["customDocumentIdentifier"]["id"], "streamtopic-0-0");
+    let text = &document["inlineContent"]["textContent"]["data"];
+    assert_eq!(*text, "At 2025-02-16 13:25:45 the price of OOOO is $44.50.");
+}
+
+#[test]
+fn rejected_records_say_where_and_why_and_the_others_are_shown_all_the_same() {
+    let input: &[u8] = b"no JSON\n[1]\n{\"price\":\"1\",\"timestamp\":1}\n{\"ticker\":null,\"price\":\"1\",\"timestamp\":1}\n\n\xff\n";
+    let shown = json(preview([input, GOOD.as_bytes()].concat()), 1);
+    let rejected: Vec<_> =
+        shown["records"].as_array().unwrap().iter().map(|r| r["rejected"].as_str().unwrap_or("no")).collect();
+    assert!(rejected[0].starts_with("rejected by value converter: the value is no JSON"), "{rejected:?}");
+    assert!(rejected[1].starts_with("rejected by transform 1 (timestamp): the value is a JSON array"));
+    assert_eq!(rejected[2], "rejected by transform 2 (template): field `ticker` is missing");
+    assert_eq!(rejected[3], "rejected by transform 2 (template): field `ticker` is null");
+    assert_eq!(rejected[4], "rejected by value converter: the value is empty, which is no JSON");
+    assert!(rejected[5].starts_with("rejected by value converter: the value is no JSON"), "{rejected:?}");
+    assert_eq!(rejected[6], "no");
+    assert_eq!(shown["requests"].as_array().unwrap().len(), 1);
+    let ended = preview(input).output().expect_code(1);
+    assert_eq!(ended.stderr, "error: 6 of 6 records would be rejected");
+}
+
+#[test]
+fn a_tombstone_is_rejected_by_the_sink_and_dropped_by_none() {
+    let input = json!({ "key": "k", "value": null, "partition": 3, "offset": 9 }).to_string();
+    let shown = json(preview(input).arg("--format=record"), 1);
+    assert_eq!(shown["records"][0]["origin"], "streamtopic-3-9");
+    let reason = shown["requests"][0]["rejected"].as_str().unwrap();
+    assert!(reason.starts_with("record streamtopic-3-9 was rejected by the sink: a tombstone"), "{reason}");
+}
+
+#[test]
+fn requests_are_cut_as_the_engine_cuts_them() {
+    let shown = json(preview(GOOD.repeat(23)), 0);
+    let requests = shown["requests"].as_array().unwrap().iter();
+    let sizes: Vec<_> =
+        requests.map(|r| r["request"]["body"]["documents"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [10, 10, 3]);
+}
+
+#[test]
+fn two_previews_show_the_same() {
+    let run = || preview(GOOD.repeat(3)).arg("--json").output().expect_code(0).stdout;
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_file_with_problems_exits_with_2_and_one_that_cannot_be_read_says_so() {
+    let bad = Folder::with("c.yaml", ConnectorText::new("t").text().replace("topics", "topcs"));
+    let ended =
+        Sluice::new(["preview", "c.yaml", "--input", "-"]).current_dir(bad.path()).output().expect_code(2);
+    assert!(ended.stderr.contains("c.yaml:4:5: unknown key `source.kafka.topcs`"), "{ended}");
+    let ended = Sluice::new(["preview", "connectors.d/stock-prices.yaml", "--input", "/no/such"]).output();
+    let ended = ended.expect_code(1);
+    assert_eq!(ended.stderr, "error: cannot open /no/such: No such file or directory (os error 2)");
+    let ended = preview("no record\n").arg("--format=record").output().expect_code(1);
+    assert!(ended.stderr.starts_with("error: -: line 1: "), "{ended}");
+}

@@ -1,0 +1,62 @@
+//! The README's commands, run as they are written there.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use sluice_embedded_kafka::EmbeddedKafka;
+use sluice_tests::bedrock::LocalKnowledgeBase;
+use sluice_tests::sluice::{Sluice, root};
+
+/// Returns the lines of the README's shell blocks.
+fn commands() -> Vec<String> {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}
+
+/// Variables and arguments of a command.
+type Parsed<'a> = (Vec<(&'a str, &'a str)>, Vec<&'a str>);
+
+/// Takes `A=1 cargo run -- check x` apart into variables and arguments.
+fn parse(command: &str) -> Option<Parsed<'_>> {
+    let (before, arguments) = command.split_once("cargo run -- ")?;
+    let variables = before.split_whitespace().filter_map(|word| word.split_once('=')).collect();
+    Some((variables, arguments.split_whitespace().collect()))
+}
+
+#[test]
+fn every_command_of_the_readme_does_what_it_says() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("streamtopic", 1).unwrap();
+    let knowledge_base = LocalKnowledgeBase::start();
+    let mut seen = Vec::new();
+    for command in commands() {
+        let Some((variables, arguments)) = parse(&command) else {
+            assert_eq!(
+                command, "cargo test --workspace",
+                "the README has a command that this test does not know"
+            );
+            continue;
+        };
+        let sluice = Sluice::new(&arguments)
+            .envs(knowledge_base.environment())
+            .env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())
+            .envs(variables);
+        let ended = if arguments.first() == Some(&"run") {
+            let mut daemon = sluice.spawn();
+            daemon.wait_for_log("partitions assigned");
+            daemon.terminate()
+        } else {
+            sluice.output()
+        };
+        assert_eq!(ended.code, Some(0), "`{command}`: {ended}");
+        seen.push(arguments.first().copied().unwrap().to_owned());
+    }
+    assert_eq!(seen, ["demo", "preview", "check", "check", "run"]);
+}
+
+#[test]
+fn the_connector_in_the_readme_is_the_one_in_connectors_d() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap().to_owned();
+    let file = std::fs::read_to_string(root().join("connectors.d/stock-prices.yaml")).unwrap();
+    assert!(file.contains(shown.trim_end()), "the README shows another connector:\n{shown}");
+}
