@@ -1,6 +1,6 @@
 //! Runs connectors side by side and restarts the ones that fail.
 //!
-//! Each task of a connector has a supervisor of its own ([`supervisor`]). [`Control`] is how the rest of the process
+//! Each task of a connector has a supervisor of its own (`supervisor`). [`Control`] is how the rest of the process
 //! sees and steers them: it is what a control surface sits on.
 
 mod status;

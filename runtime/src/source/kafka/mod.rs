@@ -1,8 +1,8 @@
 //! Apache Kafka as a source.
 //!
-//! A thread of its own polls librdkafka and never blocks ([`poller`]): it turns records, rebalances and errors
+//! A thread of its own polls librdkafka and never blocks (`poller`): it turns records, rebalances and errors
 //! into [`Event`]s, and pauses the partitions when the byte budget is used up, so that the group never evicts a
-//! connector whose sink is slow. The rebalance protocol is in [`context`].
+//! connector whose sink is slow. The rebalance protocol is in `context`.
 
 mod context;
 mod poller;

@@ -105,6 +105,35 @@ impl KafkaSettings {
         self.group.clone().unwrap_or_else(|| format!("connect-{name}"))
     }
 
+    /// Checks a topic that is not to be read: that it could exist, and that it is none of the source's.
+    pub(crate) fn other_topic<'a>(&self, name: &'a str) -> Result<&'a str, String> {
+        if name.starts_with('^') {
+            return Err("is a pattern; name one topic".to_owned());
+        }
+        check_topic(name)?;
+        let is_read = |topic: &String| match topic.strip_prefix('^') {
+            Some(_) => regex::Regex::new(topic).is_ok_and(|pattern| pattern.is_match(name)),
+            None => topic == name,
+        };
+        match self.topics.iter().find(|topic| is_read(topic)) {
+            Some(topic) => {
+                Err(format!("is read by this connector (`{topic}`), which would go round for ever"))
+            }
+            None => Ok(name),
+        }
+    }
+
+    /// Returns the configuration of a producer to the same brokers. librdkafka passes over properties that are a
+    /// consumer's.
+    pub(crate) fn producer_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (property, value) in &self.properties {
+            config.set(property, value.reveal());
+        }
+        config.set("bootstrap.servers", &self.bootstrap_servers).set_log_level(RDKafkaLogLevel::Error);
+        config
+    }
+
     /// Returns the configuration of a consumer in the connector's group.
     pub(crate) fn client_config(&self, name: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
