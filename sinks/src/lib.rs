@@ -12,22 +12,16 @@
 //! `mod` line and its line in [`register`].
 
 mod aws;
-mod bedrock_kb;
-mod blackhole;
+pub mod bedrock_kb;
+pub mod blackhole;
 #[cfg(test)]
 mod contract;
-mod file;
-mod http;
-mod lines;
-mod stdout;
+pub mod file;
+pub mod http;
+pub mod lines;
+pub mod stdout;
 
-pub use bedrock_kb::{BedrockKbSettings, KnowledgeBase, Passage};
-pub use blackhole::BlackholeSettings;
-pub use file::FileSettings;
-pub use http::HttpSettings;
-pub use lines::LineFormat;
-pub use stdout::StdoutSettings;
-
+pub use bedrock_kb::{KnowledgeBase, Passage};
 use sluice_connector_api::Registry;
 
 /// Adds every sink of this crate to a registry.
@@ -40,9 +34,9 @@ use sluice_connector_api::Registry;
 /// ```
 pub fn register(registry: Registry) -> Registry {
     registry
-        .with_sink::<BedrockKbSettings>()
-        .with_sink::<BlackholeSettings>()
-        .with_sink::<FileSettings>()
-        .with_sink::<HttpSettings>()
-        .with_sink::<StdoutSettings>()
+        .with_sink::<bedrock_kb::BedrockKbSettings>()
+        .with_sink::<blackhole::BlackholeSettings>()
+        .with_sink::<file::FileSettings>()
+        .with_sink::<http::HttpSettings>()
+        .with_sink::<stdout::StdoutSettings>()
 }

@@ -1,136 +1,22 @@
-//! One connector file: its settings, and what becomes of them.
+//! What becomes of a connector file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
-use sluice_connector_api::{ByteSize, HumanDuration, Registry, SettingsError, Sink};
+use sluice_connector_api::{ByteSize, Registry, SettingsError, Sink};
 
 use super::interpolate::{Lookup, interpolate};
 use super::problem::Problem;
 use super::schema::connector_schema;
+use super::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings, Threshold};
 use super::validate::validate;
 use super::yaml::Node;
 use crate::chain::{Chain, Condition, Step};
-use crate::converter::Converter;
+use crate::dead_letter::topic::Topic;
 use crate::source::kafka::KafkaSettings;
-
-/// A connector: it reads topics, changes each record, and puts batches into a sink. The file's stem is its
-/// name.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConnectorFile {
-    /// Where records come from.
-    pub source: SourceSettings,
-    /// What happens to each record, in this order.
-    #[serde(default)]
-    pub transforms: Vec<Value>,
-    /// Where records go: one sink, named by the key that holds its settings.
-    pub sink: Value,
-    /// How records are put together for the sink.
-    #[serde(default)]
-    pub batch: BatchSettings,
-    /// What happens when something fails.
-    #[serde(default)]
-    pub errors: ErrorSettings,
-    /// How many consumers read side by side; more than partitions is of no use. Default 1.
-    #[serde(default = "default_tasks_max")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub tasks_max: usize,
-    /// The most bytes of records that are read and not done: prefetched, in batches, in flight and waiting for
-    /// a retry. Reading pauses above it. Default 64MiB.
-    #[serde(default = "default_buffer_memory")]
-    pub buffer_memory: ByteSize,
-}
-
-/// Where records come from, and how their bytes are read.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SourceSettings {
-    /// Apache Kafka, or anything that speaks its protocol.
-    pub kafka: KafkaSettings,
-    /// How keys are read. Default: `bytes`, which never fails.
-    #[serde(default = "default_key_converter")]
-    pub key: Converter,
-    /// How values are read. Default: `json`.
-    #[serde(default = "default_value_converter")]
-    pub value: Converter,
-}
-
-/// How records are put together for the sink.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BatchSettings {
-    /// Records a batch. Default and upper bound: what the sink can take.
-    #[schemars(range(min = 1))]
-    pub max_records: Option<usize>,
-    /// Bytes a batch, as the sink measures them. Default and upper bound: what the sink can take.
-    pub max_bytes: Option<ByteSize>,
-    /// How long a record waits for others before a batch that is not full is put. Default 200ms.
-    pub linger: HumanDuration,
-}
-
-impl Default for BatchSettings {
-    fn default() -> Self {
-        Self { max_records: None, max_bytes: None, linger: HumanDuration::millis(200) }
-    }
-}
-
-/// What happens when something fails.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ErrorSettings {
-    /// What a record at fault does: `none` stops the connector at it, with its offset uncommitted; `all` skips
-    /// it with a log line and a count. Default `none`. An outage is never held against a record.
-    pub tolerance: Tolerance,
-    /// The wait after the first failure of a put; it doubles with every further one, and a random part of it is
-    /// taken (full jitter). Default 300ms.
-    pub retry_delay: HumanDuration,
-    /// The longest such wait. Default 60s.
-    pub retry_delay_max: HumanDuration,
-    /// How long a batch is tried before the connector fails, keeps its offsets and is restarted. Default 5m.
-    pub retry_timeout: HumanDuration,
-}
-
-impl Default for ErrorSettings {
-    fn default() -> Self {
-        Self {
-            tolerance: Tolerance::None,
-            retry_delay: HumanDuration::millis(300),
-            retry_delay_max: HumanDuration::secs(60),
-            retry_timeout: HumanDuration::secs(300),
-        }
-    }
-}
-
-/// What a record at fault does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Tolerance {
-    /// Stops the connector at it; nothing is lost.
-    None,
-    /// Is skipped, logged and counted.
-    All,
-}
-
-fn default_buffer_memory() -> ByteSize {
-    ByteSize::mib(64)
-}
-
-fn default_tasks_max() -> usize {
-    1
-}
-
-fn default_key_converter() -> Converter {
-    Converter::Bytes
-}
-
-fn default_value_converter() -> Converter {
-    Converter::Json
-}
 
 /// A connector that is ready to run. Loading it opened nothing yet.
 #[derive(Clone)]
@@ -147,6 +33,8 @@ pub struct Connector {
     pub sink_name: String,
     /// Where records go.
     pub sink: Arc<dyn Sink>,
+    /// Where rejected records go.
+    pub dead_letters: Option<Arc<dyn Sink>>,
     /// How records are put together.
     pub batch: BatchSettings,
     /// What happens when something fails.
@@ -209,6 +97,8 @@ impl Loading<'_> {
         self.check_kafka(&value);
         let steps = self.steps(&value);
         let sink = self.sink(&value);
+        let dead_letters = self.dead_letters(&value);
+        self.check_threshold(&value);
         let (Some((sink_name, sink)), true) = (sink, self.problems.is_empty()) else {
             self.problems.sort();
             return Err(self.problems);
@@ -224,6 +114,7 @@ impl Loading<'_> {
             source: file.source,
             sink_name,
             sink: sink.into(),
+            dead_letters: dead_letters.map(Arc::from),
             batch: file.batch,
             errors: file.errors,
             tasks_max: file.tasks_max,
@@ -261,6 +152,50 @@ impl Loading<'_> {
                 None
             }
         }
+    }
+
+    fn check_threshold(&mut self, value: &Value) {
+        let threshold = value.pointer("/errors/threshold").map(Threshold::deserialize).and_then(Result::ok);
+        if threshold.is_some_and(|threshold| threshold.rejected > threshold.of_last) {
+            let error = SettingsError::new("is more than `of_last`, so that it is never reached");
+            self.problems.push(self.refused("errors.threshold.rejected", &error));
+        }
+    }
+
+    fn dead_letters(&mut self, value: &Value) -> Option<Box<dyn Sink>> {
+        const PATH: &str = "errors.dead_letter_queue";
+        let queue = value.pointer("/errors/dead_letter_queue").filter(|queue| !queue.is_null())?;
+        if [PATH, "errors.tolerance", "source.kafka"].iter().any(|path| self.is_wrong(path)) {
+            return None;
+        }
+        let built = self.dead_letter_sink(value, queue);
+        built.map_err(|(path, error)| self.problems.push(self.refused(&format!("{PATH}{path}"), &error))).ok()
+    }
+
+    fn dead_letter_sink(
+        &self,
+        value: &Value,
+        queue: &Value,
+    ) -> Result<Box<dyn Sink>, (String, SettingsError)> {
+        let refuse = |path: &str, reason: &str| (path.to_owned(), SettingsError::new(reason));
+        if value.pointer("/errors/tolerance").and_then(Value::as_str) != Some("all") {
+            return Err(refuse(
+                "",
+                "needs `tolerance: all`; without it the connector stops at a rejected record",
+            ));
+        }
+        let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
+        if let (Some(topic), Some(kafka)) = (queue.get("topic").and_then(Value::as_str), kafka) {
+            let topic = kafka.other_topic(topic).map_err(|reason| refuse(".topic", &reason))?;
+            return Ok(Box::new(Topic::new(topic, kafka.producer_config())));
+        }
+        let (name, settings) = queue
+            .get("sink")
+            .cloned()
+            .and_then(only_entry)
+            .ok_or_else(|| refuse("", "names neither a topic nor a sink"))?;
+        let plugin = self.registry.sink(&name).map_err(|error| refuse(".sink", &error.to_string()))?;
+        plugin.build(settings).map_err(|error| (format!(".sink.{name}"), error))
     }
 
     fn steps(&mut self, value: &Value) -> Vec<Step> {

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Plugin, Registry};
 
-use super::connector::ConnectorFile;
+use super::settings::ConnectorFile;
 
 /// A reference to the environment or a file, as [`interpolate`](super::interpolate) resolves it.
 const REFERENCE: &str = r"\$\{(env|file):";
@@ -56,6 +56,8 @@ pub fn connector_schema(registry: &Registry) -> Value {
     describe(&mut schema, "transforms", transforms);
     let sink = one_of(registry.sinks().map(|plugin| entry(plugin, &mut generator)));
     describe(&mut schema, "sink", sink);
+    let sink = one_of(registry.sinks().map(|plugin| entry(plugin, &mut generator)));
+    describe(&mut schema, "errors/properties/dead_letter_queue", dead_letter_schema(sink));
     if let Some(root) = schema.as_object_mut() {
         root.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
         root.insert("title".to_owned(), "Sluice connector".into());
@@ -86,6 +88,15 @@ fn transform_schema(registry: &Registry, generator: &mut SchemaGenerator) -> Val
     }
     // `predicate` and `negate` stand beside the one transform.
     set(&mut schema, "maxProperties", 3.into());
+    schema
+}
+
+/// A topic or a sink.
+fn dead_letter_schema(mut sink: Value) -> Value {
+    set(&mut sink, "description", json!("Any sink, named by the key that holds its settings."));
+    let topic = json!({ "type": "string", "description": "A topic on the source's brokers; created if it is not there." });
+    let mut schema = one_of([("topic".to_owned(), topic), ("sink".to_owned(), sink)].into_iter());
+    set(&mut schema, "type", json!(["object", "null"]));
     schema
 }
 

@@ -135,7 +135,7 @@ impl Checked<'_> {
         let position = node.entry(name).map_or(node.position, |(key, _)| key.position);
         let known = self.known_keys(error.schema_path().as_str());
         let what = match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["sink"] => "unknown sink",
+            ["sink"] | [.., "dead_letter_queue", "sink"] => "unknown sink",
             ["transforms", _] => "unknown transform",
             [.., "predicate"] => "unknown predicate",
             _ => "unknown key",
@@ -184,6 +184,11 @@ fn describe(error: &ValidationError<'_>, node: &Node) -> String {
             format!("expected one of {}, found {found}", list(&choices))
         }
         ValidationErrorKind::Pattern { pattern } => format!("{found} does not match `{pattern}`"),
+        ValidationErrorKind::MinProperties { .. }
+            if error.instance_path().as_str().ends_with("/dead_letter_queue") =>
+        {
+            "nothing is chosen here; name a topic or a sink".to_owned()
+        }
         ValidationErrorKind::MinProperties { .. } => "nothing is chosen here; name one plug-in".to_owned(),
         ValidationErrorKind::MaxProperties { .. } => "more than one is chosen here; keep one".to_owned(),
         ValidationErrorKind::MinItems { limit } => format!("needs at least {limit}"),

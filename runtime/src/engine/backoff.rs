@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::connector::ErrorSettings;
+use crate::config::settings::ErrorSettings;
 
 /// Exponential backoff with full jitter: a random part of `base * 2^tries`, no more than `cap`.
 ///

@@ -1,6 +1,7 @@
 //! Which records make the next batch.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_connector_api::Record;
@@ -21,6 +22,10 @@ pub struct Item {
     pub order: Option<u64>,
     /// When it came.
     pub since: Instant,
+    /// The record as it was read, where a dead letter queue may want it.
+    pub read: Option<Arc<Record>>,
+    /// How often it was put.
+    pub attempts: u32,
 }
 
 /// How large a batch may grow and how long it may wait.
@@ -157,7 +162,7 @@ mod tests {
         let mut tracker = Tracker::new();
         tracker.assign(record.origin().topic_partition());
         let ticket = tracker.read(record.origin(), size).unwrap();
-        Item { ticket, record, size, order, since }
+        Item { ticket, record, size, order, since, read: None, attempts: 0 }
     }
 
     fn offsets(batch: Option<Vec<Item>>) -> Vec<i64> {

@@ -24,6 +24,7 @@ pub struct Counters {
     delivered: AtomicU64,
     filtered: AtomicU64,
     skipped: AtomicU64,
+    dead_lettered: AtomicU64,
     abandoned: AtomicU64,
     retries: AtomicU64,
     /// How long puts took, in seconds, whatever came of them.
@@ -41,6 +42,7 @@ impl Default for Counters {
             delivered: AtomicU64::default(),
             filtered: AtomicU64::default(),
             skipped: AtomicU64::default(),
+            dead_lettered: AtomicU64::default(),
             abandoned: AtomicU64::default(),
             retries: AtomicU64::default(),
             put_seconds: Histogram::new(SECONDS),
@@ -50,7 +52,7 @@ impl Default for Counters {
     }
 }
 
-/// The counts at one moment. `read = delivered + filtered + skipped + abandoned + in flight`.
+/// The counts at one moment. `read = delivered + filtered + skipped + dead-lettered + abandoned + in flight`.
 ///
 /// A record that a transform made several of counts once: as skipped if any of its parts was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -63,6 +65,8 @@ pub struct Tally {
     pub filtered: u64,
     /// Rejected and tolerated.
     pub skipped: u64,
+    /// Rejected, and stored in the dead letter queue.
+    pub dead_lettered: u64,
     /// Read, not done, and left for the next reading: at a stop, a failure or a revoke.
     pub abandoned: u64,
     /// Puts that were tried again.
@@ -72,7 +76,9 @@ pub struct Tally {
 impl Tally {
     /// Returns the records that are read and not done.
     pub fn in_flight(&self) -> u64 {
-        self.read.saturating_sub(self.delivered + self.filtered + self.skipped + self.abandoned)
+        self.read.saturating_sub(
+            self.delivered + self.filtered + self.skipped + self.dead_lettered + self.abandoned,
+        )
     }
 }
 
@@ -85,6 +91,7 @@ impl Add for Tally {
             delivered: self.delivered + other.delivered,
             filtered: self.filtered + other.filtered,
             skipped: self.skipped + other.skipped,
+            dead_lettered: self.dead_lettered + other.dead_lettered,
             abandoned: self.abandoned + other.abandoned,
             retries: self.retries + other.retries,
         }
@@ -103,13 +110,14 @@ impl Counters {
             Verdict::Filtered => &self.filtered,
             Verdict::Delivered => &self.delivered,
             Verdict::Skipped => &self.skipped,
+            Verdict::DeadLettered => &self.dead_lettered,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Release);
     }
 
     /// Counts records left for the next reading.
     pub fn abandoned(&self, count: u64) {
-        self.abandoned.fetch_add(count, Ordering::Relaxed);
+        self.abandoned.fetch_add(count, Ordering::Release);
     }
 
     /// Measures a put.
@@ -132,23 +140,50 @@ impl Counters {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the counts.
+    /// Returns the counts. What was read is looked at last, so that no more is seen done than read.
     pub fn tally(&self) -> Tally {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Tally {
-            read: get(&self.read),
+        let get = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        let done = Tally {
+            read: 0,
             delivered: get(&self.delivered),
             filtered: get(&self.filtered),
             skipped: get(&self.skipped),
+            dead_lettered: get(&self.dead_lettered),
             abandoned: get(&self.abandoned),
             retries: get(&self.retries),
-        }
+        };
+        Tally { read: get(&self.read), ..done }
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, delivered, filtered, skipped, .. } = self;
-        write!(f, "{read} read, {delivered} delivered, {filtered} filtered, {skipped} skipped")
+        let Self { read, delivered, filtered, skipped, dead_lettered, .. } = self;
+        write!(
+            f,
+            "{read} read, {delivered} delivered, {filtered} filtered, {skipped} skipped, {dead_lettered} dead-lettered"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_seen_done_than_read() {
+        let counters = Counters::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..100_000 {
+                    counters.read(1);
+                    counters.done(Verdict::Delivered);
+                }
+            });
+            for _ in 0..100_000 {
+                let tally = counters.tally();
+                assert!(tally.delivered <= tally.read, "{tally:?}");
+            }
+        });
     }
 }

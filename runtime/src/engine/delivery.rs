@@ -94,7 +94,8 @@ impl Delivery {
         }
     }
 
-    async fn put(&self, group: Group, outcome: &mut Outcome) -> Tried {
+    async fn put(&self, mut group: Group, outcome: &mut Outcome) -> Tried {
+        group.items.iter_mut().for_each(|item| item.attempts += 1);
         let sent = Instant::now();
         let result = self.sink.put(&group.records).await;
         self.counters.put(group.records.len(), sent.elapsed());
@@ -189,19 +190,29 @@ struct Meta {
     size: usize,
     order: Option<u64>,
     since: Instant,
+    read: Option<Arc<Record>>,
+    attempts: u32,
 }
 
 impl Group {
     fn new(items: Vec<Item>) -> Self {
-        let split =
-            |Item { ticket, record, size, order, since }| (record, Meta { ticket, size, order, since });
+        let split = |Item { ticket, record, size, order, since, read, attempts }| {
+            (record, Meta { ticket, size, order, since, read, attempts })
+        };
         let (records, items) = items.into_iter().map(split).unzip();
         Self { records, items, failures: 0, first_failure: None }
     }
 
     fn into_items(self) -> Vec<Item> {
-        let join =
-            |(record, Meta { ticket, size, order, since })| Item { ticket, record, size, order, since };
+        let join = |(record, Meta { ticket, size, order, since, read, attempts })| Item {
+            ticket,
+            record,
+            size,
+            order,
+            since,
+            read,
+            attempts,
+        };
         self.records.into_iter().zip(self.items).map(join).collect()
     }
 
@@ -299,7 +310,7 @@ mod tests {
             let record = Record::new(Origin::new("t", 0, offset));
             tracker.assign(record.origin().topic_partition());
             let ticket = tracker.read(record.origin(), 1).unwrap();
-            Item { ticket, record, size: 1, order: *order, since: Instant::now() }
+            Item { ticket, record, size: 1, order: *order, since: Instant::now(), read: None, attempts: 0 }
         };
         Group::new((0..).zip(orders).map(item).collect())
     }

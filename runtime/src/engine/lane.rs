@@ -52,14 +52,19 @@ impl Lane {
     }
 
     /// Adds a record behind all others, or says why the sink would never take it.
-    pub(super) fn push(&mut self, ticket: Ticket, record: Record) -> Result<(), String> {
+    pub(super) fn push(
+        &mut self,
+        ticket: Ticket,
+        record: Record,
+        read: Option<Arc<Record>>,
+    ) -> Result<(), String> {
         let size = self.sink.size_of(&record);
         let limit = self.limits.max_record_bytes;
         if size > limit {
             return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
         }
         let order = order_key(self.limits.ordered_by, &*self.sink, &record);
-        self.batcher.push(Item { ticket, record, size, order, since: Instant::now() });
+        self.batcher.push(Item { ticket, record, size, order, since: Instant::now(), read, attempts: 0 });
         Ok(())
     }
 

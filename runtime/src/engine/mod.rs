@@ -10,10 +10,14 @@ pub mod counters;
 pub mod delivery;
 mod lane;
 pub mod pacer;
+mod phase;
 pub mod pipeline;
+mod rejection;
 pub mod settings;
 pub mod tracker;
 
 pub use counters::{Counters, Tally};
-pub use pipeline::{Failed, Pipeline};
+pub use phase::Failed;
+pub use pipeline::Pipeline;
+pub use rejection::Letters;
 pub use settings::PipelineSettings;

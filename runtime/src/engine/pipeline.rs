@@ -8,13 +8,16 @@ use sluice_connector_api::{Origin, Record, Sink, TopicPartition, Transformed};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::batcher::Item;
 use super::counters::Counters;
 use super::delivery::Outcome;
 use super::lane::Lane;
+use super::phase::{Failed, Phase};
+use super::rejection::{Letters, Rejected, Window};
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker, Verdict};
-use crate::chain::{Chain, Stage};
-use crate::config::connector::Tolerance;
+use crate::chain::{Chain, Stage, StageError};
+use crate::config::settings::Tolerance;
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets, Revoked, Source};
 
@@ -22,34 +25,20 @@ use crate::source::{Event, Offsets, Revoked, Source};
 /// group gives up on a member (`session.timeout.ms`).
 const REVOKE_DRAIN: Duration = Duration::from_secs(5);
 
-/// Why a pipeline stopped by itself.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Failed(pub String);
-
 /// One task of a connector: it owns a source and runs until it is stopped, fails, or the source ends.
 pub struct Pipeline<S> {
     source: S,
     chain: Arc<Chain>,
     lane: Lane,
+    letters: Option<Letters>,
     settings: PipelineSettings,
     budget: Budget,
     counters: Arc<Counters>,
     tracker: Tracker,
+    window: Window,
     revoke: Option<Revoke>,
     source_ended: bool,
     phase: Phase,
-}
-
-/// What the pipeline is up to.
-#[derive(Debug, PartialEq)]
-enum Phase {
-    /// Reading, batching, putting.
-    Running,
-    /// Nothing more is taken; what was read before is still put, then the pipeline ends like this.
-    Draining(Result<(), Failed>),
-    /// Nothing new is put; what is in flight ends, then the pipeline does.
-    Stopping(Result<(), Failed>),
 }
 
 /// A revoke that waits for puts in flight.
@@ -76,6 +65,8 @@ impl<S: Source> Pipeline<S> {
     ) -> Self {
         Self {
             lane: Lane::new(sink, &settings, Arc::clone(&counters)),
+            letters: None,
+            window: Window::new(settings.threshold),
             source,
             chain,
             settings,
@@ -86,6 +77,13 @@ impl<S: Source> Pipeline<S> {
             source_ended: false,
             phase: Phase::Running,
         }
+    }
+
+    /// Sends records at fault to a dead letter queue, where they are tolerated.
+    #[must_use]
+    pub fn with_letters(mut self, letters: Letters) -> Self {
+        self.letters = Some(letters);
+        self
     }
 
     /// Runs until `stop` is cancelled, something fails for good, or the source ends. Commits what is done
@@ -108,12 +106,13 @@ impl<S: Source> Pipeline<S> {
 
     /// Waits for the next thing to happen and deals with it. Every wait races the stop (invariant 6).
     async fn step(&mut self, stop: &CancellationToken, commit_tick: &mut Interval) {
-        let stopping = matches!(self.phase, Phase::Stopping(_));
+        let stopping = self.phase.is_stopping();
         let wake = self.wake_at();
         tokio::select! {
             biased;
             () = stop.cancelled(), if !stopping => self.stop(Ok(())),
             outcome = self.lane.next() => self.settle(outcome),
+            outcome = Letters::next(&mut self.letters) => self.settle_letters(outcome),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.end_late_revoke(),
             _ = commit_tick.tick() => { let offsets = self.tracker.commits(); self.commit(offsets); }
             event = self.source.next(), if !self.source_ended => self.on_event(event),
@@ -122,38 +121,27 @@ impl<S: Source> Pipeline<S> {
 
     /// When something is due without anybody saying so: a batch that has lingered, or a revoke that cannot wait.
     fn wake_at(&self) -> Option<Instant> {
-        let batch = if self.can_launch() { self.lane.wake_at() } else { None };
+        let due = || [self.lane.wake_at(), self.letters.as_ref().and_then(|letters| letters.lane.wake_at())];
+        let batch = if self.can_launch() { due().into_iter().flatten().min() } else { None };
         let revoke = self.revoke.as_ref().map(|revoke| revoke.deadline);
         [batch, revoke].into_iter().flatten().min()
     }
 
     fn ended(&mut self) -> Option<Result<(), Failed>> {
-        if !self.lane.is_idle() {
+        if !self.is_idle() {
             return None;
         }
         match &self.phase {
             Phase::Running => None,
-            Phase::Draining(_) if !self.lane.is_empty() => None,
+            Phase::Draining(_) if self.lanes().any(|lane| !lane.is_empty()) => None,
             Phase::Draining(result) | Phase::Stopping(result) => Some(result.clone()),
         }
     }
 
     /// Reads no more, puts no more, and cuts waits short.
     fn stop(&mut self, result: Result<(), Failed>) {
-        self.lane.interrupt();
-        // A failure that came first is what the connector reports.
-        let result = match std::mem::replace(&mut self.phase, Phase::Running) {
-            Phase::Draining(Err(failed)) | Phase::Stopping(Err(failed)) => Err(failed),
-            _ => result,
-        };
-        self.phase = Phase::Stopping(result);
-    }
-
-    /// Reads no more, but puts what was read before.
-    fn drain(&mut self, result: Result<(), Failed>) {
-        if self.phase == Phase::Running {
-            self.phase = Phase::Draining(result);
-        }
+        self.lanes_mut().for_each(Lane::interrupt);
+        self.phase.stop(result);
     }
 
     fn on_event(&mut self, event: Event) {
@@ -177,7 +165,7 @@ impl<S: Source> Pipeline<S> {
 
     fn on_end(&mut self, result: Result<(), Failed>) {
         self.source_ended = true;
-        self.drain(result);
+        self.phase.drain(result);
     }
 
     fn on_records(&mut self, records: Vec<Record>) {
@@ -198,48 +186,67 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn transform(&mut self, ticket: Ticket, record: Record) {
+        let read = self.letters.is_some().then(|| Arc::new(record.clone()));
         let origin = record.origin().clone();
         match self.chain.apply(record) {
-            Ok(Transformed::One(record)) => self.enqueue(ticket, record),
+            Ok(Transformed::One(record)) => self.enqueue(ticket, record, read),
             Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
             Ok(Transformed::Several(records)) => {
                 self.tracker.split(ticket, records.len());
                 for record in records {
-                    self.enqueue(ticket, record);
+                    self.enqueue(ticket, record, read.clone());
                 }
             }
-            Err(error) => self.reject(ticket, &origin, &error.stage, &error.rejection.to_string()),
+            Err(StageError { stage, rejection }) => {
+                self.reject(&Rejected {
+                    ticket,
+                    origin,
+                    read,
+                    stage,
+                    reason: rejection.to_string(),
+                    attempts: 0,
+                });
+            }
         }
     }
 
-    fn enqueue(&mut self, ticket: Ticket, record: Record) {
+    fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>) {
         let origin = record.origin().clone();
-        if let Err(reason) = self.lane.push(ticket, record) {
-            self.reject(ticket, &origin, &Stage::TaskPut, &reason);
+        if let Err(reason) = self.lane.push(ticket, record, read.clone()) {
+            self.reject(&Rejected { ticket, origin, read, stage: Stage::TaskPut, reason, attempts: 0 });
         }
     }
 
-    /// A record at fault stops the connector, or is skipped where that is tolerated. One of a partition that went
-    /// meanwhile is somebody else's to judge.
-    fn reject(&mut self, ticket: Ticket, origin: &Origin, stage: &Stage, reason: &str) {
-        if !self.tracker.is_ours(ticket) {
+    /// A record at fault stops the connector, is skipped, or goes to the dead letter queue. One of a partition that
+    /// went meanwhile is somebody else's to judge.
+    fn reject(&mut self, rejected: &Rejected) {
+        if !self.tracker.is_ours(rejected.ticket) {
             return;
         }
-        match self.settings.tolerance {
-            Tolerance::None => {
-                let reason = format!("record {origin} was rejected by {stage}: {reason}");
-                self.drain(Err(Failed(reason)));
-            }
-            Tolerance::All => {
-                tracing::warn!(
-                    topic = origin.topic(),
-                    partition = origin.partition(),
-                    offset = origin.offset(),
-                    "record skipped, rejected by {stage}: {reason}"
-                );
-                self.done(ticket, Verdict::Skipped);
-            }
+        let too_many = self.settings.tolerance == Tolerance::All && self.window.note(true);
+        if too_many || self.settings.tolerance == Tolerance::None {
+            let prefix = if too_many { self.window.to_string() } else { String::new() };
+            self.phase.drain(Err(Failed(format!("{prefix}record {} {rejected}", rejected.origin))));
+            return;
         }
+        let Rejected { origin, ticket, .. } = rejected;
+        let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
+        let letter = self.letters.as_mut().and_then(|letters| letters.post(rejected));
+        match letter {
+            None => {
+                tracing::warn!(topic, partition, offset, "record skipped, {rejected}");
+                self.done(*ticket, Verdict::Skipped);
+            }
+            Some(Ok(())) => {
+                tracing::warn!(topic, partition, offset, "record goes to the dead letter queue, {rejected}");
+            }
+            Some(Err(reason)) => self.letter_refused(origin, &reason),
+        }
+    }
+
+    fn letter_refused(&mut self, origin: &Origin, reason: &str) {
+        self.phase
+            .drain(Err(Failed(format!("the dead letter queue does not take record {origin}: {reason}"))));
     }
 
     /// Invariant 2: a record is counted here, once, when the last of its parts is done.
@@ -247,17 +254,34 @@ impl<S: Source> Pipeline<S> {
         if let Some(done) = self.tracker.done(ticket, verdict) {
             self.budget.give(done.bytes);
             self.counters.done(done.verdict);
+            if done.verdict <= Verdict::Delivered {
+                self.window.note(false);
+            }
         }
     }
 
     fn can_launch(&self) -> bool {
-        self.revoke.is_none() && !matches!(self.phase, Phase::Stopping(_))
+        self.revoke.is_none() && !self.phase.is_stopping()
     }
 
     fn launch(&mut self) {
+        let flush = matches!(self.phase, Phase::Draining(_));
         if self.can_launch() {
-            self.lane.launch(matches!(self.phase, Phase::Draining(_)));
+            self.lanes_mut().for_each(|lane| lane.launch(flush));
         }
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.lane).chain(self.letters.as_ref().map(|letters| &letters.lane))
+    }
+
+    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        std::iter::once(&mut self.lane).chain(self.letters.as_mut().map(|letters| &mut letters.lane))
+    }
+
+    /// Says whether nothing is in flight.
+    fn is_idle(&self) -> bool {
+        self.lanes().all(Lane::is_idle)
     }
 
     /// Takes the verdicts of a batch.
@@ -267,15 +291,41 @@ impl<S: Source> Pipeline<S> {
             self.done(item.ticket, Verdict::Delivered);
         }
         for (item, reason) in outcome.rejected {
-            self.reject(item.ticket, item.record.origin(), &Stage::TaskPut, &reason);
+            let Item { ticket, record, read, attempts, .. } = item;
+            let origin = record.origin().clone();
+            self.reject(&Rejected { ticket, origin, read, stage: Stage::TaskPut, reason, attempts });
         }
         let tracker = &self.tracker;
         self.lane
             .give_back(outcome.not_done.into_iter().filter(|item| tracker.is_ours(item.ticket)).collect());
-        if let Some(reason) = outcome.stop {
+        self.settled(outcome.stop);
+    }
+
+    /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
+    fn settle_letters(&mut self, outcome: Outcome) {
+        for item in outcome.stored {
+            self.done(item.ticket, Verdict::DeadLettered);
+        }
+        for (item, reason) in outcome.rejected {
+            // Like the record itself, the letter of a partition that went meanwhile is somebody else's.
+            if self.tracker.is_ours(item.ticket) {
+                self.letter_refused(item.record.origin(), &reason);
+            }
+        }
+        let tracker = &self.tracker;
+        if let Some(letters) = &mut self.letters {
+            letters.lane.give_back(
+                outcome.not_done.into_iter().filter(|item| tracker.is_ours(item.ticket)).collect(),
+            );
+        }
+        self.settled(outcome.stop.map(|reason| format!("dead letter queue: {reason}")));
+    }
+
+    fn settled(&mut self, stop: Option<String>) {
+        if let Some(reason) = stop {
             self.stop(Err(Failed(reason)));
         }
-        if self.lane.is_idle() {
+        if self.is_idle() {
             self.end_revoke();
         }
     }
@@ -290,11 +340,13 @@ impl<S: Source> Pipeline<S> {
     fn on_revoked(&mut self, revoked: Revoked) {
         self.end_revoke();
         let going: HashSet<&TopicPartition> = revoked.partitions.iter().collect();
-        self.lane.retain(|item| !going.contains(item.record.origin().topic_partition()));
-        self.lane.interrupt();
+        for lane in self.lanes_mut() {
+            lane.retain(|item| !going.contains(item.record.origin().topic_partition()));
+            lane.interrupt();
+        }
         let deadline = if revoked.lost { Instant::now() } else { Instant::now() + REVOKE_DRAIN };
         self.revoke = Some(Revoke { revoked, deadline });
-        if self.lane.is_idle() {
+        if self.is_idle() {
             self.end_revoke();
         }
     }
@@ -315,6 +367,9 @@ impl<S: Source> Pipeline<S> {
         // What was in flight when the revoke came may have been given back since.
         let tracker = &self.tracker;
         self.lane.retain(|item| tracker.is_ours(item.ticket));
+        if let Some(letters) = &mut self.letters {
+            letters.lane.retain(|item| tracker.is_ours(item.ticket));
+        }
         let offsets = if revoked.lost { Vec::new() } else { offsets };
         // The source may have stopped waiting; then the partitions are gone without a commit, which is safe.
         let _gone = revoked.done.send(offsets).is_err();

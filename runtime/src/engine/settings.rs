@@ -7,7 +7,11 @@ use sluice_connector_api::{ByteSize, Limits};
 use super::backoff::Backoff;
 use super::batcher::BatchLimits;
 use super::pacer::{Pacer, Pacers};
-use crate::config::connector::{Connector, Tolerance};
+use crate::config::connector::Connector;
+use crate::config::settings::{Threshold, Tolerance};
+
+/// How long a dead letter waits for others.
+const LETTER_LINGER: Duration = Duration::from_millis(100);
 
 /// What a pipeline needs to know.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct PipelineSettings {
     pub batch: BatchLimits,
     /// What a record at fault does.
     pub tolerance: Tolerance,
+    /// How many records at fault are too many.
+    pub threshold: Option<Threshold>,
     /// The waits between tries of a put.
     pub backoff: Backoff,
     /// How long a batch is tried.
@@ -43,9 +49,21 @@ impl PipelineSettings {
             pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
             limits,
             tolerance: connector.errors.tolerance,
+            threshold: connector.errors.threshold,
             backoff: Backoff::of(&connector.errors),
             retry_timeout: connector.errors.retry_timeout.get(),
             commit_interval: connector.source.kafka.commit_interval.get(),
         }
+    }
+
+    /// Takes over what holds for the dead letter queue, too, bounded by what its sink can take.
+    #[must_use]
+    pub fn for_letters(&self, limits: Limits, pacers: &Pacers) -> Self {
+        let batch = BatchLimits {
+            max_records: limits.max_records,
+            max_bytes: limits.max_batch_bytes,
+            linger: LETTER_LINGER,
+        };
+        Self { batch, pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)), limits, ..self.clone() }
     }
 }

@@ -19,6 +19,8 @@ pub enum Verdict {
     Delivered,
     /// Rejected and tolerated.
     Skipped,
+    /// Rejected, and stored in the dead letter queue.
+    DeadLettered,
 }
 
 /// A record whose every part is done.

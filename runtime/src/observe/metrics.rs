@@ -2,7 +2,7 @@
 //!
 //! Names that begin with `kafka_connect_` are those that Kafka Connect's users have in their dashboards (the rules of
 //! the JMX exporter, as Strimzi ships them); the others begin with `sluice_`. Counters of a connector add up:
-//! `read = delivered + filtered + skipped + abandoned + in flight`.
+//! `read = delivered + filtered + skipped + dead-lettered + abandoned + in flight`.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -60,7 +60,7 @@ impl Collector for Connectors {
 type Counted = (&'static str, &'static str, MetricType, fn(&Tally) -> u64);
 
 /// Kafka Connect's names are those of gauges where they do not end in `_total`.
-const RECORDS: [Counted; 10] = [
+const RECORDS: [Counted; 12] = [
     ("sluice_records_read", "Records read, each reading counted", MetricType::Counter, |records| {
         records.read
     }),
@@ -73,6 +73,12 @@ const RECORDS: [Counted; 10] = [
     ("sluice_records_skipped", "Records rejected and tolerated", MetricType::Counter, |records| {
         records.skipped
     }),
+    (
+        "sluice_records_dead_lettered",
+        "Records stored in the dead letter queue",
+        MetricType::Counter,
+        |records| records.dead_lettered,
+    ),
     ("sluice_records_abandoned", "Records left for the next reading", MetricType::Counter, |records| {
         records.abandoned
     }),
@@ -90,6 +96,12 @@ const RECORDS: [Counted; 10] = [
     ("kafka_connect_task_error_total_records_skipped", "Records skipped", MetricType::Gauge, |records| {
         records.skipped
     }),
+    (
+        "kafka_connect_task_error_deadletterqueue_produce_requests",
+        "Records stored in the dead letter queue",
+        MetricType::Gauge,
+        |records| records.dead_lettered,
+    ),
 ];
 
 fn records(encoder: &mut DescriptorEncoder<'_>, statuses: &[ConnectorStatus]) -> Encoded {

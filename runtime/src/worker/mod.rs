@@ -103,8 +103,11 @@ impl Control {
 
     fn wish(&self, name: &str, change: impl FnOnce(&mut Wish)) -> Result<(), UnknownConnector> {
         let held = self.held(name)?;
-        held.wish.send_modify(change);
-        held.budget.hold(held.wish.borrow().target == Target::Paused);
+        // Both in one step, so that a pause and a resume at once do not leave one of each.
+        held.wish.send_modify(|wish| {
+            change(wish);
+            held.budget.hold(wish.target == Target::Paused);
+        });
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -12,7 +13,7 @@ use super::{State, Target, TaskStatus, Wish};
 use crate::config::connector::Connector;
 use crate::engine::backoff::Backoff;
 use crate::engine::pacer::Pacers;
-use crate::engine::{Counters, Failed, Pipeline, PipelineSettings};
+use crate::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings};
 use crate::source::budget::Budget;
 use crate::source::kafka::KafkaSource;
 
@@ -20,6 +21,8 @@ use crate::source::kafka::KafkaSource;
 const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) };
 /// A task that ran this long has recovered: its next failure counts as the first.
 const RECOVERED: Duration = Duration::from_mins(2);
+/// How long a stop or a restart waits for puts in flight: as long as the stop of a worker does by default.
+const DRAIN: Duration = Duration::from_secs(25);
 
 /// What a task's supervisor knows.
 pub(super) struct Supervisor {
@@ -59,7 +62,7 @@ impl Supervisor {
             }
             self.show(state_of(wish.target));
             let started = Instant::now();
-            match self.run_once().await {
+            match self.run_once(wish).await {
                 Ended::ForGood => break,
                 Ended::ByWish => {}
                 Ended::Failed(reason) => self.after_failure(&reason, started.elapsed()).await,
@@ -69,45 +72,68 @@ impl Supervisor {
         tracing::info!("stopped: {}", self.counters.tally());
     }
 
-    /// Runs the task until it ends, or until an operator wants it to.
-    async fn run_once(&mut self) -> Ended {
+    /// Runs the task until it ends, or until an operator wants something else than `wish`.
+    async fn run_once(&mut self, mut wish: Wish) -> Ended {
         let end = self.stop.child_token();
         // A task of its own, so that a plug-in that panics takes only its connector down.
         let mut running = tokio::spawn(self.task(end.clone()).in_current_span());
-        loop {
-            let before = *self.wish.borrow();
+        let recovered = tokio::time::sleep(RECOVERED);
+        tokio::pin!(recovered);
+        let ended = loop {
             tokio::select! {
-                result = &mut running => return match result {
+                result = &mut running => break match result {
                     Ok(Ok(())) => Ended::ForGood,
                     Ok(Err(Failed(reason))) => Ended::Failed(reason),
                     Err(error) => Ended::Failed(format!("a plug-in panicked: {error}")),
                 },
                 changed = self.wish.changed(), if !self.stop.is_cancelled() => {
-                    let now = *self.wish.borrow();
-                    if changed.is_ok() && now.target != Target::Stopped && now.restarts == before.restarts {
-                        self.show(state_of(now.target));
+                    let before = std::mem::replace(&mut wish, *self.wish.borrow_and_update());
+                    let stopped = wish.target == Target::Stopped;
+                    if changed.is_ok() && !stopped && wish.restarts == before.restarts {
+                        self.show(state_of(wish.target));
                         continue;
                     }
-                    self.show(State::Restarting);
+                    if !stopped {
+                        self.show(State::Restarting);
+                    }
                     end.cancel();
-                    // What it was doing ends like at a stop; how, does not matter any more.
-                    let _ended = running.await.is_ok();
-                    return Ended::ByWish;
+                    give_up_late(running).await;
+                    break Ended::ByWish;
                 }
+                () = &mut recovered, if !recovered.is_elapsed() => self.recovered(),
             }
-        }
+        };
+        // A task that panicked or was given up could not count what it left.
+        self.counters.abandoned(self.counters.tally().in_flight());
+        ended
     }
 
     fn task(&self, end: CancellationToken) -> impl Future<Output = Result<(), Failed>> + Send + 'static {
         let (connector, budget) = (self.connector.clone(), self.budget.share());
         let (counters, pacers) = (Arc::clone(&self.counters), self.pacers.clone());
+        let task = self.status.borrow().id;
         async move {
             let source = KafkaSource::start(&connector.name, &connector.source.kafka, budget.clone())
                 .map_err(|error| Failed(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
             let settings = PipelineSettings::of(&connector, &pacers);
             let (chain, sink) = (Arc::clone(&connector.chain), Arc::clone(&connector.sink));
-            Pipeline::new(source, chain, sink, settings, budget, counters).run(end).await
+            let letters = connector.dead_letters.as_ref().map(|queue| {
+                let settings = settings.for_letters(queue.limits(), &pacers);
+                let place = (Arc::clone(&connector.name), task);
+                Letters::new(
+                    Arc::clone(queue),
+                    &settings,
+                    Arc::clone(&counters),
+                    place,
+                    connector.sink_name.clone(),
+                )
+            });
+            let pipeline = Pipeline::new(source, chain, sink, settings, budget, counters);
+            match letters {
+                Some(letters) => pipeline.with_letters(letters).run(end).await,
+                None => pipeline.run(end).await,
+            }
         }
     }
 
@@ -137,8 +163,25 @@ impl Supervisor {
         }
     }
 
+    fn recovered(&self) {
+        self.status.send_modify(|status| {
+            status.trace = None;
+            status.failures = 0;
+        });
+    }
+
     fn show(&self, state: State) {
         self.status.send_modify(|status| status.state = state);
+    }
+}
+
+/// Waits for a task that was told to end, within a bound: a put may hang, and what it holds is read again.
+async fn give_up_late(mut running: JoinHandle<Result<(), Failed>>) {
+    // How it ends does not matter any more: an operator wants something else.
+    if tokio::time::timeout(DRAIN, &mut running).await.is_err() {
+        tracing::warn!("did not end within {DRAIN:?} and is given up; what was in flight will be read again");
+        running.abort();
+        let _given_up = running.await.is_err();
     }
 }
 

@@ -17,6 +17,7 @@ mod budget;
 mod commits;
 mod failures;
 mod ledger;
+mod letters;
 mod order;
 mod pacing;
 mod poison;

@@ -17,6 +17,14 @@ async fn stops_without_committing_past_a_rejected_record() {
     }
 }
 
+/// Invariant 1: that the source has ended is no reason to call a rejected record a success.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_rejected_after_the_source_ended_is_a_failure() {
+    let mut run = Setup::new(naming()).start_with(records(0, 0, &["a", "bad", "b"]));
+    assert!(run.finish().await.is_err());
+    assert_eq!((run.committed(), run.tally().abandoned), (Some(1), 1));
+}
+
 /// Invariant 9: the number of puts grows with the logarithm of the batch.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_batch_is_narrowed_until_the_bad_record_stands_alone() {

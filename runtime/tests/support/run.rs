@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use sluice_connector_api::{Limits, Record};
 use sluice_runtime::chain::Chain;
-use sluice_runtime::config::connector::Tolerance;
+use sluice_runtime::config::settings::Tolerance;
 use sluice_runtime::converter::Converter;
 use sluice_runtime::engine::backoff::Backoff;
 use sluice_runtime::engine::batcher::BatchLimits;
-use sluice_runtime::engine::{Counters, Failed, Pipeline, PipelineSettings, Tally};
+use sluice_runtime::engine::pacer::Pacers;
+use sluice_runtime::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings, Tally};
 use sluice_runtime::source::budget::Budget;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -25,12 +26,16 @@ const HUNG: Duration = Duration::from_hours(1);
 pub(crate) struct Setup {
     script: Script,
     settings: PipelineSettings,
+    value: Converter,
+    queue: Option<(Script, PipelineSettings)>,
 }
 
 /// A pipeline that runs, and both of its ends.
 pub(crate) struct Run {
     pub(crate) hand: Hand,
     pub(crate) journal: Journal,
+    /// What the dead letter queue saw.
+    pub(crate) letters: Journal,
     pub(crate) budget: Budget,
     pub(crate) stop: CancellationToken,
     counters: Arc<Counters>,
@@ -50,12 +55,13 @@ impl Setup {
             },
             limits,
             tolerance: Tolerance::None,
+            threshold: None,
             backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) },
             retry_timeout: Duration::from_mins(1),
             pacer: None,
             commit_interval: Duration::from_millis(50),
         };
-        Self { script, settings }
+        Self { script, settings, value: Converter::Bytes, queue: None }
     }
 
     /// Changes what the pipeline keeps to.
@@ -69,6 +75,26 @@ impl Setup {
         self.with(|settings| settings.tolerance = Tolerance::All)
     }
 
+    /// Reads values like this.
+    pub(crate) fn value(mut self, converter: Converter) -> Self {
+        self.value = converter;
+        self
+    }
+
+    /// Sends records at fault to a dead letter queue that answers like this.
+    pub(crate) fn letters(self, queue: Script) -> Self {
+        self.letters_with(queue, |_| {})
+    }
+
+    /// Does so to a queue with limits of its own.
+    pub(crate) fn letters_with(self, queue: Script, change: impl FnOnce(&mut Limits)) -> Self {
+        let mut tolerant = self.tolerant();
+        let mut limits = tolerant.settings.limits.clone();
+        change(&mut limits);
+        tolerant.queue = Some((queue, tolerant.settings.for_letters(limits, &Pacers::default())));
+        tolerant
+    }
+
     /// Lets so many puts be in flight.
     pub(crate) fn in_flight(self, puts: usize) -> Self {
         self.with(|settings| settings.limits.max_in_flight = puts)
@@ -79,9 +105,15 @@ impl Setup {
         let (journal, budget) = (Journal::default(), Budget::new(1 << 20));
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
         let sink = ScriptedSink::new(self.script, self.settings.limits.clone(), journal.clone());
-        let chain = Chain::new(Converter::Bytes, Converter::Bytes, steps());
+        let chain = Chain::new(Converter::Bytes, self.value, steps());
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
-        let pipeline = Pipeline::new(
+        let letters = Journal::default();
+        let queue = self.queue.map(|(script, settings)| {
+            let queue = ScriptedSink::new(script, settings.limits.clone(), letters.clone());
+            let place = ("prices".into(), 1);
+            Letters::new(Arc::new(queue), &settings, Arc::clone(&counters), place, "scripted".to_owned())
+        });
+        let mut pipeline = Pipeline::new(
             source,
             Arc::new(chain),
             Arc::new(sink),
@@ -89,8 +121,11 @@ impl Setup {
             budget.clone(),
             Arc::clone(&counters),
         );
+        if let Some(queue) = queue {
+            pipeline = pipeline.with_letters(queue);
+        }
         let task = tokio::spawn(pipeline.run(stop.clone()));
-        Run { hand, journal, budget, stop, counters, task }
+        Run { hand, journal, letters, budget, stop, counters, task }
     }
 
     /// Starts it with partition 0 and these records of it.
@@ -132,6 +167,13 @@ impl Run {
     /// Waits for the pipeline to end by itself.
     pub(crate) async fn ended(&mut self) -> Result<(), Failed> {
         self.join().await.unwrap()
+    }
+
+    /// Ends the pipeline where it stands, as the end of the process would.
+    pub(crate) async fn kill(mut self) -> Self {
+        self.task.abort();
+        assert!(self.join().await.is_err(), "it was killed");
+        self
     }
 
     /// Waits for the pipeline's task.

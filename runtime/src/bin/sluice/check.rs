@@ -76,6 +76,15 @@ async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
         Ok(more) => findings.extend(more),
         Err(_) => findings.push(Finding::bad(subject, format!("did not answer within {timeout:?}"))),
     }
+    if let Some(queue) = &connector.dead_letters {
+        match tokio::time::timeout(timeout, queue.check()).await {
+            Ok(more) => findings.extend(more),
+            Err(_) => {
+                findings
+                    .push(Finding::bad("dead letter queue", format!("did not answer within {timeout:?}")));
+            }
+        }
+    }
     findings
 }
 

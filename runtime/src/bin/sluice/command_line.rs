@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Demo(crate::demo::DemoArgs),
     Produce(crate::produce::ProduceArgs),
     Query(crate::query::QueryArgs),
+    Dlq(crate::dlq::DlqArgs),
     Plugins(crate::plugins::PluginsArgs),
     Schema(crate::schema::SchemaArgs),
 }

@@ -28,5 +28,6 @@ fn directives(level: &str) -> String {
         return level.to_owned();
     }
     let ours: Vec<_> = OURS.iter().map(|name| format!("{name}={level}")).collect();
-    format!("warn,{}", ours.join(","))
+    // What librdkafka and its wrapper say, the engine and the commands say once, with the name of what is concerned.
+    format!("warn,librdkafka=off,rdkafka=off,{}", ours.join(","))
 }

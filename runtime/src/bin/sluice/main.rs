@@ -4,6 +4,7 @@
 mod check;
 mod command_line;
 mod demo;
+mod dlq;
 mod exit;
 mod logging;
 mod plugins;
@@ -52,6 +53,7 @@ async fn dispatch(
         Command::Check(args) => check::run(args, settings).await,
         Command::Preview(args) => preview::run(&args),
         Command::Demo(args) => demo::run(args).await,
+        Command::Dlq(args) => dlq::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Plugins(args) => plugins::run(&args),

@@ -65,7 +65,7 @@ enum Format {
     Jsonl,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("is not written as NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

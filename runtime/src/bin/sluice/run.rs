@@ -6,7 +6,7 @@ use sluice_runtime::config::interpolate::ProcessEnv;
 use sluice_runtime::config::problem::Problem;
 use sluice_runtime::config::worker::WorkerSettings;
 use sluice_runtime::observe::server::Listener;
-use sluice_runtime::worker::{Control, Ended, Worker};
+use sluice_runtime::worker::{Ended, Worker};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +17,12 @@ pub(crate) async fn run(settings: &WorkerSettings) -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut signals = Signals::listen()?;
     tracing::info!(connectors = connectors.len(), version = env!("CARGO_PKG_VERSION"), "sluice runs");
+    // Before a connector reads a record: a bad address must not cost one.
+    let listener = listen(settings).await?;
     let mut worker = Worker::start(connectors, stop.clone());
-    observe(settings, worker.control(), stop.clone()).await?;
+    if let Some(listener) = listener {
+        tokio::spawn(listener.serve(worker.control(), stop.clone()));
+    }
     let ended = worker.ended(settings.shutdown_timeout.get());
     tokio::pin!(ended);
     tokio::select! {
@@ -32,11 +36,11 @@ pub(crate) async fn run(settings: &WorkerSettings) -> Result<(), Exit> {
     }
 }
 
-/// Serves metrics, health and status. A default address that is taken is no reason not to run; one that was asked
-/// for is.
-async fn observe(settings: &WorkerSettings, control: Control, stop: CancellationToken) -> Result<(), Exit> {
+/// Binds the address of metrics, health and status. A default address that is taken is no reason not to run; one
+/// that was asked for is.
+async fn listen(settings: &WorkerSettings) -> Result<Option<Listener>, Exit> {
     if settings.listen == "none" {
-        return Ok(());
+        return Ok(None);
     }
     let address: SocketAddr = settings.listen.parse().map_err(|_| {
         let text =
@@ -49,14 +53,13 @@ async fn observe(settings: &WorkerSettings, control: Control, stop: Cancellation
                 "serving /metrics, /healthz, /readyz and /status on http://{}",
                 listener.address().unwrap_or(address)
             );
-            tokio::spawn(listener.serve(control, stop));
-            Ok(())
+            Ok(Some(listener))
         }
         Err(error) if settings.listen == WorkerSettings::default().listen => {
             tracing::warn!(
                 "metrics, health and status are not served: cannot listen on {address}: {error}; set `listen`"
             );
-            Ok(())
+            Ok(None)
         }
         Err(error) => Err(Exit::Environment(format!("cannot listen on {address}: {error}"))),
     }

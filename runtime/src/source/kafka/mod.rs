@@ -7,6 +7,8 @@
 mod context;
 mod poller;
 mod probe;
+mod record;
+mod scan;
 mod settings;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::context::GroupContext;
 use self::poller::{Command, Poller};
 pub use self::probe::probe;
+pub use self::scan::scan;
 pub use self::settings::KafkaSettings;
 use super::budget::Budget;
 use super::{Event, Offsets, Source};

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
-use sluice_connector_api::{Headers, Origin, Payload, Record, Timestamp, TimestampType};
+use sluice_connector_api::Record;
 use tokio::sync::oneshot;
 
 use super::KafkaSettings;
 use super::context::{GroupContext, commit_now, commit_soon};
+use super::record::record_of;
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets};
 
@@ -168,11 +168,7 @@ impl Poller {
 
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {
         let topic = self.topic(message.topic());
-        let mut record = Record::new(Origin::new(topic, message.partition(), message.offset()));
-        record.key = message.key().map(payload);
-        record.value = message.payload().map(payload);
-        record.timestamp = timestamp(message.timestamp());
-        record.headers = message.headers().map(headers).unwrap_or_default();
+        let record = record_of(message, topic);
         self.budget.take(record.size());
         record
     }
@@ -199,26 +195,4 @@ fn is_final(error: &KafkaError) -> bool {
         ),
         _ => false,
     }
-}
-
-fn payload(bytes: &[u8]) -> Payload {
-    Payload::Bytes(Bytes::copy_from_slice(bytes))
-}
-
-fn timestamp(timestamp: rdkafka::Timestamp) -> Option<Timestamp> {
-    match timestamp {
-        rdkafka::Timestamp::NotAvailable => None,
-        rdkafka::Timestamp::CreateTime(millis) => Some(Timestamp { millis, kind: TimestampType::CreateTime }),
-        rdkafka::Timestamp::LogAppendTime(millis) => {
-            Some(Timestamp { millis, kind: TimestampType::LogAppendTime })
-        }
-    }
-}
-
-fn headers(borrowed: &rdkafka::message::BorrowedHeaders) -> Headers {
-    let mut headers = Headers::new();
-    for header in borrowed.iter() {
-        headers.push(header.key, header.value.map(Bytes::copy_from_slice));
-    }
-    headers
 }

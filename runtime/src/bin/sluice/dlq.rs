@@ -1,0 +1,230 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use rdkafka::ClientConfig;
+use serde_json::{Map, Value, json};
+use sluice_connector_api::{Payload, PutError, Record, Sink};
+use sluice_runtime::dead_letter::topic::Topic;
+use sluice_runtime::dead_letter::{is_reason, origin_topic};
+use sluice_runtime::source::kafka::scan;
+
+use crate::exit::{Exit, print};
+use crate::preview::pretty;
+use crate::produce::pair;
+
+/// How long the brokers may keep silent.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Letters sent back at once.
+const BATCH: usize = 500;
+
+/// Reads a dead letter topic, and sends records back to where they came from.
+///
+/// Works with every topic that holds Kafka Connect's error headers, also with one that Kafka Connect wrote.
+#[derive(Debug, Args)]
+pub(crate) struct DlqArgs {
+    #[command(subcommand)]
+    command: DlqCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DlqCommand {
+    /// Lists dead letters, a line each: its place in the queue, where it came from, the stage and the reason
+    List(QueueArgs),
+    /// Shows dead letters in full, as JSON: key, value, headers, and the reason
+    Show {
+        #[command(flatten)]
+        queue: QueueArgs,
+        /// The letters to show
+        #[arg(required = true, value_name = "PARTITION:OFFSET", value_parser = place)]
+        letters: Vec<Place>,
+    },
+    /// Sends records back to the topic that they came from, as they were read there
+    ///
+    /// Ends when the broker has acknowledged all of them. The letters stay in the queue, where only its retention
+    /// removes them: to send back the same letters twice writes their records twice.
+    Replay {
+        #[command(flatten)]
+        queue: QueueArgs,
+        /// The letters to send back
+        #[arg(required_unless_present = "all", value_name = "PARTITION:OFFSET", value_parser = place)]
+        letters: Vec<Place>,
+        /// Send back every letter
+        #[arg(long, conflicts_with = "letters")]
+        all: bool,
+        /// Send to this topic instead
+        #[arg(long, value_name = "TOPIC")]
+        to: Option<String>,
+        /// Print what would be sent, and send nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// A place in the queue: partition and offset.
+type Place = (i32, i64);
+
+#[derive(Debug, Args)]
+struct QueueArgs {
+    /// The dead letter topic
+    #[arg(long, short)]
+    topic: String,
+    /// Brokers to begin with, parted by commas
+    #[arg(
+        long,
+        short,
+        env = "KAFKA_BOOTSTRAP_SERVERS",
+        default_value = "localhost:9092",
+        value_name = "ADDRESSES"
+    )]
+    bootstrap_servers: String,
+    /// A property of librdkafka, such as security.protocol=ssl
+    #[arg(long, short = 'X', value_name = "NAME=VALUE", value_parser = pair)]
+    property: Vec<(String, String)>,
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    let (partition, offset) = text.split_once(':').ok_or("is not written as PARTITION:OFFSET")?;
+    let number = |error: std::num::ParseIntError| format!("is not written as PARTITION:OFFSET: {error}");
+    Ok((partition.parse().map_err(number)?, offset.parse().map_err(number)?))
+}
+
+pub(crate) async fn run(args: DlqArgs) -> Result<(), Exit> {
+    match args.command {
+        DlqCommand::List(queue) => queue.read().await?.iter().try_for_each(|letter| print(line(letter))),
+        DlqCommand::Show { queue, letters } => {
+            choose(queue.read().await?, &letters)?.iter().try_for_each(|letter| print(pretty(&shown(letter))))
+        }
+        DlqCommand::Replay { queue, letters, all, to, dry_run } => {
+            let read = queue.read().await?;
+            let chosen = if all { read } else { choose(read, &letters)? };
+            replay(&queue, chosen, to.as_deref(), dry_run).await
+        }
+    }
+}
+
+impl QueueArgs {
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        self.property.iter().for_each(|(name, value)| {
+            config.set(name, value);
+        });
+        config
+    }
+
+    async fn read(&self) -> Result<Vec<Record>, Exit> {
+        let (config, topic) = (self.config(), self.topic.clone());
+        let scanned = tokio::task::spawn_blocking(move || scan(config, &topic, SILENCE)).await;
+        let read = scanned.map_err(|error| Exit::Running(error.to_string()))?;
+        read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
+    }
+}
+
+fn choose(read: Vec<Record>, letters: &[Place]) -> Result<Vec<Record>, Exit> {
+    let wanted: BTreeSet<Place> = letters.iter().copied().collect();
+    let chosen: Vec<_> = read.into_iter().filter(|letter| wanted.contains(&place_of(letter))).collect();
+    let found: BTreeSet<Place> = chosen.iter().map(place_of).collect();
+    match wanted.difference(&found).next() {
+        None => Ok(chosen),
+        Some((partition, offset)) => {
+            Err(Exit::Running(format!("the queue holds no letter {partition}:{offset}")))
+        }
+    }
+}
+
+fn place_of(letter: &Record) -> Place {
+    (letter.origin().partition(), letter.origin().offset())
+}
+
+fn header(letter: &Record, name: &str) -> String {
+    let value = letter.headers.last(name).and_then(|header| header.value.as_deref());
+    value.map_or_else(|| "?".to_owned(), |value| String::from_utf8_lossy(value).into_owned())
+}
+
+fn line(letter: &Record) -> String {
+    let of = |name: &str| header(letter, &format!("__connect.errors.{name}"));
+    let (partition, offset) = place_of(letter);
+    let origin = format!("{}-{}-{}", of("topic"), of("partition"), of("offset"));
+    format!(
+        "{partition}:{offset}  {origin}  {}  {}  {}",
+        of("connector.name"),
+        of("stage"),
+        of("exception.message")
+    )
+}
+
+fn shown(letter: &Record) -> Value {
+    let text = |payload: &Option<Payload>| payload.as_ref().map(|payload| payload.to_display().into_owned());
+    let (reasons, headers): (Vec<_>, Vec<_>) =
+        letter.headers.iter().partition(|header| is_reason(&header.name));
+    let value = |value: Option<&[u8]>| value.map(|value| String::from_utf8_lossy(value).into_owned());
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|header| json!({ "name": header.name, "value": value(header.value.as_deref()) }))
+        .collect();
+    let reasons: Map<String, Value> =
+        reasons.iter().map(|header| (header.name.clone(), value(header.value.as_deref()).into())).collect();
+    let (partition, offset) = place_of(letter);
+    json!({
+        "letter": format!("{partition}:{offset}"),
+        "timestamp": letter.timestamp.map(|timestamp| timestamp.millis),
+        "key": text(&letter.key),
+        "value": text(&letter.value),
+        "headers": headers,
+        "errors": reasons,
+    })
+}
+
+/// Sends each run of letters for one topic at once, in the order of the queue.
+async fn replay(
+    queue: &QueueArgs,
+    letters: Vec<Record>,
+    to: Option<&str>,
+    dry_run: bool,
+) -> Result<(), Exit> {
+    let target = |letter: &Record| to.map(str::to_owned).or_else(|| origin_topic(letter));
+    let mut sent = 0;
+    for run in letters.chunk_by(|one, other| target(one) == target(other)).flat_map(|run| run.chunks(BATCH)) {
+        let Some(first) = run.first() else { continue };
+        let Some(topic) = target(first) else {
+            let (partition, offset) = place_of(first);
+            return Err(Exit::Running(format!(
+                "letter {partition}:{offset} does not say where it came from; name a topic with --to"
+            )));
+        };
+        let records: Vec<Record> = run.iter().map(as_read).collect();
+        if dry_run {
+            records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
+        } else {
+            let put = Topic::existing(&topic, queue.config()).put(&records).await;
+            put.map_err(|error: PutError| {
+                Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
+            })?;
+        }
+        sent += records.len();
+    }
+    print(if dry_run {
+        format!("{sent} record(s) would be sent back")
+    } else {
+        format!("{sent} record(s) sent back and acknowledged")
+    })
+}
+
+/// The record without what the queue added.
+fn as_read(letter: &Record) -> Record {
+    let mut record = letter.clone();
+    for header in letter.headers.iter().filter(|header| is_reason(&header.name)) {
+        record.headers.remove(&header.name);
+    }
+    record
+}
+
+fn line_of(record: &Record) -> String {
+    let (partition, offset) = place_of(record);
+    let value = record
+        .value
+        .as_ref()
+        .map_or_else(|| "(tombstone)".to_owned(), |value| value.to_display().into_owned());
+    format!("{partition}:{offset}  {value}")
+}

@@ -1,0 +1,152 @@
+//! What an operator writes in a connector file.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_connector_api::{ByteSize, HumanDuration};
+
+use crate::converter::Converter;
+use crate::source::kafka::KafkaSettings;
+
+/// A connector: it reads topics, changes each record, and puts batches into a sink. The file's stem is its
+/// name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorFile {
+    /// Where records come from.
+    pub source: SourceSettings,
+    /// What happens to each record, in this order.
+    #[serde(default)]
+    pub transforms: Vec<Value>,
+    /// Where records go: one sink, named by the key that holds its settings.
+    pub sink: Value,
+    /// How records are put together for the sink.
+    #[serde(default)]
+    pub batch: BatchSettings,
+    /// What happens when something fails.
+    #[serde(default)]
+    pub errors: ErrorSettings,
+    /// How many consumers read side by side; more than partitions is of no use. Default 1.
+    #[serde(default = "default_tasks_max")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub tasks_max: usize,
+    /// The most bytes of records that are read and not done: prefetched, in batches, in flight and waiting for
+    /// a retry. Reading pauses above it. Default 64MiB.
+    #[serde(default = "default_buffer_memory")]
+    pub buffer_memory: ByteSize,
+}
+
+/// Where records come from, and how their bytes are read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSettings {
+    /// Apache Kafka, or anything that speaks its protocol.
+    pub kafka: KafkaSettings,
+    /// How keys are read. Default: `bytes`, which never fails.
+    #[serde(default = "default_key_converter")]
+    pub key: Converter,
+    /// How values are read. Default: `json`.
+    #[serde(default = "default_value_converter")]
+    pub value: Converter,
+}
+
+/// How records are put together for the sink.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchSettings {
+    /// Records a batch. Default and upper bound: what the sink can take.
+    #[schemars(range(min = 1))]
+    pub max_records: Option<usize>,
+    /// Bytes a batch, as the sink measures them. Default and upper bound: what the sink can take.
+    pub max_bytes: Option<ByteSize>,
+    /// How long a record waits for others before a batch that is not full is put. Default 200ms.
+    pub linger: HumanDuration,
+}
+
+impl Default for BatchSettings {
+    fn default() -> Self {
+        Self { max_records: None, max_bytes: None, linger: HumanDuration::millis(200) }
+    }
+}
+
+/// What happens when something fails.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ErrorSettings {
+    /// What a record at fault does: `none` stops the connector at it, with its offset uncommitted; `all` skips
+    /// it with a log line and a count. Default `none`. An outage is never held against a record.
+    pub tolerance: Tolerance,
+    /// Where rejected records go, as they were read, under `tolerance: all`. Their offsets wait until they are there.
+    pub dead_letter_queue: Option<DeadLetterSettings>,
+    /// How many records at fault are too many, under `tolerance: all`: then everything is going bad, and the
+    /// connector stops. Default: no number is.
+    pub threshold: Option<Threshold>,
+    /// The wait after the first failure of a put; it doubles with every further one, and a random part of it is
+    /// taken (full jitter). Default 300ms.
+    pub retry_delay: HumanDuration,
+    /// The longest such wait. Default 60s.
+    pub retry_delay_max: HumanDuration,
+    /// How long a batch is tried before the connector fails, keeps its offsets and is restarted. Default 5m.
+    pub retry_timeout: HumanDuration,
+}
+
+impl Default for ErrorSettings {
+    fn default() -> Self {
+        Self {
+            tolerance: Tolerance::None,
+            dead_letter_queue: None,
+            threshold: None,
+            retry_delay: HumanDuration::millis(300),
+            retry_delay_max: HumanDuration::secs(60),
+            retry_timeout: HumanDuration::secs(300),
+        }
+    }
+}
+
+/// Where rejected records go: a topic, or a sink.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetterSettings {
+    /// A topic on the source's brokers; created if it is not there.
+    pub topic: Option<String>,
+    /// Any sink, named by the key that holds its settings.
+    pub sink: Option<Value>,
+}
+
+/// A share of records at fault, such as 25 of the last 30.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// So many rejected records stop the connector.
+    #[schemars(range(min = 1))]
+    pub rejected: usize,
+    /// Among so many records last done.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub of_last: usize,
+}
+
+/// What a record at fault does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// Stops the connector at it; nothing is lost.
+    None,
+    /// Is skipped, logged and counted.
+    All,
+}
+
+fn default_buffer_memory() -> ByteSize {
+    ByteSize::mib(64)
+}
+
+fn default_tasks_max() -> usize {
+    1
+}
+
+fn default_key_converter() -> Converter {
+    Converter::Bytes
+}
+
+fn default_value_converter() -> Converter {
+    Converter::Json
+}

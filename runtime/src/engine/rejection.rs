@@ -1,0 +1,142 @@
+//! What becomes of records at fault: the dead letter queue, and how many are too many.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+
+use sluice_connector_api::{Origin, Record, Sink};
+
+use super::counters::Counters;
+use super::delivery::Outcome;
+use super::lane::Lane;
+use super::settings::PipelineSettings;
+use super::tracker::Ticket;
+use crate::chain::Stage;
+use crate::config::settings::Threshold;
+use crate::dead_letter::{Provenance, letter};
+
+/// A record at fault.
+pub(super) struct Rejected {
+    pub(super) ticket: Ticket,
+    pub(super) origin: Origin,
+    /// As it was read, where a dead letter queue may want it.
+    pub(super) read: Option<Arc<Record>>,
+    pub(super) stage: Stage,
+    pub(super) reason: String,
+    /// How often it was put.
+    pub(super) attempts: u32,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "was rejected by {}: {}", self.stage, self.reason)
+    }
+}
+
+/// The way to the dead letter queue.
+pub struct Letters {
+    pub(super) lane: Lane,
+    connector: Arc<str>,
+    task: usize,
+    sink_name: String,
+}
+
+impl fmt::Debug for Letters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Letters")
+            .field("connector", &self.connector)
+            .field("task", &self.task)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Letters {
+    /// Makes the way to a queue, for a task of a connector. `sink_name` is that of the sink that records were meant
+    /// for, and `settings` are those of the queue.
+    pub fn new(
+        queue: Arc<dyn Sink>,
+        settings: &PipelineSettings,
+        counters: Arc<Counters>,
+        (connector, task): (Arc<str>, usize),
+        sink_name: String,
+    ) -> Self {
+        Self { lane: Lane::new(queue, settings, counters), connector, task, sink_name }
+    }
+
+    /// Puts a record on the way, or says why the queue would never take it. `None` where it was not kept as read.
+    pub(super) fn post(&mut self, rejected: &Rejected) -> Option<Result<(), String>> {
+        let Rejected { ticket, read, stage, reason, attempts, .. } = rejected;
+        let plugin = match stage {
+            Stage::KeyConverter | Stage::ValueConverter => "converter",
+            Stage::Transformation { name, .. } => name,
+            Stage::TaskPut => &self.sink_name,
+        };
+        let (connector, task, attempts) = (&*self.connector, self.task, *attempts);
+        let letter = letter(read.as_ref()?, &Provenance { connector, task, stage, plugin, reason, attempts });
+        Some(self.lane.push(*ticket, letter, None))
+    }
+
+    /// Waits until a batch of letters has its verdicts; for ever without a queue.
+    pub(super) async fn next(letters: &mut Option<Self>) -> Outcome {
+        match letters {
+            Some(letters) => letters.lane.next().await,
+            None => pending().await,
+        }
+    }
+}
+
+/// The records last done: which of them were at fault.
+#[derive(Debug)]
+pub(super) struct Window {
+    threshold: Option<Threshold>,
+    last: VecDeque<bool>,
+    rejected: usize,
+}
+
+impl Window {
+    pub(super) fn new(threshold: Option<Threshold>) -> Self {
+        Self { threshold, last: VecDeque::new(), rejected: 0 }
+    }
+
+    /// Takes note of a record; says whether too many were at fault.
+    pub(super) fn note(&mut self, rejected: bool) -> bool {
+        let Some(threshold) = self.threshold else { return false };
+        self.last.push_back(rejected);
+        self.rejected += usize::from(rejected);
+        if self.last.len() > threshold.of_last {
+            self.rejected -= usize::from(self.last.pop_front().unwrap_or_default());
+        }
+        self.rejected >= threshold.rejected
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of the last {} records were rejected, which `errors.threshold` does not allow: ",
+            self.rejected,
+            self.last.len()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_forgets_what_is_long_ago() {
+        let mut window = Window::new(Some(Threshold { rejected: 2, of_last: 3 }));
+        let notes = [true, false, false, true, true].map(|rejected| window.note(rejected));
+        assert_eq!(notes, [false, false, false, false, true]);
+        assert!(window.to_string().starts_with("2 of the last 3 records were rejected"));
+    }
+
+    #[test]
+    fn without_a_threshold_no_number_is_too_many() {
+        let mut window = Window::new(None);
+        assert!((0..1000).all(|_| !window.note(true)));
+    }
+}
