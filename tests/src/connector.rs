@@ -50,6 +50,7 @@ pub struct ConnectorText {
     value: &'static str,
     transforms: String,
     tolerance: &'static str,
+    dead_letter_queue: Option<String>,
     commit_interval: &'static str,
     retry_delay: &'static str,
     properties: Vec<(&'static str, String)>,
@@ -64,6 +65,7 @@ impl ConnectorText {
             value: "json",
             transforms: "  - template: { text: \"record {{n}}\" }\n".to_owned(),
             tolerance: "none",
+            dead_letter_queue: None,
             commit_interval: "200ms",
             retry_delay: "20ms",
             properties: vec![
@@ -95,6 +97,13 @@ impl ConnectorText {
         self
     }
 
+    /// Sends records at fault to this queue: its settings, on one line of YAML.
+    #[must_use]
+    pub fn dead_letter_queue(mut self, settings: impl Into<String>) -> Self {
+        self.dead_letter_queue = Some(settings.into());
+        self.tolerant()
+    }
+
     /// Commits this often.
     #[must_use]
     pub fn commit_interval(mut self, interval: &'static str) -> Self {
@@ -112,10 +121,11 @@ impl ConnectorText {
 
     /// Returns the file's text.
     pub fn text(&self) -> String {
-        let Self { topic, group, value, transforms, tolerance, commit_interval, retry_delay, properties } =
-            self;
+        let Self { topic, group, value, transforms, tolerance, commit_interval, retry_delay, .. } = self;
+        let queue = self.dead_letter_queue.as_ref();
+        let queue = queue.map(|settings| format!("  dead_letter_queue: {settings}\n")).unwrap_or_default();
         let mut lines = String::new();
-        for (name, value) in properties {
+        for (name, value) in &self.properties {
             writeln!(lines, "      {name}: {value}").expect("a string takes it");
         }
         format!(
@@ -138,7 +148,7 @@ batch:
   linger: 20ms
 errors:
   tolerance: {tolerance}
-  retry_delay: {retry_delay}
+{queue}  retry_delay: {retry_delay}
   retry_delay_max: 200ms
 "
         )

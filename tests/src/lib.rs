@@ -12,4 +12,6 @@
 pub mod bedrock;
 pub mod connector;
 pub mod kafka;
+pub mod open_metrics;
+pub mod recorder;
 pub mod sluice;

@@ -1,0 +1,125 @@
+//! `sluice check` on the dead letter queue of a connector: what is refused, and where.
+
+use sluice_tests::connector::Folder;
+use sluice_tests::sluice::Sluice;
+
+/// Checks a file of which only the topics and the errors are of interest. The errors begin in line 8.
+#[track_caller]
+fn assert_checked(topics: &str, errors: &str, code: i32, expected: &[&str]) {
+    let content = format!(
+        "source:\n  kafka:\n    bootstrap_servers: localhost:9092\n    topics: {topics}\nsink:\n  blackhole: {{}}\n\
+         errors:\n{errors}"
+    );
+    let folder = Folder::with("c.yaml", content);
+    let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(code);
+    assert_eq!(checked.lines(), expected, "{checked}");
+}
+
+#[track_caller]
+fn assert_refused(topics: &str, errors: &str, expected: &[&str]) {
+    assert_checked(topics, errors, 2, expected);
+}
+
+#[test]
+fn a_topic_or_a_sink_is_a_good_queue() {
+    for queue in ["{ topic: t2 }", "{ sink: { file: { path: /tmp/letters } } }", ""] {
+        let errors = format!("  tolerance: all\n  dead_letter_queue: {queue}\n");
+        assert_checked("[t, ^u.*]", &errors, 0, &["c.yaml: ok"]);
+    }
+}
+
+#[test]
+fn a_queue_without_tolerance_is_refused_where_it_stands() {
+    for tolerance in ["", "  tolerance: none\n"] {
+        let line = 8 + tolerance.lines().count();
+        let expected = format!(
+            "c.yaml:{line}:22: `errors.dead_letter_queue`: needs `tolerance: all`; without it the connector stops at \
+             a rejected record"
+        );
+        let errors = format!("{tolerance}  dead_letter_queue: {{ topic: d }}\n");
+        assert_refused("[t]", &errors, &[&expected]);
+    }
+}
+
+#[test]
+fn a_tolerance_that_is_none_of_the_choices_is_one_problem_not_two() {
+    assert_refused(
+        "[t]",
+        "  tolerance: some\n  dead_letter_queue: { topic: d }\n",
+        &["c.yaml:8:14: `errors.tolerance`: expected one of `none`, `all`, found `some`"],
+    );
+}
+
+#[test]
+fn a_topic_that_the_source_reads_is_no_queue_for_it() {
+    for (topics, read) in [("[a, d]", "d"), ("[a, \"^d\"]", "^d"), ("[\"^.*\"]", "^.*")] {
+        let expected = format!(
+            "c.yaml:9:31: `errors.dead_letter_queue.topic`: is read by this connector (`{read}`), which would go \
+             round for ever"
+        );
+        assert_refused(topics, "  tolerance: all\n  dead_letter_queue: { topic: d }\n", &[&expected]);
+    }
+}
+
+#[test]
+fn a_topic_that_could_not_be_is_no_queue() {
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue:\n    topic: \"a b\"\n",
+        &[
+            "c.yaml:10:12: `errors.dead_letter_queue.topic`: `a b` is no topic name: only letters, digits, `.`, `_` \
+           and `-` are allowed; a pattern begins with `^`",
+        ],
+    );
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue:\n    topic: ^d\n",
+        &["c.yaml:10:12: `errors.dead_letter_queue.topic`: is a pattern; name one topic"],
+    );
+}
+
+#[test]
+fn a_topic_and_a_sink_are_one_queue_too_many_and_neither_is_none() {
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue: { topic: d, sink: { blackhole: {} } }\n",
+        &["c.yaml:9:22: `errors.dead_letter_queue`: more than one is chosen here; keep one"],
+    );
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue: {}\n",
+        &["c.yaml:9:22: `errors.dead_letter_queue`: nothing is chosen here; name a topic or a sink"],
+    );
+}
+
+#[test]
+fn bad_settings_of_the_queues_sink_are_placed_like_those_of_any_sink() {
+    let queue = |sink: &str| format!("  tolerance: all\n  dead_letter_queue:\n    sink:\n      {sink}\n");
+    assert_refused(
+        "[t]",
+        &queue("file: { paht: /tmp/letters }"),
+        &[
+            "c.yaml:11:7: missing key `errors.dead_letter_queue.sink.file.path`",
+            "c.yaml:11:15: unknown key `errors.dead_letter_queue.sink.file.paht`; did you mean `path`?",
+        ],
+    );
+    assert_refused(
+        "[t]",
+        &queue("fiel: {}"),
+        &["c.yaml:11:7: unknown sink `errors.dead_letter_queue.sink.fiel`; did you mean `file`?"],
+    );
+    assert_refused(
+        "[t]",
+        &queue("http: { url: nowhere }"),
+        &["c.yaml:11:20: `errors.dead_letter_queue.sink.http.url`: `nowhere` does not match `^https?://.`"],
+    );
+}
+
+#[test]
+fn a_threshold_that_no_record_can_reach_is_refused() {
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  threshold: { rejected: 31, of_last: 30 }\n",
+        &["c.yaml:9:26: `errors.threshold.rejected`: is more than `of_last`, so that it is never reached"],
+    );
+}

@@ -1,0 +1,112 @@
+//! `sluice dlq` on a real broker, with letters such as Kafka Connect and Sluice write.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use serde_json::{Value, json};
+use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
+use sluice_tests::sluice::{Ended, Sluice};
+
+/// A queue with three letters of one topic and one without a reason.
+struct Queue {
+    broker: &'static Broker,
+    name: String,
+    origin: String,
+}
+
+impl Queue {
+    fn set_up(stem: &str) -> Option<Self> {
+        let broker = Broker::shared()?;
+        let (name, origin) = (kafka::unique(&format!("{stem}-dlq")), kafka::unique(stem));
+        broker.create_topic(&name, 1);
+        broker.create_topic(&origin, 1);
+        let letter = |number: usize, record: NewRecord| {
+            record
+                .timestamp(1_739_712_345_678)
+                .header("mine", "kept")
+                .header("__connect.errors.topic", &origin)
+                .header("__connect.errors.partition", "0")
+                .header("__connect.errors.offset", (number * 10).to_string())
+                .header("__connect.errors.connector.name", "prices")
+                .header("__connect.errors.stage", "TRANSFORMATION")
+                .header("__connect.errors.exception.message", "field `price` is missing")
+                .header("__sluice.errors.attempts", "0")
+        };
+        broker.produce(
+            &name,
+            [
+                letter(0, NewRecord::new("k0", "v0")),
+                letter(1, NewRecord::tombstone("k1")),
+                NewRecord::new("k2", "v2"),
+                letter(3, NewRecord::new("k3", "v3")),
+            ],
+        );
+        Some(Self { broker, name, origin })
+    }
+
+    fn dlq(&self, arguments: &[&str]) -> Ended {
+        let all =
+            ["dlq", arguments[0], "--topic", &self.name].into_iter().chain(arguments[1..].iter().copied());
+        Sluice::new(all).env("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap_servers()).output()
+    }
+}
+
+#[test]
+fn list_says_where_each_letter_came_from_and_why() {
+    let Some(queue) = Queue::set_up("list") else { return };
+    let ended = queue.dlq(&["list"]).expect_code(0);
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 4);
+    let expected = format!("0:3  {}-0-30  prices  TRANSFORMATION  field `price` is missing", queue.origin);
+    assert_eq!(lines[3], expected);
+    assert_eq!(lines[2], "0:2  ?-?-?  ?  ?  ?");
+}
+
+#[test]
+fn show_parts_the_record_from_the_reason() {
+    let Some(queue) = Queue::set_up("show") else { return };
+    let ended = queue.dlq(&["show", "0:1"]).expect_code(0);
+    let shown: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(shown["value"], Value::Null, "a tombstone");
+    assert_eq!(shown["headers"], json!([{ "name": "mine", "value": "kept" }]));
+    assert_eq!(shown["errors"]["__connect.errors.offset"], "10");
+    assert!(queue.dlq(&["show", "0:9"]).expect_code(1).stderr.contains("no letter 0:9"));
+}
+
+#[test]
+fn replay_sends_records_back_as_they_were_read() {
+    let Some(queue) = Queue::set_up("replay") else { return };
+    let dry = queue.dlq(&["replay", "0:3", "0:1", "--dry-run"]).expect_code(0);
+    assert!(dry.stdout.contains("2 record(s) would be sent back"), "{dry}");
+    assert!(queue.broker.read(&queue.origin).is_empty());
+
+    let ended = queue.dlq(&["replay", "0:3", "0:1"]).expect_code(0);
+    assert!(ended.stdout.contains("2 record(s) sent back"), "{ended}");
+    let read = queue.broker.read(&queue.origin);
+    assert_eq!(read.iter().map(StoredRecord::key_text).collect::<Vec<_>>(), ["k1", "k3"]);
+    assert!(read[0].value.is_none() && read[1].value_text() == "v3");
+    for record in read {
+        assert_eq!(record.timestamp, Some(1_739_712_345_678));
+        assert_eq!(record.headers.len(), 1, "{:?}", record.headers);
+        assert_eq!(record.header_text("mine").as_deref(), Some("kept"));
+    }
+}
+
+#[test]
+fn a_letter_that_does_not_say_where_it_came_from_needs_a_topic() {
+    let Some(queue) = Queue::set_up("lost") else { return };
+    assert!(queue.dlq(&["replay", "0:2"]).expect_code(1).stderr.contains("--to"));
+    queue.dlq(&["replay", "--all", "--to", &queue.origin]).expect_code(0);
+    assert_eq!(queue.broker.read(&queue.origin).len(), 4);
+    let nowhere = queue.dlq(&["replay", "0:2", "--to", "no-such-topic"]).expect_code(3);
+    assert!(nowhere.stderr.contains("`no-such-topic` does not exist"), "{nowhere}");
+}
+
+#[test]
+fn a_queue_that_does_not_exist_or_a_broker_that_is_away_is_the_environments_fault() {
+    let Some(broker) = Broker::shared() else { return };
+    let list =
+        |servers: &str| Sluice::new(["dlq", "list", "--topic", "no-such-queue", "-b", servers]).output();
+    assert!(
+        list(&broker.bootstrap_servers()).expect_code(3).stderr.contains("`no-such-queue` does not exist")
+    );
+    assert!(list("127.0.0.1:1").expect_code(3).stderr.contains("cannot read no-such-queue"));
+}
