@@ -134,7 +134,9 @@ fn metrics_are_open_metrics_and_every_record_read_is_in_one_counter() {
     exactly("kafka_connect_worker_task_count", &[], 1.0);
     for (state, expected) in [("running", 1.0), ("paused", 0.0), ("stopped", 0.0), ("failed", 0.0)] {
         exactly("kafka_connect_connector_task_status", &[("status", state)], expected);
+        exactly("kafka_connect_connector_status", &[("status", state)], expected);
     }
+    exactly("kafka_connect_worker_connector_failed_task_count", &[], 0.0);
     exactly("sluice_learned_calls_per_second", &[("connector", topic)], 1000.0);
     exactly("sluice_buffered_bytes", &[("connector", topic)], 0.0);
     daemon.terminate().expect_code(0);

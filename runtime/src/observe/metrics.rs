@@ -44,6 +44,12 @@ struct InState {
     status: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateOfConnector {
+    connector: String,
+    status: &'static str,
+}
+
 type Encoded = Result<(), std::fmt::Error>;
 
 impl Collector for Connectors {
@@ -179,6 +185,7 @@ fn states(encoder: &mut DescriptorEncoder<'_>, statuses: &[ConnectorStatus]) -> 
             gauge(u64::from(state == task.state)).encode(family.encode_family(&labels)?)?;
         }
     }
+    failed(encoder, statuses)?;
     let help = "How often a task failed in a row";
     let mut family =
         encoder.encode_descriptor("sluice_task_failures_in_a_row", help, None, MetricType::Gauge)?;
@@ -193,6 +200,31 @@ fn states(encoder: &mut DescriptorEncoder<'_>, statuses: &[ConnectorStatus]) -> 
     for (name, help, count) in counts {
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         gauge(count).encode(metric)?;
+    }
+    Ok(())
+}
+
+/// What the alerts that Strimzi ships look at.
+fn failed(encoder: &mut DescriptorEncoder<'_>, statuses: &[ConnectorStatus]) -> Encoded {
+    let tasks =
+        |status: &ConnectorStatus| status.tasks.iter().filter(|task| task.state == State::Failed).count();
+    let name = "kafka_connect_worker_connector_failed_task_count";
+    let mut family =
+        encoder.encode_descriptor(name, "Tasks that wait after a failure", None, MetricType::Gauge)?;
+    for status in statuses {
+        let labels = OfConnector { connector: status.name.clone() };
+        gauge(tasks(status)).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "1 for the state that a connector is in; failed, when every task is";
+    let name = "kafka_connect_connector_status";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for status in statuses {
+        let all_failed = !status.tasks.is_empty() && tasks(status) == status.tasks.len();
+        let seen = if all_failed { State::Failed } else { status.state };
+        for state in State::ALL {
+            let labels = StateOfConnector { connector: status.name.clone(), status: state.lowercase() };
+            gauge(u64::from(state == seen)).encode(family.encode_family(&labels)?)?;
+        }
     }
     Ok(())
 }
