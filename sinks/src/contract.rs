@@ -1,11 +1,11 @@
 //! What every sink must do, as tests; and the records that the tests put.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::future::Future;
 use std::task::Poll;
 
 use serde_json::Value;
-use sluice_connector_api::{Origin, Payload, Record, Registry, Sink};
+use sluice_connector_api::{Failure, FailureKind, Origin, Payload, PutError, Record, Registry, Sink};
 
 /// Builds a sink as the binary does.
 pub(crate) fn built(name: &str, settings: Value) -> Box<dyn Sink> {
@@ -24,6 +24,25 @@ pub(crate) fn with_value(offset: i64, value: Payload) -> Record {
 
 pub(crate) fn text(offset: i64, value: &str) -> Record {
     with_value(offset, Payload::from(value))
+}
+
+/// The failure of a batch as a whole.
+pub(crate) fn of_batch(outcome: Result<(), PutError>) -> Failure {
+    match outcome {
+        Err(PutError::Batch(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The failures of single records: index, kind and reason.
+pub(crate) fn of_records(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind, String)> {
+    match outcome {
+        Err(PutError::Records(failures)) => failures
+            .into_iter()
+            .map(|(index, failure)| (index, failure.kind(), failure.to_string()))
+            .collect(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Polls once and drops, as the engine does when it stops.

@@ -15,7 +15,7 @@ use super::batcher::{Batcher, Item};
 use super::counters::Counters;
 use super::delivery::{Delivery, Outcome};
 use super::settings::PipelineSettings;
-use super::tracker::Ticket;
+use super::tracker::{Ticket, Tracker};
 
 type InFlight = Pin<Box<dyn Future<Output = (HashSet<u64>, Outcome)> + Send>>;
 
@@ -105,9 +105,10 @@ impl Lane {
         self.batcher.is_empty()
     }
 
-    /// Puts records that were not stored back before all others, in their order.
-    pub(super) fn give_back(&mut self, items: Vec<Item>) {
-        self.batcher.give_back(items);
+    /// Puts records that were not stored back before all others, in their order, but for those of partitions that
+    /// went meanwhile.
+    pub(super) fn give_back(&mut self, items: Vec<Item>, tracker: &Tracker) {
+        self.batcher.give_back(items.into_iter().filter(|item| tracker.is_ours(item.ticket)).collect());
     }
 
     /// Drops the waiting records for which `keep` does not hold.

@@ -189,12 +189,12 @@ impl<S: Source> Pipeline<S> {
         let read = self.letters.is_some().then(|| Arc::new(record.clone()));
         let origin = record.origin().clone();
         match self.chain.apply(record) {
-            Ok(Transformed::One(record)) => self.enqueue(ticket, record, read),
+            Ok(Transformed::One(record)) => self.enqueue(ticket, &origin, record, read),
             Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
             Ok(Transformed::Several(records)) => {
                 self.tracker.split(ticket, records.len());
                 for record in records {
-                    self.enqueue(ticket, record, read.clone());
+                    self.enqueue(ticket, &origin, record, read.clone());
                 }
             }
             Err(StageError { stage, rejection }) => {
@@ -210,9 +210,9 @@ impl<S: Source> Pipeline<S> {
         }
     }
 
-    fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>) {
-        let origin = record.origin().clone();
+    fn enqueue(&mut self, ticket: Ticket, origin: &Origin, record: Record, read: Option<Arc<Record>>) {
         if let Err(reason) = self.lane.push(ticket, record, read.clone()) {
+            let origin = origin.clone();
             self.reject(&Rejected { ticket, origin, read, stage: Stage::TaskPut, reason, attempts: 0 });
         }
     }
@@ -295,9 +295,7 @@ impl<S: Source> Pipeline<S> {
             let origin = record.origin().clone();
             self.reject(&Rejected { ticket, origin, read, stage: Stage::TaskPut, reason, attempts });
         }
-        let tracker = &self.tracker;
-        self.lane
-            .give_back(outcome.not_done.into_iter().filter(|item| tracker.is_ours(item.ticket)).collect());
+        self.lane.give_back(outcome.not_done, &self.tracker);
         self.settled(outcome.stop);
     }
 
@@ -312,11 +310,8 @@ impl<S: Source> Pipeline<S> {
                 self.letter_refused(item.record.origin(), &reason);
             }
         }
-        let tracker = &self.tracker;
         if let Some(letters) = &mut self.letters {
-            letters.lane.give_back(
-                outcome.not_done.into_iter().filter(|item| tracker.is_ours(item.ticket)).collect(),
-            );
+            letters.lane.give_back(outcome.not_done, &self.tracker);
         }
         self.settled(outcome.stop.map(|reason| format!("dead letter queue: {reason}")));
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::KnowledgeBase;
-use crate::contract::{self, built, text, tombstone, with_value};
+use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
 
 async fn emulator() -> Emulator {
     let settings = Settings { indexing_delay: Duration::ZERO, ..Settings::default() };
@@ -31,23 +31,6 @@ fn sink(emulator: &Emulator) -> Box<dyn Sink> {
 
 fn batch() -> [Record; 3] {
     [text(0, "the price of OOOO is 44.50"), text(1, "the price of ZVZZT is 91.60"), text(2, "zażółć 🦀")]
-}
-
-fn of_batch(outcome: Result<(), PutError>) -> Failure {
-    match outcome {
-        Err(PutError::Batch(failure)) => failure,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn of_records(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind, String)> {
-    match outcome {
-        Err(PutError::Records(failures)) => failures
-            .into_iter()
-            .map(|(index, failure)| (index, failure.kind(), failure.to_string()))
-            .collect(),
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Puts once against a scripted fault and checks that there was one call.

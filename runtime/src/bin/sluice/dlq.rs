@@ -2,16 +2,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rdkafka::ClientConfig;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Payload, PutError, Record, Sink};
 use sluice_runtime::dead_letter::topic::Topic;
 use sluice_runtime::dead_letter::{is_reason, origin_topic};
 use sluice_runtime::source::kafka::scan;
 
+use crate::brokers::Brokers;
 use crate::exit::{Exit, print};
 use crate::preview::pretty;
-use crate::produce::pair;
 
 /// How long the brokers may keep silent.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -69,18 +68,8 @@ struct QueueArgs {
     /// The dead letter topic
     #[arg(long, short)]
     topic: String,
-    /// Brokers to begin with, parted by commas
-    #[arg(
-        long,
-        short,
-        env = "KAFKA_BOOTSTRAP_SERVERS",
-        default_value = "localhost:9092",
-        value_name = "ADDRESSES"
-    )]
-    bootstrap_servers: String,
-    /// A property of librdkafka, such as security.protocol=ssl
-    #[arg(long, short = 'X', value_name = "NAME=VALUE", value_parser = pair)]
-    property: Vec<(String, String)>,
+    #[command(flatten)]
+    brokers: Brokers,
 }
 
 fn place(text: &str) -> Result<Place, String> {
@@ -104,17 +93,8 @@ pub(crate) async fn run(args: DlqArgs) -> Result<(), Exit> {
 }
 
 impl QueueArgs {
-    fn config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap_servers);
-        self.property.iter().for_each(|(name, value)| {
-            config.set(name, value);
-        });
-        config
-    }
-
     async fn read(&self) -> Result<Vec<Record>, Exit> {
-        let (config, topic) = (self.config(), self.topic.clone());
+        let (config, topic) = (self.brokers.config(), self.topic.clone());
         let scanned = tokio::task::spawn_blocking(move || scan(config, &topic, SILENCE)).await;
         let read = scanned.map_err(|error| Exit::Running(error.to_string()))?;
         read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
@@ -197,7 +177,7 @@ async fn replay(
         if dry_run {
             records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
         } else {
-            let put = Topic::existing(&topic, queue.config()).put(&records).await;
+            let put = Topic::existing(&topic, queue.brokers.config()).put(&records).await;
             put.map_err(|error: PutError| {
                 Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
             })?;

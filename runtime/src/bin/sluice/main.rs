@@ -1,6 +1,7 @@
 //! The binary `sluice`: the composition root. It puts the registry together, reads the command line, and picks a
 //! host. Only here do the engine and the plug-ins meet.
 
+mod brokers;
 mod check;
 mod command_line;
 mod demo;

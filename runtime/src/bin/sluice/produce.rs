@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::DeliveryResult;
@@ -15,6 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Map, Number, Value};
 
+use crate::brokers::{Brokers, pair};
 use crate::exit::{Exit, print};
 
 /// How long the last records may take to be acknowledged.
@@ -34,15 +34,8 @@ pub(crate) struct ProduceArgs {
     /// The topic to send to
     #[arg(long, short)]
     topic: String,
-    /// Brokers to begin with, parted by commas
-    #[arg(
-        long,
-        short,
-        env = "KAFKA_BOOTSTRAP_SERVERS",
-        default_value = "localhost:9092",
-        value_name = "ADDRESSES"
-    )]
-    bootstrap_servers: String,
+    #[command(flatten)]
+    brokers: Brokers,
     /// How the input is written [default: csv for a file that ends in .csv, else jsonl]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -52,9 +45,6 @@ pub(crate) struct ProduceArgs {
     /// A field to add to each object; `now` is the time in epoch seconds with a fraction
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
     add: Vec<(String, String)>,
-    /// A property of librdkafka, such as security.protocol=ssl
-    #[arg(long, short = 'X', value_name = "NAME=VALUE", value_parser = pair)]
-    property: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,18 +55,13 @@ enum Format {
     Jsonl,
 }
 
-pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("is not written as NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 pub(crate) async fn run(args: ProduceArgs) -> Result<(), Exit> {
     let joined = tokio::task::spawn_blocking(move || produce(&args)).await;
     joined.map_err(|error| Exit::Running(error.to_string()))?
 }
 
 fn produce(args: &ProduceArgs) -> Result<(), Exit> {
-    let mut producer = TopicProducer::new(&args.topic, &args.bootstrap_servers, &args.property)?;
+    let mut producer = TopicProducer::new(&args.topic, &args.brokers)?;
     for value in read(args)? {
         let (key, value) = shape(args, value?)?;
         producer.send(key.as_deref(), &value)?;
@@ -210,20 +195,9 @@ impl ProducerContext for Reports {
 }
 
 impl TopicProducer {
-    pub(crate) fn new(
-        topic: &str,
-        bootstrap_servers: &str,
-        properties: &[(String, String)],
-    ) -> Result<Self, Exit> {
-        let mut config = ClientConfig::new();
+    pub(crate) fn new(topic: &str, brokers: &Brokers) -> Result<Self, Exit> {
         // Every record once and in order, also over a retry.
-        config
-            .set("bootstrap.servers", bootstrap_servers)
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", "30000");
-        for (name, value) in properties {
-            config.set(name, value);
-        }
+        let config = brokers.config_over([("enable.idempotence", "true"), ("message.timeout.ms", "30000")]);
         let reports = Arc::<Counts>::default();
         let producer = config
             .create_with_context(Reports(Arc::clone(&reports)))

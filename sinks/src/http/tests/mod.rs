@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sluice_connector_api::{Failure, FailureKind, Payload, PutError, Record, Sink};
 
 use self::server::{Reply, Server, reply, status};
-use crate::contract::{self, built, text, tombstone, with_value};
+use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
 
 /// Builds a sink for a path of a server.
 fn sink_at(server: &Server, path: &str, changes: &Value) -> Box<dyn Sink> {
@@ -42,23 +42,6 @@ fn gone(offset: i64, ticker: &str) -> Record {
     let mut record = tombstone(offset);
     record.key = Some(ticker.into());
     record
-}
-
-fn of_batch(outcome: Result<(), PutError>) -> Failure {
-    match outcome {
-        Err(PutError::Batch(failure)) => failure,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn of_records(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind, String)> {
-    match outcome {
-        Err(PutError::Records(failures)) => failures
-            .into_iter()
-            .map(|(index, failure)| (index, failure.kind(), failure.to_string()))
-            .collect(),
-        other => panic!("{other:?}"),
-    }
 }
 
 fn kinds(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind)> {
