@@ -69,5 +69,5 @@ pub use payload::Payload;
 pub use record::{Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use settings::{ByteSize, HumanDuration, Secret};
-pub use sink::{Finding, Limits, OrderedBy, Pace, Sink, SinkSettings};
+pub use sink::{ConfirmLimits, Confirmation, Finding, Limits, OrderedBy, Pace, Sink, SinkSettings};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

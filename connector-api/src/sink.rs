@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{PutError, Record, SettingsError};
+use crate::{Failure, PutError, Record, SettingsError};
 
 /// What must stay in the order read when several puts are in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,37 @@ pub struct Pace {
     pub scope: String,
     /// Calls a second to begin with, which are never exceeded: the configured or the documented limit.
     pub calls_per_second: f64,
+    /// Calls that may be under way at once, over all that draw on the budget; the least that one of them asks for
+    /// holds. Default: as many as there are.
+    pub max_concurrent: Option<usize>,
+}
+
+/// How the engine finds out what became of records that a put accepted, for a target that stores later than it
+/// answers.
+///
+/// The engine asks [`Sink::confirm`] until each record is stored or failed. Until then its offset waits, and so do
+/// later records of its ordering key; a place among the puts in flight it does not take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfirmLimits {
+    /// Records a question, at least 1.
+    pub max_records: usize,
+    /// How long after the put, and then after each answer that says [`Confirmation::Pending`], a record is asked for.
+    pub interval: Duration,
+    /// How long after its put a record may be pending before it counts as not stored and is put again.
+    pub timeout: Duration,
+    /// How many questions a second. Default: as many as there are.
+    pub pace: Option<Pace>,
+}
+
+/// What became of a record that a put accepted.
+#[derive(Debug)]
+pub enum Confirmation {
+    /// Not known yet.
+    Pending,
+    /// Stored for good.
+    Stored,
+    /// Not stored, and what to do about it: a *retriable* record is put again, a *rejected* one is at fault.
+    Failed(Failure),
 }
 
 /// What a sink can take. The engine keeps to it, so that a sink need not check.
@@ -41,6 +74,11 @@ pub struct Limits {
     pub ordered_by: OrderedBy,
     /// How many calls a second; a put is a call. Default: as many as there are.
     pub pace: Option<Pace>,
+    /// Of the records of a batch with one [`Sink::id`], only the newest is put. The older ones count as superseded
+    /// once it is stored, and are put after all where it is rejected. Default: all are put.
+    pub newest_wins: bool,
+    /// How to find out what became of records that a put accepted. Default: `Ok` of a put says it all.
+    pub confirm: Option<ConfirmLimits>,
 }
 
 impl Default for Limits {
@@ -53,6 +91,8 @@ impl Default for Limits {
             max_in_flight: 1,
             ordered_by: OrderedBy::Partition,
             pace: None,
+            newest_wins: false,
+            confirm: None,
         }
     }
 }
@@ -66,7 +106,7 @@ pub trait Sink: Send + Sync {
     /// Returns what the sink can take; asked once, at the start.
     fn limits(&self) -> Limits;
 
-    /// Stores a batch; `Ok` means that every record is stored for good. The batch is never empty and keeps to
+    /// Stores a batch; `Ok` means that every record is stored for good, or, with [`Limits::confirm`], accepted. The batch is never empty and keeps to
     /// the [`Limits`]; a record may be put again after a failure or a restart, so a put should overwrite.
     ///
     /// The future may be dropped at any await: the engine then counts the batch as not stored.
@@ -81,6 +121,19 @@ pub trait Sink: Send + Sync {
     fn id(&self, record: &Record) -> Option<String> {
         let _ = record;
         None
+    }
+
+    /// Parts records that one put cannot take together, such as writes and deletes: those of different keys never
+    /// share a batch. Default: all are alike.
+    fn batch_key(&self, record: &Record) -> u64 {
+        let _ = record;
+        0
+    }
+
+    /// Looks at what became of records that a put accepted, in order. Asked only with [`Limits::confirm`], and never
+    /// for more than [`ConfirmLimits::max_records`]; a failure is that of the question and says nothing of the records.
+    async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
+        Ok(batch.iter().map(|_| Confirmation::Stored).collect())
     }
 
     /// Shows the request that [`Sink::put`] would send, without sending it. Default: the values.

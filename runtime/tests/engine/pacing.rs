@@ -10,7 +10,7 @@ use crate::support::{Setup, records, script};
 
 /// One call in two seconds, and a record a batch.
 fn paced(pacers: &Pacers) -> Setup {
-    let pacer = pacers.of(&Pace { scope: "account".to_owned(), calls_per_second: 0.5 });
+    let pacer = pacers.of(&Pace { scope: "account".to_owned(), calls_per_second: 0.5, max_concurrent: None });
     Setup::new(script([])).with(|settings| {
         settings.pacer = Some(pacer);
         settings.batch.max_records = 1;

@@ -81,7 +81,7 @@ impl BedrockKbSettings {
     pub(super) fn pace(&self) -> Pace {
         let place = self.endpoint_url.as_ref().or(self.region.as_ref());
         let scope = format!("bedrock-agent {}", place.map_or("default", String::as_str));
-        Pace { scope, calls_per_second: self.calls_per_second }
+        Pace { scope, calls_per_second: self.calls_per_second, max_concurrent: None }
     }
 
     /// Checks what the schema cannot say.

@@ -73,6 +73,7 @@ impl Sink for BedrockKb {
             max_in_flight: self.settings.max_in_flight,
             ordered_by: OrderedBy::Id,
             pace: Some(self.settings.pace()),
+            ..Limits::default()
         }
     }
 
