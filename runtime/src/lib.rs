@@ -8,6 +8,7 @@
 //! dead_letter  what goes to the dead letter queue
 //! worker       runs connectors side by side and restarts the ones that fail
 //! observe      metrics, health and status over HTTP
+//! reference    pages in Markdown, made of the settings and the metrics
 //! preview      runs the same chain on sample records and shows what the sink would get
 //! ```
 //!
@@ -21,5 +22,6 @@ pub mod dead_letter;
 pub mod engine;
 pub mod observe;
 pub mod preview;
+pub mod reference;
 pub mod source;
 pub mod worker;

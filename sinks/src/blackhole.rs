@@ -8,6 +8,12 @@ use sluice_connector_api::{HumanDuration, Limits, PutError, Record, SettingsErro
 /// Takes every record and stores nothing.
 ///
 /// It measures what the way to a sink costs, and with a `delay` it plays a slow target.
+///
+/// ```yaml
+/// sink:
+///   blackhole:
+///     delay: 50ms
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlackholeSettings {

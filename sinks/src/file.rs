@@ -18,6 +18,12 @@ use crate::lines::{LineFormat, Lines};
 /// The file is made if it is not there; its directory must be. A batch is on disk (synced) before it counts as
 /// stored, and one that fails half-way is taken back. A batch that is put again after a crash appears twice. The
 /// file is opened for each batch, so it may be moved away at any time. One file takes one connector.
+///
+/// ```yaml
+/// sink:
+///   file:
+///     path: /var/lib/sluice/orders.jsonl
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSettings {

@@ -15,6 +15,11 @@ use crate::lines::{LineFormat, Lines};
 ///
 /// A batch is written in one go and flushed, so that lines of two connectors never mix. When the reader of a
 /// pipe goes away, the connector fails.
+///
+/// ```yaml
+/// sink:
+///   stdout: {}
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdoutSettings {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sluice_connector_api::Registry;
 use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::reference::pages;
 use sluice_tests::sluice::root;
 
 /// A source file, by its path from the root of the repository.
@@ -168,6 +169,21 @@ fn the_stored_schema_is_json() {
     let text = fs::read_to_string(root().join("docs/connector.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(schema["title"], "Sluice connector");
+}
+
+#[test]
+fn the_reference_pages_are_those_that_the_settings_make() {
+    let folder = root().join("docs/reference");
+    let pages = pages(&sluice_sinks::register(sluice_transforms::register(Registry::new())));
+    let stale = pages
+        .iter()
+        .filter(|page| fs::read_to_string(folder.join(&page.path)).ok().as_ref() != Some(&page.text));
+    let mut found = Vec::new();
+    files(&folder, "md", &mut found);
+    let gone = found.iter().filter(|path| pages.iter().all(|page| folder.join(&page.path) != **path));
+    let both: Vec<_> =
+        stale.map(|page| page.path.clone()).chain(gone.map(|path| path.display().to_string())).collect();
+    assert_none("out of date; run: cargo run -- schema --markdown docs/reference", &both);
 }
 
 #[test]

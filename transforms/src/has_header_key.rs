@@ -5,6 +5,15 @@ use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, Sett
 /// Holds for records that have a header of a name.
 ///
 /// Whether the header has a value does not matter. It is Kafka Connect's `HasHeaderKey`.
+///
+/// ```yaml
+/// transforms:
+///   - template:
+///       text: "{{@record.headers.trace}}: {{text}}"
+///     predicate:
+///       has_header_key:
+///         name: trace
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HasHeaderKey {

@@ -5,6 +5,14 @@ use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, Sett
 /// Holds for records without a value, so-called tombstones.
 ///
 /// An empty value is a value. It is Kafka Connect's `RecordIsTombstone` and has no settings.
+///
+/// ```yaml
+/// transforms:
+///   - timestamp: { field: at, from: unix_millis, to: rfc3339 }
+///     predicate:
+///       record_is_tombstone: {}
+///     negate: true
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordIsTombstone {}

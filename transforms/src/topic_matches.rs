@@ -7,6 +7,15 @@ use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, Sett
 ///
 /// The topic is the one that the record is meant for: a routing transform before this one changes it. It is
 /// Kafka Connect's `TopicNameMatches`.
+///
+/// ```yaml
+/// transforms:
+///   - template:
+///       text: "{{symbol}} costs {{price}}."
+///     predicate:
+///       topic_name_matches:
+///         pattern: prices-.*
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TopicNameMatches {

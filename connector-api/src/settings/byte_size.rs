@@ -86,6 +86,7 @@ impl JsonSchema for ByteSize {
         json_schema!({
             "description": "A size in bytes, such as 64MiB, 5.5MB or 1000.",
             "type": ["string", "integer"],
+            "format": "byte-size",
             "minimum": 0,
             "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]i?)?[bB]?\s*$",
         })

@@ -70,6 +70,7 @@ impl JsonSchema for HumanDuration {
         json_schema!({
             "description": "A span of time with its unit, such as 200ms, 5s or 1h 30m.",
             "type": "string",
+            "format": "time-span",
             "pattern": r"^\s*([0-9]+\s*[a-zA-Zµ]+\s*)+$",
         })
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use sluice_connector_api::{Plugin, Registry};
 
 use super::settings::ConnectorFile;
+use crate::converter::Converter;
 
 /// A reference to the environment or a file, as [`interpolate`](super::interpolate) resolves it.
 const REFERENCE: &str = r"\$\{(env|file):";
@@ -71,7 +72,7 @@ pub fn plugin_schema<T: ?Sized>(plugin: &Plugin<T>) -> Value {
 }
 
 /// Everything stands in place, without `$ref`: errors then name the very key, and readers need not jump.
-fn generator() -> SchemaGenerator {
+pub(crate) fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator()
 }
 
@@ -138,4 +139,9 @@ fn set(schema: &mut Value, key: &str, value: Value) {
 /// Returns the schema of the process settings.
 pub fn process_schema() -> Value {
     super::worker::WorkerSettings::json_schema(&mut generator()).to_value()
+}
+
+/// Returns the schema of a converter's name.
+pub fn converter_schema() -> Value {
+    Converter::json_schema(&mut generator()).to_value()
 }

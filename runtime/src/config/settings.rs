@@ -10,6 +10,27 @@ use crate::source::kafka::KafkaSettings;
 
 /// A connector: it reads topics, changes each record, and puts batches into a sink. The file's stem is its
 /// name.
+///
+/// ```yaml
+/// source:
+///   kafka:
+///     bootstrap_servers: localhost:9092
+///     topics: [orders]
+///   value: json
+/// transforms:
+///   - template:
+///       text: "Order {{id}} of {{customer}}: {{total}}."
+/// sink:
+///   http:
+///     url: https://api.example.com/orders
+/// batch:
+///   linger: 500ms
+/// errors:
+///   tolerance: all
+///   dead_letter_queue:
+///     topic: orders-dlq
+/// tasks_max: 2
+/// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectorFile {

@@ -21,6 +21,12 @@ pub const DEFAULT_FILE: &str = "sluice.yaml";
 
 /// Settings of the process. Each can be set in `sluice.yaml`, as `SLUICE_<NAME>` in the environment, or by a
 /// flag; the later wins.
+///
+/// ```yaml
+/// connectors: [/etc/sluice/connectors.d]
+/// log_format: json
+/// listen: 0.0.0.0:8083
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkerSettings {

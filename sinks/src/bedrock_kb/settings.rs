@@ -14,6 +14,17 @@ use crate::aws::Aws;
 /// The AWS identity needs `bedrock:IngestKnowledgeBaseDocuments` and `bedrock:StartIngestionJob` on the knowledge
 /// base, and `bedrock:ListKnowledgeBaseDocuments` for the check at the start. Credentials come from the usual
 /// places: environment, profile, or the role of the instance, task, pod or function.
+///
+/// ```yaml
+/// transforms:
+///   - template:
+///       text: "The price of {{ticker}} is {{price}}."
+/// sink:
+///   bedrock_kb:
+///     knowledge_base_id: KB12345678
+///     data_source_id: DS12345678
+///     region: eu-central-1
+/// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BedrockKbSettings {

@@ -22,6 +22,23 @@ use super::sink::Http;
 /// the path around it. A record that lacks a field, or has an array or an object there, is rejected.
 ///
 /// HTTP/1.1 is spoken. Redirects are not followed, cookies are not kept.
+///
+/// ```yaml
+/// sink:
+///   http:
+///     url: https://api.example.com/prices/{{ticker}}
+///     method: PUT
+///     headers:
+///       idempotency-key: "{{@record.topic}}-{{@record.partition}}-{{@record.offset}}"
+///     on_null: delete
+///     delete_path: /prices/{{@record.key}}
+///     auth:
+///       oauth2:
+///         token_url: https://login.example.com/oauth2/token
+///         client_id: sluice
+///         client_secret: ${env:CLIENT_SECRET}
+///     max_in_flight: 4
+/// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {

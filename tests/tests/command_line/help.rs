@@ -66,16 +66,19 @@ fn plugins_shows_every_setting_of_each_plug_in_with_a_description() {
     let list = Sluice::new(["plugins"]).output().expect_code(0);
     for name in list.lines().iter().map(|line| line.split_whitespace().nth(1).unwrap()) {
         let ended = Sluice::new(["plugins", name]).output().expect_code(0);
-        let lines = ended.lines();
-        for (index, line) in lines.iter().enumerate().skip(2) {
-            let is_setting = lines[index - 1].is_empty() && !line.starts_with(' ') && !line.contains(' ');
-            let described = lines.get(index + 1).is_some_and(|text| text.trim().len() > 10);
-            assert!(!is_setting || described, "{name}: {line}\n{ended}");
+        for setting in ended.stdout.split("\n### ").skip(1) {
+            let [key, facts, meaning] = setting.splitn(3, "\n\n").collect::<Vec<_>>()[..] else {
+                panic!("{name}: {setting}")
+            };
+            assert!(key.starts_with('`') && facts.len() > 2 && meaning.len() > 8, "{name}: {setting}");
         }
     }
     let ended = Sluice::new(["plugins", "bedrock_kb"]).output().expect_code(0);
-    assert!(ended.stdout.contains("\nknowledge_base_id (required)\n"), "{ended}");
-    assert!(ended.stdout.contains("\ndocuments_per_call (default 10)\n"), "{ended}");
+    assert!(ended.stdout.contains("\n### `knowledge_base_id`\n\ntext · required"), "{ended}");
+    assert!(
+        ended.stdout.contains("\n### `documents_per_call`\n\nwhole number · 1 to 25 · default `10`\n"),
+        "{ended}"
+    );
     let ended = Sluice::new(["plugins", "nosuch"]).output().expect_code(1);
     assert!(
         ended.stderr.starts_with("error: no plug-in is named `nosuch`; there are: bedrock_kb, "),

@@ -31,6 +31,12 @@ use crate::shape;
 /// `@record.headers.NAME` (the newest of that name; `@record.headers.[a.b]` if it has dots) and
 /// `@record.value`, the whole value, which may be text then. Keys, headers and values have to be UTF-8 where
 /// they are used.
+///
+/// ```yaml
+/// transforms:
+///   - template:
+///       text: "At {{ts}} the price of {{ticker}} is {{price}}."
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TemplateSettings {

@@ -15,6 +15,15 @@ use crate::shape;
 /// The value has to be a JSON object; a tombstone passes unchanged. A record whose field is missing, null or
 /// no time in the format of `from` is rejected. Numbers are read digit by digit and never rounded; a text
 /// that holds a number counts as one. Times lie between the years -9999 and 9999.
+///
+/// ```yaml
+/// transforms:
+///   - timestamp:
+///       field: timestamp
+///       from: unix_seconds
+///       to: "%Y-%m-%d %H:%M:%S"
+///       as: ts
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimestampSettings {

@@ -1,7 +1,6 @@
 use clap::Args;
-use serde_json::Value;
 use sluice_connector_api::Plugin;
-use sluice_runtime::config::schema::plugin_schema;
+use sluice_runtime::reference::{Page, plugin_page};
 
 use crate::exit::{Exit, print};
 
@@ -24,7 +23,7 @@ pub(crate) fn run(args: &PluginsArgs) -> Result<(), Exit> {
         });
     };
     if let Some(listed) = all.iter().find(|listed| listed.name == name) {
-        return show(listed);
+        return print(listed.page.text.trim_end());
     }
     let known: Vec<_> = all.iter().map(|listed| listed.name).collect();
     Err(Exit::Running(format!("no plug-in is named `{name}`; there are: {}", known.join(", "))))
@@ -34,7 +33,7 @@ struct Listed {
     kind: &'static str,
     name: &'static str,
     summary: String,
-    schema: Value,
+    page: Page,
 }
 
 fn list<'a, T: ?Sized + 'a>(kind: &'static str, plugins: impl Iterator<Item = &'a Plugin<T>>) -> Vec<Listed> {
@@ -42,22 +41,7 @@ fn list<'a, T: ?Sized + 'a>(kind: &'static str, plugins: impl Iterator<Item = &'
         kind,
         name: plugin.name(),
         summary: plugin.summary(),
-        schema: plugin_schema(plugin),
+        page: plugin_page(kind, plugin),
     };
     plugins.map(listed).collect()
-}
-
-fn show(listed: &Listed) -> Result<(), Exit> {
-    let text =
-        |schema: &Value, key: &str| schema.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    print(format!("{} {}\n\n{}", listed.kind, listed.name, text(&listed.schema, "description")))?;
-    let required = listed.schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    let properties = listed.schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    for (key, schema) in &properties {
-        let default =
-            schema.get("default").map(|default| format!(" (default {default})")).unwrap_or_default();
-        let mark = if required.contains(&Value::from(key.as_str())) { " (required)" } else { &default };
-        print(format!("\n{key}{mark}\n    {}", text(schema, "description").replace('\n', "\n    ")))?;
-    }
-    Ok(())
 }

@@ -1,0 +1,104 @@
+//! The reference pages in `docs/reference`: every example in them is one that runs.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use regex::Regex;
+use serde_json::json;
+use sluice_connector_api::Registry;
+use sluice_runtime::config::connector::Connector;
+use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::config::worker::WorkerSettings;
+use sluice_runtime::reference::{Page, pages};
+use sluice_tests::connector::Folder;
+use sluice_tests::sluice::Sluice;
+
+fn registry() -> Registry {
+    sluice_sinks::register(sluice_transforms::register(Registry::new()))
+}
+
+/// The pages that have an example: those of plug-ins and of files.
+fn with_examples() -> impl Iterator<Item = Page> {
+    let bare = ["README.md", "metrics.md"];
+    let has_none =
+        move |page: &Page| bare.contains(&page.path.as_str()) || page.path.starts_with("converters/");
+    pages(&registry()).into_iter().filter(move |page| !has_none(page))
+}
+
+fn examples(page: &Page) -> Vec<String> {
+    let block = Regex::new("(?s)```yaml\n(.*?)```").unwrap();
+    block.captures_iter(&page.text).map(|captures| captures[1].to_owned()).collect()
+}
+
+/// Stands for an environment in which everything is set.
+struct EverythingIsSet;
+
+impl Lookup for EverythingIsSet {
+    fn env(&self, name: &str) -> Option<String> {
+        Some(name.to_lowercase())
+    }
+}
+
+/// An example shows a part of a connector file; what it leaves out is put around it.
+fn completed(example: &str) -> String {
+    let mut text = example.to_owned();
+    if !example.contains("source:") {
+        text.push_str("source: { kafka: { bootstrap_servers: localhost, topics: [t] } }\n");
+    }
+    if !example.contains("sink:") {
+        text.push_str("sink: { blackhole: {} }\n");
+    }
+    text
+}
+
+#[test]
+fn every_page_has_an_example_and_each_is_a_good_one() {
+    for page in with_examples() {
+        let examples = examples(&page);
+        assert!(
+            !examples.is_empty(),
+            "{}: add a block of yaml to the doc comment of the settings",
+            page.path
+        );
+        for example in examples {
+            if page.path == "process.md" {
+                let folder = Folder::with("sluice.yaml", &example);
+                WorkerSettings::load(Some(&folder.path().join("sluice.yaml")), json!({})).unwrap();
+            } else {
+                Connector::parse(Path::new(&page.path), &completed(&example), &registry(), &EverythingIsSet)
+                    .unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_of_the_http_sink_is_made_of_its_settings() {
+    let page = pages(&registry()).into_iter().find(|page| page.path == "sinks/http.md").unwrap();
+    for expected in [
+        "# `http`, a sink\n\nSends records as HTTP requests",
+        "### `url`\n\ntext · required · fits `^https?://.`\n",
+        "### `max_in_flight`\n\nwhole number · 1 to 64 · default `1`\n",
+        "### `auth.oauth2.client_secret`\n\nsecret · required\n",
+        "- `delete`: A `DELETE` is sent for each.\n",
+    ] {
+        assert!(page.text.contains(expected), "{expected}\n--- not in\n{}", page.text);
+    }
+}
+
+#[test]
+fn the_command_writes_every_page() {
+    let folder = Folder::new();
+    let ended =
+        Sluice::new(["schema".as_ref(), "--markdown".as_ref(), folder.path()]).output().expect_code(0);
+    let pages = pages(&registry());
+    assert!(ended.stdout.starts_with(&format!("{} pages written to", pages.len())), "{ended}");
+    for page in pages {
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join(&page.path)).unwrap(),
+            page.text,
+            "{}",
+            page.path
+        );
+    }
+}
