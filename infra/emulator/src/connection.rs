@@ -24,11 +24,13 @@ impl Cut {
         self.0.store(true, Ordering::Release);
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            return Err(io::ErrorKind::ConnectionReset.into());
+    /// Fails once the connection is cut, and sees to it that its end is a reset and nothing orderly.
+    fn check(&self, stream: &TcpStream) -> io::Result<()> {
+        if !self.0.load(Ordering::Acquire) {
+            return Ok(());
         }
-        Ok(())
+        stream.set_zero_linger()?;
+        Err(io::ErrorKind::ConnectionReset.into())
     }
 }
 
@@ -82,16 +84,17 @@ impl AsyncWrite for CuttableStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.cut.check()?;
+        self.cut.check(&self.stream)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.cut.check()?;
+        self.cut.check(&self.stream)?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.cut.check(&self.stream)?;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

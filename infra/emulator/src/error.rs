@@ -6,7 +6,7 @@ use crate::json::with;
 use crate::shape::Violation;
 
 /// An error as the service would send it: HTTP status, code and message.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServiceError {
     pub(crate) status: u16,
     pub(crate) code: String,
@@ -27,6 +27,10 @@ impl ServiceError {
     pub(crate) fn not_found(what: &str, id: &str) -> Self {
         let message = format!("{what} with id {id} does not exist");
         Self::new(404, "ResourceNotFoundException", message)
+    }
+
+    pub(crate) fn throttled() -> Self {
+        Self::new(429, "ThrottlingException", "Rate exceeded")
     }
 
     pub(crate) fn unknown_operation() -> Self {

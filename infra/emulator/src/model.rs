@@ -2,7 +2,9 @@
 //! `bedrock-agent-runtime` 2023-07-26. Every length, count, pattern and enum is taken from there.
 
 use crate::Operation;
-use crate::shape::Shape::{Blob, Boolean, Integer, List, NotEmulated, Number, OneOf, Structure, Tagged};
+use crate::shape::Shape::{
+    Blob, Boolean, Document, Integer, List, NotEmulated, Number, OneOf, Structure, Tagged, Union,
+};
 use crate::shape::{Pattern, Shape, optional, required};
 
 /// Returns the shape of an operation's body (its path is checked apart).
@@ -13,6 +15,8 @@ pub(crate) fn body_of(operation: Operation) -> &'static Shape {
         Operation::Get => &GET,
         Operation::Delete => &DELETE,
         Operation::Retrieve => &RETRIEVE,
+        Operation::ListKnowledgeBases | Operation::ListDataSources => &LIST,
+        Operation::GetKnowledgeBase | Operation::GetDataSource => &NOTHING,
     }
 }
 
@@ -21,6 +25,7 @@ pub(crate) static ID: Shape = pattern(10, 10, &ID_PATTERN);
 /// `Retrieve` takes an id or an ARN.
 pub(crate) static KNOWLEDGE_BASE_IDENTIFIER: Shape = pattern(10, 2048, &KB_IDENTIFIER_PATTERN);
 
+static NOTHING: Shape = Structure(&[]);
 static INGEST: Shape =
     Structure(&[optional("clientToken", &CLIENT_TOKEN), required("documents", &DOCUMENTS)]);
 static LIST: Shape = Structure(&[optional("maxResults", &MAX_RESULTS), optional("nextToken", &NEXT_TOKEN)]);
@@ -33,7 +38,7 @@ static RETRIEVE: Shape = Structure(&[
     required("retrievalQuery", &QUERY),
     optional("retrievalConfiguration", &RETRIEVAL_CONFIGURATION),
     optional("guardrailConfiguration", &NotEmulated),
-    optional("nextToken", &NotEmulated),
+    optional("nextToken", &NEXT_TOKEN),
     optional("userContext", &USER_CONTEXT),
 ]);
 
@@ -152,18 +157,44 @@ static QUERY: Shape = Structure(&[
 static QUERY_TEXT: Shape = text(0, 20_000);
 static RETRIEVAL_CONFIGURATION: Shape = Structure(&[
     optional("vectorSearchConfiguration", &VECTOR_SEARCH),
-    optional("managedSearchConfiguration", &NotEmulated),
+    optional("managedSearchConfiguration", &MANAGED_SEARCH),
 ]);
 static VECTOR_SEARCH: Shape = Structure(&[
-    optional("numberOfResults", &Integer { min: 1, max: 100 }),
+    optional("numberOfResults", &NUMBER_OF_RESULTS),
     optional("overrideSearchType", &OneOf(&["HYBRID", "SEMANTIC"])),
-    optional("filter", &NotEmulated),
+    optional("filter", &FILTER),
     optional("implicitFilterConfiguration", &NotEmulated),
     optional("rerankingConfiguration", &NotEmulated),
 ]);
+static MANAGED_SEARCH: Shape = Structure(&[
+    optional("numberOfResults", &NUMBER_OF_RESULTS),
+    optional("filter", &FILTER),
+    optional("rerankingModelType", &OneOf(&["CUSTOM", "MANAGED", "NONE"])),
+    optional("rerankingConfiguration", &NotEmulated),
+]);
+static NUMBER_OF_RESULTS: Shape = Integer { min: 1, max: 100 };
+static FILTER: Shape = Union(&[
+    optional("andAll", &FILTERS),
+    optional("orAll", &FILTERS),
+    optional("equals", &FILTER_ATTRIBUTE),
+    optional("notEquals", &FILTER_ATTRIBUTE),
+    optional("greaterThan", &FILTER_ATTRIBUTE),
+    optional("greaterThanOrEquals", &FILTER_ATTRIBUTE),
+    optional("lessThan", &FILTER_ATTRIBUTE),
+    optional("lessThanOrEquals", &FILTER_ATTRIBUTE),
+    optional("in", &FILTER_ATTRIBUTE),
+    optional("notIn", &FILTER_ATTRIBUTE),
+    optional("startsWith", &FILTER_ATTRIBUTE),
+    optional("listContains", &FILTER_ATTRIBUTE),
+    optional("stringContains", &FILTER_ATTRIBUTE),
+]);
+static FILTERS: Shape = List { of: &FILTER, min: 2, max: usize::MAX };
+static FILTER_ATTRIBUTE: Shape = Structure(&[required("key", &FILTER_KEY), required("value", &Document)]);
+static FILTER_KEY: Shape = text(1, 100);
 static USER_CONTEXT: Shape = Structure(&[required("userId", &USER_ID)]);
 static USER_ID: Shape = text(0, usize::MAX);
 
+pub(crate) static NAME_PATTERN: Pattern = Pattern::new("^([0-9a-zA-Z][_-]?){1,100}$");
 // The model leaves some patterns without anchors; the service matches the whole string.
 static CLIENT_TOKEN_PATTERN: Pattern = Pattern::new("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}$");
 static NEXT_TOKEN_PATTERN: Pattern = Pattern::new(r"^\S*$");
@@ -192,6 +223,7 @@ mod tests {
     fn every_pattern_compiles_and_matches_what_it_is_for() {
         let arn = "arn:aws:bedrock:eu-central-1:123456789012:knowledge-base/DEMOKB0001";
         assert!(ID_PATTERN.holds("DEMOKB0001"));
+        assert!(NAME_PATTERN.holds("stock-prices_2"));
         assert!(CLIENT_TOKEN_PATTERN.holds("123e4567-e89b-12d3-a456-426614174000"));
         assert!(NEXT_TOKEN_PATTERN.holds("page-1"));
         assert!(MIME_TYPE_PATTERN.holds("text/plain"));

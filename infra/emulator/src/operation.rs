@@ -1,23 +1,42 @@
 //! The operations, and the verb and path that name each of them on the wire.
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 
-/// An operation of the emulated services.
+/// An operation of the emulated services. In JSON: `ingest`, `list_data_sources` and so on, or the service's name.
 ///
 /// Verbs, paths and success statuses: botocore 1.44.5, `bedrock-agent` 2023-06-05 and
 /// `bedrock-agent-runtime` 2023-07-26.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// `IngestKnowledgeBaseDocuments`: stores documents, overwriting those with the same id.
+    #[serde(alias = "IngestKnowledgeBaseDocuments")]
     Ingest,
     /// `ListKnowledgeBaseDocuments`: pages through all documents.
+    #[serde(alias = "ListKnowledgeBaseDocuments")]
     List,
     /// `GetKnowledgeBaseDocuments`: tells the status of documents by id.
+    #[serde(alias = "GetKnowledgeBaseDocuments")]
     Get,
     /// `DeleteKnowledgeBaseDocuments`: deletes documents by id.
+    #[serde(alias = "DeleteKnowledgeBaseDocuments")]
     Delete,
     /// `Retrieve`: searches the indexed documents.
+    #[serde(alias = "Retrieve")]
     Retrieve,
+    /// `ListKnowledgeBases`: pages through the knowledge bases of the account.
+    #[serde(alias = "ListKnowledgeBases")]
+    ListKnowledgeBases,
+    /// `GetKnowledgeBase`: describes a knowledge base.
+    #[serde(alias = "GetKnowledgeBase")]
+    GetKnowledgeBase,
+    /// `ListDataSources`: pages through the data sources of a knowledge base.
+    #[serde(alias = "ListDataSources")]
+    ListDataSources,
+    /// `GetDataSource`: describes a data source.
+    #[serde(alias = "GetDataSource")]
+    GetDataSource,
 }
 
 impl Operation {
@@ -29,6 +48,10 @@ impl Operation {
             Self::Get => "GetKnowledgeBaseDocuments",
             Self::Delete => "DeleteKnowledgeBaseDocuments",
             Self::Retrieve => "Retrieve",
+            Self::ListKnowledgeBases => "ListKnowledgeBases",
+            Self::GetKnowledgeBase => "GetKnowledgeBase",
+            Self::ListDataSources => "ListDataSources",
+            Self::GetDataSource => "GetDataSource",
         }
     }
 
@@ -36,7 +59,7 @@ impl Operation {
     pub(crate) const fn success(self) -> u16 {
         match self {
             Self::Ingest | Self::Delete => 202,
-            Self::List | Self::Get | Self::Retrieve => 200,
+            _ => 200,
         }
     }
 }
@@ -45,27 +68,37 @@ impl Operation {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) operation: Operation,
-    pub(crate) knowledge_base: String,
-    /// `None` for `Retrieve`, which searches the whole knowledge base.
+    /// `None` for what is about the whole account.
+    pub(crate) knowledge_base: Option<String>,
+    /// `None` for what is about the whole knowledge base.
     pub(crate) data_source: Option<String>,
 }
 
-/// Returns the target of a request line, or `None` when no operation has this verb and path.
+/// Returns the target of a request line, or `None` when no operation has this verb and path. The lists of knowledge
+/// bases and data sources have a slash at the end, as the model gives them.
 pub(crate) fn route(method: &str, path: &str) -> Option<Target> {
     // Split before decoding: the ARN of a knowledge base arrives as one segment with `%2F` in it.
     let decoded: Vec<String> = path.split('/').map(decode).collect();
     let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
     let (operation, knowledge_base, data_source) = match (method, segments.as_slice()) {
-        ("POST", ["", "knowledgebases", kb, "retrieve"]) => (Operation::Retrieve, kb, None),
+        ("POST", ["", "knowledgebases", ""]) => (Operation::ListKnowledgeBases, None, None),
+        ("GET", ["", "knowledgebases", kb]) => (Operation::GetKnowledgeBase, Some(*kb), None),
+        ("POST", ["", "knowledgebases", kb, "retrieve"]) => (Operation::Retrieve, Some(*kb), None),
+        ("POST", ["", "knowledgebases", kb, "datasources", ""]) => {
+            (Operation::ListDataSources, Some(*kb), None)
+        }
+        ("GET", ["", "knowledgebases", kb, "datasources", ds]) => {
+            (Operation::GetDataSource, Some(*kb), Some(*ds))
+        }
         (_, ["", "knowledgebases", kb, "datasources", ds, "documents", rest @ ..]) => {
-            (document_operation(method, rest)?, kb, Some(ds))
+            (document_operation(method, rest)?, Some(*kb), Some(*ds))
         }
         _ => return None,
     };
     Some(Target {
         operation,
-        knowledge_base: (*knowledge_base).to_owned(),
-        data_source: data_source.map(|id| (*id).to_owned()),
+        knowledge_base: knowledge_base.map(str::to_owned),
+        data_source: data_source.map(str::to_owned),
     })
 }
 
@@ -110,8 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn lists_end_in_a_slash_and_single_things_do_not() {
+        assert_eq!(operation("POST", "/knowledgebases/"), Some(Operation::ListKnowledgeBases));
+        assert_eq!(operation("POST", "/knowledgebases"), None);
+        assert_eq!(operation("GET", "/knowledgebases/KB"), Some(Operation::GetKnowledgeBase));
+        assert_eq!(operation("POST", "/knowledgebases/KB/datasources/"), Some(Operation::ListDataSources));
+        assert_eq!(operation("GET", "/knowledgebases/KB/datasources/DS"), Some(Operation::GetDataSource));
+        assert_eq!(operation("DELETE", "/knowledgebases/KB/datasources/DS"), None);
+    }
+
+    #[test]
     fn keeps_an_encoded_slash_inside_its_segment() {
         let target = route("POST", "/knowledgebases/a%2Fb/retrieve");
-        assert_eq!(target.map(|t| t.knowledge_base).as_deref(), Some("a/b"));
+        assert_eq!(target.and_then(|t| t.knowledge_base).as_deref(), Some("a/b"));
     }
 }

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value};
 
 use crate::error::ServiceError;
-use crate::model;
+use crate::filter::Filter;
 use crate::operation::{Operation, Target};
 use crate::shape::{Shape, Violation, length};
+use crate::store::Content;
+use crate::{Settings, model};
 
 /// The largest body of a request, in bytes: 6 MB, the "total payload" quota of
 /// `IngestKnowledgeBaseDocuments` (AWS General Reference, Amazon Bedrock quotas).
@@ -23,21 +26,35 @@ const DEFAULT_PAGE: usize = 100;
 /// Metadata keys with this prefix are the service's own (user guide, customer-managed stores).
 const RESERVED_KEY_PREFIX: &str = "x-amz-bedrock";
 
-/// A request that satisfies the model.
+/// A request that satisfies the model. What it is for is in its [`Target`].
 #[derive(Debug, PartialEq)]
 pub(crate) enum Request {
     Ingest { client_token: Option<String>, documents: Vec<NewDocument> },
     Delete { client_token: Option<String>, ids: Vec<String> },
     Get { ids: Vec<String> },
-    List { max_results: usize, next_token: Option<String> },
-    Retrieve { query: String, number_of_results: usize },
+    List(Paging),
+    Retrieve { query: String, filter: Option<Filter>, paging: Paging },
+    ListKnowledgeBases(Paging),
+    GetKnowledgeBase,
+    ListDataSources(Paging),
+    GetDataSource,
+}
+
+/// Which page of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Paging {
+    pub(crate) max_results: usize,
+    pub(crate) next_token: Option<String>,
 }
 
 /// A document as it arrives.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NewDocument {
+    /// The id of a custom document, the location of an S3 object.
     pub(crate) id: String,
+    /// What can be read of it.
     pub(crate) text: String,
+    pub(crate) content: Content,
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -56,36 +73,40 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ServiceError> {
 }
 
 /// Checks the ids of the path and the body, and makes a request of them.
-pub(crate) fn parse(target: &Target, body: &Value, max_documents: usize) -> Result<Request, ServiceError> {
+pub(crate) fn parse(target: &Target, body: &Value, settings: &Settings) -> Result<Request, ServiceError> {
     let mut violations = path_violations(target);
     violations.extend(model::body_of(target.operation).violations(body));
     if !violations.is_empty() {
         return Err(ServiceError::violations(violations));
     }
-    match target.operation {
-        Operation::Ingest => ingest(body, max_documents),
-        Operation::Delete => {
-            Ok(Request::Delete { client_token: string(body, "/clientToken"), ids: identifiers(body)? })
+    let client_token = string(body, "/clientToken");
+    let paging = || Paging {
+        max_results: number(body, "/maxResults").unwrap_or(DEFAULT_PAGE).min(settings.largest_page),
+        next_token: string(body, "/nextToken"),
+    };
+    Ok(match target.operation {
+        Operation::Ingest => {
+            Request::Ingest { client_token, documents: documents(body, settings.max_documents_per_ingest)? }
         }
-        Operation::Get => Ok(Request::Get { ids: identifiers(body)? }),
-        Operation::List => Ok(Request::List {
-            max_results: number(body, "/maxResults").unwrap_or(DEFAULT_PAGE),
-            next_token: string(body, "/nextToken"),
-        }),
-        Operation::Retrieve => retrieve(body),
-    }
+        Operation::Delete => Request::Delete { client_token, ids: identifiers(body)? },
+        Operation::Get => Request::Get { ids: identifiers(body)? },
+        Operation::List => Request::List(paging()),
+        Operation::Retrieve => retrieve(body)?,
+        Operation::ListKnowledgeBases => Request::ListKnowledgeBases(paging()),
+        Operation::GetKnowledgeBase => Request::GetKnowledgeBase,
+        Operation::ListDataSources => Request::ListDataSources(paging()),
+        Operation::GetDataSource => Request::GetDataSource,
+    })
 }
 
 fn path_violations(target: &Target) -> Vec<Violation> {
-    let knowledge_base: &Shape = match target.operation {
+    let shape: &Shape = match target.operation {
         Operation::Retrieve => &model::KNOWLEDGE_BASE_IDENTIFIER,
         _ => &model::ID,
     };
-    let mut found = at("knowledgeBaseId", knowledge_base, &target.knowledge_base);
-    if let Some(data_source) = &target.data_source {
-        found.extend(at("dataSourceId", &model::ID, data_source));
-    }
-    found
+    let knowledge_base = target.knowledge_base.iter().flat_map(|id| at("knowledgeBaseId", shape, id));
+    let data_source = target.data_source.iter().flat_map(|id| at("dataSourceId", &model::ID, id));
+    knowledge_base.chain(data_source).collect()
 }
 
 fn at(name: &str, shape: &Shape, text: &str) -> Vec<Violation> {
@@ -94,9 +115,9 @@ fn at(name: &str, shape: &Shape, text: &str) -> Vec<Violation> {
     found.into_iter().map(rename).collect()
 }
 
-fn ingest(body: &Value, max_documents: usize) -> Result<Request, ServiceError> {
+fn documents(body: &Value, max: usize) -> Result<Vec<NewDocument>, ServiceError> {
     let documents = items(body, "/documents");
-    if let Some(problem) = length(documents.len(), 1, max_documents) {
+    if let Some(problem) = length(documents.len(), 1, max) {
         let violation = Violation::new("documents", format!("Member {problem}"));
         return Err(ServiceError::violations(vec![violation]));
     }
@@ -106,40 +127,59 @@ fn ingest(body: &Value, max_documents: usize) -> Result<Request, ServiceError> {
     }
     let documents: Vec<_> = documents.iter().map(new_document).collect();
     refuse_duplicates(documents.iter().map(|document| document.id.as_str()))?;
-    Ok(Request::Ingest { client_token: string(body, "/clientToken"), documents })
+    Ok(documents)
 }
 
-/// Finds what the model allows, but the service or the emulator does not.
+/// Finds what the model allows, but the service does not.
 fn unfit((index, document): (usize, &Value)) -> Option<Violation> {
+    const INLINE: &str = "content.custom.inlineContent";
     const TEXT: &str = "content.custom.inlineContent.textContent.data";
     let violation = |at: &str, problem: &str| {
         let path = format!("documents[{index}].{at}");
         Some(Violation::new(path, format!("Member {problem}")))
     };
-    let Some(text) = str_at(document, &pointer(TEXT)) else {
-        return violation("content", "is not emulated: only inline text is stored");
-    };
-    if text.trim().is_empty() {
+    if str_at(document, &pointer(TEXT)).is_some_and(|text| text.trim().is_empty()) {
         return violation(TEXT, "must not be blank");
     }
-    if document.pointer("/metadata/s3Location").is_some() {
+    if document.pointer(&pointer(INLINE)).is_some() && document.pointer("/metadata/s3Location").is_some() {
         return violation("metadata", "must be inline where the content is inline");
     }
-    let reserved =
-        |item: &Value| str_at(item, "/key").is_some_and(|key| key.starts_with(RESERVED_KEY_PREFIX));
-    if items(document, "/metadata/inlineAttributes").iter().any(reserved) {
+    if metadata_keys(document).any(|key| key.starts_with(RESERVED_KEY_PREFIX)) {
         return violation("metadata", "has a key with a reserved prefix");
     }
     None
 }
 
+/// Returns the keys of a document's inline metadata.
+pub(crate) fn metadata_keys(document: &Value) -> impl Iterator<Item = &str> {
+    items(document, "/metadata/inlineAttributes").iter().filter_map(|item| str_at(item, "/key"))
+}
+
 fn new_document(document: &Value) -> NewDocument {
-    let text = |at: &str| string(document, &pointer(at)).unwrap_or_default();
-    let attributes = items(document, "/metadata/inlineAttributes");
+    let text = |at: &str| string(document, &pointer(at));
+    let id = text("content.custom.customDocumentIdentifier.id").or_else(|| text("content.s3.s3Location.uri"));
+    let content = content(document);
     NewDocument {
-        id: text("content.custom.customDocumentIdentifier.id"),
-        text: text("content.custom.inlineContent.textContent.data"),
-        attributes: attributes.iter().filter_map(attribute).collect(),
+        id: id.unwrap_or_default(),
+        text: text("content.custom.inlineContent.textContent.data")
+            .or_else(|| content.text().map(str::to_owned))
+            .unwrap_or_default(),
+        content,
+        attributes: items(document, "/metadata/inlineAttributes").iter().filter_map(attribute).collect(),
+    }
+}
+
+fn content(document: &Value) -> Content {
+    let object = string(document, "/content/s3/s3Location/uri")
+        .or_else(|| string(document, "/content/custom/s3Location/uri"));
+    if let Some(uri) = object {
+        return Content::S3Location { uri };
+    }
+    let bytes = document.pointer("/content/custom/inlineContent/byteContent");
+    let decoded = bytes.and_then(|bytes| BASE64_STANDARD.decode(str_at(bytes, "/data")?).ok());
+    match (bytes.and_then(|bytes| string(bytes, "/mimeType")), decoded) {
+        (Some(mime_type), Some(data)) => Content::Bytes { mime_type, data },
+        _ => Content::Text,
     }
 }
 
@@ -152,11 +192,8 @@ fn attribute(item: &Value) -> Option<(String, Value)> {
 
 fn identifiers(body: &Value) -> Result<Vec<String>, ServiceError> {
     let items = items(body, "/documentIdentifiers");
-    let ids: Vec<String> = items.iter().filter_map(|item| string(item, "/custom/id")).collect();
-    if ids.len() < items.len() {
-        let message = "The data source is of type CUSTOM: it has no S3 documents.";
-        return Err(ServiceError::validation(message));
-    }
+    let id = |item| string(item, "/custom/id").or_else(|| string(item, "/s3/uri"));
+    let ids: Vec<String> = items.iter().filter_map(id).collect();
     refuse_duplicates(ids.iter().map(String::as_str))?;
     Ok(ids)
 }
@@ -172,14 +209,22 @@ fn refuse_duplicates<'a>(mut ids: impl Iterator<Item = &'a str>) -> Result<(), S
 }
 
 fn retrieve(body: &Value) -> Result<Request, ServiceError> {
-    const COUNT: &str = "/retrievalConfiguration/vectorSearchConfiguration/numberOfResults";
     if str_at(body, "/retrievalQuery/type") == Some("IMAGE") {
         let message = "Queries by image are not emulated.";
         return Err(ServiceError::validation(message));
     }
+    let configuration = |name: &str| body.get("retrievalConfiguration")?.get(name);
+    let search =
+        configuration("vectorSearchConfiguration").or_else(|| configuration("managedSearchConfiguration"));
+    let search = search.unwrap_or(&Value::Null);
+    let filter = search.get("filter").filter(|filter| !filter.is_null());
     Ok(Request::Retrieve {
         query: string(body, "/retrievalQuery/text").unwrap_or_default(),
-        number_of_results: number(body, COUNT).unwrap_or(DEFAULT_RESULTS),
+        filter: filter.map(Filter::read).transpose()?,
+        paging: Paging {
+            max_results: number(search, "/numberOfResults").unwrap_or(DEFAULT_RESULTS),
+            next_token: string(body, "/nextToken"),
+        },
     })
 }
 
@@ -187,7 +232,7 @@ fn pointer(path: &str) -> String {
     format!("/{}", path.replace('.', "/"))
 }
 
-fn str_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+pub(crate) fn str_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer)?.as_str()
 }
 
@@ -199,7 +244,7 @@ fn number(value: &Value, pointer: &str) -> Option<usize> {
     usize::try_from(value.pointer(pointer)?.as_u64()?).ok()
 }
 
-fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+pub(crate) fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     let list = value.pointer(pointer).and_then(Value::as_array);
     list.map(Vec::as_slice).unwrap_or_default()
 }

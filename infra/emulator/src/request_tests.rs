@@ -8,13 +8,13 @@ fn target(operation: Operation) -> Target {
     let has_data_source = operation != Operation::Retrieve;
     Target {
         operation,
-        knowledge_base: "DEMOKB0001".to_owned(),
+        knowledge_base: Some("DEMOKB0001".to_owned()),
         data_source: has_data_source.then(|| "DEMODS0001".to_owned()),
     }
 }
 
 fn parse_as(operation: Operation, body: &Value) -> Result<Request, ServiceError> {
-    parse(&target(operation), body, 10)
+    parse(&target(operation), body, &Settings::default())
 }
 
 fn document(id: &str) -> Value {
@@ -125,7 +125,7 @@ fn refuses_reserved_keys_and_metadata_that_is_not_inline() {
         ["documents[0].metadata"]
     );
     let elsewhere = json!({ "type": "S3_LOCATION", "s3Location": { "uri": "s3://bucket/key" } });
-    assert_eq!(refused(|d| d["metadata"] = elsewhere), ["documents[0].metadata"]);
+    assert_eq!(refused(|d| d["metadata"] = elsewhere), ["documents[0].metadata"], "the content is inline");
 }
 
 #[test]
@@ -143,11 +143,50 @@ fn refuses_blank_text_but_counts_long_text_in_characters() {
     assert!(parse_as(Operation::Ingest, &json!({ "documents": [longest] })).is_ok());
 }
 
+/// Reads the one document that `change` makes of a sound one.
+fn read_document(change: impl FnOnce(&mut Value)) -> NewDocument {
+    let mut document = document("a");
+    change(&mut document);
+    let request = parse_as(Operation::Ingest, &json!({ "documents": [document] })).unwrap();
+    let Request::Ingest { mut documents, .. } = request else { panic!("{request:?}") };
+    documents.remove(0)
+}
+
 #[test]
-fn refuses_content_that_is_valid_but_not_emulated() {
-    let bytes = json!({ "type": "BYTE", "byteContent": { "mimeType": "text/plain", "data": "aGk=" } });
-    let change = |d: &mut Value| d["content"]["custom"]["inlineContent"] = bytes;
-    assert_eq!(refused(change), ["documents[0].content"]);
+fn reads_bytes_and_the_text_they_hold() {
+    let bytes = |data: &str| {
+        let content = json!({ "type": "BYTE", "byteContent": { "mimeType": "text/csv", "data": data } });
+        move |d: &mut Value| d["content"]["custom"]["inlineContent"] = content
+    };
+    let mime_type = || "text/csv".to_owned();
+    let document = read_document(bytes("aGk="));
+    assert_eq!(document.text, "hi");
+    assert_eq!(document.content, Content::Bytes { mime_type: mime_type(), data: b"hi".to_vec() });
+    let document = read_document(bytes("/w=="));
+    assert_eq!(document.text, "");
+    assert_eq!(document.content, Content::Bytes { mime_type: mime_type(), data: vec![0xff] });
+    assert_eq!(refused(bytes("aGk")), [format!("{INLINE}.byteContent.data")]);
+    assert_eq!(refused(bytes("")), [format!("{INLINE}.byteContent.data")]);
+}
+
+#[test]
+fn reads_locations_and_takes_metadata_from_there_too() {
+    let uri = "s3://bucket/key";
+    let content = || Content::S3Location { uri: uri.to_owned() };
+    let metadata = json!({ "type": "S3_LOCATION", "s3Location": { "uri": "s3://bucket/key.json" } });
+    let located = json!({
+        "customDocumentIdentifier": { "id": "a" },
+        "sourceType": "S3_LOCATION",
+        "s3Location": { "uri": uri },
+    });
+    let document = read_document(|d| {
+        d["content"]["custom"] = located;
+        d["metadata"] = metadata;
+    });
+    assert_eq!((document.id.as_str(), document.content), ("a", content()));
+    let object = json!({ "dataSourceType": "S3", "s3": { "s3Location": { "uri": uri } } });
+    let document = read_document(|d| d["content"] = object);
+    assert_eq!((document.id.as_str(), document.content), (uri, content()));
 }
 
 #[test]
@@ -156,7 +195,10 @@ fn limits_how_many_documents_a_request_may_carry() {
         let documents: Vec<Value> = (0..count).map(|i| document(&i.to_string())).collect();
         json!({ "documents": documents })
     };
-    let ingest = |count, limit| parse(&target(Operation::Ingest), &many(count), limit);
+    let ingest = |count, limit| {
+        let settings = Settings { max_documents_per_ingest: limit, ..Settings::default() };
+        parse(&target(Operation::Ingest), &many(count), &settings)
+    };
     assert!(ingest(10, 10).is_ok());
     assert!(ingest(25, 25).is_ok());
     for (count, limit) in [(0, 10), (11, 10), (26, 25)] {
@@ -196,23 +238,44 @@ fn checks_the_client_token() {
 #[test]
 fn checks_the_ids_of_the_path() {
     let mut short = target(Operation::List);
-    "short".clone_into(&mut short.knowledge_base);
+    short.knowledge_base = Some("short".to_owned());
     short.data_source = Some("DEMO-S0001".to_owned());
-    let error = parse(&short, &json!({}), 10).unwrap_err();
+    let error = parse(&short, &json!({}), &Settings::default()).unwrap_err();
     let names: Vec<_> = error.violations.iter().map(|v| v.path.as_str()).collect();
     assert_eq!(names, ["knowledgeBaseId", "dataSourceId"]);
 }
 
 #[test]
-fn says_plainly_that_filters_are_not_emulated() {
+fn a_filter_has_one_test_and_a_group_has_two_filters() {
+    let refused = |filter: Value| {
+        let body = json!({
+            "retrievalQuery": { "text": "x" },
+            "retrievalConfiguration": { "vectorSearchConfiguration": { "filter": filter } },
+        });
+        parse_as(Operation::Retrieve, &body)
+            .err()
+            .and_then(|error| Some(error.violations.first()?.path.clone()))
+    };
+    let sound = json!({ "equals": { "key": "k", "value": 1 } });
+    let path = "retrievalConfiguration.vectorSearchConfiguration.filter";
+    assert_eq!(refused(sound.clone()), None);
+    assert_eq!(refused(json!({ "andAll": [sound, sound] })), None);
+    assert_eq!(refused(json!({ "andAll": [sound] })), Some(format!("{path}.andAll")));
+    assert_eq!(refused(json!({})), Some(path.to_owned()));
+    assert_eq!(refused(json!({ "like": { "key": "k", "value": 1 } })), Some(format!("{path}.like")));
+    assert_eq!(refused(json!({ "equals": { "key": "k" } })), Some(format!("{path}.equals.value")));
+    let long = json!({ "equals": { "key": "k".repeat(101), "value": 1 } });
+    assert_eq!(refused(long), Some(format!("{path}.equals.key")));
+}
+
+#[test]
+fn says_plainly_what_is_not_emulated() {
     let body = json!({
         "retrievalQuery": { "text": "x" },
-        "retrievalConfiguration": { "vectorSearchConfiguration": {
-            "filter": { "equals": { "key": "k", "value": 1 } },
-        } },
+        "retrievalConfiguration": { "vectorSearchConfiguration": { "rerankingConfiguration": {} } },
     });
     let error = parse_as(Operation::Retrieve, &body).unwrap_err();
-    let path = "retrievalConfiguration.vectorSearchConfiguration.filter";
+    let path = "retrievalConfiguration.vectorSearchConfiguration.rerankingConfiguration";
     assert_eq!(error.violations.first().unwrap().path, path);
     assert!(error.message.contains("is not emulated"), "{error:?}");
 }
@@ -226,9 +289,9 @@ fn retrieves_five_results_unless_asked_for_another_number() {
         });
         parse_as(Operation::Retrieve, &body)
     };
-    let expected = |number_of_results| {
-        let query = "x".to_owned();
-        Ok(Request::Retrieve { query, number_of_results })
+    let expected = |max_results| {
+        let paging = Paging { max_results, next_token: None };
+        Ok(Request::Retrieve { query: "x".to_owned(), filter: None, paging })
     };
     assert_eq!(with(json!({})), expected(5));
     assert_eq!(with(json!({ "numberOfResults": 100 })), expected(100));

@@ -1,11 +1,11 @@
 //! Retrieval: full text by BM25 over whole documents.
 //!
-//! The one place that ranks; filters will join here.
+//! The one place that ranks. What passes a filter is `filter.rs`'s.
 
 use bm25::{DefaultTokenizer, Embedder, EmbedderBuilder, Scorer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::StoredDocument;
+use crate::{DataSource, DataSourceType, StoredDocument};
 
 /// The length of a document, in words, that counts as average. Fixed, so that a score depends on
 /// what is stored and not on the order in which it came.
@@ -47,17 +47,36 @@ impl Index {
     }
 }
 
-/// Writes a result the way the service does, its own metadata keys included.
-pub(crate) fn result(document: StoredDocument, score: f32, data_source: &str) -> Value {
-    let mut metadata = document.attributes;
-    // One chunk a document: nothing is split here.
-    let chunk = format!("{}#0", document.id);
-    metadata.insert("x-amz-bedrock-kb-chunk-id".to_owned(), chunk.into());
-    metadata.insert("x-amz-bedrock-kb-data-source-id".to_owned(), data_source.into());
+/// Returns a document's metadata the way the service does, its own keys included.
+pub(crate) fn metadata(document: &StoredDocument) -> Map<String, Value> {
+    let mut metadata = document.attributes.clone();
+    let own = [
+        ("source-uri", document.id.clone()),
+        // One chunk a document: nothing is split here.
+        ("chunk-id", format!("{}#0", document.id)),
+        ("data-source-id", document.data_source_id.clone()),
+    ];
+    metadata.extend(own.map(|(key, value)| (format!("x-amz-bedrock-kb-{key}"), value.into())));
+    metadata
+}
+
+/// Writes a result the way the service does. Its scores lie between 0 and 1.
+pub(crate) fn result(
+    document: StoredDocument,
+    score: f32,
+    metadata: Map<String, Value>,
+    data_source: &DataSource,
+) -> Value {
+    let location = match data_source.kind {
+        DataSourceType::S3 => json!({ "type": "S3", "s3Location": { "uri": document.id } }),
+        DataSourceType::Custom | DataSourceType::ManagedCustom => {
+            json!({ "type": "CUSTOM", "customDocumentLocation": { "id": document.id } })
+        }
+    };
     json!({
         "content": { "type": "TEXT", "text": document.text },
-        "location": { "type": "CUSTOM", "customDocumentLocation": { "id": document.id } },
-        "score": f64::from(score),
+        "location": location,
+        "score": f64::from(score / (1.0 + score)),
         "metadata": metadata,
     })
 }

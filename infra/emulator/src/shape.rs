@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,8 @@ pub(crate) enum Shape {
         arms: &'static [(&'static str, &'static str)],
         members: &'static [Member],
     },
+    /// A structure with exactly one of its members.
+    Union(&'static [Member]),
     List {
         of: &'static Shape,
         min: usize,
@@ -37,6 +40,8 @@ pub(crate) enum Shape {
     },
     Number,
     Boolean,
+    /// Any JSON at all.
+    Document,
     /// Base64 of 1 to `max` bytes.
     Blob {
         max: usize,
@@ -82,7 +87,7 @@ impl Pattern {
 }
 
 /// One way in which a value breaks the model.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
     /// Where, as `documents[0].content`. (The spelling is ours: AWS does not document its own.)
     pub(crate) path: String,
@@ -140,12 +145,20 @@ impl Shape {
                 structure(members, value, path, found);
                 return check_arms(tag, arms, value, path, found);
             }
+            Self::Union(members) => {
+                structure(members, value, path, found);
+                wrong(
+                    value.as_object().is_some_and(|object| present_in(object) != 1),
+                    "must have exactly one member",
+                )
+            }
             Self::List { of, min, max } => return list(of, (*min, *max), value, path, found),
             Self::Text { min, max, pattern } => text(value, *min, *max, *pattern),
             Self::OneOf(names) => one_of(names, value),
             Self::Integer { min, max } => integer(value, *min, *max),
             Self::Number => wrong(value.as_f64().is_none(), "must be a number"),
             Self::Boolean => wrong(!value.is_boolean(), "must be a boolean"),
+            Self::Document => None,
             Self::Blob { max } => blob(value, *max),
             Self::NotEmulated => Some("is not emulated: leave it out".to_owned()),
         };
@@ -183,6 +196,10 @@ fn structure(members: &[Member], value: &Value, path: Path<'_>, found: &mut Vec<
 /// A null is an absent member, as in every JSON protocol of AWS.
 fn present<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     object.get(name).filter(|value| !value.is_null())
+}
+
+fn present_in(object: &Map<String, Value>) -> usize {
+    object.values().filter(|value| !value.is_null()).count()
 }
 
 fn check_arms(tag: &str, arms: &[(&str, &str)], value: &Value, path: Path<'_>, found: &mut Vec<Violation>) {
@@ -256,19 +273,10 @@ fn integer(value: &Value, min: i64, max: i64) -> Option<String> {
 }
 
 fn blob(value: &Value, max: usize) -> Option<String> {
-    let Some(bytes) = value.as_str().and_then(base64_length) else {
+    let Some(Ok(bytes)) = value.as_str().map(|text| BASE64_STANDARD.decode(text)) else {
         return Some("must be base64".to_owned());
     };
-    length(bytes, 1, max)
-}
-
-/// Returns how many bytes `text` encodes, or `None` when it is not padded base64.
-fn base64_length(text: &str) -> Option<usize> {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    let well_formed = text.len().is_multiple_of(4) && padding <= 2 && digits.bytes().all(in_alphabet);
-    well_formed.then(|| digits.len() * 3 / 4)
+    length(bytes.len(), 1, max)
 }
 
 #[cfg(test)]
@@ -311,11 +319,20 @@ mod tests {
 
     #[test]
     fn measures_base64_by_what_it_decodes_to() {
-        assert_eq!(base64_length(""), Some(0));
-        assert_eq!(base64_length("aGk="), Some(2));
-        assert_eq!(base64_length("aGkh"), Some(3));
-        assert_eq!(base64_length("aGk"), None);
-        assert_eq!(base64_length("a==="), None);
-        assert_eq!(base64_length("aG-_"), None);
+        static TWO: Shape = Shape::Blob { max: 2 };
+        let sound = |text: &str| TWO.violations(&json!(text)).is_empty();
+        assert!(sound("aGk="));
+        for wrong in ["", "aGkh", "aGk", "a===", "aG-_"] {
+            assert!(!sound(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_union_has_exactly_one_member() {
+        static ONE: Shape = Shape::Union(&[optional("a", &FOUR), optional("b", &FOUR)]);
+        assert!(ONE.violations(&json!({ "a": "x", "b": null })).is_empty());
+        for wrong in [json!({}), json!({ "a": "x", "b": "y" }), json!({ "c": "x" }), json!([])] {
+            assert_eq!(ONE.violations(&wrong).len(), 1, "{wrong}");
+        }
     }
 }

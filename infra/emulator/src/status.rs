@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The status of a document, as the service names it.
 ///
 /// The list is `DocumentStatus` of `bedrock-agent` 2023-06-05 (botocore 1.44.5). By itself the
 /// emulator uses `Starting`, `InProgress`, `Indexed`, `Deleting` and `NotFound`; the others can be
-/// scripted with [`crate::Fault::Documents`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// scripted with [`crate::Fault::Documents`] and [`crate::Rule`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DocumentStatus {
     /// `INDEXED`: stored and retrievable.
     Indexed,

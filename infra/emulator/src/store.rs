@@ -8,25 +8,68 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::fault::DocumentFault;
-use crate::request::NewDocument;
+use crate::request::{NewDocument, Paging};
 use crate::retrieve::Index;
+use crate::rule::{Outcome, Rule};
 use crate::{DocumentStatus, Operation};
 
 /// A document as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredDocument {
-    /// Its id, unique in the data source.
+    /// The knowledge base it is in.
+    pub knowledge_base_id: String,
+    /// The data source it is in.
+    pub data_source_id: String,
+    /// Its id, unique in the data source; the location of an S3 document.
     pub id: String,
-    /// Its text, as ingested last.
+    /// Its text, as ingested last; what can be read of bytes as UTF-8. Empty where there is none.
     pub text: String,
+    /// How its content came.
+    pub content: Content,
     /// Its metadata attributes, as ingested last: strings, numbers, booleans, lists of strings.
     pub attributes: Map<String, Value>,
     /// Its status at the time of asking.
     pub status: DocumentStatus,
-    /// Why, where a fault set the status.
+    /// Why, where a fault or a rule set the status.
     pub status_reason: Option<String>,
     /// When the last request that changed it was accepted.
     pub updated_at: Timestamp,
+}
+
+/// How the content of a document came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// As text in the request.
+    Text,
+    /// As bytes in the request.
+    Bytes {
+        /// What they are.
+        mime_type: String,
+        /// The bytes, decoded.
+        data: Vec<u8>,
+    },
+    /// As the location of an object, which is never fetched.
+    S3Location {
+        /// Where it is said to be.
+        uri: String,
+    },
+}
+
+impl Content {
+    /// Returns the text that bytes hold.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Bytes { data, .. } => std::str::from_utf8(data).ok(),
+            Self::Text | Self::S3Location { .. } => None,
+        }
+    }
+}
+
+/// What a store is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) knowledge_base_id: String,
+    pub(crate) data_source_id: String,
 }
 
 /// What an answer says about a document.
@@ -45,8 +88,9 @@ pub(crate) struct Page {
     pub(crate) next_token: Option<String>,
 }
 
-/// All documents of the data source.
+/// All documents of a data source.
 pub(crate) struct Store {
+    place: Place,
     indexing_delay: SignedDuration,
     documents: BTreeMap<String, Entry>,
     index: Index,
@@ -59,21 +103,30 @@ pub(crate) struct Store {
 
 struct Entry {
     text: String,
+    content: Content,
     attributes: Map<String, Value>,
     change: Change,
     at: Timestamp,
 }
 
 enum Change {
-    Ingested,
+    Ingested(Settling),
     Deleted,
     Faulted(DocumentStatus, String),
 }
 
+/// What an accepted document will end as, and when.
+struct Settling {
+    status: DocumentStatus,
+    reason: Option<String>,
+    after: SignedDuration,
+}
+
 impl Store {
-    pub(crate) fn new(indexing_delay: Duration) -> Self {
+    pub(crate) fn new(place: Place, indexing_delay: Duration) -> Self {
         Self {
-            indexing_delay: SignedDuration::try_from(indexing_delay).unwrap_or(SignedDuration::MAX),
+            place,
+            indexing_delay: signed(indexing_delay),
             documents: BTreeMap::new(),
             index: Index::new(),
             answers: HashMap::new(),
@@ -89,13 +142,15 @@ impl Store {
         client_token: Option<String>,
         documents: Vec<NewDocument>,
         faults: &[DocumentFault],
+        rules: &[Rule],
     ) -> Vec<Detail> {
         self.once(Operation::Ingest, client_token, |store| {
             let documents = documents.into_iter().enumerate();
             documents
                 .map(|(index, document)| {
                     let fault = faults.iter().find(|f| f.is_for(index, &document.id));
-                    store.ingest_one(now, document, fault)
+                    let rule = rules.iter().find(|rule| rule.fits(&document));
+                    store.ingest_one(now, document, fault, rule)
                 })
                 .collect()
         })
@@ -137,13 +192,31 @@ impl Store {
         answer
     }
 
-    fn ingest_one(&mut self, now: Timestamp, document: NewDocument, fault: Option<&DocumentFault>) -> Detail {
-        let NewDocument { id, text, attributes } = document;
+    fn ingest_one(
+        &mut self,
+        now: Timestamp,
+        document: NewDocument,
+        fault: Option<&DocumentFault>,
+        rule: Option<&Rule>,
+    ) -> Detail {
+        let NewDocument { id, text, content, attributes } = document;
         self.index.upsert(&id, &text);
-        let entry =
-            Entry { text, attributes, change: fault.map_or(Change::Ingested, Change::faulted), at: now };
-        self.documents.insert(id.clone(), entry);
+        let change = fault.map_or_else(|| Change::Ingested(self.settling(rule)), Change::faulted);
+        self.documents.insert(id.clone(), Entry { text, content, attributes, change, at: now });
         detail(id, DocumentStatus::Starting, fault, now)
+    }
+
+    fn settling(&self, rule: Option<&Rule>) -> Settling {
+        match rule.map(|rule| &rule.outcome) {
+            Some(Outcome::Settles { status, reason, after }) => Settling {
+                status: *status,
+                reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
+                after: after.map_or(self.indexing_delay, signed),
+            },
+            Some(Outcome::Refused(_)) | None => {
+                Settling { status: DocumentStatus::Indexed, reason: None, after: self.indexing_delay }
+            }
+        }
     }
 
     fn delete_one(&mut self, now: Timestamp, id: String, fault: Option<&DocumentFault>) -> Detail {
@@ -180,8 +253,7 @@ impl Store {
     pub(crate) fn list(
         &mut self,
         now: Timestamp,
-        max_results: usize,
-        next_token: Option<&str>,
+        Paging { max_results, next_token }: &Paging,
     ) -> Option<Page> {
         let start = match next_token {
             Some(token) => Bound::Excluded(self.last_of_page(token)?),
@@ -189,7 +261,7 @@ impl Store {
         };
         let mut rest = self.documents.range::<String, _>((start, Bound::Unbounded));
         let details: Vec<Detail> =
-            rest.by_ref().take(max_results).map(|(id, entry)| self.detail(now, id, entry)).collect();
+            rest.by_ref().take(*max_results).map(|(id, entry)| self.detail(now, id, entry)).collect();
         let more = rest.next().is_some();
         let last = details.last().filter(|_| more).map(|last| last.id.clone());
         let next_token = last.map(|id| self.hand_out_token(id));
@@ -206,12 +278,11 @@ impl Store {
         self.pages.get(number.checked_sub(1)?).cloned()
     }
 
-    /// Returns the best matches among the indexed documents with their scores, best first.
-    pub(crate) fn retrieve(&self, now: Timestamp, query: &str, limit: usize) -> Vec<(StoredDocument, f32)> {
+    /// Returns all matches among the indexed documents with their scores.
+    pub(crate) fn retrieve(&self, now: Timestamp, query: &str) -> Vec<(StoredDocument, f32)> {
         let hits = self.index.search(query).into_iter();
         hits.filter_map(|hit| Some((self.stored(now, &hit.id)?, hit.score)))
             .filter(|(document, _)| document.status == DocumentStatus::Indexed)
-            .take(limit)
             .collect()
     }
 
@@ -228,8 +299,11 @@ impl Store {
         let entry = self.documents.get(id)?;
         let detail = self.detail(now, id, entry);
         Some(StoredDocument {
+            knowledge_base_id: self.place.knowledge_base_id.clone(),
+            data_source_id: self.place.data_source_id.clone(),
             id: detail.id,
             text: entry.text.clone(),
+            content: entry.content.clone(),
             attributes: entry.attributes.clone(),
             status: detail.status,
             status_reason: detail.reason,
@@ -241,30 +315,33 @@ impl Store {
         Detail {
             id: id.to_owned(),
             status: entry.status(now, self.indexing_delay),
-            reason: entry.reason(),
+            reason: entry.reason(now),
             updated_at: entry.at,
         }
     }
 }
 
 impl Entry {
-    /// `STARTING` for the first half of the delay, `IN_PROGRESS` for the second, then `INDEXED`.
+    /// `STARTING` for the first half of the delay, `IN_PROGRESS` for the second, then `INDEXED` or what a rule says.
     fn status(&self, now: Timestamp, delay: SignedDuration) -> DocumentStatus {
         let elapsed = now.duration_since(self.at);
         match &self.change {
             Change::Faulted(status, _) => *status,
             Change::Deleted if elapsed >= delay => DocumentStatus::NotFound,
             Change::Deleted => DocumentStatus::Deleting,
-            Change::Ingested if elapsed >= delay => DocumentStatus::Indexed,
-            Change::Ingested if elapsed >= delay / 2 => DocumentStatus::InProgress,
-            Change::Ingested => DocumentStatus::Starting,
+            Change::Ingested(settling) if elapsed >= settling.after => settling.status,
+            Change::Ingested(settling) if elapsed >= settling.after / 2 => DocumentStatus::InProgress,
+            Change::Ingested(_) => DocumentStatus::Starting,
         }
     }
 
-    fn reason(&self) -> Option<String> {
+    fn reason(&self, now: Timestamp) -> Option<String> {
         match &self.change {
             Change::Faulted(_, reason) => Some(reason.clone()),
-            Change::Ingested | Change::Deleted => None,
+            Change::Ingested(settling) if now.duration_since(self.at) >= settling.after => {
+                settling.reason.clone()
+            }
+            Change::Ingested(_) | Change::Deleted => None,
         }
     }
 }
@@ -273,6 +350,10 @@ impl Change {
     fn faulted(fault: &DocumentFault) -> Self {
         Self::Faulted(fault.status, fault.reason.clone())
     }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 fn detail(id: String, status: DocumentStatus, fault: Option<&DocumentFault>, now: Timestamp) -> Detail {

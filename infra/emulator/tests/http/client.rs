@@ -25,6 +25,10 @@ impl Client {
         Self { address }
     }
 
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, "").await
+    }
+
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send("PUT", path, &body.to_string()).await
     }
@@ -35,6 +39,17 @@ impl Client {
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
         self.try_send(method, path, body).await.unwrap()
+    }
+
+    /// Returns why there is no answer: whether the connection was reset.
+    pub(crate) async fn is_reset(&self, method: &str, path: &str, body: &str) -> bool {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        let length = body.len();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let read = connection.read(&mut [0]).await;
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
     }
 
     /// Returns `None` when there is no connection, or no answer on it.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_emulator::{DocumentFault, DocumentStatus, Fault, Operation};
+use sluice_emulator::{DocumentFault, DocumentStatus, Documents, Fault, Operation, Outcome, Rule};
 
 use crate::client::{Client, DOCUMENTS, documents};
 use crate::{assert_refused, start, stored_ids};
@@ -67,6 +67,61 @@ async fn a_connection_can_drop_before_and_after_the_request_is_applied() {
     assert_eq!(stored_ids(&emulator), ["a"]);
     let unanswered = emulator.calls().iter().all(|call| call.status.is_none());
     assert!(unanswered);
+}
+
+#[tokio::test]
+async fn a_dropped_connection_is_reset() {
+    let (emulator, client) = start().await;
+    for fault in [Fault::DropBeforeApplying, Fault::DropAfterApplying] {
+        emulator.script(Operation::Ingest, fault);
+        assert!(client.is_reset("PUT", DOCUMENTS, &documents(&["a"]).to_string()).await);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_can_come_late_to_what_was_applied_at_once() {
+    let (emulator, client) = start().await;
+    emulator.script(Operation::Ingest, Fault::DelayAnswer(Duration::from_hours(1)));
+    let client = tokio::spawn(async move { ingest(&client, "a").await });
+    wait_until(|| stored_ids(&emulator) == ["a"]).await;
+    assert_eq!(emulator.calls()[0].status, None);
+    client.abort();
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_never_applied() {
+    let (emulator, client) = start().await;
+    emulator.script(Operation::Ingest, Fault::Hang);
+    let body = documents(&["a"]).to_string();
+    let answer = client.try_send("PUT", DOCUMENTS, &body);
+    assert!(tokio::time::timeout(Duration::from_millis(100), answer).await.is_err());
+    assert_eq!(ingest(&client, "b").await, Some(202));
+    assert_eq!(stored_ids(&emulator), ["b"]);
+    emulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_garbled_answer_hides_a_success() {
+    let (emulator, client) = start().await;
+    emulator.script(Operation::Ingest, Fault::Garbled);
+    let answer = client.put(DOCUMENTS, &documents(&["a"])).await;
+    assert_eq!(answer.status, 202);
+    assert!(serde_json::from_str::<serde_json::Value>(&answer.body).is_err());
+    assert_eq!(stored_ids(&emulator), ["a"]);
+}
+
+#[tokio::test]
+async fn a_rule_refuses_every_call_with_a_document_that_it_fits() {
+    let (emulator, client) = start().await;
+    let refused = Outcome::Refused("The document cannot be parsed.".to_owned());
+    emulator.set_rules(vec![Rule { documents: Documents::Id("bad".to_owned()), outcome: refused }]);
+    for _ in 0..2 {
+        let answer = client.put(DOCUMENTS, &documents(&["a", "bad"])).await;
+        assert_refused(&answer, 400, "ValidationException");
+        assert_eq!(answer.json()["message"], "The document cannot be parsed.");
+    }
+    assert_eq!(client.put(DOCUMENTS, &documents(&["a"])).await.status, 202);
+    assert_eq!(stored_ids(&emulator), ["a"]);
 }
 
 #[tokio::test]

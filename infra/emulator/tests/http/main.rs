@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod client;
+mod control;
 mod faults;
+mod quotas;
+mod resources;
+mod search;
 
 use std::time::Duration;
 
 use serde_json::json;
 use sluice_emulator::{
-    DocumentStatus, Emulator, MAX_BODY_BYTES, Operation, Resource, Settings, StoredDocument,
+    DocumentStatus, Emulator, KnowledgeBase, MAX_BODY_BYTES, Operation, Settings, StoredDocument,
 };
 
 use crate::client::{Answer, Client, DOCUMENTS, RETRIEVE, document, documents, identifiers};
@@ -106,6 +110,7 @@ async fn retrieves_text_location_score_and_metadata() {
     let metadata = json!({
         "ticker": "OOOO",
         "price": 44.5,
+        "x-amz-bedrock-kb-source-uri": "ticks-0-0",
         "x-amz-bedrock-kb-chunk-id": "ticks-0-0#0",
         "x-amz-bedrock-kb-data-source-id": "DEMODS0001",
     });
@@ -187,6 +192,8 @@ async fn does_not_know_other_verbs_and_paths() {
         ("PUT", RETRIEVE),
         ("POST", "/"),
         ("POST", "/knowledgebases/DEMOKB0001"),
+        ("POST", "/knowledgebases"),
+        ("GET", "/_emulator/elsewhere"),
     ] {
         let answer = client.send(method, path, "{}").await;
         assert_refused(&answer, 404, "UnknownOperationException");
@@ -260,10 +267,17 @@ async fn knows_only_the_access_key_it_is_set_to() {
 }
 
 #[tokio::test]
-async fn does_not_start_with_an_id_that_no_request_could_name() {
-    let settings = Settings { knowledge_base: Resource::new("too-short", ""), ..Settings::default() };
-    let error = Emulator::start(settings).await.unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+async fn does_not_start_with_ids_and_names_that_no_request_could_name() {
+    let twice = [KnowledgeBase::new("DEMOKB0001", "a"), KnowledgeBase::new("DEMOKB0001", "b")];
+    for knowledge_bases in [
+        vec![KnowledgeBase::new("too-short", "a")],
+        vec![KnowledgeBase::new("DEMOKB0001", "two words")],
+        twice.to_vec(),
+    ] {
+        let settings = Settings { knowledge_bases, ..Settings::default() };
+        let error = Emulator::start(settings).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    }
 }
 
 #[tokio::test]
