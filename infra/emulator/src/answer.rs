@@ -14,7 +14,7 @@ use crate::error::ServiceError;
 pub(crate) fn of(operation: Operation, result: Result<Value, ServiceError>) -> Response {
     match result {
         Ok(body) => json(operation.success(), &body),
-        Err(error) => refusal(&error),
+        Err(error) => refusal(&error.as_said_by(operation)),
     }
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn garbled(operation: Operation, result: Result<Value, ServiceError>)
             let half = body.chars().take(body.chars().count() / 2).collect();
             raw(operation.success(), "application/json", half)
         }
-        Err(error) => refusal(&error),
+        Err(_) => of(operation, result),
     }
 }
 

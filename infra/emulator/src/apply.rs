@@ -155,7 +155,7 @@ fn search(
         for (document, score) in store.retrieve(now, query) {
             let metadata = retrieve::metadata(&document);
             if filter.is_none_or(|filter| filter.holds(&metadata)) {
-                found.push((score, retrieve::result(document, score, metadata, data_source)));
+                found.push((score, retrieve::result(&document, score, &metadata, data_source)));
             }
         }
     }

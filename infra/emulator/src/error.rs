@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::Operation;
 use crate::json::with;
 use crate::shape::Violation;
 
@@ -44,6 +45,14 @@ impl ServiceError {
         let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
         let list = list.join("; ");
         Self { violations, ..Self::validation(format!("{count} validation error{plural} detected: {list}")) }
+    }
+
+    /// Leaves out what the service of `operation` does not say: `bedrock-agent-runtime` lists no fields.
+    pub(crate) fn as_said_by(mut self, operation: Operation) -> Self {
+        if operation == Operation::Retrieve {
+            self.violations.clear();
+        }
+        self
     }
 
     pub(crate) fn body(&self) -> Value {

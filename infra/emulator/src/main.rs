@@ -51,7 +51,7 @@ struct Options {
     /// Refuse requests that are signed with another access key id than this
     #[arg(long, value_name = "ID")]
     access_key_id: Option<String>,
-    /// What the account may use: `none`, `documented`, or JSON such as {"rates": [{"calls_per_second": 0.5}]}
+    /// What the account may use: `none`, `documented`, or JSON such as `{"rates": [{"calls_per_second": 0.5}]}`
     #[arg(long, value_name = "LIMITS", default_value = "none", value_parser = Limits::parse)]
     limits: Limits,
 }

@@ -11,11 +11,10 @@ use crate::shape::{Pattern, Shape, optional, required};
 pub(crate) fn body_of(operation: Operation) -> &'static Shape {
     match operation {
         Operation::Ingest => &INGEST,
-        Operation::List => &LIST,
         Operation::Get => &GET,
         Operation::Delete => &DELETE,
         Operation::Retrieve => &RETRIEVE,
-        Operation::ListKnowledgeBases | Operation::ListDataSources => &LIST,
+        Operation::List | Operation::ListKnowledgeBases | Operation::ListDataSources => &LIST,
         Operation::GetKnowledgeBase | Operation::GetDataSource => &NOTHING,
     }
 }

@@ -47,7 +47,7 @@ impl Quotas {
     /// Takes a token of every bucket that the operation draws on, or none of any.
     pub(crate) fn take(&mut self, operation: Operation, now: Instant) -> Result<(), ServiceError> {
         let rates = self.limits.rates.iter().zip(&mut self.buckets);
-        let mut drawn: Vec<&mut Bucket> = rates
+        let drawn: Vec<&mut Bucket> = rates
             .filter(|(rate, _)| rate.covers(operation))
             .map(|(rate, bucket)| {
                 bucket.fill(rate, now);
@@ -57,7 +57,9 @@ impl Quotas {
         if drawn.iter().any(|bucket| bucket.tokens < 1.0 - ROUNDING) {
             return Err(ServiceError::throttled());
         }
-        drawn.iter_mut().for_each(|bucket| bucket.tokens -= 1.0);
+        for bucket in drawn {
+            bucket.tokens -= 1.0;
+        }
         Ok(())
     }
 

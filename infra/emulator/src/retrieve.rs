@@ -62,9 +62,9 @@ pub(crate) fn metadata(document: &StoredDocument) -> Map<String, Value> {
 
 /// Writes a result the way the service does. Its scores lie between 0 and 1.
 pub(crate) fn result(
-    document: StoredDocument,
+    document: &StoredDocument,
     score: f32,
-    metadata: Map<String, Value>,
+    metadata: &Map<String, Value>,
     data_source: &DataSource,
 ) -> Value {
     let location = match data_source.kind {
