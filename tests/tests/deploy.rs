@@ -106,7 +106,8 @@ fn other_code_has_another_key() {
     let first = stub.log();
     fs::remove_file(stub.path("calls")).unwrap();
     stub.deploy(&[], "");
-    let key = |log: &str| log.split("CodeKey=").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+    let key =
+        |log: &str| log.split("CodeKey=").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned);
     assert_eq!(key(&first), key(&stub.log()), "the same code");
     fs::write(stub.path("package.zip"), "another package").unwrap();
     fs::remove_file(stub.path("calls")).unwrap();
@@ -116,7 +117,9 @@ fn other_code_has_another_key() {
 
 #[test]
 fn a_step_that_fails_ends_the_deployment() {
-    for (step, command) in DEPLOYING.iter().enumerate().filter(|(_, command)| **command != "s3api head-bucket") {
+    for (step, command) in
+        DEPLOYING.iter().enumerate().filter(|(_, command)| **command != "s3api head-bucket")
+    {
         let stub = Stub::new();
         let output = stub.deploy(&[], command);
         assert!(!output.status.success(), "{command}");
