@@ -9,6 +9,7 @@
 //! worker       runs connectors side by side and restarts the ones that fail
 //! observe      metrics, health and status over HTTP
 //! reference    pages in Markdown, made of the settings and the metrics
+//! lambda       one run of the engine an invocation, for AWS Lambda
 //! preview      runs the same chain on sample records and shows what the sink would get
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod config;
 pub mod converter;
 pub mod dead_letter;
 pub mod engine;
+pub mod lambda;
 pub mod observe;
 pub mod preview;
 pub mod reference;

@@ -12,6 +12,7 @@
 pub mod bedrock;
 pub mod connector;
 pub mod kafka;
+pub mod lambda;
 pub mod open_metrics;
 pub mod recorder;
 pub mod sluice;

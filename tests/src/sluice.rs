@@ -35,6 +35,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the repository")
 }
 
+/// Returns the path of the binary.
+pub fn binary() -> &'static Path {
+    binary::path()
+}
+
 /// A command line that is not run yet.
 #[derive(Debug)]
 pub struct Sluice {
@@ -50,8 +55,15 @@ impl Sluice {
     pub fn new<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments: Vec<OsString> = arguments.into_iter().map(|a| a.as_ref().to_owned()).collect();
         let has_child = arguments.iter().any(|argument| argument == "demo");
-        let mut command = Command::new(binary::path());
-        command.args(arguments).current_dir(root()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut sluice = Self::of(binary());
+        sluice.command.args(arguments);
+        Self { has_child, ..sluice }
+    }
+
+    /// Makes a command line without arguments of a copy of the binary.
+    pub fn of(path: &Path) -> Self {
+        let mut command = Command::new(path);
+        command.current_dir(root()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let foreign = |name: &str| FOREIGN.iter().any(|prefix| name.starts_with(prefix));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(foreign)) {
             command.env_remove(name);
@@ -60,7 +72,7 @@ impl Sluice {
             command.env(file, "/dev/null");
         }
         command.env("AWS_EC2_METADATA_DISABLED", "true");
-        Self { command, input: Vec::new(), has_child }
+        Self { command, input: Vec::new(), has_child: false }
     }
 
     /// Adds an argument.

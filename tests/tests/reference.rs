@@ -63,7 +63,12 @@ fn every_page_has_an_example_and_each_is_a_good_one() {
         for example in examples {
             if page.path == "process.md" {
                 let folder = Folder::with("sluice.yaml", &example);
-                WorkerSettings::load(Some(&folder.path().join("sluice.yaml")), json!({})).unwrap();
+                WorkerSettings::load(
+                    &WorkerSettings::default(),
+                    Some(&folder.path().join("sluice.yaml")),
+                    json!({}),
+                )
+                .unwrap();
             } else {
                 Connector::parse(Path::new(&page.path), &completed(&example), &registry(), &EverythingIsSet)
                     .unwrap();

@@ -69,8 +69,18 @@ impl Connector {
         registry: &Registry,
         lookup: &dyn Lookup,
     ) -> Result<Self, Vec<Problem>> {
-        let mut node =
+        let node =
             Node::parse(source).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
+        Self::of(file, node, registry, lookup)
+    }
+
+    /// Checks and builds the connector in a file that is parsed already.
+    pub(crate) fn of(
+        file: &Path,
+        mut node: Node,
+        registry: &Registry,
+        lookup: &dyn Lookup,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = interpolate(file, &mut node, lookup);
         let (value, more) = validate(file, &node, &connector_schema(registry));
         // A value that could not be resolved is one problem, not two.

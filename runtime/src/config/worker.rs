@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::schema::process_schema;
 use super::validate::validate;
 use super::yaml::Node;
+use crate::lambda::BatchResponse;
 
 /// The file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "sluice.yaml";
@@ -44,6 +45,13 @@ pub struct WorkerSettings {
     /// How long a stop may take before what is still in flight is given up; it is read again at the next
     /// start. Default 25s, which fits into the 30s that Kubernetes gives.
     pub shutdown_timeout: HumanDuration,
+    /// For `sluice lambda`: `whole` fails the invocation if any record is not done; `partial` answers with the list
+    /// of those that are not, which the service heeds only for an event source mapping in provisioned mode with
+    /// `ReportBatchItemFailures`. Default `whole`.
+    pub batch_response: BatchResponse,
+    /// For `sluice lambda`: how long before the deadline of an invocation nothing new begins. Half of it is for puts
+    /// in flight, the rest for the answer; of a short invocation no more than half is taken. Default 2s.
+    pub deadline_margin: HumanDuration,
 }
 
 impl Default for WorkerSettings {
@@ -54,6 +62,8 @@ impl Default for WorkerSettings {
             log_level: "info".to_owned(),
             listen: "127.0.0.1:8083".to_owned(),
             shutdown_timeout: HumanDuration::secs(25),
+            batch_response: BatchResponse::Whole,
+            deadline_margin: HumanDuration::secs(2),
         }
     }
 }
@@ -95,16 +105,18 @@ pub enum LogFormat {
 
 impl WorkerSettings {
     /// Reads the settings. `file` is the one named by the user; without it `sluice.yaml` is read if it is there.
-    /// `flags` holds what was given on the command line.
-    pub fn load(file: Option<&Path>, flags: impl Serialize) -> Result<Self, Vec<Problem>> {
+    /// `defaults` are those of the command, and `flags` holds what was given on the command line.
+    pub fn load(defaults: &Self, file: Option<&Path>, flags: impl Serialize) -> Result<Self, Vec<Problem>> {
         // All of them in one profile: Figment's global one would win over the environment, whatever the order.
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        let mut figment = Figment::from(Serialized::defaults(defaults));
         if let Some(values) = read_file(file)? {
             figment = figment.merge(Serialized::defaults(values));
         }
         // `SLUICE_CONFIG` names the file itself.
         figment = figment.merge(Env::prefixed("SLUICE_").only(&[
+            "batch_response",
             "connectors",
+            "deadline_margin",
             "listen",
             "log_format",
             "log_level",

@@ -63,9 +63,14 @@ impl Lane {
         if size > limit {
             return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
         }
-        let order = order_key(self.limits.ordered_by, &*self.sink, &record);
+        let order = self.order_of(&record);
         self.batcher.push(Item { ticket, record, size, order, since: Instant::now(), read, attempts: 0 });
         Ok(())
+    }
+
+    /// Returns what orders a record here.
+    pub(super) fn order_of(&self, record: &Record) -> Option<u64> {
+        order_key(self.limits.ordered_by, &*self.sink, record)
     }
 
     /// Starts as many puts as there are batches due and places free. `flush` does not wait for full batches.

@@ -13,6 +13,7 @@ pub mod pacer;
 mod phase;
 pub mod pipeline;
 mod rejection;
+mod report;
 pub mod settings;
 pub mod tracker;
 
@@ -20,4 +21,5 @@ pub use counters::{Counters, Tally};
 pub use phase::Failed;
 pub use pipeline::Pipeline;
 pub use rejection::Letters;
+pub use report::Report;
 pub use settings::PipelineSettings;

@@ -1,29 +1,30 @@
 //! The loop over a source, a chain and a sink.
 
-use std::collections::HashSet;
+mod assembly;
+mod reporting;
+mod revoke;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Origin, Record, Sink, TopicPartition, Transformed};
+use sluice_connector_api::{Origin, Record, Sink, Transformed};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::revoke::Revoke;
 use super::batcher::Item;
 use super::counters::Counters;
 use super::delivery::Outcome;
 use super::lane::Lane;
 use super::phase::{Failed, Phase};
 use super::rejection::{Letters, Rejected, Window};
+use super::report::Held;
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker, Verdict};
-use crate::chain::{Chain, Stage, StageError};
+use crate::chain::{Chain, Stage};
 use crate::config::settings::Tolerance;
 use crate::source::budget::Budget;
-use crate::source::{Event, Offsets, Revoked, Source};
-
-/// How long a revoke waits for puts in flight before they are left behind. Well within the 45s after which a
-/// group gives up on a member (`session.timeout.ms`).
-const REVOKE_DRAIN: Duration = Duration::from_secs(5);
+use crate::source::{Event, Offsets, Source};
 
 /// One task of a connector: it owns a source and runs until it is stopped, fails, or the source ends.
 pub struct Pipeline<S> {
@@ -37,14 +38,12 @@ pub struct Pipeline<S> {
     tracker: Tracker,
     window: Window,
     revoke: Option<Revoke>,
+    /// What stands behind records at fault, where these do not stop the run.
+    held: Option<Held>,
+    /// When puts that are still in flight after a stop are left behind.
+    give_up_at: Option<Instant>,
     source_ended: bool,
     phase: Phase,
-}
-
-/// A revoke that waits for puts in flight.
-struct Revoke {
-    revoked: Revoked,
-    deadline: Instant,
 }
 
 impl<S> std::fmt::Debug for Pipeline<S> {
@@ -74,6 +73,8 @@ impl<S: Source> Pipeline<S> {
             counters,
             tracker: Tracker::new(),
             revoke: None,
+            held: None,
+            give_up_at: None,
             source_ended: false,
             phase: Phase::Running,
         }
@@ -89,19 +90,27 @@ impl<S: Source> Pipeline<S> {
     /// Runs until `stop` is cancelled, something fails for good, or the source ends. Commits what is done
     /// before it returns. A stop finishes the puts in flight; the caller bounds how long it waits for that.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), Failed> {
+        let result = self.until_ended(&stop).await;
+        self.close().await;
+        result
+    }
+
+    async fn until_ended(&mut self, stop: &CancellationToken) -> Result<(), Failed> {
         let mut commit_tick = commit_interval(self.settings.commit_interval);
-        let result = loop {
+        loop {
             self.launch();
             if let Some(result) = self.ended() {
-                break result;
+                return result;
             }
-            self.step(&stop, &mut commit_tick).await;
-        };
+            self.step(stop, &mut commit_tick).await;
+        }
+    }
+
+    async fn close(mut self) {
         let offsets = self.tracker.commits();
         self.counters.abandoned(self.tracker.pending_records() as u64);
         self.budget.give(self.tracker.pending_bytes());
         self.source.close(offsets).await;
-        result
     }
 
     /// Waits for the next thing to happen and deals with it. Every wait races the stop (invariant 6).
@@ -124,11 +133,13 @@ impl<S: Source> Pipeline<S> {
         let due = || [self.lane.wake_at(), self.letters.as_ref().and_then(|letters| letters.lane.wake_at())];
         let batch = if self.can_launch() { due().into_iter().flatten().min() } else { None };
         let revoke = self.revoke.as_ref().map(|revoke| revoke.deadline);
-        [batch, revoke].into_iter().flatten().min()
+        let give_up = self.give_up_at.filter(|_| self.phase.is_stopping());
+        [batch, revoke, give_up].into_iter().flatten().min()
     }
 
     fn ended(&mut self) -> Option<Result<(), Failed>> {
-        if !self.is_idle() {
+        let given_up = self.give_up_at.is_some_and(|at| at <= Instant::now()) && self.phase.is_stopping();
+        if !self.is_idle() && !given_up {
             return None;
         }
         match &self.phase {
@@ -147,6 +158,7 @@ impl<S: Source> Pipeline<S> {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Records(records) => self.on_records(records),
+            Event::Unreadable(unreadable) => self.on_unreadable(*unreadable),
             Event::Assigned(partitions) => {
                 for partition in &partitions {
                     self.tracker.assign(partition);
@@ -171,22 +183,28 @@ impl<S: Source> Pipeline<S> {
     fn on_records(&mut self, records: Vec<Record>) {
         self.counters.read(records.len() as u64);
         for record in records {
-            // Behind a record that stops the connector nothing more is taken: it will be read again.
-            let running = self.phase == Phase::Running;
-            if let Some(ticket) = running.then(|| self.tracker.read(record.origin(), record.size())).flatten()
-            {
+            if let Some(ticket) = self.admit(&record) {
                 self.transform(ticket, record);
-            } else {
-                self.counters.abandoned(1);
-                self.budget.give(record.size());
             }
         }
         let first = self.tracker.first_commits();
         self.commit(first);
     }
 
+    /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
+    fn admit(&mut self, record: &Record) -> Option<Ticket> {
+        let running = self.phase == Phase::Running;
+        let ticket = running.then(|| self.tracker.read(record.origin(), record.size())).flatten();
+        if ticket.is_none() {
+            self.counters.abandoned(1);
+            self.budget.give(record.size());
+        }
+        ticket
+    }
+
     fn transform(&mut self, ticket: Ticket, record: Record) {
-        let read = self.letters.is_some().then(|| Arc::new(record.clone()));
+        let kept = self.letters.is_some() || self.held.is_some();
+        let read = kept.then(|| Arc::new(record.clone()));
         let origin = record.origin().clone();
         match self.chain.apply(record) {
             Ok(Transformed::One(record)) => self.enqueue(ticket, &origin, record, read),
@@ -197,23 +215,27 @@ impl<S: Source> Pipeline<S> {
                     self.enqueue(ticket, &origin, record, read.clone());
                 }
             }
-            Err(StageError { stage, rejection }) => {
-                self.reject(&Rejected {
-                    ticket,
-                    origin,
-                    read,
-                    stage,
-                    reason: rejection.to_string(),
-                    attempts: 0,
-                });
-            }
+            Err(error) => self.reject_read(ticket, origin, read, error),
         }
     }
 
     fn enqueue(&mut self, ticket: Ticket, origin: &Origin, record: Record, read: Option<Arc<Record>>) {
+        let held = self.held.as_ref().filter(|held| !held.is_empty());
+        if held.is_some_and(|held| held.holds(self.lane.order_of(&record), origin)) {
+            return;
+        }
+        let order = self.held.is_some().then(|| self.lane.order_of(&record)).flatten();
         if let Err(reason) = self.lane.push(ticket, record, read.clone()) {
             let origin = origin.clone();
-            self.reject(&Rejected { ticket, origin, read, stage: Stage::TaskPut, reason, attempts: 0 });
+            self.reject(&Rejected {
+                ticket,
+                origin,
+                read,
+                order,
+                stage: Stage::TaskPut,
+                reason,
+                attempts: 0,
+            });
         }
     }
 
@@ -221,6 +243,11 @@ impl<S: Source> Pipeline<S> {
     /// went meanwhile is somebody else's to judge.
     fn reject(&mut self, rejected: &Rejected) {
         if !self.tracker.is_ours(rejected.ticket) {
+            return;
+        }
+        if let Some(held) = &mut self.held {
+            held.reject(rejected);
+            self.lane.retain(|item| !held.holds_item(item));
             return;
         }
         let too_many = self.settings.tolerance == Tolerance::All && self.window.note(true);
@@ -286,14 +313,19 @@ impl<S: Source> Pipeline<S> {
 
     /// Takes the verdicts of a batch.
     fn settle(&mut self, outcome: Outcome) {
+        if let Some(held) = &mut self.held {
+            outcome.rejected.iter().for_each(|(item, _)| held.add(item.order, item.record.origin()));
+        }
         for item in outcome.stored {
             self.counters.stored(item.record.timestamp);
-            self.done(item.ticket, Verdict::Delivered);
+            if !self.held.as_ref().is_some_and(|held| held.holds_item(&item)) {
+                self.done(item.ticket, Verdict::Delivered);
+            }
         }
         for (item, reason) in outcome.rejected {
-            let Item { ticket, record, read, attempts, .. } = item;
+            let Item { ticket, record, read, order, attempts, .. } = item;
             let origin = record.origin().clone();
-            self.reject(&Rejected { ticket, origin, read, stage: Stage::TaskPut, reason, attempts });
+            self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, reason, attempts });
         }
         self.lane.give_back(outcome.not_done, &self.tracker);
         self.settled(outcome.stop);
@@ -329,45 +361,6 @@ impl<S: Source> Pipeline<S> {
         if !offsets.is_empty() {
             self.source.commit(offsets);
         }
-    }
-
-    /// Partitions are going: what waits is dropped, what is in flight may end, within a bound.
-    fn on_revoked(&mut self, revoked: Revoked) {
-        self.end_revoke();
-        let going: HashSet<&TopicPartition> = revoked.partitions.iter().collect();
-        for lane in self.lanes_mut() {
-            lane.retain(|item| !going.contains(item.record.origin().topic_partition()));
-            lane.interrupt();
-        }
-        let deadline = if revoked.lost { Instant::now() } else { Instant::now() + REVOKE_DRAIN };
-        self.revoke = Some(Revoke { revoked, deadline });
-        if self.is_idle() {
-            self.end_revoke();
-        }
-    }
-
-    fn end_late_revoke(&mut self) {
-        if self.revoke.as_ref().is_some_and(|revoke| revoke.deadline <= Instant::now()) {
-            self.end_revoke();
-        }
-    }
-
-    /// Gives partitions up. Puts of theirs that end later change nothing: their tickets are void.
-    fn end_revoke(&mut self) {
-        let Some(Revoke { revoked, .. }) = self.revoke.take() else { return };
-        let before = self.tracker.pending_records();
-        let (offsets, freed) = self.tracker.revoke(&revoked.partitions);
-        self.counters.abandoned((before - self.tracker.pending_records()) as u64);
-        self.budget.give(freed);
-        // What was in flight when the revoke came may have been given back since.
-        let tracker = &self.tracker;
-        self.lane.retain(|item| tracker.is_ours(item.ticket));
-        if let Some(letters) = &mut self.letters {
-            letters.lane.retain(|item| tracker.is_ours(item.ticket));
-        }
-        let offsets = if revoked.lost { Vec::new() } else { offsets };
-        // The source may have stopped waiting; then the partitions are gone without a commit, which is safe.
-        let _gone = revoked.done.send(offsets).is_err();
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Rejected {
     pub(super) origin: Origin,
     /// As it was read, where a dead letter queue may want it.
     pub(super) read: Option<Arc<Record>>,
+    /// What orders it, where somebody asks.
+    pub(super) order: Option<u64>,
     pub(super) stage: Stage,
     pub(super) reason: String,
     /// How often it was put.

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use sluice_connector_api::{Origin, TopicPartition};
 
+use super::report::Read;
 use crate::source::Offsets;
 
 /// What became of a record; of the parts of one record the highest counts.
@@ -188,6 +189,15 @@ impl Tracker {
         let pending =
             |partition: &Partition| partition.pending.iter().filter(|pending| pending.parts > 0).count();
         self.partitions.values().map(pending).sum()
+    }
+
+    /// Returns how far each partition was read, and which of its records are not done.
+    pub(super) fn read_so_far(&self) -> HashMap<TopicPartition, Read> {
+        let read = |partition: &Partition| Read {
+            next: partition.next,
+            pending: partition.pending.iter().filter(|one| one.parts > 0).map(|one| one.offset).collect(),
+        };
+        self.partitions.iter().map(|(name, partition)| (name.clone(), read(partition))).collect()
     }
 
     fn partition(&mut self, ticket: Ticket) -> Option<&mut Partition> {

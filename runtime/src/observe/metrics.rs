@@ -63,10 +63,10 @@ impl Collector for Connectors {
 }
 
 /// A count of each task: its name, its help, its type, and where it is counted.
-type Counted = (&'static str, &'static str, MetricType, fn(&Tally) -> u64);
+pub(crate) type Counted = (&'static str, &'static str, MetricType, fn(&Tally) -> u64);
 
 /// Kafka Connect's names are those of gauges where they do not end in `_total`.
-const RECORDS: [Counted; 12] = [
+pub(crate) const RECORDS: [Counted; 12] = [
     ("sluice_records_read", "Records read, each reading counted", MetricType::Counter, |records| {
         records.read
     }),
@@ -128,9 +128,9 @@ fn records(encoder: &mut DescriptorEncoder<'_>, statuses: &[ConnectorStatus]) ->
 }
 
 /// A measurement of each task: its name, its help, and where it is measured.
-type Measured = (&'static str, &'static str, fn(&Counters) -> &Histogram);
+pub(crate) type Measured = (&'static str, &'static str, fn(&Counters) -> &Histogram);
 
-const MEASURES: [Measured; 3] = [
+pub(crate) const MEASURES: [Measured; 3] = [
     ("sluice_put_seconds", "How long puts took, whatever came of them", |counters| &counters.put_seconds),
     ("sluice_record_latency_seconds", "From a record's timestamp until it was stored", |counters| {
         &counters.latency_seconds

@@ -7,6 +7,8 @@ use std::sync::mpsc;
 
 use sluice_connector_api::{BoxError, Record, TopicPartition};
 
+use crate::chain::StageError;
+
 pub mod budget;
 pub mod kafka;
 
@@ -30,6 +32,8 @@ pub trait Source: Send {
 pub enum Event {
     /// Records were read; within a partition in order.
     Records(Vec<Record>),
+    /// A record was read that cannot be had: it is rejected as if the chain had.
+    Unreadable(Box<(Record, StageError)>),
     /// Partitions are ours now.
     Assigned(Vec<TopicPartition>),
     /// Partitions go to somebody else as soon as this is answered.

@@ -13,7 +13,7 @@ use super::{State, Target, TaskStatus, Wish};
 use crate::config::connector::Connector;
 use crate::engine::backoff::Backoff;
 use crate::engine::pacer::Pacers;
-use crate::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings};
+use crate::engine::{Counters, Failed, Pipeline};
 use crate::source::budget::Budget;
 use crate::source::kafka::KafkaSource;
 
@@ -116,24 +116,7 @@ impl Supervisor {
             let source = KafkaSource::start(&connector.name, &connector.source.kafka, budget.clone())
                 .map_err(|error| Failed(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
-            let settings = PipelineSettings::of(&connector, &pacers);
-            let (chain, sink) = (Arc::clone(&connector.chain), Arc::clone(&connector.sink));
-            let letters = connector.dead_letters.as_ref().map(|queue| {
-                let settings = settings.for_letters(queue.limits(), &pacers);
-                let place = (Arc::clone(&connector.name), task);
-                Letters::new(
-                    Arc::clone(queue),
-                    &settings,
-                    Arc::clone(&counters),
-                    place,
-                    connector.sink_name.clone(),
-                )
-            });
-            let pipeline = Pipeline::new(source, chain, sink, settings, budget, counters);
-            match letters {
-                Some(letters) => pipeline.with_letters(letters).run(end).await,
-                None => pipeline.run(end).await,
-            }
+            Pipeline::of(&connector, task, source, budget, counters, &pacers).run(end).await
         }
     }
 

@@ -16,6 +16,7 @@ mod batching;
 mod budget;
 mod commits;
 mod failures;
+mod functions;
 mod ledger;
 mod letters;
 mod order;

@@ -9,9 +9,9 @@ mod sink;
 mod source;
 mod transform;
 
-pub(crate) use journal::Entry;
+pub(crate) use journal::{Entry, Journal};
 pub(crate) use run::{Run, Setup};
-pub(crate) use sink::{Answer, Gate, Script, naming, once, refusing, script};
+pub(crate) use sink::{Answer, Gate, Script, ScriptedSink, naming, once, refusing, script};
 
 use sluice_connector_api::{Origin, Payload, Record, TopicPartition};
 

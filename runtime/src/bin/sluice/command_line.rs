@@ -31,6 +31,7 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     Run(RunArgs),
     Check(crate::check::CheckArgs),
+    Lambda(crate::lambda::LambdaArgs),
     Preview(crate::preview::PreviewArgs),
     Demo(crate::demo::DemoArgs),
     Produce(crate::produce::ProduceArgs),
@@ -42,11 +43,21 @@ pub(crate) enum Command {
 
 impl Command {
     /// The connector files named on the command line.
-    pub(crate) fn connectors(&self) -> &[PathBuf] {
+    fn connectors(&self) -> &[PathBuf] {
         match self {
             Self::Run(args) => &args.connectors,
             Self::Check(args) => &args.connectors,
+            Self::Lambda(args) => args.connectors(),
             _ => &[],
+        }
+    }
+
+    /// The settings where nothing else is set.
+    fn defaults(&self) -> WorkerSettings {
+        let defaults = WorkerSettings::default();
+        match self {
+            Self::Lambda(_) => WorkerSettings { log_format: LogFormat::Json, ..defaults },
+            _ => defaults,
         }
     }
 }
@@ -95,7 +106,7 @@ pub(crate) struct Global {
 
 impl Global {
     /// Reads the settings: defaults < file < environment < flags.
-    pub(crate) fn settings(&self, connectors: &[PathBuf]) -> Result<WorkerSettings, Exit> {
+    pub(crate) fn settings(&self, command: &Command) -> Result<WorkerSettings, Exit> {
         #[derive(Serialize)]
         struct Flags<'a> {
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -111,13 +122,13 @@ impl Global {
         }
         let Self { config, log_format, log_level, listen, shutdown_timeout } = self;
         let flags = Flags {
-            connectors,
+            connectors: command.connectors(),
             log_format: *log_format,
             log_level: log_level.as_deref(),
             listen: listen.as_deref(),
             shutdown_timeout: *shutdown_timeout,
         };
-        Ok(WorkerSettings::load(config.as_deref(), flags)?)
+        Ok(WorkerSettings::load(&command.defaults(), config.as_deref(), flags)?)
     }
 }
 

@@ -112,8 +112,9 @@ fn produce(bootstrap_servers: String) -> Result<usize, Exit> {
 
 async fn ask(stage: &Stage) -> Result<(), Exit> {
     let knowledge_base = KnowledgeBase::new(None, Some(stage.emulator.url()));
-    let id = Settings::default().knowledge_base.id;
-    let answer = knowledge_base.retrieve(&id, QUESTION, 1).await;
+    let bases = Settings::default().knowledge_bases;
+    let id = bases.first().map(|base| base.id.as_str()).unwrap_or_default();
+    let answer = knowledge_base.retrieve(id, QUESTION, 1).await;
     let passages =
         answer.map_err(|failure| Exit::Running(format!("the question was not answered: {failure}")))?;
     print(format!("\nAsked \"{QUESTION}\", it answers:"))?;

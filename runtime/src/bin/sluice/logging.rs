@@ -29,5 +29,6 @@ fn directives(level: &str) -> String {
     }
     let ours: Vec<_> = OURS.iter().map(|name| format!("{name}={level}")).collect();
     // What librdkafka and its wrapper say, the engine and the commands say once, with the name of what is concerned.
-    format!("warn,librdkafka=off,rdkafka=off,{}", ours.join(","))
+    // `lambda_runtime` has a span with the request's id, which every line about it is to carry.
+    format!("warn,lambda_runtime=info,librdkafka=off,rdkafka=off,{}", ours.join(","))
 }

@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod dlq;
 mod exit;
+mod lambda;
 mod logging;
 mod plugins;
 mod preview;
@@ -25,7 +26,7 @@ use crate::command_line::{Command, CommandLine};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    let command_line = CommandLine::parse();
+    let command_line = CommandLine::parse_from(lambda::arguments());
     match start(command_line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
@@ -33,9 +34,14 @@ fn main() -> ExitCode {
 }
 
 fn start(command_line: CommandLine) -> Result<(), Exit> {
-    let settings = command_line.global.settings(command_line.command.connectors())?;
+    let settings = command_line.global.settings(&command_line.command)?;
     logging::start(&settings);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut builder = match command_line.command {
+        // A function has a fraction of a processor, and starts while somebody waits.
+        Command::Lambda(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
@@ -52,6 +58,7 @@ async fn dispatch(
     match command {
         Command::Run(_) => run::run(settings).await,
         Command::Check(args) => check::run(args, settings).await,
+        Command::Lambda(args) => lambda::run(&args, settings).await,
         Command::Preview(args) => preview::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Dlq(args) => dlq::run(args).await,

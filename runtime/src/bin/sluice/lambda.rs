@@ -1,0 +1,190 @@
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, ValueEnum};
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use lambda_runtime_api_client::body::Body;
+use lambda_runtime_api_client::{Client, build_request};
+use serde_json::json;
+use sluice_connector_api::HumanDuration;
+use sluice_runtime::config::connector::Connector;
+use sluice_runtime::config::files;
+use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::problem::Problem;
+use sluice_runtime::config::worker::WorkerSettings;
+use sluice_runtime::lambda::{self, Answer, BatchResponse, Host, HostSettings, KafkaEvent};
+
+use crate::command_line::duration;
+use crate::exit::Exit;
+
+/// Where the service is that hands out invocations.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+/// What the client of that service needs to know.
+const FUNCTION: [&str; 3] =
+    ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
+/// A connector's text, for a function without a file.
+const CONNECTOR_TEXT: &str = "SLUICE_CONNECTOR";
+
+/// Runs one connector as an AWS Lambda function behind an event source mapping for Kafka.
+///
+/// The connector is the one in the file or directory that is named, else the text in `SLUICE_CONNECTOR`, else the one in
+/// `connectors.d` beside the binary. Its `source.kafka` is not used: the event source mapping reads the topic. Logs are
+/// JSON, and each invocation writes a line of metrics for CloudWatch to standard output.
+///
+/// This is also what the binary does without a command inside AWS Lambda, so that it can be the `bootstrap` of a function
+/// as it is. See docs/lambda.md.
+#[derive(Debug, Args)]
+pub(crate) struct LambdaArgs {
+    /// File or directory with the one connector
+    #[arg(value_name = "PATH")]
+    connector: Option<PathBuf>,
+    /// How to say which records are not done [default: whole]
+    #[arg(long, value_enum)]
+    batch_response: Option<Response>,
+    /// How long before the deadline of an invocation nothing new begins [default: 2s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    deadline_margin: Option<HumanDuration>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Response {
+    /// Any record that is not done fails the invocation
+    Whole,
+    /// The answer lists the records that are not done; only for a mapping with `ReportBatchItemFailures`
+    Partial,
+}
+
+impl LambdaArgs {
+    pub(crate) fn connectors(&self) -> &[PathBuf] {
+        self.connector.as_slice()
+    }
+
+    fn host_settings(&self, settings: &WorkerSettings) -> HostSettings {
+        let batch_response = match self.batch_response {
+            Some(Response::Whole) => BatchResponse::Whole,
+            Some(Response::Partial) => BatchResponse::Partial,
+            None => settings.batch_response,
+        };
+        let deadline_margin = self.deadline_margin.unwrap_or(settings.deadline_margin).get();
+        HostSettings { batch_response, deadline_margin }
+    }
+}
+
+/// Returns the arguments of the process. The `bootstrap` of a function is started without any.
+pub(crate) fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.len() < 2 && std::env::var_os(RUNTIME_API).is_some() {
+        arguments.push("lambda".into());
+    }
+    arguments
+}
+
+pub(crate) async fn run(args: &LambdaArgs, settings: &WorkerSettings) -> Result<(), Exit> {
+    if let Some(missing) = [RUNTIME_API].iter().chain(&FUNCTION).find(|name| std::env::var_os(name).is_none())
+    {
+        let text =
+            format!("this is not an AWS Lambda function: {missing} is not set; use `sluice run` elsewhere");
+        return Err(Exit::Environment(text));
+    }
+    let connector = match connector(settings) {
+        Ok(connector) => connector,
+        Err(problems) => {
+            report(&problems).await?;
+            return Err(Exit::Configuration(problems));
+        }
+    };
+    tracing::info!(
+        connector = &*connector.name,
+        sink = connector.sink_name,
+        version = env!("CARGO_PKG_VERSION"),
+        "sluice runs as a function; `source.kafka` is not used, the event source mapping reads the topic"
+    );
+    serve(&Host::new(connector, args.host_settings(settings))).await
+}
+
+async fn serve(host: &Host) -> Result<(), Exit> {
+    let service = service_fn(|event: LambdaEvent<KafkaEvent>| invoke(host, event));
+    let runtime = Runtime::new(service).layer(TracingLayer::new());
+    runtime.run().await.map_err(|error| Exit::Running(format!("the Lambda runtime API has gone: {error}")))
+}
+
+async fn invoke(host: &Host, event: LambdaEvent<KafkaEvent>) -> Result<Answer, Failure> {
+    let LambdaEvent { payload, context } = event;
+    let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
+    host.invoke(payload, &context.request_id, deadline, write).await.map_err(Failure)
+}
+
+/// Writes a line of metrics. Where nobody takes it, the records are delivered all the same.
+fn write(line: &str) {
+    let _unseen = writeln!(std::io::stdout().lock(), "{line}").is_err();
+}
+
+/// A failed invocation, as the runtime reports it. It logs the `Debug` form.
+#[derive(Debug)]
+struct Failure(lambda::NotDone);
+
+impl From<Failure> for Diagnostic {
+    fn from(Failure(not_done): Failure) -> Self {
+        Self { error_type: not_done.kind().to_owned(), error_message: not_done.to_string() }
+    }
+}
+
+/// Finds and builds the one connector.
+fn connector(settings: &WorkerSettings) -> Result<Connector, Vec<Problem>> {
+    let by_default = settings.connectors == WorkerSettings::default().connectors;
+    let (file, text) = match std::env::var(CONNECTOR_TEXT) {
+        Ok(text) if by_default => (named_by_function(), text),
+        _ if by_default => read(&[beside_the_binary()])?,
+        _ => read(&settings.connectors)?,
+    };
+    lambda::load(&file, &text, &crate::registry(), &ProcessEnv)
+}
+
+/// A connector without a file is called as the function is.
+fn named_by_function() -> PathBuf {
+    let name = FUNCTION.first().and_then(std::env::var_os).unwrap_or_default();
+    PathBuf::from(name).with_extension("yaml")
+}
+
+fn beside_the_binary() -> PathBuf {
+    let binary = std::env::current_exe().unwrap_or_default();
+    binary.parent().unwrap_or(Path::new("")).join("connectors.d")
+}
+
+fn read(paths: &[PathBuf]) -> Result<(PathBuf, String), Vec<Problem>> {
+    let (files, problems) = files::find(paths);
+    let file = match &files[..] {
+        [file] if problems.is_empty() => file.clone(),
+        [_, second, ..] if problems.is_empty() => {
+            let text = format!(
+                "a function runs one connector, and there are {}; name one in SLUICE_CONNECTORS",
+                files.len()
+            );
+            return Err(vec![Problem::of_file(second, text)]);
+        }
+        _ => return Err(problems),
+    };
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok((file, text)),
+        Err(error) => Err(vec![Problem::of_file(&file, format!("cannot read the file: {error}"))]),
+    }
+}
+
+/// Tells the service what is wrong, in the words of `sluice check`.
+async fn report(problems: &[Problem]) -> Result<(), Exit> {
+    const KIND: &str = "Sluice.BadConfiguration";
+    let said = |error: String| Exit::Running(format!("the Lambda runtime API takes no init error: {error}"));
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    let body = json!({ "errorType": KIND, "errorMessage": lines.join("\n"), "stackTrace": [] });
+    let request = build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header("lambda-runtime-function-error-type", KIND)
+        .body(Body::from(body.to_string()))
+        .map_err(|error| said(error.to_string()))?;
+    let client = Client::builder().build().map_err(|error| said(error.to_string()))?;
+    client.call(request).await.map(|_| ()).map_err(|error| said(error.to_string()))
+}

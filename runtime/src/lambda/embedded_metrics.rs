@@ -1,0 +1,117 @@
+//! Metrics of an invocation as a log line that CloudWatch takes for metrics: its embedded metric format.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use serde_json::{Map, Number, Value, json};
+
+use crate::engine::{Counters, Tally};
+use crate::observe::metrics::{MEASURES, RECORDS};
+
+/// The namespace of the metrics in CloudWatch.
+const NAMESPACE: &str = "Sluice";
+
+/// The line of an invocation: the metrics that `/metrics` serves, under the same names, by connector. A histogram is
+/// there by its sum and its count; names that only repeat another in Kafka Connect's words are left out.
+pub(super) fn line(
+    connector: &str,
+    request: &str,
+    counters: &Counters,
+    calls_per_second: Option<f64>,
+) -> Value {
+    let mut values = counts(&counters.tally());
+    values.extend(measures(counters));
+    if let Some(rate) = calls_per_second.and_then(Number::from_f64) {
+        values.push(("sluice_learned_calls_per_second".to_owned(), rate));
+    }
+    let metrics: Vec<_> =
+        values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();
+    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["connector"]], "Metrics": metrics });
+    let mut line = Map::new();
+    line.insert("_aws".to_owned(), json!({ "Timestamp": now(), "CloudWatchMetrics": [directive] }));
+    line.insert("connector".to_owned(), connector.into());
+    line.insert("requestId".to_owned(), request.into());
+    line.extend(values.into_iter().map(|(name, value)| (name, Value::Number(value))));
+    Value::Object(line)
+}
+
+fn counts(tally: &Tally) -> Vec<(String, Number)> {
+    let ours = RECORDS.iter().filter(|(name, ..)| name.starts_with("sluice_"));
+    let name = |name: &str, kind| match kind {
+        MetricType::Counter => format!("{name}_total"),
+        _ => name.to_owned(),
+    };
+    ours.map(|(text, _, kind, count)| (name(text, *kind), count(tally).into())).collect()
+}
+
+/// Reads the sums and counts out of the text that `/metrics` would serve: a histogram shows them nowhere else.
+fn measures(counters: &Counters) -> Vec<(String, Number)> {
+    let mut registry = Registry::default();
+    for (name, help, histogram) in MEASURES {
+        registry.register(name, help, histogram(counters).clone());
+    }
+    let mut text = String::new();
+    // A string takes whatever is written to it.
+    let _written = encode(&mut text, &registry).is_ok();
+    let plain = text.lines().filter(|line| !line.starts_with('#') && !line.contains('{'));
+    plain
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        .collect()
+}
+
+fn unit(name: &str) -> &'static str {
+    match name {
+        _ if name.ends_with("_seconds_sum") => "Seconds",
+        _ if name.ends_with("_per_second") => "Count/Second",
+        _ => "Count",
+    }
+}
+
+fn now() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::tracker::Verdict;
+
+    #[test]
+    fn the_line_declares_every_metric_that_it_holds() {
+        let counters = Counters::default();
+        counters.read(3);
+        counters.done(Verdict::Delivered);
+        counters.put(3, Duration::from_millis(250));
+        let line = line("prices", "r-1", &counters, Some(4.5));
+        assert_eq!((&line["connector"], &line["requestId"]), (&json!("prices"), &json!("r-1")));
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(
+            (&directive["Namespace"], &directive["Dimensions"]),
+            (&json!("Sluice"), &json!([["connector"]]))
+        );
+        let declared = directive["Metrics"].as_array().unwrap();
+        assert!(declared.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_number()), "{line}");
+        assert_eq!(line.as_object().unwrap().len(), declared.len() + 3);
+        assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000));
+        let value = |name: &str| line[name].as_f64();
+        assert_eq!(
+            (value("sluice_records_read_total"), value("sluice_records_delivered_total")),
+            (Some(3.0), Some(1.0))
+        );
+        assert_eq!(
+            (value("sluice_put_seconds_sum"), value("sluice_put_seconds_count")),
+            (Some(0.25), Some(1.0))
+        );
+        assert_eq!(value("sluice_learned_calls_per_second"), Some(4.5));
+        assert!(
+            declared
+                .iter()
+                .any(|metric| *metric == json!({ "Name": "sluice_put_seconds_sum", "Unit": "Seconds" }))
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! One invocation after the other.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sluice_connector_api::Origin;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Answer, BatchResponse, NotDone};
+use super::embedded_metrics;
+use super::event::{KafkaEvent, Records};
+use super::source::EventSource;
+use crate::config::connector::Connector;
+use crate::engine::pacer::{Pacer, Pacers};
+use crate::engine::{Counters, Pipeline, Report};
+use crate::source::budget::Budget;
+
+/// What a function keeps to.
+#[derive(Clone, Copy, Debug)]
+pub struct HostSettings {
+    /// How it says which records are not done.
+    pub batch_response: BatchResponse,
+    /// How long before an invocation's deadline nothing new begins.
+    pub deadline_margin: Duration,
+}
+
+/// The connector of a function, and what it has learned.
+pub struct Host {
+    connector: Connector,
+    pacers: Pacers,
+    settings: HostSettings,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("connector", &self.connector.name).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Makes the host of a connector. It opens nothing before the first invocation.
+    pub fn new(connector: Connector, settings: HostSettings) -> Self {
+        Self { connector, pacers: Pacers::default(), settings }
+    }
+
+    /// Delivers the records of an event until all are done or the deadline is near, and says which are not done.
+    /// `metrics` gets the invocation's metrics, a line for CloudWatch.
+    pub async fn invoke(
+        &self,
+        event: KafkaEvent,
+        request: &str,
+        deadline: SystemTime,
+        metrics: impl FnOnce(&str),
+    ) -> Result<Answer, NotDone> {
+        let bounds = Bounds::of(deadline, self.settings.deadline_margin);
+        let records = event.into_records().map_err(|error| NotDone::NoEvent(error.to_string()))?;
+        let origins: Vec<Origin> =
+            records.records.iter().map(|(record, _)| record.origin().clone()).collect();
+        let counters = Arc::<Counters>::default();
+        let report = self.run(records, Arc::clone(&counters), bounds).await;
+        let rate =
+            self.connector.sink.limits().pace.map(|pace| self.pacers.of(&pace)).as_ref().map(Pacer::rate);
+        metrics(&embedded_metrics::line(&self.connector.name, request, &counters, rate).to_string());
+        let of = origins.len();
+        let is_done = |origin: &Origin| report.is_done(origin.topic_partition(), origin.offset());
+        let left: Vec<Origin> = origins.into_iter().filter(|origin| !is_done(origin)).collect();
+        tracing::info!(left = left.len(), "{}", counters.tally());
+        self.answer(&left, of, report)
+    }
+
+    /// Runs the pipeline, and stops it in time.
+    async fn run(&self, records: Records, counters: Arc<Counters>, bounds: Bounds) -> Report {
+        let budget = Budget::new(usize::MAX);
+        let source = EventSource::new(records, budget.clone());
+        let pipeline = Pipeline::of(&self.connector, 0, source, budget, counters, &self.pacers);
+        let stop = CancellationToken::new();
+        let run = pipeline.run_and_report(stop.clone(), bounds.give_up_at);
+        tokio::pin!(run);
+        tokio::select! {
+            report = &mut run => return report,
+            () = tokio::time::sleep_until(bounds.stop_at) => stop.cancel(),
+        }
+        run.await
+    }
+
+    fn answer(&self, left: &[Origin], of: usize, report: Report) -> Result<Answer, NotDone> {
+        if left.is_empty() {
+            return Ok(Answer::default());
+        }
+        let reason = match (report.result, report.rejected) {
+            (Err(failed), _) => failed.to_string(),
+            (_, Some(rejected)) => rejected,
+            _ => "the time of the invocation was up".to_owned(),
+        };
+        let not_done = NotDone::records(left, of, reason);
+        match self.settings.batch_response {
+            BatchResponse::Whole => Err(not_done),
+            BatchResponse::Partial => {
+                tracing::error!("{not_done}");
+                Ok(Answer::partial(left))
+            }
+        }
+    }
+}
+
+/// Until when an invocation may do what.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Nothing new begins from then on, and no wait goes on.
+    stop_at: Instant,
+    /// What is in flight is left behind.
+    give_up_at: Instant,
+}
+
+impl Bounds {
+    /// Half of the margin is for what is in flight, the rest for the answer. Of a short invocation at most half goes.
+    fn of(deadline: SystemTime, margin: Duration) -> Self {
+        let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        let margin = margin.min(left / 2);
+        let stop_at = Instant::now() + left.saturating_sub(margin);
+        Self { stop_at, give_up_at: stop_at + margin / 2 }
+    }
+}

@@ -1,0 +1,19 @@
+//! AWS Lambda behind an event source mapping for Kafka.
+//!
+//! The service reads the topic and calls the function with a batch of records. An invocation is one run of a
+//! [`Pipeline`](crate::engine::Pipeline) over them, with the connector's chain, sink and dead letter queue; the answer
+//! says what is not done. Between invocations the clients, the compiled templates and the learned pace stay, and
+//! nothing else. The loop that asks the service for invocations is the binary's.
+
+mod answer;
+mod connector;
+mod embedded_metrics;
+mod encoded;
+mod event;
+mod host;
+mod source;
+
+pub use self::answer::{Answer, BatchResponse, NotDone};
+pub use self::connector::load;
+pub use self::event::KafkaEvent;
+pub use self::host::{Host, HostSettings};

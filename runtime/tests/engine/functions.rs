@@ -1,0 +1,305 @@
+//! What a function answers, and that it does so in time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_connector_api::{Failure, Limits, OrderedBy, Pace, Registry, SettingsError, Sink, SinkSettings};
+use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::lambda::{self, BatchResponse, Host, HostSettings};
+use tokio::time::Instant;
+
+use crate::support::{Answer, Gate, Journal, Script, ScriptedSink, naming, once, record, refusing, script};
+
+/// Holds the place of a scripted sink in the file.
+#[derive(Deserialize, Serialize, JsonSchema)]
+struct ScriptedSettings {}
+
+impl SinkSettings for ScriptedSettings {
+    const NAME: &'static str = "scripted";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        Ok(Box::new(ScriptedSink::new(script([]), Limits::default(), Journal::default())))
+    }
+}
+
+/// A function that is about to be made, with batches of up to 10 records, ordered by key.
+struct Function {
+    limits: Limits,
+    errors: &'static str,
+    response: BatchResponse,
+    letters: Option<Script>,
+}
+
+/// A function, and what its sink and its dead letter queue saw.
+struct Running {
+    host: Host,
+    journal: Journal,
+    letters: Journal,
+}
+
+/// How an invocation ended, what it measured, and how long it took.
+struct Invoked {
+    answer: Result<Value, String>,
+    metrics: Value,
+    took: Duration,
+}
+
+impl Function {
+    fn new() -> Self {
+        let limits = Limits { max_records: 10, ordered_by: OrderedBy::Key, ..Limits::default() };
+        Self { limits, errors: "{ retry_delay: 1s }", response: BatchResponse::Whole, letters: None }
+    }
+
+    fn partial(self) -> Self {
+        Self { response: BatchResponse::Partial, ..self }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    fn letters(self, script: Script) -> Self {
+        let errors = "{ tolerance: all, dead_letter_queue: { sink: { scripted: {} } } }";
+        Self { errors, letters: Some(script), ..self }
+    }
+
+    fn start(self, script: Script) -> Running {
+        let text =
+            format!("source: {{ value: bytes }}\nsink: {{ scripted: {{}} }}\nerrors: {}\n", self.errors);
+        let registry = Registry::new().with_sink::<ScriptedSettings>();
+        let mut connector = lambda::load(Path::new("prices.yaml"), &text, &registry, &ProcessEnv).unwrap();
+        let (journal, letters) = (Journal::default(), Journal::default());
+        connector.sink = Arc::new(ScriptedSink::new(script, self.limits, journal.clone()));
+        connector.dead_letters = self.letters.map(|script| {
+            Arc::new(ScriptedSink::new(script, Limits::default(), letters.clone())) as Arc<dyn Sink>
+        });
+        let settings =
+            HostSettings { batch_response: self.response, deadline_margin: Duration::from_secs(2) };
+        Running { host: Host::new(connector, settings), journal, letters }
+    }
+}
+
+impl Running {
+    /// Invokes the function with 60 seconds of time.
+    async fn invoke(&self, records: Value) -> Invoked {
+        let event =
+            serde_json::from_value(json!({ "eventSource": "aws:kafka", "records": records })).unwrap();
+        let (began, mut metrics) = (Instant::now(), Value::Null);
+        let see = |line: &str| metrics = serde_json::from_str(line).unwrap();
+        let deadline = SystemTime::now() + Duration::from_mins(1);
+        let answer = self.host.invoke(event, "request-1", deadline, see).await;
+        let answer = answer.map(|answer| json!(answer)).map_err(|error| error.to_string());
+        Invoked { answer, metrics, took: began.elapsed() }
+    }
+
+    /// The offsets that the sink stored.
+    fn stored(&self) -> Vec<i64> {
+        self.journal.stored().iter().map(|record| record.origin().offset()).collect()
+    }
+}
+
+impl Invoked {
+    /// The offsets that a partial answer lists.
+    fn offsets(&self) -> Vec<i64> {
+        let failures = self.answer.as_ref().unwrap()["batchItemFailures"].as_array().unwrap();
+        failures.iter().map(|failure| failure["itemIdentifier"]["offset"].as_i64().unwrap()).collect()
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        self.metrics[name].as_u64().unwrap()
+    }
+}
+
+/// Records of one partition, from offset 0 on: `a` is `{ value: "a" }`, `k=a` has the key `k` besides.
+fn event(texts: &[&str]) -> Value {
+    let record = |(offset, text): (usize, &&str)| match text.split_once('=') {
+        Some((key, value)) => json!({ "offset": offset, "key": base64(key), "value": base64(value) }),
+        None => json!({ "offset": offset, "value": base64(text) }),
+    };
+    json!({ "t-0": texts.iter().enumerate().map(record).collect::<Vec<_>>() })
+}
+
+/// The words of these tests in base64.
+fn base64(text: &str) -> &'static str {
+    match text {
+        "a" => "YQ==",
+        "b" => "Yg==",
+        "k" => "aw==",
+        "l" => "bA==",
+        "bad" => "YmFk",
+        other => panic!("no base64 of {other} here"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn seventeen_records_become_two_puts_and_an_empty_list() {
+    for function in [Function::new(), Function::new().partial()] {
+        let running = function.start(script([]));
+        let invoked = running.invoke(event(&["a"; 17])).await;
+        assert_eq!(invoked.answer, Ok(json!({ "batchItemFailures": [] })));
+        let sizes: Vec<_> = running.journal.puts().iter().map(Vec::len).collect();
+        assert_eq!(
+            (sizes, invoked.took < Duration::from_millis(50)),
+            (vec![10, 7], true),
+            "{:?}",
+            invoked.took
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_at_fault_is_reported_and_all_others_are_delivered() {
+    let mut texts = ["a"; 17];
+    texts[7] = "bad";
+    for make in [naming, refusing] {
+        let whole = Function::new().start(make());
+        let error = whole.invoke(event(&texts)).await.answer.unwrap_err();
+        assert!(
+            error.starts_with("1 of 17 records are not done (t-0: 7): record t-0-7 was rejected by sink"),
+            "{error}"
+        );
+        assert_eq!(whole.stored().len(), 16);
+        let partial = Function::new().partial().start(make());
+        assert_eq!(partial.invoke(event(&texts)).await.offsets(), [7]);
+        assert_eq!(partial.stored().len(), 16);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_later_of_the_same_key_is_not_done_either() {
+    let function = Function::new().with(|limits| limits.max_records = 3).partial().start(naming());
+    // The first batch stores offset 2 beside the record at fault; offset 4 still waits.
+    let invoked = function.invoke(event(&["k=a", "k=bad", "k=b", "l=a", "k=a", "l=b"])).await;
+    assert_eq!(invoked.offsets(), [1, 2, 4]);
+    assert_eq!(function.stored(), [0, 2, 3, 5], "offset 4 is not put any more");
+    let counts = ["read", "delivered", "abandoned"]
+        .map(|name| invoked.metric(&format!("sluice_records_{name}_total")));
+    assert_eq!(counts, [6, 3, 3], "each record is in one count");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_is_at_fault_alone() {
+    let records = json!({ "t-0": [
+        { "offset": 0, "value": "YQ==" },
+        { "offset": 1, "key": base64("k"), "value": "*" },
+        { "offset": 2, "key": base64("k"), "value": "Yg==" },
+        { "offset": 3, "key": base64("l"), "value": "Yg==" },
+    ] });
+    let function = Function::new().start(script([]));
+    let error = function.invoke(records.clone()).await.answer.unwrap_err();
+    assert!(error.contains("(t-0: 1-2): record t-0-1 was rejected by value converter"), "{error}");
+    assert_eq!(function.stored(), [0, 3]);
+    let tolerant = Function::new().letters(script([])).start(script([]));
+    assert_eq!(tolerant.invoke(records).await.offsets(), [0_i64; 0]);
+    assert_eq!(tolerant.letters.stored()[0].value_text(), Some("*"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_throttles_past_the_deadline_is_given_up_in_time() {
+    let throttled = || Answer::Fail(Failure::throttled("slow down").retry_after(Duration::from_secs(7)));
+    let function = Function::new().partial().start(script(std::iter::repeat_with(throttled)));
+    let invoked = function.invoke(event(&["a"; 17])).await;
+    assert_eq!(invoked.offsets(), (0..17).collect::<Vec<_>>());
+    let seconds = invoked.took.as_secs_f64();
+    assert!((57.0..58.1).contains(&seconds), "two seconds before the deadline: {seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_hangs_does_not_keep_the_answer() {
+    let gate = Gate::new();
+    let function = Function::new().start(script([Answer::Store, Answer::held(&gate)]));
+    let invoked = function.invoke(event(&["a"; 17])).await;
+    let error = invoked.answer.unwrap_err();
+    assert!(error.contains("7 of 17 records are not done (t-0: 10-16): the time"), "{error}");
+    assert!(invoked.took < Duration::from_mins(1), "{:?}", invoked.took);
+    assert_eq!(function.invoke(event(&["a"])).await.answer, Ok(json!({ "batchItemFailures": [] })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_ends_within_the_margin_counts() {
+    let function = Function::new().start(once(Answer::late(58_500)));
+    let invoked = function.invoke(event(&["a"; 17])).await;
+    assert!(invoked.answer.unwrap_err().contains("(t-0: 10-16)"), "the second batch is not begun any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pacing_never_outlives_the_deadline() {
+    let pace = Pace { scope: "an account".to_owned(), calls_per_second: 0.1, max_concurrent: None };
+    let function = Function::new().with(|limits| limits.pace = Some(pace)).partial().start(script([]));
+    let invoked = function.invoke(event(&["a"; 100])).await;
+    assert_eq!(invoked.offsets(), (60..100).collect::<Vec<_>>(), "six calls in 58 seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_learned_pace_stays_and_nothing_else_does() {
+    let pace = Pace { scope: "an account".to_owned(), calls_per_second: 10.0, max_concurrent: None };
+    let answers = [Answer::Fail(Failure::throttled("slow down"))];
+    let function = Function::new().with(|limits| limits.pace = Some(pace)).start(script(answers));
+    let rates = [function.invoke(event(&["a"])).await, function.invoke(event(&["a"])).await].map(|invoked| {
+        (
+            invoked.metric("sluice_records_read_total"),
+            invoked.metrics["sluice_learned_calls_per_second"].as_f64().unwrap(),
+        )
+    });
+    let [(1, first), (1, second)] = rates else { panic!("{rates:?}") };
+    assert!(first < 10.0 && second < 10.0, "{rates:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_failure_leaves_all_that_is_not_stored_and_says_why() {
+    let fail = || Answer::Fail(Failure::fatal("no rights"));
+    let function = Function::new()
+        .with(|limits| limits.ordered_by = OrderedBy::Partition)
+        .start(script([Answer::Store, fail()]));
+    let error = function.invoke(event(&vec!["a"; 1200])).await.answer.unwrap_err();
+    assert_eq!(error, "1190 of 1200 records are not done (t-0: 10-1199): no rights");
+    assert_eq!(function.journal.puts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_are_awaited_before_the_answer() {
+    let function = Function::new().letters(once(Answer::late(5_000))).start(naming());
+    let invoked = function.invoke(event(&["a", "bad", "b"])).await;
+    assert_eq!(invoked.answer, Ok(json!({ "batchItemFailures": [] })));
+    assert!(invoked.took >= Duration::from_secs(5), "{:?}", invoked.took);
+    let letter = &function.letters.stored()[0];
+    assert_eq!(letter.headers.last("__connect.errors.offset").unwrap().value.as_deref(), Some(&b"1"[..]));
+    assert_eq!(invoked.metric("sluice_records_dead_lettered_total"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_nobody_takes_is_reported() {
+    let gate = Gate::new();
+    let function = Function::new().letters(once(Answer::held(&gate))).partial().start(naming());
+    let invoked = function.invoke(event(&["a", "bad", "b"])).await;
+    assert_eq!(invoked.offsets(), [1]);
+    assert!(invoked.took < Duration::from_mins(1), "{:?}", invoked.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_several_partitions_are_reported_by_partition() {
+    let value = base64("bad");
+    let records = json!({ "t-3": [{ "offset": 5, "value": value }], "t-0": [{ "offset": 5, "value": base64("a") }, { "offset": 9, "value": value }] });
+    let function = Function::new().partial().start(naming());
+    let answer = function.invoke(records).await.answer.unwrap();
+    let names: Vec<_> = answer["batchItemFailures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["itemIdentifier"]["partition"].clone())
+        .collect();
+    assert_eq!(names, ["t-3", "t-0"]);
+    assert_eq!(
+        function.journal.stored(),
+        [{
+            let mut stored = record(0, 5, "", "a");
+            stored.value = Some(sluice_connector_api::Payload::Bytes("a".into()));
+            stored
+        }]
+    );
+}

@@ -1,0 +1,100 @@
+//! What an invocation answers, and when.
+
+use std::time::Duration;
+
+use sluice_emulator::{DocumentStatus, Fault};
+use sluice_tests::bedrock::LocalKnowledgeBase;
+use sluice_tests::lambda::Reply;
+
+use crate::{AMPLE, Function, numbers};
+
+const PARTIAL: (&str, &str) = ("SLUICE_BATCH_RESPONSE", "partial");
+
+#[test]
+fn seventeen_records_become_two_calls_and_an_empty_list() {
+    let base = LocalKnowledgeBase::start();
+    let mut function = Function::into_knowledge_base(&base, &[]);
+    let reply = function.invoke(&numbers(17), AMPLE);
+    assert_eq!(reply.failures(), []);
+    let mut sizes: Vec<_> = base.ingests().iter().map(|call| call.document_ids.len()).collect();
+    // Two calls under way at once may arrive in any order.
+    sizes.sort_unstable();
+    assert_eq!(sizes, [7, 10]);
+    assert_eq!(base.ids().len(), 17);
+}
+
+#[test]
+fn a_document_that_fails_is_named_in_both_modes_and_all_others_are_stored() {
+    for (environment, partial) in [(&[][..], false), (&[PARTIAL][..], true)] {
+        let base = LocalKnowledgeBase::start();
+        base.fail(1, &Fault::document("prices-0-7", DocumentStatus::Failed, "the text is too odd"));
+        let mut function = Function::into_knowledge_base(&base, environment);
+        let reply = function.invoke(&numbers(17), AMPLE);
+        if partial {
+            assert_eq!(reply.failures(), [("prices-0".to_owned(), 7)]);
+        } else {
+            let error = reply.error();
+            assert!(error.starts_with("1 of 17 records are not done (prices-0: 7): "), "{error}");
+            assert!(error.contains("too odd"), "{error}");
+            assert_eq!(reply.body["errorType"], "Sluice.NotDone");
+        }
+        assert_eq!(base.ids().len(), 17, "the one at fault has a status of its own");
+        function.process.wait_for_log("record is reported as not done");
+    }
+}
+
+/// Every record is in the list, and the answer came before the deadline, but not long before.
+#[track_caller]
+fn given_up_in_time(reply: &Reply, timeout: Duration) {
+    assert_eq!(reply.failures().len(), 17, "{reply:?}");
+    assert!(reply.took < timeout, "{:?}", reply.took);
+    assert!(reply.took > timeout.saturating_sub(Duration::from_secs(3)), "{:?}", reply.took);
+}
+
+#[test]
+fn an_endpoint_that_throttles_past_the_deadline_does_not_keep_the_answer() {
+    let base = LocalKnowledgeBase::start();
+    base.fail(1000, &Fault::throttled());
+    let mut function = Function::into_knowledge_base(&base, &[PARTIAL]);
+    let timeout = Duration::from_secs(6);
+    given_up_in_time(&function.invoke(&numbers(17), timeout), timeout);
+}
+
+#[test]
+fn an_endpoint_that_hangs_does_not_keep_the_answer() {
+    let base = LocalKnowledgeBase::start();
+    base.fail(2, &Fault::Delay(Duration::from_mins(1)));
+    let mut function = Function::into_knowledge_base(&base, &[PARTIAL]);
+    let timeout = Duration::from_secs(6);
+    given_up_in_time(&function.invoke(&numbers(17), timeout), timeout);
+}
+
+#[test]
+fn an_outage_is_waited_out_and_a_missing_right_is_not() {
+    let base = LocalKnowledgeBase::start();
+    base.fail(3, &Fault::error(503, "ServiceUnavailableException", "later"));
+    let mut function = Function::into_knowledge_base(&base, &[]);
+    assert_eq!(function.invoke(&numbers(3), AMPLE).failures(), []);
+    base.fail(1, &Fault::error(403, "AccessDeniedException", "not you"));
+    let reply = function.invoke(&numbers(3), AMPLE);
+    assert!(reply.error().contains("3 of 3 records are not done (prices-0: 0-2)"), "{reply:?}");
+    assert!(reply.took < AMPLE / 2);
+}
+
+#[test]
+fn invocations_in_a_row_share_the_process_and_nothing_else() {
+    let base = LocalKnowledgeBase::start();
+    base.fail(1, &Fault::error(403, "AccessDeniedException", "not you"));
+    let mut function = Function::into_knowledge_base(&base, &[PARTIAL]);
+    assert_eq!(function.invoke(&numbers(2), AMPLE).failures().len(), 2);
+    for _ in 0..3 {
+        assert_eq!(function.invoke(&numbers(2), AMPLE).failures(), []);
+    }
+    let metrics = function.metrics(4);
+    let count = |name: &str| metrics.iter().map(|line| line[name].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(count("sluice_records_read_total"), [2, 2, 2, 2]);
+    assert_eq!(count("sluice_records_delivered_total"), [0, 2, 2, 2]);
+    assert_eq!(count("sluice_records_abandoned_total"), [2, 0, 0, 0]);
+    assert_eq!(metrics[3]["connector"], "prices");
+    assert!(metrics[3]["requestId"].as_str().unwrap().ends_with("000000000004"));
+}
