@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::batcher::Item;
 use super::counters::Counters;
-use super::pacer::Pacer;
+use super::item::{Item, Meta};
+use super::pacer::{Pacer, Turn};
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -24,6 +24,13 @@ pub struct Outcome {
     pub not_done: Vec<Item>,
     /// Why the connector cannot go on, if so.
     pub stop: Option<String>,
+}
+
+impl Outcome {
+    /// Returns all records of the batch.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.stored.iter().chain(self.rejected.iter().map(|(item, _)| item)).chain(&self.not_done)
+    }
 }
 
 /// How a batch is delivered.
@@ -58,12 +65,11 @@ impl Delivery {
         let mut groups = vec![Group::new(batch)];
         while !interrupt.is_cancelled() {
             let Some(group) = groups.pop() else { break };
-            if !self.turn(interrupt).await {
+            let Some(turn) = Turn::of(self.pacer.as_ref(), interrupt).await else {
                 groups.push(group);
                 break;
-            }
-            let tried = self.put(group, &mut outcome).await;
-            match tried {
+            };
+            match self.put(group, turn, &mut outcome).await {
                 Tried::Done => {}
                 Tried::Halves(first, second) => groups.extend([second, first]),
                 Tried::Again(group, failure) => match self.wait(group, &failure, interrupt).await {
@@ -86,26 +92,12 @@ impl Delivery {
         outcome
     }
 
-    /// Waits until a call may go. Says whether that came before `interrupt`.
-    async fn turn(&self, interrupt: &CancellationToken) -> bool {
-        match &self.pacer {
-            Some(pacer) => pacer.turn(interrupt).await,
-            None => true,
-        }
-    }
-
-    async fn put(&self, mut group: Group, outcome: &mut Outcome) -> Tried {
+    /// Puts a group once. Its turn ends with the call, so that no other waits for a backoff.
+    async fn put(&self, mut group: Group, turn: Turn, outcome: &mut Outcome) -> Tried {
         group.items.iter_mut().for_each(|item| item.attempts += 1);
-        let sent = Instant::now();
         let result = self.sink.put(&group.records).await;
-        self.counters.put(group.records.len(), sent.elapsed());
-        if let Some(pacer) = &self.pacer {
-            match answer(&result) {
-                Answer::Taken => pacer.taken(),
-                Answer::Throttled => pacer.throttled(sent),
-                Answer::Unknown => {}
-            }
-        }
+        self.counters.put(group.records.len(), turn.since.elapsed());
+        turn.answered(failures(&result));
         match result {
             Ok(()) => {
                 outcome.stored.extend(group.into_items());
@@ -148,25 +140,12 @@ impl Delivery {
     }
 }
 
-/// What a put says about the pace.
-enum Answer {
-    Taken,
-    Throttled,
-    /// An outage: the target did not come to count the call.
-    Unknown,
-}
-
-fn answer(result: &Result<(), PutError>) -> Answer {
-    let failures: Vec<&Failure> = match result {
+fn failures(result: &Result<(), PutError>) -> Vec<&Failure> {
+    match result {
         Ok(()) => Vec::new(),
         Err(PutError::Batch(failure)) => vec![failure],
         Err(PutError::Records(failures)) => failures.iter().map(|(_, failure)| failure).collect(),
-    };
-    if failures.iter().any(|failure| failure.is_throttled()) {
-        return Answer::Throttled;
     }
-    let outage = failures.iter().any(|failure| failure.kind() == FailureKind::Retriable);
-    if outage { Answer::Unknown } else { Answer::Taken }
 }
 
 enum Tried {
@@ -184,36 +163,14 @@ struct Group {
     first_failure: Option<Instant>,
 }
 
-/// An [`Item`] without its record.
-struct Meta {
-    ticket: super::tracker::Ticket,
-    size: usize,
-    order: Option<u64>,
-    since: Instant,
-    read: Option<Arc<Record>>,
-    attempts: u32,
-}
-
 impl Group {
     fn new(items: Vec<Item>) -> Self {
-        let split = |Item { ticket, record, size, order, since, read, attempts }| {
-            (record, Meta { ticket, size, order, since, read, attempts })
-        };
-        let (records, items) = items.into_iter().map(split).unzip();
+        let (records, items) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
         Self { records, items, failures: 0, first_failure: None }
     }
 
     fn into_items(self) -> Vec<Item> {
-        let join = |(record, Meta { ticket, size, order, since, read, attempts })| Item {
-            ticket,
-            record,
-            size,
-            order,
-            since,
-            read,
-            attempts,
-        };
-        self.records.into_iter().zip(self.items).map(join).collect()
+        self.records.into_iter().zip(self.items).map(|(record, meta)| Item { record, meta }).collect()
     }
 
     /// Deals with a failure of the whole group. A rejected group is narrowed until the record at fault stands
@@ -263,11 +220,11 @@ impl Group {
                     outcome.rejected.push((item, failure.to_string()));
                 }
                 Some(failure) => {
-                    overtaken.extend(item.order);
+                    overtaken.extend(item.meta.order);
                     again.push(item);
                     worst = Some(worse(worst, failure));
                 }
-                None if item.order.is_some_and(|order| overtaken.contains(&order)) => again.push(item),
+                None if item.meta.order.is_some_and(|order| overtaken.contains(&order)) => again.push(item),
                 None => outcome.stored.push(item),
             }
         }
@@ -310,7 +267,9 @@ mod tests {
             let record = Record::new(Origin::new("t", 0, offset));
             tracker.assign(record.origin().topic_partition());
             let ticket = tracker.read(record.origin(), 1).unwrap();
-            Item { ticket, record, size: 1, order: *order, since: Instant::now(), read: None, attempts: 0 }
+            let (size, order, since) = (1, *order, Instant::now());
+            let meta = Meta { ticket, size, order, batch_key: 0, number: 0, since, read: None, attempts: 0 };
+            Item { record, meta }
         };
         Group::new((0..).zip(orders).map(item).collect())
     }

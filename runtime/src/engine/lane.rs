@@ -1,6 +1,5 @@
 //! The way of records to one sink: what waits, what is in flight, what orders them.
 
-use std::collections::HashSet;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +10,14 @@ use sluice_connector_api::{Limits, OrderedBy, Record, Sink};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::batcher::{Batcher, Item};
+use super::batcher::Batcher;
 use super::counters::Counters;
 use super::delivery::{Delivery, Outcome};
+use super::item::{Item, Meta};
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker};
 
-type InFlight = Pin<Box<dyn Future<Output = (HashSet<u64>, Outcome)> + Send>>;
+type InFlight = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// A sink, with the batches on their way to it.
 pub(super) struct Lane {
@@ -26,8 +26,6 @@ pub(super) struct Lane {
     batcher: Batcher,
     delivery: Delivery,
     in_flight: FuturesUnordered<InFlight>,
-    /// The ordering keys of what is in flight.
-    keys_in_flight: HashSet<u64>,
     /// Cuts the waits of puts in flight short, for a stop or a revoke.
     interrupt: CancellationToken,
 }
@@ -46,7 +44,6 @@ impl Lane {
             sink,
             limits: settings.limits.clone(),
             in_flight: FuturesUnordered::new(),
-            keys_in_flight: HashSet::new(),
             interrupt: CancellationToken::new(),
         }
     }
@@ -64,7 +61,10 @@ impl Lane {
             return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
         }
         let order = self.order_of(&record);
-        self.batcher.push(Item { ticket, record, size, order, since: Instant::now(), read, attempts: 0 });
+        let batch_key = self.sink.batch_key(&record);
+        let meta =
+            Meta { ticket, size, order, batch_key, number: 0, since: Instant::now(), read, attempts: 0 };
+        self.batcher.push(Item { record, meta });
         Ok(())
     }
 
@@ -76,11 +76,9 @@ impl Lane {
     /// Starts as many puts as there are batches due and places free. `flush` does not wait for full batches.
     pub(super) fn launch(&mut self, flush: bool) {
         while self.has_place() {
-            let Some(batch) = self.batcher.take(Instant::now(), &self.keys_in_flight, flush) else { return };
-            let keys: HashSet<u64> = batch.iter().filter_map(|item| item.order).collect();
-            self.keys_in_flight.extend(&keys);
+            let Some(batch) = self.batcher.take(Instant::now(), flush) else { return };
             let (delivery, interrupt) = (self.delivery.clone(), self.interrupt.clone());
-            self.in_flight.push(Box::pin(async move { (keys, delivery.deliver(batch, &interrupt).await) }));
+            self.in_flight.push(Box::pin(async move { delivery.deliver(batch, &interrupt).await }));
         }
     }
 
@@ -90,13 +88,13 @@ impl Lane {
 
     /// Returns when the next batch is due, if there is a place for it.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        if self.has_place() { self.batcher.deadline(&self.keys_in_flight) } else { None }
+        if self.has_place() { self.batcher.deadline() } else { None }
     }
 
     /// Waits until a batch has its verdicts; for ever where none is in flight. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Outcome {
-        let Some((keys, outcome)) = self.in_flight.next().await else { return pending().await };
-        self.keys_in_flight.retain(|key| !keys.contains(key));
+        let Some(outcome) = self.in_flight.next().await else { return pending().await };
+        self.batcher.release(outcome.items());
         outcome
     }
 
@@ -110,10 +108,9 @@ impl Lane {
         self.batcher.is_empty()
     }
 
-    /// Puts records that were not stored back before all others, in their order, but for those of partitions that
-    /// went meanwhile.
+    /// Puts records that were not stored back where they stood, but for those of partitions that went meanwhile.
     pub(super) fn give_back(&mut self, items: Vec<Item>, tracker: &Tracker) {
-        self.batcher.give_back(items.into_iter().filter(|item| tracker.is_ours(item.ticket)).collect());
+        self.batcher.give_back(items.into_iter().filter(|item| tracker.is_ours(item.meta.ticket)));
     }
 
     /// Drops the waiting records for which `keep` does not hold.

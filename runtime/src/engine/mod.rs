@@ -5,13 +5,17 @@
 //! batch. [`delivery`] puts one batch until each of its records has a verdict.
 
 pub mod backoff;
+mod batch;
 pub mod batcher;
 pub mod counters;
 pub mod delivery;
+pub mod item;
 mod lane;
+mod line;
 pub mod pacer;
 mod phase;
 pub mod pipeline;
+mod places;
 mod rejection;
 mod report;
 pub mod settings;

@@ -4,14 +4,18 @@
 //! was seen to take one in two seconds. So the rate is learned as TCP CUBIC learns a bandwidth: a throttled call
 //! cuts it, further calls bring it back towards the rate that was too much, slowly near it, and past it faster and
 //! faster, so that a limit that was raised is found again. Calls are spread evenly: there is no burst.
+//!
+//! How many calls are under way at once is bounded where a sink says so; that is nothing to learn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sluice_connector_api::Pace;
+use sluice_connector_api::{Failure, FailureKind, Pace};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::places::{Place, Places};
 
 /// What is left of the rate when a call is throttled. With [`CALLS_TO_RECOVER`] this uses 93 % and more of any limit,
 /// at 3 % of throttled calls: other pairs were tried in the simulation that the tests below are.
@@ -76,32 +80,16 @@ impl Learner {
 
 /// The pace of one budget, shared by everything that draws on it.
 #[derive(Clone, Debug)]
-pub struct Pacer(Arc<Mutex<Learner>>);
+pub struct Pacer {
+    learner: Arc<Mutex<Learner>>,
+    places: Places,
+}
 
 impl Pacer {
     /// Makes a pacer that begins at, and never exceeds, so many calls a second.
     pub fn new(calls_per_second: f64) -> Self {
-        Self(Arc::new(Mutex::new(Learner::new(calls_per_second, Instant::now()))))
-    }
-
-    /// Waits for this call's turn. Says whether it came before `interrupt`.
-    pub async fn turn(&self, interrupt: &CancellationToken) -> bool {
-        let at = self.learner().book(Instant::now());
-        tokio::select! {
-            biased;
-            () = interrupt.cancelled() => false,
-            () = tokio::time::sleep_until(at) => true,
-        }
-    }
-
-    /// Takes note of a call that was not throttled.
-    pub fn taken(&self) {
-        self.learner().taken();
-    }
-
-    /// Takes note of a throttled call that went out at `sent`.
-    pub fn throttled(&self, sent: Instant) {
-        self.learner().throttled(sent, Instant::now());
+        let learner = Learner::new(calls_per_second, Instant::now());
+        Self { learner: Arc::new(Mutex::new(learner)), places: Places::unbounded() }
     }
 
     /// Returns the learned rate in calls a second.
@@ -109,8 +97,64 @@ impl Pacer {
         self.learner().rate
     }
 
+    /// Waits for a place first: one that waits for its moment with a place in hand makes no burst once calls end.
+    async fn turn(&self) -> Place {
+        let place = self.places.enter().await;
+        let at = self.learner().book(Instant::now());
+        tokio::time::sleep_until(at).await;
+        place
+    }
+
+    fn taken(&self) {
+        self.learner().taken();
+    }
+
+    fn throttled(&self, sent: Instant) {
+        self.learner().throttled(sent, Instant::now());
+    }
+
     fn learner(&self) -> MutexGuard<'_, Learner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.learner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that may go now. Its place among those under way is free again when this is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    paced: Option<(Pacer, Place)>,
+    /// When the call goes.
+    pub since: Instant,
+}
+
+impl Turn {
+    /// Waits for a call's turn; without a pacer it is there at once. `None` where `interrupt` came before
+    /// (invariant 6).
+    pub async fn of(pacer: Option<&Pacer>, interrupt: &CancellationToken) -> Option<Self> {
+        let paced = match pacer {
+            None => None,
+            Some(pacer) => tokio::select! {
+                biased;
+                () = interrupt.cancelled() => return None,
+                place = pacer.turn() => Some((pacer.clone(), place)),
+            },
+        };
+        Some(Self { paced, since: Instant::now() })
+    }
+
+    /// Learns from the answer to the call: how it failed, if it did. An outage says nothing about the pace, since the
+    /// target did not come to count the call.
+    pub fn answered<'a>(self, failures: impl IntoIterator<Item = &'a Failure>) {
+        let Some((pacer, _)) = &self.paced else { return };
+        let (mut throttled, mut outage) = (false, false);
+        for failure in failures {
+            throttled |= failure.is_throttled();
+            outage |= failure.kind() == FailureKind::Retriable;
+        }
+        match (throttled, outage) {
+            (true, _) => pacer.throttled(self.since),
+            (false, true) => {}
+            (false, false) => pacer.taken(),
+        }
     }
 }
 
@@ -119,10 +163,15 @@ impl Pacer {
 pub struct Pacers(Arc<Mutex<HashMap<String, Pacer>>>);
 
 impl Pacers {
-    /// Returns the pacer of a budget. The first to ask says where it begins.
+    /// Returns the pacer of a budget. The first to ask says where it begins; of bounds on the calls under way the
+    /// least holds.
     pub fn of(&self, pace: &Pace) -> Pacer {
         let mut pacers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pacers.entry(pace.scope.clone()).or_insert_with(|| Pacer::new(pace.calls_per_second)).clone()
+        let pacer = pacers.entry(pace.scope.clone()).or_insert_with(|| Pacer::new(pace.calls_per_second));
+        if let Some(places) = pace.max_concurrent {
+            pacer.places.narrow(places);
+        }
+        pacer.clone()
     }
 }
 
@@ -226,11 +275,26 @@ mod tests {
     async fn a_turn_races_the_interrupt() {
         let pacer = Pacer::new(0.1);
         let interrupt = CancellationToken::new();
-        assert!(pacer.turn(&interrupt).await);
+        assert!(Turn::of(Some(&pacer), &interrupt).await.is_some());
         let begun = Instant::now();
         interrupt.cancel();
-        assert!(!pacer.turn(&interrupt).await);
+        assert!(Turn::of(Some(&pacer), &interrupt).await.is_none());
         assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_changes_the_rate_only_where_it_says_something_about_it() {
+        let pacer = Pacer::new(4.0);
+        let answered = async |failures: &[Failure]| {
+            Turn::of(Some(&pacer), &CancellationToken::new()).await.unwrap().answered(failures);
+            pacer.rate()
+        };
+        let busy = || Failure::throttled("429");
+        let cut = answered(&[Failure::rejected("bad"), busy(), Failure::retriable("down")]).await;
+        assert!(cut < 4.0);
+        let same = answered(&[Failure::retriable("down"), Failure::rejected("bad")]).await;
+        assert!((same - cut).abs() < f64::EPSILON);
+        assert!(answered(&[Failure::rejected("bad")]).await > cut, "it was taken, and looked at");
     }
 
     #[test]

@@ -12,9 +12,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::revoke::Revoke;
-use super::batcher::Item;
 use super::counters::Counters;
 use super::delivery::Outcome;
+use super::item::{Item, Meta};
 use super::lane::Lane;
 use super::phase::{Failed, Phase};
 use super::rejection::{Letters, Rejected, Window};
@@ -314,16 +314,16 @@ impl<S: Source> Pipeline<S> {
     /// Takes the verdicts of a batch.
     fn settle(&mut self, outcome: Outcome) {
         if let Some(held) = &mut self.held {
-            outcome.rejected.iter().for_each(|(item, _)| held.add(item.order, item.record.origin()));
+            outcome.rejected.iter().for_each(|(item, _)| held.add(item.meta.order, item.record.origin()));
         }
         for item in outcome.stored {
             self.counters.stored(item.record.timestamp);
             if !self.held.as_ref().is_some_and(|held| held.holds_item(&item)) {
-                self.done(item.ticket, Verdict::Delivered);
+                self.done(item.meta.ticket, Verdict::Delivered);
             }
         }
         for (item, reason) in outcome.rejected {
-            let Item { ticket, record, read, order, attempts, .. } = item;
+            let Item { record, meta: Meta { ticket, read, order, attempts, .. } } = item;
             let origin = record.origin().clone();
             self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, reason, attempts });
         }
@@ -334,11 +334,11 @@ impl<S: Source> Pipeline<S> {
     /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
     fn settle_letters(&mut self, outcome: Outcome) {
         for item in outcome.stored {
-            self.done(item.ticket, Verdict::DeadLettered);
+            self.done(item.meta.ticket, Verdict::DeadLettered);
         }
         for (item, reason) in outcome.rejected {
             // Like the record itself, the letter of a partition that went meanwhile is somebody else's.
-            if self.tracker.is_ours(item.ticket) {
+            if self.tracker.is_ours(item.meta.ticket) {
                 self.letter_refused(item.record.origin(), &reason);
             }
         }

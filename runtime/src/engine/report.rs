@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sluice_connector_api::{Origin, TopicPartition};
 
-use super::batcher::Item;
+use super::item::Item;
 use super::phase::Failed;
 use super::rejection::Rejected;
 
@@ -71,7 +71,7 @@ impl Held {
     }
 
     pub(super) fn holds_item(&self, item: &Item) -> bool {
-        self.holds(item.order, item.record.origin())
+        self.holds(item.meta.order, item.record.origin())
     }
 
     /// Says whether anything is held back at all.

@@ -12,9 +12,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod batch_keys;
 mod batching;
 mod budget;
 mod commits;
+mod concurrency;
 mod failures;
 mod functions;
 mod ledger;

@@ -140,6 +140,11 @@ impl Sink for ScriptedSink {
     fn id(&self, record: &Record) -> Option<String> {
         record.key.as_ref().map(|key| key.to_display().into_owned())
     }
+
+    /// Parts deletes from writes.
+    fn batch_key(&self, record: &Record) -> u64 {
+        u64::from(record.value_text() == Some("delete"))
+    }
 }
 
 fn stored(batch: &[Record], result: &Result<(), PutError>) -> Vec<Record> {

@@ -50,9 +50,9 @@ impl<S: Source> Pipeline<S> {
         self.budget.give(freed);
         // What was in flight when the revoke came may have been given back since.
         let tracker = &self.tracker;
-        self.lane.retain(|item| tracker.is_ours(item.ticket));
+        self.lane.retain(|item| tracker.is_ours(item.meta.ticket));
         if let Some(letters) = &mut self.letters {
-            letters.lane.retain(|item| tracker.is_ours(item.ticket));
+            letters.lane.retain(|item| tracker.is_ours(item.meta.ticket));
         }
         let offsets = if revoked.lost { Vec::new() } else { offsets };
         // The source may have stopped waiting; then the partitions are gone without a commit, which is safe.

@@ -1,0 +1,115 @@
+//! Records that stand in one line.
+
+use std::collections::VecDeque;
+
+use super::batch::{Batch, Load};
+use super::item::{Item, Meta};
+
+/// Whose line it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Name {
+    /// The records of an ordering key, which never overtake each other.
+    Order(u64),
+    /// The records of a batch key that nothing orders.
+    Free(u64),
+}
+
+impl Name {
+    pub(super) fn of(meta: &Meta) -> Self {
+        meta.order.map_or(Self::Free(meta.batch_key), Self::Order)
+    }
+}
+
+/// Records that stand in one line, in the order they came.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    items: VecDeque<Item>,
+    /// The records at the front that share a batch key: what a batch may take at most.
+    lead: Load,
+    /// Records of an ordering key that were taken and are not done. Until there is none, the line stands still.
+    taken: usize,
+}
+
+impl Line {
+    /// Returns the first record, if it may go.
+    pub(super) fn ready(&self) -> Option<&Meta> {
+        self.items.front().filter(|_| self.taken == 0).map(|first| &first.meta)
+    }
+
+    /// Returns what a batch may take at most.
+    pub(super) fn lead(&self) -> Load {
+        self.lead
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Says whether nothing is left of it, neither here nor on its way.
+    pub(super) fn is_done(&self) -> bool {
+        self.items.is_empty() && self.taken == 0
+    }
+
+    /// Lets a record stand where its number says.
+    pub(super) fn insert(&mut self, item: Item) {
+        let number = item.meta.number;
+        let is_last = self.items.back().is_none_or(|last| last.meta.number < number);
+        let at = if is_last {
+            self.items.len()
+        } else {
+            self.items.partition_point(|other| other.meta.number < number)
+        };
+        let of_lead = self.items.front().is_some_and(|first| first.meta.batch_key == item.meta.batch_key);
+        let load = load(&item);
+        if self.items.capacity() == 0 {
+            // Most ordering keys have one record; four places for it would be the default.
+            self.items.reserve_exact(1);
+        }
+        self.items.insert(at, item);
+        if at == 0 && !of_lead {
+            self.lead = load;
+        } else if at <= self.lead.records && of_lead {
+            self.lead.add(load);
+        } else if at < self.lead.records {
+            self.count_lead();
+        }
+    }
+
+    /// Moves records into the batch, up to the first one that it does not admit or whose number is not below `until`.
+    pub(super) fn fill(&mut self, batch: &mut Batch, until: u64) {
+        while let Some(item) = self.items.pop_front_if(|item| item.meta.number < until && batch.admits(item))
+        {
+            self.lead.subtract(load(&item));
+            batch.push(item);
+            if self.lead.records == 0 {
+                self.count_lead();
+            }
+        }
+    }
+
+    /// Notes that one more of its records was taken.
+    pub(super) fn take(&mut self) {
+        self.taken += 1;
+    }
+
+    /// Notes that a record that was taken is done, or comes back.
+    pub(super) fn release(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+    }
+
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Item) -> bool) {
+        self.items.retain(keep);
+        self.count_lead();
+    }
+
+    fn count_lead(&mut self) {
+        self.lead = Load::default();
+        let key = self.items.front().map(|first| first.meta.batch_key);
+        let lead = self.items.iter().take_while(|item| Some(item.meta.batch_key) == key);
+        lead.for_each(|item| self.lead.add(load(item)));
+    }
+}
+
+fn load(item: &Item) -> Load {
+    Load { records: 1, bytes: item.meta.size }
+}
