@@ -68,6 +68,6 @@ pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsErr
 pub use payload::Payload;
 pub use record::{Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
-pub use settings::{ByteSize, HumanDuration, Secret};
+pub use settings::{ByteSize, HumanDuration, Secret, one_of_its_keys};
 pub use sink::{ConfirmLimits, Confirmation, Finding, Limits, OrderedBy, Pace, Sink, SinkSettings};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

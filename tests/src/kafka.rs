@@ -14,6 +14,7 @@
 //! engine in the same thread stops it meanwhile: use the multi-thread flavour there.
 
 mod record;
+pub mod secure;
 mod server;
 
 use std::fmt;

@@ -1,9 +1,11 @@
 //! Types for settings that every plug-in shares.
 
 mod byte_size;
+mod choice;
 mod duration;
 mod secret;
 
 pub use byte_size::ByteSize;
+pub use choice::one_of_its_keys;
 pub use duration::HumanDuration;
 pub use secret::Secret;

@@ -197,7 +197,7 @@ impl Loading<'_> {
         let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
         if let (Some(topic), Some(kafka)) = (queue.get("topic").and_then(Value::as_str), kafka) {
             let topic = kafka.other_topic(topic).map_err(|reason| refuse(".topic", &reason))?;
-            return Ok(Box::new(Topic::new(topic, kafka.producer_config())));
+            return Ok(Box::new(Topic::new(topic, kafka.access())));
         }
         let (name, settings) = queue
             .get("sink")

@@ -4,29 +4,32 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
-use sluice_connector_api::{Failure, Finding, Limits, OrderedBy, Payload, PutError, Record, Sink};
+use sluice_connector_api::{BoxError, Failure, Finding, Limits, OrderedBy, Payload, PutError, Record, Sink};
 use tokio::sync::Mutex;
+
+use crate::source::kafka::{Access, Identity};
 
 /// How long the brokers may take to say whether the topic is there, or to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
 /// How long the brokers may take to acknowledge records; then the engine tries again.
 const DELIVERY_WAIT: &str = "30000";
 
+type Client = FutureProducer<Identity>;
+
 /// Appends records to a topic; `Ok` means that all in-sync replicas have them.
 pub struct Topic {
     name: String,
-    config: ClientConfig,
+    access: Access,
     /// Whether the topic is made where it is missing.
     create: bool,
     /// Made when it is needed, and anew when it has become useless.
-    producer: Mutex<Option<FutureProducer>>,
+    producer: Mutex<Option<Client>>,
 }
 
 impl std::fmt::Debug for Topic {
@@ -36,9 +39,10 @@ impl std::fmt::Debug for Topic {
 }
 
 impl Topic {
-    /// Names a topic on the brokers of `config`, which holds addresses and security. Opens nothing yet.
-    pub fn new(name: impl Into<String>, mut config: ClientConfig) -> Self {
-        config
+    /// Names a topic on the brokers that `access` leads to. Opens nothing yet.
+    pub fn new(name: impl Into<String>, mut access: Access) -> Self {
+        access
+            .config
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", DELIVERY_WAIT)
@@ -48,15 +52,15 @@ impl Topic {
             .set("topic.metadata.propagation.max.ms", "5000")
             // The properties are those of the source: a word on each that is a consumer's would be no news.
             .set("log_level", "3");
-        Self { name: name.into(), config, create: true, producer: Mutex::default() }
+        Self { name: name.into(), access, create: true, producer: Mutex::default() }
     }
 
     /// Names a topic that must be there.
-    pub fn existing(name: impl Into<String>, config: ClientConfig) -> Self {
-        Self { create: false, ..Self::new(name, config) }
+    pub fn existing(name: impl Into<String>, access: Access) -> Self {
+        Self { create: false, ..Self::new(name, access) }
     }
 
-    async fn producer(&self) -> Result<FutureProducer, Failure> {
+    async fn producer(&self) -> Result<Client, Failure> {
         let mut place = self.producer.lock().await;
         if let Some(producer) = &*place {
             return Ok(producer.clone());
@@ -72,14 +76,12 @@ impl Topic {
     }
 
     /// Makes the producer, and the topic where it is missing, with the broker's default replication.
-    async fn open(&self) -> Result<FutureProducer, Failure> {
-        let producer: FutureProducer = self
-            .config
-            .create()
-            .map_err(|error| Failure::fatal(format!("cannot make a Kafka producer: {error}")))?;
+    async fn open(&self) -> Result<Client, Failure> {
+        let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
+        let producer: Client = self.client(identity.clone())?;
         match (self.exists(producer.clone()).await?, self.create) {
             (true, _) => {}
-            (false, true) => self.create().await?,
+            (false, true) => self.create(identity).await?,
             (false, false) => {
                 return Err(Failure::fatal(format!(
                     "topic `{}` does not exist, or may not be seen",
@@ -90,7 +92,16 @@ impl Topic {
         Ok(producer)
     }
 
-    async fn exists(&self, producer: FutureProducer) -> Result<bool, Failure> {
+    fn client<C: FromClientConfigAndContext<Identity>>(&self, identity: Identity) -> Result<C, Failure> {
+        let made = self.access.config.create_with_context(identity);
+        made.map_err(|error| Failure::fatal(format!("cannot make a Kafka client: {error}")))
+    }
+
+    fn no_identity(&self, error: &BoxError) -> Failure {
+        Failure::retriable(format!("topic `{}`: {error}", self.name))
+    }
+
+    async fn exists(&self, producer: Client) -> Result<bool, Failure> {
         let name = self.name.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let metadata = producer.client().fetch_metadata(Some(&name), TOPIC_WAIT)?;
@@ -102,11 +113,9 @@ impl Topic {
         answer.map_err(|error| self.failure(&error))
     }
 
-    async fn create(&self) -> Result<(), Failure> {
-        let admin: AdminClient<DefaultClientContext> = self
-            .config
-            .create()
-            .map_err(|error| Failure::fatal(format!("cannot make a Kafka client: {error}")))?;
+    async fn create(&self, identity: Identity) -> Result<(), Failure> {
+        let admin: AdminClient<Identity> = self.client(identity.clone())?;
+        identity.show_to(admin.inner()).map_err(|error| self.no_identity(&error))?;
         let topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(-1));
         let options = AdminOptions::new().operation_timeout(Some(TOPIC_WAIT));
         let answers = admin.create_topics([&topic], &options).await.map_err(|error| self.failure(&error))?;
@@ -121,7 +130,7 @@ impl Topic {
         }
     }
 
-    async fn send(&self, producer: &FutureProducer, record: &Record) -> Result<(), KafkaError> {
+    async fn send(&self, producer: &Client, record: &Record) -> Result<(), KafkaError> {
         let key = record.key.as_ref().map(Payload::to_bytes);
         let value = record.value.as_ref().map(Payload::to_bytes);
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
@@ -200,11 +209,11 @@ impl Sink for Topic {
 
     async fn check(&self) -> Vec<Finding> {
         let subject = format!("dead letter topic {}", self.name);
-        let outcome = match self.config.create::<FutureProducer>() {
-            Ok(producer) => self.exists(producer).await,
-            Err(error) => Err(Failure::fatal(error.to_string())),
+        let outcome = async {
+            let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
+            self.exists(self.client(identity)?).await
         };
-        vec![match outcome {
+        vec![match outcome.await {
             Ok(true) => Finding::good(subject, "is there"),
             Ok(false) => Finding::good(subject, "is not there yet; it is created when it is needed"),
             Err(failure) => Finding::bad(subject, failure.to_string()),

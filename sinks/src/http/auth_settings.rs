@@ -1,14 +1,13 @@
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use sluice_connector_api::Secret;
+use sluice_connector_api::{Secret, one_of_its_keys};
 
 /// How requests authenticate.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(transform = one_object)]
+#[schemars(transform = one_of_its_keys)]
 pub enum AuthSettings {
     /// Not at all, or by the client certificate of `tls`.
     #[default]
@@ -25,38 +24,6 @@ pub enum AuthSettings {
     /// AWS Signature Version 4, with credentials from the usual places: environment, profile, or the role of the
     /// instance, task, pod or function.
     Sigv4(SigV4Auth),
-}
-
-/// Says the same as the derived `oneOf` with one object that has one of several keys, as the schema of plug-ins does:
-/// then an error names the very key that is wrong within.
-fn one_object(schema: &mut Schema) {
-    let Some(Value::Array(choices)) = schema.remove("oneOf") else {
-        return;
-    };
-    let (mut properties, mut others) = (Map::new(), Vec::new());
-    for mut choice in choices {
-        let description = choice.get("description").cloned();
-        match choice.get_mut("properties").map(Value::take) {
-            Some(Value::Object(mut keys)) => {
-                for inner in keys.values_mut().filter_map(Value::as_object_mut) {
-                    inner.extend(
-                        description.clone().map(|description| ("description".to_owned(), description)),
-                    );
-                }
-                properties.extend(keys);
-            }
-            _ => others.push(choice),
-        }
-    }
-    let object = json_schema!({
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": false,
-        "minProperties": 1,
-        "maxProperties": 1,
-    });
-    others.insert(0, object.to_value());
-    schema.insert("anyOf".to_owned(), others.into());
 }
 
 /// A user and a password.

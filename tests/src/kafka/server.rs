@@ -1,5 +1,6 @@
 //! The broker's process: its jars, its settings, its start and its end.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
@@ -66,6 +67,19 @@ fn tell(text: &str) {
     io::stderr().write_all(text.as_bytes()).ok();
 }
 
+/// What a broker has beside one plain listener.
+#[derive(Default)]
+pub(super) struct More {
+    pub(super) properties: String,
+    /// Name, security protocol and port.
+    pub(super) listeners: Vec<(&'static str, &'static str, u16)>,
+    /// More arguments for the tool that formats the storage.
+    pub(super) format: Vec<String>,
+}
+
+/// Puts files in the broker's folder, and says what else it has.
+type Prepare<'a> = &'a dyn Fn(&Path) -> io::Result<More>;
+
 /// A broker that runs, or is stopped and keeps its data.
 pub(super) struct Server {
     home: TempDir,
@@ -78,10 +92,16 @@ pub(super) struct Server {
 impl Server {
     /// Starts a broker with an empty storage.
     pub(super) fn start(jars: &Path) -> Result<Self, String> {
+        Self::start_with(jars, &|_| Ok(More::default()))
+    }
+
+    /// Starts a broker that has more than others.
+    pub(super) fn start_with(jars: &Path, more: Prepare<'_>) -> Result<Self, String> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut server = Self::prepare(jars).map_err(|error| format!("no folder for Kafka: {error}"))?;
+            let mut server =
+                Self::prepare(jars, more).map_err(|error| format!("no folder for Kafka: {error}"))?;
             match server.launch() {
                 Ok(()) => return Ok(server),
                 // Between the look for a free port and its use another process may take it.
@@ -91,10 +111,13 @@ impl Server {
         }
     }
 
-    fn prepare(jars: &Path) -> io::Result<Self> {
+    fn prepare(jars: &Path, more: Prepare<'_>) -> io::Result<Self> {
         let home = tempfile::Builder::new().prefix("sluice-kafka-").tempdir()?;
         let port = free_port();
-        fs::write(home.path().join("server.properties"), properties(home.path(), port, free_port()))?;
+        let more = more(home.path())?;
+        fs::write(home.path().join("format.args"), more.format.join("\n"))?;
+        let properties = properties(home.path(), port, free_port(), &more);
+        fs::write(home.path().join("server.properties"), properties)?;
         let consumer = super::client_of(&address_of(port)).create().map_err(io::Error::other)?;
         Ok(Self { home, jars: jars.to_owned(), port, consumer, process: None })
     }
@@ -163,9 +186,13 @@ impl Server {
         self.home.path().join("broker.log")
     }
 
+    /// Returns what the broker has logged so far.
+    pub(super) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
+    }
+
     fn log_tail(&self) -> String {
-        let log = fs::read(self.log()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = self.log_text();
         let lines: Vec<&str> = log.lines().collect();
         lines.split_at(lines.len().saturating_sub(40)).1.join("\n")
     }
@@ -177,13 +204,13 @@ impl Drop for Server {
     }
 }
 
-fn address_of(port: u16) -> String {
+pub(super) fn address_of(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
 /// Finds a port below the range from which the kernel takes those of outgoing connections, so that none of
 /// them sits on it while the broker is down.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let mut candidates = std::iter::repeat_with(|| RandomState::new().hash_one(()) % 12_000 + 20_000);
     let is_free = |port: u64| {
         let port = u16::try_from(port).ok()?;
@@ -192,16 +219,21 @@ fn free_port() -> u16 {
     candidates.find_map(is_free).expect("a free port")
 }
 
-fn properties(home: &Path, port: u16, controller_port: u16) -> String {
+fn properties(home: &Path, port: u16, controller_port: u16, more: &More) -> String {
+    let (mut listeners, mut protocols) = (String::new(), String::new());
+    for (name, protocol, port) in &more.listeners {
+        write!(listeners, ",{name}://127.0.0.1:{port}").unwrap();
+        write!(protocols, ",{name}:{protocol}").unwrap();
+    }
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor=1
@@ -220,7 +252,8 @@ broker.heartbeat.interval.ms=500
 log.retention.ms=-1
 # The default would take a third of the heap.
 log.cleaner.dedupe.buffer.size=2097152
-",
-        data = home.join("data").display()
+{more}",
+        data = home.join("data").display(),
+        more = more.properties
     )
 }

@@ -1,7 +1,13 @@
-use clap::Args;
-use rdkafka::ClientConfig;
+use std::path::PathBuf;
 
-/// Where the brokers are, for the commands that talk to them without a connector.
+use clap::Args;
+use sluice_runtime::config::connector::Connector;
+use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::source::kafka::Access;
+
+use crate::exit::Exit;
+
+/// Where the brokers are, for the commands that talk to them without running a connector.
 #[derive(Debug, Args)]
 pub(crate) struct Brokers {
     /// Brokers to begin with, parted by commas
@@ -13,26 +19,25 @@ pub(crate) struct Brokers {
         value_name = "ADDRESSES"
     )]
     pub(crate) bootstrap_servers: String,
+    /// Take addresses, `auth`, `tls` and properties from the source of this connector file instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) connector: Option<PathBuf>,
     /// A property of librdkafka, such as security.protocol=ssl
     #[arg(long, short = 'X', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) property: Vec<(String, String)>,
 }
 
 impl Brokers {
-    /// Returns the configuration of a client of theirs.
-    pub(crate) fn config(&self) -> ClientConfig {
-        self.config_over([])
-    }
-
-    /// Returns the same over defaults of the caller's, which the user's properties may replace.
-    pub(crate) fn config_over<const N: usize>(&self, defaults: [(&str, &str); N]) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap_servers);
-        let own = self.property.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in defaults.into_iter().chain(own) {
-            config.set(name, value);
+    /// Returns how to become a client of theirs.
+    pub(crate) fn access(&self) -> Result<Access, Exit> {
+        let mut access = match &self.connector {
+            Some(file) => Connector::load(file, &crate::registry(), &ProcessEnv)?.source.kafka.access(),
+            None => Access::to(&self.bootstrap_servers),
+        };
+        for (name, value) in &self.property {
+            access.config.set(name, value);
         }
-        config
+        Ok(access)
     }
 }
 

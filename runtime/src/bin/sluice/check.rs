@@ -67,9 +67,7 @@ fn check_files(settings: &WorkerSettings) -> Result<Vec<Connector>, Exit> {
 }
 
 async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
-    let (name, kafka) = (connector.name.to_string(), connector.source.kafka.clone());
-    let probed = tokio::task::spawn_blocking(move || probe(&name, &kafka, timeout)).await;
-    let mut findings = probed.unwrap_or_else(|error| vec![Finding::bad("Kafka", error.to_string())]);
+    let mut findings = probe(&connector.name, &connector.source.kafka, timeout).await;
     let subject = format!("sink {}", connector.sink_name);
     match tokio::time::timeout(timeout, connector.sink.check()).await {
         Ok(more) if more.is_empty() => findings.push(Finding::good(subject, "has nothing to reach")),

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_emulator::{DocumentStatus, Emulator, Settings, StoredDocument};
+use sluice_runtime::source::kafka::{Access, Identity};
 use sluice_sinks::KnowledgeBase;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -17,7 +18,6 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::brokers::Brokers;
 use crate::exit::{Exit, print};
 use crate::produce::{TopicProducer, rows, seconds};
 use crate::query::line;
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Exit> {
 
 async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant) -> Result<(), Exit> {
     let servers = stage.kafka.bootstrap_servers();
-    let sent = tokio::task::spawn_blocking(move || produce(servers)).await;
+    let sent = tokio::task::spawn_blocking(move || produce(&servers)).await;
     let expected = sent.map_err(|error| Exit::Running(error.to_string()))??;
     print(format!("{expected} records sent to the topic {TOPIC}"))?;
     let documents = daemon.wait_for(&stage.emulator, expected).await?;
@@ -98,9 +98,9 @@ async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant) -> Result<(),
     ask(stage).await
 }
 
-fn produce(bootstrap_servers: String) -> Result<usize, Exit> {
-    let brokers = Brokers { bootstrap_servers, property: Vec::new() };
-    let mut producer = TopicProducer::new(TOPIC, &brokers)?;
+fn produce(bootstrap_servers: &str) -> Result<usize, Exit> {
+    let access = Access::to(bootstrap_servers);
+    let mut producer = TopicProducer::new(TOPIC, access.config, Identity::default())?;
     for (row, number) in rows(ROWS.as_bytes())?.zip(0..) {
         let mut row = row?;
         row.insert("timestamp".to_owned(), seconds(FIRST_ROW_AT + 1000 * number));

@@ -94,9 +94,7 @@ pub(crate) async fn run(args: DlqArgs) -> Result<(), Exit> {
 
 impl QueueArgs {
     async fn read(&self) -> Result<Vec<Record>, Exit> {
-        let (config, topic) = (self.brokers.config(), self.topic.clone());
-        let scanned = tokio::task::spawn_blocking(move || scan(config, &topic, SILENCE)).await;
-        let read = scanned.map_err(|error| Exit::Running(error.to_string()))?;
+        let read = scan(self.brokers.access()?, self.topic.clone(), SILENCE).await;
         read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
     }
 }
@@ -177,7 +175,7 @@ async fn replay(
         if dry_run {
             records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
         } else {
-            let put = Topic::existing(&topic, queue.brokers.config()).put(&records).await;
+            let put = Topic::existing(&topic, queue.brokers.access()?).put(&records).await;
             put.map_err(|error: PutError| {
                 Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
             })?;

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use rdkafka::client::ClientContext;
+use rdkafka::ClientConfig;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Map, Number, Value};
+use sluice_runtime::source::kafka::Identity;
 
 use crate::brokers::{Brokers, pair};
 use crate::exit::{Exit, print};
@@ -56,12 +58,14 @@ enum Format {
 }
 
 pub(crate) async fn run(args: ProduceArgs) -> Result<(), Exit> {
-    let joined = tokio::task::spawn_blocking(move || produce(&args)).await;
+    let access = args.brokers.access()?;
+    let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
+    let producer = TopicProducer::new(&args.topic, access.config, identity)?;
+    let joined = tokio::task::spawn_blocking(move || produce(&args, producer)).await;
     joined.map_err(|error| Exit::Running(error.to_string()))?
 }
 
-fn produce(args: &ProduceArgs) -> Result<(), Exit> {
-    let mut producer = TopicProducer::new(&args.topic, &args.brokers)?;
+fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> {
     for value in read(args)? {
         let (key, value) = shape(args, value?)?;
         producer.send(key.as_deref(), &value)?;
@@ -172,9 +176,18 @@ struct Counts {
     first_failure: std::sync::OnceLock<String>,
 }
 
-struct Reports(Arc<Counts>);
+struct Reports {
+    counts: Arc<Counts>,
+    identity: Identity,
+}
 
 impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.identity.token()
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!("Kafka: {error}: {reason}");
     }
@@ -185,22 +198,26 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(_) => self.0.acknowledged.fetch_add(1, Ordering::Relaxed),
+            Ok(_) => self.counts.acknowledged.fetch_add(1, Ordering::Relaxed),
             Err((error, _)) => {
-                self.0.first_failure.get_or_init(|| error.to_string());
-                self.0.failed.fetch_add(1, Ordering::Relaxed)
+                self.counts.first_failure.get_or_init(|| error.to_string());
+                self.counts.failed.fetch_add(1, Ordering::Relaxed)
             }
         };
     }
 }
 
 impl TopicProducer {
-    pub(crate) fn new(topic: &str, brokers: &Brokers) -> Result<Self, Exit> {
-        // Every record once and in order, also over a retry.
-        let config = brokers.config_over([("enable.idempotence", "true"), ("message.timeout.ms", "30000")]);
+    pub(crate) fn new(topic: &str, mut config: ClientConfig, identity: Identity) -> Result<Self, Exit> {
+        // Every record once and in order, also over a retry; unless the user says otherwise.
+        for (name, value) in [("enable.idempotence", "true"), ("message.timeout.ms", "30000")] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
         let reports = Arc::<Counts>::default();
         let producer = config
-            .create_with_context(Reports(Arc::clone(&reports)))
+            .create_with_context(Reports { counts: Arc::clone(&reports), identity })
             .map_err(|error| Exit::Running(format!("cannot make a Kafka producer: {error}")))?;
         Ok(Self { producer, reports, topic: topic.to_owned(), bar: progress() })
     }

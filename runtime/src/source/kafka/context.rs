@@ -4,13 +4,14 @@
 //! waits until it has finished with them or has given them up, and commits what it says is done. Only then does
 //! librdkafka let go of them. Heartbeats go on meanwhile: they come from a thread of librdkafka's own.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -20,6 +21,7 @@ use rdkafka::util::Timeout;
 use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::auth::Identity;
 use crate::source::{Event, Offsets, Revoked};
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
@@ -35,16 +37,32 @@ pub(super) struct GroupContext {
     assigned: AtomicBool,
     /// The pipeline has ended; partitions go without a word.
     closing: AtomicBool,
+    /// Who the consumer is.
+    identity: Identity,
+    /// Why the brokers let the consumer in no more, in librdkafka's own words.
+    refusal: Mutex<Option<String>>,
 }
 
 impl GroupContext {
-    pub(super) fn new(events: UnboundedSender<Event>) -> Self {
+    pub(super) fn new(events: UnboundedSender<Event>, identity: Identity) -> Self {
         Self {
             events,
             outbox: Mutex::default(),
             assigned: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            identity,
+            refusal: Mutex::default(),
         }
+    }
+
+    /// Says whether the consumer may be polled; see [`Identity::is_ready`].
+    pub(super) fn may_be_polled(&self) -> bool {
+        self.identity.is_ready()
+    }
+
+    /// Returns why the brokers refuse the consumer, if they said so.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keeps a record for the next hand-over.
@@ -128,6 +146,12 @@ impl ConsumerContext for GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.identity.token()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Emerg
@@ -143,7 +167,21 @@ impl ClientContext for GroupContext {
     /// The poller sees the same errors, in their order among the records.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
+        if is_refusal(&error) {
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_times(reason));
+        }
     }
+}
+
+/// Cuts off how long it took and how often it happened, so that one reason is one text.
+pub(super) fn without_times(reason: &str) -> String {
+    reason.split(" (after ").next().unwrap_or(reason).to_owned()
+}
+
+/// Says whether the brokers did not let a client in, or it did not trust them.
+pub(super) fn is_refusal(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
 }
 
 /// Commits and waits for the broker's answer.

@@ -2,8 +2,9 @@
 //!
 //! A thread of its own polls librdkafka and never blocks (`poller`): it turns records, rebalances and errors
 //! into [`Event`]s, and pauses the partitions when the byte budget is used up, so that the group never evicts a
-//! connector whose sink is slow. The rebalance protocol is in `context`.
+//! connector whose sink is slow. The rebalance protocol is in `context`. Who a client is to the brokers is in `auth`.
 
+mod auth;
 mod context;
 mod poller;
 mod probe;
@@ -18,6 +19,7 @@ use std::thread;
 use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::auth::{Access, AuthSettings, Identity, TlsSettings};
 use self::context::GroupContext;
 use self::poller::{Command, Poller};
 pub use self::probe::probe;
@@ -39,7 +41,7 @@ impl KafkaSource {
         // Unbounded by count, bounded by bytes: the poller reads no more when the budget is used up.
         let (event_sender, events) = mpsc::unbounded_channel();
         let (commands, command_receiver) = channel();
-        let context = GroupContext::new(event_sender);
+        let context = GroupContext::new(event_sender, settings.identity());
         let consumer = settings.client_config(name).create_with_context(context)?;
         let poller = Poller::new(Arc::new(consumer), command_receiver, budget, settings);
         poller.subscribe()?;

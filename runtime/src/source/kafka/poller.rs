@@ -14,7 +14,7 @@ use sluice_connector_api::Record;
 use tokio::sync::oneshot;
 
 use super::KafkaSettings;
-use super::context::{GroupContext, commit_now, commit_soon};
+use super::context::{GroupContext, commit_now, commit_soon, is_refusal};
 use super::record::record_of;
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets};
@@ -124,6 +124,10 @@ impl Poller {
     /// Takes what is there and hands it over.
     fn poll(&mut self) {
         let consumer = Arc::clone(&self.consumer);
+        if !consumer.context().may_be_polled() {
+            std::thread::sleep(POLL);
+            return;
+        }
         let (mut count, mut bytes, mut wait) = (0, 0, POLL);
         while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
             match consumer.poll(wait) {
@@ -160,6 +164,10 @@ impl Poller {
             // librdkafka does not say which.
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 format!("not every topic of {} exists or may be seen", self.subscribed.join(", "))
+            }
+            // The code says no more than that they did.
+            Some(code) if is_refusal(error) => {
+                self.consumer.context().refusal().unwrap_or_else(|| code.to_string())
             }
             Some(code) => code.to_string(),
             None => error.to_string(),

@@ -1,40 +1,89 @@
 //! A look at the brokers and topics, for `sluice check --connect`.
 
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::ClientConfig;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use regex::Regex;
-use sluice_connector_api::Finding;
+use sluice_connector_api::{BoxError, Finding};
 
-use super::KafkaSettings;
+use super::auth::Identity;
+use super::context::{is_refusal, without_times};
+use super::{AuthSettings, KafkaSettings};
 
-/// Asks the brokers for the connector's topics. Waits no longer than `timeout`; blocks, so call it off the
-/// async threads.
-pub fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> Vec<Finding> {
+/// How long the reason of a failure may take to arrive after it.
+const REASON: Duration = Duration::from_millis(100);
+
+/// Asks the brokers for the connector's topics. Waits no longer than `timeout` for credentials, and for the brokers.
+pub async fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> Vec<Finding> {
+    let asked = tokio::time::timeout(timeout, settings.access().identity()).await;
+    let identity = asked.unwrap_or_else(|_| Err(format!("no answer within {timeout:?}").into()));
+    let (mut findings, identity) = match (identity, &settings.auth) {
+        (Ok(identity), AuthSettings::MskIam(_)) => (vec![Finding::good("MSK token", "signed")], identity),
+        (Ok(identity), _) => (Vec::new(), identity),
+        (Err(error), _) => return vec![Finding::bad("MSK token", error.to_string())],
+    };
+    let config = settings.client_config(name);
+    let fetched = tokio::task::spawn_blocking(move || fetch(config, identity, timeout)).await;
     let broker = format!("Kafka at {}", settings.bootstrap_servers);
-    match fetch(name, settings, timeout) {
+    match fetched.unwrap_or_else(|error| Err(error.into())) {
         Ok(metadata) => {
-            let mut findings =
-                vec![Finding::good(broker, format!("{} broker(s) answer", metadata.brokers().len()))];
+            findings.push(Finding::good(broker, format!("{} broker(s) answer", metadata.brokers().len())));
             findings.extend(settings.topics.iter().map(|topic| probe_topic(topic, &metadata)));
-            findings
         }
-        Err(error) => {
-            let way_out = "check the address, the network and the security properties";
-            vec![Finding::bad(broker, format!("cannot be reached: {error}; {way_out}"))]
+        Err(error) => findings.push(Finding::bad(broker, error.to_string())),
+    }
+    findings
+}
+
+fn fetch(mut config: ClientConfig, identity: Identity, timeout: Duration) -> Result<Metadata, BoxError> {
+    // Asking must not create the topic that is asked for.
+    config.set("allow.auto.create.topics", "false");
+    let context = Probe { identity: identity.clone(), refusal: Mutex::default() };
+    let consumer: BaseConsumer<Probe> = config.create_with_context(context)?;
+    identity.show_to(consumer.client())?;
+    consumer.fetch_metadata(None, timeout).map_err(|error| {
+        // The reason comes as an event of its own.
+        let _unread = consumer.poll(REASON);
+        consumer.context().explain(&error).into()
+    })
+}
+
+/// A client that remembers why it was refused.
+struct Probe {
+    identity: Identity,
+    refusal: Mutex<Option<String>>,
+}
+
+impl Probe {
+    fn explain(&self, error: &KafkaError) -> String {
+        match &*self.refusal.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(reason) => format!("refused: {reason}; check `auth`, `tls` and the rights"),
+            None => format!("cannot be reached: {error}; check the address, the network, `auth` and `tls`"),
         }
     }
 }
 
-fn fetch(name: &str, settings: &KafkaSettings, timeout: Duration) -> Result<Metadata, KafkaError> {
-    let mut config = settings.client_config(name);
-    // Asking must not create the topic that is asked for.
-    config.set("allow.auto.create.topics", "false");
-    let consumer: BaseConsumer = config.create()?;
-    consumer.fetch_metadata(None, timeout)
+impl ClientContext for Probe {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.identity.token()
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if is_refusal(&error) {
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_times(reason));
+        }
+    }
 }
+
+impl ConsumerContext for Probe {}
 
 fn probe_topic(topic: &str, metadata: &Metadata) -> Finding {
     let pattern = topic.starts_with('^').then(|| Regex::new(topic).ok()).flatten();

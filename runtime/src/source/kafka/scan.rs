@@ -9,17 +9,29 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, Record};
 
+use super::auth::{Access, Identity};
 use super::record::record_of;
 
-/// Reads every record that a topic holds at the moment of the call, by partition and offset. `config` holds
-/// addresses and security. Fails if the brokers keep silent for as long as `timeout`. Blocks.
-pub fn scan(mut config: ClientConfig, topic: &str, timeout: Duration) -> Result<Vec<Record>, BoxError> {
+/// Reads every record that a topic holds at the moment of the call, by partition and offset. Fails if the brokers
+/// keep silent for as long as `timeout`.
+pub async fn scan(access: Access, topic: String, timeout: Duration) -> Result<Vec<Record>, BoxError> {
+    let identity = access.identity().await?;
+    tokio::task::spawn_blocking(move || read(access.config, identity, &topic, timeout)).await?
+}
+
+fn read(
+    mut config: ClientConfig,
+    identity: Identity,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Vec<Record>, BoxError> {
     // The group is never joined; a consumer needs the name of one.
     config
         .set("group.id", "sluice-scan")
         .set("enable.auto.commit", "false")
         .set("allow.auto.create.topics", "false");
-    let consumer: BaseConsumer = config.create()?;
+    let consumer: BaseConsumer<Identity> = config.create_with_context(identity.clone())?;
+    identity.show_to(consumer.client())?;
     let mut ends = ends(&consumer, topic, timeout)?;
     let mut list = TopicPartitionList::new();
     for (partition, (low, _)) in &ends {
@@ -54,7 +66,7 @@ fn is_passing(code: rdkafka::types::RDKafkaErrorCode) -> bool {
 
 /// The partitions that hold something, with their first offset and the one behind their last.
 fn ends(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Identity>,
     topic: &str,
     timeout: Duration,
 ) -> Result<BTreeMap<i32, (i64, i64)>, BoxError> {

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, Secret, SettingsError};
 
+use super::auth::{Access, AuthSettings, Identity, Security, TlsSettings};
+
 /// Which topics to read, and how.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +31,13 @@ pub struct KafkaSettings {
     /// since. Default 1s.
     #[serde(default = "default_commit_interval")]
     pub commit_interval: HumanDuration,
-    /// Properties of librdkafka, by their own names, such as `security.protocol`. Refused are those that would
+    /// Who this client is to the brokers. Default: `none`.
+    #[serde(default)]
+    pub auth: AuthSettings,
+    /// How connections are encrypted. Default: they are if `auth` says who the client is.
+    #[serde(default)]
+    pub tls: Option<TlsSettings>,
+    /// Properties of librdkafka, by their own names, such as `fetch.wait.max.ms`. Refused are those that would
     /// lose records, and those that have a key of their own here. Values are never shown.
     #[serde(default)]
     pub properties: BTreeMap<String, Secret>,
@@ -62,7 +70,13 @@ const REFUSED: [(&str, &str); 12] = [
     ("test.mock.num.brokers", "it would replace the brokers by a mock; use `sluice demo` for one"),
 ];
 
-/// What is set unless `properties` says otherwise.
+/// What every client has unless `properties` says otherwise.
+pub(super) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
+    // Authorities where the system keeps them; those that OpenSSL was built with are on no machine.
+    ("ssl.ca.location", "probe"),
+];
+
+/// What a consumer has unless `properties` says otherwise.
 const DEFAULTS: [(&str, &str); 6] = [
     // One partition moving must not stop the others.
     ("partition.assignment.strategy", "cooperative-sticky"),
@@ -91,8 +105,11 @@ impl KafkaSettings {
         for (index, topic) in self.topics.iter().enumerate() {
             check_topic(topic).map_err(|reason| SettingsError::at(format!("topics.{index}"), reason))?;
         }
+        let security = self.security();
+        security.validate()?;
         for name in self.properties.keys() {
-            if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused == name) {
+            let refused = REFUSED.iter().find(|(refused, _)| refused == name).map(|(_, reason)| *reason);
+            if let Some(reason) = refused.or_else(|| security.refuses(name)) {
                 return Err(SettingsError::at("properties", format!("`{name}` cannot be set: {reason}")));
             }
         }
@@ -123,32 +140,42 @@ impl KafkaSettings {
         }
     }
 
-    /// Returns the configuration of a producer to the same brokers. librdkafka passes over properties that are a
-    /// consumer's.
-    pub(crate) fn producer_config(&self) -> ClientConfig {
+    fn security(&self) -> Security<'_> {
+        Security { auth: &self.auth, tls: self.tls.as_ref(), bootstrap_servers: &self.bootstrap_servers }
+    }
+
+    /// Returns how to become another client of the same brokers, such as a producer. librdkafka passes over
+    /// properties that are a consumer's.
+    pub fn access(&self) -> Access {
+        let mut config = self.config_over(&CLIENT_DEFAULTS);
+        config.set_log_level(RDKafkaLogLevel::Error);
+        Access::new(config, self.security())
+    }
+
+    /// Returns who the connector's consumer is, at once.
+    pub(super) fn identity(&self) -> Identity {
+        self.access().identity_soon()
+    }
+
+    /// Puts the user's properties over defaults, and over those what has a key of its own.
+    fn config_over(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        for (property, value) in &self.properties {
-            config.set(property, value.reveal());
+        let own = self.properties.iter().map(|(property, value)| (property.as_str(), value.reveal()));
+        for (property, value) in defaults.iter().copied().chain(own).chain(self.security().properties()) {
+            config.set(property, value);
         }
-        config.set("bootstrap.servers", &self.bootstrap_servers).set_log_level(RDKafkaLogLevel::Error);
+        config.set("bootstrap.servers", &self.bootstrap_servers);
         config
     }
 
     /// Returns the configuration of a consumer in the connector's group.
     pub(crate) fn client_config(&self, name: &str) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        for (property, value) in DEFAULTS {
-            config.set(property, value);
-        }
-        for (property, value) in &self.properties {
-            config.set(property, value.reveal());
-        }
+        let mut config = self.config_over(&[&CLIENT_DEFAULTS[..], &DEFAULTS].concat());
         let reset = match self.auto_offset_reset {
             AutoOffsetReset::Earliest => "earliest",
             AutoOffsetReset::Latest => "latest",
         };
         config
-            .set("bootstrap.servers", &self.bootstrap_servers)
             .set("group.id", self.group_of(name))
             .set("auto.offset.reset", reset)
             .set("enable.auto.commit", "false")
@@ -195,6 +222,7 @@ impl fmt::Debug for KafkaSettings {
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("topics", &self.topics)
             .field("group", &self.group)
+            .field("auth", &self.auth)
             .field("properties", &self.properties)
             .finish_non_exhaustive()
     }

@@ -1,0 +1,59 @@
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use sluice_connector_api::BoxError;
+
+use super::super::settings::CLIENT_DEFAULTS;
+use super::Identity;
+use super::msk_iam::MskIam;
+use super::security::Security;
+use super::tokens::{Token, Tokens, in_time};
+
+/// How to become a client of the brokers.
+#[derive(Clone)]
+pub struct Access {
+    /// The properties, addresses and security among them.
+    pub config: ClientConfig,
+    iam: Option<MskIam>,
+}
+
+impl Access {
+    pub(in crate::source::kafka) fn new(config: ClientConfig, security: Security<'_>) -> Self {
+        Self { config, iam: security.msk_iam() }
+    }
+
+    /// Names brokers, parted by commas. Who the client is follows from properties that the caller sets.
+    pub fn to(bootstrap_servers: &str) -> Self {
+        let mut config = ClientConfig::new();
+        CLIENT_DEFAULTS.iter().for_each(|(name, value)| {
+            config.set(*name, *value);
+        });
+        config.set("bootstrap.servers", bootstrap_servers);
+        Self { config, iam: None }
+    }
+
+    /// Returns the identity of a client once it can authenticate, or says why it cannot.
+    pub async fn identity(&self) -> Result<Identity, BoxError> {
+        let Some(iam) = &self.iam else { return Ok(Identity::default()) };
+        let first = in_time(iam.token()).await?;
+        Ok(keep(iam.clone(), Some(first)))
+    }
+
+    /// Returns the identity of a client at once; it becomes ready when the first token is there.
+    pub(in crate::source::kafka) fn identity_soon(&self) -> Identity {
+        self.iam.clone().map(|iam| keep(iam, None)).unwrap_or_default()
+    }
+}
+
+fn keep(iam: MskIam, first: Option<Token>) -> Identity {
+    Identity::of(Tokens::keep(first, move || {
+        let iam = iam.clone();
+        async move { iam.token().await }
+    }))
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("iam", &self.iam).finish_non_exhaustive()
+    }
+}

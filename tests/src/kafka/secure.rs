@@ -1,0 +1,138 @@
+//! A real broker that lets in only who it knows: by SASL over TLS, or by a certificate.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+use super::Broker;
+use super::server::{self, More, Server};
+
+/// The user of SCRAM and PLAIN.
+pub const USER: &str = "alice";
+/// The user's password.
+pub const PASSWORD: &str = "alice-secret";
+/// The secret key that signs tokens as Amazon MSK takes them; `MskTokens.java` has the same. The region is
+/// `eu-central-1`, the access key id whatever it likes.
+pub const SECRET_KEY: &str = "the-secret-key-of-the-tests";
+
+/// A broker with two more listeners. Its plain one is for the test itself.
+pub struct SecureBroker {
+    broker: Broker,
+    sasl: String,
+    mutual: String,
+    /// The authority that vouches for the broker, as PEM.
+    pub ca: String,
+    /// The certificate of a client that the broker knows, as PEM.
+    pub certificate: String,
+    /// Its key, as PEM.
+    pub key: String,
+}
+
+impl fmt::Debug for SecureBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecureBroker")
+            .field("sasl", &self.sasl)
+            .field("mutual", &self.mutual)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SecureBroker {
+    /// Returns the broker that all tests of this process share. `None` and panics as [`Broker::shared`].
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<SecureBroker> = OnceLock::new();
+        let jars = server::jars_or_notice()?;
+        Some(SHARED.get_or_init(|| Self::start(jars)))
+    }
+
+    fn start(jars: &Path) -> Self {
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // What it signs has another name: OpenSSL takes two of one name for one.
+        params.distinguished_name.push(DnType::CommonName, "authority");
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"));
+        let authority = authority.expect("an authority");
+        let sign = || {
+            let key = KeyPair::generate().expect("a key");
+            let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
+            (params.signed_by(&key, &authority).expect("a certificate").pem(), key.serialize_pem())
+        };
+        let (ca, (certificate, key), own) = (authority.pem(), sign(), sign());
+        let [sasl, mutual] = [server::free_port(), server::free_port()];
+        let prepare = |home: &Path| {
+            fs::write(home.join("ca.pem"), &ca)?;
+            fs::write(home.join("broker.pem"), format!("{}{}", own.1, own.0))?;
+            compile(jars, &home.join("classes"));
+            Ok(more(home, sasl, mutual))
+        };
+        let server = Server::start_with(jars, &prepare).unwrap_or_else(|problem| panic!("{problem}"));
+        let [sasl, mutual] = [sasl, mutual].map(server::address_of);
+        Self { broker: Broker { server }, sasl, mutual, ca, certificate, key }
+    }
+
+    /// Returns the same broker for clients that need not say who they are.
+    pub fn open(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// Returns the address of the listener for SCRAM, PLAIN, and tokens of Amazon MSK, all over TLS.
+    pub fn sasl(&self) -> &str {
+        &self.sasl
+    }
+
+    /// Returns the address of the listener that wants a certificate.
+    pub fn mutual(&self) -> &str {
+        &self.mutual
+    }
+
+    /// Returns the tokens that were taken so far, by a hash.
+    pub fn tokens(&self) -> BTreeSet<String> {
+        let log = self.broker.server.log_text();
+        let taken = log.lines().filter_map(|line| line.split_once("MSK token taken: "));
+        taken.map(|(_, hash)| hash.to_owned()).collect()
+    }
+}
+
+/// Compiles what takes the tokens.
+fn compile(jars: &Path, classes: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/MskTokens.java");
+    let mut javac = Command::new("javac");
+    javac.arg("-cp").arg(jars.join("*")).arg("-d").arg(classes).arg(source);
+    let output = javac.output().expect("`javac`, which comes with the JDK");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn more(home: &Path, sasl: u16, mutual: u16) -> More {
+    let modules = "org.apache.kafka.common.security";
+    let home = home.display();
+    let properties = format!(
+        "\
+sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER
+listener.name.sasl.scram-sha-256.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.sasl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
+listener.name.sasl.oauthbearer.sasl.jaas.config={modules}.oauthbearer.OAuthBearerLoginModule required;
+listener.name.sasl.oauthbearer.sasl.server.callback.handler.class=MskTokens
+listener.name.sasl.oauthbearer.sasl.login.callback.handler.class=MskTokens
+# A connection whose token has expired is cut off unless it has shown another.
+listener.name.sasl.oauthbearer.connections.max.reauth.ms=3600000
+listener.name.mutual.ssl.client.auth=required
+ssl.keystore.type=PEM
+ssl.keystore.location={home}/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={home}/ca.pem
+"
+    );
+    let scram =
+        |mechanism| ["--add-scram".to_owned(), format!("{mechanism}=[name={USER},password={PASSWORD}]")];
+    More {
+        properties,
+        listeners: vec![("SASL", "SASL_SSL", sasl), ("MUTUAL", "SSL", mutual)],
+        format: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(scram).concat(),
+    }
+}

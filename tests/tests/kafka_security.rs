@@ -1,0 +1,176 @@
+//! Clients that say who they are, on a real broker that asks.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use sluice_connector_api::Registry;
+use sluice_runtime::config::connector::Connector;
+use sluice_runtime::config::interpolate::Lookup;
+use sluice_tests::connector::Folder;
+use sluice_tests::kafka::secure::{PASSWORD, SECRET_KEY, SecureBroker, USER};
+use sluice_tests::kafka::{self, NewRecord};
+use sluice_tests::sluice::{Ended, Sluice, root};
+
+/// A connector from a topic into nothing. Rejected records go to the topic with `-dlq` behind its name.
+fn connector(servers: &str, topic: &str, group: &str, security: &str) -> String {
+    format!(
+        "source:\n  kafka:\n    bootstrap_servers: {servers}\n    topics: [{topic}]\n    group: {group}\n    \
+         commit_interval: 100ms\n{security}    properties: {{ reconnect.backoff.max.ms: 200 }}\n\
+         sink:\n  blackhole: {{}}\nbatch: {{ linger: 20ms }}\nerrors:\n  tolerance: all\n  \
+         dead_letter_queue: {{ topic: {topic}-dlq }}\n"
+    )
+}
+
+/// Puts the broker's authority and a client's certificate in the folder; returns the key `tls` that trusts it.
+fn trust(broker: &SecureBroker, folder: &Folder) -> String {
+    folder.write("client.pem.txt", &broker.certificate);
+    folder.write("client.key.txt", &broker.key);
+    format!("    tls: {{ ca: \"${{file:{}}}\" }}\n", folder.write("ca.pem.txt", &broker.ca).display())
+}
+
+fn auth(folder: &Folder, how: &str) -> String {
+    let here = folder.path().display();
+    let auth = match how {
+        "msk-iam" => "msk_iam: { region: eu-central-1 }".to_owned(),
+        "mutual-tls" => format!(
+            "tls: {{ certificate: \"${{file:{here}/client.pem.txt}}\", key: \"${{file:{here}/client.key.txt}}\" }}"
+        ),
+        "plain" => format!("plain: {{ username: {USER}, password: \"${{env:PASSWORD}}\" }}"),
+        scram => {
+            let mechanism = scram.trim_start_matches("scram-");
+            format!("scram: {{ username: {USER}, password: \"${{env:PASSWORD}}\", mechanism: {mechanism} }}")
+        }
+    };
+    format!("    auth: {{ {auth} }}\n")
+}
+
+/// Runs a command with the credentials that the broker takes.
+fn sluice(arguments: &[&str]) -> Sluice {
+    Sluice::new(arguments).env("PASSWORD", PASSWORD).envs([
+        ("AWS_ACCESS_KEY_ID", "AKIDTESTS"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ])
+}
+
+#[test]
+fn each_way_to_authenticate_reads_commits_and_writes_dead_letters() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let folder = Folder::new();
+    let tls = trust(broker, &folder);
+    let ways = ["msk-iam", "mutual-tls", "plain", "scram-sha_256", "scram-sha_512"];
+    for way in ways {
+        let servers = if way == "mutual-tls" { broker.mutual() } else { broker.sasl() };
+        broker.open().create_topic(way, 1);
+        broker.open().produce(way, [NewRecord::unkeyed("{}"), NewRecord::unkeyed("no JSON")]);
+        let security = auth(&folder, way) + &tls;
+        folder.write(&format!("{way}.yaml"), connector(servers, way, way, &security));
+    }
+    let here = folder.path().display().to_string();
+    let checked = sluice(&["check", "--connect", &here]).output().expect_code(0);
+    assert_eq!(checked.stdout.matches("1 broker(s) answer").count(), ways.len(), "{checked}");
+    let mut daemon = sluice(&["run", &here]).spawn();
+    for way in ways {
+        daemon.wait_while_running(way, || broker.open().committed(way, way) == [Some(2)]);
+        assert_eq!(broker.open().read(&format!("{way}-dlq"))[0].value_text(), "no JSON");
+    }
+    let log = daemon.log();
+    assert!(!log.contains(PASSWORD) && !log.contains(SECRET_KEY), "{log}");
+    daemon.terminate().expect_code(0);
+}
+
+/// Every token ends after 15 s, the shortest there is, and the broker cuts off connections whose token has ended.
+#[test]
+fn tokens_are_replaced_while_records_flow() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let topic = kafka::unique("tokens");
+    broker.open().create_topic(&topic, 1);
+    let folder = Folder::new();
+    let security = "    auth: { msk_iam: { region: eu-central-1, token_lifetime: 15s } }\n".to_owned();
+    folder.write("c.yaml", connector(broker.sasl(), &topic, &topic, &(security + &trust(broker, &folder))));
+    let before = broker.tokens().len();
+    let mut daemon = sluice(&["run", &folder.path().display().to_string()]).spawn();
+    for second in 1..=32 {
+        broker.open().produce(&topic, [NewRecord::unkeyed("{}")]);
+        daemon.wait_while_running("a commit", || broker.open().committed(&topic, &topic) == [Some(second)]);
+        sleep(Duration::from_secs(1));
+    }
+    let log = daemon.log();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "nothing is amiss: {log}");
+    daemon.terminate().expect_code(0);
+    let taken = broker.tokens().len() - before;
+    assert!(taken > 2, "{taken} token(s) in more than 32 s");
+}
+
+#[test]
+fn commands_without_a_connector_of_their_own_take_one_from_a_file() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let topic = kafka::unique("commands");
+    broker.open().create_topic(&topic, 1);
+    let folder = Folder::new();
+    let security = auth(&folder, "msk-iam") + &trust(broker, &folder);
+    let file = folder.write("c.yaml", connector(broker.sasl(), &topic, &topic, &security));
+    let file = file.display().to_string();
+    let produce = ["produce", "--topic", &topic, "--connector", &file];
+    let produced = sluice(&produce).input("{\"n\":1}\n{\"n\":2}\n").output().expect_code(0);
+    assert!(produced.stdout.contains("2 record(s) acknowledged"), "{produced}");
+    let listed = sluice(&["dlq", "list", "--topic", &topic, "--connector", &file]).output().expect_code(0);
+    assert_eq!(listed.lines().len(), 2, "{listed}");
+    let nobody = sluice(&produce).env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "").output();
+    let nobody = nobody.expect_code(3);
+    assert!(nobody.stderr.contains("cannot get AWS credentials"), "{nobody}");
+}
+
+/// Returns the lines that say what is wrong with one connector.
+fn wrong(broker: &SecureBroker, auth: &str, tls: bool, key: &str) -> Vec<String> {
+    let folder = Folder::new();
+    let trust = trust(broker, &folder);
+    let security = format!("    auth: {{ {auth} }}\n{}", if tls { trust.as_str() } else { "" });
+    folder.write("c.yaml", connector(broker.sasl(), "t", "g", &security));
+    let check = sluice(&["check", "--connect", "--timeout=5s", &folder.path().display().to_string()]);
+    let ended: Ended = check.env("AWS_SECRET_ACCESS_KEY", key).output().expect_code(3);
+    let lines = ended.lines().into_iter().filter(|line| line.starts_with("✗ c: Kafka"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_refusal_is_told_with_its_reason() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let alice = |password: &str| format!("scram: {{ username: {USER}, password: {password} }}");
+    let password = wrong(broker, &alice("wrong"), true, SECRET_KEY);
+    assert!(password.len() == 1 && password[0].contains("invalid credentials"), "{password:?}");
+    let authority = wrong(broker, &alice(PASSWORD), false, SECRET_KEY);
+    assert!(authority.len() == 1 && authority[0].contains("certificate"), "{authority:?}");
+    let signature = wrong(broker, "msk_iam: { region: eu-central-1 }", true, "another");
+    assert!(signature.len() == 1 && signature[0].contains("invalid_token"), "{signature:?}");
+}
+
+/// Stands for an environment in which everything is set.
+struct EverythingIsSet;
+
+impl Lookup for EverythingIsSet {
+    fn env(&self, name: &str) -> Option<String> {
+        Some(name.to_lowercase())
+    }
+}
+
+#[test]
+fn every_example_of_the_page_is_a_good_connector() {
+    let folder = Folder::new();
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        folder.write(name, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+    }
+    let page = std::fs::read_to_string(root().join("docs/kafka-security.md")).unwrap();
+    let examples: Vec<_> =
+        page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(examples.len(), 5);
+    for example in examples {
+        let here = folder.path().display().to_string();
+        let text = format!("{}sink: {{ blackhole: {{}} }}\n", example.replace("/etc/sluice", &here));
+        let registry = sluice_sinks::register(Registry::new());
+        let connector = Connector::parse(Path::new("c.yaml"), &text, &registry, &EverythingIsSet);
+        assert!(connector.is_ok(), "{example}{connector:?}");
+    }
+}
