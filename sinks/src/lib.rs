@@ -21,7 +21,7 @@ pub mod http;
 pub mod lines;
 pub mod stdout;
 
-pub use bedrock_kb::{KnowledgeBase, Passage};
+pub use bedrock_kb::{Filter, FilterError, KnowledgeBase, Passage, Question};
 use sluice_connector_api::Registry;
 
 /// Adds every sink of this crate to a registry.

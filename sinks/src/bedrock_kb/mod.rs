@@ -5,6 +5,7 @@
 //! principal needs `bedrock:IngestKnowledgeBaseDocuments` and `bedrock:StartIngestionJob` on the knowledge base.
 
 mod answer;
+mod filter;
 mod request;
 mod retrieve;
 mod settings;
@@ -12,5 +13,6 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub use retrieve::{KnowledgeBase, Passage};
+pub use filter::{Filter, FilterError};
+pub use retrieve::{KnowledgeBase, Passage, Question};
 pub use settings::BedrockKbSettings;

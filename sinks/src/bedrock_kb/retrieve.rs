@@ -12,6 +12,7 @@ use sluice_connector_api::Failure;
 use tokio::sync::OnceCell;
 
 use super::answer::{self, Call};
+use super::filter::Filter;
 use crate::aws::Aws;
 
 /// Longer than any answer takes, short enough for a person who waits.
@@ -24,6 +25,17 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct KnowledgeBase {
     aws: Aws,
     client: OnceCell<Client>,
+}
+
+/// What a knowledge base is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The question, in words.
+    pub text: String,
+    /// How many passages to find at most: 1 to 100.
+    pub number_of_results: i32,
+    /// What their documents' metadata must be like. Default: anything.
+    pub filter: Option<Filter>,
 }
 
 /// A piece of text that a knowledge base found.
@@ -48,18 +60,17 @@ impl KnowledgeBase {
         Self { aws: Aws { region, endpoint_url, timeout: TIMEOUT }, client: OnceCell::new() }
     }
 
-    /// Returns the passages that answer a question best, the best first: 1 to 100 of them.
+    /// Returns the passages that answer a question best, the best first.
     pub async fn retrieve(
         &self,
         knowledge_base_id: &str,
-        text: &str,
-        number_of_results: i32,
+        question: &Question,
     ) -> Result<Vec<Passage>, Failure> {
         let call = self.client().await?.retrieve();
         let answer = call
             .knowledge_base_id(knowledge_base_id)
-            .retrieval_query(KnowledgeBaseQuery::builder().text(text).build())
-            .retrieval_configuration(best(number_of_results))
+            .retrieval_query(KnowledgeBaseQuery::builder().text(&question.text).build())
+            .retrieval_configuration(best(question))
             .send()
             .await;
         let permissions = "bedrock:Retrieve";
@@ -73,10 +84,11 @@ impl KnowledgeBase {
     }
 }
 
-fn best(number_of_results: i32) -> KnowledgeBaseRetrievalConfiguration {
-    let search =
-        KnowledgeBaseVectorSearchConfiguration::builder().number_of_results(number_of_results).build();
-    KnowledgeBaseRetrievalConfiguration::builder().vector_search_configuration(search).build()
+fn best(question: &Question) -> KnowledgeBaseRetrievalConfiguration {
+    let search = KnowledgeBaseVectorSearchConfiguration::builder()
+        .number_of_results(question.number_of_results)
+        .set_filter(question.filter.clone().map(|filter| filter.0));
+    KnowledgeBaseRetrievalConfiguration::builder().vector_search_configuration(search.build()).build()
 }
 
 impl Passage {
@@ -93,7 +105,7 @@ impl Passage {
     }
 }
 
-fn json_of(document: Document) -> Value {
+pub(super) fn json_of(document: Document) -> Value {
     match document {
         Document::Object(members) => members.into_iter().map(|(key, value)| (key, json_of(value))).collect(),
         Document::Array(items) => items.into_iter().map(json_of).collect(),

@@ -10,7 +10,7 @@ use sluice_emulator::{DocumentFault, DocumentStatus, Emulator, Fault, Operation,
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::KnowledgeBase;
+use super::{KnowledgeBase, Question};
 use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
 
 async fn emulator() -> Emulator {
@@ -390,7 +390,7 @@ async fn a_question_finds_the_document_that_answers_it() {
     let emulator = emulator().await;
     sink(&emulator).put(&batch()).await.unwrap();
     let knowledge_base = KnowledgeBase::new(None, Some(emulator.url()));
-    let passages = knowledge_base.retrieve("DEMOKB0001", "price of ZVZZT", 1).await.unwrap();
+    let passages = knowledge_base.retrieve("DEMOKB0001", &question("price of ZVZZT", 1)).await.unwrap();
     assert_eq!(passages.len(), 1);
     assert_eq!(passages[0].text, "the price of ZVZZT is 91.60");
     assert_eq!(passages[0].document_id.as_deref(), Some("prices-0-1"));
@@ -402,10 +402,14 @@ async fn a_question_finds_the_document_that_answers_it() {
 async fn a_question_that_fails_says_what_to_do() {
     let emulator = emulator().await;
     let knowledge_base = KnowledgeBase::new(None, Some(emulator.url()));
-    let missing = knowledge_base.retrieve("OTHERKB001", "price", 5).await.unwrap_err();
+    let missing = knowledge_base.retrieve("OTHERKB001", &question("price", 5)).await.unwrap_err();
     assert_eq!(missing.kind(), FailureKind::Fatal);
     assert!(missing.to_string().contains("OTHERKB001"), "{missing}");
     emulator.script(Operation::Retrieve, Fault::error(403, "AccessDeniedException", "no"));
-    let denied = knowledge_base.retrieve("DEMOKB0001", "price", 5).await.unwrap_err();
+    let denied = knowledge_base.retrieve("DEMOKB0001", &question("price", 5)).await.unwrap_err();
     assert!(denied.to_string().contains("bedrock:Retrieve"), "{denied}");
+}
+
+fn question(text: &str, number_of_results: i32) -> Question {
+    Question { text: text.to_owned(), number_of_results, filter: None }
 }

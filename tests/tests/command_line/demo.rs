@@ -113,7 +113,7 @@ fn what_is_produced_to_a_demo_that_keeps_running_can_be_asked_for() {
         answer.clone_from(&ended.stdout);
         answer.contains("the price of FERRIS is $1,000.01.  [streamtopic-0-17]")
     });
-    let ended = run(&["query", "--json", "price of CARGO"]).output().expect_code(0);
+    let ended = run(&["query", "--output=json", "price of CARGO"]).output().expect_code(0);
     let first: serde_json::Value = serde_json::from_str(ended.lines()[0]).unwrap();
     assert!(first["text"].as_str().unwrap().ends_with("the price of CARGO is $2."), "{first}");
     assert_eq!(first["document_id"], "streamtopic-0-18");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_emulator::{DocumentStatus, Emulator, Settings, StoredDocument};
 use sluice_runtime::source::kafka::{Access, Identity};
-use sluice_sinks::KnowledgeBase;
+use sluice_sinks::{KnowledgeBase, Question};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -114,7 +114,8 @@ async fn ask(stage: &Stage) -> Result<(), Exit> {
     let knowledge_base = KnowledgeBase::new(None, Some(stage.emulator.url()));
     let bases = Settings::default().knowledge_bases;
     let id = bases.first().map(|base| base.id.as_str()).unwrap_or_default();
-    let answer = knowledge_base.retrieve(id, QUESTION, 1).await;
+    let question = Question { text: QUESTION.to_owned(), number_of_results: 1, filter: None };
+    let answer = knowledge_base.retrieve(id, &question).await;
     let passages =
         answer.map_err(|failure| Exit::Running(format!("the question was not answered: {failure}")))?;
     print(format!("\nAsked \"{QUESTION}\", it answers:"))?;

@@ -1,6 +1,6 @@
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sluice_connector_api::{Failure, FailureKind};
-use sluice_sinks::{KnowledgeBase, Passage};
+use sluice_sinks::{Filter, KnowledgeBase, Passage, Question};
 
 use crate::exit::{Exit, print};
 
@@ -18,26 +18,43 @@ pub(crate) struct QueryArgs {
     /// How many results to ask for
     #[arg(long, short, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=100))]
     number_of_results: i32,
+    /// What the documents' metadata must be like, such as `ticker in (OOOO, ZVZZT) and price_usd > 40`
+    ///
+    /// Compares with =, !=, <, <=, >, >=, in (...), not in (...), starts with, contains, and list contains (for lists);
+    /// joins with and, or, and parentheses. Quote keys and texts that have blanks, and texts that look like numbers.
+    #[arg(long, short, value_name = "CONDITION")]
+    filter: Option<Filter>,
     /// The AWS region [default: the SDK's]
     #[arg(long)]
     region: Option<String>,
     /// Another address of the service, such as that of `sluice demo --keep-running`
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Print one JSON object a result, with its metadata
-    #[arg(long)]
-    json: bool,
+    /// How results are printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// How a command prints what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A line for each
+    Text,
+    /// A JSON object a line for each, with all that is known of it
+    Json,
 }
 
 pub(crate) async fn run(args: QueryArgs) -> Result<(), Exit> {
     let knowledge_base = KnowledgeBase::new(args.region, args.endpoint_url);
-    let answer = knowledge_base.retrieve(&args.knowledge_base_id, &args.text, args.number_of_results).await;
+    let QueryArgs { text, number_of_results, filter, .. } = args;
+    let question = Question { text, number_of_results, filter };
+    let answer = knowledge_base.retrieve(&args.knowledge_base_id, &question).await;
     let passages = answer.map_err(|failure| exit(&failure))?;
     if passages.is_empty() {
         tracing::info!("nothing found");
     }
     for passage in passages {
-        print(if args.json { to_json(&passage)? } else { line(&passage) })?;
+        print(if args.output == Output::Json { to_json(&passage)? } else { line(&passage) })?;
     }
     Ok(())
 }
