@@ -29,7 +29,7 @@ pub async fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> V
         (Err(error), _) => return vec![Finding::bad("MSK token", error.to_string())],
     };
     let config = settings.client_config(name);
-    let fetched = tokio::task::spawn_blocking(move || fetch(config, identity, timeout)).await;
+    let fetched = tokio::task::spawn_blocking(move || fetch(config, &identity, timeout)).await;
     let broker = format!("Kafka at {}", settings.bootstrap_servers);
     match fetched.unwrap_or_else(|error| Err(error.into())) {
         Ok(metadata) => {
@@ -41,7 +41,7 @@ pub async fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> V
     findings
 }
 
-fn fetch(mut config: ClientConfig, identity: Identity, timeout: Duration) -> Result<Metadata, BoxError> {
+fn fetch(mut config: ClientConfig, identity: &Identity, timeout: Duration) -> Result<Metadata, BoxError> {
     // Asking must not create the topic that is asked for.
     config.set("allow.auto.create.topics", "false");
     let context = Probe { identity: identity.clone(), refusal: Mutex::default() };

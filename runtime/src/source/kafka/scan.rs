@@ -16,12 +16,12 @@ use super::record::record_of;
 /// keep silent for as long as `timeout`.
 pub async fn scan(access: Access, topic: String, timeout: Duration) -> Result<Vec<Record>, BoxError> {
     let identity = access.identity().await?;
-    tokio::task::spawn_blocking(move || read(access.config, identity, &topic, timeout)).await?
+    tokio::task::spawn_blocking(move || read(access.config, &identity, &topic, timeout)).await?
 }
 
 fn read(
     mut config: ClientConfig,
-    identity: Identity,
+    identity: &Identity,
     topic: &str,
     timeout: Duration,
 ) -> Result<Vec<Record>, BoxError> {

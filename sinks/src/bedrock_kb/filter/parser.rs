@@ -70,7 +70,7 @@ impl Parser {
     fn condition(&mut self) -> Parsed<RetrievalFilter> {
         let word = self.next();
         if !word.is_sign("(") {
-            return self.comparison(word);
+            return self.comparison(&word);
         }
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -82,8 +82,8 @@ impl Parser {
         self.expect(")", "`)`, `and` or `or`").map(|()| filter)
     }
 
-    fn comparison(&mut self, word: Word) -> Parsed<RetrievalFilter> {
-        let key = key(&word)?;
+    fn comparison(&mut self, word: &Word) -> Parsed<RetrievalFilter> {
+        let key = key(word)?;
         let operator = self.next();
         let (filter, value): (Operator, _) = match &operator.kind {
             Kind::Sign(sign) => self.sign(sign, &operator)?,

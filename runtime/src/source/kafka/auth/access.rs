@@ -25,9 +25,9 @@ impl Access {
     /// Names brokers, parted by commas. Who the client is follows from properties that the caller sets.
     pub fn to(bootstrap_servers: &str) -> Self {
         let mut config = ClientConfig::new();
-        CLIENT_DEFAULTS.iter().for_each(|(name, value)| {
-            config.set(*name, *value);
-        });
+        for (name, value) in CLIENT_DEFAULTS {
+            config.set(name, value);
+        }
         config.set("bootstrap.servers", bootstrap_servers);
         Self { config, iam: None }
     }

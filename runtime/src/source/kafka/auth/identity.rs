@@ -36,7 +36,7 @@ impl Identity {
     pub fn show_to<C: ClientContext>(&self, client: &Client<C>) -> Result<(), BoxError> {
         let Some(tokens) = &self.0 else { return Ok(()) };
         let token = tokens.newest().map_err(|error| error.to_string())?;
-        Ok(ffi::set_token(client, &token)?)
+        ffi::set_token(client, &token)
     }
 }
 

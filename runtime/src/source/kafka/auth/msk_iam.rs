@@ -44,7 +44,7 @@ impl MskIam {
 
     /// Signs a token. Credentials are fetched for it, where they are not at hand.
     pub(super) async fn token(&self) -> Result<Token, BoxError> {
-        let config = self.config.get_or_init(|| load(self.region.clone())).await;
+        let config = self.config.get_or_init(|| Box::pin(load(self.region.clone()))).await;
         let provider = config.credentials_provider().ok_or("found no AWS credentials")?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
             format!(
