@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_expired_token_is_not_handed_out() {
         let first = Token { value: "old".to_owned(), expires: SystemTime::now() - LIFE };
-        let tokens = Tokens::keep(Some(first), || std::future::pending());
+        let tokens = Tokens::keep(Some(first), std::future::pending);
         assert!(tokens.are_there());
         assert!(tokens.newest().is_err_and(|error| error.to_string().contains("expired")));
     }
