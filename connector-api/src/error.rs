@@ -15,6 +15,39 @@ pub enum FailureKind {
     Fatal,
 }
 
+/// Why a retriable failure may pass, as far as the sink can tell. Retries are counted by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// The target asks for fewer calls.
+    Throttled,
+    /// The target did not answer in time.
+    TimedOut,
+    /// The target was not reached, or the connection broke.
+    Unreachable,
+    /// The target says that it has failed itself.
+    ServerError,
+    /// Something else, or the sink cannot tell.
+    #[default]
+    Other,
+}
+
+impl Trouble {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::Throttled, Self::TimedOut, Self::Unreachable, Self::ServerError, Self::Other];
+
+    /// Returns the name as metrics have it, such as `timed_out`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::ServerError => "server_error",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Why something was not stored, and what to do about it.
 ///
 /// ```
@@ -29,24 +62,24 @@ pub enum FailureKind {
 pub struct Failure {
     kind: FailureKind,
     reason: String,
-    throttled: bool,
+    trouble: Trouble,
     retry_after: Option<Duration>,
     source: Option<BoxError>,
 }
 
 impl Failure {
     fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), throttled: false, retry_after: None, source: None }
+        Self { kind, reason: reason.into(), trouble: Trouble::Other, retry_after: None, source: None }
     }
 
-    /// The target failed in a way that may pass: transport, time-out, server error.
+    /// The target failed in a way that may pass: transport, time-out, server error. [`Failure::because`] says which.
     pub fn retriable(reason: impl Into<String>) -> Self {
         Self::new(FailureKind::Retriable, reason)
     }
 
     /// The target asks for fewer calls. Retriable, and it slows the connector's pace.
     pub fn throttled(reason: impl Into<String>) -> Self {
-        Self { throttled: true, ..Self::retriable(reason) }
+        Self::retriable(reason).because(Trouble::Throttled)
     }
 
     /// The data is at fault.
@@ -57,6 +90,13 @@ impl Failure {
     /// The set-up is at fault.
     pub fn fatal(reason: impl Into<String>) -> Self {
         Self::new(FailureKind::Fatal, reason)
+    }
+
+    /// Says why a retriable failure may pass. Default: [`Trouble::Other`].
+    #[must_use]
+    pub fn because(mut self, trouble: Trouble) -> Self {
+        self.trouble = trouble;
+        self
     }
 
     /// Sets the shortest wait before the next try, as the target asked for it.
@@ -85,7 +125,12 @@ impl Failure {
 
     /// Says whether the target asked for fewer calls.
     pub fn is_throttled(&self) -> bool {
-        self.throttled
+        self.trouble == Trouble::Throttled
+    }
+
+    /// Returns why a retriable failure may pass.
+    pub fn trouble(&self) -> Trouble {
+        self.trouble
     }
 }
 

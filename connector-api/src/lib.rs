@@ -64,7 +64,7 @@ mod settings;
 mod sink;
 mod transform;
 
-pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError};
+pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
 pub use payload::Payload;
 pub use record::{Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};

@@ -15,7 +15,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use sluice_connector_api::{Failure, Finding};
+use sluice_connector_api::{Failure, Finding, Trouble};
 
 /// A new connection takes milliseconds; five seconds mean that nobody is there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -125,6 +125,7 @@ pub(crate) fn credentials_failure(error: &CredentialsError) -> Failure {
         Failure::fatal(format!("found no AWS credentials: {said}; {way_out}"))
     } else {
         Failure::retriable(format!("cannot fetch AWS credentials: {said}; if it stays so, {way_out}"))
+            .because(Trouble::Unreachable)
     }
 }
 

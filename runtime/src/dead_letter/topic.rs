@@ -10,7 +10,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
-use sluice_connector_api::{BoxError, Failure, Finding, Limits, OrderedBy, Payload, PutError, Record, Sink};
+use sluice_connector_api::{
+    BoxError, Failure, Finding, Limits, OrderedBy, Payload, PutError, Record, Sink, Trouble,
+};
 use tokio::sync::Mutex;
 
 use crate::source::kafka::{Access, Identity};
@@ -158,6 +160,12 @@ impl Topic {
                 | RDKafkaErrorCode::InvalidTopic
                 | RDKafkaErrorCode::PolicyViolation,
             ) => Failure::fatal(reason),
+            Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::OperationTimedOut) => {
+                Failure::retriable(reason).because(Trouble::TimedOut)
+            }
+            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+                Failure::retriable(reason).because(Trouble::Unreachable)
+            }
             _ => Failure::retriable(reason),
         }
     }

@@ -7,7 +7,7 @@ use aws_sdk_bedrockagent::config::http::HttpResponse;
 use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::RequestId;
 use aws_sdk_bedrockagent::types::{CustomDocumentIdentifier, DocumentStatus, KnowledgeBaseDocumentDetail};
-use sluice_connector_api::Failure;
+use sluice_connector_api::{Failure, Trouble};
 
 use crate::aws::{causes, credentials_error, credentials_failure, one_line};
 
@@ -42,11 +42,13 @@ where
         None => match error {
             SdkError::TimeoutError(_) => {
                 Failure::retriable(format!("{operation} had no answer within `request_timeout`"))
+                    .because(Trouble::TimedOut)
             }
             SdkError::ConstructionFailure(_) => {
                 Failure::fatal(format!("{operation} cannot be built: {}", causes(error)))
             }
-            _ => Failure::retriable(format!("{operation} did not get through: {}", causes(error))),
+            _ => Failure::retriable(format!("{operation} did not get through: {}", causes(error)))
+                .because(Trouble::Unreachable),
         },
     }
 }
@@ -89,6 +91,9 @@ impl<'a> Answer<'a> {
         let reason = format!("{} {}{}", call.operation, self.said(), way_out(demand, call));
         let failure = match demand {
             Demand::SlowDown => Failure::throttled(reason),
+            Demand::TryLater if self.status >= 500 => {
+                Failure::retriable(reason).because(Trouble::ServerError)
+            }
             Demand::TryLater => Failure::retriable(reason),
             Demand::ChangeData => Failure::rejected(reason),
             _ => Failure::fatal(reason),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::Method;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
-use sluice_connector_api::{Failure, FailureKind};
+use sluice_connector_api::{Failure, FailureKind, Trouble};
 
 use super::plan::Request;
 use super::settings::{HttpSettings, ItemErrors, Meaning};
@@ -177,10 +177,18 @@ fn usual(status: u16) -> Meaning {
     }
 }
 
+fn trouble(status: u16) -> Trouble {
+    match status {
+        429 => Trouble::Throttled,
+        408 | 504 => Trouble::TimedOut,
+        500.. => Trouble::ServerError,
+        _ => Trouble::Other,
+    }
+}
+
 fn failure(meaning: Meaning, status: u16, reason: String, wait: Option<Duration>) -> Failure {
     let failure = match meaning {
-        Meaning::Retriable if status == 429 => Failure::throttled(reason),
-        Meaning::Stored | Meaning::Retriable => Failure::retriable(reason),
+        Meaning::Stored | Meaning::Retriable => Failure::retriable(reason).because(trouble(status)),
         Meaning::Rejected => Failure::rejected(reason),
         Meaning::Fatal => Failure::fatal(reason),
     };

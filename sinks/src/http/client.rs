@@ -7,7 +7,7 @@ use reqwest::{Client, RequestBuilder, redirect, retry};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use sluice_connector_api::Failure;
+use sluice_connector_api::{Failure, Trouble};
 
 use super::answer::{self, Answer};
 use super::auth::Auth;
@@ -158,11 +158,14 @@ fn lost(subject: &str, error: reqwest::Error) -> Failure {
     }
     let why = causes(&error);
     let limit = if error.is_connect() { "connect_timeout" } else { "request_timeout" };
+    let unreachable = |reason| Failure::retriable(reason).because(Trouble::Unreachable);
     match why {
-        _ if error.is_timeout() => Failure::retriable(format!("{subject} had no answer within `{limit}`")),
-        why if why.contains("UnknownIssuer") => Failure::retriable(format!(
+        _ if error.is_timeout() => {
+            Failure::retriable(format!("{subject} had no answer within `{limit}`")).because(Trouble::TimedOut)
+        }
+        why if why.contains("UnknownIssuer") => unreachable(format!(
             "{subject} did not get through: {why}; if the target has an authority of its own, set `tls.ca_file`"
         )),
-        why => Failure::retriable(format!("{subject} did not get through: {why}")),
+        why => unreachable(format!("{subject} did not get through: {why}")),
     }
 }

@@ -181,8 +181,7 @@ fn again(failure: &Failure) -> Failure {
     let same = match failure.kind() {
         FailureKind::Fatal => Failure::fatal(reason),
         FailureKind::Rejected => Failure::rejected(reason),
-        FailureKind::Retriable if failure.is_throttled() => Failure::throttled(reason),
-        FailureKind::Retriable => Failure::retriable(reason),
+        FailureKind::Retriable => Failure::retriable(reason).because(failure.trouble()),
     };
     match failure.wait() {
         Some(wait) => same.retry_after(wait),
