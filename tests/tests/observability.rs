@@ -62,9 +62,14 @@ struct Answer {
 }
 
 fn get(address: &str, path: &str) -> Answer {
+    ask(address, "GET", path, "*/*")
+}
+
+fn ask(address: &str, method: &str, path: &str, accept: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\n");
+    write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -171,10 +176,97 @@ fn a_put_that_is_tried_again_is_counted() {
     let (mut daemon, address) = stage.run();
     daemon.wait_while_running("record", || count(&metrics(&address), topic, "delivered") > 0.5);
     let metrics = metrics(&address);
-    for (name, expected) in [("sluice_put_retries_total", 2.0), ("sluice_put_seconds_count", 3.0)] {
-        let found = metrics.value(name, &[("connector", topic)]);
-        assert!((found - expected).abs() < 0.5, "{name}: {found}");
+    let exactly = |name: &str, labels: &[(&str, &str)], expected: f64| {
+        let found = metrics.value(name, labels);
+        assert!((found - expected).abs() < 0.5, "{name} {labels:?}: {found}");
+    };
+    exactly("sluice_put_seconds_count", &[], 3.0);
+    exactly("sluice_put_retries_total", &[("class", "server_error")], 2.0);
+    exactly("sluice_put_retries_total", &[("class", "throttled")], 0.0);
+    exactly("sluice_put_failures_total", &[("kind", "retriable")], 2.0);
+    exactly("kafka_connect_task_error_total_retries", &[], 2.0);
+    exactly("kafka_connect_task_error_total_record_errors", &[], 2.0);
+    exactly("kafka_connect_task_error_total_record_failures", &[], 0.0);
+    exactly("sluice_dead_letter_put_seconds_count", &[], 0.0);
+    let (last, failed) =
+        ("sluice_last_success_timestamp_seconds", "kafka_connect_task_error_last_error_timestamp");
+    assert!(metrics.value(last, &[]) * 1000.0 >= metrics.value(failed, &[]), "it failed first");
+}
+
+#[test]
+fn the_lag_is_what_is_not_committed_even_where_the_sink_takes_nothing() {
+    let topic = "lag";
+    let stage = Stage::set_up(&[(topic, ConnectorText::new(topic))]);
+    let busy = Fault::Error {
+        status: 503,
+        code: "ServiceUnavailableException".to_owned(),
+        message: "try later".to_owned(),
+        retry_after: Some(Duration::from_secs(6)),
+    };
+    stage.knowledge_base.fail(1, &busy);
+    stage.produce(topic, &["{\"n\":1}"; 5]);
+    let (mut daemon, address) = stage.run();
+    let partition = [("connector", topic), ("topic", topic), ("partition", "0")];
+    let lag = |metrics: &Exposition| {
+        let known = !metrics.family("sluice_partition_lag_records").samples.is_empty();
+        known.then(|| metrics.value("sluice_partition_lag_records", &partition))
+    };
+    let is = |lag: Option<f64>, expected: f64| lag.is_some_and(|lag| (lag - expected).abs() < 0.5);
+    daemon.wait_while_running("lag", || is(lag(&metrics(&address)), 5.0));
+    for name in ["sluice_task_lag_records", "sluice_task_lag_max_records"] {
+        assert!(is(Some(metrics(&address).value(name, &[("connector", topic)])), 5.0), "{name}");
     }
+    let status: Value = serde_json::from_str(&get(&address, "/status").body).unwrap();
+    let expected = json!([{ "topic": topic, "partition": 0, "committed": 0, "lag": 5 }]);
+    assert_eq!((&status[0]["tasks"][0]["partitions"], &status[0]["tasks"][0]["lag"]), (&expected, &json!(5)));
+
+    daemon.wait_while_running("no lag", || is(lag(&metrics(&address)), 0.0));
+    let metrics = metrics(&address);
+    assert!(
+        metrics.value("sluice_commits_total", &[("outcome", "success")]) > 1.5,
+        "the first offset, and the last"
+    );
+    assert!(metrics.value("sluice_commit_seconds_count", &[]) > 1.5);
+    assert!(is(Some(metrics.value("kafka_connect_sink_task_partition_count", &[])), 1.0));
+    assert!(is(Some(metrics.value("sluice_rebalances_total", &[("change", "assigned")])), 1.0));
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn an_older_scraper_gets_the_older_format_and_a_head_no_body() {
+    let stage = Stage::set_up(&[("formats", ConnectorText::new("formats"))]);
+    let (_daemon, address) = stage.run();
+    let plain = ask(&address, "GET", "/metrics", "text/plain;version=0.0.4;q=0.5");
+    assert!(plain.head.contains("content-type: text/plain; version=0.0.4"), "{}", plain.head);
+    assert!(
+        plain.body.contains("# TYPE sluice_records_read_total counter\n") && !plain.body.contains("# EOF")
+    );
+    let prometheus =
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1";
+    let open = ask(&address, "GET", "/metrics", prometheus);
+    assert!(open.head.contains("content-type: application/openmetrics-text"), "{}", open.head);
+    let head = ask(&address, "HEAD", "/metrics", "*/*");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    let nothing = get(&address, "/metric");
+    assert_eq!(
+        (nothing.status, nothing.body.as_str()),
+        (404, "there are /metrics, /healthz, /readyz and /status\n")
+    );
+}
+
+#[test]
+fn it_is_not_ready_again_by_being_restarted() {
+    let topic = "not-ready-for-long";
+    let stage = Stage::set_up(&[(topic, ConnectorText::new(topic))]);
+    stage.produce(topic, &["no JSON"]);
+    let (mut daemon, address) = stage.run();
+    daemon.wait_while_running("503", || get(&address, "/readyz").status == 503);
+    // Through three restarts.
+    daemon.wait_while_running("restarts", || {
+        assert_eq!(get(&address, "/readyz").status, 503);
+        metrics(&address).value("sluice_task_restarts_total", &[("connector", topic)]) > 2.5
+    });
+    daemon.terminate().expect_code(0);
 }
 
 #[test]
@@ -225,6 +317,10 @@ fn status_is_json_with_every_connector_and_task() {
     let records = json!({
         "read": 1, "delivered": 1, "filtered": 0, "skipped": 0, "dead_lettered": 0, "abandoned": 0, "retries": 0,
     });
+    let mut status = status;
+    let task = status[1]["tasks"][0].as_object_mut().unwrap();
+    assert_eq!(task.remove("partitions").unwrap()[0]["topic"], good);
+    task.remove("lag");
     let task = json!({ "id": 0, "state": "RUNNING", "failures": 0, "records": records });
     let expected = json!({
         "name": good, "sink": "bedrock_kb", "state": "RUNNING", "tasks": [task], "records": records,

@@ -2,23 +2,25 @@
 
 use std::fmt;
 use std::ops::Add;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 use sluice_connector_api::Timestamp;
 
+use super::measure::Measure;
+use super::put_meter::{Failing, PutMeter, now_millis};
 use super::tracker::Verdict;
+use crate::chain::Stage;
+use crate::source::meter::SourceMeter;
 
-/// Seconds of a put or of a record's way, from a millisecond to an hour.
-const SECONDS: [f64; 14] =
-    [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 3600.0];
-/// Records of a batch.
-const RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
+/// Where a record can be found at fault, by the names that metrics have for it.
+const STAGES: [&str; 4] = ["key_converter", "value_converter", "transformation", "task_put"];
 
-/// Counts records by what became of them, over all restarts of a task (invariant 2), and measures puts.
-#[derive(Debug)]
+/// Counts records by what became of them, over all restarts of a task (invariant 2), with all else that is measured
+/// of it.
+#[derive(Debug, Default)]
 pub struct Counters {
     read: AtomicU64,
     delivered: AtomicU64,
@@ -26,30 +28,18 @@ pub struct Counters {
     skipped: AtomicU64,
     dead_lettered: AtomicU64,
     abandoned: AtomicU64,
-    retries: AtomicU64,
-    /// How long puts took, in seconds, whatever came of them.
-    pub put_seconds: Histogram,
-    /// From a record's timestamp until it was stored, in seconds.
-    pub latency_seconds: Histogram,
-    /// Records a put.
-    pub batch_records: Histogram,
-}
-
-impl Default for Counters {
-    fn default() -> Self {
-        Self {
-            read: AtomicU64::default(),
-            delivered: AtomicU64::default(),
-            filtered: AtomicU64::default(),
-            skipped: AtomicU64::default(),
-            dead_lettered: AtomicU64::default(),
-            abandoned: AtomicU64::default(),
-            retries: AtomicU64::default(),
-            put_seconds: Histogram::new(SECONDS),
-            latency_seconds: Histogram::new(SECONDS),
-            batch_records: Histogram::new(RECORDS),
-        }
-    }
+    starts: AtomicU64,
+    rejections: [AtomicU64; STAGES.len()],
+    /// In milliseconds since 1970; 0 where there was none.
+    last_rejection: AtomicU64,
+    /// Puts of the connector's sink.
+    pub puts: Arc<PutMeter>,
+    /// Puts of its dead letter queue.
+    pub letters: Arc<PutMeter>,
+    /// What the source tells of itself.
+    pub source: Arc<SourceMeter>,
+    /// From a record's timestamp until it was stored.
+    pub latency: Measure,
 }
 
 /// The counts at one moment. `read = delivered + filtered + skipped + dead-lettered + abandoned + in flight`.
@@ -120,24 +110,64 @@ impl Counters {
         self.abandoned.fetch_add(count, Ordering::Release);
     }
 
-    /// Measures a put.
-    pub fn put(&self, records: usize, took: Duration) {
-        self.put_seconds.observe(took.as_secs_f64());
-        self.batch_records.observe(f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
-    }
-
     /// Measures the way of a record with this timestamp, which is stored now.
     pub fn stored(&self, timestamp: Option<Timestamp>) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let then = timestamp.and_then(|timestamp| u64::try_from(timestamp.millis).ok());
         if let Some(took) = then.and_then(|then| now.checked_sub(Duration::from_millis(then))) {
-            self.latency_seconds.observe(took.as_secs_f64());
+            self.latency.observe(took);
         }
     }
 
-    /// Counts a put that is tried again.
-    pub fn retry(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
+    /// Counts a record found at fault, whatever becomes of it.
+    pub fn rejected(&self, stage: &Stage) {
+        let [key, value, transformation, put] = &self.rejections;
+        let count = match stage {
+            Stage::KeyConverter => key,
+            Stage::ValueConverter => value,
+            Stage::Transformation { .. } => transformation,
+            Stage::TaskPut => put,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.last_rejection.store(now_millis(), Ordering::Relaxed);
+    }
+
+    /// Returns how many records were found at fault, by where.
+    pub fn rejections(&self) -> Vec<(&'static str, u64)> {
+        STAGES.into_iter().zip(self.rejections.iter().map(|count| count.load(Ordering::Relaxed))).collect()
+    }
+
+    /// Returns how many records were found at fault.
+    pub fn all_rejections(&self) -> u64 {
+        self.rejections().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Returns how many records were found at fault on their way to the sink, or were in a put that failed, each try
+    /// counted.
+    pub fn errors(&self) -> u64 {
+        let on_the_way = self.rejections().into_iter().filter(|(stage, _)| *stage != "task_put");
+        on_the_way.map(|(_, count)| count).sum::<u64>() + self.puts.failed_records()
+    }
+
+    /// Returns when a record was last found at fault or a put failed, in milliseconds since 1970.
+    pub fn last_error(&self) -> Option<u64> {
+        let rejection = Some(self.last_rejection.load(Ordering::Relaxed)).filter(|millis| *millis > 0);
+        rejection.max(self.puts.last_failure()).max(self.letters.last_failure())
+    }
+
+    /// Returns since when and why puts fail, be it of records or of dead letters, while the last one did.
+    pub fn failing(&self) -> Option<Failing> {
+        self.puts.failing().or_else(|| self.letters.failing())
+    }
+
+    /// Counts a start of the task.
+    pub fn started(&self) {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how often the task was started again.
+    pub fn restarts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed).saturating_sub(1)
     }
 
     /// Returns the counts. What was read is looked at last, so that no more is seen done than read.
@@ -150,7 +180,7 @@ impl Counters {
             skipped: get(&self.skipped),
             dead_lettered: get(&self.dead_lettered),
             abandoned: get(&self.abandoned),
-            retries: get(&self.retries),
+            retries: self.puts.retries().iter().map(|(_, count)| count).sum(),
         };
         Tally { read: get(&self.read), ..done }
     }

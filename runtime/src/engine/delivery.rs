@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::counters::Counters;
 use super::item::{Item, Meta};
 use super::pacer::{Pacer, Turn};
+use super::put_meter::PutMeter;
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -44,8 +44,8 @@ pub struct Delivery {
     pub timeout: Duration,
     /// The pace of calls, where the sink asks for one.
     pub pacer: Option<Pacer>,
-    /// Where retries are counted.
-    pub counters: Arc<Counters>,
+    /// Where puts are counted and measured.
+    pub meter: Arc<PutMeter>,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -65,7 +65,7 @@ impl Delivery {
         let mut groups = vec![Group::new(batch)];
         while !interrupt.is_cancelled() {
             let Some(group) = groups.pop() else { break };
-            let Some(turn) = Turn::of(self.pacer.as_ref(), interrupt).await else {
+            let Some(turn) = self.turn(interrupt).await else {
                 groups.push(group);
                 break;
             };
@@ -92,11 +92,19 @@ impl Delivery {
         outcome
     }
 
+    /// Waits until a call may go. `None` where `interrupt` came first.
+    async fn turn(&self, interrupt: &CancellationToken) -> Option<Turn> {
+        let asked = Instant::now();
+        let turn = Turn::of(self.pacer.as_ref(), interrupt).await;
+        self.meter.paced(asked.elapsed());
+        turn
+    }
+
     /// Puts a group once. Its turn ends with the call, so that no other waits for a backoff.
     async fn put(&self, mut group: Group, turn: Turn, outcome: &mut Outcome) -> Tried {
         group.items.iter_mut().for_each(|item| item.attempts += 1);
         let result = self.sink.put(&group.records).await;
-        self.counters.put(group.records.len(), turn.since.elapsed());
+        self.meter.put(group.records.len(), turn.since.elapsed(), &result);
         turn.answered(failures(&result));
         match result {
             Ok(()) => {
@@ -126,7 +134,7 @@ impl Delivery {
             let reason = format!("retries used up after {tries} tries in {tried_for:?}: {failure}");
             return Err((group, Some(reason)));
         }
-        self.counters.retry();
+        self.meter.retry(failure.trouble());
         tracing::warn!(
             records = group.records.len(),
             failures = group.failures,

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::batcher::Batcher;
-use super::counters::Counters;
 use super::delivery::{Delivery, Outcome};
 use super::item::{Item, Meta};
+use super::put_meter::PutMeter;
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker};
 
@@ -31,7 +31,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(sink: Arc<dyn Sink>, settings: &PipelineSettings, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(sink: Arc<dyn Sink>, settings: &PipelineSettings, meter: Arc<PutMeter>) -> Self {
         Self {
             batcher: Batcher::new(settings.batch),
             delivery: Delivery {
@@ -39,7 +39,7 @@ impl Lane {
                 backoff: settings.backoff,
                 timeout: settings.retry_timeout,
                 pacer: settings.pacer.clone(),
-                counters,
+                meter,
             },
             sink,
             limits: settings.limits.clone(),

@@ -63,7 +63,7 @@ impl<S: Source> Pipeline<S> {
         counters: Arc<Counters>,
     ) -> Self {
         Self {
-            lane: Lane::new(sink, &settings, Arc::clone(&counters)),
+            lane: Lane::new(sink, &settings, Arc::clone(&counters.puts)),
             letters: None,
             window: Window::new(settings.threshold),
             source,
@@ -84,6 +84,13 @@ impl<S: Source> Pipeline<S> {
     #[must_use]
     pub fn with_letters(mut self, letters: Letters) -> Self {
         self.letters = Some(letters);
+        self
+    }
+
+    /// Goes on with the window of an earlier run: a restart is no reason to tolerate as many records again.
+    #[must_use]
+    pub fn with_window(mut self, window: Window) -> Self {
+        self.window = window;
         self
     }
 
@@ -245,6 +252,7 @@ impl<S: Source> Pipeline<S> {
         if !self.tracker.is_ours(rejected.ticket) {
             return;
         }
+        self.counters.rejected(&rejected.stage);
         if let Some(held) = &mut self.held {
             held.reject(rejected);
             self.lane.retain(|item| !held.holds_item(item));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_connector_api::{Origin, Record, Sink};
 
@@ -59,11 +59,11 @@ impl Letters {
     pub fn new(
         queue: Arc<dyn Sink>,
         settings: &PipelineSettings,
-        counters: Arc<Counters>,
+        counters: &Counters,
         (connector, task): (Arc<str>, usize),
         sink_name: String,
     ) -> Self {
-        Self { lane: Lane::new(queue, settings, counters), connector, task, sink_name }
+        Self { lane: Lane::new(queue, settings, Arc::clone(&counters.letters)), connector, task, sink_name }
     }
 
     /// Puts a record on the way, or says why the queue would never take it. `None` where it was not kept as read.
@@ -88,38 +88,52 @@ impl Letters {
     }
 }
 
-/// The records last done: which of them were at fault.
-#[derive(Debug)]
-pub(super) struct Window {
+/// The records last done: which of them were at fault. Clones share it, so that it outlives a task that is restarted.
+#[derive(Clone, Debug)]
+pub struct Window {
     threshold: Option<Threshold>,
-    last: VecDeque<bool>,
+    last: Arc<Mutex<Last>>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    /// For each record, whether it was at fault.
+    records: VecDeque<bool>,
     rejected: usize,
 }
 
 impl Window {
-    pub(super) fn new(threshold: Option<Threshold>) -> Self {
-        Self { threshold, last: VecDeque::new(), rejected: 0 }
+    /// Makes an empty one; without a threshold no number is too many.
+    pub fn new(threshold: Option<Threshold>) -> Self {
+        Self { threshold, last: Arc::default() }
     }
 
     /// Takes note of a record; says whether too many were at fault.
-    pub(super) fn note(&mut self, rejected: bool) -> bool {
+    pub(super) fn note(&self, rejected: bool) -> bool {
         let Some(threshold) = self.threshold else { return false };
-        self.last.push_back(rejected);
-        self.rejected += usize::from(rejected);
-        if self.last.len() > threshold.of_last {
-            self.rejected -= usize::from(self.last.pop_front().unwrap_or_default());
+        let mut last = self.last();
+        last.records.push_back(rejected);
+        last.rejected += usize::from(rejected);
+        if last.records.len() > threshold.of_last {
+            let gone = last.records.pop_front().unwrap_or_default();
+            last.rejected -= usize::from(gone);
         }
-        self.rejected >= threshold.rejected
+        last.rejected >= threshold.rejected
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.last();
         write!(
             f,
             "{} of the last {} records were rejected, which `errors.threshold` does not allow: ",
-            self.rejected,
-            self.last.len()
+            last.rejected,
+            last.records.len()
         )
     }
 }
@@ -130,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_window_forgets_what_is_long_ago() {
-        let mut window = Window::new(Some(Threshold { rejected: 2, of_last: 3 }));
+        let window = Window::new(Some(Threshold { rejected: 2, of_last: 3 }));
         let notes = [true, false, false, true, true].map(|rejected| window.note(rejected));
         assert_eq!(notes, [false, false, false, false, true]);
         assert!(window.to_string().starts_with("2 of the last 3 records were rejected"));
@@ -138,7 +152,7 @@ mod tests {
 
     #[test]
     fn without_a_threshold_no_number_is_too_many() {
-        let mut window = Window::new(None);
+        let window = Window::new(None);
         assert!((0..1000).all(|_| !window.note(true)));
     }
 }

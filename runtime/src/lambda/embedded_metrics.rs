@@ -3,12 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Number, Value, json};
 
-use crate::engine::{Counters, Tally};
-use crate::observe::metrics::{MEASURES, RECORDS};
+use crate::engine::Counters;
+use crate::observe::metrics::{counts, histograms};
 
 /// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "Sluice";
@@ -21,8 +20,8 @@ pub(super) fn line(
     counters: &Counters,
     calls_per_second: Option<f64>,
 ) -> Value {
-    let mut values = counts(&counters.tally());
-    values.extend(measures(counters));
+    let counts = counts(counters).into_iter().map(|(name, count)| (name, count.into()));
+    let mut values: Vec<(String, Number)> = counts.chain(measures(counters)).collect();
     if let Some(rate) = calls_per_second.and_then(Number::from_f64) {
         values.push(("sluice_learned_calls_per_second".to_owned(), rate));
     }
@@ -37,20 +36,11 @@ pub(super) fn line(
     Value::Object(line)
 }
 
-fn counts(tally: &Tally) -> Vec<(String, Number)> {
-    let ours = RECORDS.iter().filter(|(name, ..)| name.starts_with("sluice_"));
-    let name = |name: &str, kind| match kind {
-        MetricType::Counter => format!("{name}_total"),
-        _ => name.to_owned(),
-    };
-    ours.map(|(text, _, kind, count)| (name(text, *kind), count(tally).into())).collect()
-}
-
 /// Reads the sums and counts out of the text that `/metrics` would serve: a histogram shows them nowhere else.
 fn measures(counters: &Counters) -> Vec<(String, Number)> {
     let mut registry = Registry::default();
-    for (name, help, histogram) in MEASURES {
-        registry.register(name, help, histogram(counters).clone());
+    for (name, help, histogram) in histograms(counters) {
+        registry.register(name, help, histogram.clone());
     }
     let mut text = String::new();
     // A string takes whatever is written to it.
@@ -86,7 +76,7 @@ mod tests {
         let counters = Counters::default();
         counters.read(3);
         counters.done(Verdict::Delivered);
-        counters.put(3, Duration::from_millis(250));
+        counters.puts.put(3, Duration::from_millis(250), &Ok(()));
         let line = line("prices", "r-1", &counters, Some(4.5));
         assert_eq!((&line["connector"], &line["requestId"]), (&json!("prices"), &json!("r-1")));
         let directive = &line["_aws"]["CloudWatchMetrics"][0];

@@ -1,4 +1,9 @@
 //! What the outside can see of a worker: metrics, health and status, over HTTP.
 
 pub mod metrics;
+mod page;
+mod rows;
 pub mod server;
+mod table;
+
+pub use page::metrics_page;

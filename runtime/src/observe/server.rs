@@ -1,10 +1,11 @@
 //! `/metrics`, `/healthz`, `/readyz` and `/status` on one listener.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State as Shared;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -14,7 +15,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics;
-use crate::worker::{Control, State};
+use crate::worker::{ConnectorStatus, Control};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 struct Seen {
     control: Control,
@@ -38,9 +42,11 @@ impl Listener {
 
     /// Serves until `stop` is cancelled.
     ///
-    /// `/healthz` answers 200 while the process can answer; `/readyz` 200 while no task has failed, else 503;
-    /// `/metrics` is in the `OpenMetrics` text format; `/status` is JSON: each connector with its tasks, their state and
-    /// what became of its records. Nothing served holds a setting or a record.
+    /// `/healthz` answers 200 while the process can answer; `/readyz` 200 while every task of every connector is as its
+    /// operator wants it, none has failed and not recovered, and no puts have failed for a minute, else 503 with the
+    /// reasons; `/metrics` is in the `OpenMetrics` or the Prometheus text format, as `Accept` asks; `/status` is JSON:
+    /// each connector with its tasks, their state and what became of its records. Nothing served holds a setting or a
+    /// record.
     pub async fn serve(self, control: Control, stop: CancellationToken) -> std::io::Result<()> {
         let registry = metrics::registry(control.clone());
         let router = Router::new()
@@ -48,42 +54,71 @@ impl Listener {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/status", get(status))
+            .fallback(|| async {
+                (StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz and /status\n")
+            })
             .with_state(Arc::new(Seen { control, registry }));
         axum::serve(self.0, router).with_graceful_shutdown(stop.cancelled_owned()).await
     }
 }
 
-async fn metrics_text(Shared(seen): Shared<Arc<Seen>>) -> impl IntoResponse {
+async fn metrics_text(Shared(seen): Shared<Arc<Seen>>, headers: HeaderMap) -> impl IntoResponse {
     let mut text = String::new();
-    match encode(&mut text, &seen.registry) {
-        Ok(()) => {
-            let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            (StatusCode::OK, [(header::CONTENT_TYPE, content_type)], text)
-        }
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], error.to_string())
-        }
+    if let Err(error) = encode(&mut text, &seen.registry) {
+        return (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            [(header::CONTENT_TYPE, "text/plain")],
+            error.to_string(),
+        );
     }
+    let (kind, text) =
+        if wants_open_metrics(&headers) { (OPEN_METRICS, text) } else { (PROMETHEUS, plain(&text)) };
+    (StatusCode::OK, [(header::CONTENT_TYPE, kind)], text)
+}
+
+/// Says whether somebody who asks takes `OpenMetrics`: by name, or because anything will do.
+fn wants_open_metrics(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or("*/*");
+    accepted.contains("application/openmetrics-text") || !accepted.contains("text/plain")
+}
+
+/// Turns a text of `OpenMetrics` into one of Prometheus' older format, which names a counter as its samples are named
+/// and has no end.
+fn plain(text: &str) -> String {
+    let counters: HashSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let line = |line: &str| {
+        let (head, rest) = line.split_at(line.match_indices(' ').nth(2).map_or(line.len(), |(at, _)| at));
+        match head.strip_prefix("# HELP ").or_else(|| head.strip_prefix("# TYPE ")) {
+            Some(name) if counters.contains(name) => format!("{head}_total{rest}\n"),
+            _ => format!("{line}\n"),
+        }
+    };
+    text.lines().filter(|line| *line != "# EOF").map(line).collect()
 }
 
 async fn ready(Shared(seen): Shared<Arc<Seen>>) -> impl IntoResponse {
-    let failed: Vec<String> = seen
-        .control
-        .statuses()
-        .iter()
-        .flat_map(|connector| connector.tasks.iter().map(|task| (&connector.name, task)))
-        .filter(|(_, task)| task.state == State::Failed)
-        .map(|(name, task)| {
-            format!("{name} task {}: {}\n", task.id, task.trace.as_deref().unwrap_or("failed"))
-        })
-        .collect();
-    if failed.is_empty() {
-        (StatusCode::OK, "ok\n".to_owned())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, failed.concat())
+    let troubles: Vec<String> = seen.control.statuses().iter().flat_map(ConnectorStatus::troubles).collect();
+    match &*troubles {
+        [] => (StatusCode::OK, "ok\n".to_owned()),
+        troubles => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", troubles.join("\n"))),
     }
 }
 
 async fn status(Shared(seen): Shared<Arc<Seen>>) -> impl IntoResponse {
     Json(seen.control.statuses())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_format_names_a_counter_as_its_samples_are_named() {
+        let open = "# HELP reads Records read.\n# TYPE reads counter\nreads_total{task=\"0\"} 3\n\
+                    # HELP age Seconds.\n# TYPE age gauge\nage 1.5\n# EOF\n";
+        let expected = "# HELP reads_total Records read.\n# TYPE reads_total counter\nreads_total{task=\"0\"} 3\n\
+                        # HELP age Seconds.\n# TYPE age gauge\nage 1.5\n";
+        assert_eq!(plain(open), expected);
+    }
 }

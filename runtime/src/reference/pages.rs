@@ -3,6 +3,7 @@ use sluice_connector_api::{Plugin, Registry};
 
 use super::keys::{choices, keys_of};
 use crate::config::schema::{connector_schema, converter_schema, plugin_schema, process_schema};
+use crate::observe::metrics_page;
 
 /// What every page begins with.
 const ORIGIN: &str = "<!-- Written by `sluice schema --markdown docs/reference`: change the doc comments of the settings instead. -->";
@@ -18,12 +19,14 @@ pub struct Page {
     pub text: String,
 }
 
-/// Makes the pages: one a plug-in and a converter, one each for the connector file and the process settings, and the
-/// index `README.md`.
+/// Makes the pages: one a plug-in and a converter, one each for the connector file, the process settings and the
+/// metrics, and the index `README.md`.
 pub fn pages(registry: &Registry) -> Vec<Page> {
-    let files = vec![connector_page(), page("process.md", "Process settings", &process_schema())];
+    let process = page("process.md", "Process settings", &process_schema());
+    let metrics = Page { path: "metrics.md".to_owned(), text: metrics_page() };
+    let files = vec![connector_page(), process, metrics];
     let groups = [
-        ("Files", files),
+        ("Files and metrics", files),
         ("Sinks", registry.sinks().map(|plugin| plugin_page("sink", plugin)).collect()),
         ("Transforms", registry.transforms().map(|plugin| plugin_page("transform", plugin)).collect()),
         ("Predicates", registry.predicates().map(|plugin| plugin_page("predicate", plugin)).collect()),

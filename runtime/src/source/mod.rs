@@ -11,6 +11,7 @@ use crate::chain::StageError;
 
 pub mod budget;
 pub mod kafka;
+pub mod meter;
 
 /// For each partition the offset to read next, which is what Kafka means by a committed offset.
 pub type Offsets = Vec<(TopicPartition, i64)>;

@@ -18,8 +18,11 @@ pub use self::status::{ConnectorStatus, State, TaskStatus};
 use self::supervisor::Supervisor;
 use crate::config::connector::Connector;
 use crate::engine::pacer::{Pacer, Pacers};
-use crate::engine::{Counters, Tally};
+use crate::engine::{Counters, Tally, Window};
 use crate::source::budget::Budget;
+
+/// How long puts fail before a task counts as failing: a target may be away for a moment.
+const FAILING: Duration = Duration::from_mins(1);
 
 /// What an operator wants of a connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +97,10 @@ impl Control {
         self.wish(name, |wish| wish.restarts += 1)
     }
 
-    /// Calls `see` with the measurements of every task.
-    pub(crate) fn for_each_task(&self, mut see: impl FnMut(&str, usize, &Counters)) {
-        for (name, held) in self.0.iter() {
-            held.tasks.iter().enumerate().for_each(|(id, task)| see(name, id, &task.counters));
-        }
+    /// Returns what each connector is up to, with the counters of its tasks.
+    pub(crate) fn seen(&self) -> Vec<(ConnectorStatus, Vec<Arc<Counters>>)> {
+        let counters = |held: &Held| held.tasks.iter().map(|task| Arc::clone(&task.counters)).collect();
+        self.0.values().map(|held| (held.status(), counters(held))).collect()
     }
 
     fn wish(&self, name: &str, change: impl FnOnce(&mut Wish)) -> Result<(), UnknownConnector> {
@@ -118,9 +120,7 @@ impl Control {
 
 impl Held {
     fn status(&self) -> ConnectorStatus {
-        let status =
-            |task: &HeldTask| TaskStatus { records: task.counters.tally(), ..task.status.borrow().clone() };
-        let tasks: Vec<TaskStatus> = self.tasks.iter().map(status).collect();
+        let tasks: Vec<TaskStatus> = self.tasks.iter().map(HeldTask::status).collect();
         let target = match self.wish.borrow().target {
             Target::Running => State::Running,
             Target::Paused => State::Paused,
@@ -134,6 +134,20 @@ impl Held {
             tasks,
             buffered_bytes: self.budget.used(),
             calls_per_second: self.pacer.as_ref().map(Pacer::rate),
+        }
+    }
+}
+
+impl HeldTask {
+    fn status(&self) -> TaskStatus {
+        let partitions = self.counters.source.partitions();
+        let failing = self.counters.failing().filter(|failing| failing.since.elapsed() >= FAILING);
+        TaskStatus {
+            failing: failing.map(|failing| failing.reason),
+            records: self.counters.tally(),
+            lag: partitions.iter().filter_map(|partition| partition.lag).reduce(|sum, lag| sum + lag),
+            partitions,
+            ..self.status.borrow().clone()
         }
     }
 }
@@ -173,6 +187,7 @@ impl Worker {
                     counters,
                     budget: budget.clone(),
                     pacers: pacers.clone(),
+                    window: Window::new(connector.errors.threshold),
                     wish: wish.subscribe(),
                     status,
                     stop: stop.clone(),

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::engine::Tally;
+use crate::source::meter::PartitionStatus;
 
 /// What a connector or a task is up to, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,15 +45,24 @@ pub struct TaskStatus {
     /// Why it failed last, while it has not recovered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// How often it failed in a row.
+    /// How often it failed since it last recovered.
     pub failures: u32,
+    /// Why its puts fail, where they have done so for a minute and more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing: Option<String>,
     /// What became of its records since the process started.
     pub records: Tally,
+    /// How many records the commits are behind the ends of its partitions. None before that is known of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
+    /// How far each of its partitions is.
+    pub partitions: Vec<PartitionStatus>,
 }
 
 impl TaskStatus {
-    pub(super) fn new(id: usize) -> Self {
-        Self { id, state: State::Running, trace: None, failures: 0, records: Tally::default() }
+    pub(crate) fn new(id: usize) -> Self {
+        let (trace, failures, failing, records, lag, partitions) = Default::default();
+        Self { id, state: State::Running, trace, failures, failing, records, lag, partitions }
     }
 }
 
@@ -74,4 +84,82 @@ pub struct ConnectorStatus {
     /// The rate of calls that was learned, where the sink has a pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
+}
+
+impl ConnectorStatus {
+    /// Returns the state that it is seen in: that which its operator wants, or failed, when every task is.
+    pub fn seen(&self) -> State {
+        let all_failed = self.tasks.iter().all(|task| task.state == State::Failed);
+        if all_failed && !self.tasks.is_empty() { State::Failed } else { self.state }
+    }
+
+    /// Returns how many tasks are in a state.
+    pub fn tasks_in(&self, state: State) -> u64 {
+        self.tasks.iter().filter(|task| task.state == state).count() as u64
+    }
+
+    /// Says what keeps it from being ready, a line for each task: it is not as its operator wants it, it failed and
+    /// has not recovered, or its puts fail.
+    pub fn troubles(&self) -> Vec<String> {
+        let trouble =
+            |task: &TaskStatus| Some(format!("{} task {}: {}", self.name, task.id, self.trouble(task)?));
+        self.tasks.iter().filter_map(trouble).collect()
+    }
+
+    fn trouble(&self, task: &TaskStatus) -> Option<String> {
+        if task.failures > 0 {
+            return Some(task.trace.clone().unwrap_or_else(|| "failed".to_owned()));
+        }
+        if task.state != self.state {
+            return Some(task.state.lowercase().to_owned());
+        }
+        task.failing.as_ref().map(|reason| format!("puts fail: {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connector(state: State, tasks: impl IntoIterator<Item = TaskStatus>) -> ConnectorStatus {
+        ConnectorStatus {
+            name: "prices".to_owned(),
+            sink: "http".to_owned(),
+            state,
+            tasks: tasks.into_iter().collect(),
+            records: Tally::default(),
+            buffered_bytes: 0,
+            calls_per_second: None,
+        }
+    }
+
+    #[test]
+    fn a_task_that_failed_and_has_not_recovered_is_a_trouble_whatever_it_is_up_to() {
+        let task = |state| TaskStatus {
+            state,
+            failures: 2,
+            trace: Some("no rights".to_owned()),
+            ..TaskStatus::new(1)
+        };
+        for state in [State::Running, State::Failed, State::Restarting] {
+            let connector = connector(State::Running, [TaskStatus::new(0), task(state)]);
+            assert_eq!(connector.troubles(), ["prices task 1: no rights"]);
+        }
+    }
+
+    #[test]
+    fn a_task_that_is_not_as_its_operator_wants_it_or_whose_puts_fail_is_a_trouble() {
+        let paused = || TaskStatus { state: State::Paused, ..TaskStatus::new(0) };
+        assert!(connector(State::Paused, [paused()]).troubles().is_empty());
+        assert_eq!(connector(State::Running, [paused()]).troubles(), ["prices task 0: paused"]);
+        let failing = TaskStatus { failing: Some("503".to_owned()), ..TaskStatus::new(0) };
+        assert_eq!(connector(State::Running, [failing]).troubles(), ["prices task 0: puts fail: 503"]);
+    }
+
+    #[test]
+    fn a_connector_is_seen_failed_when_every_task_is() {
+        let failed = |id| TaskStatus { state: State::Failed, ..TaskStatus::new(id) };
+        assert_eq!(connector(State::Running, [failed(0), TaskStatus::new(1)]).seen(), State::Running);
+        assert_eq!(connector(State::Running, [failed(0), failed(1)]).seen(), State::Failed);
+    }
 }

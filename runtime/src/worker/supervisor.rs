@@ -13,14 +13,16 @@ use super::{State, Target, TaskStatus, Wish};
 use crate::config::connector::Connector;
 use crate::engine::backoff::Backoff;
 use crate::engine::pacer::Pacers;
-use crate::engine::{Counters, Failed, Pipeline};
+use crate::engine::{Counters, Failed, Pipeline, Window};
 use crate::source::budget::Budget;
 use crate::source::kafka::KafkaSource;
 
 /// The waits before a failed task is restarted.
 const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) };
-/// A task that ran this long has recovered: its next failure counts as the first.
+/// A task that ran this long has recovered, unless its puts fail: its next failure counts as the first.
 const RECOVERED: Duration = Duration::from_mins(2);
+/// How soon it is looked at again where they do.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a stop or a restart waits for puts in flight: as long as the stop of a worker does by default.
 const DRAIN: Duration = Duration::from_secs(25);
 
@@ -30,6 +32,7 @@ pub(super) struct Supervisor {
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) pacers: Pacers,
+    pub(super) window: Window,
     pub(super) wish: watch::Receiver<Wish>,
     pub(super) status: watch::Sender<TaskStatus>,
     pub(super) stop: CancellationToken,
@@ -61,11 +64,11 @@ impl Supervisor {
                 continue;
             }
             self.show(state_of(wish.target));
-            let started = Instant::now();
             match self.run_once(wish).await {
                 Ended::ForGood => break,
-                Ended::ByWish => {}
-                Ended::Failed(reason) => self.after_failure(&reason, started.elapsed()).await,
+                // An operator who starts it anew has seen what went wrong.
+                Ended::ByWish => self.window = Window::new(self.connector.errors.threshold),
+                Ended::Failed(reason) => self.after_failure(&reason).await,
             }
         }
         self.show(State::Stopped);
@@ -75,6 +78,7 @@ impl Supervisor {
     /// Runs the task until it ends, or until an operator wants something else than `wish`.
     async fn run_once(&mut self, mut wish: Wish) -> Ended {
         let end = self.stop.child_token();
+        self.counters.started();
         // A task of its own, so that a plug-in that panics takes only its connector down.
         let mut running = tokio::spawn(self.task(end.clone()).in_current_span());
         let recovered = tokio::time::sleep(RECOVERED);
@@ -100,7 +104,10 @@ impl Supervisor {
                     give_up_late(running).await;
                     break Ended::ByWish;
                 }
-                () = &mut recovered, if !recovered.is_elapsed() => self.recovered(),
+                () = &mut recovered, if !recovered.is_elapsed() => match self.counters.failing() {
+                    None => self.recovered(),
+                    Some(_) => recovered.as_mut().reset(Instant::now() + LOOK),
+                },
             }
         };
         // A task that panicked or was given up could not count what it left.
@@ -111,20 +118,28 @@ impl Supervisor {
     fn task(&self, end: CancellationToken) -> impl Future<Output = Result<(), Failed>> + Send + 'static {
         let (connector, budget) = (self.connector.clone(), self.budget.share());
         let (counters, pacers) = (Arc::clone(&self.counters), self.pacers.clone());
-        let task = self.status.borrow().id;
+        let (task, window) = (self.status.borrow().id, self.window.clone());
         async move {
-            let source = KafkaSource::start(&connector.name, &connector.source.kafka, budget.clone())
-                .map_err(|error| Failed(format!("cannot make a Kafka consumer: {error}")))?;
+            let source = KafkaSource::start(
+                &connector.name,
+                &connector.source.kafka,
+                budget.clone(),
+                &counters.source,
+            )
+            .map_err(|error| Failed(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
-            Pipeline::of(&connector, task, source, budget, counters, &pacers).run(end).await
+            Pipeline::of(&connector, task, source, budget, counters, &pacers)
+                .with_window(window)
+                .run(end)
+                .await
         }
     }
 
     /// Says why, and waits before the next start; a wish cuts the wait short.
-    async fn after_failure(&mut self, reason: &str, ran: Duration) {
+    async fn after_failure(&mut self, reason: &str) {
         let mut failures = 0;
         self.status.send_modify(|status| {
-            failures = if ran > RECOVERED { 1 } else { status.failures + 1 };
+            failures = status.failures + 1;
             status.state = State::Failed;
             status.trace = Some(reason.to_owned());
             status.failures = failures;

@@ -5,6 +5,7 @@ use std::sync::mpsc::TryRecvError;
 use sluice_connector_api::{Failure, Payload, Record, Timestamp, TimestampType};
 use sluice_runtime::config::settings::Threshold;
 use sluice_runtime::converter::Converter;
+use sluice_runtime::engine::Window;
 
 use crate::support::{Answer, Gate, Run, Setup, naming, once, partition, record, records, refusing, script};
 
@@ -330,6 +331,21 @@ async fn a_record_too_many_at_fault_stops_the_connector_at_it() {
     let mut run = settings(Setup::new(script([])).tolerant()).start_with(input());
     assert_eq!(run.ended().await.unwrap_err().to_string(), reason);
     assert_eq!((run.tally().skipped, run.tally().dead_lettered, run.committed()), (24, 0, Some(29)));
+}
+
+/// Each restart would let as many records into the queue again, until the whole topic is there.
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_next_record_at_fault_is_one_too_many_at_once() {
+    let threshold = Threshold { rejected: 3, of_last: 5 };
+    let window = Window::new(Some(threshold));
+    let settings = |setup: Setup| setup.with(|settings| settings.threshold = Some(threshold)).window(&window);
+    for (first, lettered) in [(0, 2), (2, 0), (2, 0)] {
+        let setup = settings(Setup::new(script([])).letters(script([])));
+        let mut run = setup.start_with(records(0, first, &["foul"; 10]));
+        let failed = run.ended().await.unwrap_err().to_string();
+        assert!(failed.contains("which `errors.threshold` does not allow: record t-0-2 "), "{failed}");
+        assert_eq!(run.tally().dead_lettered, lettered, "from {first}");
+    }
 }
 
 /// As many in all, but never so many among the last.

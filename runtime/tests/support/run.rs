@@ -9,7 +9,7 @@ use sluice_runtime::converter::Converter;
 use sluice_runtime::engine::backoff::Backoff;
 use sluice_runtime::engine::batcher::BatchLimits;
 use sluice_runtime::engine::pacer::Pacers;
-use sluice_runtime::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings, Tally};
+use sluice_runtime::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings, Tally, Window};
 use sluice_runtime::source::budget::Budget;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub(crate) struct Setup {
     settings: PipelineSettings,
     value: Converter,
     queue: Option<(Script, PipelineSettings)>,
+    window: Option<Window>,
 }
 
 /// A pipeline that runs, and both of its ends.
@@ -61,7 +62,7 @@ impl Setup {
             pacer: None,
             commit_interval: Duration::from_millis(50),
         };
-        Self { script, settings, value: Converter::Bytes, queue: None }
+        Self { script, settings, value: Converter::Bytes, queue: None, window: None }
     }
 
     /// Changes what the pipeline keeps to.
@@ -95,6 +96,12 @@ impl Setup {
         tolerant
     }
 
+    /// Goes on with a window of an earlier run.
+    pub(crate) fn window(mut self, window: &Window) -> Self {
+        self.window = Some(window.clone());
+        self
+    }
+
     /// Lets so many puts be in flight.
     pub(crate) fn in_flight(self, puts: usize) -> Self {
         self.with(|settings| settings.limits.max_in_flight = puts)
@@ -111,7 +118,7 @@ impl Setup {
         let queue = self.queue.map(|(script, settings)| {
             let queue = ScriptedSink::new(script, settings.limits.clone(), letters.clone());
             let place = ("prices".into(), 1);
-            Letters::new(Arc::new(queue), &settings, Arc::clone(&counters), place, "scripted".to_owned())
+            Letters::new(Arc::new(queue), &settings, &counters, place, "scripted".to_owned())
         });
         let mut pipeline = Pipeline::new(
             source,
@@ -121,6 +128,9 @@ impl Setup {
             budget.clone(),
             Arc::clone(&counters),
         );
+        if let Some(window) = self.window {
+            pipeline = pipeline.with_window(window);
+        }
         if let Some(queue) = queue {
             pipeline = pipeline.with_letters(queue);
         }

@@ -23,8 +23,7 @@ impl<S: Source> Pipeline<S> {
         let letters = connector.dead_letters.as_ref().map(|queue| {
             let settings = settings.for_letters(queue.limits(), pacers);
             let place = (Arc::clone(&connector.name), task);
-            let (queue, counters) = (Arc::clone(queue), Arc::clone(&counters));
-            Letters::new(queue, &settings, counters, place, connector.sink_name.clone())
+            Letters::new(Arc::clone(queue), &settings, &counters, place, connector.sink_name.clone())
         });
         let (chain, sink) = (Arc::clone(&connector.chain), Arc::clone(&connector.sink));
         let pipeline = Self::new(source, chain, sink, settings, budget, counters);

@@ -7,21 +7,22 @@
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::topic_partition_list::Offset;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::Timeout;
 use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::auth::Identity;
+use super::member::Commits;
+use crate::source::meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
@@ -41,10 +42,17 @@ pub(super) struct GroupContext {
     identity: Identity,
     /// Why the brokers let the consumer in no more, in librdkafka's own words.
     refusal: Mutex<Option<String>>,
+    commits: Arc<Commits>,
+    meter: Arc<SourceMeter>,
 }
 
 impl GroupContext {
-    pub(super) fn new(events: UnboundedSender<Event>, identity: Identity) -> Self {
+    pub(super) fn new(
+        events: UnboundedSender<Event>,
+        identity: Identity,
+        commits: Arc<Commits>,
+        meter: Arc<SourceMeter>,
+    ) -> Self {
         Self {
             events,
             outbox: Mutex::default(),
@@ -52,6 +60,8 @@ impl GroupContext {
             closing: AtomicBool::new(false),
             identity,
             refusal: Mutex::default(),
+            commits,
+            meter,
         }
     }
 
@@ -94,21 +104,49 @@ impl GroupContext {
 
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
+        self.meter.closed();
     }
 
-    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: Vec<TopicPartition>) {
+    /// Commits these offsets and what waits, and waits for the broker's answer.
+    pub(super) fn commit(&self, consumer: &BaseConsumer<Self>, offsets: Offsets) {
+        self.commits.add(offsets);
+        self.commits.run(consumer);
+    }
+
+    /// Takes note of what became of a commit. The pipeline commits again what was refused.
+    pub(super) fn committed(&self, offsets: Offsets, result: KafkaResult<()>, took: Duration) {
+        match result {
+            Ok(()) => self.meter.committed(&offsets, took),
+            Err(error) => {
+                self.meter.commit_failed();
+                tracing::warn!("offsets could not be committed and will be again: {error}");
+                let partitions = offsets.into_iter().map(|(partition, _)| partition).collect();
+                // Where it comes among the records does not matter, and at the end nobody listens.
+                let _unheard = self.events.send(Event::CommitFailed(partitions)).is_err();
+            }
+        }
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &[TopicPartition]) {
         let (done, wait) = channel();
-        let lost = consumer.assignment_lost();
+        let (lost, begun) = (consumer.assignment_lost(), Instant::now());
         tracing::info!(partitions = partitions.len(), lost, "partitions revoked");
-        if !self.send(Event::Revoked(Revoked { partitions, lost, done })) {
+        if lost {
+            self.commits.forget(partitions);
+        }
+        let change = if lost { meter::Rebalance::Lost } else { meter::Rebalance::Revoked };
+        if !self.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done })) {
             return;
         }
         match wait.recv_timeout(REVOKE_WAIT) {
-            Ok(offsets) => commit_now(consumer, offsets),
+            Ok(_) if lost => {}
+            Ok(offsets) => self.commit(consumer, offsets),
             Err(_) => {
                 tracing::warn!("partitions go uncommitted: the pipeline did not answer in {REVOKE_WAIT:?}");
             }
         }
+        self.meter.rebalanced(change, partitions);
+        self.meter.revoke.observe(begun.elapsed());
     }
 }
 
@@ -122,21 +160,12 @@ impl ConsumerContext for GroupContext {
                 let partitions = partitions(list);
                 tracing::info!(partitions = partitions.len(), "partitions assigned");
                 self.assigned.store(true, Ordering::Relaxed);
+                self.meter.rebalanced(meter::Rebalance::Assigned, &partitions);
                 self.send(Event::Assigned(partitions));
             }
-            Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, partitions(list)),
+            Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, &partitions(list)),
             Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
             Rebalance::Error(error) => tracing::warn!("rebalance failed and is tried again: {error}"),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        match result {
-            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => {
-                tracing::warn!("offsets could not be committed and will be again: {error}");
-                self.send(Event::CommitFailed(partitions(offsets)));
-            }
         }
     }
 
@@ -182,35 +211,6 @@ pub(super) fn without_times(reason: &str) -> String {
 pub(super) fn is_refusal(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
-}
-
-/// Commits and waits for the broker's answer.
-pub(super) fn commit_now(consumer: &BaseConsumer<GroupContext>, offsets: Offsets) {
-    if offsets.is_empty() {
-        return;
-    }
-    let committed = list(offsets).and_then(|list| consumer.commit(&list, CommitMode::Sync));
-    if let Err(error) = committed {
-        tracing::warn!("offsets could not be committed; their records will be read again: {error}");
-    }
-}
-
-/// Commits without waiting; [`GroupContext::commit_callback`] hears the answer.
-pub(super) fn commit_soon(consumer: &BaseConsumer<GroupContext>, offsets: Offsets) {
-    let partitions: Vec<_> = offsets.iter().map(|(partition, _)| partition.clone()).collect();
-    let sent = list(offsets).and_then(|list| consumer.commit(&list, CommitMode::Async));
-    if let Err(error) = sent {
-        tracing::warn!("offsets could not be committed and will be again: {error}");
-        consumer.context().send(Event::CommitFailed(partitions));
-    }
-}
-
-fn list(offsets: Offsets) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (TopicPartition { topic, partition }, offset) in offsets {
-        list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
-    }
-    Ok(list)
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {

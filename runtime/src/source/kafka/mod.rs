@@ -2,10 +2,12 @@
 //!
 //! A thread of its own polls librdkafka and never blocks (`poller`): it turns records, rebalances and errors
 //! into [`Event`]s, and pauses the partitions when the byte budget is used up, so that the group never evicts a
-//! connector whose sink is slow. The rebalance protocol is in `context`. Who a client is to the brokers is in `auth`.
+//! connector whose sink is slow. The rebalance protocol is in `context`; what waits for the brokers, such as commits,
+//! in `member`. Who a client is to the brokers is in `auth`.
 
 mod auth;
 mod context;
+mod member;
 mod poller;
 mod probe;
 mod record;
@@ -21,11 +23,13 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::auth::{Access, AuthSettings, Identity, TlsSettings};
 use self::context::GroupContext;
+use self::member::Commits;
 use self::poller::{Command, Poller};
 pub use self::probe::probe;
 pub use self::scan::scan;
 pub use self::settings::KafkaSettings;
 use super::budget::Budget;
+use super::meter::SourceMeter;
 use super::{Event, Offsets, Source};
 
 /// A member of a consumer group.
@@ -33,26 +37,38 @@ use super::{Event, Offsets, Source};
 pub struct KafkaSource {
     events: mpsc::UnboundedReceiver<Event>,
     commands: Sender<Command>,
+    commits: Arc<Commits>,
 }
 
 impl KafkaSource {
     /// Joins the group of a connector. Returns at once: a broker that cannot be reached is tried for ever.
-    pub fn start(name: &str, settings: &KafkaSettings, budget: Budget) -> Result<Self, KafkaError> {
+    pub fn start(
+        name: &str,
+        settings: &KafkaSettings,
+        budget: Budget,
+        meter: &Arc<SourceMeter>,
+    ) -> Result<Self, KafkaError> {
         // Unbounded by count, bounded by bytes: the poller reads no more when the budget is used up.
         let (event_sender, events) = mpsc::unbounded_channel();
         let (commands, command_receiver) = channel();
-        let context = GroupContext::new(event_sender, settings.identity());
+        let commits = Arc::<Commits>::default();
+        let (identity, meter) = (settings.identity(), Arc::clone(meter));
+        let context = GroupContext::new(event_sender, identity, Arc::clone(&commits), Arc::clone(&meter));
         let consumer = settings.client_config(name).create_with_context(context)?;
-        let poller = Poller::new(Arc::new(consumer), command_receiver, budget, settings);
+        let consumer = Arc::new(consumer);
+        let (asked, served) = (Arc::downgrade(&consumer), Arc::clone(&commits));
+        let poller = Poller::new(consumer, command_receiver, budget, settings);
         poller.subscribe()?;
-        let span = tracing::Span::current();
-        // A thread that cannot start leaves the channel closed, which `next` reports.
-        let _started = thread::Builder::new()
-            .name(format!("kafka-{name}"))
-            .spawn(move || span.in_scope(|| poller.run()))
-            .is_ok();
-        Ok(Self { events, commands })
+        // Threads that cannot start leave the channel closed, which `next` reports.
+        start_thread(format!("kafka-{name}"), move || poller.run());
+        start_thread(format!("commit-{name}"), move || member::serve(&asked, &served, &meter));
+        Ok(Self { events, commands, commits })
     }
+}
+
+fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
+    let span = tracing::Span::current();
+    let _started = thread::Builder::new().name(name).spawn(move || span.in_scope(run)).is_ok();
 }
 
 impl Source for KafkaSource {
@@ -62,12 +78,11 @@ impl Source for KafkaSource {
     }
 
     fn commit(&mut self, offsets: Offsets) {
-        // A poller that has ended said so as an event.
-        let _gone = self.commands.send(Command::Commit(offsets)).is_err();
+        self.commits.add(offsets);
     }
 
     async fn close(self, offsets: Offsets) {
-        let Self { events, commands } = self;
+        let Self { events, commands, .. } = self;
         // Nobody listens any more: a rebalance that waits for an answer goes on at once.
         drop(events);
         let (closed, wait) = oneshot::channel();

@@ -14,7 +14,7 @@ use sluice_connector_api::Record;
 use tokio::sync::oneshot;
 
 use super::KafkaSettings;
-use super::context::{GroupContext, commit_now, commit_soon, is_refusal};
+use super::context::{GroupContext, is_refusal};
 use super::record::record_of;
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets};
@@ -28,8 +28,6 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// What the pipeline asks of the poller.
 pub(super) enum Command {
-    /// Commits without waiting.
-    Commit(Offsets),
     /// Commits, leaves the group, and ends.
     Close(Offsets, oneshot::Sender<()>),
 }
@@ -78,9 +76,8 @@ impl Poller {
     pub(super) fn run(mut self) {
         let closed = loop {
             match self.commands.try_recv() {
-                Ok(Command::Commit(offsets)) => commit_soon(&self.consumer, offsets),
                 Ok(Command::Close(offsets, closed)) => {
-                    commit_now(&self.consumer, offsets);
+                    self.consumer.context().commit(&self.consumer, offsets);
                     break Some(closed);
                 }
                 Err(TryRecvError::Disconnected) => break None,
