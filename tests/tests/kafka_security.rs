@@ -118,6 +118,8 @@ fn commands_without_a_connector_of_their_own_take_one_from_a_file() {
     assert!(produced.stdout.contains("2 record(s) acknowledged"), "{produced}");
     let listed = sluice(&["dlq", "list", "--topic", &topic, "--connector", &file]).output().expect_code(0);
     assert_eq!(listed.lines().len(), 2, "{listed}");
+    let created = sluice(&["topics", "create", &kafka::unique("more"), "--connector", &file]).output();
+    assert!(created.expect_code(0).stdout.ends_with(": created"), "an admin client has a token, too");
     let nobody = sluice(&produce).env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "").output();
     let nobody = nobody.expect_code(3);
     assert!(nobody.stderr.contains("cannot get AWS credentials"), "{nobody}");

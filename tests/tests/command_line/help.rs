@@ -4,8 +4,10 @@ use serde_json::Value;
 use sluice_runtime::config::yaml::Node;
 use sluice_tests::sluice::{Sluice, root};
 
-const COMMANDS: [&str; 9] =
-    ["run", "check", "lambda", "preview", "demo", "produce", "query", "plugins", "schema"];
+const COMMANDS: [&str; 12] = [
+    "run", "check", "lambda", "preview", "demo", "produce", "query", "topics", "offsets", "dlq", "plugins",
+    "schema",
+];
 
 #[test]
 fn the_help_of_every_command_describes_it_and_each_of_its_options() {

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::source::kafka::Access;
+use sluice_runtime::source::kafka::{Access, KafkaSettings};
 
 use crate::exit::Exit;
 
@@ -28,12 +28,18 @@ pub(crate) struct Brokers {
 }
 
 impl Brokers {
+    /// Returns the name and the source of the connector, if one is named.
+    pub(crate) fn source(&self) -> Result<Option<(String, KafkaSettings)>, Exit> {
+        let Some(file) = &self.connector else { return Ok(None) };
+        let connector = Connector::load(file, &crate::registry(), &ProcessEnv)?;
+        Ok(Some((connector.name.to_string(), connector.source.kafka)))
+    }
+
     /// Returns how to become a client of theirs.
     pub(crate) fn access(&self) -> Result<Access, Exit> {
-        let mut access = match &self.connector {
-            Some(file) => Connector::load(file, &crate::registry(), &ProcessEnv)?.source.kafka.access(),
-            None => Access::to(&self.bootstrap_servers),
-        };
+        let source = self.source()?;
+        let mut access =
+            source.map_or_else(|| Access::to(&self.bootstrap_servers), |(_, kafka)| kafka.access());
         for (name, value) in &self.property {
             access.config.set(name, value);
         }

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Demo(crate::demo::DemoArgs),
     Produce(crate::produce::ProduceArgs),
     Query(crate::query::QueryArgs),
+    Topics(crate::topics::TopicsArgs),
+    Offsets(crate::offsets::OffsetsArgs),
     Dlq(crate::dlq::DlqArgs),
     Plugins(crate::plugins::PluginsArgs),
     Schema(crate::schema::SchemaArgs),

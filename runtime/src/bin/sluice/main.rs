@@ -1,6 +1,7 @@
 //! The binary `sluice`: the composition root. It puts the registry together, reads the command line, and picks a
 //! host. Only here do the engine and the plug-ins meet.
 
+mod ask;
 mod brokers;
 mod check;
 mod command_line;
@@ -9,12 +10,14 @@ mod dlq;
 mod exit;
 mod lambda;
 mod logging;
+mod offsets;
 mod plugins;
 mod preview;
 mod produce;
 mod query;
 mod run;
 mod schema;
+mod topics;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,6 +65,8 @@ async fn dispatch(
         Command::Preview(args) => preview::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Dlq(args) => dlq::run(args).await,
+        Command::Offsets(args) => offsets::run(args).await,
+        Command::Topics(args) => topics::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Plugins(args) => plugins::run(&args),

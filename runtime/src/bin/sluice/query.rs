@@ -27,7 +27,7 @@ pub(crate) struct QueryArgs {
     /// The AWS region [default: the SDK's]
     #[arg(long)]
     region: Option<String>,
-    /// Another address of the service, such as that of `sluice demo --keep-running`
+    /// Another address of the service, such as that of a `sluice demo` that keeps running
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
     /// How results are printed

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, Record};
 
 use super::auth::{Access, Identity};
@@ -15,24 +15,12 @@ use super::record::record_of;
 /// Reads every record that a topic holds at the moment of the call, by partition and offset. Fails if the brokers
 /// keep silent for as long as `timeout`.
 pub async fn scan(access: Access, topic: String, timeout: Duration) -> Result<Vec<Record>, BoxError> {
-    let identity = access.identity().await?;
-    tokio::task::spawn_blocking(move || read(access.config, &identity, &topic, timeout)).await?
+    let consumer = access.consumer("sluice-scan").await?;
+    tokio::task::spawn_blocking(move || read(&consumer, &topic, timeout)).await?
 }
 
-fn read(
-    mut config: ClientConfig,
-    identity: &Identity,
-    topic: &str,
-    timeout: Duration,
-) -> Result<Vec<Record>, BoxError> {
-    // The group is never joined; a consumer needs the name of one.
-    config
-        .set("group.id", "sluice-scan")
-        .set("enable.auto.commit", "false")
-        .set("allow.auto.create.topics", "false");
-    let consumer: BaseConsumer<Identity> = config.create_with_context(identity.clone())?;
-    identity.show_to(consumer.client())?;
-    let mut ends = ends(&consumer, topic, timeout)?;
+fn read(consumer: &BaseConsumer<Identity>, topic: &str, timeout: Duration) -> Result<Vec<Record>, BoxError> {
+    let mut ends = ends(consumer, topic, timeout)?;
     let mut list = TopicPartitionList::new();
     for (partition, (low, _)) in &ends {
         list.add_partition_offset(topic, *partition, Offset::Offset(*low))?;

@@ -1,6 +1,8 @@
 use std::fmt;
 
 use rdkafka::ClientConfig;
+use rdkafka::admin::AdminClient;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use sluice_connector_api::BoxError;
 
 use super::super::settings::CLIENT_DEFAULTS;
@@ -37,6 +39,28 @@ impl Access {
         let Some(iam) = &self.iam else { return Ok(Identity::default()) };
         let first = in_time(iam.token()).await?;
         Ok(keep(iam.clone(), Some(first)))
+    }
+
+    /// Makes a client for questions about topics and groups, which joins no group but names one.
+    pub async fn consumer(&self, group: &str) -> Result<BaseConsumer<Identity>, BoxError> {
+        let identity = self.identity().await?;
+        let mut config = self.config.clone();
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            // Asking must not create what is asked for.
+            .set("allow.auto.create.topics", "false");
+        let consumer: BaseConsumer<Identity> = config.create_with_context(identity.clone())?;
+        identity.show_to(consumer.client())?;
+        Ok(consumer)
+    }
+
+    /// Makes a client that creates and deletes topics.
+    pub async fn admin(&self) -> Result<AdminClient<Identity>, BoxError> {
+        let identity = self.identity().await?;
+        let admin: AdminClient<Identity> = self.config.create_with_context(identity.clone())?;
+        identity.show_to(admin.inner())?;
+        Ok(admin)
     }
 
     /// Returns the identity of a client at once; it becomes ready when the first token is there.

@@ -1,0 +1,98 @@
+//! `sluice topics` and `sluice offsets`, on a real broker.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use sluice_tests::connector::Folder;
+use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::sluice::{Ended, Sluice};
+
+fn sluice(broker: &Broker, arguments: &[&str]) -> Ended {
+    Sluice::new(arguments).env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).output()
+}
+
+#[test]
+fn topics_are_created_listed_and_deleted() {
+    let Some(broker) = Broker::shared() else { return };
+    let (one, two) = (kafka::unique("topics"), kafka::unique("topics"));
+    let create = ["topics", "create", &one, &two, "--partitions=3", "--set=cleanup.policy=compact"];
+    let created = sluice(broker, &create).expect_code(0);
+    assert_eq!(created.lines().len(), 2, "{created}");
+    assert!(created.stdout.contains(&format!("{one}: created")), "{created}");
+    let again = sluice(broker, &create).expect_code(0);
+    assert!(again.stdout.contains(&format!("{two}: is there already")), "{again}");
+    let listed = sluice(broker, &["topics", "list"]).expect_code(0);
+    assert!(listed.lines().contains(&&*format!("{one}  3 partition(s)  1 replica(s)")), "{listed}");
+    assert!(!listed.stdout.contains("__consumer_offsets"), "{listed}");
+
+    let unasked = sluice(broker, &["topics", "delete", &one]).expect_code(1);
+    assert!(unasked.stderr.contains("say --yes"), "{unasked}");
+    let deleted = sluice(broker, &["topics", "delete", &one, "--yes"]).expect_code(0);
+    assert_eq!(deleted.lines(), [format!("{one}: deleted")]);
+    let listed = sluice(broker, &["topics", "list", "--output=json"]).expect_code(0);
+    let names: Vec<_> = listed.lines().into_iter().filter(|line| line.contains(&two)).collect();
+    assert_eq!(names, [format!("{{\"topic\":\"{two}\",\"partitions\":3,\"replicas\":1}}")]);
+    assert!(!listed.stdout.contains(&format!("\"{one}\"")), "{listed}");
+}
+
+#[test]
+fn what_cannot_be_done_with_a_topic_is_told() {
+    let Some(broker) = Broker::shared() else { return };
+    let bad = sluice(broker, &["topics", "create", "no topic"]).expect_code(1);
+    assert!(bad.stderr.contains("not created: no topic: "), "{bad}");
+    let absent = sluice(broker, &["topics", "delete", "absent", "--yes"]).expect_code(1);
+    assert!(absent.stderr.contains("not deleted: absent: "), "{absent}");
+}
+
+/// A connector from a topic with ten records, a second apart, into nothing.
+fn connector(broker: &Broker, topic: &str) -> Folder {
+    broker.create_topic(topic, 1);
+    let at = |n: i64| 1_700_000_000_000 + 1000 * n;
+    broker.produce(topic, (0..10).map(|n| NewRecord::unkeyed("{}").timestamp(at(n))));
+    let servers = broker.bootstrap_servers();
+    Folder::with(
+        "c.yaml",
+        format!(
+            "source:\n  kafka:\n    bootstrap_servers: {servers}\n    topics: [{topic}]\n    group: {topic}\n    \
+             commit_interval: 50ms\nsink:\n  blackhole: {{}}\nbatch: {{ linger: 20ms }}\n"
+        ),
+    )
+}
+
+#[test]
+fn offsets_are_shown_and_moved_while_nobody_reads() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("offsets");
+    let folder = connector(broker, &topic);
+    let file = folder.path().join("c.yaml").display().to_string();
+    let offsets = |arguments: &[&str]| {
+        Sluice::new(["offsets"].iter().chain(arguments)).arg("--connector").arg(&file).output()
+    };
+    let shown = |next: &str| {
+        let ended = offsets(&["show"]).expect_code(0);
+        assert_eq!(ended.lines(), [format!("{topic}-0  {next}")]);
+    };
+    shown("next none  first 0  end 10  lag 10");
+    let mut daemon = Sluice::new(["run", &file]).spawn();
+    daemon.wait_while_running("all offsets", || broker.committed(&topic, &topic) == [Some(10)]);
+    let refused = offsets(&["reset", "--to=earliest"]).expect_code(3);
+    assert!(refused.stderr.contains("has 1 active member(s); stop them first"), "{refused}");
+    assert_eq!(broker.committed(&topic, &topic), [Some(10)]);
+    daemon.terminate().expect_code(0);
+
+    for (to, offset) in [("earliest", 0), ("4", 4), ("2023-11-14T22:13:26.500Z", 7), ("latest", 10)] {
+        let before = broker.committed(&topic, &topic)[0].unwrap();
+        let planned = offsets(&["reset", "--dry-run", "--to", to]).expect_code(0);
+        assert_eq!(planned.lines(), [format!("{topic}-0  {before} -> {offset}")]);
+        assert_eq!(broker.committed(&topic, &topic), [Some(before)], "a plan does nothing");
+        assert_eq!(offsets(&["reset", "--to", to]).expect_code(0).stdout, planned.stdout);
+        assert_eq!(broker.committed(&topic, &topic), [Some(offset)]);
+    }
+    let outside = offsets(&["reset", "--to=11"]).expect_code(3);
+    assert!(outside.stderr.contains("has no offset 11; it holds 0 to 10"), "{outside}");
+    shown("next 10  first 0  end 10  lag 0");
+    let by_group = sluice(broker, &["offsets", "show", "--group", &topic, "--output=json"]).expect_code(0);
+    let whole =
+        format!("{{\"topic\":\"{topic}\",\"partition\":0,\"next\":10,\"first\":0,\"end\":10,\"lag\":0}}");
+    assert_eq!(by_group.lines(), [whole]);
+    offsets(&["reset", "--to=yesterday"]).expect_code(2);
+    sluice(broker, &["offsets", "show"]).expect_code(2);
+}
