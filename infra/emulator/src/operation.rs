@@ -75,18 +75,21 @@ pub(crate) struct Target {
 }
 
 /// Returns the target of a request line, or `None` when no operation has this verb and path. The lists of knowledge
-/// bases and data sources have a slash at the end, as the model gives them.
+/// bases and data sources have a slash at the end, as the model gives them; the SDKs for some languages leave it out.
 pub(crate) fn route(method: &str, path: &str) -> Option<Target> {
     // Split before decoding: the ARN of a knowledge base arrives as one segment with `%2F` in it.
     let decoded: Vec<String> = path.split('/').map(decode).collect();
     let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
     let (operation, knowledge_base, data_source) = match (method, segments.as_slice()) {
-        ("POST", ["", "knowledgebases", ""]) => (Operation::ListKnowledgeBases, None, None),
+        ("POST", ["", "knowledgebases"] | ["", "knowledgebases", ""]) => {
+            (Operation::ListKnowledgeBases, None, None)
+        }
         ("GET", ["", "knowledgebases", kb]) => (Operation::GetKnowledgeBase, Some(*kb), None),
         ("POST", ["", "knowledgebases", kb, "retrieve"]) => (Operation::Retrieve, Some(*kb), None),
-        ("POST", ["", "knowledgebases", kb, "datasources", ""]) => {
-            (Operation::ListDataSources, Some(*kb), None)
-        }
+        (
+            "POST",
+            ["", "knowledgebases", kb, "datasources"] | ["", "knowledgebases", kb, "datasources", ""],
+        ) => (Operation::ListDataSources, Some(*kb), None),
         ("GET", ["", "knowledgebases", kb, "datasources", ds]) => {
             (Operation::GetDataSource, Some(*kb), Some(*ds))
         }
@@ -143,11 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn lists_end_in_a_slash_and_single_things_do_not() {
-        assert_eq!(operation("POST", "/knowledgebases/"), Some(Operation::ListKnowledgeBases));
-        assert_eq!(operation("POST", "/knowledgebases"), None);
+    fn lists_may_end_in_a_slash_and_single_things_do_not() {
+        for slash in ["/", ""] {
+            let lists = |path: &str| operation("POST", &format!("{path}{slash}"));
+            assert_eq!(lists("/knowledgebases"), Some(Operation::ListKnowledgeBases));
+            assert_eq!(lists("/knowledgebases/KB/datasources"), Some(Operation::ListDataSources));
+        }
         assert_eq!(operation("GET", "/knowledgebases/KB"), Some(Operation::GetKnowledgeBase));
-        assert_eq!(operation("POST", "/knowledgebases/KB/datasources/"), Some(Operation::ListDataSources));
         assert_eq!(operation("GET", "/knowledgebases/KB/datasources/DS"), Some(Operation::GetDataSource));
         assert_eq!(operation("DELETE", "/knowledgebases/KB/datasources/DS"), None);
     }
