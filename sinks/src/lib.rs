@@ -19,7 +19,9 @@ mod contract;
 pub mod file;
 pub mod http;
 pub mod lines;
+mod on_null;
 pub mod stdout;
+mod template;
 
 pub use bedrock_kb::{Filter, FilterError, KnowledgeBase, Passage, Question};
 use sluice_connector_api::Registry;

@@ -15,7 +15,6 @@ mod settings;
 mod sigv4;
 mod sink;
 mod target;
-mod template;
 #[cfg(test)]
 mod tests;
 

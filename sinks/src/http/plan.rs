@@ -6,9 +6,10 @@ use reqwest::{Method, Url};
 use sluice_connector_api::{Failure, Record, SettingsError};
 
 use super::body::{self, Part};
-use super::settings::{BatchSettings, BodyFormat, HttpMethod, HttpSettings, OnNull};
+use super::settings::{BatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, Target};
-use super::template::Tag;
+use crate::on_null::OnNull;
+use crate::template::Tag;
 
 /// A request that is ready but for what authenticates it.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
 
 use super::auth_settings::AuthSettings;
 use super::sink::Http;
+use crate::on_null::OnNull;
 
 /// Sends records as HTTP requests: one a record, or one a batch.
 ///
@@ -138,19 +139,6 @@ pub enum BodyFormat {
     JsonLines,
     /// The values as they are, with `separator` between them; it is not looked for within them.
     Raw,
-}
-
-/// What becomes of tombstones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnNull {
-    /// They are rejected.
-    #[default]
-    Reject,
-    /// They count as stored, and nothing is sent.
-    Ignore,
-    /// A `DELETE` is sent for each.
-    Delete,
 }
 
 /// How bodies are compressed.

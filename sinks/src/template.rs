@@ -1,5 +1,5 @@
-//! Text with tags, in the notation of the `template` transform, for paths and header values. Plain tags alone: what
-//! a target's address is made of should be read at a glance.
+//! Text with tags, in the notation of the `template` transform, for what sinks take from records: paths, header
+//! values, ids, attributes. Plain tags alone: what a target's address is made of should be read at a glance.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,17 @@ const NAMES: &str = "key, value, topic, partition, offset, timestamp, headers.NA
 
 /// A parsed template.
 #[derive(Debug)]
-pub(super) struct Template(Vec<Segment>);
+pub(crate) struct Template(Vec<Segment>);
 
 #[derive(Debug)]
-pub(super) enum Segment {
+pub(crate) enum Segment {
     Literal(String),
     Tag(Tag),
 }
 
 /// A tag, and how it was written.
 #[derive(Debug)]
-pub(super) struct Tag {
+pub(crate) struct Tag {
     what: What,
     raw: String,
 }
@@ -40,7 +40,7 @@ enum What {
 }
 
 impl Template {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let template = Handlebars::compile(text)
             .map_err(|_| "a tag cannot be read; write it like {{field}} or {{@record.key}}".to_owned())?;
         let segments =
@@ -48,18 +48,18 @@ impl Template {
         segments.map(Segment::of).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn segments(&self) -> &[Segment] {
+    pub(crate) fn segments(&self) -> &[Segment] {
         &self.0
     }
 
-    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &Tag> {
         self.0.iter().filter_map(|segment| match segment {
             Segment::Tag(tag) => Some(tag),
             Segment::Literal(_) => None,
         })
     }
 
-    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|segment| match segment {
             Segment::Literal(text) => Some(text.as_str()),
             Segment::Tag(_) => None,
@@ -67,15 +67,23 @@ impl Template {
     }
 
     /// Returns the text before the first tag.
-    pub(super) fn start(&self) -> &str {
+    pub(crate) fn start(&self) -> &str {
         match self.0.first() {
             Some(Segment::Literal(text)) => text,
             _ => "",
         }
     }
 
+    /// Returns the tag, where the template is nothing but one.
+    pub(crate) fn only_tag(&self) -> Option<&Tag> {
+        match &*self.0 {
+            [Segment::Tag(tag)] => Some(tag),
+            _ => None,
+        }
+    }
+
     /// Renders with the values as they are.
-    pub(super) fn render(&self, record: &Record) -> Result<String, String> {
+    pub(crate) fn render(&self, record: &Record) -> Result<String, String> {
         let mut text = String::new();
         for segment in &self.0 {
             match segment {
@@ -84,6 +92,11 @@ impl Template {
             }
         }
         Ok(text)
+    }
+
+    /// Renders, where what every tag stands for is there and not null.
+    pub(crate) fn render_present(&self, record: &Record) -> Result<Option<String>, String> {
+        if self.tags().any(|tag| tag.is_absent(record)) { Ok(None) } else { self.render(record).map(Some) }
     }
 }
 
@@ -111,37 +124,82 @@ impl Tag {
     }
 
     /// Says whether the tag reads the value, which a tombstone has not.
-    pub(super) fn needs_value(&self) -> bool {
+    pub(crate) fn needs_value(&self) -> bool {
         matches!(self.what, What::Value(_))
     }
 
     /// Says whether the tag reads the key.
-    pub(super) fn reads_key(&self) -> bool {
+    pub(crate) fn reads_key(&self) -> bool {
         matches!(self.what, What::Key(_))
     }
 
-    pub(super) fn raw(&self) -> &str {
+    pub(crate) fn raw(&self) -> &str {
         &self.raw
     }
 
+    /// Says whether the tag reads a header.
+    pub(crate) fn reads_header(&self) -> bool {
+        matches!(self.what, What::Header(_))
+    }
+
+    /// Says whether the tag stands for something that no two records of a key share.
+    pub(crate) fn is_of_one_record(&self) -> bool {
+        matches!(self.what, What::Offset | What::Timestamp)
+    }
+
+    /// Returns the list of texts that the tag stands for, where it is an array.
+    pub(crate) fn items<'a>(&self, record: &'a Record) -> Option<Result<Vec<Cow<'a, str>>, String>> {
+        let (payload, names) = match &self.what {
+            What::Value(names) => (record.value.as_ref(), names),
+            What::Key(names) => (record.key.as_ref(), names),
+            _ => return None,
+        };
+        let items = find(payload?.as_json()?, names)?.as_array()?;
+        let present = items.iter().filter(|item| !item.is_null());
+        let texts: Result<_, _> = present.map(scalar).collect();
+        Some(texts.map_err(|absence| format!("an item of `{}` {}", self.raw, absence.reason())))
+    }
+
+    fn is_absent(&self, record: &Record) -> bool {
+        matches!(self.find(record), Err(Absence::Missing | Absence::Null))
+    }
+
     /// Returns what the tag stands for; the reason why there is none names the tag.
-    pub(super) fn text<'a>(&self, record: &'a Record) -> Result<Cow<'a, str>, String> {
-        let text = match &self.what {
+    pub(crate) fn text<'a>(&self, record: &'a Record) -> Result<Cow<'a, str>, String> {
+        self.find(record).map_err(|absence| format!("`{}` {}", self.raw, absence.reason()))
+    }
+
+    fn find<'a>(&self, record: &'a Record) -> Result<Cow<'a, str>, Absence> {
+        match &self.what {
             What::Value(names) => in_payload(record.value.as_ref(), names),
             What::Key(names) => in_payload(record.key.as_ref(), names),
             What::Topic => Ok(record.topic().into()),
             What::Partition => Ok(record.origin().partition().to_string().into()),
             What::Offset => Ok(record.origin().offset().to_string().into()),
             What::Timestamp => {
-                record.timestamp.map(|timestamp| timestamp.millis.to_string().into()).ok_or(MISSING)
+                record.timestamp.map(|timestamp| timestamp.millis.to_string().into()).ok_or(Absence::Missing)
             }
             What::Header(name) => in_header(record, name),
-        };
-        text.map_err(|reason| format!("`{}` {reason}", self.raw))
+        }
     }
 }
 
-const MISSING: &str = "is missing";
+/// Why there is no text.
+enum Absence {
+    Missing,
+    Null,
+    Unfit(&'static str),
+}
+
+impl Absence {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing => "is missing",
+            Self::Null => "is null",
+            Self::Unfit(reason) => reason,
+        }
+    }
+}
 
 impl What {
     fn of_record(names: &[String], raw: &str) -> Result<Self, String> {
@@ -176,11 +234,13 @@ fn names(raw: &str) -> Result<Vec<String>, String> {
     names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty()).ok_or_else(refused)
 }
 
-fn in_payload<'a>(payload: Option<&'a Payload>, names: &[String]) -> Result<Cow<'a, str>, &'static str> {
-    match payload.ok_or(MISSING)? {
-        Payload::Json(value) => scalar(find(value, names).ok_or(MISSING)?),
-        _ if !names.is_empty() => Err("is a field, and the payload is not JSON; set its converter to `json`"),
-        text => text.as_text().map(Cow::Borrowed).ok_or("is bytes that are no UTF-8 text"),
+fn in_payload<'a>(payload: Option<&'a Payload>, names: &[String]) -> Result<Cow<'a, str>, Absence> {
+    match payload.ok_or(Absence::Missing)? {
+        Payload::Json(value) => scalar(find(value, names).ok_or(Absence::Missing)?),
+        _ if !names.is_empty() => {
+            Err(Absence::Unfit("is a field, and the payload is not JSON; set its converter to `json`"))
+        }
+        text => text.as_text().map(Cow::Borrowed).ok_or(NO_UTF8),
     }
 }
 
@@ -192,19 +252,22 @@ fn find<'a>(value: &'a Value, names: &[String]) -> Option<&'a Value> {
     })
 }
 
-fn scalar(value: &Value) -> Result<Cow<'_, str>, &'static str> {
+fn scalar(value: &Value) -> Result<Cow<'_, str>, Absence> {
     match value {
         Value::String(text) => Ok(text.into()),
         Value::Number(_) | Value::Bool(_) => Ok(value.to_string().into()),
-        Value::Null => Err("is null"),
-        Value::Array(_) => Err("is an array, which is no text"),
-        Value::Object(_) => Err("is an object, which is no text"),
+        Value::Null => Err(Absence::Null),
+        Value::Array(_) => Err(Absence::Unfit("is an array, which is no text")),
+        Value::Object(_) => Err(Absence::Unfit("is an object, which is no text")),
     }
 }
 
-fn in_header<'a>(record: &'a Record, name: &str) -> Result<Cow<'a, str>, &'static str> {
-    let value = record.headers.last(name).ok_or(MISSING)?.value.as_ref().ok_or("is null")?;
-    std::str::from_utf8(value).map(Cow::Borrowed).map_err(|_| "is bytes that are no UTF-8 text")
+const NO_UTF8: Absence = Absence::Unfit("is bytes that are no UTF-8 text");
+
+fn in_header<'a>(record: &'a Record, name: &str) -> Result<Cow<'a, str>, Absence> {
+    let header = record.headers.last(name).ok_or(Absence::Missing)?;
+    let value = header.value.as_ref().ok_or(Absence::Null)?;
+    std::str::from_utf8(value).map(Cow::Borrowed).map_err(|_| NO_UTF8)
 }
 
 #[cfg(test)]
@@ -244,6 +307,28 @@ mod tests {
         assert_eq!(render("{{@record.value}}", &text(0, "hi")).unwrap(), "hi");
         assert!(render("{{id}}", &text(0, "hi")).unwrap_err().contains("not JSON"));
         assert_eq!(render("{{id}}", &tombstone(0)).unwrap_err(), "`id` is missing");
+    }
+
+    #[test]
+    fn what_is_absent_is_told_from_what_is_no_text() {
+        let record = with_value(0, json!({ "a": 1, "n": null, "o": {} }).into());
+        let present = |template| Template::parse(template).unwrap().render_present(&record);
+        assert_eq!(present("a{{a}}"), Ok(Some("a1".to_owned())));
+        for template in ["{{a}}{{none}}", "{{n}}", "{{@record.key}}", "{{@record.headers.h}}"] {
+            assert_eq!(present(template), Ok(None), "{template}");
+        }
+        assert_eq!(present("{{o}}"), Err("`o` is an object, which is no text".to_owned()));
+    }
+
+    #[test]
+    fn a_tag_that_is_an_array_has_items_and_no_other_has() {
+        let record = with_value(0, json!({ "a": ["x", null, 1.50], "s": "x", "d": [[]] }).into());
+        let items =
+            |template| Template::parse(template).unwrap().only_tag().and_then(|tag| tag.items(&record));
+        assert_eq!(items("{{a}}"), Some(Ok(vec!["x".into(), "1.5".into()])));
+        assert_eq!(items("{{s}}"), None);
+        assert_eq!(items("{{a}}{{a}}"), None);
+        assert_eq!(items("{{d}}"), Some(Err("an item of `d` is an array, which is no text".to_owned())));
     }
 
     #[test]
