@@ -85,7 +85,7 @@ fn the_page_of_the_http_sink_is_made_of_its_settings() {
         "### `url`\n\ntext · required · fits `^https?://.`\n",
         "### `max_in_flight`\n\nwhole number · 1 to 64 · default `1`\n",
         "### `auth.oauth2.client_secret`\n\nsecret · required\n",
-        "- `delete`: A `DELETE` is sent for each.\n",
+        "- `delete`: What they name is deleted in the target.\n",
     ] {
         assert!(page.text.contains(expected), "{expected}\n--- not in\n{}", page.text);
     }

@@ -1,4 +1,4 @@
-//! What the service's answers mean: an SDK error as a [`Failure`], a document's status as an outcome. Pure.
+//! What the service's errors mean: what to do about them, as a [`Failure`]. Pure.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_sdk_bedrockagent::config::http::HttpResponse;
 use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::RequestId;
-use aws_sdk_bedrockagent::types::{CustomDocumentIdentifier, DocumentStatus, KnowledgeBaseDocumentDetail};
 use sluice_connector_api::{Failure, Trouble};
 
 use crate::aws::{causes, credentials_error, credentials_failure, one_line};
@@ -153,6 +152,10 @@ fn way_out(demand: Demand, call: Call<'_>) -> String {
     let Call { permissions, knowledge_base_id: knowledge_base, .. } = call;
     match demand {
         Demand::SlowDown | Demand::TryLater | Demand::ChangeData => String::new(),
+        // What lists all there is belongs to none.
+        Demand::ChangePermissions if knowledge_base == "*" => {
+            format!("; allow this AWS identity {permissions} on *")
+        }
         Demand::ChangePermissions => format!(
             "; allow this AWS identity {permissions} on arn:aws:bedrock:<region>:<account>:knowledge-base/{knowledge_base}"
         ),
@@ -183,46 +186,9 @@ fn start_of(body: Option<&[u8]>) -> String {
     one_line(&String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(body)))
 }
 
-/// Says what became of one document of a call that was accepted (202).
-///
-/// An answer without any document is taken for acceptance of them all: that is how Bedrock may answer a client
-/// token that it has seen ("ignores the request, but does not return an error"). In an answer that lists some,
-/// a document that is not among them counts as not stored.
-pub(super) fn outcome(id: &str, details: &[KnowledgeBaseDocumentDetail]) -> Result<(), Failure> {
-    if details.is_empty() {
-        return Ok(());
-    }
-    let Some(detail) = details.iter().find(|detail| id_of(detail) == Some(id)) else {
-        return Err(Failure::retriable(format!(
-            "document {id} is missing in the answer to IngestKnowledgeBaseDocuments"
-        )));
-    };
-    let reason = || {
-        format!(
-            "document {id} is {}: {}",
-            detail.status(),
-            detail.status_reason().unwrap_or("no reason given")
-        )
-    };
-    match detail.status() {
-        DocumentStatus::Failed
-        | DocumentStatus::Ignored
-        | DocumentStatus::NotFound
-        | DocumentStatus::MetadataUpdateFailed => Err(Failure::rejected(reason())),
-        // Its deletion was asked for earlier and may yet take the new text along.
-        DocumentStatus::Deleting | DocumentStatus::DeleteInProgress => Err(Failure::retriable(reason())),
-        _ => Ok(()),
-    }
-}
-
-fn id_of(detail: &KnowledgeBaseDocumentDetail) -> Option<&str> {
-    detail.identifier()?.custom().map(CustomDocumentIdentifier::id)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
-    use aws_sdk_bedrockagent::types::{ContentDataSourceType, DocumentIdentifier};
     use sluice_connector_api::FailureKind;
 
     use super::*;
@@ -236,26 +202,6 @@ mod tests {
 
     fn demand(status: u16, code: Option<&str>, words: &str) -> Demand {
         Answer { status, code, words: words.into(), request_id: None, wait: None }.demand()
-    }
-
-    fn detail(id: &str, status: DocumentStatus) -> KnowledgeBaseDocumentDetail {
-        let identifier = DocumentIdentifier::builder()
-            .data_source_type(ContentDataSourceType::Custom)
-            .custom(CustomDocumentIdentifier::builder().id(id).build().unwrap())
-            .build()
-            .unwrap();
-        KnowledgeBaseDocumentDetail::builder()
-            .knowledge_base_id("KB12345678")
-            .data_source_id("DS12345678")
-            .status(status)
-            .status_reason("because")
-            .identifier(identifier)
-            .build()
-            .unwrap()
-    }
-
-    fn kind(id: &str, details: &[KnowledgeBaseDocumentDetail]) -> Option<FailureKind> {
-        outcome(id, details).err().map(|failure| failure.kind())
     }
 
     #[test]
@@ -307,47 +253,5 @@ mod tests {
             "IngestKnowledgeBaseDocuments was answered 403 AccessDeniedException: not authorized (request id r-1); allow this AWS \
              identity bedrock:IngestKnowledgeBaseDocuments on arn:aws:bedrock:<region>:<account>:knowledge-base/KB12345678"
         );
-    }
-
-    #[test]
-    fn a_status_that_means_not_stored_is_a_failure() {
-        for status in ["FAILED", "IGNORED", "NOT_FOUND", "METADATA_UPDATE_FAILED"] {
-            let details = [detail("a", DocumentStatus::from(status))];
-            assert_eq!(kind("a", &details), Some(FailureKind::Rejected), "{status}");
-            assert!(outcome("a", &details).unwrap_err().to_string().ends_with(": because"));
-        }
-        for status in ["DELETING", "DELETE_IN_PROGRESS"] {
-            assert_eq!(
-                kind("a", &[detail("a", DocumentStatus::from(status))]),
-                Some(FailureKind::Retriable),
-                "{status}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_status_on_the_way_to_indexed_is_stored_and_so_is_an_unknown_one() {
-        let statuses = [
-            "INDEXED",
-            "PARTIALLY_INDEXED",
-            "PENDING",
-            "METADATA_PARTIALLY_INDEXED",
-            "STARTING",
-            "IN_PROGRESS",
-            "QUEUED",
-        ];
-        for status in statuses {
-            assert_eq!(kind("a", &[detail("a", DocumentStatus::from(status))]), None, "{status}");
-        }
-    }
-
-    #[test]
-    fn a_document_that_the_answer_leaves_out_is_not_stored() {
-        assert_eq!(kind("b", &[detail("a", DocumentStatus::Starting)]), Some(FailureKind::Retriable));
-    }
-
-    #[test]
-    fn an_answer_without_documents_accepts_them_all() {
-        assert_eq!(kind("a", &[]), None);
     }
 }

@@ -1,17 +1,29 @@
-//! Records as documents of an Amazon Bedrock knowledge base, through `IngestKnowledgeBaseDocuments`.
+//! Records as documents of an Amazon Bedrock knowledge base: written by `IngestKnowledgeBaseDocuments`, deleted by
+//! `DeleteKnowledgeBaseDocuments`, confirmed by `GetKnowledgeBaseDocuments`.
 //!
-//! *Stored* means accepted: Bedrock embeds and indexes a document seconds later, and only a status in the
-//! answer says so when it will not. A document's id is the record's origin, so a put again overwrites. The
-//! principal needs `bedrock:IngestKnowledgeBaseDocuments` and `bedrock:StartIngestionJob` on the knowledge base.
+//! From a record to a call: `identity`, `content` and `metadata` make a `document`, and `request` makes calls of
+//! documents. From an answer to what to do: `answer` reads errors, `blame` finds the document at fault, `status` reads
+//! what a success says of each document. All of that is pure; `client` and `place` do the talking.
 
 mod answer;
+mod blame;
+mod check;
+mod client;
+mod content;
+mod document;
+mod document_settings;
 mod filter;
+mod identity;
+mod metadata;
+mod place;
 mod request;
 mod retrieve;
 mod settings;
 mod sink;
+mod status;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use filter::{Filter, FilterError};
 pub use retrieve::{KnowledgeBase, Passage, Question};

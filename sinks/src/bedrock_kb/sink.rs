@@ -1,65 +1,61 @@
 use async_trait::async_trait;
 use aws_sdk_bedrockagent::Client;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
-use serde_json::{Value, json};
-use sluice_connector_api::{Failure, Finding, Limits, OrderedBy, PutError, Record, Sink};
+use serde_json::Value;
+use sluice_connector_api::{
+    Confirmation, Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
+};
 use tokio::sync::OnceCell;
 
-use super::answer::{self, Call};
-use super::request::{self, Document, MAX_BATCH_BYTES, Request};
+use super::check;
+use super::client::{Reached, Refusal};
+use super::document::Mapping;
+use super::place::Wanted;
+use super::request::{self, Call, MAX_BATCH_BYTES, Plan, What};
 use super::settings::BedrockKbSettings;
+use super::status::{self, Wish};
+use super::tokens::Tokens;
 
 /// Stores batches of documents, one call a put.
 pub(super) struct BedrockKb {
-    settings: BedrockKbSettings,
-    /// Made at the first put, since it looks for credentials.
-    client: OnceCell<Client>,
+    pub(super) settings: BedrockKbSettings,
+    pub(super) mapping: Mapping,
+    pub(super) wanted: Wanted,
+    tokens: Tokens,
+    /// Made at the first put, since it looks for credentials and, where there are names, for ids.
+    reached: OnceCell<Reached>,
 }
 
 impl BedrockKb {
-    pub(super) fn new(settings: BedrockKbSettings) -> Self {
-        Self { settings, client: OnceCell::new() }
+    pub(super) fn new(settings: BedrockKbSettings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            mapping: Mapping::new(&settings)?,
+            wanted: Wanted::of(&settings)?,
+            tokens: Tokens::new(),
+            reached: OnceCell::new(),
+            settings,
+        })
     }
 
-    async fn client(&self) -> Result<&Client, Failure> {
-        self.client.get_or_try_init(|| async { Ok(Client::new(&self.settings.aws().load().await?)) }).await
+    async fn reached(&self) -> Result<&Reached, Failure> {
+        let reach = || async {
+            let client = Client::new(&self.settings.aws().load().await?);
+            let place = self.wanted.resolve(&client).await?;
+            Ok(Reached { client, place })
+        };
+        self.reached.get_or_try_init(reach).await
     }
 
-    async fn ingest(&self, request: &Request<'_>) -> Result<Vec<KnowledgeBaseDocumentDetail>, Failure> {
-        let documents = request
-            .to_sdk()
-            .map_err(|error| Failure::fatal(format!("the documents cannot be built: {error}")))?;
-        let call = self.client().await?.ingest_knowledge_base_documents();
-        let answer = call
-            .knowledge_base_id(&self.settings.knowledge_base_id)
-            .data_source_id(&self.settings.data_source_id)
-            .client_token(request.client_token())
-            .set_documents(Some(documents))
-            .send()
-            .await;
-        let permissions = "bedrock:IngestKnowledgeBaseDocuments and bedrock:StartIngestionJob";
-        let call = self.call("IngestKnowledgeBaseDocuments", permissions);
-        let output = answer.map_err(|error| answer::failure(call, &error))?;
-        Ok(output.document_details.unwrap_or_default())
-    }
-
-    /// Reads one document's status: the cheapest call that finds both ids.
-    async fn list(&self, client: &Client) -> Result<(), Failure> {
-        let answer = client
-            .list_knowledge_base_documents()
-            .knowledge_base_id(&self.settings.knowledge_base_id)
-            .data_source_id(&self.settings.data_source_id)
-            .max_results(1)
-            .send()
-            .await;
-        let permissions = "bedrock:ListKnowledgeBaseDocuments, which this check needs,";
-        let call = self.call("ListKnowledgeBaseDocuments", permissions);
-        answer.map(|_| ()).map_err(|error| answer::failure(call, &error))
-    }
-
-    fn call(&self, operation: &'static str, permissions: &'static str) -> Call<'_> {
-        let BedrockKbSettings { knowledge_base_id, data_source_id, .. } = &self.settings;
-        Call { operation, permissions, knowledge_base_id, data_source_id: Some(data_source_id) }
+    async fn send(&self, call: &Call<'_>) -> Result<Vec<KnowledgeBaseDocumentDetail>, Refusal> {
+        let reached = self.reached().await?;
+        let ids: Vec<_> = call.ids().into_iter().map(|(_, id)| id).collect();
+        let token = self.tokens.of(&call.digest(), &ids);
+        let details = match &call.what {
+            What::Ingest(each) => reached.ingest(&token, request::documents(each), &ids).await?,
+            What::Delete(_) => reached.delete(&token, &ids).await?,
+        };
+        self.tokens.taken(&token);
+        Ok(details)
     }
 }
 
@@ -73,55 +69,94 @@ impl Sink for BedrockKb {
             max_in_flight: self.settings.max_in_flight,
             ordered_by: OrderedBy::Id,
             pace: Some(self.settings.pace()),
-            ..Limits::default()
+            newest_wins: true,
+            confirm: self.settings.confirm_limits(),
         }
     }
 
     /// Sends what makes documents and names the records that make none.
     ///
     /// Where the call fails, so does the batch as a whole, whatever else is wrong with it: nothing is known to
-    /// be stored then, and once the engine puts it again, or its halves, each record gets its own outcome.
+    /// be stored then, and once the engine puts it again, or its halves, each record gets its own outcome. Only where
+    /// the service names the documents at fault is each record told at once.
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
-        let request = Request::of(batch);
-        let details = if request.documents.is_empty() { Vec::new() } else { self.ingest(&request).await? };
-        let Request { documents, rejected: mut failures } = request;
-        for (index, document) in documents {
-            failures.extend(answer::outcome(&document.id, &details).err().map(|failure| (index, failure)));
+        let Plan { calls, rejected: mut failures } = Plan::of(&self.mapping, batch);
+        for call in &calls {
+            match self.send(call).await {
+                Ok(details) => failures.extend(not_taken(call, &details)),
+                Err(refusal) if calls.len() == 1 && !refusal.culprits.is_empty() => {
+                    failures.extend(told_apart(call, &refusal));
+                }
+                Err(refusal) => return Err(refusal.failure.into()),
+            }
         }
         named(failures)
     }
 
-    /// A record that makes no document counts with its own size, so that the engine need not know.
     fn size_of(&self, record: &Record) -> usize {
-        Document::of(record).map_or_else(|_| record.size(), |document| document.size())
+        request::size_of(&self.mapping, record, self.settings.documents_per_call)
     }
 
     fn id(&self, record: &Record) -> Option<String> {
-        Some(request::document_id(record))
+        self.mapping.id(record)
     }
 
-    /// Shows the call; where records make no document, names these instead.
+    fn batch_key(&self, record: &Record) -> u64 {
+        u64::from(self.mapping.deletes(record))
+    }
+
+    async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
+        let ids: Vec<_> = batch.iter().map(|record| self.mapping.id(record)).collect();
+        let mut asked: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let details =
+            if asked.is_empty() { Vec::new() } else { self.reached().await?.statuses(&asked).await? };
+        let confirmation = |(record, id): (&Record, &Option<String>)| match id {
+            Some(id) => status::confirmed(self.mapping.wish(record), id, &details),
+            // A tombstone that was ignored.
+            None => Confirmation::Stored,
+        };
+        Ok(batch.iter().zip(&ids).map(confirmation).collect())
+    }
+
+    /// Shows the call, or a list of them where writes and deletes are mixed; where records make no document, names
+    /// these instead.
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
-        let request = Request::of(batch);
-        let BedrockKbSettings { knowledge_base_id, data_source_id, .. } = &self.settings;
-        let path = format!("/knowledgebases/{knowledge_base_id}/datasources/{data_source_id}/documents");
-        let shown = json!({ "method": "PUT", "path": path, "body": request.body() });
-        named(request.rejected).map(|()| shown)
+        let Plan { calls, rejected } = Plan::of(&self.mapping, batch);
+        let place = self.wanted.shown();
+        let mut shown: Vec<_> = calls.iter().map(|call| call.shown(&place)).collect();
+        let shown = if shown.len() == 1 { shown.swap_remove(0) } else { Value::Array(shown) };
+        named(rejected).map(|()| shown)
     }
 
     async fn check(&self) -> Vec<Finding> {
-        let (mut findings, config) = self.settings.aws().check().await;
-        if let Some(config) = config {
-            let BedrockKbSettings { knowledge_base_id, data_source_id, .. } = &self.settings;
-            let subject = format!("knowledge base {knowledge_base_id}, data source {data_source_id}");
-            let outcome = self.list(&Client::new(&config)).await;
-            findings.push(Finding {
-                subject,
-                outcome: outcome.map(|()| "found".to_owned()).map_err(|failure| failure.to_string()),
-            });
-        }
-        findings
+        check::findings(&self.settings, &self.wanted).await
     }
+}
+
+/// The records of a call that the service took, whose documents it did not.
+fn not_taken(call: &Call<'_>, details: &[KnowledgeBaseDocumentDetail]) -> Vec<(usize, Failure)> {
+    let wish = match call.what {
+        What::Ingest(_) => Wish::Write,
+        What::Delete(_) => Wish::Delete,
+    };
+    let failed = |(index, id)| Some((index, status::accepted(wish, id, details).err()?));
+    call.ids().into_iter().filter_map(failed).collect()
+}
+
+/// The records of a call that was refused for the sake of some: the others are to be put again.
+fn told_apart(call: &Call<'_>, refusal: &Refusal) -> Vec<(usize, Failure)> {
+    let reason = &refusal.failure;
+    let failure = |(place, (index, id)): (usize, (usize, &str))| {
+        let failure = if refusal.culprits.contains(&place) {
+            Failure::rejected(format!("document {id} is at fault: {reason}"))
+        } else {
+            Failure::retriable(format!("document {id} shared a call with one at fault: {reason}"))
+        };
+        (index, failure)
+    };
+    call.ids().into_iter().enumerate().map(failure).collect()
 }
 
 fn named(failures: Vec<(usize, Failure)>) -> Result<(), PutError> {

@@ -39,7 +39,7 @@ fn where_all_is_well_it_says_what_it_saw() {
     assert!(found("1 broker(s) answer"), "{ended}");
     assert!(found("topic prices: 3 partition(s)"), "{ended}");
     assert!(found("AWS credentials: found"), "{ended}");
-    assert!(found("knowledge base DEMOKB0001, data source DEMODS0001: found"), "{ended}");
+    assert!(found("knowledge base DEMOKB0001: ACTIVE, of the type VECTOR"), "{ended}");
     assert_eq!(knowledge_base.documents(), [], "a check writes nothing");
 }
 

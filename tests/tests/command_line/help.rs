@@ -77,7 +77,7 @@ fn plugins_shows_every_setting_of_each_plug_in_with_a_description() {
         }
     }
     let ended = Sluice::new(["plugins", "bedrock_kb"]).output().expect_code(0);
-    assert!(ended.stdout.contains("\n### `knowledge_base_id`\n\ntext · required"), "{ended}");
+    assert!(ended.stdout.contains("\n### `knowledge_base_id`\n\ntext"), "{ended}");
     assert!(
         ended.stdout.contains("\n### `documents_per_call`\n\nwhole number · 1 to 25 · default `10`\n"),
         "{ended}"

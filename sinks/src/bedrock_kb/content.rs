@@ -1,0 +1,288 @@
+//! What a document holds. Pure.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+
+use super::document_settings::{BytesContent, Content, S3Content};
+use crate::template::Template;
+
+/// The longest text that the model of the API allows, in characters.
+const MAX_TEXT_CHARS: usize = 5_242_880;
+/// The largest file that the model of the API allows inline, in bytes before base64.
+const MAX_FILE_BYTES: usize = 5_242_880;
+/// The longest `s3://` address that the model of the API allows, in characters.
+const MAX_URI_CHARS: usize = 1024;
+
+/// What a document holds.
+#[derive(Debug)]
+pub(super) enum Body<'a> {
+    Text(Cow<'a, str>),
+    Bytes { mime_type: String, data: Bytes },
+    S3 { uri: String, bucket_owner: Option<&'a str> },
+}
+
+/// Makes bodies of records.
+#[derive(Debug)]
+pub(super) enum Contents {
+    Value,
+    Template(Template),
+    Bytes { mime_type: Template },
+    S3 { uri: Template, buckets: Vec<String>, bucket_owner: Option<String> },
+}
+
+impl Contents {
+    pub(super) fn new(content: &Content) -> Result<Self, SettingsError> {
+        match content {
+            Content::Value => Ok(Self::Value),
+            Content::Template(text) => template("content.template", text).map(Self::Template),
+            Content::Bytes(settings) => Self::bytes(settings),
+            Content::S3Location(settings) => Self::s3(settings),
+        }
+    }
+
+    fn bytes(settings: &BytesContent) -> Result<Self, SettingsError> {
+        let mime_type = template("content.bytes.mime_type", &settings.mime_type)?;
+        if mime_type.tags().next().is_none() {
+            let checked = check_mime_type(&settings.mime_type);
+            checked.map_err(|reason| SettingsError::at("content.bytes.mime_type", reason))?;
+        }
+        Ok(Self::Bytes { mime_type })
+    }
+
+    /// Which file the knowledge base's role reads is up to the record, in which bucket is not.
+    fn s3(settings: &S3Content) -> Result<Self, SettingsError> {
+        let uri = template("content.s3_location.uri", &settings.uri)?;
+        let mut buckets = settings.buckets.clone();
+        if let Some(bad) = buckets.iter().position(|bucket| !is_bucket(bucket)) {
+            let reason = "a bucket's name has 3 to 63 small letters, digits, dots and dashes";
+            return Err(SettingsError::at(format!("content.s3_location.buckets.{bad}"), reason));
+        }
+        if buckets.is_empty() {
+            let fixed = uri.start().strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+            let Some((bucket, _)) = fixed.filter(|(bucket, _)| is_bucket(bucket)) else {
+                let reason = "the record would choose the bucket; write it before the first tag, such as \
+                              s3://filings/{{path}}, or list those allowed as `buckets`";
+                return Err(SettingsError::at("content.s3_location.uri", reason));
+            };
+            buckets.push(bucket.to_owned());
+        }
+        Ok(Self::S3 { uri, buckets, bucket_owner: settings.bucket_owner.clone() })
+    }
+
+    /// Makes the body of a record's document. A tombstone has none.
+    pub(super) fn of<'a>(&'a self, record: &'a Record) -> Result<Body<'a>, Failure> {
+        let value = record.value.as_ref().ok_or_else(|| {
+            Failure::rejected(
+                "a tombstone has no text to store; set `on_null`, or drop tombstones with a transform",
+            )
+        })?;
+        let body = match self {
+            Self::Value => value
+                .as_text()
+                .ok_or_else(|| no_text(value).to_owned())
+                .and_then(|text| checked_text(text.into())),
+            Self::Template(template) => template.render(record).and_then(|text| checked_text(text.into())),
+            Self::Bytes { mime_type } => {
+                mime_type.render(record).and_then(|mime_type| file(mime_type, value.to_bytes()))
+            }
+            Self::S3 { uri, buckets, bucket_owner } => {
+                uri.render(record).and_then(|uri| s3_file(uri, buckets, bucket_owner.as_deref()))
+            }
+        };
+        body.map_err(Failure::rejected)
+    }
+}
+
+fn template(key: &str, text: &str) -> Result<Template, SettingsError> {
+    Template::parse(text).map_err(|reason| SettingsError::at(key, reason))
+}
+
+fn checked_text(text: Cow<'_, str>) -> Result<Body<'_>, String> {
+    if text.trim().is_empty() {
+        return Err("the text is blank, and a document must have some".to_owned());
+    }
+    // Characters are counted only where bytes alone do not tell.
+    if text.len() > MAX_TEXT_CHARS && text.chars().count() > MAX_TEXT_CHARS {
+        let bytes = text.len();
+        return Err(format!(
+            "the text is {bytes} bytes long; a document takes at most {MAX_TEXT_CHARS} characters"
+        ));
+    }
+    Ok(Body::Text(text))
+}
+
+fn no_text(value: &Payload) -> &'static str {
+    match value {
+        Payload::Json(_) => {
+            "the value is JSON; add a `template` transform, or write the text as `content: { template: ... }`"
+        }
+        Payload::Bytes(_) | Payload::Text(_) => {
+            "the value is no valid UTF-8, and a document must be text; for other files set `content: { bytes: ... }`"
+        }
+    }
+}
+
+fn file<'a>(mime_type: String, data: Bytes) -> Result<Body<'a>, String> {
+    check_mime_type(&mime_type)?;
+    match data.len() {
+        0 => Err("the file is empty, and a document must have some bytes".to_owned()),
+        bytes if bytes > MAX_FILE_BYTES => {
+            Err(format!("the file has {bytes} bytes; a document takes at most {MAX_FILE_BYTES} inline"))
+        }
+        _ => Ok(Body::Bytes { mime_type, data }),
+    }
+}
+
+/// The model asks for no more than a letter before a slash, and something after it.
+fn check_mime_type(mime_type: &str) -> Result<(), String> {
+    let parted = mime_type.split_once('/');
+    let fits = parted.is_some_and(|(kind, rest)| {
+        kind.ends_with(|last: char| last.is_ascii_lowercase()) && !rest.trim().is_empty()
+    });
+    let line = !mime_type.contains(char::is_control);
+    if fits && line { Ok(()) } else { Err(format!("`{mime_type}` is no MIME type such as application/pdf")) }
+}
+
+fn s3_file<'a>(uri: String, buckets: &[String], bucket_owner: Option<&'a str>) -> Result<Body<'a>, String> {
+    let parted = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    let Some((bucket, _)) = parted.filter(|(_, key)| !key.is_empty()) else {
+        return Err(format!("`{uri}` is no address of a file in S3, such as s3://bucket/key"));
+    };
+    if !buckets.iter().any(|allowed| allowed == bucket) {
+        return Err(format!("`{uri}` is in a bucket that `content.s3_location` does not allow"));
+    }
+    if uri.len() > MAX_URI_CHARS && uri.chars().count() > MAX_URI_CHARS {
+        return Err(format!("the address of the file takes at most {MAX_URI_CHARS} characters"));
+    }
+    Ok(Body::S3 { uri, bucket_owner })
+}
+
+/// The model's `[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]`.
+fn is_bucket(name: &str) -> bool {
+    let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.chars().all(|char| plain(char) || char == '.' || char == '-')
+        && name.starts_with(plain)
+        && name.ends_with(plain)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+mod tests {
+    use serde_json::{Value, json};
+    use sluice_connector_api::FailureKind;
+
+    use super::*;
+    use crate::contract::{text, tombstone, with_value};
+
+    fn contents(settings: Value) -> Result<Contents, SettingsError> {
+        Contents::new(&serde_json::from_value(settings).unwrap())
+    }
+
+    fn reason(settings: Value, record: &Record) -> String {
+        let failure = contents(settings).unwrap().of(record).map(|_| ()).unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Rejected);
+        failure.to_string()
+    }
+
+    fn refused(settings: Value) -> String {
+        contents(settings).unwrap_err().path().to_owned()
+    }
+
+    #[test]
+    fn what_is_no_text_is_rejected_with_the_way_out() {
+        let reason = |value: Payload| reason(json!("value"), &with_value(0, value));
+        assert!(reason(json!({ "a": 1 }).into()).contains("`template` transform"));
+        assert!(reason(json!("a").into()).contains("`template` transform"));
+        assert!(reason(Payload::Bytes(Bytes::from_static(b"a\xff"))).contains("UTF-8"));
+        assert!(reason(" \n\t\u{3000}".into()).contains("blank"));
+        assert!(reason("".into()).contains("blank"));
+    }
+
+    #[test]
+    fn a_tombstone_holds_nothing_whatever_the_content() {
+        let s3 = json!({ "s3_location": { "uri": "s3://bucket/{{@record.key}}" } });
+        for settings in
+            [json!("value"), json!({ "template": "a" }), json!({ "bytes": { "mime_type": "a/b" } }), s3]
+        {
+            assert!(reason(settings, &tombstone(0)).contains("tombstone"));
+        }
+    }
+
+    #[test]
+    fn the_longest_text_passes_and_a_longer_one_does_not() {
+        let contents = contents(json!("value")).unwrap();
+        assert!(contents.of(&text(0, &"x".repeat(MAX_TEXT_CHARS))).is_ok());
+        assert!(
+            contents.of(&text(0, &"ż".repeat(MAX_TEXT_CHARS / 2 + 1))).is_ok(),
+            "characters count, not bytes"
+        );
+        let longer = reason(json!("value"), &text(0, &"x".repeat(MAX_TEXT_CHARS + 1)));
+        assert!(
+            longer.contains("5242881 bytes") && longer.contains("at most 5242880 characters"),
+            "{longer}"
+        );
+    }
+
+    #[test]
+    fn a_template_makes_the_text_and_leaves_the_value() {
+        let settings = json!({ "template": "{{ticker}} is at {{price}}" });
+        let record = with_value(0, json!({ "ticker": "OOOO", "price": "$44.50" }).into());
+        let contents = contents(settings.clone()).unwrap();
+        assert!(matches!(contents.of(&record).unwrap(), Body::Text(text) if text == "OOOO is at $44.50"));
+        assert_eq!(reason(settings, &with_value(0, json!({ "ticker": "a" }).into())), "`price` is missing");
+        assert!(
+            reason(json!({ "template": "{{a}}" }), &with_value(0, json!({ "a": " " }).into()))
+                .contains("blank")
+        );
+    }
+
+    #[test]
+    fn bytes_are_a_file_of_the_type_given() {
+        let settings = json!({ "bytes": { "mime_type": "{{@record.headers.type}}" } });
+        let mut record = with_value(0, Payload::Bytes(Bytes::from_static(b"%PDF\xff")));
+        record.headers.push("type", Some("application/pdf".into()));
+        let contents = contents(settings.clone()).unwrap();
+        let Body::Bytes { mime_type, data } = contents.of(&record).unwrap() else { panic!() };
+        assert_eq!((mime_type.as_str(), data.as_ref()), ("application/pdf", b"%PDF\xff".as_slice()));
+        record.headers.push("type", Some("pdf".into()));
+        assert!(reason(settings, &record).contains("`pdf` is no MIME type"));
+    }
+
+    #[test]
+    fn a_file_that_is_empty_or_too_large_is_rejected() {
+        let file = |bytes: usize| with_value(0, Payload::Bytes(vec![1; bytes].into()));
+        let settings = || json!({ "bytes": { "mime_type": "application/pdf" } });
+        assert!(reason(settings(), &file(0)).contains("empty"));
+        assert!(reason(settings(), &file(MAX_FILE_BYTES + 1)).contains("5242881 bytes"));
+        assert!(contents(settings()).unwrap().of(&file(MAX_FILE_BYTES)).is_ok());
+    }
+
+    #[test]
+    fn the_record_never_chooses_the_bucket() {
+        let settings = json!({ "s3_location": { "uri": "{{uri}}", "buckets": ["filings", "mails"] } });
+        let record = |uri: &str| with_value(0, json!({ "uri": uri }).into());
+        assert!(contents(settings.clone()).unwrap().of(&record("s3://mails/a b/c")).is_ok());
+        assert!(reason(settings.clone(), &record("s3://others/a")).contains("does not allow"));
+        for uri in ["https://mails/a", "s3://mails", "s3://mails/", "mails/a"] {
+            assert!(reason(settings.clone(), &record(uri)).contains("no address"), "{uri}");
+        }
+        assert!(reason(settings, &record(&format!("s3://mails/{}", "x".repeat(1014)))).contains("1024"));
+        for uri in
+            ["{{uri}}", "s3://{{bucket}}/a", "s3://fil{{x}}/a", "s3://a/{{x}}", "https://filings/{{x}}"]
+        {
+            assert_eq!(refused(json!({ "s3_location": { "uri": uri } })), "content.s3_location.uri", "{uri}");
+        }
+        let bad = json!({ "s3_location": { "uri": "{{uri}}", "buckets": ["mails", "Mails"] } });
+        assert_eq!(refused(bad), "content.s3_location.buckets.1");
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_at_their_place() {
+        assert_eq!(refused(json!({ "template": "{{#if a}}b{{/if}}" })), "content.template");
+        assert_eq!(refused(json!({ "bytes": { "mime_type": "pdf" } })), "content.bytes.mime_type");
+        assert_eq!(refused(json!({ "bytes": { "mime_type": "{{" } })), "content.bytes.mime_type");
+    }
+}

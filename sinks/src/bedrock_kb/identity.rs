@@ -1,0 +1,235 @@
+//! What a document is named by. Pure.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use uuid::Uuid;
+
+use super::document_settings::{DocumentId, DocumentIdForm};
+use crate::template::Template;
+
+/// The longest document id that the model of the API allows, in characters.
+const MAX_CHARS: usize = 2048;
+
+/// The namespace of ids in the form of a UUID, which the settings promise.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5c1c_e000_6b62_4b42_8d0c_6b6e_6f77_6c65);
+
+/// Names documents.
+#[derive(Debug)]
+pub(super) struct Identity {
+    source: Source,
+    form: DocumentIdForm,
+}
+
+#[derive(Debug)]
+enum Source {
+    Origin,
+    Key,
+    Template(Template),
+}
+
+impl Identity {
+    pub(super) fn new(id: &DocumentId, form: DocumentIdForm) -> Result<Self, SettingsError> {
+        let source = match id {
+            DocumentId::Origin => Source::Origin,
+            DocumentId::Key => Source::Key,
+            DocumentId::Template(text) => Source::Template(template(text)?),
+        };
+        Ok(Self { source, form })
+    }
+
+    /// Names the document of a record; the same for good.
+    pub(super) fn of(&self, record: &Record) -> Result<String, Failure> {
+        let id = match &self.source {
+            Source::Origin => Ok(origin(record)),
+            Source::Key => key(record),
+            Source::Template(template) => {
+                template.render(record).map_err(|reason| format!("the document has no id: {reason}"))
+            }
+        };
+        let id = id.and_then(|id| if id.is_empty() { Err(EMPTY.to_owned()) } else { Ok(id) });
+        id.map(|id| self.written(id)).map_err(Failure::rejected)
+    }
+
+    fn written(&self, id: String) -> String {
+        match self.form {
+            DocumentIdForm::Uuid => Uuid::new_v5(&NAMESPACE, id.as_bytes()).to_string(),
+            // Characters are counted only where bytes alone do not tell.
+            DocumentIdForm::Plain if id.len() > MAX_CHARS && id.chars().count() > MAX_CHARS => {
+                format!("sha256-{}", hex(&Sha256::digest(id.as_bytes())))
+            }
+            DocumentIdForm::Plain => id,
+        }
+    }
+
+    /// Sees that a tombstone, which has no value and an offset of its own, yields the id of an earlier record.
+    pub(super) fn check_for_deletes(&self) -> Result<(), SettingsError> {
+        let (key, reason) = match &self.source {
+            Source::Key => return Ok(()),
+            Source::Origin => {
+                ("document_id", Some("a tombstone's origin names no earlier record".to_owned()))
+            }
+            Source::Template(template) => ("document_id.template", unfit_for_deletes(template)),
+        };
+        let wrong = |reason| {
+            SettingsError::at(key, format!("`on_null: delete` finds no document: {reason}; {WAY_OUT}"))
+        };
+        reason.map_or(Ok(()), |reason| Err(wrong(reason)))
+    }
+}
+
+fn unfit_for_deletes(template: &Template) -> Option<String> {
+    if let Some(tag) = template.tags().find(|tag| tag.needs_value()) {
+        return Some(format!("a tombstone has no `{}`", tag.raw()));
+    }
+    if let Some(tag) = template.tags().find(|tag| tag.is_of_one_record()) {
+        return Some(format!("a tombstone has another `{}` than earlier records", tag.raw()));
+    }
+    let told_apart = template.tags().any(|tag| tag.reads_key() || tag.reads_header());
+    (!told_apart).then(|| "no tag tells documents apart".to_owned())
+}
+
+const EMPTY: &str = "the document id is empty, and a document must have one";
+const WAY_OUT: &str = "write `document_id: key`, or a template of `@record.key` or of `@record.headers.NAME`";
+
+fn template(text: &str) -> Result<Template, SettingsError> {
+    let wrong = |reason: String| SettingsError::at("document_id.template", reason);
+    let template = Template::parse(text).map_err(wrong)?;
+    if template.tags().next().is_none() {
+        return Err(wrong(
+            "without a tag every record has the same id; add one such as {{@record.key}}".to_owned(),
+        ));
+    }
+    Ok(template)
+}
+
+/// A dot parts the part from the offset: with a dash, part 2 of `a-0-1` could be offset 2 of a topic `a-0`.
+pub(super) fn origin(record: &Record) -> String {
+    match record.part() {
+        Some(part) => format!("{}.{part}", record.origin()),
+        None => record.origin().to_string(),
+    }
+}
+
+pub(super) fn key(record: &Record) -> Result<String, String> {
+    match record.key.as_ref() {
+        None | Some(Payload::Json(Value::Null)) => {
+            Err("the record has no key, which `document_id` is set to".to_owned())
+        }
+        Some(Payload::Json(Value::String(text))) => Ok(text.clone()),
+        Some(Payload::Json(value)) => Ok(value.to_string()),
+        Some(key) => key
+            .as_text()
+            .map(str::to_owned)
+            .ok_or_else(|| "the key is no UTF-8 text, and an id is".to_owned()),
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+    use sluice_connector_api::{FailureKind, Origin};
+
+    use super::*;
+    use crate::contract::{tombstone, with_value};
+
+    fn identity(id: &DocumentId) -> Identity {
+        Identity::new(id, DocumentIdForm::Plain).unwrap()
+    }
+
+    fn by_template(text: &str) -> Identity {
+        identity(&DocumentId::Template(text.to_owned()))
+    }
+
+    fn keyed(key: impl Into<Payload>) -> Record {
+        let mut record = tombstone(0);
+        record.key = Some(key.into());
+        record
+    }
+
+    fn by_key(key: impl Into<Payload>) -> Result<String, String> {
+        identity(&DocumentId::Key).of(&keyed(key)).map_err(|failure| {
+            assert_eq!(failure.kind(), FailureKind::Rejected);
+            failure.to_string()
+        })
+    }
+
+    #[test]
+    fn the_origin_names_the_part_as_well() {
+        let id = |record: &Record| identity(&DocumentId::Origin).of(record).unwrap();
+        assert_eq!(id(&Record::new(Origin::new("prices", 3, 42))), "prices-3-42");
+        assert_eq!(id(&Record::new(Origin::new("prices", 3, 42)).with_part(2)), "prices-3-42.2");
+    }
+
+    #[test]
+    fn a_key_is_the_id_as_it_is() {
+        assert_eq!(by_key("OOOO").unwrap(), "OOOO");
+        assert_eq!(by_key(json!("OOOO")).unwrap(), "OOOO");
+        assert_eq!(by_key(json!({ "id": 7, "a": [1] })).unwrap(), r#"{"id":7,"a":[1]}"#);
+        assert_eq!(by_key(json!(7)).unwrap(), "7");
+        assert_eq!(by_key(Payload::Bytes(Bytes::from_static(b"k"))).unwrap(), "k");
+    }
+
+    #[test]
+    fn a_key_that_is_no_id_is_rejected_with_the_reason() {
+        assert!(by_key(json!(null)).unwrap_err().contains("no key"));
+        assert!(by_key("").unwrap_err().contains("empty"));
+        assert!(by_key(Payload::Bytes(Bytes::from_static(b"\xff"))).unwrap_err().contains("UTF-8"));
+        assert!(identity(&DocumentId::Key).of(&tombstone(0)).unwrap_err().to_string().contains("no key"));
+    }
+
+    #[test]
+    fn a_template_names_by_fields_and_what_is_missing() {
+        let record = with_value(0, json!({ "ticker": "OOOO" }).into());
+        assert_eq!(by_template("price/{{ticker}}").of(&record).unwrap(), "price/OOOO");
+        let failure = by_template("{{isin}}").of(&record).unwrap_err();
+        assert_eq!(failure.to_string(), "the document has no id: `isin` is missing");
+    }
+
+    #[test]
+    fn the_longest_id_stays_and_a_longer_one_becomes_its_hash() {
+        assert_eq!(by_key(&*"ż".repeat(2048)).unwrap(), "ż".repeat(2048), "characters count, not bytes");
+        // python3 -c 'import hashlib; print(hashlib.sha256(b"x" * 2049).hexdigest())'
+        let hash = "sha256-d2bc1d811fcb4da2cc5719f1fc1654084a6ed72d777e7c1bed597f6dbf007829";
+        assert_eq!(by_key(&*"x".repeat(2049)).unwrap(), hash);
+    }
+
+    #[test]
+    fn the_form_of_a_uuid_is_version_5_of_the_plain_id() {
+        let id = Identity::new(&DocumentId::Key, DocumentIdForm::Uuid).unwrap().of(&keyed("OOOO")).unwrap();
+        // python3 -c 'import uuid; print(uuid.uuid5(uuid.UUID("5c1ce000-6b62-4b42-8d0c-6b6e6f776c65"), "OOOO"))'
+        assert_eq!(id, "be248349-014a-5c04-beb5-d343dab2712c");
+    }
+
+    #[test]
+    fn deletes_need_an_id_that_a_tombstone_yields() {
+        let wrong =
+            |identity: Identity| identity.check_for_deletes().err().map(|error| error.path().to_owned());
+        assert_eq!(wrong(identity(&DocumentId::Key)), None);
+        assert_eq!(wrong(by_template("p/{{@record.key}}")), None);
+        assert_eq!(wrong(by_template("{{@record.topic}}/{{@record.headers.id}}")), None);
+        assert_eq!(wrong(identity(&DocumentId::Origin)).unwrap(), "document_id");
+        for template in [
+            "{{ticker}}",
+            "{{@record.key}}{{@record.value.a}}",
+            "{{@record.topic}}",
+            "{{@record.key}}-{{@record.offset}}",
+        ] {
+            assert_eq!(wrong(by_template(template)).unwrap(), "document_id.template", "{template}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_is_the_same_for_all_is_refused() {
+        let refused =
+            |text: &str| Identity::new(&DocumentId::Template(text.to_owned()), DocumentIdForm::Plain).err();
+        assert_eq!(refused("prices").unwrap().path(), "document_id.template");
+        assert_eq!(refused("{{#if a}}b{{/if}}").unwrap().path(), "document_id.template");
+    }
+}

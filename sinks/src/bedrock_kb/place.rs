@@ -1,0 +1,198 @@
+//! Which data source of which knowledge base: by ids, or by names that the account is asked for.
+
+use std::error::Error;
+
+use aws_sdk_bedrockagent::Client;
+use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockagent::types::{DataSourceStatus, KnowledgeBaseStatus};
+use sluice_connector_api::{Failure, SettingsError};
+
+use super::answer::{self, Call};
+use super::settings::BedrockKbSettings;
+
+/// Names that an error shows beside one that is not there.
+const SHOWN_NAMES: usize = 5;
+
+/// Where documents are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) knowledge_base_id: String,
+    pub(super) data_source_id: String,
+}
+
+/// How an operator names something of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Id(String),
+    Name(String),
+}
+
+/// Where documents are to be.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) knowledge_base: Named,
+    pub(super) data_source: Named,
+}
+
+impl Wanted {
+    pub(super) fn of(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
+        let BedrockKbSettings { knowledge_base_id, knowledge_base, data_source_id, data_source, .. } =
+            settings;
+        Ok(Self {
+            knowledge_base: Named::one(
+                "knowledge_base",
+                knowledge_base_id.as_ref(),
+                knowledge_base.as_ref(),
+            )?,
+            data_source: Named::one("data_source", data_source_id.as_ref(), data_source.as_ref())?,
+        })
+    }
+
+    /// Finds the ids. Nobody is asked where they are given.
+    pub(super) async fn resolve(&self, client: &Client) -> Result<Place, Failure> {
+        let knowledge_base_id = match &self.knowledge_base {
+            Named::Id(id) => id.clone(),
+            Named::Name(name) => {
+                found("knowledge base", "knowledge_base", name, knowledge_bases(client).await?)?
+            }
+        };
+        let data_source_id = match &self.data_source {
+            Named::Id(id) => id.clone(),
+            Named::Name(name) => {
+                let all = data_sources(client, &knowledge_base_id).await?;
+                found(&format!("data source of {knowledge_base_id}"), "data_source", name, all)?
+            }
+        };
+        Ok(Place { knowledge_base_id, data_source_id })
+    }
+
+    /// Shows the place to a person, without asking anybody.
+    pub(super) fn shown(&self) -> Place {
+        let shown = |named: &Named| match named {
+            Named::Id(id) => id.clone(),
+            Named::Name(name) => format!("<id of {name}>"),
+        };
+        Place { knowledge_base_id: shown(&self.knowledge_base), data_source_id: shown(&self.data_source) }
+    }
+}
+
+impl Named {
+    fn one(key: &str, id: Option<&String>, name: Option<&String>) -> Result<Self, SettingsError> {
+        match (id, name) {
+            (Some(id), None) => Ok(Self::Id(id.clone())),
+            (None, Some(name)) => Ok(Self::Name(name.clone())),
+            (Some(_), Some(_)) => Err(SettingsError::at(key, format!("`{key}_id` is set as well; keep one"))),
+            (None, None) => Err(SettingsError::new(format!("write `{key}_id`, or a name as `{key}`"))),
+        }
+    }
+}
+
+/// A name and the id that it stands for.
+type NameAndId = (String, String);
+
+async fn knowledge_bases(client: &Client) -> Result<Vec<NameAndId>, Failure> {
+    let listed =
+        client.list_knowledge_bases().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let all =
+        listed.map_err(|error| refused("ListKnowledgeBases", "bedrock:ListKnowledgeBases", "*", &error))?;
+    let there = all.into_iter().filter(|one| one.status != KnowledgeBaseStatus::Deleting);
+    Ok(there.map(|one| (one.name, one.knowledge_base_id)).collect())
+}
+
+async fn data_sources(client: &Client, knowledge_base_id: &str) -> Result<Vec<NameAndId>, Failure> {
+    let list = client.list_data_sources().knowledge_base_id(knowledge_base_id);
+    let listed = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let all = listed
+        .map_err(|error| refused("ListDataSources", "bedrock:ListDataSources", knowledge_base_id, &error))?;
+    let there = all.into_iter().filter(|one| one.status != DataSourceStatus::Deleting);
+    Ok(there.map(|one| (one.name, one.data_source_id)).collect())
+}
+
+fn refused<E>(
+    operation: &'static str,
+    permissions: &'static str,
+    knowledge_base_id: &str,
+    error: &SdkError<E>,
+) -> Failure
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    answer::failure(Call { operation, permissions, knowledge_base_id, data_source_id: None }, error)
+}
+
+/// Picks the one of this name.
+fn found(what: &str, key: &str, name: &str, all: Vec<NameAndId>) -> Result<String, Failure> {
+    let (mut same, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(other, _)| other == name);
+    match (same.pop(), same.len()) {
+        (Some((_, id)), 0) => Ok(id),
+        (Some((_, id)), more) => {
+            let ids: Vec<_> = same.into_iter().map(|(_, id)| id).chain([id]).collect();
+            let count = more + 1;
+            let ids = ids.join(", ");
+            Err(Failure::fatal(format!(
+                "{count} are named `{name}` ({what}): {ids}; write one as `{key}_id`"
+            )))
+        }
+        (None, _) => {
+            let near = near(name, others);
+            Err(Failure::fatal(format!("no {what} is named `{name}` in this account and region; {near}")))
+        }
+    }
+}
+
+fn near(name: &str, mut others: Vec<NameAndId>) -> String {
+    if others.is_empty() {
+        return "there is none, or this AWS identity may see none".to_owned();
+    }
+    let distance = |(other, _): &NameAndId| strsim::damerau_levenshtein(name, other);
+    others.sort_by_cached_key(|other| (distance(other), other.0.clone()));
+    let names: Vec<_> = others.iter().take(SHOWN_NAMES).map(|(other, _)| format!("`{other}`")).collect();
+    let more = others.len().saturating_sub(SHOWN_NAMES);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("there are: {}{more}", names.join(", "))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use sluice_connector_api::FailureKind;
+
+    use super::*;
+
+    fn all(names: &[&str]) -> Vec<NameAndId> {
+        (0..)
+            .zip(names)
+            .map(|(number, name): (u32, _)| ((*name).to_owned(), format!("KB{number:08}")))
+            .collect()
+    }
+
+    fn refusal(name: &str, names: &[&str]) -> String {
+        let failure = found("knowledge base", "knowledge_base", name, all(names)).unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Fatal);
+        failure.to_string()
+    }
+
+    #[test]
+    fn the_one_of_the_name_is_found() {
+        assert_eq!(
+            found("knowledge base", "knowledge_base", "b", all(&["a", "b", "bb"])).unwrap(),
+            "KB00000001"
+        );
+    }
+
+    #[test]
+    fn two_of_a_name_are_both_shown() {
+        let refusal = refusal("a", &["a", "b", "a"]);
+        assert!(
+            refusal.contains("KB00000000, KB00000002") && refusal.contains("`knowledge_base_id`"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_shows_the_nearest_first() {
+        let refusal = refusal("prices", &["zzzz", "orders", "price", "a", "b", "c"]);
+        assert!(refusal.contains("there are: `price`, ") && refusal.ends_with(" and 1 more"), "{refusal}");
+        assert!(self::refusal("prices", &[]).contains("may see none"));
+    }
+}

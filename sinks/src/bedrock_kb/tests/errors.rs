@@ -1,0 +1,191 @@
+//! What each failure of the service asks for.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sluice_connector_api::{Failure, FailureKind};
+use sluice_emulator::{Emulator, Fault, Operation, Settings};
+
+use super::{accepted, batch, emulator, exchanged, put_answered, sink, sink_at};
+use crate::contract::{of_batch, of_records, text, tombstone};
+
+/// Puts once against a scripted fault and checks that there was one call.
+async fn failure_of(fault: Fault) -> Failure {
+    let emulator = emulator().await;
+    emulator.script(Operation::Ingest, fault);
+    let failure = of_batch(sink(&emulator).put(&batch()).await);
+    assert_eq!(emulator.calls().len(), 1, "the engine retries, not the SDK");
+    failure
+}
+
+#[tokio::test]
+async fn a_success_that_cannot_be_read_is_none() {
+    let failure = of_batch(put_answered(&accepted("<html>\n  login</html>")).await);
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+    assert!(failure.to_string().ends_with("202, which cannot be read: <html> login</html>"), "{failure}");
+}
+
+#[tokio::test]
+async fn throttles_are_retriable_and_carry_the_wait() {
+    let fault = Fault::Error {
+        status: 429,
+        code: "ThrottlingException".to_owned(),
+        message: "Rate exceeded".to_owned(),
+        retry_after: Some(Duration::from_millis(1500)),
+    };
+    let failure = failure_of(fault).await;
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+    assert!(failure.is_throttled());
+    assert_eq!(failure.wait(), Some(Duration::from_millis(1500)));
+    assert!(failure.to_string().contains("429 ThrottlingException: Rate exceeded"), "{failure}");
+}
+
+#[tokio::test]
+async fn the_standard_header_counts_in_seconds() {
+    let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 3\r\ncontent-length: 0\r\n\r\n";
+    let failure = of_batch(put_answered(answer).await);
+    assert_eq!((failure.kind(), failure.wait()), (FailureKind::Retriable, Some(Duration::from_secs(3))));
+    assert!(!failure.is_throttled());
+}
+
+#[tokio::test]
+async fn whatever_else_asks_for_fewer_calls_is_a_throttle_too() {
+    let faults = [
+        Fault::too_many_concurrent(),
+        Fault::Raw { status: 429, body: "<html>slow down</html>".to_owned() },
+        Fault::error(402, "ServiceQuotaExceededException", "resubmit your request later"),
+    ];
+    for fault in faults {
+        let failure = failure_of(fault).await;
+        assert!(failure.is_throttled(), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_of_the_service_and_of_the_network_is_retriable() {
+    let faults = [
+        Fault::error(500, "InternalServerException", "oops"),
+        Fault::Raw { status: 502, body: "<html>bad gateway</html>".to_owned() },
+        Fault::Raw { status: 503, body: String::new() },
+        Fault::error(403, "ExpiredTokenException", "the security token is expired"),
+        Fault::DropBeforeApplying,
+        Fault::DropAfterApplying,
+    ];
+    for fault in faults {
+        let failure = failure_of(fault).await;
+        assert_eq!(failure.kind(), FailureKind::Retriable, "{failure}");
+        assert!(!failure.is_throttled(), "{failure}");
+        assert!(failure.to_string().contains("IngestKnowledgeBaseDocuments"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_retriable_and_the_failure_says_why() {
+    let failure = of_batch(sink_at("http://127.0.0.1:1", &json!({})).put(&batch()).await);
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+    assert!(failure.to_string().contains("refused"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_ends_with_the_time_out() {
+    let emulator = emulator().await;
+    emulator.script(Operation::Ingest, Fault::Delay(Duration::from_mins(1)));
+    let start = Instant::now();
+    let failure =
+        of_batch(sink_at(&emulator.url(), &json!({ "request_timeout": "300ms" })).put(&batch()).await);
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(failure.kind(), FailureKind::Retriable);
+    assert!(failure.to_string().contains("request_timeout"), "{failure}");
+}
+
+#[tokio::test]
+async fn fault_with_the_data_rejects_the_batch() {
+    for fault in [
+        Fault::error(400, "ValidationException", "You provided duplicate documents in the request."),
+        Fault::Raw { status: 413, body: "<html>too large</html>".to_owned() },
+    ] {
+        let failure = failure_of(fault).await;
+        assert_eq!(failure.kind(), FailureKind::Rejected, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn fault_with_the_set_up_is_fatal_and_names_the_way_out() {
+    let denied = failure_of(Fault::error(403, "AccessDeniedException", "not authorized")).await;
+    for word in
+        ["bedrock:IngestKnowledgeBaseDocuments", "bedrock:StartIngestionJob", "knowledge-base/DEMOKB0001"]
+    {
+        assert!(denied.to_string().contains(word), "{denied}");
+    }
+    let missing = failure_of(Fault::error(404, "ResourceNotFoundException", "no such thing")).await;
+    assert!(
+        missing.to_string().contains("DEMOKB0001") && missing.to_string().contains("DEMODS0001"),
+        "{missing}"
+    );
+    let elsewhere = failure_of(Fault::Raw { status: 302, body: "<html>log in</html>".to_owned() }).await;
+    assert!(elsewhere.to_string().contains("endpoint_url"), "{elsewhere}");
+    for failure in [denied, missing, elsewhere] {
+        assert_eq!(failure.kind(), FailureKind::Fatal);
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_fatal() {
+    let settings = Settings { expected_access_key_id: Some("SOMEONEELSE".to_owned()), ..Settings::default() };
+    let emulator = Emulator::start(settings).await.unwrap();
+    let failure = of_batch(sink(&emulator).put(&batch()).await);
+    assert_eq!(failure.kind(), FailureKind::Fatal);
+    assert!(failure.to_string().contains("UnrecognizedClientException"), "{failure}");
+    assert!(failure.to_string().contains("credentials"), "{failure}");
+}
+
+/// A refusal as the model has it.
+fn invalid(words: &str, fields: &[&str]) -> String {
+    let fields: Vec<_> = fields.iter().map(|name| json!({ "name": name, "message": "is wrong" })).collect();
+    let body = json!({ "message": words, "fieldList": fields }).to_string();
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: ValidationException\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn a_document_that_the_service_names_is_rejected_at_once_and_the_others_put_again() {
+    for answer in [
+        invalid("The request is invalid.", &["documents[1].content"]),
+        invalid("The document 'prices-0-1' cannot be read.", &[]),
+    ] {
+        let failures = of_records(put_answered(&answer).await);
+        let kinds: Vec<_> = failures.iter().map(|(index, kind, _)| (*index, *kind)).collect();
+        let expected = [(0, FailureKind::Retriable), (1, FailureKind::Rejected), (2, FailureKind::Retriable)];
+        assert_eq!(kinds, expected);
+        assert!(failures[1].2.contains("document prices-0-1 is at fault"), "{failures:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_is_blamed_by_its_place_in_the_batch_and_not_in_the_call() {
+    let batch = [tombstone(0), text(1, "a"), text(2, "b")];
+    let answer = invalid("The request is invalid.", &["documents[0].content"]);
+    let failures = of_records(exchanged(&json!({}), &batch, &answer).await.0);
+    let mut kinds: Vec<_> = failures.iter().map(|(index, kind, _)| (*index, *kind)).collect();
+    kinds.sort_by_key(|(index, _)| *index);
+    assert_eq!(kinds, [(0, FailureKind::Rejected), (1, FailureKind::Rejected), (2, FailureKind::Retriable)]);
+}
+
+#[tokio::test]
+async fn nobody_is_blamed_on_a_guess() {
+    for fields in [&["documents.1.content"] as &[_], &["documents"], &[]] {
+        let failure = of_batch(put_answered(&invalid("The request is invalid.", fields)).await);
+        assert_eq!(failure.kind(), FailureKind::Rejected, "the engine narrows it down");
+    }
+}
+
+#[tokio::test]
+async fn too_many_at_once_is_no_fault_of_the_data_even_where_it_names_a_document() {
+    let words = "Your account's sum of concurrent IngestKnowledgeBaseDocuments and DeleteKnowledgeBaseDocuments requests \
+                 can't exceed (10)";
+    let failure = of_batch(put_answered(&invalid(words, &["documents[1]"])).await);
+    assert!(failure.is_throttled(), "{failure}");
+}
