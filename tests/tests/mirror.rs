@@ -35,15 +35,12 @@ impl Stage {
 
     /// Writes a record and notes what becomes of the document; no text means a tombstone.
     fn change(&mut self, key: &str, text: Option<&str>) -> NewRecord {
-        match text {
-            Some(text) => {
-                self.expected.insert(key.to_owned(), text.to_owned());
-                NewRecord::new(key, format!("{{\"text\":\"{text}\"}}"))
-            }
-            None => {
-                self.expected.remove(key);
-                NewRecord::tombstone(key)
-            }
+        if let Some(text) = text {
+            self.expected.insert(key.to_owned(), text.to_owned());
+            NewRecord::new(key, format!("{{\"text\":\"{text}\"}}"))
+        } else {
+            self.expected.remove(key);
+            NewRecord::tombstone(key)
         }
     }
 

@@ -120,6 +120,14 @@ impl Checked<'_> {
                     ),
                 ]
             }
+            ValidationErrorKind::AnyOf { context } if is_word_among_maps(context, node) => {
+                let words = list(&context.iter().flatten().filter_map(choice).collect());
+                let found = found(node);
+                vec![self.problem(
+                    node.position,
+                    format!("{}: expected a map or one of {words}, found {found}", name_of(&path)),
+                )]
+            }
             ValidationErrorKind::AnyOf { context } => match context
                 .iter()
                 .find(|branch| !is_null_branch(branch))
@@ -164,6 +172,11 @@ impl Checked<'_> {
     fn problem(&self, position: Position, text: String) -> Problem {
         Problem::at(self.file, position, text)
     }
+}
+
+/// Says whether a map or one of some words was expected, and another word found.
+fn is_word_among_maps(branches: &[Vec<ValidationError<'_>>], node: &Node) -> bool {
+    node.scalar().is_some() && branches.iter().flatten().any(|branch| choice(branch).is_some())
 }
 
 fn is_null_branch(branch: &[ValidationError<'_>]) -> bool {
@@ -285,6 +298,7 @@ mod tests {
                 "count": { "type": "integer" },
                 "maybe": { "anyOf": [{ "type": "string", "pattern": "^[0-9]+s$" }, { "type": "null" }] },
                 "mode": { "type": "string", "enum": ["none", "all"] },
+                "id": { "anyOf": [{ "type": "object" }, { "const": "origin" }, { "const": "key" }] },
             },
             "required": ["topics"],
             "additionalProperties": false,
@@ -315,9 +329,15 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_none_of_those_beside_a_map_lists_them() {
+        let problems = check("topics: [a]\nid: kye\n").unwrap_err();
+        assert_eq!(problems, ["f.yaml:2:5: `id`: expected a map or one of `origin`, `key`, found `kye`"]);
+    }
+
+    #[test]
     fn a_key_unlike_all_lists_the_known_ones() {
         let problems = check("topics: [a]\nzzz: 1\n").unwrap_err();
-        assert_eq!(problems, ["f.yaml:2:1: unknown key `zzz`; known are: topics, count, maybe, mode"]);
+        assert_eq!(problems, ["f.yaml:2:1: unknown key `zzz`; known are: topics, count, maybe, mode, id"]);
     }
 
     #[test]

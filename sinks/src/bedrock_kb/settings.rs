@@ -30,6 +30,9 @@ const STATUS_CALLS_PER_SECOND: f64 = 5.0;
 /// instance, task, pod or function.
 ///
 /// ```yaml
+/// source:
+///   kafka: { bootstrap_servers: "localhost:9092", topics: [prices] }
+///   value: json
 /// sink:
 ///   bedrock_kb:
 ///     knowledge_base: prices
