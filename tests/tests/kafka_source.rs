@@ -1,12 +1,18 @@
 //! What the Kafka source hands on, on a real broker and into a file.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
+use sluice_connector_api::TopicPartition;
+use sluice_runtime::source::budget::Budget;
+use sluice_runtime::source::kafka::{KafkaSettings, KafkaSource};
+use sluice_runtime::source::{Event, Revoked, Source};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
-use sluice_tests::sluice::{Running, Sluice};
+use sluice_tests::sluice::{PATIENCE, Running, Sluice};
 
 /// A connector from these topics into the file `out` beside it, with properties of its own.
 fn connector(folder: &Folder, topics: &str, group: &str, properties: &str) -> String {
@@ -78,35 +84,40 @@ fn a_pattern_reads_every_topic_that_it_fits_and_no_other() {
     assert_eq!(read, topics);
 }
 
-/// Two members under the eager protocol, where every rebalance takes everything away from everybody.
-#[test]
-fn under_eager_rebalancing_a_member_that_joins_and_leaves_loses_nothing() {
+/// A member of the group `topic`, and when it has both partitions.
+async fn member(broker: &Broker, topic: &str) -> KafkaSource {
+    let settings =
+        json!({ "bootstrap_servers": broker.bootstrap_servers(), "topics": [topic], "group": topic });
+    let settings: KafkaSettings = serde_json::from_value(settings).unwrap();
+    let mut source = KafkaSource::start("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap();
+    let Event::Assigned(partitions) = source.next().await else { panic!("no assignment") };
+    assert_eq!(partitions.len(), 2);
+    source
+}
+
+/// Invariant 1: the next owner begins where the last one ended, and nobody takes it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_asked_for_before_a_revoke_is_not_made_behind_it() {
     let Some(broker) = Broker::shared() else { return };
-    let topic = kafka::unique("eager");
-    broker.create_topic(&topic, 4);
-    let folders = [Folder::new(), Folder::new()];
-    for folder in &folders {
-        folder.write("c.yaml", connector(folder, &topic, &topic, "partition.assignment.strategy: range"));
+    let topic = kafka::unique("handed-over");
+    broker.create_topic(&topic, 2);
+    let mut first = member(broker, &topic).await;
+    let folder = Folder::new();
+    folder.write("c.yaml", connector(&folder, &topic, &topic, ""));
+    let _second = run(broker, &folder);
+    let Event::Revoked(Revoked { partitions, done, .. }) = first.next().await else { panic!("no revoke") };
+    let [going] = &partitions[..] else { panic!("{partitions:?}") };
+    let staying = TopicPartition::new(&*topic, 1 - going.partition);
+
+    // The poller sits in the rebalance and waits for the answer: it has sent none of these.
+    first.commit(vec![(going.clone(), 3), (staying.clone(), 4)]);
+    first.commit(vec![(going.clone(), 5)]);
+    done.send(vec![(going.clone(), 7)]).unwrap();
+    let expected = |partition| if partition == going.partition { Some(7) } else { Some(4) };
+    let deadline = Instant::now() + PATIENCE;
+    while broker.committed(&topic, &topic)[usize::try_from(staying.partition).unwrap()].is_none() {
+        assert!(Instant::now() < deadline, "no commit of what stays");
     }
-    let produce = |numbers: std::ops::Range<i32>| {
-        broker
-            .produce(&topic, numbers.map(|n| NewRecord::new(n.to_string(), n.to_string()).partition(n % 4)));
-    };
-    let read = || -> std::collections::BTreeSet<String> {
-        let all = folders.iter().flat_map(|folder| lines(folder.path()));
-        all.map(|line| line["value"].as_str().unwrap().to_owned()).collect()
-    };
-    produce(0..200);
-    let mut first = run(broker, &folders[0]);
-    first.wait_while_running("the first half", || read().len() == 200);
-    let mut second = run(broker, &folders[1]);
-    second.wait_for_log("partitions assigned");
-    produce(200..400);
-    first.wait_while_running("the second half", || read().len() == 400);
-    second.terminate().expect_code(0);
-    produce(400..600);
-    first.wait_while_running("all", || read().len() == 600);
-    first.terminate().expect_code(0);
-    let committed: i64 = broker.committed(&topic, &topic).into_iter().flatten().sum();
-    assert_eq!(committed, 600);
+    first.close(Vec::new()).await;
+    assert_eq!(broker.committed(&topic, &topic), [expected(0), expected(1)]);
 }

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -135,15 +135,14 @@ impl GroupContext {
             self.commits.forget(partitions);
         }
         let change = if lost { meter::Rebalance::Lost } else { meter::Rebalance::Revoked };
-        if !self.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done })) {
-            return;
+        let told = self.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done }));
+        let answer = if told { wait.recv_timeout(REVOKE_WAIT) } else { Err(RecvTimeoutError::Disconnected) };
+        if answer == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the pipeline did not let go of its partitions in {REVOKE_WAIT:?}");
         }
-        match wait.recv_timeout(REVOKE_WAIT) {
-            Ok(_) if lost => {}
-            Ok(offsets) => self.commit(consumer, offsets),
-            Err(_) => {
-                tracing::warn!("partitions go uncommitted: the pipeline did not answer in {REVOKE_WAIT:?}");
-            }
+        // A pipeline that has ended has said all; what waits would come too late when the partitions are gone.
+        if !lost {
+            self.commit(consumer, answer.unwrap_or_default());
         }
         self.meter.rebalanced(change, partitions);
         self.meter.revoke.observe(begun.elapsed());

@@ -82,11 +82,13 @@ impl Source for KafkaSource {
     }
 
     async fn close(self, offsets: Offsets) {
-        let Self { events, commands, .. } = self;
+        let Self { events, commands, commits } = self;
+        // Before the events end: a rebalance that waits for an answer commits these in its stead.
+        commits.add(offsets);
         // Nobody listens any more: a rebalance that waits for an answer goes on at once.
         drop(events);
         let (closed, wait) = oneshot::channel();
-        if commands.send(Command::Close(offsets, closed)).is_ok() {
+        if commands.send(Command::Close(closed)).is_ok() {
             // An error means that the poller is gone, which is what was asked for.
             let _gone = wait.await.is_err();
         }

@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use super::KafkaSettings;
 use super::context::{GroupContext, is_refusal};
 use super::record::record_of;
+use crate::source::Event;
 use crate::source::budget::Budget;
-use crate::source::{Event, Offsets};
 
 /// The longest sleep in a poll; commands wait no longer than this.
 const POLL: Duration = Duration::from_millis(50);
@@ -28,8 +28,8 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// What the pipeline asks of the poller.
 pub(super) enum Command {
-    /// Commits, leaves the group, and ends.
-    Close(Offsets, oneshot::Sender<()>),
+    /// Commits what waits, leaves the group, and ends.
+    Close(oneshot::Sender<()>),
 }
 
 /// The state of the thread that polls.
@@ -76,8 +76,8 @@ impl Poller {
     pub(super) fn run(mut self) {
         let closed = loop {
             match self.commands.try_recv() {
-                Ok(Command::Close(offsets, closed)) => {
-                    self.consumer.context().commit(&self.consumer, offsets);
+                Ok(Command::Close(closed)) => {
+                    self.consumer.context().commit(&self.consumer, Vec::new());
                     break Some(closed);
                 }
                 Err(TryRecvError::Disconnected) => break None,
