@@ -179,7 +179,17 @@ mod tests {
         let mut tracker = Tracker::new();
         tracker.assign(record.origin().topic_partition());
         let ticket = tracker.read(record.origin(), size).unwrap();
-        let meta = Meta { ticket, size, order, batch_key: 0, number: 0, since, read: None, attempts: 0 };
+        let meta = Meta {
+            ticket,
+            size,
+            order,
+            batch_key: 0,
+            number: 0,
+            since,
+            read: None,
+            attempts: 0,
+            failing_since: None,
+        };
         Item { record, meta }
     }
 

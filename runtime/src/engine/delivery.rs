@@ -173,12 +173,15 @@ struct Group {
 
 impl Group {
     fn new(items: Vec<Item>) -> Self {
+        let first_failure = items.iter().filter_map(|item| item.meta.failing_since).min();
         let (records, items) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
-        Self { records, items, failures: 0, first_failure: None }
+        Self { records, items, failures: 0, first_failure }
     }
 
     fn into_items(self) -> Vec<Item> {
-        self.records.into_iter().zip(self.items).map(|(record, meta)| Item { record, meta }).collect()
+        let failing_since = self.first_failure;
+        let join = |(record, meta)| Item { record, meta: Meta { failing_since, ..meta } };
+        self.records.into_iter().zip(self.items).map(join).collect()
     }
 
     /// Deals with a failure of the whole group. A rejected group is narrowed until the record at fault stands
@@ -276,7 +279,17 @@ mod tests {
             tracker.assign(record.origin().topic_partition());
             let ticket = tracker.read(record.origin(), 1).unwrap();
             let (size, order, since) = (1, *order, Instant::now());
-            let meta = Meta { ticket, size, order, batch_key: 0, number: 0, since, read: None, attempts: 0 };
+            let meta = Meta {
+                ticket,
+                size,
+                order,
+                batch_key: 0,
+                number: 0,
+                since,
+                read: None,
+                attempts: 0,
+                failing_since: None,
+            };
             Item { record, meta }
         };
         Group::new((0..).zip(orders).map(item).collect())

@@ -35,4 +35,6 @@ pub struct Meta {
     pub read: Option<Arc<Record>>,
     /// How often it was put.
     pub attempts: u32,
+    /// Since when its puts have failed. A rebalance gives it back to the batcher, and gives it no more time.
+    pub failing_since: Option<Instant>,
 }

@@ -62,8 +62,17 @@ impl Lane {
         }
         let order = self.order_of(&record);
         let batch_key = self.sink.batch_key(&record);
-        let meta =
-            Meta { ticket, size, order, batch_key, number: 0, since: Instant::now(), read, attempts: 0 };
+        let meta = Meta {
+            ticket,
+            size,
+            order,
+            batch_key,
+            number: 0,
+            since: Instant::now(),
+            read,
+            attempts: 0,
+            failing_since: None,
+        };
         self.batcher.push(Item { record, meta });
         Ok(())
     }

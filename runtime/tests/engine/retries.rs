@@ -123,3 +123,23 @@ async fn nothing_of_its_partition_passes_a_batch_that_backs_off() {
     run.finish().await.unwrap();
     assert_eq!(run.puts(), [[0], [0], [0], [0], [0], [0], [1]]);
 }
+
+/// Invariants 5 and 6: a rebalance of another partition cuts the wait of a batch that stays short, and gives the batch
+/// no more time.
+#[tokio::test(start_paused = true)]
+async fn rebalances_do_not_start_the_clock_of_a_batch_that_stays_anew() {
+    let setup = Setup::new(script(std::iter::repeat_with(Answer::down)));
+    let began = Instant::now();
+    let mut run = setup.start();
+    run.assign([0]);
+    run.read(records(0, 0, &["a"]));
+    while !run.has_ended() && began.elapsed() < Duration::from_mins(5) {
+        run.assign([1]);
+        run.pass(5000).await;
+        let _ack = run.revoke([1]);
+        run.pass(5000).await;
+    }
+    let failed = run.ended().await.unwrap_err();
+    assert!(failed.to_string().starts_with("retries used up after "), "{failed}");
+    assert!(began.elapsed() <= Duration::from_secs(71), "{:?}", began.elapsed());
+}
