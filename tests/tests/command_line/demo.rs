@@ -1,10 +1,10 @@
 //! `sluice demo`, and `produce` and `query` against what it leaves up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use sluice_tests::connector::Folder;
-use sluice_tests::sluice::{Running, Sluice, root};
+use sluice_tests::sluice::{PATIENCE, Running, Sluice, root};
 
 /// What the knowledge base holds, in the order of the rows.
 const SENTENCES: [&str; 17] = [
@@ -120,6 +120,19 @@ fn what_is_produced_to_a_demo_that_keeps_running_can_be_asked_for() {
 
     let ended = demo.terminate().expect_code(0);
     assert!(ended.waited < Duration::from_secs(5), "{ended}");
+}
+
+#[test]
+fn a_demo_that_is_killed_takes_its_connector_along() {
+    let mut demo = Sluice::new(["demo", "--keep-running"]).spawn();
+    exports(&mut demo);
+    // Both processes write to the same standard output: it ends when the last of them has ended.
+    let both_ended = std::thread::spawn(move || demo.kill());
+    let killed = Instant::now();
+    while !both_ended.is_finished() {
+        assert!(killed.elapsed() < PATIENCE, "the connector lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -77,6 +77,9 @@ pub(crate) struct RunArgs {
     /// Files and directories with connectors [default: connectors.d]
     #[arg(value_name = "PATH")]
     pub(crate) connectors: Vec<PathBuf>,
+    /// Stop when standard input ends: a process that is killed takes along what it started
+    #[arg(long, hide = true)]
+    pub(crate) stop_with_input: bool,
 }
 
 /// Settings of the process, for every command. Each can also be set in `sluice.yaml` or as `SLUICE_<NAME>` in the

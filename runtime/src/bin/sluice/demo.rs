@@ -14,7 +14,7 @@ use sluice_runtime::source::kafka::{Access, Identity};
 use sluice_sinks::{KnowledgeBase, Question};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -166,6 +166,8 @@ impl Stage {
 /// `sluice run` in a process of its own.
 struct Daemon {
     child: Child,
+    /// Its standard input, held for as long as this process lives: it stops when that ends.
+    held: Option<ChildStdin>,
     log: mpsc::UnboundedReceiver<String>,
 }
 
@@ -178,7 +180,9 @@ impl Daemon {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["run".into(), stage.directory.path().join("stock-prices.yaml")])
+            .args(["run", "--stop-with-input"])
+            .arg(stage.directory.path().join("stock-prices.yaml"))
+            .stdin(Stdio::piped())
             .current_dir(stage.directory.path())
             .envs(stage.environment())
             .stderr(Stdio::piped())
@@ -198,7 +202,9 @@ impl Daemon {
                 }
             });
         }
-        Ok(Self { child, log })
+        // Taken out, since a wait for the child would close it.
+        let held = child.stdin.take();
+        Ok(Self { child, held, log })
     }
 
     /// Waits until that many documents can be found.
@@ -244,7 +250,9 @@ impl Daemon {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         // A process that has ended already needs no signal.
         let _ended = pid.is_none_or(|pid| kill_process(pid, Signal::TERM).is_err());
-        match self.child.wait().await {
+        let ended = self.child.wait().await;
+        drop(self.held.take());
+        match ended {
             Ok(status) if status.success() => Ok(()),
             status => Err(self.died(status)),
         }

@@ -59,7 +59,7 @@ async fn dispatch(
     settings: &sluice_runtime::config::worker::WorkerSettings,
 ) -> Result<(), Exit> {
     match command {
-        Command::Run(_) => run::run(settings).await,
+        Command::Run(args) => run::run(settings, args.stop_with_input).await,
         Command::Check(args) => check::run(args, settings).await,
         Command::Lambda(args) => lambda::run(&args, settings).await,
         Command::Preview(args) => preview::run(&args),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 
-pub(crate) async fn run(settings: &WorkerSettings) -> Result<(), Exit> {
+pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Result<(), Exit> {
     let connectors = files::load(&settings.connectors, &crate::registry(), &ProcessEnv)?;
     let stop = CancellationToken::new();
     let mut signals = Signals::listen()?;
@@ -28,12 +28,19 @@ pub(crate) async fn run(settings: &WorkerSettings) -> Result<(), Exit> {
     tokio::select! {
         _ = &mut ended => return Err(Exit::Running("every connector has ended".to_owned())),
         name = signals.next() => tracing::info!("{name}: stopping; once more to leave at once"),
+        () = input_ended(), if stop_with_input => tracing::info!("standard input has ended: stopping"),
     }
     stop.cancel();
     tokio::select! {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
     }
+}
+
+/// Waits until whoever holds the other end of standard input lets go of it, as the end of a process does.
+async fn input_ended() {
+    // One that cannot be read has ended too.
+    let _unreadable = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await.is_err();
 }
 
 /// Binds the address of metrics, health and status. A default address that is taken is no reason not to run; one
