@@ -41,14 +41,24 @@ impl Default for Folder {
     }
 }
 
-/// A connector from a topic into the local knowledge base, which writes `record <n>` for `{"n":…}`. A group of
-/// its forgets a dead member after a second, waits between tries are short, and calls are hardly paced.
+const KNOWLEDGE_BASE: &str = "  bedrock_kb:
+    knowledge_base_id: ${env:KBID}
+    data_source_id: ${env:DSID}
+    calls_per_second: 1000
+";
+
+/// A connector from a topic into the local knowledge base, which writes `record <n>` for `{"n":…}`, unless it is given
+/// another sink. A group of its forgets a dead member after a second, waits between tries are short, and calls are
+/// hardly paced.
 #[derive(Clone, Debug)]
 pub struct ConnectorText {
     topic: String,
     group: String,
+    key: &'static str,
     value: &'static str,
     transforms: String,
+    sink: String,
+    max_records: usize,
     tolerance: &'static str,
     dead_letter_queue: Option<String>,
     commit_interval: &'static str,
@@ -62,8 +72,11 @@ impl ConnectorText {
         Self {
             topic: topic.to_owned(),
             group: topic.to_owned(),
+            key: "bytes",
             value: "json",
             transforms: "  - template: { text: \"record {{n}}\" }\n".to_owned(),
+            sink: KNOWLEDGE_BASE.to_owned(),
+            max_records: 10,
             tolerance: "none",
             dead_letter_queue: None,
             commit_interval: "200ms",
@@ -74,6 +87,13 @@ impl ConnectorText {
                 ("reconnect.backoff.max.ms", "200".to_owned()),
             ],
         }
+    }
+
+    /// Reads keys like this.
+    #[must_use]
+    pub fn key(mut self, converter: &'static str) -> Self {
+        self.key = converter;
+        self
     }
 
     /// Reads values like this.
@@ -87,6 +107,20 @@ impl ConnectorText {
     #[must_use]
     pub fn transforms(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.transforms);
+        self
+    }
+
+    /// Replaces the sink: lines of YAML, indented by two.
+    #[must_use]
+    pub fn sink(mut self, lines: impl Into<String>) -> Self {
+        self.sink = lines.into();
+        self
+    }
+
+    /// Puts so many records at once; otherwise 10.
+    #[must_use]
+    pub fn max_records(mut self, records: usize) -> Self {
+        self.max_records = records;
         self
     }
 
@@ -121,7 +155,8 @@ impl ConnectorText {
 
     /// Returns the file's text.
     pub fn text(&self) -> String {
-        let Self { topic, group, value, transforms, tolerance, commit_interval, retry_delay, .. } = self;
+        let Self { topic, group, key, value, transforms, sink, tolerance, .. } = self;
+        let Self { max_records, commit_interval, retry_delay, .. } = self;
         let queue = self.dead_letter_queue.as_ref();
         let queue = queue.map(|settings| format!("  dead_letter_queue: {settings}\n")).unwrap_or_default();
         let mut lines = String::new();
@@ -137,14 +172,12 @@ source:
     group: {group}
     commit_interval: {commit_interval}
     properties:
-{lines}  value: {value}
+{lines}  key: {key}
+  value: {value}
 transforms:
 {transforms}sink:
-  bedrock_kb:
-    knowledge_base_id: ${{env:KBID}}
-    data_source_id: ${{env:DSID}}
-    calls_per_second: 1000
-batch:
+{sink}batch:
+  max_records: {max_records}
   linger: 20ms
 errors:
   tolerance: {tolerance}

@@ -25,7 +25,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -49,7 +49,7 @@ pub fn unique(stem: &str) -> String {
 }
 
 /// A broker of this test process. It dies with its value, and with the process however that ends; it lives
-/// for 15 minutes at most after each start.
+/// for 30 minutes at most after each start.
 pub struct Broker {
     server: Server,
 }
@@ -104,6 +104,11 @@ impl Broker {
         self.server.address()
     }
 
+    /// Returns the version of the broker.
+    pub fn version(&self) -> String {
+        self.server.version()
+    }
+
     /// Returns the settings of a client of this broker, to which a test adds its own.
     pub fn client(&self) -> ClientConfig {
         client_of(&self.server.address())
@@ -126,6 +131,20 @@ impl Broker {
             result.unwrap_or_else(|(name, code)| panic!("cannot create topic {name}: {code}"));
         }
         self.wait_for_leaders(name, partitions);
+    }
+
+    /// Replaces the properties that a topic has of its own.
+    pub fn alter_topic(&self, name: &str, properties: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (property, value) in properties {
+            change = change.set(property, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let results = block_on(admin.alter_configs([&change], &options)).expect("an answer to alter_configs");
+        for result in results {
+            result.unwrap_or_else(|(_, code)| panic!("cannot alter topic {name}: {code}"));
+        }
     }
 
     /// Writes the records and waits until all are stored; returns partition and offset of each, in their order.

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::print_stderr,
     reason = "a test support crate fails by panicking"
 )]
 
@@ -13,6 +14,8 @@ pub mod bedrock;
 pub mod connector;
 pub mod kafka;
 pub mod lambda;
+pub mod matrix;
 pub mod open_metrics;
 pub mod recorder;
 pub mod sluice;
+pub mod target;

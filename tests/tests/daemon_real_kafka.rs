@@ -1,7 +1,6 @@
 //! `sluice run` against Apache Kafka and the emulator of Bedrock. What counts is what arrived at the emulator and
 //! what the group has committed at the broker; the worker's own counters are not asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-#![allow(clippy::print_stderr, reason = "a seed is for whoever repeats a failure")]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,16 +16,15 @@ use sluice_tests::sluice::{Running, Sluice, root};
 struct Stage {
     broker: &'static Broker,
     topic: String,
-    partitions: i32,
     knowledge_base: LocalKnowledgeBase,
 }
 
 impl Stage {
-    fn set_up(stem: &str, partitions: i32) -> Option<Self> {
+    fn set_up(stem: &str) -> Option<Self> {
         let broker = Broker::shared()?;
         let topic = kafka::unique(stem);
-        broker.create_topic(&topic, partitions);
-        Some(Self { broker, topic, partitions, knowledge_base: LocalKnowledgeBase::start() })
+        broker.create_topic(&topic, 1);
+        Some(Self { broker, topic, knowledge_base: LocalKnowledgeBase::start() })
     }
 
     fn connector(&self) -> ConnectorText {
@@ -42,11 +40,9 @@ impl Stage {
         self.broker.produce(&self.topic, records(numbers));
     }
 
-    /// The ids of the first `count` records of each partition.
+    /// The ids of the first `count` records.
     fn ids(&self, count: usize) -> BTreeSet<String> {
-        let of = |partition| (0..count).map(move |offset| (partition, offset));
-        let all = (0..self.partitions).flat_map(of);
-        all.map(|(partition, offset)| format!("{}-{partition}-{offset}", self.topic)).collect()
+        (0..count).map(|offset| format!("{}-0-{offset}", self.topic)).collect()
     }
 
     fn committed(&self) -> Vec<Option<i64>> {
@@ -87,12 +83,6 @@ fn daemon(folder: &Folder, bootstrap_servers: &str, emulator: &Emulator) -> Slui
 
 fn records(numbers: std::ops::Range<usize>) -> Vec<NewRecord> {
     numbers.map(|n| NewRecord::new(n.to_string(), format!("{{\"n\":{n}}}"))).collect()
-}
-
-/// The records with these numbers, spread evenly.
-fn spread(numbers: std::ops::Range<usize>, partitions: i32) -> Vec<NewRecord> {
-    let partition = |n: usize| i32::try_from(n).unwrap() % partitions;
-    numbers.map(|n| NewRecord::unkeyed(format!("{{\"n\":{n}}}")).partition(partition(n))).collect()
 }
 
 /// The tickers and prices of the demo's data, as its rows say them.
@@ -157,7 +147,7 @@ fn the_unchanged_stock_connector_makes_17_documents_and_the_same_17_when_the_off
 
 #[test]
 fn killed_between_put_and_commit_it_writes_the_same_documents_again() {
-    let Some(stage) = Stage::set_up("kill-before-commit", 1) else { return };
+    let Some(stage) = Stage::set_up("kill-before-commit") else { return };
     stage.produce(0..25);
     let folder = Folder::with("c.yaml", stage.connector().commit_interval("10m").text());
     let mut daemon = stage.run(&folder);
@@ -176,7 +166,7 @@ fn killed_between_put_and_commit_it_writes_the_same_documents_again() {
 
 #[test]
 fn killed_while_a_put_hangs_it_begins_no_later_than_with_that_put_again() {
-    let Some(stage) = Stage::set_up("kill-in-put", 1) else { return };
+    let Some(stage) = Stage::set_up("kill-in-put") else { return };
     stage.produce(0..25);
     stage.knowledge_base.fail(1, &Fault::Delay(Duration::from_mins(10)));
     let folder = Folder::with("c.yaml", stage.connector().text());
@@ -203,35 +193,8 @@ fn killed_while_a_put_hangs_it_begins_no_later_than_with_that_put_again() {
 }
 
 #[test]
-fn killed_at_10_random_moments_while_500_records_flow_it_loses_none_and_doubles_none() {
-    let Some(stage) = Stage::set_up("kill-at-random", 2) else { return };
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
-    stage.knowledge_base.fail(2000, &Fault::Delay(Duration::from_millis(20)));
-    let folder = Folder::with("c.yaml", stage.connector().commit_interval("50ms").text());
-    for round in 0..10 {
-        stage.broker.produce(&stage.topic, spread(round * 50..(round + 1) * 50, 2));
-        let mut daemon = stage.run(&folder);
-        let calls = stage.knowledge_base.ingests().len() + random.usize(1..=5);
-        daemon.wait_while_running("some puts", || {
-            stage.knowledge_base.ingests().len() >= calls
-                || stage.knowledge_base.documents().len() == (round + 1) * 50
-        });
-        std::thread::sleep(Duration::from_millis(random.u64(0..60)));
-        assert_eq!(daemon.kill().code, None);
-    }
-    let mut daemon = stage.run(&folder);
-    stage.wait_for_commit(&mut daemon, &[Some(250), Some(250)]);
-    daemon.terminate().expect_code(0);
-    assert_eq!(stage.knowledge_base.ids(), stage.ids(250));
-    let texts: BTreeSet<_> = stage.knowledge_base.texts().into_iter().collect();
-    assert_eq!(texts, (0..500).map(|n| format!("record {n}")).collect());
-}
-
-#[test]
 fn sigterm_finishes_what_is_in_flight_and_commits_exactly_that() {
-    let Some(stage) = Stage::set_up("stop", 1) else { return };
+    let Some(stage) = Stage::set_up("stop") else { return };
     stage.produce(0..200);
     stage.knowledge_base.fail(100, &Fault::Delay(Duration::from_millis(800)));
     let folder = Folder::with("c.yaml", stage.connector().commit_interval("10m").text());
@@ -256,7 +219,7 @@ fn sigterm_finishes_what_is_in_flight_and_commits_exactly_that() {
 
 #[test]
 fn sigterm_cuts_the_wait_for_a_retry_short() {
-    let Some(stage) = Stage::set_up("stop-backoff", 1) else { return };
+    let Some(stage) = Stage::set_up("stop-backoff") else { return };
     stage.produce(0..5);
     let asked = Fault::Error {
         status: 429,
@@ -275,7 +238,7 @@ fn sigterm_cuts_the_wait_for_a_retry_short() {
 
 #[test]
 fn a_stop_is_bounded_by_the_shutdown_timeout_and_leaves_the_offset_where_it_was() {
-    let Some(stage) = Stage::set_up("stop-bounded", 1) else { return };
+    let Some(stage) = Stage::set_up("stop-bounded") else { return };
     stage.produce(0..5);
     stage.knowledge_base.fail(1, &Fault::Delay(Duration::from_mins(10)));
     let folder = Folder::with("c.yaml", stage.connector().text());
@@ -291,7 +254,7 @@ fn a_stop_is_bounded_by_the_shutdown_timeout_and_leaves_the_offset_where_it_was(
 
 #[test]
 fn a_second_signal_leaves_at_once() {
-    let Some(stage) = Stage::set_up("stop-twice", 1) else { return };
+    let Some(stage) = Stage::set_up("stop-twice") else { return };
     stage.produce(0..5);
     stage.knowledge_base.fail(1, &Fault::Delay(Duration::from_mins(10)));
     let folder = Folder::with("c.yaml", stage.connector().text());
@@ -302,34 +265,6 @@ fn a_second_signal_leaves_at_once() {
     let ended = daemon.terminate().expect_code(1);
     assert!(ended.waited < Duration::from_secs(2), "{ended}");
     stage.assert_nothing_is_committed();
-}
-
-#[test]
-fn a_broker_that_is_away_at_the_start_and_again_later_is_waited_for() {
-    let Some(mut broker) = Broker::start() else { return };
-    let topic = kafka::unique("outage");
-    broker.create_topic(&topic, 1);
-    broker.produce(&topic, records(0..10));
-    broker.stop();
-
-    let knowledge_base = LocalKnowledgeBase::start();
-    let folder = Folder::with("c.yaml", ConnectorText::new(&topic).text());
-    let mut daemon = daemon(&folder, &broker.bootstrap_servers(), &knowledge_base).spawn();
-    daemon.wait_for_log("tried again until it passes");
-    for round in 1..=2 {
-        broker.restart();
-        broker.produce(&topic, records(round * 10..(round + 1) * 10));
-        let expected: BTreeSet<_> =
-            (0..(round + 1) * 10).map(|offset| format!("{topic}-0-{offset}")).collect();
-        daemon.wait_while_running("documents", || knowledge_base.documents().len() >= expected.len());
-        assert_eq!(knowledge_base.ids(), expected);
-        if round == 1 {
-            broker.kill();
-        }
-    }
-    daemon.wait_while_running("commit", || broker.committed(&topic, &topic) == [Some(30)]);
-    assert_eq!(daemon.log_lines("connector failed"), Vec::<String>::new());
-    daemon.terminate().expect_code(0);
 }
 
 #[test]
@@ -374,34 +309,8 @@ fn the_log_names_a_topic_that_does_not_exist() {
 }
 
 #[test]
-fn a_second_instance_that_joins_and_leaves_loses_nothing() {
-    let Some(stage) = Stage::set_up("scale", 4) else { return };
-    let other = LocalKnowledgeBase::start();
-    for knowledge_base in [&stage.knowledge_base, &other] {
-        knowledge_base.fail(2000, &Fault::Delay(Duration::from_millis(5)));
-    }
-    let folder = Folder::with("c.yaml", stage.connector().text());
-    let produce = |numbers| stage.broker.produce(&stage.topic, spread(numbers, 4));
-    produce(0..400);
-    let mut first = stage.run(&folder);
-    first.wait_while_running("first documents", || !stage.knowledge_base.documents().is_empty());
-
-    let mut second = daemon(&folder, &stage.broker.bootstrap_servers(), &other).spawn();
-    second.wait_for_log("partitions assigned");
-    produce(400..800);
-    second.wait_while_running("documents of the second", || !other.documents().is_empty());
-    second.terminate().expect_code(0);
-    produce(800..1200);
-
-    stage.wait_for_commit(&mut first, &[Some(300); 4]);
-    first.terminate().expect_code(0);
-    let all: BTreeSet<_> = stage.knowledge_base.ids().union(&other.ids()).cloned().collect();
-    assert_eq!(all, stage.ids(300));
-}
-
-#[test]
 fn a_poison_record_stops_its_connector_at_its_offset_and_no_other() {
-    let Some(stage) = Stage::set_up("poison", 1) else { return };
+    let Some(stage) = Stage::set_up("poison") else { return };
     let healthy = kafka::unique("healthy");
     stage.broker.create_topic(&healthy, 1);
     stage.produce(0..12);
@@ -431,7 +340,7 @@ fn a_poison_record_stops_its_connector_at_its_offset_and_no_other() {
 
 #[test]
 fn where_it_is_tolerated_a_poison_record_is_skipped_and_logged_and_the_rest_delivered() {
-    let Some(stage) = Stage::set_up("tolerated", 1) else { return };
+    let Some(stage) = Stage::set_up("tolerated") else { return };
     stage.produce(0..12);
     stage.broker.produce(&stage.topic, [("key", "no JSON")]);
     stage.produce(13..20);
@@ -450,7 +359,7 @@ fn where_it_is_tolerated_a_poison_record_is_skipped_and_logged_and_the_rest_deli
 
 #[test]
 fn an_outage_of_the_service_is_retried_until_it_passes() {
-    let Some(stage) = Stage::set_up("sink-outage", 1) else { return };
+    let Some(stage) = Stage::set_up("sink-outage") else { return };
     stage.produce(0..25);
     let faults = [
         Fault::throttled(),
@@ -475,7 +384,7 @@ fn an_outage_of_the_service_is_retried_until_it_passes() {
 
 #[test]
 fn a_missing_right_stops_the_connector_uncommitted_and_it_is_restarted_with_growing_waits() {
-    let Some(stage) = Stage::set_up("rights", 1) else { return };
+    let Some(stage) = Stage::set_up("rights") else { return };
     stage.produce(0..5);
     stage.knowledge_base.fail(1, &Fault::error(403, "AccessDeniedException", "not authorized"));
     stage.knowledge_base.fail(1, &Fault::error(404, "ResourceNotFoundException", "no such data source"));

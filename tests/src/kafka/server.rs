@@ -15,9 +15,9 @@ use rdkafka::consumer::BaseConsumer;
 use tempfile::TempDir;
 
 /// How long a start may take on a busy machine; it takes 3 s on an idle one.
-const START_DEADLINE: Duration = Duration::from_mins(1);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 /// The longest life of one broker process, so that a hung test leaves nothing behind.
-const LIFE_SECONDS: &str = "900";
+const LIFE_SECONDS: &str = "1800";
 
 /// Returns the folder of Kafka's jars. Without one it says so on standard error, past the capture of the test
 /// harness, or panics if `SLUICE_REQUIRE_KAFKA=1`.
@@ -170,6 +170,12 @@ impl Server {
             writeln!(input, "{word}").ok();
         }
         process.wait().expect("the end of Kafka");
+    }
+
+    /// Returns the version of the broker, as the name of the jars' folder says it.
+    pub(super) fn version(&self) -> String {
+        let folder = self.jars.file_name().unwrap_or_default().to_string_lossy();
+        folder.split('-').nth(1).unwrap_or_default().to_owned()
     }
 
     /// Returns the address of the broker, the same after a restart.

@@ -31,8 +31,9 @@ pub(super) fn path() -> &'static Path {
 
 fn build() -> Result<PathBuf, String> {
     let test = std::env::current_exe().map_err(|error| format!("where is this test? {error}"))?;
-    // <target directory>/[<triple>/]<profile>/deps/<test>
-    let mut above = test.ancestors().skip(2);
+    // <target directory>/[<triple>/]<profile>/deps/<test>, or without `deps` for a binary
+    let folders = test.ancestors().skip(1);
+    let mut above = folders.skip_while(|folder| folder.ends_with("deps"));
     let profile = above.next().and_then(Path::file_name).unwrap_or_default();
     let mut target = above.next().unwrap_or(Path::new("target"));
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));

@@ -1,0 +1,42 @@
+//! Runs the fault matrix (`sluice_tests::matrix`) by hand.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its caller")]
+#![allow(clippy::expect_used, reason = "a test tool fails by panicking")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sluice_tests::matrix::{self, Plan};
+use sluice_tests::sluice::root;
+
+/// Lets records flow from a real Apache Kafka broker through Sluice into a target that counts them, while something
+/// evil is done, and judges what arrived.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Run the long form, and write docs/reliability.md if all cases were run.
+    #[arg(long)]
+    long: bool,
+    /// Repeat the luck of an earlier run.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run so many cases side by side.
+    #[arg(long, default_value_t = 6)]
+    parallel: usize,
+    /// The cases to run. Default: all.
+    case: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let Arguments { long, seed, parallel, case: only } = Arguments::parse();
+    let plan = Plan { long, seed: seed.unwrap_or_else(|| fastrand::u64(..)), only, parallel };
+    if let [unknown, ..] = plan.unknown()[..] {
+        eprintln!("no case is named `{unknown}`");
+        return ExitCode::from(2);
+    }
+    println!("seed {}", plan.seed);
+    let Some(report) = matrix::run(&plan, |row| println!("{row}")) else { return ExitCode::from(3) };
+    if long && plan.only.is_empty() {
+        let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+        std::fs::write(root().join("docs/reliability.md"), report.page(&date)).expect("the page is written");
+    }
+    if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

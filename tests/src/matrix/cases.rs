@@ -1,0 +1,170 @@
+//! The table.
+
+use super::case::{Act, COOPERATIVE, Case, EAGER, Poison, Queue};
+use crate::target::Fault;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        group: COOPERATIVE.session(2000),
+        ..Case::new("kill", "Sluice is killed (SIGKILL) at random moments", Act::Kill(4, 100))
+    },
+    Case {
+        group: COOPERATIVE.fixed(),
+        ..Case::new("kill-static", "the same, as a static member", Act::Kill(6, 100))
+    },
+    Case::new("restart", "Sluice is stopped (SIGTERM) and started again", Act::Restart(4, 40)),
+    Case {
+        group: COOPERATIVE.session(30_000),
+        ..Case::new(
+            "broker-stop",
+            "broker away at the start; later stopped and started again",
+            Act::BrokerStop,
+        )
+    },
+    Case {
+        group: COOPERATIVE.session(30_000),
+        ..Case::new("broker-kill", "broker killed (SIGKILL) and started again", Act::BrokerKill)
+    },
+    Case::new("join", "a second and a third instance join and leave; cooperative-sticky", Act::Join),
+    Case { group: EAGER, ..Case::new("join-eager", "the same; range, which is eager", Act::Join) },
+    Case {
+        group: COOPERATIVE.fixed().session(4000),
+        ..Case::new("join-static", "the same; cooperative-sticky with static members", Act::Join)
+    },
+    Case {
+        faults: &[(100, Fault::Slow(400))],
+        ..Case::new("join-slow", "the same as join, with puts in flight of 0.4 s", Act::Join)
+    },
+    Case {
+        group: COOPERATIVE.session(2000),
+        ..Case::new("die", "a second instance joins and is killed; cooperative-sticky", Act::Die)
+    },
+    Case {
+        group: EAGER.session(2000),
+        ..Case::new("die-eager", "the same; range, which is eager", Act::Die)
+    },
+    Case {
+        group: COOPERATIVE.fixed(),
+        ..Case::new(
+            "bounce",
+            "a static member stops and is back within its session: no rebalance",
+            Act::Bounce { kill: false },
+        )
+    },
+    Case {
+        group: EAGER.fixed(),
+        ..Case::new(
+            "bounce-kill",
+            "a static member is killed and is back within its session: no rebalance; range",
+            Act::Bounce { kill: true },
+        )
+    },
+    Case { faults: &[(30, Fault::Slow(300))], ..Case::new("slow", "3 of 10 puts take 0.3 s", Act::Flow) },
+    Case {
+        faults: &[(100, Fault::Slow(8000))],
+        records: Some(10),
+        group: COOPERATIVE.session(6000),
+        ..Case::new("slower", "each put takes longer than `max.poll.interval.ms`: no rebalance", Act::Stay)
+    },
+    Case {
+        faults: &[(10, Fault::Hang)],
+        ..Case::new("hang", "1 of 10 puts is never answered, nothing stored", Act::Flow)
+    },
+    Case {
+        faults: &[(10, Fault::HangStored)],
+        ..Case::new("hang-stored", "1 of 10 puts is stored and never answered", Act::Flow)
+    },
+    Case {
+        faults: &[(30, Fault::Status(500))],
+        ..Case::new("500", "3 of 10 puts are answered 500", Act::Flow)
+    },
+    Case {
+        faults: &[(30, Fault::Status(429))],
+        ..Case::new("429", "3 of 10 puts are answered 429 without a wait", Act::Flow)
+    },
+    Case {
+        faults: &[(10, Fault::Throttle(1))],
+        ..Case::new("429-wait", "1 of 10 puts is answered 429 with a wait of 1 s", Act::Flow)
+    },
+    Case {
+        faults: &[(20, Fault::Reset)],
+        ..Case::new("reset", "1 of 5 connections is reset before the write", Act::Flow)
+    },
+    Case {
+        faults: &[(20, Fault::ResetStored)],
+        ..Case::new("reset-stored", "1 of 5 connections is reset after the write", Act::Flow)
+    },
+    Case {
+        faults: &[(40, Fault::Busy)],
+        ..Case::new("busy", "4 of 10 puts store two thirds of their records", Act::Flow)
+    },
+    Case::new(
+        "outage",
+        "the target answers 503 to all while a second instance joins and leaves",
+        Act::Outage,
+    ),
+    Case {
+        poison: Poison::KeyConverter,
+        queue: Queue::Missing,
+        ..Case::new("poison-key", "each 10th key is no JSON; the queue's topic is created", Act::Flow)
+    },
+    Case {
+        poison: Poison::ValueConverter,
+        queue: Queue::Missing,
+        ..Case::new("poison-value", "each 10th value is no JSON", Act::Flow)
+    },
+    Case {
+        poison: Poison::Transform,
+        queue: Queue::Missing,
+        ..Case::new("poison-transform", "a transform rejects each 10th record", Act::Flow)
+    },
+    Case {
+        poison: Poison::Named,
+        queue: Queue::Missing,
+        ..Case::new("poison-sink", "the target rejects each 10th record and names it", Act::Flow)
+    },
+    Case {
+        poison: Poison::Vague,
+        queue: Queue::Missing,
+        ..Case::new(
+            "poison-batch",
+            "the target rejects a batch with a 10th record in it as a whole",
+            Act::Flow,
+        )
+    },
+    Case {
+        poison: Poison::Vague,
+        queue: Queue::Missing,
+        group: COOPERATIVE.session(2000),
+        ..Case::new("poison-kill", "the same, and Sluice is killed at random moments", Act::Kill(3, 30))
+    },
+    Case {
+        poison: Poison::ValueConverter,
+        queue: Queue::TooSmall,
+        ..Case::new(
+            "queue-too-small",
+            "the queue refuses letters by `max.message.bytes`; later mended",
+            Act::Mend,
+        )
+    },
+    Case {
+        poison: Poison::ValueConverter,
+        queue: Queue::TooOld,
+        ..Case::new(
+            "queue-too-old",
+            "the queue refuses letters by `message.timestamp.before.max.ms`; later mended",
+            Act::Mend,
+        )
+    },
+    Case {
+        faults: &[
+            (5, Fault::Hang),
+            (5, Fault::ResetStored),
+            (10, Fault::Busy),
+            (5, Fault::Status(503)),
+            (5, Fault::Throttle(1)),
+        ],
+        group: COOPERATIVE.session(2000),
+        ..Case::new("all", "hangs, resets, 503, 429 and busy records, and kills on top", Act::Kill(3, 30))
+    },
+];

@@ -1,0 +1,246 @@
+//! What a case is played on: a topic, a target, instances of the binary, and what is written down.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::case::{Act, Case, Poison, Queue};
+use super::judge::{Crash, Evidence, Sent};
+use super::report::Row;
+use crate::connector::Folder;
+use crate::kafka::{self, Broker, NewRecord, StoredRecord};
+use crate::sluice::{Running, Sluice};
+use crate::target::Target;
+
+/// Keys that the records share.
+const KEYS: usize = 20;
+pub(super) const PARTITIONS: i32 = 4;
+/// How long all may take to arrive and be committed when nothing evil happens any more, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The broker of all cases, or one that a case may stop.
+pub(super) enum Host {
+    Shared(&'static Broker),
+    Own(Box<Broker>),
+}
+
+impl Deref for Host {
+    type Target = Broker;
+
+    fn deref(&self) -> &Broker {
+        match self {
+            Self::Shared(broker) => broker,
+            Self::Own(broker) => broker,
+        }
+    }
+}
+
+pub(super) struct Scene {
+    pub(super) case: &'static Case,
+    pub(super) long: bool,
+    pub(super) host: Host,
+    pub(super) target: Target,
+    pub(super) random: fastrand::Rng,
+    pub(super) evidence: Evidence,
+    /// What went wrong beside what the judge sees.
+    pub(super) problems: Vec<String>,
+    pub(super) topic: String,
+    pub(super) queue: String,
+    folder: Folder,
+    /// What instances that have ended said.
+    logs: Vec<String>,
+}
+
+/// An instance of the binary, and the name that it has as a static member.
+pub(super) struct Instance(pub(super) Running);
+
+impl Scene {
+    /// Plays a case to its end.
+    pub(super) fn live(case: &'static Case, long: bool, seed: u64) -> Row {
+        let began = Instant::now();
+        let mut scene = Self::set_up(case, long, seed);
+        let instances = scene.play();
+        scene.end(instances);
+        let row = Row::of(case, scene.rounds(), &scene.evidence, scene.problems, began.elapsed());
+        if !row.holds() {
+            eprintln!("{}: seed {}\n{}", case.name, seed, noteworthy(&scene.logs));
+        }
+        row
+    }
+
+    fn set_up(case: &'static Case, long: bool, seed: u64) -> Self {
+        let shared = Broker::shared().expect("a broker");
+        let host = if case.needs_broker() {
+            Host::Own(Box::new(Broker::start().expect("a broker")))
+        } else {
+            Host::Shared(shared)
+        };
+        let topic = kafka::unique(case.name);
+        let queue = format!("{topic}-letters");
+        host.create_topic(&topic, PARTITIONS);
+        if let Some([refusal, _]) = case.queue.refusal() {
+            host.create_topic_with(&queue, 1, &[refusal]);
+        }
+        let target = Target::start(case.manners(), seed);
+        let folder = Folder::with("c.yaml", case.connector(&topic, &queue, &target.url()).text());
+        let random = fastrand::Rng::with_seed(seed);
+        let (evidence, problems) = (Evidence::default(), Vec::new());
+        Self { case, long, host, target, random, evidence, problems, topic, queue, folder, logs: Vec::new() }
+    }
+
+    pub(super) fn rounds(&self) -> usize {
+        self.case.rounds(self.long)
+    }
+
+    /// Writes the next share of all records: one of so many.
+    pub(super) fn send(&mut self, shares: usize) {
+        let first = self.evidence.sent.len();
+        let numbers = first..first + (self.case.size(self.long) / shares).max(1);
+        let records: Vec<_> = numbers.clone().map(|number| self.record(number)).collect();
+        let places = self.host.produce(&self.topic, records);
+        for (number, (partition, offset)) in numbers.zip(places) {
+            let poison = self.is_poison(number);
+            self.evidence.sent.push(Sent { number, partition, offset, poison });
+        }
+    }
+
+    fn is_poison(&self, number: usize) -> bool {
+        self.case.poison != Poison::None && number % 10 == 7
+    }
+
+    fn record(&self, number: usize) -> NewRecord {
+        // Keys are JSON, and fall on records and poison alike.
+        let key = format!("\"key-{}\"", number / 3 % KEYS);
+        let value = |rest: &str| format!("{{\"k\":{key},\"n\":{number},\"t\":{number}{rest}}}");
+        match self.case.poison {
+            _ if !self.is_poison(number) => NewRecord::new(&key, value("")),
+            Poison::None => NewRecord::new(&key, value("")),
+            Poison::KeyConverter => NewRecord::new(format!("no JSON {number}"), value("")),
+            Poison::ValueConverter => NewRecord::new(&key, format!("no JSON {number}").repeat(20)),
+            Poison::Transform => NewRecord::new(&key, value(",\"t\":\"never\"")),
+            Poison::Named | Poison::Vague => NewRecord::new(&key, value(",\"poison\":true")),
+        }
+    }
+
+    /// Starts an instance; `name` is its own among the members.
+    pub(super) fn start(&self, name: &str) -> Instance {
+        let sluice = Sluice::new(["run".as_ref(), self.folder.path()])
+            .env("KAFKA_BOOTSTRAP_SERVERS", self.host.bootstrap_servers())
+            .env("SLUICE_LISTEN", "none")
+            .env("INSTANCE", name);
+        Instance(sluice.spawn())
+    }
+
+    /// Starts an instance and waits until it has partitions.
+    pub(super) fn join(&self, name: &str) -> Instance {
+        let mut instance = self.start(name);
+        instance.0.wait_for_log("partitions assigned");
+        instance
+    }
+
+    /// Counts the lines with a text in the logs of instances that have ended.
+    fn said(&self, text: &str) -> usize {
+        self.logs.iter().flat_map(|log| log.lines()).filter(|line| line.contains(text)).count()
+    }
+
+    /// Stops an instance in good order.
+    pub(super) fn stop(&mut self, instance: Instance) {
+        let ended = instance.0.terminate();
+        if ended.code != Some(0) {
+            self.problems.push(format!("a stop ended with {:?}", ended.code));
+        }
+        self.logs.push(ended.stderr);
+    }
+
+    /// Kills an instance with SIGKILL.
+    pub(super) fn kill(&mut self, instance: Instance) {
+        self.logs.push(instance.0.kill().stderr);
+        self.crashed();
+    }
+
+    /// Waits until so many more records have arrived, or all.
+    pub(super) fn wait_for_more(&self, instance: &mut Instance, more: usize) {
+        let wanted = self.target.count() + more;
+        instance.0.wait_while_running(&format!("{more} more arrivals"), || {
+            self.target.count() >= wanted || self.is_all_there()
+        });
+    }
+
+    fn is_all_there(&self) -> bool {
+        let arrived = self.arrived();
+        self.evidence.sent.iter().all(|sent| sent.poison || arrived.contains(&sent.number))
+    }
+
+    fn arrived(&self) -> BTreeSet<usize> {
+        self.target.arrivals().iter().map(|arrival| arrival.number).collect()
+    }
+
+    pub(super) fn committed(&self) -> Vec<Option<i64>> {
+        self.host.committed(&self.topic, &self.topic)
+    }
+
+    /// Writes down that something crashed: what had arrived and was not committed may come again.
+    pub(super) fn crashed(&mut self) {
+        // In this order: what is committed must have arrived.
+        let crash = Crash { committed: self.committed(), arrived: self.arrived() };
+        let early = self.evidence.committed_early(&crash);
+        self.problems.extend(early.first().map(|first| format!("committed before it arrived: {first}")));
+        self.evidence.crashes.push(crash);
+    }
+
+    /// Writes down that all members read again what was not committed, whether it had arrived already or not.
+    pub(super) fn read_again(&mut self, times: usize) {
+        let arrived = self.evidence.sent.iter().map(|sent| sent.number).collect();
+        let crash = Crash { committed: self.committed(), arrived };
+        self.evidence.crashes.extend(std::iter::repeat_n(crash, times));
+    }
+
+    /// Waits until everything is there and committed, ends the instances, and collects the evidence.
+    fn end(&mut self, instances: Vec<Instance>) {
+        let ends: Vec<_> = self.host.end_offsets(&self.topic).into_iter().map(Some).collect();
+        let deadline = Instant::now() + PATIENCE;
+        while !(self.is_all_there() && self.committed() == ends) {
+            if Instant::now() > deadline {
+                let committed = self.committed();
+                self.problems.push(format!("{committed:?} of {ends:?} committed after {PATIENCE:?}"));
+                break;
+            }
+            thread::sleep(LOOK);
+        }
+        for instance in instances {
+            self.stop(instance);
+        }
+        self.read_again(self.said("lost=true"));
+        self.evidence.handovers = self.said("SIGTERM: stopping") + self.said("lost=false");
+        let failures = self.said("connector failed and is restarted");
+        if failures > 0 && !matches!(self.case.act, Act::Mend) {
+            self.problems.push(format!("the connector failed {failures} time(s)"));
+        }
+        self.evidence.arrivals = self.target.arrivals();
+        self.evidence.excuses = self.target.excuses();
+        if self.case.queue != Queue::None {
+            let letters = self.host.read(&self.queue);
+            self.evidence.letters = letters.iter().map(place).collect();
+        }
+    }
+}
+
+/// Picks what may explain a failure out of logs.
+fn noteworthy(logs: &[String]) -> String {
+    let is_usual = |line: &str| line.contains("record goes to the dead letter queue");
+    let lines = logs.iter().flat_map(|log| std::iter::once("---").chain(log.lines()));
+    let lines: Vec<_> = lines.filter(|line| !is_usual(line)).take(200).collect();
+    lines.join("\n")
+}
+
+/// Returns partition and offset of the record that a letter is of.
+fn place(letter: &StoredRecord) -> (i32, i64) {
+    let number = |name: &str| {
+        let text = letter.header_text(&format!("__connect.errors.{name}")).expect("a header");
+        text.parse::<i64>().expect("a number")
+    };
+    (i32::try_from(number("partition")).expect("a partition"), number("offset"))
+}

@@ -1,0 +1,61 @@
+//! Just enough of HTTP/1.1.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::Answer;
+
+/// Answers requests until the client closes the connection, or the answer is to do so.
+pub(super) fn serve(stream: TcpStream, mut take: impl FnMut(&[u8]) -> Answer) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream);
+    while let Some(body) = read(&mut reader)? {
+        match take(&body) {
+            Answer::Status(status, retry_after, items, pause) => {
+                thread::sleep(pause);
+                reader.get_mut().write_all(head_and_body(status, retry_after, &items).as_bytes())?;
+            }
+            // Until the client has had enough.
+            Answer::Hang => return reader.read(&mut [0]).map(drop),
+            // With nothing left to wait for, closing sends a reset.
+            Answer::Reset => return SockRef::from(reader.get_ref()).set_linger(Some(Duration::ZERO)),
+        }
+    }
+    Ok(())
+}
+
+/// Reads a request and returns its body; `None` at the end of the connection.
+fn read(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().map_err(io::Error::other)?;
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(Some(body))
+}
+
+fn head_and_body(status: u16, retry_after: Option<u64>, items: &[u16]) -> String {
+    let items: Vec<_> = items.iter().map(|status| serde_json::json!({ "status": status })).collect();
+    let body = serde_json::json!({ "items": items }).to_string();
+    let mut head = format!("HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n", body.len());
+    if let Some(seconds) = retry_after {
+        write!(head, "retry-after: {seconds}\r\n").expect("a string takes it");
+    }
+    format!("{head}\r\n{body}")
+}
