@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `bedrock_kb` | as documents of an Amazon Bedrock knowledge base | overwrites |
 //! | `http` | as HTTP requests | sends again |
+//! | `s3` | as objects of an Amazon S3 bucket | overwrites |
+//! | `sqs` | in an Amazon SQS queue | sends again; a FIFO queue drops it for five minutes |
 //! | `file` | as lines at the end of a file | appends again |
 //! | `stdout` | as lines on standard output | writes again |
 //! | `blackhole` | nowhere | - |
@@ -20,6 +22,8 @@ pub mod file;
 pub mod http;
 pub mod lines;
 mod on_null;
+pub mod s3;
+pub mod sqs;
 pub mod stdout;
 mod template;
 
@@ -40,5 +44,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_sink::<blackhole::BlackholeSettings>()
         .with_sink::<file::FileSettings>()
         .with_sink::<http::HttpSettings>()
+        .with_sink::<s3::S3Settings>()
+        .with_sink::<sqs::SqsSettings>()
         .with_sink::<stdout::StdoutSettings>()
 }

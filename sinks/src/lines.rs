@@ -51,7 +51,8 @@ impl Lines {
 }
 
 impl LineFormat {
-    fn line(self, record: &Record) -> Result<Vec<u8>, Failure> {
+    /// Writes a record as a line, without its end.
+    pub(crate) fn line(self, record: &Record) -> Result<Vec<u8>, Failure> {
         match self {
             Self::JsonLines => serde_json::to_vec(&Line::of(record)).map_err(|error| unfit(&error)),
             Self::Raw => raw(record).map(|value| value.to_bytes().to_vec()),

@@ -19,10 +19,10 @@ const SHOWN_CHARS: usize = 200;
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// An answer as it came, and what must not be shown of it. It has no `Debug` for that reason.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     pub(super) wait: Option<Duration>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Whether all of the body came, and was kept.
     pub(super) whole: bool,
     /// What the target could echo.
@@ -31,7 +31,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Shortens a text of the target's, on one line and without secrets.
-    fn shown(&self, text: &str) -> String {
+    pub(super) fn shown(&self, text: &str) -> String {
         let clean =
             self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"));
         let line = one_line(&clean);

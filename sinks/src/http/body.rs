@@ -82,7 +82,7 @@ pub(super) fn content_type(parts: &[Part], format: Option<BodyFormat>) -> &'stat
     }
 }
 
-pub(super) fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes)?;
     encoder.finish()

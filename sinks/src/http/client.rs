@@ -1,6 +1,7 @@
 //! How requests travel: connections, certificates, time-outs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Client, RequestBuilder, redirect, retry};
@@ -13,7 +14,7 @@ use super::answer::{self, Answer};
 use super::auth::Auth;
 use super::body;
 use super::plan::Request;
-use super::settings::{HttpSettings, TlsSettings};
+use super::settings::TlsSettings;
 use crate::aws::causes;
 
 /// Bytes of an answer that are read where only its start is shown; a longer one costs its connection.
@@ -22,21 +23,38 @@ pub(super) const START_BYTES: usize = 64 * 1024;
 /// Bytes of an answer that is needed whole.
 pub(super) const WHOLE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Makes a client. Reads files, so that it belongs on a thread that may block.
-pub(super) fn build(settings: &HttpSettings) -> Result<Client, Failure> {
-    let idle = settings.keep_alive.get();
+/// How requests travel.
+#[derive(Clone, Debug)]
+pub(super) struct Travel {
+    pub(super) tls: TlsSettings,
+    pub(super) connect_timeout: Duration,
+    pub(super) request_timeout: Duration,
+    pub(super) keep_alive: Duration,
+    /// Connections that are kept.
+    pub(super) connections: usize,
+    pub(super) proxy_from_environment: bool,
+}
+
+/// Makes a client, on a thread that may block, since that reads files.
+pub(super) async fn make(travel: Travel) -> Result<Client, Failure> {
+    let made = tokio::task::spawn_blocking(move || build(&travel)).await;
+    made.unwrap_or_else(|cut| Err(Failure::retriable(format!("making the client was cut off: {cut}"))))
+}
+
+fn build(travel: &Travel) -> Result<Client, Failure> {
+    let idle = travel.keep_alive;
     let builder = Client::builder()
-        .tls_backend_preconfigured(tls(&settings.tls)?)
+        .tls_backend_preconfigured(tls(&travel.tls)?)
         .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         // Only the runtime retries.
         .retry(retry::never())
         .referer(false)
-        .connect_timeout(settings.connect_timeout.get())
-        .timeout(settings.request_timeout.get())
+        .connect_timeout(travel.connect_timeout)
+        .timeout(travel.request_timeout)
         .pool_idle_timeout(idle)
-        .pool_max_idle_per_host(if idle.is_zero() { 0 } else { settings.max_in_flight });
-    let builder = if settings.proxy_from_environment { builder } else { builder.no_proxy() };
+        .pool_max_idle_per_host(if idle.is_zero() { 0 } else { travel.connections });
+    let builder = if travel.proxy_from_environment { builder } else { builder.no_proxy() };
     builder
         .build()
         .map_err(|error| Failure::fatal(format!("the HTTP client cannot be made: {}", causes(&error))))

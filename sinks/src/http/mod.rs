@@ -11,11 +11,15 @@ mod client;
 mod kept;
 mod oauth2;
 mod plan;
+mod service;
 mod settings;
 mod sigv4;
 mod sink;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub(crate) use answer::Answer;
+pub(crate) use body::gzip;
+pub(crate) use service::{Call, Service, parse_url};
 pub use settings::HttpSettings;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
 
 use super::auth_settings::AuthSettings;
+use super::client::Travel;
 use super::sink::Http;
 use crate::on_null::OnNull;
 
@@ -290,6 +291,19 @@ impl ItemErrors {
             }
         }
         Ok(())
+    }
+}
+
+impl HttpSettings {
+    pub(super) fn travel(&self) -> Travel {
+        Travel {
+            tls: self.tls.clone(),
+            connect_timeout: self.connect_timeout.get(),
+            request_timeout: self.request_timeout.get(),
+            keep_alive: self.keep_alive.get(),
+            connections: self.max_in_flight,
+            proxy_from_environment: self.proxy_from_environment,
+        }
     }
 }
 

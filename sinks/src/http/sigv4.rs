@@ -34,11 +34,20 @@ impl SigV4 {
 
     /// Returns the headers that sign a request, with its body as it is sent.
     pub(super) async fn headers(&self, request: &Request) -> Result<HeaderMap, Failure> {
-        let config = self.config.get_or_try_init(|| self.aws.load()).await?;
-        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        let region = self.region().await?;
+        let config = self.config().await?;
         let credentials = self.credentials.get(fetch(config)).await?;
         signature(request, &self.service, &region, credentials, SystemTime::now())
             .map_err(|error| Failure::fatal(format!("the request cannot be signed: {error}")))
+    }
+
+    /// Returns the region that requests are signed for.
+    pub(super) async fn region(&self) -> Result<String, Failure> {
+        Ok(self.config().await?.region().map(ToString::to_string).unwrap_or_default())
+    }
+
+    async fn config(&self) -> Result<&SdkConfig, Failure> {
+        self.config.get_or_try_init(|| self.aws.load()).await
     }
 
     pub(super) async fn check(&self) -> Vec<Finding> {

@@ -39,14 +39,7 @@ impl Http {
     }
 
     async fn client(&self) -> Result<&Client, Failure> {
-        let make = || async {
-            let settings = self.settings.clone();
-            let made = tokio::task::spawn_blocking(move || client::build(&settings)).await;
-            made.unwrap_or_else(|cut| {
-                Err(Failure::retriable(format!("making the client was cut off: {cut}")))
-            })
-        };
-        self.client.get_or_try_init(make).await
+        self.client.get_or_try_init(|| client::make(self.settings.travel())).await
     }
 
     async fn exchange(&self, request: &Request) -> Result<Answer, Failure> {

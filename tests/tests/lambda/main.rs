@@ -3,6 +3,7 @@
 
 mod answers;
 mod events;
+mod package;
 mod start;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@
 mod answers;
 mod auth;
 mod requests;
-mod server;
+pub(crate) mod server;
 mod settings;
 mod tls;
 
