@@ -75,7 +75,8 @@ pub struct Limits {
     /// How many calls a second; a put is a call. Default: as many as there are.
     pub pace: Option<Pace>,
     /// Of the records of a batch with one [`Sink::id`], only the newest is put. The older ones count as superseded
-    /// once it is stored, and are put after all where it is rejected. Default: all are put.
+    /// once it is stored, and are put after all where it is rejected. Holds with [`OrderedBy::Id`]; with another order
+    /// all are put. Default: all are put.
     pub newest_wins: bool,
     /// How to find out what became of records that a put accepted. Default: `Ok` of a put says it all.
     pub confirm: Option<ConfirmLimits>,
@@ -106,8 +107,9 @@ pub trait Sink: Send + Sync {
     /// Returns what the sink can take; asked once, at the start.
     fn limits(&self) -> Limits;
 
-    /// Stores a batch; `Ok` means that every record is stored for good, or, with [`Limits::confirm`], accepted. The batch is never empty and keeps to
-    /// the [`Limits`]; a record may be put again after a failure or a restart, so a put should overwrite.
+    /// Stores a batch; `Ok` means that every record is stored for good, or, with [`Limits::confirm`], accepted. The
+    /// batch is never empty and keeps to the [`Limits`]; a record may be put again after a failure or a restart, so a
+    /// put should overwrite.
     ///
     /// The future may be dropped at any await: the engine then counts the batch as not stored.
     async fn put(&self, batch: &[Record]) -> Result<(), PutError>;
@@ -130,8 +132,9 @@ pub trait Sink: Send + Sync {
         0
     }
 
-    /// Looks at what became of records that a put accepted, in order. Asked only with [`Limits::confirm`], and never
-    /// for more than [`ConfirmLimits::max_records`]; a failure is that of the question and says nothing of the records.
+    /// Looks at what became of records that a put accepted, one answer for each, in order. Asked only with
+    /// [`Limits::confirm`], and never for more than [`ConfirmLimits::max_records`]. A failure is that of the question
+    /// and says nothing of the records: a *retriable* question is asked again, any other stops the connector.
     async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
         Ok(batch.iter().map(|_| Confirmation::Stored).collect())
     }

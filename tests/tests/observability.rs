@@ -92,7 +92,7 @@ fn count(metrics: &Exposition, connector: &str, what: &str) -> f64 {
 
 #[track_caller]
 fn assert_adds_up(metrics: &Exposition, connector: &str) {
-    let fates = ["delivered", "filtered", "skipped", "dead_lettered", "abandoned"];
+    let fates = ["delivered", "superseded", "filtered", "skipped", "dead_lettered", "abandoned"];
     let fates: f64 = fates.iter().map(|fate| count(metrics, connector, fate)).sum();
     let active =
         metrics.value("kafka_connect_sink_task_sink_record_active_count", &[("connector", connector)]);
@@ -315,7 +315,8 @@ fn status_is_json_with_every_connector_and_task() {
     });
     let status = status();
     let records = json!({
-        "read": 1, "delivered": 1, "filtered": 0, "skipped": 0, "dead_lettered": 0, "abandoned": 0, "retries": 0,
+        "read": 1, "delivered": 1, "superseded": 0, "filtered": 0, "skipped": 0, "dead_lettered": 0, "abandoned": 0,
+        "retries": 0,
     });
     let mut status = status;
     let task = status[1]["tasks"][0].as_object_mut().unwrap();

@@ -1,5 +1,6 @@
 //! One batch, as it is being filled.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::item::Item;
@@ -45,30 +46,53 @@ pub(super) struct Batch {
     key: u64,
     limits: BatchLimits,
     items: Vec<Item>,
+    /// Where the newest record of each thing stands, by the thing's id. Ids are compared, not their hashes.
+    newest: HashMap<String, usize>,
     load: Load,
     full: bool,
 }
 
 impl Batch {
     pub(super) fn new(batch_key: u64, limits: BatchLimits) -> Self {
-        Self { key: batch_key, limits, items: Vec::new(), load: Load::default(), full: false }
+        let (items, newest) = (Vec::new(), HashMap::new());
+        Self { key: batch_key, limits, items, newest, load: Load::default(), full: false }
     }
 
     /// Says whether the record may come in. One that has no room closes the batch; one that is larger than a batch
-    /// goes alone.
+    /// goes alone. One that takes the place of an older one needs no other place, also in a full batch.
     pub(super) fn admits(&mut self, item: &Item) -> bool {
         if item.meta.batch_key != self.key {
             return false;
         }
-        let fits = self.load.bytes + item.meta.size <= self.limits.max_bytes || self.items.is_empty();
-        self.full |= !fits;
-        !self.full
+        let (replaced, bytes) = match self.older(item).and_then(|index| self.items.get(index)) {
+            Some(older) => (1, older.meta.size),
+            None if self.full => return false,
+            None => (0, 0),
+        };
+        let fits = self.load.bytes - bytes + item.meta.size <= self.limits.max_bytes;
+        let admitted = fits || self.items.len() == replaced;
+        self.full |= !admitted;
+        admitted
     }
 
-    pub(super) fn push(&mut self, item: Item) {
-        self.load.add(Load { records: 1, bytes: item.meta.size });
-        self.full = self.load.fills(self.limits);
-        self.items.push(item);
+    pub(super) fn push(&mut self, mut item: Item) {
+        self.load.bytes += item.meta.size;
+        let older = self.older(&item);
+        if let Some(place) = older.and_then(|index| self.items.get_mut(index)) {
+            self.load.bytes -= place.meta.size;
+            std::mem::swap(place, &mut item);
+            place.supersede(item);
+        } else {
+            self.load.records += 1;
+            self.newest.extend(item.meta.id.clone().map(|id| (id, self.items.len())));
+            self.items.push(item);
+        }
+        self.full |= self.load.fills(self.limits);
+    }
+
+    /// Finds the record that this one would supersede.
+    fn older(&self, item: &Item) -> Option<usize> {
+        self.newest.get(item.meta.id.as_ref()?).copied()
     }
 
     pub(super) fn is_full(&self) -> bool {

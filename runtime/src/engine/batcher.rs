@@ -79,6 +79,8 @@ impl Batcher {
     /// oldest record. Passes over records whose ordering key is on its way, and over the later ones of that key: order
     /// holds (invariant 3), and a backlog still fills whole batches. `flush` takes what there is.
     ///
+    /// Of the records of one thing the batch has the newest, and the older ones wait with that.
+    ///
     /// The ordering keys of what is taken are on their way until every record is [released](Self::release).
     pub fn take(&mut self, now: Instant, flush: bool) -> Option<Vec<Item>> {
         let batch_key = self.due(now, flush)?;
@@ -88,7 +90,7 @@ impl Batcher {
         }
         self.forget(Name::Free(batch_key));
         let items = batch.into_items();
-        for order in items.iter().filter_map(|item| item.meta.order) {
+        for order in items.iter().flat_map(Item::each).filter_map(|item| item.meta.order) {
             self.change(Name::Order(order), Line::take);
         }
         Some(items)
@@ -96,7 +98,7 @@ impl Batcher {
 
     /// Notes that records that were taken are done, or come back: later ones of their ordering keys may go.
     pub fn release<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) {
-        for order in items.into_iter().filter_map(|item| item.meta.order) {
+        for order in items.into_iter().flat_map(Item::each).filter_map(|item| item.meta.order) {
             self.change(Name::Order(order), Line::release);
             self.forget(Name::Order(order));
         }
@@ -128,7 +130,7 @@ impl Batcher {
             && let Some(ready) = self.ready.get_mut(&first.batch_key)
         {
             ready.firsts.remove(&first.number);
-            ready.load.subtract(line.lead());
+            ready.load.subtract(line.offer());
             if ready.firsts.is_empty() {
                 self.ready.remove(&first.batch_key);
             }
@@ -137,7 +139,7 @@ impl Batcher {
         if let Some(first) = line.ready() {
             let ready = self.ready.entry(first.batch_key).or_default();
             ready.firsts.insert(first.number, (name, first.since));
-            ready.load.add(line.lead());
+            ready.load.add(line.offer());
         }
     }
 
@@ -179,18 +181,7 @@ mod tests {
         let mut tracker = Tracker::new();
         tracker.assign(record.origin().topic_partition());
         let ticket = tracker.read(record.origin(), size).unwrap();
-        let meta = Meta {
-            ticket,
-            size,
-            order,
-            batch_key: 0,
-            number: 0,
-            since,
-            read: None,
-            attempts: 0,
-            failing_since: None,
-        };
-        Item { record, meta }
+        Item { record, meta: Meta { order, since, ..Meta::new(ticket, size) } }
     }
 
     /// A record of one byte with a batch key.
@@ -314,6 +305,64 @@ mod tests {
             batcher.release(&batch);
             assert_eq!(offsets(Some(batch)), [expected]);
         }
+    }
+
+    /// A record of a thing, whose newest record wins.
+    fn of_thing(id: &str, offset: i64, size: usize, order: u64) -> Item {
+        let mut item = item(offset, size, Some(order), Instant::now());
+        item.meta.id = Some(id.to_owned());
+        item
+    }
+
+    /// The offsets of what is put, each behind those that wait with it.
+    fn folded(batch: Option<Vec<Item>>) -> Vec<Vec<i64>> {
+        let unfold = |item: Item| item.unfold().map(|item| offset(&item)).collect();
+        batch.unwrap_or_default().into_iter().map(unfold).collect()
+    }
+
+    #[test]
+    fn the_newest_of_a_thing_takes_the_place_of_the_older_ones() {
+        let mut batcher = batcher(2, 100);
+        for (offset, (id, order)) in (0..).zip([("a", 7), ("b", 8), ("a", 7), ("c", 9), ("a", 7)]) {
+            batcher.push(of_thing(id, offset, 1, order));
+        }
+        let first = batcher.take(Instant::now(), false).unwrap();
+        assert_eq!(folded(batcher.take(Instant::now(), true)), [[3]]);
+        batcher.release(&first);
+        assert_eq!(folded(Some(first)), [vec![0, 2, 4], vec![1]]);
+        assert_eq!(batcher.lines.len(), 1, "what waited with the newest is released with it");
+    }
+
+    #[test]
+    fn things_whose_ids_have_one_hash_are_not_taken_for_each_other() {
+        let mut batcher = batcher(10, 100);
+        for (offset, id) in (0..).zip(["a", "b", "a", "b", "b"]) {
+            batcher.push(of_thing(id, offset, 1, 7));
+        }
+        assert_eq!(folded(batcher.take(Instant::now(), true)), [vec![0, 2], vec![1, 3, 4]]);
+    }
+
+    #[test]
+    fn many_records_of_one_thing_make_no_full_batch() {
+        let mut batcher = batcher(2, 100);
+        (0..5).for_each(|offset| batcher.push(of_thing("a", offset, 60, 7)));
+        assert!(batcher.take(Instant::now(), false).is_none(), "one record of 60 bytes would be put");
+        batcher.push(of_thing("b", 5, 50, 8));
+        let first = batcher.take(Instant::now(), false).unwrap();
+        assert_eq!(folded(Some(first)), [[0, 1, 2, 3, 4]]);
+        assert_eq!(folded(batcher.take(Instant::now(), true)), [[5]]);
+    }
+
+    #[test]
+    fn a_newer_record_that_has_no_room_waits_for_its_own_batch() {
+        let mut batcher = batcher(10, 100);
+        for (offset, (id, size, order)) in (0..).zip([("a", 60, 7), ("b", 30, 8), ("b", 80, 8)]) {
+            batcher.push(of_thing(id, offset, size, order));
+        }
+        let first = batcher.take(Instant::now(), true).unwrap();
+        batcher.release(&first);
+        assert_eq!(folded(Some(first)), [[0], [1]]);
+        assert_eq!(folded(batcher.take(Instant::now(), true)), [[2]]);
     }
 
     #[test]

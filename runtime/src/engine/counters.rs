@@ -24,6 +24,7 @@ const STAGES: [&str; 4] = ["key_converter", "value_converter", "transformation",
 pub struct Counters {
     read: AtomicU64,
     delivered: AtomicU64,
+    superseded: AtomicU64,
     filtered: AtomicU64,
     skipped: AtomicU64,
     dead_lettered: AtomicU64,
@@ -42,7 +43,8 @@ pub struct Counters {
     pub latency: Measure,
 }
 
-/// The counts at one moment. `read = delivered + filtered + skipped + dead-lettered + abandoned + in flight`.
+/// The counts at one moment. `read = delivered + superseded + filtered + skipped + dead-lettered + abandoned + in
+/// flight`.
 ///
 /// A record that a transform made several of counts once: as skipped if any of its parts was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -51,6 +53,8 @@ pub struct Tally {
     pub read: u64,
     /// Stored by the sink.
     pub delivered: u64,
+    /// Not put, since a newer record of the same thing was stored.
+    pub superseded: u64,
     /// Dropped on purpose by a transform.
     pub filtered: u64,
     /// Rejected and tolerated.
@@ -67,7 +71,12 @@ impl Tally {
     /// Returns the records that are read and not done.
     pub fn in_flight(&self) -> u64 {
         self.read.saturating_sub(
-            self.delivered + self.filtered + self.skipped + self.dead_lettered + self.abandoned,
+            self.delivered
+                + self.superseded
+                + self.filtered
+                + self.skipped
+                + self.dead_lettered
+                + self.abandoned,
         )
     }
 }
@@ -79,6 +88,7 @@ impl Add for Tally {
         Self {
             read: self.read + other.read,
             delivered: self.delivered + other.delivered,
+            superseded: self.superseded + other.superseded,
             filtered: self.filtered + other.filtered,
             skipped: self.skipped + other.skipped,
             dead_lettered: self.dead_lettered + other.dead_lettered,
@@ -98,6 +108,7 @@ impl Counters {
     pub fn done(&self, verdict: Verdict) {
         let counter = match verdict {
             Verdict::Filtered => &self.filtered,
+            Verdict::Superseded => &self.superseded,
             Verdict::Delivered => &self.delivered,
             Verdict::Skipped => &self.skipped,
             Verdict::DeadLettered => &self.dead_lettered,
@@ -176,6 +187,7 @@ impl Counters {
         let done = Tally {
             read: 0,
             delivered: get(&self.delivered),
+            superseded: get(&self.superseded),
             filtered: get(&self.filtered),
             skipped: get(&self.skipped),
             dead_lettered: get(&self.dead_lettered),
@@ -188,11 +200,9 @@ impl Counters {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, delivered, filtered, skipped, dead_lettered, .. } = self;
-        write!(
-            f,
-            "{read} read, {delivered} delivered, {filtered} filtered, {skipped} skipped, {dead_lettered} dead-lettered"
-        )
+        let Self { read, delivered, superseded, filtered, skipped, dead_lettered, .. } = self;
+        write!(f, "{read} read, {delivered} delivered, {filtered} filtered, {skipped} skipped, ")?;
+        write!(f, "{dead_lettered} dead-lettered, {superseded} superseded")
     }
 }
 

@@ -2,21 +2,20 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sluice_connector_api::{Failure, FailureKind, PutError, Record, Sink};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::item::{Item, Meta};
 use super::pacer::{Pacer, Turn};
 use super::put_meter::PutMeter;
+use super::tries::{Patience, Tries};
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Stored for good.
+    /// Stored for good, or accepted where the sink confirms later.
     pub stored: Vec<Item>,
     /// At fault, with the reason.
     pub rejected: Vec<(Item, String)>,
@@ -27,9 +26,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Returns all records of the batch.
+    /// Returns all records of the batch, but for older ones that wait with a newer one.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.stored.iter().chain(self.rejected.iter().map(|(item, _)| item)).chain(&self.not_done)
+    }
+
+    /// Takes a record at fault. Older ones that would have been superseded are to be put after all.
+    pub fn reject(&mut self, mut item: Item, reason: String) {
+        self.not_done.append(&mut item.meta.older);
+        self.rejected.push((item, reason));
     }
 }
 
@@ -38,10 +43,8 @@ impl Outcome {
 pub struct Delivery {
     /// Where to.
     pub sink: Arc<dyn Sink>,
-    /// The waits between tries.
-    pub backoff: Backoff,
     /// How long a batch is tried.
-    pub timeout: Duration,
+    pub patience: Patience,
     /// The pace of calls, where the sink asks for one.
     pub pacer: Option<Pacer>,
     /// Where puts are counted and measured.
@@ -50,10 +53,7 @@ pub struct Delivery {
 
 impl std::fmt::Debug for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Delivery")
-            .field("backoff", &self.backoff)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("Delivery").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
@@ -126,18 +126,14 @@ impl Delivery {
         if interrupt.is_cancelled() {
             return Err((group, None));
         }
-        let tried_for = group.first_failure.get_or_insert_with(Instant::now).elapsed();
-        group.failures += 1;
-        let wait = self.backoff.wait(group.failures, failure.wait());
-        if tried_for.saturating_add(wait) > self.timeout {
-            let tries = group.failures;
-            let reason = format!("retries used up after {tries} tries in {tried_for:?}: {failure}");
-            return Err((group, Some(reason)));
-        }
+        let wait = match group.tries.failed(self.patience, failure) {
+            Ok(wait) => wait,
+            Err(reason) => return Err((group, Some(reason))),
+        };
         self.meter.retry(failure.trouble());
         tracing::warn!(
             records = group.records.len(),
-            failures = group.failures,
+            failures = group.tries.failures,
             ?wait,
             "put failed and is tried again: {failure}"
         );
@@ -167,19 +163,18 @@ enum Tried {
 struct Group {
     records: Vec<Record>,
     items: Vec<Meta>,
-    failures: u32,
-    first_failure: Option<Instant>,
+    tries: Tries,
 }
 
 impl Group {
     fn new(items: Vec<Item>) -> Self {
-        let first_failure = items.iter().filter_map(|item| item.meta.failing_since).min();
+        let since = items.iter().filter_map(|item| item.meta.failing_since).min();
         let (records, items) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
-        Self { records, items, failures: 0, first_failure }
+        Self { records, items, tries: Tries { failures: 0, since } }
     }
 
     fn into_items(self) -> Vec<Item> {
-        let failing_since = self.first_failure;
+        let failing_since = self.tries.since;
         let join = |(record, meta)| Item { record, meta: Meta { failing_since, ..meta } };
         self.records.into_iter().zip(self.items).map(join).collect()
     }
@@ -194,12 +189,10 @@ impl Group {
                 let half = self.records.len() / 2;
                 let second: Vec<_> = self.records.drain(half..).zip(self.items.drain(half..)).collect();
                 let (records, items) = second.into_iter().unzip();
-                Tried::Halves(self, Self { records, items, failures: 0, first_failure: None })
+                Tried::Halves(self, Self { records, items, tries: Tries::default() })
             }
             FailureKind::Rejected => {
-                outcome
-                    .rejected
-                    .extend(self.into_items().into_iter().map(|item| (item, failure.to_string())));
+                self.into_items().into_iter().for_each(|item| outcome.reject(item, failure.to_string()));
                 Tried::Done
             }
         }
@@ -209,7 +202,7 @@ impl Group {
     /// ordering key with a record that is tried again are put again behind it, or they would be overwritten by
     /// what is older.
     fn failed_in_part(self, failures: Vec<(usize, Failure)>, outcome: &mut Outcome) -> Tried {
-        let (tries, first_failure) = (self.failures, self.first_failure);
+        let tries = self.tries;
         let mut by_index: Vec<Option<Failure>> = self.records.iter().map(|_| None).collect();
         for (index, failure) in failures {
             match by_index.get_mut(index) {
@@ -228,7 +221,7 @@ impl Group {
         for (item, failure) in self.into_items().into_iter().zip(by_index) {
             match failure {
                 Some(failure) if failure.kind() == FailureKind::Rejected => {
-                    outcome.rejected.push((item, failure.to_string()));
+                    outcome.reject(item, failure.to_string());
                 }
                 Some(failure) => {
                     overtaken.extend(item.meta.order);
@@ -239,7 +232,7 @@ impl Group {
                 None => outcome.stored.push(item),
             }
         }
-        let group = Self { failures: tries, first_failure, ..Self::new(again) };
+        let group = Self { tries, ..Self::new(again) };
         match worst {
             None => Tried::Done,
             Some(failure) if failure.kind() == FailureKind::Fatal => Tried::Stop(group, failure.to_string()),
@@ -249,7 +242,7 @@ impl Group {
 }
 
 /// Fatal beats retriable, that beats rejected, and a longer wait a shorter one.
-fn worse(one: Option<Failure>, other: Failure) -> Failure {
+pub(super) fn worse(one: Option<Failure>, other: Failure) -> Failure {
     let rank = |failure: &Failure| {
         let kind = match failure.kind() {
             FailureKind::Rejected => 0,
@@ -266,6 +259,8 @@ fn worse(one: Option<Failure>, other: Failure) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use sluice_connector_api::Origin;
 
     use super::super::tracker::Tracker;
@@ -278,19 +273,7 @@ mod tests {
             let record = Record::new(Origin::new("t", 0, offset));
             tracker.assign(record.origin().topic_partition());
             let ticket = tracker.read(record.origin(), 1).unwrap();
-            let (size, order, since) = (1, *order, Instant::now());
-            let meta = Meta {
-                ticket,
-                size,
-                order,
-                batch_key: 0,
-                number: 0,
-                since,
-                read: None,
-                attempts: 0,
-                failing_since: None,
-            };
-            Item { record, meta }
+            Item { record, meta: Meta { order: *order, ..Meta::new(ticket, 1) } }
         };
         Group::new((0..).zip(orders).map(item).collect())
     }

@@ -1,11 +1,13 @@
 //! A record on its way to the sink.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use sluice_connector_api::Record;
 use tokio::time::Instant;
 
 use super::tracker::Ticket;
+use super::tries::Tries;
 
 /// A record on its way to the sink.
 #[derive(Clone, Debug)]
@@ -27,6 +29,10 @@ pub struct Meta {
     pub order: Option<u64>,
     /// What parts it from others: two records with different keys never share a batch.
     pub batch_key: u64,
+    /// The thing that it overwrites in the target, where the newest record of a batch wins.
+    pub id: Option<String>,
+    /// Older records of that thing, in the order read: they are superseded once this one is stored.
+    pub older: Vec<Item>,
     /// Where it stands among all that came. The batcher numbers them.
     pub number: u64,
     /// When it came.
@@ -37,4 +43,43 @@ pub struct Meta {
     pub attempts: u32,
     /// Since when its puts have failed. A rebalance gives it back to the batcher, and gives it no more time.
     pub failing_since: Option<Instant>,
+    /// How often it turned out not to be stored after a put had accepted it.
+    pub lost: Tries,
+}
+
+impl Meta {
+    /// Knows what is true of every record that just came.
+    pub fn new(ticket: Ticket, size: usize) -> Self {
+        Self {
+            ticket,
+            size,
+            order: None,
+            batch_key: 0,
+            id: None,
+            older: Vec::new(),
+            number: 0,
+            since: Instant::now(),
+            read: None,
+            attempts: 0,
+            failing_since: None,
+            lost: Tries::default(),
+        }
+    }
+}
+
+impl Item {
+    /// Returns the record and the older ones that wait with it.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        once(self).chain(&self.meta.older)
+    }
+
+    /// Parts the record from the older ones that wait with it.
+    pub fn unfold(mut self) -> impl Iterator<Item = Self> {
+        std::mem::take(&mut self.meta.older).into_iter().chain(once(self))
+    }
+
+    /// Lets an older record of the same thing, and those that wait with it, wait with this one.
+    pub fn supersede(&mut self, older: Self) {
+        self.meta.older.extend(older.unfold());
+    }
 }

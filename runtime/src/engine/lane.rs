@@ -11,13 +11,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::batcher::Batcher;
+use super::confirm::Unconfirmed;
 use super::delivery::{Delivery, Outcome};
 use super::item::{Item, Meta};
 use super::put_meter::PutMeter;
+use super::question::{Answered, Asker};
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker};
+use super::tries::Patience;
 
-type InFlight = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
+/// What was in flight and has ended.
+enum Ended {
+    Put(Outcome),
+    Question(Answered),
+}
 
 /// A sink, with the batches on their way to it.
 pub(super) struct Lane {
@@ -25,25 +34,32 @@ pub(super) struct Lane {
     limits: Limits,
     batcher: Batcher,
     delivery: Delivery,
+    /// How the sink is asked what became of accepted records, and the records: where it stores later than it answers.
+    confirm: Option<(Asker, Unconfirmed)>,
+    /// Puts and questions.
     in_flight: FuturesUnordered<InFlight>,
-    /// Cuts the waits of puts in flight short, for a stop or a revoke.
+    /// The questions among them.
+    questions: usize,
+    /// Cuts the waits of what is in flight short, for a stop or a revoke.
     interrupt: CancellationToken,
 }
 
 impl Lane {
     pub(super) fn new(sink: Arc<dyn Sink>, settings: &PipelineSettings, meter: Arc<PutMeter>) -> Self {
+        let patience = Patience { backoff: settings.backoff, timeout: settings.retry_timeout };
+        let confirm = settings.limits.confirm.clone().map(|limits| {
+            let unconfirmed = Unconfirmed::new(limits, patience, Arc::clone(&meter));
+            let (sink, pacer) = (Arc::clone(&sink), settings.confirm_pacer.clone());
+            (Asker { sink, patience, pacer, max_records: unconfirmed.max_records() }, unconfirmed)
+        });
         Self {
             batcher: Batcher::new(settings.batch),
-            delivery: Delivery {
-                sink: Arc::clone(&sink),
-                backoff: settings.backoff,
-                timeout: settings.retry_timeout,
-                pacer: settings.pacer.clone(),
-                meter,
-            },
+            delivery: Delivery { sink: Arc::clone(&sink), patience, pacer: settings.pacer.clone(), meter },
             sink,
             limits: settings.limits.clone(),
+            confirm,
             in_flight: FuturesUnordered::new(),
+            questions: 0,
             interrupt: CancellationToken::new(),
         }
     }
@@ -60,20 +76,10 @@ impl Lane {
         if size > limit {
             return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
         }
-        let order = self.order_of(&record);
-        let batch_key = self.sink.batch_key(&record);
-        let meta = Meta {
-            ticket,
-            size,
-            order,
-            batch_key,
-            number: 0,
-            since: Instant::now(),
-            read,
-            attempts: 0,
-            failing_since: None,
-        };
-        self.batcher.push(Item { record, meta });
+        let (order, batch_key) = (self.order_of(&record), self.sink.batch_key(&record));
+        let id = self.newest_wins().then(|| self.sink.id(&record)).flatten();
+        self.batcher
+            .push(Item { record, meta: Meta { order, batch_key, id, read, ..Meta::new(ticket, size) } });
         Ok(())
     }
 
@@ -82,27 +88,71 @@ impl Lane {
         order_key(self.limits.ordered_by, &*self.sink, record)
     }
 
-    /// Starts as many puts as there are batches due and places free. `flush` does not wait for full batches.
+    /// With another order, an older record that is put after all would come behind others that it belongs before.
+    fn newest_wins(&self) -> bool {
+        self.limits.newest_wins && self.limits.ordered_by == OrderedBy::Id
+    }
+
+    /// Starts as many puts as there are batches due and places free, and as many questions. `flush` does not wait for
+    /// full batches.
     pub(super) fn launch(&mut self, flush: bool) {
+        let now = Instant::now();
+        self.give_back_rested(now);
         while self.has_place() {
-            let Some(batch) = self.batcher.take(Instant::now(), flush) else { return };
+            let Some(batch) = self.batcher.take(now, flush) else { break };
             let (delivery, interrupt) = (self.delivery.clone(), self.interrupt.clone());
-            self.in_flight.push(Box::pin(async move { delivery.deliver(batch, &interrupt).await }));
+            let put = async move { Ended::Put(delivery.deliver(batch, &interrupt).await) };
+            self.in_flight.push(Box::pin(put));
+        }
+        while self.may_ask() {
+            let Some((asker, unconfirmed)) = &mut self.confirm else { break };
+            let Some(asked) = unconfirmed.due(now) else { break };
+            let question = asker.clone().ask(asked, self.interrupt.clone());
+            self.in_flight.push(Box::pin(async move { Ended::Question(question.await) }));
+            self.questions += 1;
+        }
+    }
+
+    /// Lets records whose wait is over be put again, together with others.
+    fn give_back_rested(&mut self, now: Instant) {
+        if let Some((_, unconfirmed)) = &mut self.confirm {
+            let rested = unconfirmed.rested(now);
+            self.batcher.release(&rested);
+            self.batcher.give_back(rested.into_iter().flat_map(Item::unfold));
         }
     }
 
     fn has_place(&self) -> bool {
-        self.in_flight.len() < self.limits.max_in_flight.max(1)
+        self.in_flight.len() - self.questions < self.limits.max_in_flight.max(1)
     }
 
-    /// Returns when the next batch is due, if there is a place for it.
+    /// Questions may be in flight in the same number as puts, beside these.
+    fn may_ask(&self) -> bool {
+        self.questions < self.limits.max_in_flight.max(1)
+    }
+
+    /// Returns when the next put or question is due, if there is a place for it.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        if self.has_place() { self.batcher.deadline() } else { None }
+        let unconfirmed = self.confirm.as_ref().map(|(_, unconfirmed)| unconfirmed);
+        let batch = self.has_place().then(|| self.batcher.deadline()).flatten();
+        let question = unconfirmed.filter(|_| self.may_ask()).and_then(Unconfirmed::due_at);
+        let rested = unconfirmed.and_then(Unconfirmed::rested_at);
+        [batch, question, rested].into_iter().flatten().min()
     }
 
-    /// Waits until a batch has its verdicts; for ever where none is in flight. Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Outcome {
-        let Some(outcome) = self.in_flight.next().await else { return pending().await };
+    /// Waits until records have their verdicts; for ever where nothing is in flight. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self, tracker: &Tracker) -> Outcome {
+        let Some(ended) = self.in_flight.next().await else { return pending().await };
+        self.questions -= usize::from(matches!(ended, Ended::Question(_)));
+        let outcome = match (ended, &mut self.confirm) {
+            (Ended::Put(mut outcome), Some((_, unconfirmed))) => {
+                unconfirmed.accept(&mut outcome, tracker);
+                outcome
+            }
+            (Ended::Put(outcome), None) => outcome,
+            (Ended::Question(answered), Some((_, unconfirmed))) => unconfirmed.settle(answered, tracker),
+            (Ended::Question(_), None) => Outcome::default(),
+        };
         self.batcher.release(outcome.items());
         outcome
     }
@@ -112,19 +162,26 @@ impl Lane {
         self.in_flight.is_empty()
     }
 
-    /// Says whether nothing waits.
+    /// Says whether nothing waits, neither for a put nor for being confirmed.
     pub(super) fn is_empty(&self) -> bool {
-        self.batcher.is_empty()
+        self.batcher.is_empty() && self.confirm.as_ref().is_none_or(|(_, unconfirmed)| unconfirmed.is_empty())
     }
 
     /// Puts records that were not stored back where they stood, but for those of partitions that went meanwhile.
     pub(super) fn give_back(&mut self, items: Vec<Item>, tracker: &Tracker) {
-        self.batcher.give_back(items.into_iter().filter(|item| tracker.is_ours(item.meta.ticket)));
+        let items = items.into_iter().flat_map(Item::unfold);
+        self.batcher.give_back(items.filter(|item| tracker.is_ours(item.meta.ticket)));
     }
 
-    /// Drops the waiting records for which `keep` does not hold.
-    pub(super) fn retain(&mut self, keep: impl FnMut(&Item) -> bool) {
-        self.batcher.retain(keep);
+    /// Drops the waiting records for which `keep` does not hold. Older ones that would have been superseded by one of
+    /// them are to be put after all.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Item) -> bool) {
+        self.batcher.retain(&mut keep);
+        if let Some((_, unconfirmed)) = &mut self.confirm {
+            let gone = unconfirmed.take_out(&mut keep);
+            self.batcher.release(&gone);
+            self.batcher.give_back(gone.into_iter().flat_map(Item::unfold).filter(keep));
+        }
     }
 
     /// Cuts the waits of what is in flight short. What is launched later may wait again.

@@ -36,9 +36,11 @@ impl Line {
         self.items.front().filter(|_| self.taken == 0).map(|first| &first.meta)
     }
 
-    /// Returns what a batch may take at most.
-    pub(super) fn lead(&self) -> Load {
-        self.lead
+    /// Returns what a batch would take, if it had room. Of the records of one thing that is the newest.
+    pub(super) fn offer(&self) -> Load {
+        let newest_wins = self.items.front().is_some_and(|first| first.meta.id.is_some());
+        let newest = newest_wins.then(|| self.lead.records.checked_sub(1)).flatten();
+        newest.and_then(|index| self.items.get(index)).map_or(self.lead, load)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -76,9 +78,10 @@ impl Line {
     }
 
     /// Moves records into the batch, up to the first one that it does not admit or whose number is not below `until`.
+    /// Newer records of a thing come along with the older ones, whatever their number.
     pub(super) fn fill(&mut self, batch: &mut Batch, until: u64) {
-        while let Some(item) = self.items.pop_front_if(|item| item.meta.number < until && batch.admits(item))
-        {
+        let comes = |item: &Item| item.meta.number < until || item.meta.id.is_some();
+        while let Some(item) = self.items.pop_front_if(|item| comes(item) && batch.admits(item)) {
             self.lead.subtract(load(&item));
             batch.push(item);
             if self.lead.records == 0 {

@@ -7,6 +7,7 @@
 pub mod backoff;
 mod batch;
 pub mod batcher;
+mod confirm;
 pub mod counters;
 pub mod delivery;
 pub mod item;
@@ -18,10 +19,12 @@ mod phase;
 pub mod pipeline;
 mod places;
 pub mod put_meter;
+mod question;
 mod rejection;
 mod report;
 pub mod settings;
 pub mod tracker;
+pub mod tries;
 
 pub use counters::{Counters, Tally};
 pub use phase::Failed;

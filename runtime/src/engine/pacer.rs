@@ -131,6 +131,7 @@ impl Turn {
     /// (invariant 6).
     pub async fn of(pacer: Option<&Pacer>, interrupt: &CancellationToken) -> Option<Self> {
         let paced = match pacer {
+            None if interrupt.is_cancelled() => return None,
             None => None,
             Some(pacer) => tokio::select! {
                 biased;

@@ -4,6 +4,7 @@ mod assembly;
 mod reporting;
 mod revoke;
 
+use std::iter::{once, repeat};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,8 +128,8 @@ impl<S: Source> Pipeline<S> {
         tokio::select! {
             biased;
             () = stop.cancelled(), if !stopping => self.stop(Ok(())),
-            outcome = self.lane.next() => self.settle(outcome),
-            outcome = Letters::next(&mut self.letters) => self.settle_letters(outcome),
+            outcome = self.lane.next(&self.tracker) => self.settle(outcome),
+            outcome = Letters::next(&mut self.letters, &self.tracker) => self.settle_letters(outcome),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.end_late_revoke(),
             _ = commit_tick.tick() => { let offsets = self.tracker.commits(); self.commit(offsets); }
             event = self.source.next(), if !self.source_ended => self.on_event(event),
@@ -295,6 +296,16 @@ impl<S: Source> Pipeline<S> {
         }
     }
 
+    /// A record is stored, and so the older ones that waited with it are superseded. What stands behind a record at
+    /// fault is not done.
+    fn stored(&mut self, item: &Item, verdict: Verdict) {
+        for (each, verdict) in item.each().zip(once(verdict).chain(repeat(Verdict::Superseded))) {
+            if !self.held.as_ref().is_some_and(|held| held.holds_item(each)) {
+                self.done(each.meta.ticket, verdict);
+            }
+        }
+    }
+
     fn can_launch(&self) -> bool {
         self.revoke.is_none() && !self.phase.is_stopping()
     }
@@ -307,11 +318,11 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        std::iter::once(&self.lane).chain(self.letters.as_ref().map(|letters| &letters.lane))
+        once(&self.lane).chain(self.letters.as_ref().map(|letters| &letters.lane))
     }
 
     fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
-        std::iter::once(&mut self.lane).chain(self.letters.as_mut().map(|letters| &mut letters.lane))
+        once(&mut self.lane).chain(self.letters.as_mut().map(|letters| &mut letters.lane))
     }
 
     /// Says whether nothing is in flight.
@@ -326,9 +337,7 @@ impl<S: Source> Pipeline<S> {
         }
         for item in outcome.stored {
             self.counters.stored(item.record.timestamp);
-            if !self.held.as_ref().is_some_and(|held| held.holds_item(&item)) {
-                self.done(item.meta.ticket, Verdict::Delivered);
-            }
+            self.stored(&item, Verdict::Delivered);
         }
         for (item, reason) in outcome.rejected {
             let Item { record, meta: Meta { ticket, read, order, attempts, .. } } = item;
@@ -342,7 +351,7 @@ impl<S: Source> Pipeline<S> {
     /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
     fn settle_letters(&mut self, outcome: Outcome) {
         for item in outcome.stored {
-            self.done(item.meta.ticket, Verdict::DeadLettered);
+            self.stored(&item, Verdict::DeadLettered);
         }
         for (item, reason) in outcome.rejected {
             // Like the record itself, the letter of a partition that went meanwhile is somebody else's.

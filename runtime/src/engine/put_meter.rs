@@ -18,6 +18,8 @@ const RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0
 pub struct PutMeter {
     /// How long puts took, whatever came of them.
     pub took: Measure,
+    /// From a put until its records were seen to be stored, where the target stores later than it answers.
+    pub confirmed: Measure,
     /// Records a put.
     pub batch_records: Histogram,
     puts: AtomicU64,
@@ -46,6 +48,7 @@ impl Default for PutMeter {
     fn default() -> Self {
         Self {
             took: Measure::default(),
+            confirmed: Measure::default(),
             batch_records: Histogram::new(RECORDS),
             puts: AtomicU64::default(),
             records: AtomicU64::default(),

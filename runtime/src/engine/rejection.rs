@@ -11,7 +11,7 @@ use super::counters::Counters;
 use super::delivery::Outcome;
 use super::lane::Lane;
 use super::settings::PipelineSettings;
-use super::tracker::Ticket;
+use super::tracker::{Ticket, Tracker};
 use crate::chain::Stage;
 use crate::config::settings::Threshold;
 use crate::dead_letter::{Provenance, letter};
@@ -80,9 +80,9 @@ impl Letters {
     }
 
     /// Waits until a batch of letters has its verdicts; for ever without a queue.
-    pub(super) async fn next(letters: &mut Option<Self>) -> Outcome {
+    pub(super) async fn next(letters: &mut Option<Self>, tracker: &Tracker) -> Outcome {
         match letters {
-            Some(letters) => letters.lane.next().await,
+            Some(letters) => letters.lane.next(tracker).await,
             None => pending().await,
         }
     }

@@ -30,6 +30,8 @@ pub struct PipelineSettings {
     pub retry_timeout: Duration,
     /// The pace of calls, where the sink asks for one.
     pub pacer: Option<Pacer>,
+    /// The pace of questions about accepted records, where the sink asks for one.
+    pub confirm_pacer: Option<Pacer>,
     /// How often offsets are committed.
     pub commit_interval: Duration,
 }
@@ -47,6 +49,7 @@ impl PipelineSettings {
                 linger: batch.linger.get(),
             },
             pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
+            confirm_pacer: confirm_pacer(&limits, pacers),
             limits,
             tolerance: connector.errors.tolerance,
             threshold: connector.errors.threshold,
@@ -64,6 +67,16 @@ impl PipelineSettings {
             max_bytes: limits.max_batch_bytes,
             linger: LETTER_LINGER,
         };
-        Self { batch, pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)), limits, ..self.clone() }
+        Self {
+            batch,
+            pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
+            confirm_pacer: confirm_pacer(&limits, pacers),
+            limits,
+            ..self.clone()
+        }
     }
+}
+
+fn confirm_pacer(limits: &Limits, pacers: &Pacers) -> Option<Pacer> {
+    limits.confirm.as_ref()?.pace.as_ref().map(|pace| pacers.of(pace))
 }

@@ -16,6 +16,8 @@ use crate::source::Offsets;
 pub enum Verdict {
     /// Dropped on purpose.
     Filtered,
+    /// Not put, since a newer record of the same thing is stored.
+    Superseded,
     /// Stored.
     Delivered,
     /// Rejected and tolerated.

@@ -11,7 +11,7 @@ pub fn metrics_page() -> String {
          Names that begin with `kafka_connect_` are those that Kafka Connect has behind the JMX exporter, so that its \
          dashboards and alerts go on working. What is an average or a maximum there is one since the start of the \
          process here, and every one has a histogram beside it. For each task\n\n\
-         `read = delivered + filtered + skipped + dead_lettered + abandoned + in_flight`\n\n\
+         `read = delivered + superseded + filtered + skipped + dead_lettered + abandoned + in_flight`\n\n\
          | metric | type | labels | what it says |\n|---|---|---|---|\n{}\n\
          ## Not served\n\n\
          Metrics of Kafka Connect that do not fit, each with `kafka_connect_` before it:\n\n{}",

@@ -13,6 +13,11 @@ pub(super) const METRICS: &[Metric] = &[
     row("sluice_records_read", "Records read, each reading counted", Counter(|task, _| task.records.read)),
     row("sluice_records_delivered", "Records stored by the sink", Counter(|task, _| task.records.delivered)),
     row(
+        "sluice_records_superseded",
+        "Records not put, since a newer one of the same thing was stored",
+        Counter(|task, _| task.records.superseded),
+    ),
+    row(
         "sluice_records_filtered",
         "Records dropped on purpose by a transform",
         Counter(|task, _| task.records.filtered),
@@ -57,6 +62,11 @@ pub(super) const METRICS: &[Metric] = &[
         "sluice_put_seconds",
         "How long puts took, whatever came of them",
         Histogram(|counters| &counters.puts.took.histogram),
+    ),
+    row(
+        "sluice_confirm_seconds",
+        "From a put until its records were seen to be stored, where the target stores later than it answers",
+        Histogram(|counters| &counters.puts.confirmed.histogram),
     ),
     row("sluice_batch_records", "Records a put", Histogram(|counters| &counters.puts.batch_records)),
     row(

@@ -2,7 +2,7 @@
 //!
 //! Names that begin with `kafka_connect_` are those that Kafka Connect's users have in their dashboards (the rules of
 //! the JMX exporter, as Strimzi ships them); the others begin with `sluice_`. What a connector reads adds up:
-//! `read = delivered + filtered + skipped + dead-lettered + abandoned + in flight`.
+//! `read = delivered + superseded + filtered + skipped + dead-lettered + abandoned + in flight`.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use sluice_connector_api::OrderedBy;
 
-use crate::world::{Case, Kind, Mood, Op, PARTITIONS, World};
+use crate::world::{Case, Doubt, Kind, Mood, Op, PARTITIONS, World};
 
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
@@ -29,6 +29,18 @@ fn mood() -> impl Strategy<Value = Mood> {
     ]
 }
 
+fn doubt() -> impl Strategy<Value = Doubt> {
+    prop_oneof![
+        6 => Just(Doubt::None),
+        4 => Just(Doubt::Pending),
+        4 => any::<u8>().prop_map(Doubt::LostAt),
+        2 => Just(Doubt::Down),
+        2 => (0_u64..400).prop_map(Doubt::Slow),
+        1 => (4000_u64..9000).prop_map(Doubt::Slow),
+        1 => Just(Doubt::Fatal),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let partition = 0..PARTITIONS;
     prop_oneof![
@@ -46,16 +58,21 @@ fn case() -> impl Strategy<Value = Case> {
     let log = prop::collection::vec((kind(), 0_usize..4, 1_i64..3), 0..30);
     let logs = prop::collection::vec(log, PARTITIONS);
     let moods = prop::collection::vec(mood(), 1..12);
-    (ordered_by, 1_usize..5, 1_usize..6, any::<bool>(), logs, moods, prop::collection::vec(op(), 0..25))
-        .prop_map(|(ordered_by, max_in_flight, max_records, tolerant, logs, moods, ops)| Case {
+    let doubts = prop::option::of(prop::collection::vec(doubt(), 0..12));
+    let limits = (ordered_by, 1_usize..5, 1_usize..6, any::<bool>(), any::<bool>());
+    (limits, logs, moods, doubts, prop::collection::vec(op(), 0..25)).prop_map(
+        |((ordered_by, max_in_flight, max_records, tolerant, newest_wins), logs, moods, doubts, ops)| Case {
             ordered_by,
             max_in_flight,
             max_records,
             tolerant,
+            newest_wins,
+            doubts,
             logs,
             moods,
             ops,
-        })
+        },
+    )
 }
 
 proptest! {

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use sluice_connector_api::{Failure, OrderedBy, Record};
+use sluice_connector_api::{Confirmation, Failure, OrderedBy, Record};
 
 use crate::ledger::Ledger;
-use crate::support::{Answer, Run, Script, Setup, record};
+use crate::support::{Answer, Questions, Reply, Run, Script, Setup, record};
 
 pub(crate) const PARTITIONS: usize = 3;
 /// More than a revoke may take, in milliseconds.
@@ -44,6 +44,20 @@ pub(crate) enum Mood {
     Fatal,
 }
 
+/// What a sink that stores later says to a question. Bad records of odd offsets are at fault in every answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Doubt {
+    /// All the others are stored.
+    None,
+    Pending,
+    /// Lost are those at the indices whose bit is set.
+    LostAt(u8),
+    Down,
+    /// None, after so many milliseconds.
+    Slow(u64),
+    Fatal,
+}
+
 /// Something that happens to the connector.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
@@ -62,6 +76,9 @@ pub(crate) struct Case {
     pub(crate) max_in_flight: usize,
     pub(crate) max_records: usize,
     pub(crate) tolerant: bool,
+    pub(crate) newest_wins: bool,
+    /// What a sink says that stores later than it answers.
+    pub(crate) doubts: Option<Vec<Doubt>>,
     /// For each partition its records: what becomes of it, its key, and the step to the next offset.
     pub(crate) logs: Vec<Vec<(Kind, usize, i64)>>,
     pub(crate) moods: Vec<Mood>,
@@ -175,6 +192,7 @@ impl World {
         self.look();
         self.owned[partition] = false;
         self.ledger.owned[partition] = false;
+        self.ledger.leave(partition);
         for _ in 0..REVOKE_BOUND {
             self.run.pass(1).await;
             if let Ok(offsets) = ack.try_recv() {
@@ -206,7 +224,8 @@ impl World {
         self.look();
         self.ledger.end_of_run();
         let tally = self.run.tally();
-        let ended = tally.delivered + tally.filtered + tally.skipped + tally.abandoned;
+        let done = tally.delivered + tally.superseded + tally.filtered + tally.skipped;
+        let ended = done + tally.abandoned;
         assert_eq!(tally.read, ended, "invariant 2: {tally:?}");
         assert_eq!(self.run.budget.used(), 0, "invariant 7: {tally:?}");
         self.run = setup(&self.case, &self.moods, tolerant).start();
@@ -218,13 +237,15 @@ impl World {
     async fn come_to_an_end(&mut self) {
         self.run.stop.cancel();
         self.case.moods.retain(|mood| !matches!(mood, Mood::Fatal));
+        self.case.doubts.iter_mut().for_each(|doubts| doubts.retain(|doubt| !matches!(doubt, Doubt::Fatal)));
         for _ in 0..20 {
             self.restart(true).await;
             (0..PARTITIONS).for_each(|partition| self.read(partition, usize::MAX / 2));
             if self.run.finish().await.is_ok() {
                 self.look();
                 let tally = self.run.tally();
-                assert_eq!(tally.read, tally.delivered + tally.filtered + tally.skipped, "nothing is left");
+                let done = tally.delivered + tally.superseded + tally.filtered + tally.skipped;
+                assert_eq!(tally.read, done, "nothing is left");
                 assert_eq!(self.run.budget.used(), 0);
                 return self.ledger.end();
             }
@@ -234,27 +255,65 @@ impl World {
 }
 
 fn setup(case: &Case, moods: &Arc<Mutex<usize>>, tolerant: bool) -> Setup {
-    let setup = Setup::new(script(case.moods.clone(), Arc::clone(moods))).in_flight(case.max_in_flight);
-    let setup = setup.with(|settings| {
+    let script = script(case.moods.clone(), Arc::clone(moods), case.doubts.is_some());
+    let setup = Setup::new(script).in_flight(case.max_in_flight).with(|settings| {
         settings.limits.ordered_by = case.ordered_by;
+        settings.limits.newest_wins = case.newest_wins;
         settings.limits.max_record_bytes = MAX_RECORD_BYTES;
         settings.batch.max_records = case.max_records;
     });
-    if tolerant { setup.tolerant() } else { setup }
+    let setup = if tolerant { setup.tolerant() } else { setup };
+    match case.doubts.clone() {
+        Some(doubts) => setup.confirm(questions(doubts)),
+        None => setup,
+    }
 }
 
 /// Goes from mood to mood; between two rounds the sink is good.
-fn script(moods: Vec<Mood>, next: Arc<Mutex<usize>>) -> Script {
+fn script(moods: Vec<Mood>, next: Arc<Mutex<usize>>, accepts: bool) -> Script {
     Box::new(move |batch| {
         let mut next = next.lock().unwrap();
         let mood = moods.get(*next).copied().unwrap_or(Mood::Good);
         *next = if *next < moods.len() { *next + 1 } else { 0 };
-        answer(mood, batch)
+        answer(mood, batch, accepts)
     })
 }
 
-fn answer(mood: Mood, batch: &[Record]) -> Answer {
-    let is_bad = |index: usize| batch[index].value_text() == Some("bad");
+/// Goes from doubt to doubt; between two rounds there is none.
+fn questions(doubts: Vec<Doubt>) -> Questions {
+    let mut rounds = doubts.into_iter().chain([Doubt::None]).collect::<Vec<_>>().into_iter().cycle();
+    Box::new(move |batch| reply(rounds.next().unwrap(), batch))
+}
+
+/// A sink that stores later finds out later about every other bad record.
+fn is_bad_later(record: &Record) -> bool {
+    record.value_text() == Some("bad") && record.origin().offset() % 2 == 1
+}
+
+fn reply(doubt: Doubt, batch: &[Record]) -> Reply {
+    let each = |say: &dyn Fn(usize) -> Confirmation| {
+        let bad = || Confirmation::Failed(Failure::rejected("bad"));
+        let say = |(index, record)| if is_bad_later(record) { bad() } else { say(index) };
+        Reply::Each(batch.iter().enumerate().map(say).collect())
+    };
+    match doubt {
+        Doubt::None => each(&|_| Confirmation::Stored),
+        Doubt::Pending => each(&|_| Confirmation::Pending),
+        Doubt::LostAt(bits) => each(&|index| match bits >> (index % 8) & 1 {
+            1 => Confirmation::Failed(Failure::retriable("lost")),
+            _ => Confirmation::Stored,
+        }),
+        Doubt::Down => Reply::Fail(Failure::retriable("the target is down")),
+        Doubt::Slow(millis) => {
+            Reply::Late(std::time::Duration::from_millis(millis), Box::new(reply(Doubt::None, batch)))
+        }
+        Doubt::Fatal => Reply::Fail(Failure::fatal("no rights")),
+    }
+}
+
+fn answer(mood: Mood, batch: &[Record], accepts: bool) -> Answer {
+    let is_bad =
+        |index: usize| batch[index].value_text() == Some("bad") && !(accepts && is_bad_later(&batch[index]));
     let rejected = |index: usize| is_bad(index).then(|| Failure::rejected("bad"));
     let fail_at = |failure: &dyn Fn(usize) -> Option<Failure>| {
         let failures: Vec<_> = (0..batch.len()).filter_map(|index| Some((index, failure(index)?))).collect();
@@ -270,9 +329,10 @@ fn answer(mood: Mood, batch: &[Record]) -> Answer {
             let down = |index| is_down(index).then(|| Failure::retriable("busy"));
             fail_at(&|index| down(index).or_else(|| rejected(index)))
         }
-        Mood::Slow(millis) => {
-            Answer::Late(std::time::Duration::from_millis(millis), Box::new(answer(Mood::Good, batch)))
-        }
+        Mood::Slow(millis) => Answer::Late(
+            std::time::Duration::from_millis(millis),
+            Box::new(answer(Mood::Good, batch, accepts)),
+        ),
         Mood::Fatal => Answer::Fail(Failure::fatal("no rights")),
     }
 }

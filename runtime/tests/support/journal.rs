@@ -11,6 +11,12 @@ pub(crate) enum Entry {
     Began(usize, Vec<Record>),
     /// A put ended, and this is what the sink says it stored.
     Ended(usize, Vec<Record>),
+    /// A put ended, and this is what the sink accepted, to store it later.
+    Accepted(usize, Vec<Record>),
+    /// The sink was asked what became of these.
+    Asked(Vec<Record>),
+    /// The sink said that these are stored, and those not.
+    Answered { stored: Vec<Record>, failed: Vec<Record> },
     /// Offsets were committed without waiting.
     Committed(Offsets),
     /// The source was closed with these offsets.
@@ -39,6 +45,15 @@ impl Journal {
         self.entries().into_iter().filter_map(began).collect()
     }
 
+    /// The records of each question, and when it was asked.
+    pub(crate) fn questions(&self) -> Vec<(Instant, Vec<Record>)> {
+        let asked = |(at, entry)| match entry {
+            Entry::Asked(records) => Some((at, records)),
+            _ => None,
+        };
+        self.entries().into_iter().filter_map(asked).collect()
+    }
+
     /// When each put began.
     pub(crate) fn starts(&self) -> Vec<Instant> {
         let began = |(at, entry)| matches!(entry, Entry::Began(..)).then_some(at);
@@ -48,7 +63,7 @@ impl Journal {
     /// Every record that the sink says it stored, in that order.
     pub(crate) fn stored(&self) -> Vec<Record> {
         let ended = |(_, entry)| match entry {
-            Entry::Ended(_, stored) => stored,
+            Entry::Ended(_, stored) | Entry::Answered { stored, .. } => stored,
             _ => Vec::new(),
         };
         self.entries().into_iter().flat_map(ended).collect()

@@ -11,7 +11,10 @@ mod transform;
 
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use run::{Run, Setup};
-pub(crate) use sink::{Answer, Gate, Script, ScriptedSink, naming, once, refusing, script};
+pub(crate) use sink::{
+    Answer, Gate, Questions, Reply, Script, ScriptedSink, naming, once, pending, questions, refusing, script,
+    stored,
+};
 
 use sluice_connector_api::{Origin, Payload, Record, TopicPartition};
 

@@ -2,7 +2,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Limits, Record};
+use sluice_connector_api::{ConfirmLimits, Limits, Record};
 use sluice_runtime::chain::Chain;
 use sluice_runtime::config::settings::Tolerance;
 use sluice_runtime::converter::Converter;
@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
-use super::sink::{Script, ScriptedSink};
+use super::sink::{Questions, Script, ScriptedSink, questions};
 use super::source::{Hand, ScriptedSource};
 use super::transform::steps;
 
@@ -25,6 +25,7 @@ const HUNG: Duration = Duration::from_hours(1);
 /// A pipeline that is about to run.
 pub(crate) struct Setup {
     script: Script,
+    questions: Questions,
     settings: PipelineSettings,
     value: Converter,
     queue: Option<(Script, PipelineSettings)>,
@@ -60,9 +61,11 @@ impl Setup {
             backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) },
             retry_timeout: Duration::from_mins(1),
             pacer: None,
+            confirm_pacer: None,
             commit_interval: Duration::from_millis(50),
         };
-        Self { script, settings, value: Converter::Bytes, queue: None, window: None }
+        let questions = questions([]);
+        Self { script, questions, settings, value: Converter::Bytes, queue: None, window: None }
     }
 
     /// Changes what the pipeline keeps to.
@@ -91,6 +94,7 @@ impl Setup {
     pub(crate) fn letters_with(self, queue: Script, change: impl FnOnce(&mut Limits)) -> Self {
         let mut tolerant = self.tolerant();
         let mut limits = tolerant.settings.limits.clone();
+        limits.confirm = None;
         change(&mut limits);
         tolerant.queue = Some((queue, tolerant.settings.for_letters(limits, &Pacers::default())));
         tolerant
@@ -99,6 +103,15 @@ impl Setup {
     /// Goes on with a window of an earlier run.
     pub(crate) fn window(mut self, window: &Window) -> Self {
         self.window = Some(window.clone());
+        self
+    }
+
+    /// Lets puts only accept records; the sink answers questions like this. 10 records a question, 100ms after the put
+    /// and after each answer, and 1s until a record counts as lost.
+    pub(crate) fn confirm(mut self, questions: Questions) -> Self {
+        let (interval, timeout) = (Duration::from_millis(100), Duration::from_secs(1));
+        self.questions = questions;
+        self.settings.limits.confirm = Some(ConfirmLimits { max_records: 10, interval, timeout, pace: None });
         self
     }
 
@@ -112,6 +125,7 @@ impl Setup {
         let (journal, budget) = (Journal::default(), Budget::new(1 << 20));
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
         let sink = ScriptedSink::new(self.script, self.settings.limits.clone(), journal.clone());
+        let sink = sink.answering(self.questions);
         let chain = Chain::new(Converter::Bytes, self.value, steps());
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
         let letters = Journal::default();
@@ -203,6 +217,13 @@ impl Run {
     pub(crate) fn puts(&self) -> Vec<Vec<i64>> {
         let offsets = |put: Vec<Record>| put.iter().map(|record| record.origin().offset()).collect();
         self.journal.puts().into_iter().map(offsets).collect()
+    }
+
+    /// The offsets of each question.
+    pub(crate) fn asked(&self) -> Vec<Vec<i64>> {
+        let offsets =
+            |(_, asked): (_, Vec<Record>)| asked.iter().map(|record| record.origin().offset()).collect();
+        self.journal.questions().into_iter().map(offsets).collect()
     }
 
     /// The offsets stored, in order, each as often as it was stored.

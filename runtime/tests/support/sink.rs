@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sluice_connector_api::{Failure, Limits, PutError, Record, Sink};
+use sluice_connector_api::{Confirmation, Failure, Limits, PutError, Record, Sink};
 use tokio::sync::Semaphore;
 
 use super::journal::{Entry, Journal};
@@ -93,9 +93,47 @@ fn is_bad(record: &Record) -> bool {
     record.value_text() == Some("bad")
 }
 
-/// Does with each put what its script says, and notes it.
+/// What a scripted sink says to one question.
+pub(crate) enum Reply {
+    /// What became of each record.
+    Each(Vec<Confirmation>),
+    /// Fails as a whole.
+    Fail(Failure),
+    /// Takes its time.
+    Late(Duration, Box<Reply>),
+    /// Waits until the test opens the gate.
+    Held(Gate, Box<Reply>),
+}
+
+impl Reply {
+    pub(crate) fn held(gate: &Gate, then: Self) -> Self {
+        Self::Held(gate.clone(), Box::new(then))
+    }
+}
+
+/// Decides what is said to a question.
+pub(crate) type Questions = Box<dyn FnMut(&[Record]) -> Reply + Send>;
+
+/// Says that all records are stored.
+pub(crate) fn stored(records: &[Record]) -> Reply {
+    Reply::Each(records.iter().map(|_| Confirmation::Stored).collect())
+}
+
+/// Says that nothing is known yet.
+pub(crate) fn pending(records: &[Record]) -> Reply {
+    Reply::Each(records.iter().map(|_| Confirmation::Pending).collect())
+}
+
+/// Answers question by question; behind the last answer all is stored.
+pub(crate) fn questions(answers: impl IntoIterator<Item = Reply, IntoIter: Send + 'static>) -> Questions {
+    let mut answers = answers.into_iter();
+    Box::new(move |records| answers.next().unwrap_or_else(|| stored(records)))
+}
+
+/// Does with each put and question what its scripts say, and notes it.
 pub(crate) struct ScriptedSink {
     script: Mutex<Script>,
+    questions: Mutex<Questions>,
     limits: Limits,
     journal: Journal,
     puts: AtomicUsize,
@@ -103,7 +141,13 @@ pub(crate) struct ScriptedSink {
 
 impl ScriptedSink {
     pub(crate) fn new(script: Script, limits: Limits, journal: Journal) -> Self {
-        Self { script: Mutex::new(script), limits, journal, puts: AtomicUsize::new(0) }
+        let (script, questions) = (Mutex::new(script), Mutex::new(questions([])));
+        Self { script, questions, limits, journal, puts: AtomicUsize::new(0) }
+    }
+
+    /// Answers questions like this.
+    pub(crate) fn answering(self, questions: Questions) -> Self {
+        Self { questions: Mutex::new(questions), ..self }
     }
 }
 
@@ -133,8 +177,40 @@ impl Sink for ScriptedSink {
                 }
             }
         };
-        self.journal.note(Entry::Ended(put, stored(batch, &result)));
+        let taken = kept(batch, &result);
+        let accepts = self.limits.confirm.is_some();
+        self.journal.note(if accepts { Entry::Accepted(put, taken) } else { Entry::Ended(put, taken) });
         result
+    }
+
+    async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
+        self.journal.note(Entry::Asked(batch.to_vec()));
+        let mut reply = (self.questions.lock().unwrap())(batch);
+        loop {
+            match reply {
+                Reply::Each(each) => {
+                    let (mut stored, mut failed) = (Vec::new(), Vec::new());
+                    for (record, said) in batch.iter().cloned().zip(&each) {
+                        match said {
+                            Confirmation::Stored => stored.push(record),
+                            Confirmation::Failed(_) => failed.push(record),
+                            Confirmation::Pending => {}
+                        }
+                    }
+                    self.journal.note(Entry::Answered { stored, failed });
+                    return Ok(each);
+                }
+                Reply::Fail(failure) => return Err(failure),
+                Reply::Late(wait, then) => {
+                    tokio::time::sleep(wait).await;
+                    reply = *then;
+                }
+                Reply::Held(gate, then) => {
+                    gate.wait().await;
+                    reply = *then;
+                }
+            }
+        }
     }
 
     fn id(&self, record: &Record) -> Option<String> {
@@ -147,7 +223,7 @@ impl Sink for ScriptedSink {
     }
 }
 
-fn stored(batch: &[Record], result: &Result<(), PutError>) -> Vec<Record> {
+fn kept(batch: &[Record], result: &Result<(), PutError>) -> Vec<Record> {
     let failed = |index: usize| match result {
         Ok(()) => false,
         Err(PutError::Batch(_)) => true,
