@@ -16,6 +16,8 @@ pub mod kafka;
 pub mod lambda;
 pub mod matrix;
 pub mod open_metrics;
+pub mod python;
 pub mod recorder;
+mod requirement;
 pub mod sluice;
 pub mod target;

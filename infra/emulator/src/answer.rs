@@ -14,7 +14,7 @@ use crate::error::ServiceError;
 pub(crate) fn of(operation: Operation, result: Result<Value, ServiceError>) -> Response {
     match result {
         Ok(body) => json(operation.success(), &body),
-        Err(error) => refusal(&error.as_said_by(operation)),
+        Err(error) => refusal(&error.told_by(operation)),
     }
 }
 

@@ -47,8 +47,8 @@ impl ServiceError {
         Self { violations, ..Self::validation(format!("{count} validation error{plural} detected: {list}")) }
     }
 
-    /// Leaves out what the service of `operation` does not say: `bedrock-agent-runtime` lists no fields.
-    pub(crate) fn as_said_by(mut self, operation: Operation) -> Self {
+    /// Returns it without what the service of `operation` does not tell: `bedrock-agent-runtime` lists no fields.
+    pub(crate) fn told_by(mut self, operation: Operation) -> Self {
         if operation == Operation::Retrieve {
             self.violations.clear();
         }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::BaseConsumer;
 use tempfile::TempDir;
 
+use crate::requirement::{is_required, tell};
+
 /// How long a start may take on a busy machine; it takes 3 s on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(2);
 /// The longest life of one broker process, so that a hung test leaves nothing behind.
@@ -25,17 +27,15 @@ pub(super) fn jars_or_notice() -> Option<&'static Path> {
     static JARS: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match JARS.get_or_init(|| fetch().inspect_err(|why| warn(why))) {
         Ok(jars) => Some(jars),
-        Err(why) if required() => panic!("SLUICE_REQUIRE_KAFKA is set, but there is no real Kafka: {why}"),
+        Err(why) if is_required("SLUICE_REQUIRE_KAFKA") => {
+            panic!("SLUICE_REQUIRE_KAFKA is set, but there is no real Kafka: {why}")
+        }
         Err(_) => {
             let test = thread::current();
             tell(&format!("DID NOT RUN for want of a real Kafka: {}\n", test.name().unwrap_or("a test")));
             None
         }
     }
-}
-
-fn required() -> bool {
-    std::env::var("SLUICE_REQUIRE_KAFKA").is_ok_and(|value| !value.is_empty() && value != "0")
 }
 
 fn fetch() -> Result<PathBuf, String> {
@@ -60,11 +60,6 @@ fn warn(why: &str) {
          They need `java` (17 or newer), and once Maven (`mvn`) with its registry.\n\
          SLUICE_REQUIRE_KAFKA=1 turns this notice into a failure.\n{line}\n"
     ));
-}
-
-/// Writes past the harness, which swallows what a passing test prints.
-fn tell(text: &str) {
-    io::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// What a broker has beside one plain listener.

@@ -1,0 +1,73 @@
+//! Python with the AWS SDK for Python: for what others make of the same API.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::requirement::{is_required, tell};
+
+/// Says whether the packages of the file given are installed in just these versions.
+const HAS_ALL: &str = "
+import importlib.metadata, sys
+wanted = [line.strip().split('==') for line in open(sys.argv[1]) if '==' in line]
+sys.exit(any(importlib.metadata.version(name) != version for name, version in wanted))
+";
+
+/// A Python that has the packages of `tests/python/requirements.txt`.
+#[derive(Clone, Debug)]
+pub struct Python(PathBuf);
+
+impl Python {
+    /// Finds one: `SLUICE_PYTHON`, else the one of `.ci/run`, else `python3`. Where there is none it says so on
+    /// standard error, past the capture of the test harness, or panics if `SLUICE_REQUIRE_PYTHON=1`.
+    pub fn with_aws_sdk() -> Option<Self> {
+        static FOUND: OnceLock<Option<Python>> = OnceLock::new();
+        let found = FOUND.get_or_init(|| candidates().into_iter().map(Self).find(Self::has_all));
+        let required = is_required("SLUICE_REQUIRE_PYTHON");
+        assert!(
+            found.is_some() || !required,
+            "SLUICE_REQUIRE_PYTHON is set, but there is no Python with boto3"
+        );
+        if found.is_none() {
+            let test = thread::current();
+            let test = test.name().unwrap_or("a test").to_owned();
+            tell(&format!("DID NOT RUN for want of a Python with tests/python/requirements.txt: {test}\n"));
+        }
+        found.clone()
+    }
+
+    fn has_all(&self) -> bool {
+        let mut command = Command::new(&self.0);
+        command.args(["-c", HAS_ALL]).arg(script("requirements.txt")).stdin(Stdio::null());
+        command.output().is_ok_and(|output| output.status.success())
+    }
+
+    /// Returns the command line of a script in `tests/python`. It is ended after so many seconds, and knows no AWS
+    /// configuration.
+    pub fn command<A: AsRef<OsStr>>(
+        &self,
+        seconds: u64,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = Command::new("timeout");
+        command.arg(seconds.to_string()).arg(&self.0).arg(script(name)).args(arguments).stdin(Stdio::null());
+        for file in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+            command.env(file, "/dev/null");
+        }
+        command
+    }
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    let of_ci = cache.map(|cache| cache.join("sluice/venv-aws/bin/python"));
+    [variable("SLUICE_PYTHON"), of_ci, Some(PathBuf::from("python3"))].into_iter().flatten().collect()
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name)
+}
