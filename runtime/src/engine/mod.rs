@@ -12,6 +12,7 @@ pub mod counters;
 pub mod delivery;
 pub mod item;
 mod lane;
+mod learner;
 mod line;
 pub mod measure;
 pub mod pacer;

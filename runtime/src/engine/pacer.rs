@@ -1,116 +1,82 @@
 //! How many calls a second a target takes, found out by asking.
 //!
 //! Documented limits are often not the real ones: the service behind the first sink documents 5 calls a second and
-//! was seen to take one in two seconds. So the rate is learned as TCP CUBIC learns a bandwidth: a throttled call
-//! cuts it, further calls bring it back towards the rate that was too much, slowly near it, and past it faster and
-//! faster, so that a limit that was raised is found again. Calls are spread evenly: there is no burst.
+//! was seen to take one in two seconds. `learner.rs` has how the rate is learned. Calls are spread evenly: there is no
+//! burst.
 //!
 //! How many calls are under way at once is bounded where a sink says so; that is nothing to learn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use sluice_connector_api::{Failure, FailureKind, Pace};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::learner::Learner;
 use super::places::{Place, Places};
-
-/// What is left of the rate when a call is throttled. With [`CALLS_TO_RECOVER`] this uses 93 % and more of any limit,
-/// at 3 % of throttled calls: other pairs were tried in the simulation that the tests below are.
-const CUT: f64 = 0.92;
-/// What is left of it when the very next call is throttled, too: the limit is far below.
-const CUT_AGAIN: f64 = 0.75;
-/// Calls until the rate is back where it was too much.
-const CALLS_TO_RECOVER: f64 = 35.0;
-/// The least: a call in a minute.
-const MIN_RATE: f64 = 1.0 / 60.0;
-
-/// A learned rate. Knows no clock: the time is an argument.
-#[derive(Debug)]
-struct Learner {
-    /// Calls a second that are never exceeded.
-    ceiling: f64,
-    rate: f64,
-    /// The rate at which the last throttled call was made.
-    too_much: f64,
-    /// Calls that were taken since then.
-    taken: f64,
-    /// When the next call may go.
-    next: Instant,
-    /// When the rate was last cut: calls made before then say nothing about the new rate.
-    cut_at: Option<Instant>,
-}
-
-impl Learner {
-    fn new(ceiling: f64, now: Instant) -> Self {
-        let ceiling = ceiling.max(MIN_RATE);
-        Self { ceiling, rate: ceiling, too_much: ceiling, taken: CALLS_TO_RECOVER, next: now, cut_at: None }
-    }
-
-    /// Books the next free moment.
-    fn book(&mut self, now: Instant) -> Instant {
-        let at = self.next.max(now);
-        self.next = at + Duration::from_secs_f64(1.0 / self.rate);
-        at
-    }
-
-    fn taken(&mut self) {
-        self.taken += 1.0;
-        // CUBIC: flat where it was too much, steep far from there.
-        let off = self.taken / CALLS_TO_RECOVER - 1.0;
-        self.rate = self.too_much * (1.0 + (1.0 - CUT) * off.powi(3));
-        self.rate = self.rate.clamp(MIN_RATE, self.ceiling);
-    }
-
-    /// Takes note of a throttled call that went out at `sent`.
-    fn throttled(&mut self, sent: Instant, now: Instant) {
-        if self.cut_at.is_some_and(|cut_at| sent < cut_at) {
-            return;
-        }
-        let at_once = self.taken < 2.0;
-        self.rate = (self.rate * if at_once { CUT_AGAIN } else { CUT }).max(MIN_RATE);
-        self.too_much = self.rate / CUT;
-        self.taken = 0.0;
-        self.cut_at = Some(now);
-        self.next = self.next.max(now + Duration::from_secs_f64(1.0 / self.rate));
-    }
-}
 
 /// The pace of one budget, shared by everything that draws on it.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     learner: Arc<Mutex<Learner>>,
     places: Places,
+    front: Arc<Front>,
+}
+
+/// The front of the line: one call waits for its moment, the others for it. So a rate that changes holds for all that
+/// have not gone.
+#[derive(Debug, Default)]
+struct Front {
+    taken: tokio::sync::Mutex<()>,
+    /// Tells the one there that its moment has changed.
+    changed: Notify,
 }
 
 impl Pacer {
     /// Makes a pacer that begins at, and never exceeds, so many calls a second.
     pub fn new(calls_per_second: f64) -> Self {
-        let learner = Learner::new(calls_per_second, Instant::now());
-        Self { learner: Arc::new(Mutex::new(learner)), places: Places::unbounded() }
+        Self {
+            learner: Arc::new(Mutex::new(Learner::new(calls_per_second))),
+            places: Places::unbounded(),
+            front: Arc::default(),
+        }
     }
 
     /// Returns the learned rate in calls a second.
     pub fn rate(&self) -> f64 {
-        self.learner().rate
+        self.learner().rate()
     }
 
     /// Waits for a place first: one that waits for its moment with a place in hand makes no burst once calls end.
     async fn turn(&self) -> Place {
         let place = self.places.enter().await;
-        let at = self.learner().book(Instant::now());
-        tokio::time::sleep_until(at).await;
+        let _front = self.front.taken.lock().await;
+        while let Some(due) = self.due() {
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = self.front.changed.notified() => {}
+            }
+        }
+        self.learner().sent(Instant::now());
         place
     }
 
-    fn taken(&self) {
-        self.learner().taken();
+    /// Returns when the next call may go, if that is yet to come.
+    fn due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.learner().due().filter(|due| *due > now)
+    }
+
+    fn taken(&self, sent: Instant) {
+        self.learner().taken(sent);
+        self.front.changed.notify_one();
     }
 
     fn throttled(&self, sent: Instant) {
         self.learner().throttled(sent, Instant::now());
+        self.front.changed.notify_one();
     }
 
     fn learner(&self) -> MutexGuard<'_, Learner> {
@@ -154,7 +120,7 @@ impl Turn {
         match (throttled, outage) {
             (true, _) => pacer.throttled(self.since),
             (false, true) => {}
-            (false, false) => pacer.taken(),
+            (false, false) => pacer.taken(self.since),
         }
     }
 }
@@ -178,98 +144,43 @@ impl Pacers {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    /// A target that takes so many calls a second, with no burst to speak of, as a token bucket of one.
-    struct Target {
-        limit: f64,
-        tokens: f64,
-        last: Instant,
+    async fn go(pacer: &Pacer) -> Instant {
+        Turn::of(Some(pacer), &CancellationToken::new()).await.unwrap().since
     }
 
-    impl Target {
-        fn takes(&mut self, now: Instant) -> bool {
-            let since = now.duration_since(self.last).as_secs_f64();
-            self.tokens = (self.tokens + since * self.limit).min(1.0);
-            self.last = now;
-            let takes = self.tokens >= 1.0 - 1e-9;
-            self.tokens -= f64::from(u8::from(takes));
-            takes
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_spread_evenly() {
+        let pacer = Pacer::new(4.0);
+        let begun = Instant::now();
+        let mut went = Vec::new();
+        for _ in 0..3 {
+            went.push(go(&pacer).await.duration_since(begun).as_millis());
         }
+        assert_eq!(went, [0, 250, 500]);
     }
 
-    struct Seen {
-        taken: f64,
-        throttled: f64,
-    }
-
-    /// Makes calls one after the other for so long, on a clock of its own.
-    fn call(learner: &mut Learner, target: &mut Target, now: &mut Instant, seconds: f64) -> Seen {
-        let end = *now + Duration::from_secs_f64(seconds);
-        let mut seen = Seen { taken: 0.0, throttled: 0.0 };
-        while *now < end {
-            *now = learner.book(*now);
-            if target.takes(*now) {
-                seen.taken += 1.0;
-                learner.taken();
-            } else {
-                seen.throttled += 1.0;
-                learner.throttled(*now, *now);
-            }
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_is_cut_holds_for_calls_that_wait_already() {
+        let pacer = Pacer::new(4.0);
+        let begun = go(&pacer).await;
+        let wait = || {
+            let pacer = pacer.clone();
+            tokio::spawn(async move { go(&pacer).await })
+        };
+        let waiting = [wait(), wait(), wait()];
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        pacer.throttled(begun);
+        let interval = Duration::from_secs_f64(1.0 / pacer.rate());
+        let [first, second, third] = waiting;
+        // What was throttled is tried again soon; what comes behind it is not.
+        let went = [first.await.unwrap(), second.await.unwrap(), third.await.unwrap()];
+        for pair in went.windows(2) {
+            assert!(pair[1].duration_since(pair[0]) >= interval, "{:?}", pair[1].duration_since(pair[0]));
         }
-        seen
-    }
-
-    fn assert_keeps_to(seen: &Seen, limit: f64, seconds: f64) {
-        let (used, throttled) =
-            (seen.taken / (limit * seconds), seen.throttled / (seen.taken + seen.throttled));
-        assert!(used > 0.9, "{limit} a second: used {used:.3}, throttled {throttled:.3}");
-        assert!(throttled < 0.05, "{limit} a second: used {used:.3}, throttled {throttled:.3}");
-    }
-
-    #[test]
-    fn an_unknown_limit_is_found_used_and_kept_to() {
-        for limit in [0.5, 1.0, 2.7, 4.9, 5.0, 20.0] {
-            let mut now = Instant::now();
-            let mut learner = Learner::new(5.0, now);
-            let mut target = Target { limit, tokens: 1.0, last: now };
-            let learning = call(&mut learner, &mut target, &mut now, 60.0 / limit);
-            assert!(learning.throttled <= 12.0, "{limit}: {} throttled while learning", learning.throttled);
-            let seconds = 400.0 / limit;
-            let seen = call(&mut learner, &mut target, &mut now, seconds);
-            assert_keeps_to(&seen, limit.min(5.0), seconds);
-        }
-    }
-
-    #[test]
-    fn a_limit_that_changes_is_found_again() {
-        let mut now = Instant::now();
-        let mut learner = Learner::new(5.0, now);
-        let mut target = Target { limit: 0.5, tokens: 1.0, last: now };
-        for limit in [0.5, 5.0, 0.5, 1.0] {
-            target.limit = limit;
-            call(&mut learner, &mut target, &mut now, 300.0);
-            let seen = call(&mut learner, &mut target, &mut now, 400.0 / limit);
-            assert_keeps_to(&seen, limit, 400.0 / limit);
-        }
-    }
-
-    #[test]
-    fn calls_are_spread_evenly() {
-        let now = Instant::now();
-        let mut learner = Learner::new(4.0, now);
-        let booked: Vec<_> = (0..3).map(|_| learner.book(now).duration_since(now).as_millis()).collect();
-        assert_eq!(booked, [0, 250, 500]);
-    }
-
-    #[test]
-    fn calls_that_were_under_way_when_the_rate_was_cut_do_not_cut_it_again() {
-        let now = Instant::now();
-        let mut learner = Learner::new(4.0, now);
-        learner.throttled(now, now + Duration::from_secs(1));
-        let cut = learner.rate;
-        learner.throttled(now, now + Duration::from_secs(2));
-        assert!((learner.rate - cut).abs() < f64::EPSILON);
     }
 
     #[tokio::test(start_paused = true)]
