@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod lambda;
 pub mod matrix;
 pub mod open_metrics;
+pub mod pacing;
 pub mod python;
 pub mod recorder;
 mod requirement;

@@ -1,5 +1,5 @@
 //! A second opinion on the emulator, from the AWS SDK for Python and its service model.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and reports")]
 
 use std::time::Duration;
 

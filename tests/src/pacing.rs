@@ -1,0 +1,45 @@
+//! How fast documents get into a knowledge base whose limit nobody tells: the real `sluice`, and beside it what the
+//! sample that it replaces does. Each has an endpoint of its own with the same limits.
+
+mod contenders;
+mod course;
+mod report;
+
+use std::thread::{self, ScopedJoinHandle};
+
+pub use contenders::Contender;
+pub use course::{Measured, Phase, Plan};
+pub use report::{Comparison, report};
+
+/// How many documents are sent.
+pub const DOCUMENTS: usize = 2000;
+/// How many documents a call carries.
+const PER_CALL: usize = 10;
+
+/// Returns the courses that everything is measured on: limits that stay, and one that changes suddenly.
+pub fn plans() -> Vec<Plan> {
+    let calls = DOCUMENTS / PER_CALL;
+    let steady = |limit| Plan { phases: vec![Phase { calls_per_second: limit, calls }] };
+    let changing = [(5.0, 60), (0.5, 40), (1.0, 40), (5.0, 60)];
+    let phases = changing.map(|(calls_per_second, calls)| Phase { calls_per_second, calls });
+    vec![steady(0.5), steady(1.0), steady(5.0), Plan { phases: phases.to_vec() }]
+}
+
+/// Measures Sluice and the sample on all plans at once. With a `speed` of 10 all limits are ten times higher and all
+/// waits ten times shorter.
+pub fn compare(plans: &[Plan], speed: f64, sample: &Contender) -> Vec<Comparison> {
+    thread::scope(|scope| {
+        let measure = |contender, plan| scope.spawn(move || course::measure(contender, plan, speed));
+        let both = |plan| (plan, measure(&Contender::Sluice, plan), measure(sample, plan));
+        let running: Vec<_> = plans.iter().map(both).collect();
+        let done = |measuring: ScopedJoinHandle<'_, Measured>| measuring.join().expect("a measurement");
+        running
+            .into_iter()
+            .map(|(plan, sluice, sample)| Comparison {
+                plan: plan.clone(),
+                sluice: done(sluice),
+                sample: done(sample),
+            })
+            .collect()
+    })
+}

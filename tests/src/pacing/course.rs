@@ -1,0 +1,154 @@
+//! One contender on one course of limits, and what the emulator saw of it.
+
+use std::collections::HashSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sluice_emulator::{Call, Limits, Settings};
+
+use super::Contender;
+use crate::bedrock::LocalKnowledgeBase;
+
+/// How long a call takes that is not throttled.
+const LATENCY: Duration = Duration::from_millis(100);
+/// How often the course is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A course of limits.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its phases; the last one goes on to the end.
+    pub phases: Vec<Phase>,
+}
+
+/// A limit, until so many calls were taken under it.
+#[derive(Clone, Copy, Debug)]
+pub struct Phase {
+    /// The calls a second that are taken, at a speed of 1.
+    pub calls_per_second: f64,
+    /// How many calls the phase takes.
+    pub calls: usize,
+}
+
+impl Plan {
+    /// Returns what the whole course takes at least, at a speed of 1.
+    fn seconds(&self) -> f64 {
+        self.phases.iter().map(|phase| count(phase.calls) / phase.calls_per_second).sum()
+    }
+}
+
+impl Phase {
+    /// Returns how many calls may come at once: those of a second, and one at least.
+    fn burst(self) -> f64 {
+        self.calls_per_second.max(1.0)
+    }
+}
+
+/// What became of a contender.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// How many of the documents arrived.
+    pub arrived: usize,
+    /// How many documents there are beside them.
+    pub duplicates: usize,
+    /// All calls.
+    pub calls: usize,
+    /// The calls that were throttled, as a share of all.
+    pub throttled: f64,
+    /// The same, of the calls after the first half of each phase: once the rate is learned.
+    pub throttled_later: f64,
+    /// The calls that were taken, as a share of what the limits allowed from the first to the last of them.
+    pub used: f64,
+    /// The time from the first call to the last one taken, at a speed of 1.
+    pub seconds: f64,
+}
+
+/// Runs a contender over a course.
+pub(super) fn measure(contender: &Contender, plan: &Plan, speed: f64) -> Measured {
+    let knowledge_base = LocalKnowledgeBase::start_with(Settings {
+        indexing_delay: Duration::ZERO,
+        limits: limits(plan.phases[0], speed),
+        ..Settings::default()
+    });
+    let mut run = contender.start(&knowledge_base, speed);
+    let deadline = Instant::now() + Duration::from_secs_f64((plan.seconds() * 20.0 / speed).max(90.0));
+    let starts = follow(&knowledge_base, plan, speed, |calls| {
+        assert!(Instant::now() < deadline, "{contender:?} is not done with {plan:?}\n{}", run.log());
+        run.goes_on(calls)
+    });
+    sum_up(&knowledge_base, plan, speed, &starts)
+}
+
+fn limits(phase: Phase, speed: f64) -> Limits {
+    let mut limits = Limits::writes(phase.calls_per_second * speed);
+    for rate in &mut limits.rates {
+        rate.burst = phase.burst();
+    }
+    Limits { latency: LATENCY.div_f64(speed), ..limits }
+}
+
+fn is_taken(call: &Call) -> bool {
+    call.status == Some(202)
+}
+
+/// Changes the limits as planned; returns how many calls there were before each phase.
+fn follow(
+    knowledge_base: &LocalKnowledgeBase,
+    plan: &Plan,
+    speed: f64,
+    mut goes_on: impl FnMut(&[Call]) -> bool,
+) -> Vec<usize> {
+    let mut starts = vec![0];
+    loop {
+        let (phase, calls) = (starts.len() - 1, knowledge_base.ingests());
+        if !goes_on(&calls) {
+            return starts;
+        }
+        let taken = calls[starts[phase]..].iter().filter(|call| is_taken(call)).count();
+        if let Some(next) = plan.phases.get(phase + 1)
+            && taken >= plan.phases[phase].calls
+        {
+            knowledge_base.set_limits(limits(*next, speed)).expect("limits that make sense");
+            starts.push(calls.len());
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn sum_up(knowledge_base: &LocalKnowledgeBase, plan: &Plan, speed: f64, starts: &[usize]) -> Measured {
+    let calls = knowledge_base.ingests();
+    let last = calls.iter().rposition(is_taken).expect("a call that was taken");
+    let seconds = |from: usize, to: usize| calls[to].at.duration_since(calls[from].at).as_secs_f64();
+    // The bucket is full at first.
+    let (mut allowed, mut later) = (plan.phases[0].burst(), Vec::new());
+    for (index, (phase, &start)) in plan.phases.iter().zip(starts).enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(last).min(last);
+        allowed += seconds(start.min(last), end) * phase.calls_per_second * speed;
+        let half = calls[start..=end].iter().filter(|call| is_taken(call)).count() / 2;
+        let mut taken = 0;
+        later.extend(calls[start..=end].iter().filter(|call| {
+            taken += usize::from(is_taken(call));
+            taken > half
+        }));
+    }
+    let documents = knowledge_base.texts();
+    let arrived = documents.iter().collect::<HashSet<_>>().len();
+    Measured {
+        arrived,
+        duplicates: documents.len() - arrived,
+        calls: calls.len(),
+        throttled: throttled(calls.iter()),
+        throttled_later: throttled(later.into_iter()),
+        used: count(calls.iter().filter(|call| is_taken(call)).count()) / allowed,
+        seconds: seconds(0, last) * speed,
+    }
+}
+
+fn throttled<'a>(calls: impl ExactSizeIterator<Item = &'a Call>) -> f64 {
+    let all = count(calls.len().max(1));
+    count(calls.filter(|call| call.status == Some(429)).count()) / all
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).expect("no such number of calls"))
+}
