@@ -85,13 +85,14 @@ fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previe
 /// Cuts the records into batches as the engine would with all of them at hand.
 fn requests(connector: &Connector, ready: &[Record]) -> Vec<Result<Value, String>> {
     let limits = PipelineSettings::of(connector, &Pacers::default()).batch;
-    let mut requests = Vec::new();
-    let mut rest = ready;
-    while !rest.is_empty() {
-        let mut bytes = 0;
+    let mut ready = ready.to_vec();
+    ready.sort_by_key(|record| connector.sink.batch_key(record));
+    let (mut requests, mut rest) = (Vec::new(), ready.as_slice());
+    while let Some(first) = rest.first() {
+        let (mut bytes, batch_key) = (0, connector.sink.batch_key(first));
         let fits = |record: &&Record| {
             bytes += connector.sink.size_of(record);
-            bytes <= limits.max_bytes
+            bytes <= limits.max_bytes && connector.sink.batch_key(record) == batch_key
         };
         let count = rest.iter().take(limits.max_records).take_while(fits).count().max(1);
         let (batch, later) = rest.split_at(count);
