@@ -31,10 +31,11 @@ pub fn report(comparisons: &[Comparison], speed: f64, day: &str) -> String {
 # Pacing: how much of a hidden limit is used
 
 {DOCUMENTS} documents go into a knowledge base that takes so many calls a second and does not say so: the emulator with
-a token bucket that holds the calls of one second, and one at least; 10 documents a call, 100 ms a call. Sluice is the real binary with the shipped connector
-for stock prices, reading from Kafka; it knows only that 5 calls a second are never exceeded. The sample is the
-handler of the published sample that Sluice replaces: a fixed pause of 2.0 s after each call, up to 5 tries with a
-doubling wait, random ids. Each has an endpoint of its own with the same limits, in the same run.
+a token bucket that holds the calls of one second, and one at least; 10 documents a call, 100 ms a call. Sluice is the
+real binary with the shipped connector for stock prices, reading from Kafka; it knows only that 5 calls a second are
+never exceeded. The sample is the handler of the published sample that Sluice replaces: a fixed pause of 2.0 s after each
+call, up to 5 tries with a doubling wait, random ids. Each has an endpoint of its own with the same limits, in the same
+run.
 
 Measured on {day}. {clock}
 
