@@ -18,6 +18,7 @@ mod budget;
 mod commits;
 mod concurrency;
 mod confirm;
+mod exhaustive;
 mod failures;
 mod functions;
 mod ledger;
