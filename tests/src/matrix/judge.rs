@@ -28,7 +28,7 @@ impl Crash {
     fn excuses(&self, sent: &Sent) -> bool {
         let partition = usize::try_from(sent.partition).expect("a partition");
         let committed = self.committed[partition].unwrap_or(0);
-        sent.offset >= committed && self.arrived.contains(&sent.number)
+        sent.offset >= committed && (sent.poison || self.arrived.contains(&sent.number))
     }
 }
 
@@ -194,6 +194,10 @@ mod tests {
         assert_eq!(evidence.judge().lost, ["record 3 (0-3)"]);
         evidence.letters = vec![(0, 3)];
         assert_eq!(evidence.judge(), Judgement::default());
+        evidence.letters.push((0, 3));
+        assert_eq!(evidence.judge().unexplained, ["record 3 (0-3) came 2 times"]);
+        evidence.crashes = vec![Crash { committed: vec![Some(3)], arrived: (0..3).collect() }];
+        assert_eq!(evidence.judge(), Judgement { duplicates: 1, ..Judgement::default() });
     }
 
     #[test]
