@@ -11,7 +11,7 @@ pub(super) const CASES: &[Case] = &[
         ..Case::new(
             "kill",
             "Sluice is killed (SIGKILL) at random moments, and 4 of 5 puts fail",
-            Act::Kill(4, 50),
+            Act::Kill(4, 30),
         )
     },
     Case {
@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
         group: COOPERATIVE.fixed(),
         ..Case::new("kill-static", "the same, as a static member", Act::Kill(6, 100))
     },
-    Case::new("restart", "Sluice is stopped (SIGTERM) and started again", Act::Restart(4, 20)),
+    Case::new("restart", "Sluice is stopped (SIGTERM) and started again", Act::Restart(4, 15)),
     Case {
         group: COOPERATIVE.session(30_000),
         ..Case::new(

@@ -18,6 +18,8 @@ const KEYS: usize = 20;
 pub(super) const PARTITIONS: i32 = 4;
 /// How long all may take to arrive and be committed when nothing evil happens any more, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a request may take from its sender's end to the target, on a busy machine.
+const IN_TRANSIT: Duration = Duration::from_millis(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -184,6 +186,8 @@ impl Scene {
 
     /// Writes down that something crashed: what had arrived and was not committed may come again.
     pub(super) fn crashed(&mut self) {
+        // What was sent before the crash may still be on its way into the target.
+        thread::sleep(IN_TRANSIT);
         // In this order: what is committed must have arrived.
         let crash = Crash { committed: self.committed(), arrived: self.arrived() };
         let early = self.evidence.committed_early(&crash);
