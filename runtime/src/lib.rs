@@ -8,6 +8,7 @@
 //! dead_letter  what goes to the dead letter queue
 //! worker       runs connectors side by side and restarts the ones that fail
 //! observe      metrics, health and status over HTTP
+//! repeats      says what happens again and again once, and then sums it up
 //! reference    pages in Markdown, made of the settings and the metrics
 //! lambda       one run of the engine an invocation, for AWS Lambda
 //! preview      runs the same chain on sample records and shows what the sink would get
@@ -25,5 +26,6 @@ pub mod lambda;
 pub mod observe;
 pub mod preview;
 pub mod reference;
+mod repeats;
 pub mod source;
 pub mod worker;

@@ -243,7 +243,7 @@ fn a_queue_that_is_away_holds_the_offset_and_a_stop_does_not_wait_for_it() {
     let Some(stage) = Stage::set_up("letters-away", set_up) else { return };
     stage.broker.produce(&stage.topic, [good(), NewRecord::unkeyed("no JSON"), good()]);
     let mut daemon = stage.run();
-    daemon.wait_for_logs("put failed and is tried again", 3);
+    daemon.wait_for_log("put failed and is tried again");
     daemon.wait_while_running("documents", || stage.knowledge_base.documents().len() == 2);
     daemon.signal(Signal::TERM);
     daemon.wait().expect_code(0);

@@ -4,6 +4,7 @@
 //! the source offset waits for them (invariant 1). The headers are those of Kafka Connect to the letter, so that
 //! tools for its dead letter queues go on working, and two of our own.
 
+pub mod replay;
 pub mod topic;
 
 use bytes::Bytes;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluice_connector_api::{Failure, FailureKind, PutError, Record, Sink};
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use super::item::{Item, Meta};
 use super::pacer::{Pacer, Turn};
 use super::put_meter::PutMeter;
 use super::tries::{Patience, Tries};
+use crate::repeats::{Repeats, Say};
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -49,6 +51,8 @@ pub struct Delivery {
     pub pacer: Option<Pacer>,
     /// Where puts are counted and measured.
     pub meter: Arc<PutMeter>,
+    /// What was said of puts that failed.
+    pub repeats: Repeats,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -108,11 +112,38 @@ impl Delivery {
         turn.answered(failures(&result));
         match result {
             Ok(()) => {
+                if let Some(sum) = self.repeats.passed() {
+                    tracing::info!("puts get through again, after they failed {sum}");
+                }
                 outcome.stored.extend(group.into_items());
                 Tried::Done
             }
             Err(PutError::Batch(failure)) => group.failed(failure, outcome),
             Err(PutError::Records(failures)) => group.failed_in_part(failures, outcome),
+        }
+    }
+
+    /// Says that a put failed, in full or as one of many. Its first record stands for all.
+    fn say(&self, group: &Group, wait: Duration, failure: &Failure) {
+        let Some(origin) = group.records.first().map(Record::origin) else { return };
+        let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
+        let (records, failures) = (group.records.len(), group.tries.failures);
+        match self.repeats.note(&failure.to_string()) {
+            Say::Whole => tracing::warn!(
+                topic,
+                partition,
+                offset,
+                records,
+                failures,
+                ?wait,
+                "put failed and is tried again: {failure}"
+            ),
+            Say::Sum(sum) => {
+                tracing::warn!(topic, partition, offset, "puts failed {sum} and are tried again: {failure}");
+            }
+            Say::Nothing => {
+                tracing::debug!(topic, partition, offset, records, failures, ?wait, "put failed: {failure}");
+            }
         }
     }
 
@@ -131,12 +162,7 @@ impl Delivery {
             Err(reason) => return Err((group, Some(reason))),
         };
         self.meter.retry(failure.trouble());
-        tracing::warn!(
-            records = group.records.len(),
-            failures = group.tries.failures,
-            ?wait,
-            "put failed and is tried again: {failure}"
-        );
+        self.say(&group, wait, failure);
         tokio::select! {
             () = tokio::time::sleep(wait) => Ok(group),
             () = interrupt.cancelled() => Err((group, None)),

@@ -19,6 +19,7 @@ use super::question::{Answered, Asker};
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker};
 use super::tries::Patience;
+use crate::repeats::Repeats;
 
 type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
@@ -54,7 +55,13 @@ impl Lane {
         });
         Self {
             batcher: Batcher::new(settings.batch),
-            delivery: Delivery { sink: Arc::clone(&sink), patience, pacer: settings.pacer.clone(), meter },
+            delivery: Delivery {
+                sink: Arc::clone(&sink),
+                patience,
+                pacer: settings.pacer.clone(),
+                meter,
+                repeats: Repeats::new(1),
+            },
             sink,
             limits: settings.limits.clone(),
             confirm,
@@ -155,6 +162,13 @@ impl Lane {
         };
         self.batcher.release(outcome.items());
         outcome
+    }
+
+    /// Sums up the failures of puts that nothing was said of yet.
+    pub(super) fn sum_up(&self) {
+        for (reason, sum) in self.delivery.repeats.due() {
+            tracing::warn!("puts failed {sum}: {reason}");
+        }
     }
 
     /// Says whether nothing is in flight.

@@ -18,12 +18,13 @@ use super::delivery::Outcome;
 use super::item::{Item, Meta};
 use super::lane::Lane;
 use super::phase::{Failed, Phase};
-use super::rejection::{Letters, Rejected, Window};
+use super::rejection::{Letters, Rejected, WHOLE_LINES, Window, say_fate, sum_up_fates};
 use super::report::Held;
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker, Verdict};
 use crate::chain::{Chain, Stage};
 use crate::config::settings::Tolerance;
+use crate::repeats::Repeats;
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets, Source};
 
@@ -38,6 +39,8 @@ pub struct Pipeline<S> {
     counters: Arc<Counters>,
     tracker: Tracker,
     window: Window,
+    /// What was said of records at fault.
+    repeats: Repeats,
     revoke: Option<Revoke>,
     /// What stands behind records at fault, where these do not stop the run.
     held: Option<Held>,
@@ -67,6 +70,7 @@ impl<S: Source> Pipeline<S> {
             lane: Lane::new(sink, &settings, Arc::clone(&counters.puts)),
             letters: None,
             window: Window::new(settings.threshold),
+            repeats: Repeats::new(WHOLE_LINES),
             source,
             chain,
             settings,
@@ -131,7 +135,7 @@ impl<S: Source> Pipeline<S> {
             outcome = self.lane.next(&self.tracker) => self.settle(outcome),
             outcome = Letters::next(&mut self.letters, &self.tracker) => self.settle_letters(outcome),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.end_late_revoke(),
-            _ = commit_tick.tick() => { let offsets = self.tracker.commits(); self.commit(offsets); }
+            _ = commit_tick.tick() => self.tick(),
             event = self.source.next(), if !self.source_ended => self.on_event(event),
         }
     }
@@ -266,16 +270,13 @@ impl<S: Source> Pipeline<S> {
             return;
         }
         let Rejected { origin, ticket, .. } = rejected;
-        let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
         let letter = self.letters.as_mut().and_then(|letters| letters.post(rejected));
         match letter {
             None => {
-                tracing::warn!(topic, partition, offset, "record skipped, {rejected}");
+                say_fate(&self.repeats, rejected, "skipped");
                 self.done(*ticket, Verdict::Skipped);
             }
-            Some(Ok(())) => {
-                tracing::warn!(topic, partition, offset, "record goes to the dead letter queue, {rejected}");
-            }
+            Some(Ok(())) => say_fate(&self.repeats, rejected, "for the dead letter queue"),
             Some(Err(reason)) => self.letter_refused(origin, &reason),
         }
     }
@@ -372,6 +373,13 @@ impl<S: Source> Pipeline<S> {
         if self.is_idle() {
             self.end_revoke();
         }
+    }
+
+    fn tick(&mut self) {
+        let offsets = self.tracker.commits();
+        self.commit(offsets);
+        self.lanes().for_each(Lane::sum_up);
+        sum_up_fates(&self.repeats);
     }
 
     fn commit(&mut self, offsets: Offsets) {

@@ -15,6 +15,7 @@ use super::tracker::{Ticket, Tracker};
 use crate::chain::Stage;
 use crate::config::settings::Threshold;
 use crate::dead_letter::{Provenance, letter};
+use crate::repeats::{Repeats, Say};
 
 /// A record at fault.
 pub(super) struct Rejected {
@@ -33,6 +34,29 @@ pub(super) struct Rejected {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "was rejected by {}: {}", self.stage, self.reason)
+    }
+}
+
+/// Records at fault for one reason that get a line of their own before they are summed up.
+pub(super) const WHOLE_LINES: u32 = 5;
+
+/// Says what becomes of a tolerated record, in full or as one of many.
+pub(super) fn say_fate(repeats: &Repeats, rejected: &Rejected, fate: &'static str) {
+    let Rejected { origin, .. } = rejected;
+    let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
+    match repeats.note(&rejected.to_string()) {
+        Say::Whole => tracing::warn!(topic, partition, offset, "record {fate}, {rejected}"),
+        Say::Sum(sum) => {
+            tracing::warn!(topic, partition, offset, "records {fate}: {sum}, the last {rejected}");
+        }
+        Say::Nothing => tracing::debug!(topic, partition, offset, "record {fate}, {rejected}"),
+    }
+}
+
+/// Sums up the records at fault that nothing was said of yet.
+pub(super) fn sum_up_fates(repeats: &Repeats) {
+    for (reason, sum) in repeats.due() {
+        tracing::warn!("records tolerated: {sum}, the last {reason}");
     }
 }
 

@@ -51,7 +51,7 @@ enum Ended {
 impl Supervisor {
     pub(super) async fn run(self) {
         let id = self.status.borrow().id;
-        let span = tracing::info_span!("connector", name = %self.connector.name, task = id);
+        let span = tracing::info_span!("task", connector = %self.connector.name, task = id);
         self.supervise().instrument(span).await;
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -42,6 +43,11 @@ enum DlqCommand {
     ///
     /// Ends when the broker has acknowledged all of them. The letters stay in the queue, where only its retention
     /// removes them: to send back the same letters twice writes their records twice.
+    ///
+    /// With `--through` they go straight through their connector instead: its converters, transforms and sink, with its
+    /// retries and its pace. A record keeps the place where it was read, and so the id that a sink gives it: to run it
+    /// again after a kill overwrites what is there. What is rejected again is listed, and stays in the queue. A record
+    /// that is newer in the target is overwritten by an older one from the queue where both have the same id.
     Replay {
         #[command(flatten)]
         queue: QueueArgs,
@@ -54,6 +60,9 @@ enum DlqCommand {
         /// Send to this topic instead
         #[arg(long, value_name = "TOPIC")]
         to: Option<String>,
+        /// Send through the connector in this file instead
+        #[arg(long, value_name = "FILE", conflicts_with = "to")]
+        through: Option<PathBuf>,
         /// Print what would be sent, and send nothing
         #[arg(long)]
         dry_run: bool,
@@ -84,10 +93,13 @@ pub(crate) async fn run(args: DlqArgs) -> Result<(), Exit> {
         DlqCommand::Show { queue, letters } => {
             choose(queue.read().await?, &letters)?.iter().try_for_each(|letter| print(pretty(&shown(letter))))
         }
-        DlqCommand::Replay { queue, letters, all, to, dry_run } => {
+        DlqCommand::Replay { queue, letters, all, to, through, dry_run } => {
             let read = queue.read().await?;
             let chosen = if all { read } else { choose(read, &letters)? };
-            replay(&queue, chosen, to.as_deref(), dry_run).await
+            match through {
+                Some(file) => crate::replay::through(&file, chosen, dry_run).await,
+                None => replay(&queue, chosen, to.as_deref(), dry_run).await,
+            }
         }
     }
 }

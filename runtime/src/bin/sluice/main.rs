@@ -15,6 +15,7 @@ mod plugins;
 mod preview;
 mod produce;
 mod query;
+mod replay;
 mod run;
 mod schema;
 mod topics;

@@ -22,6 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::auth::Identity;
 use super::member::Commits;
+use crate::repeats::{Repeats, Say};
 use crate::source::meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
 
@@ -44,6 +45,8 @@ pub(super) struct GroupContext {
     refusal: Mutex<Option<String>>,
     commits: Arc<Commits>,
     meter: Arc<SourceMeter>,
+    /// What was said of commits that failed.
+    repeats: Repeats,
 }
 
 impl GroupContext {
@@ -62,6 +65,7 @@ impl GroupContext {
             refusal: Mutex::default(),
             commits,
             meter,
+            repeats: Repeats::new(1),
         }
     }
 
@@ -116,10 +120,19 @@ impl GroupContext {
     /// Takes note of what became of a commit. The pipeline commits again what was refused.
     pub(super) fn committed(&self, offsets: Offsets, result: KafkaResult<()>, took: Duration) {
         match result {
-            Ok(()) => self.meter.committed(&offsets, took),
+            Ok(()) => {
+                self.meter.committed(&offsets, took);
+                if let Some(sum) = self.repeats.passed() {
+                    tracing::info!("offsets are committed again, after commits failed {sum}");
+                }
+            }
             Err(error) => {
                 self.meter.commit_failed();
-                tracing::warn!("offsets could not be committed and will be again: {error}");
+                match self.repeats.note(&error.to_string()) {
+                    Say::Whole => tracing::warn!("offsets could not be committed and will be again: {error}"),
+                    Say::Sum(sum) => tracing::warn!("commits failed {sum} and are made again: {error}"),
+                    Say::Nothing => {}
+                }
                 let partitions = offsets.into_iter().map(|(partition, _)| partition).collect();
                 // Where it comes among the records does not matter, and at the end nobody listens.
                 let _unheard = self.events.send(Event::CommitFailed(partitions)).is_err();

@@ -1,6 +1,6 @@
 //! The thread that polls.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::KafkaSettings;
 use super::context::{GroupContext, is_refusal};
 use super::record::record_of;
+use crate::repeats::{Repeats, Say};
 use crate::source::Event;
 use crate::source::budget::Budget;
 
@@ -40,8 +41,8 @@ pub(super) struct Poller {
     paused: bool,
     /// One name per topic, shared by its records.
     topics: HashMap<String, Arc<str>>,
-    /// The errors that were logged since records last came, so that an outage is logged once.
-    logged: HashSet<String>,
+    /// What was said of errors.
+    repeats: Repeats,
     /// Who is asked for what, for the log.
     servers: String,
     subscribed: Vec<String>,
@@ -60,7 +61,7 @@ impl Poller {
             budget,
             paused: false,
             topics: HashMap::new(),
-            logged: HashSet::new(),
+            repeats: Repeats::new(1),
             servers: settings.bootstrap_servers.clone(),
             subscribed: settings.topics.clone(),
         }
@@ -139,8 +140,9 @@ impl Poller {
             }
             wait = Duration::ZERO;
         }
-        if consumer.context().hand_over() {
-            self.logged.clear();
+        let passed = if consumer.context().hand_over() { self.repeats.passed() } else { None };
+        if let Some(sum) = passed {
+            tracing::info!("records come from Kafka again, after errors {sum}");
         }
     }
 
@@ -150,9 +152,10 @@ impl Poller {
             return;
         }
         let text = self.describe(error);
-        if !self.logged.contains(&text) {
-            tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers);
-            self.logged.insert(text);
+        match self.repeats.note(&text) {
+            Say::Whole => tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers),
+            Say::Sum(sum) => tracing::warn!("Kafka at {}: {sum}: {text}; tried again", self.servers),
+            Say::Nothing => {}
         }
     }
 

@@ -1,0 +1,103 @@
+//! `sluice dlq replay --through`: dead letters go straight through their connector.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use sluice_connector_api::{Origin, Record};
+use sluice_runtime::config::connector::Connector;
+use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::dead_letter::replay::{Replayed, as_read, replay};
+use sluice_runtime::engine::{Counters, Tally};
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::{Exit, print};
+use crate::run::Signals;
+
+/// How often the progress is shown.
+const SHOW: Duration = Duration::from_millis(100);
+
+/// The records to send, by where they were read, and the letter that each was taken from.
+type Chosen = BTreeMap<Origin, Record>;
+
+/// Sends letters through the connector in a file. A record that is in the queue twice is sent once.
+pub(crate) async fn through(file: &Path, letters: Vec<Record>, dry_run: bool) -> Result<(), Exit> {
+    let connector = Connector::load(file, &crate::registry(), &ProcessEnv)?;
+    let chosen = letters.into_iter().map(by_origin).collect::<Result<Chosen, Exit>>()?;
+    if dry_run {
+        chosen.keys().try_for_each(|origin| print(format!("record {origin} -> {}", connector.sink_name)))?;
+        return print(format!("{} record(s) would be sent through {}", chosen.len(), connector.name));
+    }
+    let counters = Arc::<Counters>::default();
+    let records = chosen.values().filter_map(as_read).collect();
+    let replayed = watched(&connector, records, &counters).await?;
+    report(&chosen, &counters.tally(), replayed)
+}
+
+fn by_origin(letter: Record) -> Result<(Origin, Record), Exit> {
+    match as_read(&letter) {
+        Some(record) => Ok((record.origin().clone(), letter)),
+        None => Err(Exit::Running(format!(
+            "letter {}:{} does not say where it was read; send it to a topic with --to",
+            letter.origin().partition(),
+            letter.origin().offset()
+        ))),
+    }
+}
+
+/// Shows the progress, and stops at a signal.
+async fn watched(
+    connector: &Connector,
+    records: Vec<Record>,
+    counters: &Arc<Counters>,
+) -> Result<Replayed, Exit> {
+    let (mut signals, stop) = (Signals::listen()?, CancellationToken::new());
+    let progress = ProgressBar::new(records.len() as u64);
+    let replayed = replay(connector, records, Arc::clone(counters), stop.clone());
+    tokio::pin!(replayed);
+    loop {
+        tokio::select! {
+            replayed = &mut replayed => {
+                progress.finish_and_clear();
+                return Ok(replayed);
+            }
+            name = signals.next() => {
+                tracing::info!("{name}: stopping; what is in flight ends first");
+                stop.cancel();
+            }
+            () = tokio::time::sleep(SHOW) => {
+                let tally = counters.tally();
+                progress.set_position(tally.read - tally.in_flight());
+            }
+        }
+    }
+}
+
+fn report(chosen: &Chosen, tally: &Tally, Replayed { result, rejected }: Replayed) -> Result<(), Exit> {
+    for (origin, reason) in &rejected {
+        let place = chosen
+            .get(origin)
+            .map(|letter| format!("{}:{}", letter.origin().partition(), letter.origin().offset()));
+        print(format!("{}  {origin}  rejected again: {reason}", place.unwrap_or_default()))?;
+    }
+    let done = tally.delivered + tally.superseded + tally.filtered + rejected.len() as u64;
+    let left = (chosen.len() as u64).saturating_sub(done);
+    print(format!(
+        "{} record(s) delivered, {} filtered, {} rejected again, {left} not done",
+        tally.delivered,
+        tally.filtered,
+        rejected.len()
+    ))?;
+    match result {
+        Err(failed) => Err(Exit::Environment(format!("{failed}; run it again for what is not done"))),
+        Ok(()) if left > 0 => {
+            Err(Exit::Running("it was stopped; run it again for what is not done".to_owned()))
+        }
+        Ok(()) if !rejected.is_empty() => {
+            Err(Exit::Running("not every record was taken; the letters stay in the queue".to_owned()))
+        }
+        Ok(()) => Ok(()),
+    }
+}
