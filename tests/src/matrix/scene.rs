@@ -234,7 +234,7 @@ impl Scene {
 
 /// Picks what may explain a failure out of logs.
 fn noteworthy(logs: &[String]) -> String {
-    let is_usual = |line: &str| line.contains("record goes to the dead letter queue");
+    let is_usual = |line: &str| line.contains("for the dead letter queue");
     let lines = logs.iter().flat_map(|log| std::iter::once("---").chain(log.lines()));
     let lines: Vec<_> = lines.filter(|line| !is_usual(line)).take(200).collect();
     lines.join("\n")
