@@ -27,7 +27,10 @@ pub mod sqs;
 pub mod stdout;
 mod template;
 
-pub use bedrock_kb::{Filter, FilterError, KnowledgeBase, Passage, Question};
+pub use bedrock_kb::{
+    BedrockKbSettings, DocumentPage, DocumentState, Documents, Filter, FilterError, KnowledgeBase, Passage,
+    Question,
+};
 use sluice_connector_api::Registry;
 
 /// Adds every sink of this crate to a registry.
@@ -40,7 +43,7 @@ use sluice_connector_api::Registry;
 /// ```
 pub fn register(registry: Registry) -> Registry {
     registry
-        .with_sink::<bedrock_kb::BedrockKbSettings>()
+        .with_sink::<BedrockKbSettings>()
         .with_sink::<blackhole::BlackholeSettings>()
         .with_sink::<file::FileSettings>()
         .with_sink::<http::HttpSettings>()

@@ -57,9 +57,7 @@ impl fmt::Debug for Connector {
 impl Connector {
     /// Reads, checks and builds the connector in a file, or reports everything that is wrong with it.
     pub fn load(file: &Path, registry: &Registry, lookup: &dyn Lookup) -> Result<Self, Vec<Problem>> {
-        let source = std::fs::read_to_string(file)
-            .map_err(|error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))])?;
-        Self::parse(file, &source, registry, lookup)
+        Self::parse(file, &read(file)?, registry, lookup)
     }
 
     /// Does what [`Connector::load`] does with a text that stands for the file's.
@@ -81,12 +79,37 @@ impl Connector {
         registry: &Registry,
         lookup: &dyn Lookup,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems = interpolate(file, &mut node, lookup);
-        let (value, more) = validate(file, &node, &connector_schema(registry));
-        // A value that could not be resolved is one problem, not two.
-        problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
+        let (value, problems) = checked(file, &mut node, registry, lookup);
         Loading { file, node: &node, registry, problems }.build(value)
     }
+}
+
+/// Reads a connector file for the sake of its sink: returns its name, and its settings with all references resolved.
+pub fn sink_of(
+    file: &Path,
+    registry: &Registry,
+    lookup: &dyn Lookup,
+) -> Result<(String, Value), Vec<Problem>> {
+    let source = read(file)?;
+    let mut node =
+        Node::parse(&source).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
+    let (value, problems) = checked(file, &mut node, registry, lookup);
+    let sink = value.get("sink").cloned().and_then(only_entry);
+    sink.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+fn read(file: &Path) -> Result<String, Vec<Problem>> {
+    std::fs::read_to_string(file)
+        .map_err(|error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))])
+}
+
+/// Resolves references, and checks the result against the schema.
+fn checked(file: &Path, node: &mut Node, registry: &Registry, lookup: &dyn Lookup) -> (Value, Vec<Problem>) {
+    let mut problems = interpolate(file, node, lookup);
+    let (value, more) = validate(file, node, &connector_schema(registry));
+    // A value that could not be resolved is one problem, not two.
+    problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
+    (value, problems)
 }
 
 fn is_among(problem: &Problem, others: &[Problem]) -> bool {

@@ -12,6 +12,7 @@ mod client;
 mod content;
 mod document;
 mod document_settings;
+mod documents;
 mod filter;
 mod identity;
 mod metadata;
@@ -25,6 +26,7 @@ mod status;
 mod tests;
 mod tokens;
 
+pub use documents::{DocumentPage, DocumentState, Documents};
 pub use filter::{Filter, FilterError};
 pub use retrieve::{KnowledgeBase, Passage, Question};
 pub use settings::BedrockKbSettings;

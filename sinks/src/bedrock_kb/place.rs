@@ -36,26 +36,16 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn of(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
-        let BedrockKbSettings { knowledge_base_id, knowledge_base, data_source_id, data_source, .. } =
-            settings;
+        let BedrockKbSettings { data_source_id, data_source, .. } = settings;
         Ok(Self {
-            knowledge_base: Named::one(
-                "knowledge_base",
-                knowledge_base_id.as_ref(),
-                knowledge_base.as_ref(),
-            )?,
+            knowledge_base: Named::knowledge_base(settings)?,
             data_source: Named::one("data_source", data_source_id.as_ref(), data_source.as_ref())?,
         })
     }
 
     /// Finds the ids. Nobody is asked where they are given.
     pub(super) async fn resolve(&self, client: &Client) -> Result<Place, Failure> {
-        let knowledge_base_id = match &self.knowledge_base {
-            Named::Id(id) => id.clone(),
-            Named::Name(name) => {
-                found("knowledge base", "knowledge_base", name, knowledge_bases(client).await?)?
-            }
-        };
+        let knowledge_base_id = self.knowledge_base.knowledge_base_id(client).await?;
         let data_source_id = match &self.data_source {
             Named::Id(id) => id.clone(),
             Named::Name(name) => {
@@ -77,6 +67,22 @@ impl Wanted {
 }
 
 impl Named {
+    /// Takes what settings say of the knowledge base.
+    pub(super) fn knowledge_base(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
+        let BedrockKbSettings { knowledge_base_id, knowledge_base, .. } = settings;
+        Self::one("knowledge_base", knowledge_base_id.as_ref(), knowledge_base.as_ref())
+    }
+
+    /// Finds the id of a knowledge base.
+    pub(super) async fn knowledge_base_id(&self, client: &Client) -> Result<String, Failure> {
+        match self {
+            Self::Id(id) => Ok(id.clone()),
+            Self::Name(name) => {
+                found("knowledge base", "knowledge_base", name, knowledge_bases(client).await?)
+            }
+        }
+    }
+
     fn one(key: &str, id: Option<&String>, name: Option<&String>) -> Result<Self, SettingsError> {
         match (id, name) {
             (Some(id), None) => Ok(Self::Id(id.clone())),

@@ -13,6 +13,8 @@ use tokio::sync::OnceCell;
 
 use super::answer::{self, Call};
 use super::filter::Filter;
+use super::place::Named;
+use super::settings::BedrockKbSettings;
 use crate::aws::Aws;
 
 /// Longer than any answer takes, short enough for a person who waits.
@@ -58,6 +60,20 @@ impl KnowledgeBase {
     /// needs no credentials.
     pub fn new(region: Option<String>, endpoint_url: Option<String>) -> Self {
         Self { aws: Aws { region, endpoint_url, timeout: TIMEOUT }, client: OnceCell::new() }
+    }
+
+    /// Makes a client for the knowledge base of a connector, and returns its id, too. A name is looked up, for which
+    /// the caller needs `bedrock:ListKnowledgeBases`.
+    pub async fn of(settings: &BedrockKbSettings) -> Result<(Self, String), Failure> {
+        let named = Named::knowledge_base(settings).map_err(|error| Failure::fatal(error.to_string()))?;
+        let (aws, client) = (settings.aws(), OnceCell::new());
+        let id = match named {
+            Named::Id(id) => id,
+            Named::Name(_) => {
+                named.knowledge_base_id(&aws_sdk_bedrockagent::Client::new(&aws.load().await?)).await?
+            }
+        };
+        Ok((Self { aws, client }, id))
     }
 
     /// Returns the passages that answer a question best, the best first.

@@ -4,9 +4,9 @@ use serde_json::Value;
 use sluice_runtime::config::yaml::Node;
 use sluice_tests::sluice::{Sluice, root};
 
-const COMMANDS: [&str; 12] = [
-    "run", "check", "lambda", "preview", "demo", "produce", "query", "topics", "offsets", "dlq", "plugins",
-    "schema",
+const COMMANDS: [&str; 13] = [
+    "run", "check", "lambda", "preview", "demo", "produce", "query", "kb", "topics", "offsets", "dlq",
+    "plugins", "schema",
 ];
 
 #[test]

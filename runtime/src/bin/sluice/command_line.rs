@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Demo(crate::demo::DemoArgs),
     Produce(crate::produce::ProduceArgs),
     Query(crate::query::QueryArgs),
+    Kb(crate::kb::KbArgs),
     Topics(crate::topics::TopicsArgs),
     Offsets(crate::offsets::OffsetsArgs),
     Dlq(crate::dlq::DlqArgs),

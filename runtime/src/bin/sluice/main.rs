@@ -8,6 +8,8 @@ mod command_line;
 mod demo;
 mod dlq;
 mod exit;
+mod kb;
+mod knowledge_base;
 mod lambda;
 mod logging;
 mod offsets;
@@ -69,6 +71,7 @@ async fn dispatch(
         Command::Offsets(args) => offsets::run(args).await,
         Command::Topics(args) => topics::run(args).await,
         Command::Produce(args) => produce::run(args).await,
+        Command::Kb(args) => kb::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Plugins(args) => plugins::run(&args),
         Command::Schema(args) => schema::run(&args),

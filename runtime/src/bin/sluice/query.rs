@@ -1,8 +1,8 @@
 use clap::{Args, ValueEnum};
-use sluice_connector_api::{Failure, FailureKind};
 use sluice_sinks::{Filter, KnowledgeBase, Passage, Question};
 
 use crate::exit::{Exit, print};
+use crate::knowledge_base::{KnowledgeBaseArgs, failed};
 
 /// Asks a knowledge base a question (Retrieve) and prints what it finds, the best first.
 ///
@@ -12,9 +12,6 @@ use crate::exit::{Exit, print};
 pub(crate) struct QueryArgs {
     /// The question
     text: String,
-    /// The knowledge base's id
-    #[arg(long, env = "KBID", value_name = "ID")]
-    knowledge_base_id: String,
     /// How many results to ask for
     #[arg(long, short, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=100))]
     number_of_results: i32,
@@ -24,12 +21,8 @@ pub(crate) struct QueryArgs {
     /// joins with and, or, and parentheses. Quote keys and texts that have blanks, and texts that look like numbers.
     #[arg(long, short, value_name = "CONDITION")]
     filter: Option<Filter>,
-    /// The AWS region [default: the SDK's]
-    #[arg(long)]
-    region: Option<String>,
-    /// Another address of the service, such as that of a `sluice demo` that keeps running
-    #[arg(long, value_name = "URL")]
-    endpoint_url: Option<String>,
+    #[command(flatten)]
+    knowledge_base: KnowledgeBaseArgs,
     /// How results are printed
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -45,11 +38,12 @@ pub(crate) enum Output {
 }
 
 pub(crate) async fn run(args: QueryArgs) -> Result<(), Exit> {
-    let knowledge_base = KnowledgeBase::new(args.region, args.endpoint_url);
+    let settings = args.knowledge_base.settings()?;
+    let (knowledge_base, id) = KnowledgeBase::of(&settings).await.map_err(|failure| failed(&failure))?;
     let QueryArgs { text, number_of_results, filter, .. } = args;
     let question = Question { text, number_of_results, filter };
-    let answer = knowledge_base.retrieve(&args.knowledge_base_id, &question).await;
-    let passages = answer.map_err(|failure| exit(&failure))?;
+    let answer = knowledge_base.retrieve(&id, &question).await;
+    let passages = answer.map_err(|failure| failed(&failure))?;
     if passages.is_empty() {
         tracing::info!("nothing found");
     }
@@ -67,12 +61,4 @@ pub(crate) fn line(passage: &Passage) -> String {
 
 fn to_json(passage: &Passage) -> Result<String, Exit> {
     serde_json::to_string(passage).map_err(|error| Exit::Running(error.to_string()))
-}
-
-/// What may pass failed while running; rights, ids and credentials are the environment's.
-fn exit(failure: &Failure) -> Exit {
-    match failure.kind() {
-        FailureKind::Retriable | FailureKind::Fatal => Exit::Environment(failure.to_string()),
-        FailureKind::Rejected => Exit::Running(failure.to_string()),
-    }
 }
