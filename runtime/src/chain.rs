@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sluice_connector_api::{Predicate, Record, Rejection, Transform, Transformed};
+use sluice_connector_api::{Origin, Predicate, Record, Rejection, Transform, Transformed};
 
 use crate::converter::Converter;
 
@@ -102,11 +102,12 @@ impl Chain {
         record: Record,
         see: &mut dyn FnMut(&str, &[Record]),
     ) -> Result<Transformed, StageError> {
+        let origin = record.origin().clone();
         let record = self.convert(record)?;
         see("read", std::slice::from_ref(&record));
         let mut current = Transformed::One(record);
         for (index, step) in self.steps.iter().enumerate() {
-            current = step.apply_all(index, current)?;
+            current = step.apply_all(index, &origin, current)?;
             see(step.name, records(&current));
         }
         Ok(number(current))
@@ -121,33 +122,37 @@ impl Chain {
 }
 
 impl Step {
-    fn apply_all(&self, index: usize, current: Transformed) -> Result<Transformed, StageError> {
+    fn apply_all(
+        &self,
+        index: usize,
+        origin: &Origin,
+        current: Transformed,
+    ) -> Result<Transformed, StageError> {
         let result = match current {
-            Transformed::One(record) => self.apply(record),
+            Transformed::One(record) => self.apply(origin, record),
             Transformed::Dropped => Ok(Transformed::Dropped),
-            Transformed::Several(records) => self.apply_each(records),
+            Transformed::Several(records) => self.apply_each(origin, records),
         };
         let stage = || Stage::Transformation { index, name: self.name };
         result.map_err(|rejection| StageError { stage: stage(), rejection })
     }
 
-    fn apply(&self, record: Record) -> Result<Transformed, Rejection> {
+    fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, Rejection> {
         if !self.applies(&record)? {
             return Ok(record.into());
         }
-        let origin = record.origin().clone();
         let out = self.transform.apply(record)?;
         // Invariant 4: a transform that made a new record would commit somebody else's offset.
-        if records(&out).iter().any(|record| *record.origin() != origin) {
+        if records(&out).iter().any(|record| record.origin() != origin) {
             return Err(Rejection::new(format!("the transform `{}` changed the record's origin", self.name)));
         }
         Ok(out)
     }
 
-    fn apply_each(&self, records: Vec<Record>) -> Result<Transformed, Rejection> {
+    fn apply_each(&self, origin: &Origin, records: Vec<Record>) -> Result<Transformed, Rejection> {
         let mut out = Vec::with_capacity(records.len());
         for record in records {
-            match self.apply(record)? {
+            match self.apply(origin, record)? {
                 Transformed::One(record) => out.push(record),
                 Transformed::Dropped => {}
                 Transformed::Several(records) => out.extend(records),

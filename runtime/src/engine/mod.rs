@@ -25,6 +25,7 @@ mod rejection;
 mod report;
 pub mod settings;
 pub mod tracker;
+mod transforming;
 pub mod tries;
 
 pub use counters::{Counters, Tally};

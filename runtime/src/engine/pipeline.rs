@@ -1,6 +1,7 @@
 //! The loop over a source, a chain and a sink.
 
 mod assembly;
+mod reading;
 mod reporting;
 mod revoke;
 
@@ -8,7 +9,7 @@ use std::iter::{once, repeat};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Origin, Record, Sink, Transformed};
+use sluice_connector_api::{Origin, Sink};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ use super::rejection::{Letters, Rejected, WHOLE_LINES, Window, say_fate, sum_up_
 use super::report::Held;
 use super::settings::PipelineSettings;
 use super::tracker::{Ticket, Tracker, Verdict};
+use super::transforming::Transforming;
 use crate::chain::{Chain, Stage};
 use crate::config::settings::Tolerance;
 use crate::repeats::Repeats;
@@ -31,7 +33,7 @@ use crate::source::{Event, Offsets, Source};
 /// One task of a connector: it owns a source and runs until it is stopped, fails, or the source ends.
 pub struct Pipeline<S> {
     source: S,
-    chain: Arc<Chain>,
+    transforming: Transforming,
     lane: Lane,
     letters: Option<Letters>,
     settings: PipelineSettings,
@@ -72,7 +74,7 @@ impl<S: Source> Pipeline<S> {
             window: Window::new(settings.threshold),
             repeats: Repeats::new(WHOLE_LINES),
             source,
-            chain,
+            transforming: Transforming::new(chain),
             settings,
             budget,
             counters,
@@ -89,6 +91,7 @@ impl<S: Source> Pipeline<S> {
     #[must_use]
     pub fn with_letters(mut self, letters: Letters) -> Self {
         self.letters = Some(letters);
+        self.transforming.keep_read();
         self
     }
 
@@ -136,7 +139,8 @@ impl<S: Source> Pipeline<S> {
             outcome = Letters::next(&mut self.letters, &self.tracker) => self.settle_letters(outcome),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.end_late_revoke(),
             _ = commit_tick.tick() => self.tick(),
-            event = self.source.next(), if !self.source_ended => self.on_event(event),
+            chunk = self.transforming.next() => self.take(chunk),
+            event = self.source.next(), if self.can_read() => self.on_event(event),
         }
     }
 
@@ -157,6 +161,7 @@ impl<S: Source> Pipeline<S> {
         match &self.phase {
             Phase::Running => None,
             Phase::Draining(_) if self.lanes().any(|lane| !lane.is_empty()) => None,
+            Phase::Draining(_) if !self.transforming.is_empty() => None,
             Phase::Draining(result) | Phase::Stopping(result) => Some(result.clone()),
         }
     }
@@ -164,6 +169,7 @@ impl<S: Source> Pipeline<S> {
     /// Reads no more, puts no more, and cuts waits short.
     fn stop(&mut self, result: Result<(), Failed>) {
         self.lanes_mut().for_each(Lane::interrupt);
+        self.transforming.close();
         self.phase.stop(result);
     }
 
@@ -192,65 +198,6 @@ impl<S: Source> Pipeline<S> {
         self.phase.drain(result);
     }
 
-    fn on_records(&mut self, records: Vec<Record>) {
-        self.counters.read(records.len() as u64);
-        for record in records {
-            if let Some(ticket) = self.admit(&record) {
-                self.transform(ticket, record);
-            }
-        }
-        let first = self.tracker.first_commits();
-        self.commit(first);
-    }
-
-    /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
-    fn admit(&mut self, record: &Record) -> Option<Ticket> {
-        let running = self.phase == Phase::Running;
-        let ticket = running.then(|| self.tracker.read(record.origin(), record.size())).flatten();
-        if ticket.is_none() {
-            self.counters.abandoned(1);
-            self.budget.give(record.size());
-        }
-        ticket
-    }
-
-    fn transform(&mut self, ticket: Ticket, record: Record) {
-        let kept = self.letters.is_some() || self.held.is_some();
-        let read = kept.then(|| Arc::new(record.clone()));
-        let origin = record.origin().clone();
-        match self.chain.apply(record) {
-            Ok(Transformed::One(record)) => self.enqueue(ticket, &origin, record, read),
-            Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
-            Ok(Transformed::Several(records)) => {
-                self.tracker.split(ticket, records.len());
-                for record in records {
-                    self.enqueue(ticket, &origin, record, read.clone());
-                }
-            }
-            Err(error) => self.reject_read(ticket, origin, read, error),
-        }
-    }
-
-    fn enqueue(&mut self, ticket: Ticket, origin: &Origin, record: Record, read: Option<Arc<Record>>) {
-        let held = self.held.as_ref().filter(|held| !held.is_empty());
-        if held.is_some_and(|held| held.holds(self.lane.order_of(&record), origin)) {
-            return;
-        }
-        let order = self.held.is_some().then(|| self.lane.order_of(&record)).flatten();
-        if let Err(reason) = self.lane.push(ticket, record, read.clone()) {
-            let origin = origin.clone();
-            self.reject(&Rejected {
-                ticket,
-                origin,
-                read,
-                order,
-                stage: Stage::TaskPut,
-                reason,
-                attempts: 0,
-            });
-        }
-    }
-
     /// A record at fault stops the connector, is skipped, or goes to the dead letter queue. One of a partition that
     /// went meanwhile is somebody else's to judge.
     fn reject(&mut self, rejected: &Rejected) {
@@ -266,7 +213,7 @@ impl<S: Source> Pipeline<S> {
         let too_many = self.settings.tolerance == Tolerance::All && self.window.note(true);
         if too_many || self.settings.tolerance == Tolerance::None {
             let prefix = if too_many { self.window.to_string() } else { String::new() };
-            self.phase.drain(Err(Failed(format!("{prefix}record {} {rejected}", rejected.origin))));
+            self.fail(format!("{prefix}record {} {rejected}", rejected.origin));
             return;
         }
         let Rejected { origin, ticket, .. } = rejected;
@@ -282,8 +229,13 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn letter_refused(&mut self, origin: &Origin, reason: &str) {
-        self.phase
-            .drain(Err(Failed(format!("the dead letter queue does not take record {origin}: {reason}"))));
+        self.fail(format!("the dead letter queue does not take record {origin}: {reason}"));
+    }
+
+    /// Takes nothing behind the record that is to blame.
+    fn fail(&mut self, reason: String) {
+        self.transforming.close();
+        self.phase.drain(Err(Failed(reason)));
     }
 
     /// Invariant 2: a record is counted here, once, when the last of its parts is done.

@@ -31,4 +31,5 @@ mod random;
 mod rebalance;
 mod retries;
 mod stops;
+mod transforming;
 mod world;

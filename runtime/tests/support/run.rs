@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::journal::Journal;
 use super::sink::{Questions, Script, ScriptedSink, questions};
 use super::source::{Hand, ScriptedSource};
-use super::transform::steps;
+use super::transform::{Door, steps};
 
 /// Longer than any pipeline here may take to end.
 const HUNG: Duration = Duration::from_hours(1);
@@ -39,6 +39,8 @@ pub(crate) struct Run {
     /// What the dead letter queue saw.
     pub(crate) letters: Journal,
     pub(crate) budget: Budget,
+    /// Where transforms wait that are told to.
+    pub(crate) door: Door,
     pub(crate) stop: CancellationToken,
     counters: Arc<Counters>,
     task: JoinHandle<Result<(), Failed>>,
@@ -126,7 +128,8 @@ impl Setup {
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
         let sink = ScriptedSink::new(self.script, self.settings.limits.clone(), journal.clone());
         let sink = sink.answering(self.questions);
-        let chain = Chain::new(Converter::Bytes, self.value, steps());
+        let door = Door::default();
+        let chain = Chain::new(Converter::Bytes, self.value, steps(door.clone()));
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
         let letters = Journal::default();
         let queue = self.queue.map(|(script, settings)| {
@@ -149,7 +152,7 @@ impl Setup {
             pipeline = pipeline.with_letters(queue);
         }
         let task = tokio::spawn(pipeline.run(stop.clone()));
-        Run { hand, journal, letters, budget, stop, counters, task }
+        Run { hand, journal, letters, budget, door, stop, counters, task }
     }
 
     /// Starts it with partition 0 and these records of it.

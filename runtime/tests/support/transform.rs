@@ -1,9 +1,40 @@
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
+
 use sluice_connector_api::{Origin, Record, Rejection, Transform, Transformed};
 use sluice_runtime::chain::Step;
 
-/// Does what a record's value says: `drop`, `foul` (it is rejected), `split N`, `forge` (a new origin) or,
-/// for any other, nothing.
-struct Obey;
+/// Longer than anything here may take.
+const HUNG: Duration = Duration::from_secs(20);
+
+/// Holds the threads of transforms until it is opened, or until so many are there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Door(Arc<(Mutex<usize>, Condvar)>);
+
+impl Door {
+    /// More threads than there are.
+    const OPEN: usize = usize::MAX / 2;
+
+    pub(crate) fn open(&self) {
+        self.enter(Self::OPEN);
+    }
+
+    fn enter(&self, count: usize) {
+        *self.0.0.lock().unwrap() += count;
+        self.0.1.notify_all();
+    }
+
+    fn wait_for(&self, count: usize) {
+        let waiting = self.0.1.wait_timeout_while(self.0.0.lock().unwrap(), HUNG, |there| *there < count);
+        assert!(!waiting.unwrap().1.timed_out(), "nobody came");
+    }
+}
+
+/// Does what a record's value says: `drop`, `foul` (it is rejected), `split N`, `forge` (a new origin), `panic`,
+/// `slow N` (milliseconds), `wait` (until the door is open), `meet N` (until so many threads are there) or, for any
+/// other, nothing.
+struct Obey(Door);
 
 impl Transform for Obey {
     fn apply(&self, record: Record) -> Result<Transformed, Rejection> {
@@ -13,7 +44,25 @@ impl Transform for Obey {
             ("foul", _) => Err(Rejection::new("it is foul")),
             ("forge", _) => Ok(forged(record).into()),
             ("split", parts) => Ok(Transformed::Several(vec![record.clone(); parts.parse().unwrap()])),
-            _ => Ok(record.into()),
+            ("panic", _) => panic!("the record says so"),
+            _ => {
+                self.pass_time(value);
+                Ok(record.into())
+            }
+        }
+    }
+}
+
+impl Obey {
+    fn pass_time(&self, value: &str) {
+        match value.split_once(' ').unwrap_or((value, "")) {
+            ("slow", millis) => sleep(Duration::from_millis(millis.parse().unwrap())),
+            ("wait", _) => self.0.wait_for(Door::OPEN),
+            ("meet", threads) => {
+                self.0.enter(1);
+                self.0.wait_for(threads.parse().unwrap());
+            }
+            _ => {}
         }
     }
 }
@@ -25,6 +74,6 @@ fn forged(record: Record) -> Record {
 }
 
 /// The chain of every test.
-pub(crate) fn steps() -> Vec<Step> {
-    vec![Step { name: "obey", transform: Box::new(Obey), condition: None }]
+pub(crate) fn steps(door: Door) -> Vec<Step> {
+    vec![Step { name: "obey", transform: Box::new(Obey(door)), condition: None }]
 }

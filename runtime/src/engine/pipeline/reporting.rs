@@ -20,21 +20,15 @@ impl<S: Source> Pipeline<S> {
     /// left behind as not done.
     pub async fn run_and_report(mut self, stop: CancellationToken, give_up_at: Instant) -> Report {
         self.held = (self.settings.tolerance == Tolerance::None).then(Held::default);
+        if self.held.is_some() {
+            self.transforming.keep_read();
+        }
         self.give_up_at = Some(give_up_at);
         let result = self.until_ended(&stop).await;
         let rejected = self.held.take().and_then(|held| held.first);
         let report = Report { result, rejected, read: self.tracker.read_so_far() };
         self.close().await;
         report
-    }
-
-    /// Rejects a record that the source could not read.
-    pub(super) fn on_unreadable(&mut self, (record, error): (Record, StageError)) {
-        self.counters.read(1);
-        if let Some(ticket) = self.admit(&record) {
-            let origin = record.origin().clone();
-            self.reject_read(ticket, origin, Some(Arc::new(record)), error);
-        }
     }
 
     /// Rejects a record that no sink has seen: what orders it is told from it as it was read.

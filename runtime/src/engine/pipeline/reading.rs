@@ -1,0 +1,103 @@
+//! From the source through the chain into the lane.
+
+use std::sync::Arc;
+
+use sluice_connector_api::{Origin, Record, Transformed};
+
+use super::super::phase::Phase;
+use super::super::rejection::Rejected;
+use super::super::tracker::{Ticket, Verdict};
+use super::super::transforming::Changed;
+use super::Pipeline;
+use crate::chain::{Stage, StageError};
+use crate::source::Source;
+
+impl<S: Source> Pipeline<S> {
+    /// Says whether the source may go on. It waits while there is more to transform than the cores can take.
+    pub(super) fn can_read(&self) -> bool {
+        !self.source_ended && self.transforming.has_place()
+    }
+
+    pub(super) fn on_records(&mut self, records: Vec<Record>) {
+        self.counters.read(records.len() as u64);
+        let mut chunk = Vec::with_capacity(records.len());
+        for record in records {
+            if let Some(ticket) = self.admit(&record) {
+                chunk.push((ticket, record));
+            }
+        }
+        let changed = self.transforming.push(chunk);
+        self.take(changed);
+        let first = self.tracker.first_commits();
+        self.commit(first);
+    }
+
+    /// Rejects a record that the source could not read, behind those that were read before it.
+    pub(super) fn on_unreadable(&mut self, (record, error): (Record, StageError)) {
+        self.counters.read(1);
+        if let Some(ticket) = self.admit(&record) {
+            let origin = record.origin().clone();
+            let changed = Changed { ticket, origin, read: Some(Arc::new(record)), result: Err(error) };
+            let changed = self.transforming.queue(changed);
+            self.take(changed);
+        }
+    }
+
+    /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
+    fn admit(&mut self, record: &Record) -> Option<Ticket> {
+        let running = self.phase == Phase::Running;
+        let ticket = running.then(|| self.tracker.read(record.origin(), record.size())).flatten();
+        if ticket.is_none() {
+            self.counters.abandoned(1);
+            self.budget.give(record.size());
+        }
+        ticket
+    }
+
+    /// Takes what became of records, up to one that stops the connector.
+    pub(super) fn take(&mut self, chunk: Vec<Changed>) {
+        for changed in chunk {
+            if self.transforming.is_closed() {
+                return;
+            }
+            // Its partition may have gone meanwhile; then it is somebody else's.
+            if self.tracker.is_ours(changed.ticket) {
+                self.take_one(changed);
+            }
+        }
+    }
+
+    fn take_one(&mut self, Changed { ticket, origin, read, result }: Changed) {
+        match result {
+            Ok(Transformed::One(record)) => self.enqueue(ticket, &origin, record, read),
+            Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
+            Ok(Transformed::Several(records)) => {
+                self.tracker.split(ticket, records.len());
+                for record in records {
+                    self.enqueue(ticket, &origin, record, read.clone());
+                }
+            }
+            Err(error) => self.reject_read(ticket, origin, read, error),
+        }
+    }
+
+    fn enqueue(&mut self, ticket: Ticket, origin: &Origin, record: Record, read: Option<Arc<Record>>) {
+        let held = self.held.as_ref().filter(|held| !held.is_empty());
+        if held.is_some_and(|held| held.holds(self.lane.order_of(&record), origin)) {
+            return;
+        }
+        let order = self.held.is_some().then(|| self.lane.order_of(&record)).flatten();
+        if let Err(reason) = self.lane.push(ticket, record, read.clone()) {
+            let origin = origin.clone();
+            self.reject(&Rejected {
+                ticket,
+                origin,
+                read,
+                order,
+                stage: Stage::TaskPut,
+                reason,
+                attempts: 0,
+            });
+        }
+    }
+}
