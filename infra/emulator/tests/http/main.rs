@@ -192,13 +192,22 @@ async fn does_not_know_other_verbs_and_paths() {
         ("PUT", RETRIEVE),
         ("POST", "/"),
         ("POST", "/knowledgebases/DEMOKB0001"),
-        ("POST", "/knowledgebases"),
+        ("PUT", "/knowledgebases"),
         ("GET", "/_emulator/elsewhere"),
     ] {
         let answer = client.send(method, path, "{}").await;
         assert_refused(&answer, 404, "UnknownOperationException");
     }
     assert!(emulator.calls().is_empty());
+}
+
+/// The model's path ends in a slash, which the Rust SDK leaves out.
+#[tokio::test]
+async fn lists_with_the_last_slash_and_without() {
+    let (_emulator, client) = start().await;
+    for path in ["/knowledgebases/", "/knowledgebases"] {
+        assert_eq!(client.send("POST", path, "{}").await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]
