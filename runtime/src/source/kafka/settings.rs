@@ -77,12 +77,15 @@ pub(super) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
 ];
 
 /// What a consumer has unless `properties` says otherwise.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 7] = [
     // One partition moving must not stop the others.
     ("partition.assignment.strategy", "cooperative-sticky"),
     // librdkafka's own queue, beside the connector's byte budget.
     ("queued.max.messages.kbytes", "16384"),
     ("queued.min.messages", "10000"),
+    // How long a fetch is put off while that queue is full. The default of a second would be the most that is read: 10000
+    // records a second and partition.
+    ("fetch.queue.backoff.ms", "10"),
     // Aborted transactions are not data.
     ("isolation.level", "read_committed"),
     ("client.id", "sluice"),
