@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
 use sluice_tests::sluice::{PATIENCE, Running, Sluice, root};
 
@@ -158,6 +159,25 @@ fn produce_takes_json_lines_with_a_key_from_standard_input_and_refuses_what_it_c
     let no_property = produce(&["-X", "no.such=1"], "{}").expect_code(1);
     assert!(no_property.stderr.contains("no.such"), "{no_property}");
     demo.terminate().expect_code(0);
+}
+
+#[test]
+fn produce_spaces_records_by_the_rate_and_takes_only_one_above_0() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("prices", 1).unwrap();
+    let produce = |rate: &str| {
+        Sluice::new(["produce", "--topic=prices", "--add=sent=now", "--rate", rate])
+            .env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())
+            .input(&"{}\n".repeat(11))
+            .output()
+    };
+    let ended = produce("25").expect_code(0);
+    assert_eq!(ended.lines(), ["11 record(s) acknowledged in prices"]);
+    assert!(ended.took >= Duration::from_millis(400), "10 pauses of 40 ms: {ended}");
+    for bad in ["0", "-1"] {
+        let refused = produce(bad).expect_code(2);
+        assert!(refused.stderr.contains("records a second are a number from 0.001 to 1000000"), "{refused}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
@@ -47,6 +47,9 @@ pub(crate) struct ProduceArgs {
     /// A field to add to each object; `now` is the time in epoch seconds with a fraction
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
     add: Vec<(String, String)>,
+    /// Records a second, evenly spaced, such as 50 or 0.5 [default: as fast as the broker takes them]
+    #[arg(long, value_name = "RATE", value_parser = Pace::read, allow_negative_numbers = true)]
+    rate: Option<Pace>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,12 +69,45 @@ pub(crate) async fn run(args: ProduceArgs) -> Result<(), Exit> {
 }
 
 fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> {
+    let mut pace = args.rate.clone();
     for value in read(args)? {
-        let (key, value) = shape(args, value?)?;
+        let value = value?;
+        if let Some(pace) = &mut pace {
+            producer.wait_until(pace.next(Instant::now()));
+        }
+        // After the wait, so that `now` is when the record is sent.
+        let (key, value) = shape(args, value)?;
         producer.send(key.as_deref(), &value)?;
     }
     let count = producer.finish()?;
     print(format!("{count} record(s) acknowledged in {}", args.topic))
+}
+
+/// Spaces records evenly.
+#[derive(Clone, Debug)]
+struct Pace {
+    interval: Duration,
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// Up to which lateness is made up for: that of a busy machine is, that of an input that comes slowly is not.
+    const CATCH_UP: Duration = Duration::from_millis(100);
+
+    /// Reads records a second.
+    fn read(text: &str) -> Result<Self, String> {
+        let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e6).contains(rate));
+        let rate = rate.ok_or("records a second are a number from 0.001 to 1000000")?;
+        Ok(Self { interval: Duration::from_secs_f64(1.0 / rate), last: None })
+    }
+
+    /// Returns when the next record is due; the first one is at once.
+    fn next(&mut self, now: Instant) -> Instant {
+        let earliest = now.checked_sub(Self::CATCH_UP).unwrap_or(now);
+        let due = self.last.map_or(now, |last| earliest.max(last + self.interval));
+        self.last = Some(due);
+        due
+    }
 }
 
 /// One value of the input: an object from a CSV row, or a line of JSON as it is written.
@@ -238,6 +274,14 @@ impl TopicProducer {
         Ok(())
     }
 
+    /// Waits, and takes note of what is acknowledged meanwhile.
+    fn wait_until(&self, due: Instant) {
+        let left = || due.saturating_duration_since(Instant::now());
+        // Polling knows whole milliseconds only, and would turn in circles for the rest.
+        self.producer.poll(Duration::from_millis(u64::try_from(left().as_millis()).unwrap_or(u64::MAX)));
+        std::thread::sleep(left());
+    }
+
     /// Waits until every record is acknowledged; returns how many.
     pub(crate) fn finish(self) -> Result<u64, Exit> {
         let flushed: KafkaResult<()> = self.producer.flush(FLUSH);
@@ -256,4 +300,35 @@ impl TopicProducer {
 /// Seen on a terminal only.
 fn progress() -> ProgressBar {
     ProgressBar::new_spinner().with_message("records sent")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn records_are_evenly_spaced_whatever_sending_takes() {
+        let (mut pace, began) = (Pace::read("50").unwrap(), Instant::now());
+        let due: Vec<_> = [0, 3, 35, 60].map(|now| pace.next(began + millis(now)) - began).into();
+        assert_eq!(due, [0, 20, 40, 60].map(millis));
+    }
+
+    #[test]
+    fn what_a_slow_input_missed_is_not_sent_in_a_burst() {
+        let (mut pace, began) = (Pace::read("50").unwrap(), Instant::now());
+        let due: Vec<_> = [0, 5000, 5000].map(|now| pace.next(began + millis(now)) - began).into();
+        assert_eq!(due, [0, 4900, 4920].map(millis));
+    }
+
+    #[test]
+    fn a_rate_is_a_number_above_0() {
+        for bad in ["0", "-5", "nan", "inf", "1e-9", "fast", ""] {
+            assert!(Pace::read(bad).unwrap_err().contains("from 0.001 to 1000000"), "{bad}");
+        }
+        assert_eq!(Pace::read("0.5").unwrap().interval, millis(2000));
+    }
 }
