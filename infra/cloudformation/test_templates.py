@@ -1,11 +1,14 @@
 """Asserts what linters miss in the templates: `python -m unittest discover infra/cloudformation` (needs cfn-lint)."""
 
+import json
+import re
 import unittest
 from pathlib import Path
 
 from cfnlint.decode import decode
 
 FOLDER = Path(__file__).parent
+DOCS = FOLDER.parent.parent / "docs"
 
 # Actions that IAM cannot narrow to a resource.
 UNNARROWABLE = {
@@ -45,6 +48,84 @@ def statements():
             for statement in policy["PolicyDocument"]["Statement"]:
                 if statement["Effect"] == "Allow":
                     yield f"{template}.{name}.{statement['Sid']}", statement
+
+
+def metrics_of(alarm):
+    """Returns namespace, name and dimensions of every metric that an alarm looks at."""
+    stats = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric]
+    stats = stats or [alarm]
+    return [(s["Namespace"], s["MetricName"], {d["Name"]: d["Value"]["Ref"] for d in s["Dimensions"]}) for s in stats]
+
+
+def metrics_of_the_dashboard():
+    """Returns namespace, name and dimensions of every metric that is drawn."""
+    _, _, dashboard = next(resources("AWS::CloudWatch::Dashboard"))
+    body = json.loads(re.sub(r"\$\{([A-Za-z]+)\}", r"\1", dashboard["DashboardBody"]["Fn::Sub"]))
+    for widget in body["widgets"]:
+        before = []
+        for row in widget["properties"].get("metrics", []):
+            row = [part for part in row if isinstance(part, str)]
+            # A dot stands for what is above it, dots for all of that.
+            row = before if row == ["..."] else [before[at] if part == "." else part for at, part in enumerate(row)]
+            yield row[0], row[1], dict(zip(row[2::2], row[3::2]))
+            before = row
+
+
+ALARMS = {name: metrics_of(alarm) for _, name, alarm in resources("AWS::CloudWatch::Alarm")}
+
+
+class Operations(unittest.TestCase):
+    def test_there_is_an_alarm_on_all_that_goes_wrong(self):
+        watched = {(namespace, metric) for metrics in ALARMS.values() for namespace, metric, _ in metrics}
+        for expected in [
+            ("AWS/Lambda", "Errors"),
+            ("AWS/Lambda", "Throttles"),
+            ("AWS/Lambda", "PollingErrorCount"),
+            ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"),
+            ("AWS/Lambda", "DroppedEventCount"),
+            ("AWS/Kafka", "EstimatedMaxTimeLag"),
+            # With partial answers an invocation that stores nothing is no error of the function.
+            ("Sluice", "sluice_records_abandoned_total"),
+            ("Sluice", "sluice_records_dead_lettered_total"),
+            ("Sluice", "sluice_put_retries_throttled_total"),
+        ]:
+            self.assertIn(expected, watched)
+
+    def test_every_alarm_tells_somebody(self):
+        for _, name, alarm in resources("AWS::CloudWatch::Alarm"):
+            self.assertEqual(alarm["AlarmActions"], [{"Ref": "AlarmTopic"}], name)
+            self.assertEqual(alarm["TreatMissingData"], "notBreaching", f"{name}: what is 0 is not written")
+
+    def test_metrics_of_sluice_are_those_that_it_writes(self):
+        page = (DOCS / "reference" / "metrics.md").read_text()
+        written = set(re.findall(r"`(sluice_\w+)`", page.split("## In CloudWatch")[1]))
+        used = [metric for metrics in ALARMS.values() for metric in metrics] + list(metrics_of_the_dashboard())
+        ours = [(name, dimensions) for namespace, name, dimensions in used if namespace == "Sluice"]
+        self.assertGreater(len(ours), 6)
+        for name, dimensions in ours:
+            self.assertIn(name, written)
+            self.assertEqual(dimensions, {"connector": "ConnectorName"}, name)
+
+    def test_metrics_of_the_mapping_are_switched_on(self):
+        _, _, mapping = next(resources("AWS::Lambda::EventSourceMapping"))
+        groups = mapping["MetricsConfig"]["Metrics"]
+        for metrics in ALARMS.values():
+            for _, name, dimensions in metrics:
+                if "EventSourceMappingUUID" in dimensions:
+                    self.assertIn("ErrorCount" if name.endswith("ErrorCount") else "EventCount", groups, name)
+
+    def test_invocations_that_wait_for_their_turn_are_no_alarm(self):
+        # A poller makes up to 5 invocations at once, of which a concurrency of 1 lets one in and throttles the rest.
+        _, _, alarm = next(item for item in resources("AWS::CloudWatch::Alarm") if item[1] == "ThrottleAlarm")
+        judged = [metric for metric in alarm["Metrics"] if metric["ReturnData"]]
+        self.assertEqual([m["Expression"] for m in judged], ["IF(throttles > 0 AND FILL(invocations, 0) == 0, 1, 0)"])
+        _, _, function = next(resources("AWS::Lambda::Function"))
+        periods = {m["MetricStat"]["Period"] for m in alarm["Metrics"] if "MetricStat" in m}
+        self.assertEqual(periods, {function["Timeout"]}, "one that runs began in this period or in the one before")
+
+    def test_the_cost_page_counts_the_alarms(self):
+        metrics = sum(len(metrics) for metrics in ALARMS.values())
+        self.assertIn(f"{len(ALARMS)} alarms on {metrics} metrics", (DOCS / "cost.md").read_text())
 
 
 class Templates(unittest.TestCase):

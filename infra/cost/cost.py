@@ -15,7 +15,10 @@ STORAGE = ("2 x 5 GiB of broker storage", 10 * PRICE["msk_storage_gib_month"])
 POLLERS = ("1 event poller unit (provisioned pollers)", HOURS * PRICE["epu_hour"])
 ENDPOINTS = ("2 interface endpoints in 2 zones (Lambda, STS)", 4 * HOURS * PRICE["interface_endpoint_zone_hour"])
 BEDROCK = ("1 interface endpoint in 2 zones (Bedrock)", 2 * HOURS * PRICE["interface_endpoint_zone_hour"])
-ALARMS = ("5 alarms", 5 * PRICE["alarm_month"])
+# CloudWatch bills an alarm by the metrics that it looks at.
+ALARMS = ("9 alarms on 10 metrics", 10 * PRICE["alarm_month"])
+# The events of a mapping are counted in seven ways, also when there are none; errors only when there are some.
+METRICS = ("7 metrics of the mapping", 7 * PRICE["metric_month"])
 ADDRESS = ("1 public address", HOURS * PRICE["public_ipv4_hour"])
 SERVERLESS = (
     "serverless cluster, 3 partitions",
@@ -35,11 +38,11 @@ AT_REST = {
         ADDRESS,
         ("notebook, 40 hours", 40 * PRICE["notebook_t3_medium_hour"]),
     ],
-    "default": [BROKERS, STORAGE, POLLERS, ALARMS],
-    "`PollerMode=on-demand`": [BROKERS, STORAGE, ENDPOINTS, ALARMS],
-    "`ExistingClusterArn=...`": [POLLERS, ALARMS],
-    "`FunctionPlacement=private-subnet`": [BROKERS, STORAGE, POLLERS, BEDROCK, ALARMS],
-    "`ClusterType=serverless`": [SERVERLESS, POLLERS, ALARMS],
+    "default": [BROKERS, STORAGE, POLLERS, ALARMS, METRICS],
+    "`PollerMode=on-demand`": [BROKERS, STORAGE, ENDPOINTS, ALARMS, METRICS],
+    "`ExistingClusterArn=...`": [POLLERS, ALARMS, METRICS],
+    "`FunctionPlacement=private-subnet`": [BROKERS, STORAGE, POLLERS, BEDROCK, ALARMS, METRICS],
+    "`ClusterType=serverless`": [SERVERLESS, POLLERS, ALARMS, METRICS],
     "daemon on Fargate beside an existing cluster": [TASK, ADDRESS],
     "daemon on a machine that is there": [],
 }

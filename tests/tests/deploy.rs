@@ -94,7 +94,7 @@ fn deploying_uploads_code_and_templates_and_then_makes_the_stack() {
     let key = key.split('\n').next().unwrap();
     assert!(key.starts_with("prices/"), "{log}");
     let parameters = format!(
-        "CodeBucket=sluice-code-123456789012-eu-central-1 CodeKey={key} Architecture=x86_64 AlarmEmail=me@example.com"
+        "CodeBucket=sluice-code-123456789012-eu-central-1 CodeKey={key} Architecture=x86_64 ConnectorName=stock-prices AlarmEmail=me@example.com"
     );
     assert!(log.contains(&parameters), "{log}");
 }

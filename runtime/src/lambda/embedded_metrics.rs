@@ -12,19 +12,16 @@ use crate::observe::metrics::{counts, histograms};
 /// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "Sluice";
 
-/// The line of an invocation: the metrics that `/metrics` serves, under the same names, by connector. A histogram is
-/// there by its sum and its count; names that only repeat another in Kafka Connect's words are left out.
+/// The line of an invocation: the metrics that `/metrics` serves, under the same names, by connector. What is 0 is left
+/// out: CloudWatch bills a metric for each hour that it appears in.
 pub(super) fn line(
     connector: &str,
     request: &str,
     counters: &Counters,
     calls_per_second: Option<f64>,
 ) -> Value {
-    let counts = counts(counters).into_iter().map(|(name, count)| (name, count.into()));
-    let mut values: Vec<(String, Number)> = counts.chain(measures(counters)).collect();
-    if let Some(rate) = calls_per_second.and_then(Number::from_f64) {
-        values.push(("sluice_learned_calls_per_second".to_owned(), rate));
-    }
+    let mut values = values(counters, calls_per_second);
+    values.retain(|(_, value)| value.as_f64().is_some_and(|value| value > 0.0));
     let metrics: Vec<_> =
         values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();
     let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["connector"]], "Metrics": metrics });
@@ -34,6 +31,27 @@ pub(super) fn line(
     line.insert("requestId".to_owned(), request.into());
     line.extend(values.into_iter().map(|(name, value)| (name, Value::Number(value))));
     Value::Object(line)
+}
+
+/// Writes the section of the reference page of the metrics that says which of them there are.
+pub(crate) fn section() -> String {
+    let all = values(&Counters::default(), Some(1.0));
+    let names: Vec<_> = all.iter().map(|(name, _)| format!("`{name}`")).collect();
+    format!(
+        "## In CloudWatch\n\n\
+         An AWS Lambda function writes these, for each invocation, in the namespace `{NAMESPACE}` by `connector`; those \
+         that are 0 it leaves out. Of a counter with a label there is the sum and each by itself, of a histogram the sum \
+         and the count:\n\n{}.\n",
+        names.join(", ")
+    )
+}
+
+/// A histogram is there by its sum and its count; names that only repeat another in Kafka Connect's words are left out.
+fn values(counters: &Counters, calls_per_second: Option<f64>) -> Vec<(String, Number)> {
+    let counts = counts(counters).into_iter().map(|(name, count)| (name, count.into()));
+    let rate = calls_per_second.and_then(Number::from_f64);
+    let rate = rate.map(|rate| ("sluice_learned_calls_per_second".to_owned(), rate));
+    counts.chain(measures(counters)).chain(rate).collect()
 }
 
 /// Reads the sums and counts out of the text that `/metrics` would serve: a histogram shows them nowhere else.
@@ -68,8 +86,34 @@ fn now() -> u128 {
 mod tests {
     use std::time::Duration;
 
+    use sluice_connector_api::Trouble;
+
     use super::*;
     use crate::engine::tracker::Verdict;
+
+    #[test]
+    fn what_is_told_apart_by_a_label_is_there_by_itself_and_what_is_0_is_not() {
+        let counters = Counters::default();
+        for trouble in [Trouble::Throttled, Trouble::Throttled, Trouble::TimedOut] {
+            counters.puts.retry(trouble);
+        }
+        let line = line("prices", "r-1", &counters, None);
+        let retries = |class: &str| line[format!("sluice_put_retries_{class}total")].as_u64();
+        assert_eq!(["", "throttled_", "timed_out_"].map(retries), [Some(3), Some(2), Some(1)]);
+        assert_eq!(line.as_object().unwrap().len(), 3 + 3, "{line}");
+    }
+
+    #[test]
+    fn the_page_names_what_a_line_holds() {
+        let section = section();
+        for name in [
+            "sluice_put_retries_throttled_total",
+            "sluice_put_seconds_sum",
+            "sluice_learned_calls_per_second",
+        ] {
+            assert!(section.contains(&format!("`{name}`")), "{section}");
+        }
+    }
 
     #[test]
     fn the_line_declares_every_metric_that_it_holds() {

@@ -7,7 +7,7 @@
 
 mod answer;
 mod connector;
-mod embedded_metrics;
+pub(crate) mod embedded_metrics;
 mod encoded;
 mod event;
 mod host;

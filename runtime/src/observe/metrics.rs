@@ -24,16 +24,23 @@ pub fn registry(control: Control) -> Registry {
 #[derive(Debug)]
 struct Connectors(Control);
 
-/// Returns the counters of one task by the names that `/metrics` has for them; those told apart by a label are added up.
+/// Returns the counters of one task by the names that `/metrics` has for them. Of those told apart by a label there is
+/// the sum, and each by itself: `sluice_put_retries_total` and `sluice_put_retries_throttled_total`.
 pub(crate) fn counts(counters: &Counters) -> Vec<(String, u64)> {
     let status = TaskStatus { records: counters.tally(), ..TaskStatus::new(0) };
     let ours = METRICS.iter().filter(|metric| metric.name.starts_with("sluice_"));
-    let count = |metric: &Metric| match metric.values {
-        Values::Counter(count) => Some(count(&status, counters)),
-        Values::Each(_, counts) => Some(counts(counters).iter().map(|(_, count)| count).sum()),
-        _ => None,
+    let count = |Metric { name, values, .. }: &Metric| match values {
+        Values::Counter(count) => vec![(format!("{name}_total"), count(&status, counters))],
+        Values::Each(_, counts) => with_sum(name, &counts(counters)),
+        _ => Vec::new(),
     };
-    ours.filter_map(|metric| Some((format!("{}_total", metric.name), count(metric)?))).collect()
+    ours.flat_map(count).collect()
+}
+
+fn with_sum(name: &str, counts: &[(&str, u64)]) -> Vec<(String, u64)> {
+    let sum = (format!("{name}_total"), counts.iter().map(|(_, count)| count).sum());
+    let each = counts.iter().map(|(label, count)| (format!("{name}_{label}_total"), *count));
+    std::iter::once(sum).chain(each).collect()
 }
 
 /// Returns the histograms of one task, with the name and the help that `/metrics` has for them.

@@ -3,6 +3,7 @@ use sluice_connector_api::{Plugin, Registry};
 
 use super::keys::{choices, keys_of};
 use crate::config::schema::{connector_schema, converter_schema, plugin_schema, process_schema};
+use crate::lambda::embedded_metrics;
 use crate::observe::metrics_page;
 
 /// What every page begins with.
@@ -23,7 +24,10 @@ pub struct Page {
 /// metrics, and the index `README.md`.
 pub fn pages(registry: &Registry) -> Vec<Page> {
     let process = page("process.md", "Process settings", &process_schema());
-    let metrics = Page { path: "metrics.md".to_owned(), text: metrics_page() };
+    let metrics = Page {
+        path: "metrics.md".to_owned(),
+        text: format!("{}\n{}", metrics_page(), embedded_metrics::section()),
+    };
     let files = vec![connector_page(), process, metrics];
     let groups = [
         ("Files and metrics", files),

@@ -205,6 +205,7 @@ async fn a_target_that_throttles_past_the_deadline_is_given_up_in_time() {
     let function = Function::new().partial().start(script(std::iter::repeat_with(throttled)));
     let invoked = function.invoke(event(&["a"; 17])).await;
     assert_eq!(invoked.offsets(), (0..17).collect::<Vec<_>>());
+    assert!(invoked.metric("sluice_put_retries_throttled_total") > 1, "{:?}", invoked.metrics);
     let seconds = invoked.took.as_secs_f64();
     assert!((57.0..58.1).contains(&seconds), "two seconds before the deadline: {seconds}");
 }

@@ -168,7 +168,7 @@ fn produce_spaces_records_by_the_rate_and_takes_only_one_above_0() {
     let produce = |rate: &str| {
         Sluice::new(["produce", "--topic=prices", "--add=sent=now", "--rate", rate])
             .env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())
-            .input(&"{}\n".repeat(11))
+            .input("{}\n".repeat(11))
             .output()
     };
     let ended = produce("25").expect_code(0);
