@@ -38,11 +38,15 @@ fn the_walk_leads_from_nothing_to_an_answer_and_back() {
         "streamtopic  3 partition(s)  1 replica(s)",
         "17 record(s) acknowledged",
         "price of OOOO is $44.50.",
+        "streamtopic-0-0  INDEXED",
         r#""name":"stock-prices""#,
+        // Read twice, stored once.
+        "\n17\n",
+        "streamtopic-0-0  DELETING",
         "streamtopic-0  ",
         "streamtopic: deleted",
     ] {
         assert!(stdout.contains(seen), "`{seen}` is missing in\n{stdout}\n{stderr}");
     }
-    assert_eq!(knowledge_base.ids().len(), 17, "read twice, stored once");
+    assert!(knowledge_base.ids().is_empty(), "{:?}", knowledge_base.ids());
 }
