@@ -28,6 +28,12 @@ find_account() {
   account=$(aws sts get-caller-identity --query Account --output text)
 }
 
+# Says whether there is such a bucket and it is this account's. The names are easily guessed, and whoever took one first
+# could put code of their own into the function.
+owns_bucket() {
+  aws s3api head-bucket --bucket "$1" --expected-bucket-owner "$account" >/dev/null 2>&1
+}
+
 # Prints what tells a file from another; a file that a dry run did not build has no digest yet.
 digest() {
   if [[ -f $1 ]]; then sha256sum "$1" | cut -c1-16; else echo DIGEST; fi

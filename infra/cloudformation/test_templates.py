@@ -1,4 +1,7 @@
-"""Asserts what linters miss in the templates: `python -m unittest discover infra/cloudformation` (needs cfn-lint)."""
+"""Asserts what linters miss in the templates: `python -m unittest discover infra/cloudformation`.
+
+Needs cfn-lint, and policy_sentry, which comes with checkov.
+"""
 
 import json
 import re
@@ -6,18 +9,10 @@ import unittest
 from pathlib import Path
 
 from cfnlint.decode import decode
+from policy_sentry.querying.actions import get_action_data
 
 FOLDER = Path(__file__).parent
 DOCS = FOLDER.parent.parent / "docs"
-
-# Actions that IAM cannot narrow to a resource.
-UNNARROWABLE = {
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-    "ecr:GetAuthorizationToken",
-}
 
 
 def load(path):
@@ -39,6 +34,16 @@ def resources(kind):
 
 def as_list(value):
     return value if isinstance(value, list) else [value]
+
+
+def can_be_narrowed(action):
+    """Says whether IAM takes a resource for an action, by AWS's Service Authorization Reference; newer ones are not in it."""
+    service, name = action.split(":")
+    try:
+        rows = get_action_data(service, name)
+    except KeyError:
+        return True
+    return not rows or any(row["resource_arn_format"] != "*" for row in rows[service])
 
 
 def statements():
@@ -123,6 +128,15 @@ class Operations(unittest.TestCase):
         periods = {m["MetricStat"]["Period"] for m in alarm["Metrics"] if "MetricStat" in m}
         self.assertEqual(periods, {function["Timeout"]}, "one that runs began in this period or in the one before")
 
+    def test_calls_by_which_the_pace_is_found_are_no_alarm(self):
+        _, _, alarm = next(item for item in resources("AWS::CloudWatch::Alarm") if item[1] == "ThrottledCallsAlarm")
+        judged = [metric for metric in alarm["Metrics"] if metric["ReturnData"]]
+        self.assertEqual([metric["Expression"] for metric in judged], ["100 * FILL(throttled, 0) / calls"])
+        page = (DOCS / "pacing.md").read_text()
+        throttled = [float(share) for share in re.findall(r"\*\*Sluice\*\* \|[^%\n]*\| ([\d.]+) % \|", page)]
+        self.assertGreater(len(throttled), 3)
+        self.assertGreater(alarm["Threshold"], 2 * max(throttled))
+
     def test_the_cost_page_counts_the_alarms(self):
         metrics = sum(len(metrics) for metrics in ALARMS.values())
         self.assertIn(f"{len(ALARMS)} alarms on {metrics} metrics", (DOCS / "cost.md").read_text())
@@ -134,8 +148,15 @@ class Templates(unittest.TestCase):
         mappings = list(resources("AWS::Lambda::EventSourceMapping"))
         self.assertEqual(len(mappings), 1)
         (_, _, mapping), (_, _, function) = mappings[0], next(resources("AWS::Lambda::Function"))
-        condition, partial, whole = function["Environment"]["Variables"]["SLUICE_BATCH_RESPONSE"]["Fn::If"]
+        answers, partial, whole = function["Environment"]["Variables"]["SLUICE_BATCH_RESPONSE"]["Fn::If"]
         self.assertEqual((partial, whole), ("partial", "whole"))
+        # The function is updated before its mapping: a way from on-demand to provisioned pollers needs a step between.
+        both = TEMPLATES["function"]["Conditions"][answers]["Fn::And"]
+        condition = both[0]["Condition"]
+        self.assertEqual(both[1], {"Fn::Equals": [{"Ref": "BatchResponse"}, "partial"]})
+        self.assertEqual(
+            TEMPLATES["function"]["Conditions"][condition], {"Fn::Equals": [{"Ref": "PollerMode"}, "provisioned"]}
+        )
         no_value = {"Ref": "AWS::NoValue"}
         only_then = {
             "ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": {"Ref": "MaximumPollers"}},
@@ -146,6 +167,50 @@ class Templates(unittest.TestCase):
         }
         for key, value in only_then.items():
             self.assertEqual(mapping[key], {"Fn::If": [condition, value, no_value]}, key)
+
+    def test_no_invocation_is_longer_than_a_mapping_allows(self):
+        _, _, function = next(resources("AWS::Lambda::Function"))
+        self.assertLessEqual(function["Timeout"], 14 * 60)
+
+    def test_every_template_fits_into_a_call(self):
+        for name in TEMPLATES:
+            self.assertLess((FOLDER / f"{name}.yaml").stat().st_size, 51_200, name)
+
+    def test_names_in_bedrock_are_made_of_what_it_takes(self):
+        # A topic may have dots in its name, a data source may not: it would fail half an hour into the creation.
+        for kind in ["AWS::Bedrock::KnowledgeBase", "AWS::Bedrock::DataSource"]:
+            _, _, resource = next(resources(kind))
+            self.assertEqual(resource["Name"], {"Ref": "Name"}, kind)
+        deploy = (FOLDER.parent / "deploy").read_text()
+        allowed = re.search(r"\$stack =~ (\S+)", deploy)[1]
+        taken = re.compile("^([0-9a-zA-Z][_-]?){1,100}$")
+        for name in ["a", "sluice", "a-b", "a--b", "a-", "a" * 40, "a" * 41]:
+            self.assertLessEqual(bool(re.search(allowed, name)), bool(taken.match(name)), name)
+        self.assertFalse(re.search(allowed, "a" * 41))
+
+    def test_who_writes_to_a_topic_may_do_so_once(self):
+        # Dead letters are written by an idempotent producer, whose right is one on the cluster.
+        roles = [role for _, _, role in resources("AWS::IAM::Role")]
+        for role in roles:
+            allowed = [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+            actions = {action: s["Resource"] for s in allowed for action in as_list(s["Action"])}
+            if "kafka-cluster:WriteData" in actions:
+                self.assertEqual(actions.get("kafka-cluster:WriteDataIdempotently"), {"Ref": "ClusterArn"})
+
+    def test_a_task_runs_on_what_its_image_is_built_for(self):
+        _, _, task = next(resources("AWS::ECS::TaskDefinition"))
+        self.assertEqual(task["RuntimePlatform"]["CpuArchitecture"], {"Ref": "Architecture"})
+        (container,) = task["ContainerDefinitions"]
+        settings = (DOCS / "reference" / "process.md").read_text()
+        takes = int(re.search(r"shutdown_timeout.*?(\d+)s", settings, re.DOTALL)[1])
+        self.assertGreater(container["StopTimeout"], takes)
+
+    def test_what_cannot_be_changed_says_so(self):
+        # Names are fixed, so that CloudFormation refuses a change that would replace what holds data by something empty.
+        _, _, index = next(resources("AWS::S3Vectors::Index"))
+        self.assertEqual(index["IndexName"], "documents")
+        for name in ["EmbeddingModel", "EmbeddingDimension", "ChunkTokens", "ConsumerGroup", "StartingPosition", "TopicName"]:
+            self.assertIn("cannot be changed later", TEMPLATES["sluice"]["Parameters"][name]["Description"], name)
 
     def test_what_cannot_be_stored_is_kept(self):
         _, _, mapping = next(resources("AWS::Lambda::EventSourceMapping"))
@@ -159,10 +224,11 @@ class Templates(unittest.TestCase):
         self.assertEqual(index["Dimension"], settable["BedrockEmbeddingModelConfiguration"]["Dimensions"])
         self.assertEqual(set(base["StorageConfiguration"]["S3VectorsConfiguration"]), {"IndexArn"}, "one of two forms")
 
-    def test_no_statement_names_all_resources_where_it_need_not(self):
+    def test_a_statement_names_all_resources_where_it_must_and_nowhere_else(self):
+        # An action that knows no resources is not allowed by a statement that names one.
         for where, statement in statements():
-            if "*" in as_list(statement["Resource"]):
-                self.assertLessEqual(set(as_list(statement["Action"])), UNNARROWABLE, where)
+            for action in as_list(statement["Action"]):
+                self.assertEqual(can_be_narrowed(action), "*" not in as_list(statement["Resource"]), f"{where} {action}")
 
     def test_no_statement_allows_actions_by_a_pattern(self):
         for where, statement in statements():

@@ -16,7 +16,7 @@ POLLERS = ("1 event poller unit (provisioned pollers)", HOURS * PRICE["epu_hour"
 ENDPOINTS = ("2 interface endpoints in 2 zones (Lambda, STS)", 4 * HOURS * PRICE["interface_endpoint_zone_hour"])
 BEDROCK = ("1 interface endpoint in 2 zones (Bedrock)", 2 * HOURS * PRICE["interface_endpoint_zone_hour"])
 # CloudWatch bills an alarm by the metrics that it looks at.
-ALARMS = ("9 alarms on 10 metrics", 10 * PRICE["alarm_month"])
+ALARMS = ("9 alarms on 11 metrics", 11 * PRICE["alarm_month"])
 # The events of a mapping are counted in seven ways, also when there are none; errors only when there are some.
 METRICS = ("7 metrics of the mapping", 7 * PRICE["metric_month"])
 ADDRESS = ("1 public address", HOURS * PRICE["public_ipv4_hour"])

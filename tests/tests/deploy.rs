@@ -9,20 +9,26 @@ use std::process::{Command, Output, Stdio};
 use sluice_tests::sluice::root;
 use tempfile::TempDir;
 
-/// Answers as the CLI does. The bucket for code is not there yet; `FAIL` names a command that fails.
+/// Answers as the CLI does. `BUCKETS` are those of this account, `FAILURES` is what the stack says of its bucket; `FAIL`
+/// names a command that fails.
 const AWS: &str = r#"#!/usr/bin/env bash
 printf '%s\n' "$*" >>"$CALLS"
 if [[ -n ${FAIL:-} && $* == "$FAIL"* ]]; then echo "refused" >&2; exit 254; fi
 case $* in
   "sts get-caller-identity"*) echo 123456789012 ;;
-  "s3api head-bucket"*) exit 254 ;;
-  "cloudformation describe-stacks"*FailureBucket*) echo the-failures ;;
+  "s3api head-bucket --bucket "*" --expected-bucket-owner 123456789012") [[ " $BUCKETS " == *" $4 "* ]] || exit 254 ;;
+  "cloudformation describe-stacks"*FailureBucket*) echo "$FAILURES" ;;
 esac
 "#;
+
+/// The bucket for code, by its default name.
+const CODE: &str = "sluice-code-123456789012-eu-central-1";
 
 /// A folder with the stub, what it was asked, and a package to deploy.
 struct Stub {
     folder: TempDir,
+    buckets: &'static str,
+    failures: &'static str,
 }
 
 impl Stub {
@@ -32,7 +38,7 @@ impl Stub {
         fs::write(&aws, AWS).unwrap();
         fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("package.zip"), "a package").unwrap();
-        Self { folder }
+        Self { folder, buckets: "", failures: "the-failures" }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,6 +53,8 @@ impl Stub {
             .env("PATH", path)
             .env("CALLS", self.path("calls"))
             .env("FAIL", fail)
+            .env("BUCKETS", self.buckets)
+            .env("FAILURES", self.failures)
             .env("AWS_REGION", "eu-central-1")
             .stdin(Stdio::null())
             .output()
@@ -62,6 +70,13 @@ impl Stub {
     fn calls(&self) -> Vec<String> {
         let first_two = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
         self.log().lines().map(first_two).collect()
+    }
+
+    /// The calls that change something.
+    fn changes(&self) -> Vec<String> {
+        let looks = ["sts get-caller-identity", "s3api head-bucket", "cloudformation describe-stacks"];
+        let waits = "cloudformation wait";
+        self.calls().into_iter().filter(|call| !looks.contains(&call.as_str()) && call != waits).collect()
     }
 
     fn log(&self) -> String {
@@ -145,9 +160,10 @@ fn a_dry_run_asks_nobody_and_shows_every_step() {
 #[test]
 fn what_is_not_understood_is_named_before_anything_is_done() {
     let stub = Stub::new();
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["--stak", "prices"], "--stak"),
         (&["--stack", "Prices!"], "Prices!"),
+        (&["--stack", "prices--2"], "prices--2"),
         (&["--connector", "nowhere.yaml"], "nowhere.yaml"),
         (&["--zip", "nowhere.zip"], "nowhere.zip"),
     ];
@@ -161,15 +177,51 @@ fn what_is_not_understood_is_named_before_anything_is_done() {
 
 #[test]
 fn destroying_empties_the_failure_bucket_first_and_leaves_nothing() {
-    let stub = Stub::new();
+    let stub = Stub { buckets: "the-failures sluice-code-123456789012-eu-central-1", ..Stub::new() };
     let output = stub.run("destroy", &["--stack", "prices", "--yes"], "");
     assert!(output.status.success(), "{}", stderr(&output));
-    let calls = stub.calls();
-    let done = ["s3 rm", "cloudformation delete-stack", "cloudformation wait", "s3 rm", "s3 rb"];
-    assert_eq!(calls[2..], done);
+    assert_eq!(stub.changes(), ["s3 rm", "cloudformation delete-stack", "s3 rm", "s3 rb"]);
     let log = stub.log();
     assert!(log.contains("s3 rm --only-show-errors --recursive s3://the-failures"), "{log}");
     assert!(log.contains("s3://sluice-code-123456789012-eu-central-1/prices/"), "{log}");
+}
+
+#[test]
+fn a_stack_that_never_came_up_is_destroyed_all_the_same() {
+    // Such a stack has no outputs, which the CLI writes as `None`.
+    let stub = Stub { failures: "None", buckets: CODE, ..Stub::new() };
+    let output = stub.run("destroy", &["--yes"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stub.changes(), ["cloudformation delete-stack", "s3 rm", "s3 rb"]);
+    assert!(!stub.log().contains("s3://None"), "{}", stub.log());
+}
+
+#[test]
+fn destroying_goes_on_where_it_was_cut_short() {
+    let stub = Stub { buckets: CODE, ..Stub::new() };
+    let output = stub.run("destroy", &["--yes"], "cloudformation wait");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("run this again"), "{}", stderr(&output));
+    let gone = "cloudformation describe-stacks";
+    let output = stub.run("destroy", &["--yes"], gone);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let twice = ["cloudformation delete-stack", "cloudformation delete-stack", "s3 rm", "s3 rb"];
+    assert_eq!(stub.changes(), twice, "the failure bucket is gone");
+    let nothing_left = Stub::new();
+    assert!(nothing_left.run("destroy", &["--yes"], gone).status.success());
+    assert_eq!(nothing_left.changes(), ["cloudformation delete-stack"]);
+}
+
+#[test]
+fn code_is_never_brought_to_somebody_elses_bucket() {
+    // Whoever takes the name first could otherwise put code of their own into the function.
+    let stub = Stub::new();
+    let output = stub.deploy(&[], "s3 mb");
+    assert!(!output.status.success());
+    assert!(!stub.log().contains("s3 cp"), "{}", stub.log());
+    let ours = Stub { buckets: CODE, ..Stub::new() };
+    assert!(ours.deploy(&[], "").status.success());
+    assert!(!ours.log().contains("s3 mb"), "{}", ours.log());
 }
 
 #[test]

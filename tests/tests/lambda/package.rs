@@ -46,7 +46,8 @@ fn package(args: &[&str]) -> Output {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new(root().join("infra/lambda/package"));
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(root().join("infra/lambda/package"));
     command.args(args).env("PATH", path).env("CARGO_TARGET_DIR", folder.path().join("target"));
     command.output().unwrap()
 }
@@ -60,6 +61,11 @@ fn the_package_holds_the_bootstrap_and_one_connector() {
     let listed = printed(Command::new("zip").arg("-sf").arg(zip));
     let names: Vec<_> = listed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
     assert_eq!(names, ["bootstrap", "connectors.d/", "connectors.d/webhook.yaml"]);
+    // Whoever packs them, the function is somebody else.
+    for (name, mode) in names.iter().zip([0o755, 0o755, 0o644]) {
+        let file = root().join("target/lambda/sluice").join(name);
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, mode, "{name}");
+    }
 }
 
 #[test]
