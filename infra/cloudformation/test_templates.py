@@ -272,6 +272,12 @@ class Templates(unittest.TestCase):
             taken = TEMPLATES[Path(stack["TemplateURL"]).stem]["Parameters"]
             self.assertEqual(set(stack["Parameters"]), set(taken), name)
 
+    def test_endpoints_for_pollers_are_where_the_pollers_are(self):
+        # The network of a function beside an existing cluster has no pollers, and endpoints are paid by the hour.
+        _, _, network = next(item for item in resources("AWS::CloudFormation::Stack") if item[1] == "Network")
+        mode = network["Parameters"]["PollerMode"]
+        self.assertEqual(mode, {"Fn::If": ["NewCluster", {"Ref": "PollerMode"}, "provisioned"]})
+
     def test_every_parameter_is_used(self):
         for name, template in TEMPLATES.items():
             text = (FOLDER / f"{name}.yaml").read_text()

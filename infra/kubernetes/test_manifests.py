@@ -80,6 +80,7 @@ class Keda(unittest.TestCase):
         self.assertEqual(self.spec["scaleTargetRef"], {"name": DEPLOYMENT["metadata"]["name"]})
         metadata = self.trigger["metadata"]
         self.assertEqual(metadata["bootstrapServers"], ENVIRONMENT["KAFKA_BOOTSTRAP_SERVERS"])
+        self.assertRegex(metadata["bootstrapServers"], r"^[a-z]+\.[a-z.]+:\d+$", "KEDA looks from a namespace of its own")
         prefix, name = metadata["consumerGroup"].split("-", 1)
         self.assertEqual(prefix, "connect")
         connector = yaml.safe_load((ROOT / "connectors.d" / f"{name}.yaml").read_text())

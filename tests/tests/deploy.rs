@@ -16,6 +16,8 @@ printf '%s\n' "$*" >>"$CALLS"
 if [[ -n ${FAIL:-} && $* == "$FAIL"* ]]; then echo "refused" >&2; exit 254; fi
 case $* in
   "sts get-caller-identity"*) echo 123456789012 ;;
+  "lambda get-function-concurrency"*) [[ $BUCKETS == *sluice-code* ]] || exit 254 ;;
+  "lambda get-account-settings"*) echo "$UNRESERVED" ;;
   "s3api head-bucket --bucket "*" --expected-bucket-owner 123456789012") [[ " $BUCKETS " == *" $4 "* ]] || exit 254 ;;
   "cloudformation describe-stacks"*FailureBucket*) echo "$FAILURES" ;;
 esac
@@ -29,6 +31,7 @@ struct Stub {
     folder: TempDir,
     buckets: &'static str,
     failures: &'static str,
+    unreserved: &'static str,
 }
 
 impl Stub {
@@ -38,7 +41,7 @@ impl Stub {
         fs::write(&aws, AWS).unwrap();
         fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("package.zip"), "a package").unwrap();
-        Self { folder, buckets: "", failures: "the-failures" }
+        Self { folder, buckets: "", failures: "the-failures", unreserved: "900" }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -55,6 +58,7 @@ impl Stub {
             .env("FAIL", fail)
             .env("BUCKETS", self.buckets)
             .env("FAILURES", self.failures)
+            .env("UNRESERVED", self.unreserved)
             .env("AWS_REGION", "eu-central-1")
             .stdin(Stdio::null())
             .output()
@@ -88,8 +92,10 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-const DEPLOYING: [&str; 7] = [
+const DEPLOYING: [&str; 9] = [
     "sts get-caller-identity",
+    "lambda get-function-concurrency",
+    "lambda get-account-settings",
     "s3api head-bucket",
     "s3 mb",
     "s3 cp",
@@ -132,9 +138,9 @@ fn other_code_has_another_key() {
 
 #[test]
 fn a_step_that_fails_ends_the_deployment() {
-    for (step, command) in
-        DEPLOYING.iter().enumerate().filter(|(_, command)| **command != "s3api head-bucket")
-    {
+    // What is not there yet is no failure.
+    let asks = ["lambda get-function-concurrency", "s3api head-bucket"];
+    for (step, command) in DEPLOYING.iter().enumerate().filter(|(_, command)| !asks.contains(command)) {
         let stub = Stub::new();
         let output = stub.deploy(&[], command);
         assert!(!output.status.success(), "{command}");
@@ -173,6 +179,22 @@ fn what_is_not_understood_is_named_before_anything_is_done() {
         assert!(stderr(&output).contains(named), "{}", stderr(&output));
     }
     assert_eq!(stub.log(), "");
+}
+
+#[test]
+fn an_account_that_has_no_concurrency_to_reserve_is_told_before_anything_is_made() {
+    let stub = Stub { unreserved: "10", ..Stub::new() };
+    let output = stub.deploy(&[], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("say ReservedConcurrency=0"), "{}", stderr(&output));
+    assert_eq!(stub.calls(), DEPLOYING[..3]);
+    let update = Stub { unreserved: "10", buckets: CODE, ..Stub::new() };
+    assert!(update.deploy(&[], "").status.success(), "what was said at the creation still holds");
+    for said in ["ReservedConcurrency=0", "ReservedConcurrency=1"] {
+        let stub = Stub { unreserved: "10", ..Stub::new() };
+        assert!(stub.deploy(&[said], "").status.success(), "{said}");
+        assert!(stub.log().contains(said), "{}", stub.log());
+    }
 }
 
 #[test]
