@@ -60,3 +60,12 @@ fn the_connector_in_the_readme_is_the_one_in_connectors_d() {
     let file = std::fs::read_to_string(root().join("connectors.d/stock-prices.yaml")).unwrap();
     assert!(file.contains(shown.trim_end()), "the README shows another connector:\n{shown}");
 }
+
+#[test]
+fn the_readme_leads_to_every_page() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let pages = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let missing: Vec<_> =
+        pages.filter(|page| !readme.contains(&format!("(docs/{}", page.to_string_lossy()))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
