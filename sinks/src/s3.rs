@@ -219,14 +219,9 @@ impl Sink for S3 {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        let mut findings = self.service.check().await;
-        if findings.iter().all(|finding| finding.outcome.is_ok()) {
-            let operation = "HeadBucket, which this check needs s3:ListBucket for,";
-            let outcome = self.call(operation, Method::HEAD, "", Vec::new(), Bytes::new()).await;
-            let outcome = outcome.map(|()| "found".to_owned()).map_err(|failure| failure.to_string());
-            findings.push(Finding { subject: format!("bucket {}", self.settings.bucket), outcome });
-        }
-        findings
+        let operation = "HeadBucket, which this check needs s3:ListBucket for,";
+        let call = Box::pin(self.call(operation, Method::HEAD, "", Vec::new(), Bytes::new()));
+        self.service.check(format!("bucket {}", self.settings.bucket), call).await
     }
 }
 

@@ -266,14 +266,9 @@ impl Sink for Sqs {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        let mut findings = self.service.check().await;
-        if findings.iter().all(|finding| finding.outcome.is_ok()) {
-            let request = json!({ "QueueUrl": self.settings.queue_url, "AttributeNames": ["QueueArn"] });
-            let outcome = self.call("GetQueueAttributes", &request).await;
-            let outcome = outcome.map(|_| "found".to_owned()).map_err(|failure| failure.to_string());
-            findings.push(Finding { subject: format!("queue {}", self.settings.queue_url), outcome });
-        }
-        findings
+        let request = json!({ "QueueUrl": self.settings.queue_url, "AttributeNames": ["QueueArn"] });
+        let call = Box::pin(self.call("GetQueueAttributes", &request));
+        self.service.check(format!("queue {}", self.settings.queue_url), call).await
     }
 }
 

@@ -12,6 +12,7 @@ use sluice_runtime::engine::pacer::Pacers;
 use sluice_runtime::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings, Tally, Window};
 use sluice_runtime::source::budget::Budget;
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
@@ -189,6 +190,21 @@ impl Run {
     pub(crate) async fn stop(&mut self) -> Result<(), Failed> {
         self.stop.cancel();
         self.ended().await
+    }
+
+    /// Takes the partition away in the middle of a wait, gives it back for these records to be read again, and stops:
+    /// neither waits along (invariant 6).
+    pub(crate) async fn is_cut_short(&mut self, again: Vec<Record>) {
+        self.pass(100).await;
+        let asked = Instant::now();
+        let ack = self.revoke([0]);
+        self.pass(2).await;
+        assert!(ack.try_recv().is_ok());
+        self.assign([0]);
+        self.read(again);
+        self.pass(100).await;
+        self.stop().await.unwrap();
+        assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
     }
 
     /// Waits for the pipeline to end by itself.

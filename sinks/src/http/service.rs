@@ -98,13 +98,21 @@ impl Service {
         }
     }
 
-    /// Looks for a region and for credentials.
-    pub(crate) async fn check(&self) -> Vec<Finding> {
-        let client = client::make(self.travel.clone()).await;
-        match client {
+    /// Looks for a region and for credentials, and, where they are found, for the subject by a call to it.
+    pub(crate) async fn check<T>(
+        &self,
+        subject: String,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Vec<Finding> {
+        let mut findings = match client::make(self.travel.clone()).await {
             Ok(client) => self.auth.check(&client).await,
             Err(failure) => vec![Finding::bad("HTTP client", failure.to_string())],
+        };
+        if findings.iter().all(|finding| finding.outcome.is_ok()) {
+            let outcome = call.await.map(|_| "found".to_owned()).map_err(|failure| failure.to_string());
+            findings.push(Finding { subject, outcome });
         }
+        findings
     }
 }
 
