@@ -164,9 +164,24 @@ class Templates(unittest.TestCase):
             "BisectBatchOnFunctionError": True,
             "MaximumRetryAttempts": {"Ref": "MaximumRetryAttempts"},
             "MaximumRecordAgeInSeconds": -1,
+            "LoggingConfig": {"SystemLogLevel": "WARN"},
         }
         for key, value in only_then.items():
             self.assertEqual(mapping[key], {"Fn::If": [condition, value, no_value]}, key)
+
+    def test_nobody_is_promised_retries_for_ever(self):
+        # With a destination for failures Lambda takes -1, which is for ever elsewhere, for 10.
+        _, _, mapping = next(resources("AWS::Lambda::EventSourceMapping"))
+        self.assertIn("OnFailure", mapping["DestinationConfig"])
+        self.assertEqual(TEMPLATES["sluice"]["Parameters"]["MaximumRetryAttempts"]["MinValue"], 0)
+
+    def test_every_endpoint_lets_through_what_it_is_for(self):
+        for template, name, endpoint in resources("AWS::EC2::VPCEndpoint"):
+            for statement in endpoint["PolicyDocument"]["Statement"]:
+                self.assertEqual(statement["Effect"], "Allow", f"{template}.{name}")
+                self.assertNotIn("*", "".join(as_list(statement["Action"])), f"{template}.{name}")
+                anybody = statement["Principal"] == "*"
+                self.assertEqual(anybody, "Condition" in statement, f"{template}.{name}: this account's, at the most")
 
     def test_no_invocation_is_longer_than_a_mapping_allows(self):
         _, _, function = next(resources("AWS::Lambda::Function"))
