@@ -5,6 +5,7 @@ none knows the fields of a trigger, so that a misspelt one would only be noticed
 """
 
 import re
+import tomllib
 import unittest
 from pathlib import Path
 
@@ -117,6 +118,14 @@ class Manifests(unittest.TestCase):
             if {"protocol": "TCP", "port": 80} in rule["ports"]
         }
         self.assertEqual(blocks, {"169.254.170.23/32", "fd00:ec2::23/128"})
+
+    def test_the_image_is_built_from_all_that_cargo_reads(self):
+        kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+        members = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["members"]
+        self.assertGreater(len(members), 5)
+        needed = ["Cargo.toml", "Cargo.lock"] + [f"{member}/{part}" for member in members for part in ("Cargo.toml", "src")]
+        for path in needed:
+            self.assertTrue(any(path == keep or path.startswith(f"{keep}/") for keep in kept), path)
 
 
 if __name__ == "__main__":
