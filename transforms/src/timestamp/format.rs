@@ -1,10 +1,10 @@
 use jiff::Timestamp;
-use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 use sluice_connector_api::SettingsError;
 
 use super::moment::{Moment, Unit, Unreadable};
+use super::pattern::Pattern;
 use crate::shape;
 
 /// The words for formats that are no pattern.
@@ -21,14 +21,14 @@ const WORDS: [(&str, Format); 5] = [
 pub(super) enum Format {
     Unix(Unit),
     Rfc3339,
-    Pattern(String),
+    Pattern(Pattern),
 }
 
 impl Format {
     /// Reads a setting; `key` is its name.
     pub(super) fn parse(key: &str, text: &str) -> Result<Self, SettingsError> {
         if text.contains('%') {
-            return Ok(Self::Pattern(text.to_owned()));
+            return Ok(Self::Pattern(Pattern::new(text.to_owned())));
         }
         let word = WORDS.iter().find(|(word, _)| *word == text).map(|(_, format)| format.clone());
         word.ok_or_else(|| SettingsError::at(key, unknown(text)))
@@ -37,7 +37,7 @@ impl Format {
     /// Returns the format as it stands in the settings.
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Pattern(pattern) => pattern,
+            Self::Pattern(pattern) => pattern.as_str(),
             word => WORDS.iter().find(|(_, format)| format == word).map_or("", |(word, _)| word),
         }
     }
@@ -57,7 +57,7 @@ impl Format {
                 text.parse::<Timestamp>().map(Moment::from).map_err(|error| self.misfit(text, &error))
             }
             Self::Pattern(pattern) => {
-                parse(pattern, text, zone).map(Moment::from).map_err(|error| self.misfit(text, &error))
+                pattern.read(text, zone).map(Moment::from).map_err(|error| self.misfit(text, &error))
             }
         }
     }
@@ -68,8 +68,9 @@ impl Format {
             Self::Unix(unit) => number(&moment.to_number(*unit)),
             Self::Rfc3339 => Ok(Value::String(rfc3339(moment.timestamp(), zone))),
             Self::Pattern(pattern) => {
-                let text = print(pattern, moment.timestamp(), zone);
-                text.map(Value::String).map_err(|error| format!("cannot be written as `{pattern}`: {error}"))
+                let text = pattern.write(moment.timestamp(), zone);
+                text.map(Value::String)
+                    .map_err(|error| format!("cannot be written as `{}`: {error}", pattern.as_str()))
             }
         }
     }
@@ -98,9 +99,9 @@ pub(super) fn check_reading(format: &Format, zone: &TimeZone) -> Result<(), Stri
     let Format::Pattern(pattern) = format else {
         return Ok(());
     };
-    let printed = print(pattern, sample(), zone);
-    let parsed = printed.and_then(|text| parse(pattern, &text, zone));
-    parsed.map(|_| ()).map_err(|error| format!("no time can be read with `{pattern}`: {error}"))
+    let written = pattern.write(sample(), zone);
+    let read = written.and_then(|text| pattern.read(&text, zone));
+    read.map(|_| ()).map_err(|error| format!("no time can be read with `{}`: {error}", pattern.as_str()))
 }
 
 /// A day above 12 and an hour above 12, so that a pattern cannot take one thing for another.
@@ -111,21 +112,6 @@ fn sample() -> Timestamp {
 fn unknown(text: &str) -> String {
     let words = WORDS.map(|(word, _)| word).join(", ");
     format!("unknown format `{text}`; known are: {words}, or a pattern with % such as `%Y-%m-%d %H:%M:%S`")
-}
-
-fn parse(pattern: &str, text: &str, zone: &TimeZone) -> Result<Timestamp, jiff::Error> {
-    let parsed = strtime::parse(pattern, text)?;
-    if let Some(timestamp) = parsed.timestamp() {
-        return Ok(timestamp);
-    }
-    if parsed.offset().is_some() || parsed.iana_time_zone().is_some() {
-        return Ok(parsed.to_zoned_datetime()?.timestamp());
-    }
-    Ok(zone.to_zoned_datetime(parsed.to_datetime()?)?.timestamp())
-}
-
-fn print(pattern: &str, timestamp: Timestamp, zone: &TimeZone) -> Result<String, jiff::Error> {
-    strtime::format(pattern, &timestamp.to_zoned_datetime(zone.clone()))
 }
 
 fn rfc3339(timestamp: Timestamp, zone: &TimeZone) -> String {

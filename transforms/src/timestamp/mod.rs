@@ -5,6 +5,7 @@
 mod field_path;
 mod format;
 mod moment;
+mod pattern;
 mod transform;
 
 pub(crate) use transform::TimestampSettings;

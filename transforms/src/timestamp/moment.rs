@@ -50,9 +50,30 @@ impl Moment {
     /// Reads a decimal number, with or without a fraction and an exponent, as a count of units since the
     /// epoch.
     pub(super) fn from_number(text: &str, unit: Unit) -> Result<Self, Unreadable> {
+        if let Some(moment) = Self::from_plain(text, unit) {
+            return Ok(moment);
+        }
         let decimal = Decimal::parse(text).ok_or(Unreadable::NoNumber)?;
         let count = decimal.times_ten_to(i64::from(DIGITS - unit.exponent()));
         Self::new(count.ok_or(Unreadable::OutOfRange)?)
+    }
+
+    /// Reads what most numbers are, quickly: a whole number of units, or seconds with up to nine digits of a fraction.
+    /// `None` where it is another one, or none.
+    fn from_plain(text: &str, unit: Unit) -> Option<Self> {
+        let (whole, fraction) =
+            text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+        let places = 9 - unit.exponent();
+        let digits = u32::try_from(fraction.map_or(0, str::len)).ok().filter(|digits| *digits <= places)?;
+        if !(is_digits(whole) && fraction.is_none_or(is_digits)) {
+            return None;
+        }
+        let (whole, fraction) = (whole.parse::<i64>().ok()?, fraction.map_or(Ok(0), str::parse::<i64>).ok()?);
+        let per_second = 10_i64.pow(unit.exponent());
+        let nanos = whole % per_second * 10_i64.pow(places) + fraction * 10_i64.pow(places - digits);
+        let timestamp = Timestamp::new(whole / per_second, i32::try_from(nanos).ok()?).ok()?;
+        let count = i128::from(whole / per_second) * PER_SECOND + i128::from(nanos) * PER_NANO;
+        Some(Self { count, timestamp })
     }
 
     /// Returns the moment, cut to nanoseconds.
@@ -211,6 +232,15 @@ mod tests {
             prop_assert_eq!(moment.to_number(Unit::Nanos), expected.as_nanosecond().to_string());
             let millis = expected.as_nanosecond().div_euclid(1_000_000).to_string();
             prop_assert_eq!(moment.to_number(Unit::Millis), millis);
+        }
+
+        #[test]
+        fn a_plain_number_is_read_like_any_other(text in "[0-9]{1,13}(\\.[0-9]{1,12})?") {
+            for unit in [Unit::Seconds, Unit::Millis, Unit::Micros, Unit::Nanos] {
+                // With an exponent it is not plain.
+                let expected = Moment::from_number(&format!("{text}e0"), unit);
+                prop_assert_eq!(Moment::from_number(&text, unit), expected);
+            }
         }
 
         #[test]
