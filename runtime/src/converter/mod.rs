@@ -1,5 +1,6 @@
 //! How the bytes of a key or a value are read.
 
+mod document;
 mod numbers;
 
 use bytes::Bytes;
@@ -42,8 +43,8 @@ impl Converter {
 }
 
 fn json(what: &str, bytes: &Bytes) -> Result<Payload, Rejection> {
-    let mut value = serde_json::from_slice(bytes)
-        .map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}")))?;
+    let mut value =
+        document::read(bytes).map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}")))?;
     if let Ok(source) = std::str::from_utf8(bytes) {
         numbers::restore(&mut value, source);
     }
