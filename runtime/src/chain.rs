@@ -91,52 +91,65 @@ impl Chain {
         Self { key, value, steps }
     }
 
-    /// Takes a record as read through the whole chain. Several records from one are numbered.
-    pub fn apply(&self, record: Record) -> Result<Transformed, StageError> {
-        self.apply_seen(record, &mut |_, _| {})
+    /// Takes a record as read through the whole chain. Several records from one are numbered. `origin` is that of the
+    /// record, which none of its successors may change.
+    pub fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, StageError> {
+        self.apply_seen(origin, record, |_, _| {})
     }
 
     /// Does what [`Chain::apply`] does, and shows the records after each stage.
     pub fn apply_seen(
         &self,
-        record: Record,
-        see: &mut dyn FnMut(&str, &[Record]),
+        origin: &Origin,
+        mut record: Record,
+        mut see: impl FnMut(&str, &[Record]),
     ) -> Result<Transformed, StageError> {
-        let origin = record.origin().clone();
-        let record = self.convert(record)?;
+        self.convert(&mut record)?;
         see("read", std::slice::from_ref(&record));
-        let mut current = Transformed::One(record);
-        for (index, step) in self.steps.iter().enumerate() {
-            current = step.apply_all(index, &origin, current)?;
-            see(step.name, records(&current));
+        let mut steps = self.steps.iter().enumerate();
+        while let Some((index, step)) = steps.next() {
+            let out = step.apply(origin, record).map_err(|rejection| step.rejected(index, rejection))?;
+            see(step.name, records(&out));
+            match out {
+                Transformed::One(next) => record = next,
+                Transformed::Dropped => return Ok(Transformed::Dropped),
+                Transformed::Several(records) => return apply_each(steps, origin, records, see).map(number),
+            }
         }
-        Ok(number(current))
+        Ok(Transformed::One(record))
     }
 
-    fn convert(&self, mut record: Record) -> Result<Record, StageError> {
+    fn convert(&self, record: &mut Record) -> Result<(), StageError> {
         let at = |stage| move |rejection| StageError { stage, rejection };
         record.key = self.key.convert("key", record.key.take()).map_err(at(Stage::KeyConverter))?;
         record.value = self.value.convert("value", record.value.take()).map_err(at(Stage::ValueConverter))?;
-        Ok(record)
+        Ok(())
     }
 }
 
-impl Step {
-    fn apply_all(
-        &self,
-        index: usize,
-        origin: &Origin,
-        current: Transformed,
-    ) -> Result<Transformed, StageError> {
-        let result = match current {
-            Transformed::One(record) => self.apply(origin, record),
-            Transformed::Dropped => Ok(Transformed::Dropped),
-            Transformed::Several(records) => self.apply_each(origin, records),
-        };
-        let stage = || Stage::Transformation { index, name: self.name };
-        result.map_err(|rejection| StageError { stage: stage(), rejection })
+/// Takes the records that a step made of one through the steps behind it.
+fn apply_each<'a>(
+    steps: impl Iterator<Item = (usize, &'a Step)>,
+    origin: &Origin,
+    mut current: Vec<Record>,
+    mut see: impl FnMut(&str, &[Record]),
+) -> Result<Vec<Record>, StageError> {
+    for (index, step) in steps {
+        let mut out = Vec::with_capacity(current.len());
+        for record in current {
+            match step.apply(origin, record).map_err(|rejection| step.rejected(index, rejection))? {
+                Transformed::One(record) => out.push(record),
+                Transformed::Dropped => {}
+                Transformed::Several(records) => out.extend(records),
+            }
+        }
+        see(step.name, &out);
+        current = out;
     }
+    Ok(current)
+}
 
+impl Step {
     fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, Rejection> {
         if !self.applies(&record)? {
             return Ok(record.into());
@@ -149,23 +162,15 @@ impl Step {
         Ok(out)
     }
 
-    fn apply_each(&self, origin: &Origin, records: Vec<Record>) -> Result<Transformed, Rejection> {
-        let mut out = Vec::with_capacity(records.len());
-        for record in records {
-            match self.apply(origin, record)? {
-                Transformed::One(record) => out.push(record),
-                Transformed::Dropped => {}
-                Transformed::Several(records) => out.extend(records),
-            }
-        }
-        Ok(Transformed::Several(out))
-    }
-
     fn applies(&self, record: &Record) -> Result<bool, Rejection> {
         match &self.condition {
             Some(condition) => Ok(condition.predicate.test(record)? != condition.negate),
             None => Ok(true),
         }
+    }
+
+    fn rejected(&self, index: usize, rejection: Rejection) -> StageError {
+        StageError { stage: Stage::Transformation { index, name: self.name }, rejection }
     }
 }
 
@@ -178,12 +183,10 @@ pub(crate) fn records(transformed: &Transformed) -> &[Record] {
     }
 }
 
-fn number(transformed: Transformed) -> Transformed {
-    match transformed {
-        Transformed::Several(records) if records.is_empty() => Transformed::Dropped,
-        Transformed::Several(records) => {
-            Transformed::Several((0..).zip(records).map(|(part, record)| record.with_part(part)).collect())
-        }
-        other => other,
+/// Numbers the records that one became; none means that it was dropped.
+fn number(records: Vec<Record>) -> Transformed {
+    if records.is_empty() {
+        return Transformed::Dropped;
     }
+    Transformed::Several((0..).zip(records).map(|(part, record)| record.with_part(part)).collect())
 }

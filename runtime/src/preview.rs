@@ -66,9 +66,9 @@ pub fn preview(connector: &Connector, input: impl BufRead, format: InputFormat) 
 fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previewed {
     let origin = record.origin().clone();
     let mut stages = Vec::new();
-    let mut see =
+    let see =
         |stage: &str, records: &[Record]| stages.push((stage.to_owned(), records.iter().map(show).collect()));
-    let result = connector.chain.apply_seen(record, &mut see);
+    let result = connector.chain.apply_seen(&origin, record, see);
     let rejected = match &result {
         Ok(transformed) => {
             ready.extend_from_slice(records(transformed));

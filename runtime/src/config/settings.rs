@@ -52,7 +52,8 @@ pub struct ConnectorFile {
     #[schemars(range(min = 1, max = 1000))]
     pub tasks_max: usize,
     /// The most bytes of records that are read and not done: prefetched, in batches, in flight and waiting for
-    /// a retry. Reading pauses above it. Default 64MiB.
+    /// a retry. A record counts with its key, value and headers, and 640 bytes for what goes with it. Reading pauses
+    /// above it. Default 64MiB.
     #[serde(default = "default_buffer_memory")]
     pub buffer_memory: ByteSize,
 }

@@ -13,7 +13,7 @@ use crate::config::connector::Connector;
 use crate::config::settings::{ErrorSettings, Tolerance};
 use crate::engine::pacer::Pacers;
 use crate::engine::{Counters, Failed, Pipeline};
-use crate::source::budget::Budget;
+use crate::source::budget::{Budget, footprint};
 use crate::source::{Event, Offsets, Source};
 
 /// Records that are handed over at once.
@@ -121,7 +121,7 @@ impl Source for Given {
             tokio::time::sleep(LOOK).await;
         }
         let records: Vec<Record> = self.records.by_ref().take(AT_ONCE).collect();
-        self.budget.take(records.iter().map(Record::size).sum());
+        self.budget.take(records.iter().map(footprint).sum());
         if records.is_empty() { Event::End } else { Event::Records(records) }
     }
 

@@ -5,8 +5,9 @@
 //! age, and how much they have for a batch. So it costs nothing to see whether a batch is due, however many records
 //! wait behind a busy key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use tokio::time::Instant;
 
 pub use super::batch::BatchLimits;
@@ -37,7 +38,7 @@ struct Ready {
 impl Batcher {
     /// Makes an empty batcher.
     pub fn new(limits: BatchLimits) -> Self {
-        Self { limits, lines: HashMap::new(), ready: BTreeMap::new(), next: 0 }
+        Self { limits, lines: HashMap::default(), ready: BTreeMap::new(), next: 0 }
     }
 
     /// Adds a record behind all others.
@@ -126,19 +127,28 @@ impl Batcher {
     /// Changes a line, and keeps account of what is ready.
     fn change(&mut self, name: Name, change: impl FnOnce(&mut Line)) {
         let line = self.lines.entry(name).or_default();
-        if let Some(first) = line.ready()
-            && let Some(ready) = self.ready.get_mut(&first.batch_key)
+        let front = |line: &Line| line.ready().map(|first| (first.batch_key, first.number));
+        let (before, offered) = (front(line), line.offer());
+        change(line);
+        let after = front(line);
+        // Where the first record is the same, which it is for most that come, it stands where it stood.
+        if before != after
+            && let Some((key, number)) = before
+            && let Some(ready) = self.ready.get_mut(&key)
         {
-            ready.firsts.remove(&first.number);
-            ready.load.subtract(line.offer());
+            ready.firsts.remove(&number);
+            ready.load.subtract(offered);
             if ready.firsts.is_empty() {
-                self.ready.remove(&first.batch_key);
+                self.ready.remove(&key);
             }
         }
-        change(line);
         if let Some(first) = line.ready() {
             let ready = self.ready.entry(first.batch_key).or_default();
-            ready.firsts.insert(first.number, (name, first.since));
+            if before == after {
+                ready.load.subtract(offered);
+            } else {
+                ready.firsts.insert(first.number, (name, first.since));
+            }
             ready.load.add(line.offer());
         }
     }
@@ -181,7 +191,7 @@ mod tests {
         let mut tracker = Tracker::new();
         tracker.assign(record.origin().topic_partition());
         let ticket = tracker.read(record.origin(), size).unwrap();
-        Item { record, meta: Meta { order, since, ..Meta::new(ticket, size) } }
+        Item { record, meta: Meta { order, ..Meta::new(ticket, size, since) } }
     }
 
     /// A record of one byte with a batch key.

@@ -121,9 +121,9 @@ impl Counters {
         self.abandoned.fetch_add(count, Ordering::Release);
     }
 
-    /// Measures the way of a record with this timestamp, which is stored now.
-    pub fn stored(&self, timestamp: Option<Timestamp>) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// Measures the way of a record with this timestamp, which is stored since `now`.
+    pub fn stored(&self, timestamp: Option<Timestamp>, now: SystemTime) {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let then = timestamp.and_then(|timestamp| u64::try_from(timestamp.millis).ok());
         if let Some(took) = then.and_then(|then| now.checked_sub(Duration::from_millis(then))) {
             self.latency.observe(took);

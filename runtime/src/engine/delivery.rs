@@ -299,7 +299,7 @@ mod tests {
             let record = Record::new(Origin::new("t", 0, offset));
             tracker.assign(record.origin().topic_partition());
             let ticket = tracker.read(record.origin(), 1).unwrap();
-            Item { record, meta: Meta { order: *order, ..Meta::new(ticket, 1) } }
+            Item { record, meta: Meta { order: *order, ..Meta::new(ticket, 1, Instant::now()) } }
         };
         Group::new((0..).zip(orders).map(item).collect())
     }

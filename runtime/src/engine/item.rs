@@ -48,8 +48,8 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Knows what is true of every record that just came.
-    pub fn new(ticket: Ticket, size: usize) -> Self {
+    /// Knows what is true of every record that came at `since`.
+    pub fn new(ticket: Ticket, size: usize, since: Instant) -> Self {
         Self {
             ticket,
             size,
@@ -58,7 +58,7 @@ impl Meta {
             id: None,
             older: Vec::new(),
             number: 0,
-            since: Instant::now(),
+            since,
             read: None,
             attempts: 0,
             failing_since: None,

@@ -1,6 +1,7 @@
 //! The way of records to one sink: what waits, what is in flight, what orders them.
 
 use std::future::{Future, pending};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -71,23 +72,28 @@ impl Lane {
         }
     }
 
-    /// Adds a record behind all others, or says why the sink would never take it.
+    /// Returns how many bytes a record takes in a batch, or says why the sink would never take it.
+    pub(super) fn measure(&self, record: &Record) -> Result<usize, String> {
+        let (size, limit) = (self.sink.size_of(record), self.limits.max_record_bytes);
+        if size > limit {
+            return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
+        }
+        Ok(size)
+    }
+
+    /// Adds a record of a size that was measured behind all others. It came at `since`.
     pub(super) fn push(
         &mut self,
         ticket: Ticket,
         record: Record,
         read: Option<Arc<Record>>,
-    ) -> Result<(), String> {
-        let size = self.sink.size_of(&record);
-        let limit = self.limits.max_record_bytes;
-        if size > limit {
-            return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
-        }
+        size: usize,
+        since: Instant,
+    ) {
         let (order, batch_key) = (self.order_of(&record), self.sink.batch_key(&record));
         let id = self.newest_wins().then(|| self.sink.id(&record)).flatten();
-        self.batcher
-            .push(Item { record, meta: Meta { order, batch_key, id, read, ..Meta::new(ticket, size) } });
-        Ok(())
+        let meta = Meta { order, batch_key, id, read, ..Meta::new(ticket, size, since) };
+        self.batcher.push(Item { record, meta });
     }
 
     /// Returns what orders a record here.
@@ -206,8 +212,7 @@ impl Lane {
 
 /// Folds what orders a record into a number. Two keys that fold alike wait for each other, which is harmless.
 fn order_key(ordered_by: OrderedBy, sink: &dyn Sink, record: &Record) -> Option<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
     match ordered_by {
         OrderedBy::Partition => record.origin().topic_partition().hash(&mut hasher),
         OrderedBy::Key => record.key.as_ref()?.to_bytes().hash(&mut hasher),

@@ -7,7 +7,7 @@ mod revoke;
 
 use std::iter::{once, repeat};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sluice_connector_api::{Origin, Sink};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
@@ -38,6 +38,8 @@ pub struct Pipeline<S> {
     letters: Option<Letters>,
     settings: PipelineSettings,
     budget: Budget,
+    /// Bytes that are free and not given back yet: that is done once for all that happened together.
+    freed: usize,
     counters: Arc<Counters>,
     tracker: Tracker,
     window: Window,
@@ -77,6 +79,7 @@ impl<S: Source> Pipeline<S> {
             transforming: Transforming::new(chain),
             settings,
             budget,
+            freed: 0,
             counters,
             tracker: Tracker::new(),
             revoke: None,
@@ -118,13 +121,14 @@ impl<S: Source> Pipeline<S> {
                 return result;
             }
             self.step(stop, &mut commit_tick).await;
+            self.budget.give(std::mem::take(&mut self.freed));
         }
     }
 
     async fn close(mut self) {
         let offsets = self.tracker.commits();
         self.counters.abandoned(self.tracker.pending_records() as u64);
-        self.budget.give(self.tracker.pending_bytes());
+        self.budget.give(self.freed + self.tracker.pending_bytes());
         self.source.close(offsets).await;
     }
 
@@ -241,7 +245,7 @@ impl<S: Source> Pipeline<S> {
     /// Invariant 2: a record is counted here, once, when the last of its parts is done.
     fn done(&mut self, ticket: Ticket, verdict: Verdict) {
         if let Some(done) = self.tracker.done(ticket, verdict) {
-            self.budget.give(done.bytes);
+            self.freed += done.bytes;
             self.counters.done(done.verdict);
             if done.verdict <= Verdict::Delivered {
                 self.window.note(false);
@@ -288,8 +292,9 @@ impl<S: Source> Pipeline<S> {
         if let Some(held) = &mut self.held {
             outcome.rejected.iter().for_each(|(item, _)| held.add(item.meta.order, item.record.origin()));
         }
+        let now = SystemTime::now();
         for item in outcome.stored {
-            self.counters.stored(item.record.timestamp);
+            self.counters.stored(item.record.timestamp, now);
             self.stored(&item, Verdict::Delivered);
         }
         for (item, reason) in outcome.rejected {

@@ -6,6 +6,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_connector_api::{Origin, Record, Sink};
+use tokio::time::Instant;
 
 use super::counters::Counters;
 use super::delivery::Outcome;
@@ -100,7 +101,8 @@ impl Letters {
         };
         let (connector, task, attempts) = (&*self.connector, self.task, *attempts);
         let letter = letter(read.as_ref()?, &Provenance { connector, task, stage, plugin, reason, attempts });
-        Some(self.lane.push(*ticket, letter, None))
+        let posted = self.lane.measure(&letter);
+        Some(posted.map(|size| self.lane.push(*ticket, letter, None, size, Instant::now())))
     }
 
     /// Waits until a batch of letters has its verdicts; for ever without a queue.

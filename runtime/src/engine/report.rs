@@ -1,7 +1,8 @@
 //! What a run did and left, for a source that is told record by record.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use foldhash::HashMap;
 use sluice_connector_api::{Origin, TopicPartition};
 
 use super::item::Item;
@@ -92,8 +93,11 @@ mod tests {
     fn what_was_never_read_is_not_done() {
         let partition = TopicPartition::new("t", 0);
         let read = Read { next: Some(5), pending: HashSet::from([3]) };
-        let report =
-            Report { result: Ok(()), rejected: None, read: HashMap::from([(partition.clone(), read)]) };
+        let report = Report {
+            result: Ok(()),
+            rejected: None,
+            read: [(partition.clone(), read)].into_iter().collect(),
+        };
         let done: Vec<_> = (1..8).filter(|offset| report.is_done(&partition, *offset)).collect();
         assert_eq!(done, [1, 2, 4]);
         assert!(!report.is_done(&TopicPartition::new("t", 1), 1));

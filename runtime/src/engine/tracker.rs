@@ -4,8 +4,9 @@
 //! partition, the records that were read and are not done, in the order read. The *watermark* is the lowest
 //! offset among them, or the one behind the last record read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use foldhash::HashMap;
 use sluice_connector_api::{Origin, TopicPartition};
 
 use super::report::Read;
@@ -49,15 +50,16 @@ pub struct Ticket {
 /// Tracks what is read and not done.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    partitions: HashMap<TopicPartition, Partition>,
-    /// From the epoch of a ticket to its partition, for as long as it is ours.
-    epochs: HashMap<u64, TopicPartition>,
+    /// The partitions that are ours, by the epoch of their tickets.
+    partitions: HashMap<u64, Partition>,
+    /// Each partition's epoch.
+    epochs: HashMap<TopicPartition, u64>,
     next_epoch: u64,
 }
 
 #[derive(Debug)]
 struct Partition {
-    epoch: u64,
+    name: TopicPartition,
     pending: VecDeque<Pending>,
     /// The number of the first of them.
     first: u64,
@@ -86,29 +88,30 @@ impl Tracker {
 
     /// Starts to track a partition. One that is tracked already goes on as it is.
     pub fn assign(&mut self, partition: &TopicPartition) {
-        if self.partitions.contains_key(partition) {
+        if self.epochs.contains_key(partition) {
             return;
         }
         let epoch = self.next_epoch;
         self.next_epoch += 1;
-        self.epochs.insert(epoch, partition.clone());
-        let pending = VecDeque::new();
-        let fresh = Partition { epoch, pending, first: 0, next: None, committed: None, pinned: false };
-        self.partitions.insert(partition.clone(), fresh);
+        self.epochs.insert(partition.clone(), epoch);
+        let (name, pending) = (partition.clone(), VecDeque::new());
+        let fresh = Partition { name, pending, first: 0, next: None, committed: None, pinned: false };
+        self.partitions.insert(epoch, fresh);
     }
 
     /// Notes a record that was read and takes `bytes`. `None` where its partition is not ours: then the record is
     /// somebody else's to read.
     pub fn read(&mut self, origin: &Origin, bytes: usize) -> Option<Ticket> {
         let offset = origin.offset();
-        let partition = self.partitions.get_mut(origin.topic_partition())?;
+        let epoch = *self.epochs.get(origin.topic_partition())?;
+        let partition = self.partitions.get_mut(&epoch)?;
         if partition.next.is_some_and(|next| offset < next) {
             partition.go_back(offset);
         }
         let number = partition.first + partition.pending.len() as u64;
         partition.pending.push_back(Pending { offset, bytes, parts: 1, verdict: Verdict::Filtered });
         partition.next = Some(offset + 1);
-        Some(Ticket { epoch: partition.epoch, number })
+        Some(Ticket { epoch, number })
     }
 
     /// Notes that one record became `parts` records, each of which is to be done. At least one.
@@ -137,7 +140,7 @@ impl Tracker {
 
     /// Says whether the ticket's partition is still ours.
     pub fn is_ours(&self, ticket: Ticket) -> bool {
-        self.epochs.contains_key(&ticket.epoch)
+        self.partitions.contains_key(&ticket.epoch)
     }
 
     /// Returns each partition's watermark that moved since the last call, and counts it as committed.
@@ -153,10 +156,10 @@ impl Tracker {
 
     fn commits_of(&mut self, wanted: impl Fn(&Partition) -> bool) -> Offsets {
         let mut commits = Vec::new();
-        for (name, partition) in self.partitions.iter_mut().filter(|(_, partition)| wanted(partition)) {
+        for partition in self.partitions.values_mut().filter(|partition| wanted(partition)) {
             if let Some(watermark) = partition.uncommitted() {
                 (partition.committed, partition.pinned) = (Some(watermark), true);
-                commits.push((name.clone(), watermark));
+                commits.push((partition.name.clone(), watermark));
             }
         }
         commits
@@ -164,7 +167,8 @@ impl Tracker {
 
     /// Notes that a commit was refused, so that the partition is committed again.
     pub fn commit_failed(&mut self, partition: &TopicPartition) {
-        if let Some(partition) = self.partitions.get_mut(partition) {
+        let epoch = self.epochs.get(partition);
+        if let Some(partition) = epoch.and_then(|epoch| self.partitions.get_mut(epoch)) {
             partition.committed = None;
         }
     }
@@ -173,8 +177,8 @@ impl Tracker {
     pub fn revoke(&mut self, partitions: &[TopicPartition]) -> (Offsets, usize) {
         let (mut commits, mut bytes) = (Vec::new(), 0);
         for name in partitions {
-            let Some(partition) = self.partitions.remove(name) else { continue };
-            self.epochs.remove(&partition.epoch);
+            let epoch = self.epochs.remove(name);
+            let Some(partition) = epoch.and_then(|epoch| self.partitions.remove(&epoch)) else { continue };
             commits.extend(partition.uncommitted().map(|watermark| (name.clone(), watermark)));
             bytes += partition.bytes();
         }
@@ -199,11 +203,11 @@ impl Tracker {
             next: partition.next,
             pending: partition.pending.iter().filter(|one| one.parts > 0).map(|one| one.offset).collect(),
         };
-        self.partitions.iter().map(|(name, partition)| (name.clone(), read(partition))).collect()
+        self.partitions.values().map(|partition| (partition.name.clone(), read(partition))).collect()
     }
 
     fn partition(&mut self, ticket: Ticket) -> Option<&mut Partition> {
-        self.partitions.get_mut(self.epochs.get(&ticket.epoch)?)
+        self.partitions.get_mut(&ticket.epoch)
     }
 
     fn pending(&mut self, ticket: Ticket) -> Option<&mut Pending> {

@@ -28,10 +28,15 @@ const TURN: usize = 32;
 /// What became of a record in the chain.
 pub(super) struct Changed {
     pub(super) ticket: Ticket,
-    pub(super) origin: Origin,
     /// As it was read, where a dead letter queue may want it.
     pub(super) read: Option<Arc<Record>>,
-    pub(super) result: Result<Transformed, StageError>,
+    pub(super) result: Result<Transformed, Box<Fault>>,
+}
+
+/// Which record the chain rejected, where, and why.
+pub(super) struct Fault {
+    pub(super) origin: Origin,
+    pub(super) error: StageError,
 }
 
 /// Chunks of records on their way through the chain.
@@ -140,7 +145,7 @@ impl Work {
     fn change(&self, (ticket, record): (Ticket, Record)) -> Changed {
         let read = self.keep_read.then(|| Arc::new(record.clone()));
         let origin = record.origin().clone();
-        let result = self.chain.apply(record);
-        Changed { ticket, origin, read, result }
+        let result = self.chain.apply(&origin, record);
+        Changed { ticket, read, result: result.map_err(|error| Box::new(Fault { origin, error })) }
     }
 }

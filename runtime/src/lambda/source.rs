@@ -6,7 +6,7 @@ use sluice_connector_api::{Record, TopicPartition};
 
 use super::event::{Readable, Records};
 use crate::chain::StageError;
-use crate::source::budget::Budget;
+use crate::source::budget::{Budget, footprint};
 use crate::source::{Event, Offsets, Source};
 
 /// Records that are handed over at once: few enough that a stop is not kept waiting while they are transformed.
@@ -27,7 +27,7 @@ impl EventSource {
 
     fn take_if(&mut self, wanted: impl Fn(&Readable) -> bool) -> Option<(Record, Option<StageError>)> {
         let readable = self.records.pop_front_if(|readable| wanted(readable))?;
-        self.budget.take(readable.0.size());
+        self.budget.take(footprint(&readable.0));
         Some(readable)
     }
 

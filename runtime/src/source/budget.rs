@@ -3,6 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use sluice_connector_api::Record;
+
+/// What a record takes beside its key, value and headers, in bytes: its place in a list, what is known of it on its
+/// way, and what the allocator needs. As measured with a million small records.
+const BESIDE: usize = 640;
+
+/// Returns the bytes that a record takes while it is read and not done.
+pub fn footprint(record: &Record) -> usize {
+    record.size() + BESIDE
+}
+
 /// Counts the bytes of records that are read and not done, over all tasks of a connector.
 ///
 /// The source takes from it when it reads and stops reading when it is used up; the pipeline gives back when

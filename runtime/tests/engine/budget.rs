@@ -2,7 +2,7 @@
 
 use sluice_connector_api::Failure;
 
-use crate::support::{Answer, Gate, Setup, naming, once, records, script};
+use crate::support::{Answer, Gate, Setup, naming, once, records, script, size};
 
 /// Invariant 7: what is not given back is missing until the process ends.
 #[tokio::test(start_paused = true)]
@@ -43,10 +43,16 @@ async fn records_stay_in_the_budget_until_they_are_done() {
     run.pass(100_000).await;
     run.read(records(0, 2, &["12"]));
     run.pass(100_000).await;
-    assert_eq!(run.budget.used(), 10);
+    assert_eq!(run.budget.used(), size(&records(0, 0, &["12345", "123", "12"])));
     gate.open();
     run.finish().await.unwrap();
     assert_eq!(run.budget.used(), 0);
+}
+
+/// Invariant 7: a million empty records take no less memory than a million small ones.
+#[test]
+fn a_record_without_a_byte_takes_room_all_the_same() {
+    assert!(size(&records(0, 0, &[""])) > 500);
 }
 
 /// Invariant 7: a batch that backs off holds its bytes; a revoke gives them back, a late put not once more.
@@ -55,7 +61,7 @@ async fn a_revoke_gives_the_bytes_of_its_records_back_once() {
     let gate = Gate::new();
     let mut run = Setup::new(script([Answer::held(&gate)])).start_with(records(0, 0, &["12345", "drop"]));
     run.pass(100).await;
-    assert_eq!(run.budget.used(), 5);
+    assert_eq!(run.budget.used(), size(&records(0, 0, &["12345"])));
     let _ack = run.lose([0]);
     run.pass(2).await;
     assert_eq!(run.budget.used(), 0);

@@ -7,7 +7,9 @@ use sluice_runtime::config::settings::Threshold;
 use sluice_runtime::converter::Converter;
 use sluice_runtime::engine::Window;
 
-use crate::support::{Answer, Gate, Run, Setup, naming, once, partition, record, records, refusing, script};
+use crate::support::{
+    Answer, Gate, Run, Setup, naming, once, partition, record, records, refusing, script, size,
+};
 
 /// The offsets that the queue says it stored, in that order.
 fn lettered(run: &Run) -> Vec<i64> {
@@ -375,7 +377,7 @@ async fn the_bytes_of_a_record_are_held_until_its_letter_is_stored() {
     let gate = Gate::new();
     let setup = Setup::new(script([])).letters(once(Answer::held(&gate)));
     let input = records(0, 0, &["foul", "foul"]);
-    let bytes: usize = input.iter().map(Record::size).sum();
+    let bytes = size(&input);
     let run = setup.start_with(input);
     run.pass(10_000).await;
     assert_eq!(run.budget.used(), bytes);

@@ -15,6 +15,7 @@ pub(crate) use sink::{
     Answer, Gate, Questions, Reply, Script, ScriptedSink, naming, once, pending, questions, refusing, script,
     stored,
 };
+pub(crate) use source::size;
 
 use sluice_connector_api::{Origin, Payload, Record, TopicPartition};
 

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::mpsc::{Receiver, channel};
 
 use sluice_connector_api::Record;
-use sluice_runtime::source::budget::Budget;
+use sluice_runtime::source::budget::{Budget, footprint};
 use sluice_runtime::source::{Event, Offsets, Revoked, Source};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -29,8 +29,9 @@ impl ScriptedSource {
     }
 }
 
-fn size(records: &[Record]) -> usize {
-    records.iter().map(Record::size).sum()
+/// Returns what records take from the budget.
+pub(crate) fn size(records: &[Record]) -> usize {
+    records.iter().map(footprint).sum()
 }
 
 impl Source for ScriptedSource {

@@ -31,6 +31,10 @@ use sluice_connector_api::Registry;
 use crate::command_line::{Command, CommandLine};
 use crate::exit::Exit;
 
+/// Records are allocated on one thread and freed on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command_line = CommandLine::parse_from(lambda::arguments());
     match start(command_line) {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use sluice_connector_api::{Origin, Record, Transformed};
+use sluice_connector_api::{Record, Transformed};
+use tokio::time::Instant;
 
 use super::super::phase::Phase;
 use super::super::rejection::Rejected;
 use super::super::tracker::{Ticket, Verdict};
-use super::super::transforming::Changed;
+use super::super::transforming::{Changed, Fault};
 use super::Pipeline;
 use crate::chain::{Stage, StageError};
 use crate::source::Source;
+use crate::source::budget::footprint;
 
 impl<S: Source> Pipeline<S> {
     /// Says whether the source may go on. It waits while there is more to transform than the cores can take.
@@ -37,7 +39,8 @@ impl<S: Source> Pipeline<S> {
         self.counters.read(1);
         if let Some(ticket) = self.admit(&record) {
             let origin = record.origin().clone();
-            let changed = Changed { ticket, origin, read: Some(Arc::new(record)), result: Err(error) };
+            let result = Err(Box::new(Fault { origin, error }));
+            let changed = Changed { ticket, read: Some(Arc::new(record)), result };
             let changed = self.transforming.queue(changed);
             self.take(changed);
         }
@@ -46,58 +49,55 @@ impl<S: Source> Pipeline<S> {
     /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
     fn admit(&mut self, record: &Record) -> Option<Ticket> {
         let running = self.phase == Phase::Running;
-        let ticket = running.then(|| self.tracker.read(record.origin(), record.size())).flatten();
+        let ticket = running.then(|| self.tracker.read(record.origin(), footprint(record))).flatten();
         if ticket.is_none() {
             self.counters.abandoned(1);
-            self.budget.give(record.size());
+            self.freed += footprint(record);
         }
         ticket
     }
 
     /// Takes what became of records, up to one that stops the connector.
     pub(super) fn take(&mut self, chunk: Vec<Changed>) {
+        let now = Instant::now();
         for changed in chunk {
             if self.transforming.is_closed() {
                 return;
             }
             // Its partition may have gone meanwhile; then it is somebody else's.
             if self.tracker.is_ours(changed.ticket) {
-                self.take_one(changed);
+                self.take_one(changed, now);
             }
         }
     }
 
-    fn take_one(&mut self, Changed { ticket, origin, read, result }: Changed) {
+    fn take_one(&mut self, Changed { ticket, read, result }: Changed, now: Instant) {
         match result {
-            Ok(Transformed::One(record)) => self.enqueue(ticket, &origin, record, read),
+            Ok(Transformed::One(record)) => self.enqueue(ticket, record, read, now),
             Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
             Ok(Transformed::Several(records)) => {
                 self.tracker.split(ticket, records.len());
                 for record in records {
-                    self.enqueue(ticket, &origin, record, read.clone());
+                    self.enqueue(ticket, record, read.clone(), now);
                 }
             }
-            Err(error) => self.reject_read(ticket, origin, read, error),
+            Err(fault) => self.reject_read(ticket, read, *fault),
         }
     }
 
-    fn enqueue(&mut self, ticket: Ticket, origin: &Origin, record: Record, read: Option<Arc<Record>>) {
+    fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>, now: Instant) {
         let held = self.held.as_ref().filter(|held| !held.is_empty());
-        if held.is_some_and(|held| held.holds(self.lane.order_of(&record), origin)) {
+        if held.is_some_and(|held| held.holds(self.lane.order_of(&record), record.origin())) {
             return;
         }
-        let order = self.held.is_some().then(|| self.lane.order_of(&record)).flatten();
-        if let Err(reason) = self.lane.push(ticket, record, read.clone()) {
-            let origin = origin.clone();
-            self.reject(&Rejected {
-                ticket,
-                origin,
-                read,
-                order,
-                stage: Stage::TaskPut,
-                reason,
-                attempts: 0,
-            });
+        match self.lane.measure(&record) {
+            Ok(size) => self.lane.push(ticket, record, read, size, now),
+            Err(reason) => {
+                let order = self.held.is_some().then(|| self.lane.order_of(&record)).flatten();
+                let origin = record.origin().clone();
+                let stage = Stage::TaskPut;
+                self.reject(&Rejected { ticket, origin, read, order, stage, reason, attempts: 0 });
+            }
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use sluice_connector_api::{Origin, Record};
+use sluice_connector_api::Record;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::rejection::Rejected;
 use super::super::report::{Held, Report};
 use super::super::tracker::Ticket;
+use super::super::transforming::Fault;
 use super::Pipeline;
 use crate::chain::StageError;
 use crate::config::settings::Tolerance;
@@ -32,15 +33,9 @@ impl<S: Source> Pipeline<S> {
     }
 
     /// Rejects a record that no sink has seen: what orders it is told from it as it was read.
-    pub(super) fn reject_read(
-        &mut self,
-        ticket: Ticket,
-        origin: Origin,
-        read: Option<Arc<Record>>,
-        error: StageError,
-    ) {
+    pub(super) fn reject_read(&mut self, ticket: Ticket, read: Option<Arc<Record>>, fault: Fault) {
         let order = read.as_ref().filter(|_| self.held.is_some()).and_then(|read| self.lane.order_of(read));
-        let StageError { stage, rejection } = error;
+        let Fault { origin, error: StageError { stage, rejection } } = fault;
         self.reject(&Rejected {
             ticket,
             origin,

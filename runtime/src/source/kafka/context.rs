@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -17,11 +17,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::Timeout;
-use sluice_connector_api::{Record, TopicPartition};
-use tokio::sync::mpsc::UnboundedSender;
+use sluice_connector_api::TopicPartition;
 
 use super::auth::Identity;
 use super::member::Commits;
+use super::outlet::Outlet;
 use crate::repeats::{Repeats, Say};
 use crate::source::meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
@@ -31,10 +31,8 @@ const REVOKE_WAIT: Duration = Duration::from_secs(10);
 
 /// What librdkafka calls back.
 pub(super) struct GroupContext {
-    events: UnboundedSender<Event>,
-    /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
-    /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
-    outbox: Mutex<Vec<Record>>,
+    /// The way to the pipeline.
+    pub(super) outlet: Outlet,
     /// Partitions were assigned since the poller last asked.
     assigned: AtomicBool,
     /// The pipeline has ended; partitions go without a word.
@@ -51,14 +49,13 @@ pub(super) struct GroupContext {
 
 impl GroupContext {
     pub(super) fn new(
-        events: UnboundedSender<Event>,
+        outlet: Outlet,
         identity: Identity,
         commits: Arc<Commits>,
         meter: Arc<SourceMeter>,
     ) -> Self {
         Self {
-            events,
-            outbox: Mutex::default(),
+            outlet,
             assigned: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             identity,
@@ -79,31 +76,9 @@ impl GroupContext {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps a record for the next hand-over.
-    pub(super) fn keep(&self, record: Record) {
-        self.outbox().push(record);
-    }
-
-    /// Hands over what was kept. Says whether there was something.
-    pub(super) fn hand_over(&self) -> bool {
-        let records = std::mem::take(&mut *self.outbox());
-        !records.is_empty() && self.events.send(Event::Records(records)).is_ok()
-    }
-
-    /// Sends an event behind the records kept. Says whether somebody listens.
-    pub(super) fn send(&self, event: Event) -> bool {
-        self.hand_over();
-        self.events.send(event).is_ok()
-    }
-
     /// Says whether partitions were assigned since the last call.
     pub(super) fn take_assigned(&self) -> bool {
         self.assigned.swap(false, Ordering::Relaxed)
-    }
-
-    fn outbox(&self) -> MutexGuard<'_, Vec<Record>> {
-        // Only this thread ever takes the lock; a poisoned list is still a list.
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn close(&self) {
@@ -134,8 +109,7 @@ impl GroupContext {
                     Say::Nothing => {}
                 }
                 let partitions = offsets.into_iter().map(|(partition, _)| partition).collect();
-                // Where it comes among the records does not matter, and at the end nobody listens.
-                let _unheard = self.events.send(Event::CommitFailed(partitions)).is_err();
+                self.outlet.send_aside(Event::CommitFailed(partitions));
             }
         }
     }
@@ -148,7 +122,7 @@ impl GroupContext {
             self.commits.forget(partitions);
         }
         let change = if lost { meter::Rebalance::Lost } else { meter::Rebalance::Revoked };
-        let told = self.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done }));
+        let told = self.outlet.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done }));
         let answer = if told { wait.recv_timeout(REVOKE_WAIT) } else { Err(RecvTimeoutError::Disconnected) };
         if answer == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("the pipeline did not let go of its partitions in {REVOKE_WAIT:?}");
@@ -173,7 +147,7 @@ impl ConsumerContext for GroupContext {
                 tracing::info!(partitions = partitions.len(), "partitions assigned");
                 self.assigned.store(true, Ordering::Relaxed);
                 self.meter.rebalanced(meter::Rebalance::Assigned, &partitions);
-                self.send(Event::Assigned(partitions));
+                self.outlet.send(Event::Assigned(partitions));
             }
             Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, &partitions(list)),
             Rebalance::Assign(_) | Rebalance::Revoke(_) => {}

@@ -6,8 +6,10 @@
 //! in `member`. Who a client is to the brokers is in `auth`.
 
 mod auth;
+mod backlog;
 mod context;
 mod member;
+mod outlet;
 mod poller;
 mod probe;
 mod record;
@@ -22,8 +24,10 @@ use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::auth::{Access, AuthSettings, Identity, TlsSettings};
+use self::backlog::Backlog;
 use self::context::GroupContext;
 use self::member::Commits;
+use self::outlet::Outlet;
 use self::poller::{Command, Poller};
 pub use self::probe::probe;
 pub use self::scan::scan;
@@ -36,6 +40,7 @@ use super::{Event, Offsets, Source};
 #[derive(Debug)]
 pub struct KafkaSource {
     events: mpsc::UnboundedReceiver<Event>,
+    backlog: Arc<Backlog>,
     commands: Sender<Command>,
     commits: Arc<Commits>,
 }
@@ -53,7 +58,9 @@ impl KafkaSource {
         let (commands, command_receiver) = channel();
         let commits = Arc::<Commits>::default();
         let (identity, meter) = (settings.identity(), Arc::clone(meter));
-        let context = GroupContext::new(event_sender, identity, Arc::clone(&commits), Arc::clone(&meter));
+        let out = Outlet::new(event_sender, budget.clone());
+        let backlog = out.backlog();
+        let context = GroupContext::new(out, identity, Arc::clone(&commits), Arc::clone(&meter));
         let consumer = settings.client_config(name).create_with_context(context)?;
         let consumer = Arc::new(consumer);
         let (asked, served) = (Arc::downgrade(&consumer), Arc::clone(&commits));
@@ -62,7 +69,7 @@ impl KafkaSource {
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());
         start_thread(format!("commit-{name}"), move || member::serve(&asked, &served, &meter));
-        Ok(Self { events, commands, commits })
+        Ok(Self { events, backlog, commands, commits })
     }
 }
 
@@ -74,7 +81,11 @@ fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
 impl Source for KafkaSource {
     async fn next(&mut self) -> Event {
         let ended = || Event::Failed("the thread that polls Kafka has ended".into());
-        self.events.recv().await.unwrap_or_else(ended)
+        let event = self.events.recv().await.unwrap_or_else(ended);
+        if let Event::Records(records) = &event {
+            self.backlog.take(records.len());
+        }
+        event
     }
 
     fn commit(&mut self, offsets: Offsets) {
@@ -82,7 +93,7 @@ impl Source for KafkaSource {
     }
 
     async fn close(self, offsets: Offsets) {
-        let Self { events, commands, commits } = self;
+        let Self { events, commands, commits, .. } = self;
         // Before the events end: a rebalance that waits for an answer commits these in its stead.
         commits.add(offsets);
         // Nobody listens any more: a rebalance that waits for an answer goes on at once.

@@ -14,6 +14,7 @@ use sluice_connector_api::Record;
 use tokio::sync::oneshot;
 
 use super::KafkaSettings;
+use super::backlog::Backlog;
 use super::context::{GroupContext, is_refusal};
 use super::record::record_of;
 use crate::repeats::{Repeats, Say};
@@ -38,6 +39,7 @@ pub(super) struct Poller {
     consumer: Arc<BaseConsumer<GroupContext>>,
     commands: Receiver<Command>,
     budget: Budget,
+    backlog: Arc<Backlog>,
     paused: bool,
     /// One name per topic, shared by its records.
     topics: HashMap<String, Arc<str>>,
@@ -56,6 +58,7 @@ impl Poller {
         settings: &KafkaSettings,
     ) -> Self {
         Self {
+            backlog: consumer.context().outlet.backlog(),
             consumer,
             commands,
             budget,
@@ -126,6 +129,7 @@ impl Poller {
             std::thread::sleep(POLL);
             return;
         }
+        self.backlog.wait_for_room(POLL);
         let (mut count, mut bytes, mut wait) = (0, 0, POLL);
         while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
             match consumer.poll(wait) {
@@ -133,14 +137,14 @@ impl Poller {
                     let record = self.record(&message);
                     count += 1;
                     bytes += record.size();
-                    consumer.context().keep(record);
+                    consumer.context().outlet.keep(record);
                 }
                 Some(Err(error)) => self.on_error(&error),
                 None => break,
             }
             wait = Duration::ZERO;
         }
-        let passed = if consumer.context().hand_over() { self.repeats.passed() } else { None };
+        let passed = if consumer.context().outlet.hand_over() { self.repeats.passed() } else { None };
         if let Some(sum) = passed {
             tracing::info!("records come from Kafka again, after errors {sum}");
         }
@@ -148,7 +152,7 @@ impl Poller {
 
     fn on_error(&mut self, error: &KafkaError) {
         if is_final(error) {
-            self.consumer.context().send(Event::Failed(error.to_string().into()));
+            self.consumer.context().outlet.send(Event::Failed(error.to_string().into()));
             return;
         }
         let text = self.describe(error);
@@ -175,10 +179,7 @@ impl Poller {
     }
 
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {
-        let topic = self.topic(message.topic());
-        let record = record_of(message, topic);
-        self.budget.take(record.size());
-        record
+        record_of(message, self.topic(message.topic()))
     }
 
     fn topic(&mut self, name: &str) -> Arc<str> {

@@ -1,0 +1,248 @@
+//! What each part of a record's way costs, beside the plainest thing that does the same: `cargo bench --bench parts`.
+//!
+//! Both are measured in turn, so that whatever else the machine does falls on both; of the rounds the median counts.
+//! `cargo run --release -p sluice-tests --bin benchmark` measures the whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking and shows what it found"
+)]
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::time::Duration;
+
+use bytes::Bytes;
+use handlebars::Handlebars;
+use jiff::fmt::strtime;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sluice_connector_api::{Origin, Payload, Record, Registry, Transform, Transformed};
+use sluice_runtime::chain::{Chain, Step};
+use sluice_runtime::converter::Converter;
+use sluice_runtime::engine::batcher::{BatchLimits, Batcher};
+use sluice_runtime::engine::item::{Item, Meta};
+use sluice_runtime::engine::tracker::{Ticket, Tracker, Verdict};
+use tokio::time::Instant;
+
+const ROUNDS: usize = 15;
+const RECORDS: usize = 20_000;
+const PATTERN: &str = "%Y-%m-%d %H:%M:%S";
+
+/// A part, and what it is compared with.
+struct Part {
+    name: &'static str,
+    does: Box<dyn FnMut(Vec<Record>)>,
+    plain_name: &'static str,
+    plain: Box<dyn FnMut(Vec<Record>)>,
+    /// What both are given.
+    records: Vec<Record>,
+}
+
+fn main() {
+    println!("| Part | ns a record | Beside | ns a record | Ratio |\n|---|--:|---|--:|--:|");
+    for part in [value(), timestamp(), template(), chain(), order()] {
+        println!("{}", part.measure());
+    }
+}
+
+impl Part {
+    fn measure(mut self) -> String {
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let [does, plain] = [&mut self.does, &mut self.plain].map(|run| nanos(run, self.records.clone()));
+            rounds.push((does / plain, does, plain));
+        }
+        rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (ratio, does, plain) = *rounds.get(ROUNDS / 2).unwrap();
+        format!("| {} | {does:.0} | {} | {plain:.0} | {ratio:.2} |", self.name, self.plain_name)
+    }
+}
+
+/// Returns what a record takes. What is made before and dropped after does not count.
+fn nanos(run: &mut dyn FnMut(Vec<Record>), records: Vec<Record>) -> f64 {
+    let begun = std::time::Instant::now();
+    run(records);
+    begun.elapsed().as_secs_f64() * 1e9 / f64::from(u32::try_from(RECORDS).unwrap())
+}
+
+/// Stock prices, as the demo has them: 62 bytes.
+fn as_read() -> Vec<Record> {
+    let record = |number: usize| {
+        let mut record = Record::new(Origin::new("t", 0, i64::try_from(number).unwrap()));
+        let (time, millis, price) = (1_739_712_345 + number / 1000, number % 1000, 10 + number % 90);
+        let value =
+            format!(r#"{{"timestamp":{time}.{millis:03},"ticker":"Z{millis:03}","price":"${price}.50"}}"#);
+        record.value = Some(Payload::Bytes(Bytes::from(value)));
+        record
+    };
+    (0..RECORDS).map(record).collect()
+}
+
+/// The same with their values read, and with what the first transform adds.
+fn decoded(with_time: bool) -> Vec<Record> {
+    let decode = |mut record: Record| {
+        let mut value: Value = serde_json::from_slice(&record.value.unwrap().to_bytes()).unwrap();
+        if with_time {
+            value.as_object_mut().unwrap().insert("ts".to_owned(), json!("2025-02-16 13:25:45"));
+        }
+        record.value = Some(Payload::Json(value));
+        record
+    };
+    as_read().into_iter().map(decode).collect()
+}
+
+fn json_of(record: &Record) -> &Value {
+    record.value.as_ref().and_then(Payload::as_json).unwrap()
+}
+
+fn transform(name: &str, settings: Value) -> Box<dyn Transform> {
+    sluice_transforms::register(Registry::new()).transform(name).unwrap().build(settings).unwrap()
+}
+
+fn timestamp_transform() -> Box<dyn Transform> {
+    transform("timestamp", json!({"field": "timestamp", "from": "unix_seconds", "to": PATTERN, "as": "ts"}))
+}
+
+fn template_transform() -> Box<dyn Transform> {
+    let text = "At <<ts>> the price of <<ticker>> is <<price>>.";
+    transform("template", json!({"text": text, "delimiters": ["<<", ">>"]}))
+}
+
+fn apply_all(transform: &dyn Transform, records: Vec<Record>) {
+    for record in records {
+        black_box(transform.apply(record).unwrap());
+    }
+}
+
+fn handlebars() -> Handlebars<'static> {
+    let mut handlebars = Handlebars::new();
+    handlebars.register_escape_fn(handlebars::no_escape);
+    handlebars.register_template_string("t", "At {{ts}} the price of {{ticker}} is {{price}}.").unwrap();
+    handlebars
+}
+
+fn print_time(value: &Value) -> String {
+    let seconds: f64 = value.get("timestamp").unwrap().as_f64().unwrap();
+    let time = Timestamp::UNIX_EPOCH + SignedDuration::from_secs_f64(seconds);
+    strtime::format(PATTERN, &time.to_zoned_datetime(jiff::tz::TimeZone::UTC)).unwrap()
+}
+
+fn value() -> Part {
+    Part {
+        name: "`value: json`",
+        does: Box::new(|records| {
+            for record in records {
+                let bytes = record.value.unwrap().to_bytes();
+                black_box(Converter::Json.decode("value", bytes).unwrap());
+            }
+        }),
+        plain_name: "`serde_json::from_slice`",
+        plain: Box::new(|records| {
+            for record in records {
+                let bytes = record.value.unwrap().to_bytes();
+                black_box(serde_json::from_slice::<Value>(&bytes).unwrap());
+            }
+        }),
+        records: as_read(),
+    }
+}
+
+fn timestamp() -> Part {
+    let transform = timestamp_transform();
+    Part {
+        name: "`timestamp`",
+        does: Box::new(move |records| apply_all(&*transform, records)),
+        plain_name: "jiff's `strtime`, by a float",
+        plain: Box::new(|records| {
+            for mut record in records {
+                let time = print_time(json_of(&record));
+                if let Some(Payload::Json(Value::Object(fields))) = &mut record.value {
+                    fields.insert("ts".to_owned(), Value::String(time));
+                }
+                black_box(record);
+            }
+        }),
+        records: decoded(false),
+    }
+}
+
+fn template() -> Part {
+    let (transform, handlebars) = (template_transform(), handlebars());
+    Part {
+        name: "`template`",
+        does: Box::new(move |records| apply_all(&*transform, records)),
+        plain_name: "Handlebars",
+        plain: Box::new(move |records| {
+            for record in records {
+                black_box(handlebars.render("t", json_of(&record)).unwrap());
+            }
+        }),
+        records: decoded(true),
+    }
+}
+
+fn chain() -> Part {
+    let step = |name, transform| Step { name, transform, condition: None };
+    let steps = vec![step("timestamp", timestamp_transform()), step("template", template_transform())];
+    let (chain, handlebars) = (Chain::new(Converter::Bytes, Converter::Json, steps), handlebars());
+    Part {
+        name: "the whole chain",
+        does: Box::new(move |records| {
+            for record in records {
+                let origin = record.origin().clone();
+                assert!(matches!(black_box(chain.apply(&origin, record)), Ok(Transformed::One(_))));
+            }
+        }),
+        plain_name: "`serde_json`, `strtime` and Handlebars",
+        plain: Box::new(move |records| {
+            for record in records {
+                let mut value: Value = serde_json::from_slice(&record.value.unwrap().to_bytes()).unwrap();
+                let time = print_time(&value);
+                value.as_object_mut().unwrap().insert("ts".to_owned(), Value::String(time));
+                black_box(handlebars.render("t", &value).unwrap());
+            }
+        }),
+        records: as_read(),
+    }
+}
+
+/// From the tracker through the batcher and back, in batches of 500, all of one ordering key.
+fn order() -> Part {
+    let limits = BatchLimits { max_records: 500, max_bytes: usize::MAX, linger: Duration::from_millis(1) };
+    let (mut tracker, mut batcher) = (Tracker::new(), Batcher::new(limits));
+    let mut run = move |records: Vec<Record>, now: Instant| {
+        tracker.assign(Origin::new("t", 0, 0).topic_partition());
+        let mut offset = 0;
+        for record in records {
+            offset = record.origin().offset();
+            let ticket: Ticket = tracker.read(record.origin(), record.size()).unwrap();
+            let size = record.size();
+            batcher.push(Item { record, meta: Meta { order: Some(7), ..Meta::new(ticket, size, now) } });
+            while let Some(batch) = batcher.take(now, false) {
+                batcher.release(&batch);
+                for item in batch {
+                    black_box(tracker.done(item.meta.ticket, Verdict::Delivered));
+                }
+            }
+        }
+        assert_eq!(tracker.commits().first().map(|(_, committed)| *committed), Some(offset + 1));
+        tracker.revoke(&[Origin::new("t", 0, 0).topic_partition().clone()]);
+    };
+    Part {
+        name: "tracker and batcher",
+        does: Box::new(move |records| run(records, Instant::now())),
+        plain_name: "a queue",
+        plain: Box::new(|records| {
+            let mut queue = VecDeque::new();
+            for record in records {
+                queue.push_back(record);
+                if queue.len() == 500 {
+                    black_box(queue.drain(..).collect::<Vec<_>>());
+                }
+            }
+        }),
+        records: as_read(),
+    }
+}

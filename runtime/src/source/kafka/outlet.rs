@@ -1,0 +1,67 @@
+//! The way of records and events from the poller to the pipeline.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sluice_connector_api::Record;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::backlog::Backlog;
+use crate::source::Event;
+use crate::source::budget::{Budget, footprint};
+
+/// Hands records and events over, in order.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    events: UnboundedSender<Event>,
+    /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
+    /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
+    outbox: Mutex<Vec<Record>>,
+    budget: Budget,
+    backlog: Arc<Backlog>,
+}
+
+impl Outlet {
+    pub(super) fn new(events: UnboundedSender<Event>, budget: Budget) -> Self {
+        Self { events, outbox: Mutex::default(), budget, backlog: Arc::default() }
+    }
+
+    /// Counts the records on their way.
+    pub(super) fn backlog(&self) -> Arc<Backlog> {
+        Arc::clone(&self.backlog)
+    }
+
+    /// Keeps a record for the next hand-over.
+    pub(super) fn keep(&self, record: Record) {
+        self.outbox().push(record);
+    }
+
+    /// Hands over what was kept, and takes its bytes from the budget. Says whether there was something.
+    pub(super) fn hand_over(&self) -> bool {
+        let mut outbox = self.outbox();
+        if outbox.is_empty() {
+            return false;
+        }
+        let records = std::mem::take(&mut *outbox);
+        // The next ones will be about as many.
+        outbox.reserve(records.len());
+        self.budget.take(records.iter().map(footprint).sum());
+        self.backlog.add(records.len());
+        self.events.send(Event::Records(records)).is_ok()
+    }
+
+    /// Sends an event behind the records kept. Says whether somebody listens.
+    pub(super) fn send(&self, event: Event) -> bool {
+        self.hand_over();
+        self.events.send(event).is_ok()
+    }
+
+    /// Sends an event of which it does not matter where it comes among the records. At the end nobody listens.
+    pub(super) fn send_aside(&self, event: Event) {
+        let _unheard = self.events.send(event).is_err();
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Vec<Record>> {
+        // Only the poller's thread ever takes the lock; a poisoned list is still a list.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
