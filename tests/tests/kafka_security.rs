@@ -131,7 +131,7 @@ fn wrong(broker: &SecureBroker, auth: &str, tls: bool, key: &str) -> Vec<String>
     let trust = trust(broker, &folder);
     let security = format!("    auth: {{ {auth} }}\n{}", if tls { trust.as_str() } else { "" });
     folder.write("c.yaml", connector(broker.sasl(), "t", "g", &security));
-    let check = sluice(&["check", "--connect", "--timeout=5s", &folder.path().display().to_string()]);
+    let check = sluice(&["check", "--connect", "--timeout=30s", &folder.path().display().to_string()]);
     let ended: Ended = check.env("AWS_SECRET_ACCESS_KEY", key).output().expect_code(3);
     let lines = ended.lines().into_iter().filter(|line| line.starts_with("✗ c: Kafka"));
     lines.map(str::to_owned).collect()

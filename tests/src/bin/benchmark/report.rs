@@ -1,0 +1,85 @@
+//! What was found, as the table of the page.
+
+use std::fmt;
+
+use crate::idle::Idle;
+use crate::process::Run;
+
+/// Both consumers, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    pub(crate) bare: Run,
+    pub(crate) sluice: Run,
+}
+
+/// All that was found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) rounds: Vec<Round>,
+    pub(crate) idle: Idle,
+    /// Before and after.
+    pub(crate) load: (String, String),
+    /// What was measured on what.
+    pub(crate) stage: String,
+}
+
+/// What is looked at in a run: its name, where it is, and its digits behind the point.
+type Measure = (&'static str, fn(&Run) -> f64, usize);
+
+const MEASURES: [Measure; 4] = [
+    ("Records a second", |run| run.rate, 0),
+    ("CPU-seconds a million records", |run| run.cpu, 2),
+    ("Peak RSS, MiB", |run| run.peak, 0),
+    ("Process start to first record, ms", |run| run.to_first.as_secs_f64() * 1000.0, 0),
+];
+
+impl Round {
+    /// How much of the bare loop's speed Sluice has.
+    pub(crate) fn ratio(&self) -> f64 {
+        self.sluice.rate / self.bare.rate
+    }
+}
+
+impl Report {
+    fn row(&self, f: &mut fmt::Formatter<'_>, (name, look, digits): Measure) -> fmt::Result {
+        let sorted = |of: &dyn Fn(&Round) -> f64| {
+            let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let bare = median(&sorted(&|round| look(&round.bare)));
+        let sluice = median(&sorted(&|round| look(&round.sluice)));
+        let ratios = sorted(&|round| look(&round.sluice) / look(&round.bare));
+        let (ratio, least, most) = (median(&ratios), ratios.first(), ratios.last());
+        let (least, most) = (least.copied().unwrap_or(f64::NAN), most.copied().unwrap_or(f64::NAN));
+        writeln!(f, "| {name} | {bare:.digits$} | {sluice:.digits$} | {ratio:.2} | {least:.2} to {most:.2} |")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = &self.load;
+        writeln!(f, "{}: {}.\n", today(), self.stage)?;
+        writeln!(f, "| | Bare loop | Sluice | Ratio | Ratio from round to round |")?;
+        writeln!(f, "|---|--:|--:|--:|--:|")?;
+        MEASURES.into_iter().try_for_each(|measure| self.row(f, measure))?;
+        let Idle { cpu, memory, seconds } = self.idle;
+        writeln!(f, "\nIdle for {seconds} s: {cpu:.2} % of one core, {memory:.1} MiB RSS.")?;
+        writeln!(
+            f,
+            "\nMedians of {} rounds in turn; the ratio is the median of the rounds' ratios. Load average of the machine \
+             before and after: {before} and {after}.",
+            self.rounds.len()
+        )
+    }
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
+    let half = sorted.len() / 2;
+    if sorted.len().is_multiple_of(2) { f64::midpoint(at(half.wrapping_sub(1)), at(half)) } else { at(half) }
+}
+
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,87 @@
+//! The daemon, as it is run by everybody.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sluice_tests::connector::Folder;
+use sluice_tests::kafka;
+use sluice_tests::sluice::{PATIENCE, Running, Sluice};
+
+use crate::process::{Run, cpu_seconds, peak_memory};
+use crate::stage::Stage;
+
+/// How often it is asked for its first record.
+const SOON: Duration = Duration::from_millis(2);
+/// How often it is asked afterwards: seldom enough to cost nothing.
+const LATER: Duration = Duration::from_millis(20);
+/// How long one run may take.
+const HUNG: Duration = Duration::from_mins(5);
+
+/// A daemon with the one connector, and the address of its status.
+pub(crate) struct Daemon {
+    pub(crate) running: Running,
+    address: String,
+    start: Instant,
+    _folder: Folder,
+}
+
+impl Daemon {
+    /// Starts it as a member of a group.
+    pub(crate) fn start(stage: &Stage, group: &str) -> Self {
+        let folder = Folder::with("benchmark.yaml", stage.connector(group));
+        let command = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0");
+        let start = Instant::now();
+        let mut running = command.spawn();
+        let line = running.wait_for_log("on http://");
+        let address = line.rsplit("http://").next().unwrap_or_default().trim().to_owned();
+        Self { running, address, start, _folder: folder }
+    }
+
+    /// Asks how many records it has delivered.
+    fn delivered(&self) -> u64 {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
+        write!(stream, "GET /status HTTP/1.1\r\nHost: sluice\r\nConnection: close\r\n\r\n")
+            .expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        let status: Value = serde_json::from_str(body).expect("JSON");
+        let delivered = status.pointer("/0/records/delivered").and_then(Value::as_u64);
+        delivered.unwrap_or_else(|| panic!("no count in {body}"))
+    }
+
+    /// Waits until it has delivered more than so many records. Returns how many, and the time since its start.
+    fn wait_for_more_than(&self, records: u64, look: Duration) -> (u64, Duration) {
+        loop {
+            let delivered = self.delivered();
+            let since = self.start.elapsed();
+            if delivered > records {
+                return (delivered, since);
+            }
+            assert!(since < HUNG, "{delivered} records after {HUNG:?}; its log:\n{}", self.running.log());
+            sleep(look);
+        }
+    }
+}
+
+/// Runs it over the topic, with a group of its own.
+pub(crate) fn measure(stage: &Stage) -> Run {
+    let daemon = Daemon::start(stage, &kafka::unique("sluice"));
+    let (early, first) = daemon.wait_for_more_than(0, SOON);
+    let (all, last) = daemon.wait_for_more_than(stage.records() - 1, LATER);
+    let id = daemon.running.id();
+    let run = Run {
+        to_first: first,
+        // What came before the first look took its time before it.
+        rate: f64::from(u32::try_from(all - early).expect("a count"))
+            / last.saturating_sub(first).as_secs_f64(),
+        cpu: cpu_seconds(id) / stage.millions(),
+        peak: peak_memory(id),
+    };
+    daemon.running.terminate().expect_code(0);
+    run
+}
