@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluice_connector_api::Registry;
 use sluice_runtime::config::connector::Connector;
@@ -131,8 +131,10 @@ fn wrong(broker: &SecureBroker, auth: &str, tls: bool, key: &str) -> Vec<String>
     let trust = trust(broker, &folder);
     let security = format!("    auth: {{ {auth} }}\n{}", if tls { trust.as_str() } else { "" });
     folder.write("c.yaml", connector(broker.sasl(), "t", "g", &security));
-    let check = sluice(&["check", "--connect", "--timeout=30s", &folder.path().display().to_string()]);
+    let check = sluice(&["check", "--connect", "--timeout=60s", &folder.path().display().to_string()]);
+    let begun = Instant::now();
     let ended: Ended = check.env("AWS_SECRET_ACCESS_KEY", key).output().expect_code(3);
+    assert!(begun.elapsed() < Duration::from_secs(30), "a refusal is told as soon as it is known");
     let lines = ended.lines().into_iter().filter(|line| line.starts_with("✗ c: Kafka"));
     lines.map(str::to_owned).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -16,6 +16,8 @@ use super::auth::Identity;
 use super::context::{is_refusal, without_times};
 use super::{AuthSettings, KafkaSettings};
 
+/// How often it is looked whether the brokers have refused the client, which librdkafka takes for no answer yet.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the reason of a failure may take to arrive after it.
 const REASON: Duration = Duration::from_millis(100);
 
@@ -47,11 +49,20 @@ fn fetch(mut config: ClientConfig, identity: &Identity, timeout: Duration) -> Re
     let context = Probe { identity: identity.clone(), refusal: Mutex::default() };
     let consumer: BaseConsumer<Probe> = config.create_with_context(context)?;
     identity.show_to(consumer.client())?;
-    consumer.fetch_metadata(None, timeout).map_err(|error| {
-        // The reason comes as an event of its own.
-        let _unread = consumer.poll(REASON);
-        consumer.context().explain(&error).into()
-    })
+    let end = Instant::now() + timeout;
+    loop {
+        let rest = end.saturating_duration_since(Instant::now());
+        match consumer.fetch_metadata(None, rest.min(LOOK)) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => {
+                // The reason comes as an event of its own.
+                let _unread = consumer.poll(REASON);
+                if consumer.context().is_refused() || rest <= LOOK {
+                    return Err(consumer.context().explain(&error).into());
+                }
+            }
+        }
+    }
 }
 
 /// A client that remembers why it was refused.
@@ -61,6 +72,10 @@ struct Probe {
 }
 
 impl Probe {
+    fn is_refused(&self) -> bool {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn explain(&self, error: &KafkaError) -> String {
         match &*self.refusal.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(reason) => format!("refused: {reason}; check `auth`, `tls` and the rights"),
