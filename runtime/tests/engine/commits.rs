@@ -2,7 +2,7 @@
 
 use sluice_connector_api::{OrderedBy, Record};
 
-use crate::support::{Answer, Gate, Setup, once, partition, record, records, script};
+use crate::support::{Answer, Entry, Gate, Run, Setup, once, partition, record, records, script};
 
 /// Invariant 1: a filtered record is done at once, yet nothing before it is.
 #[tokio::test(start_paused = true)]
@@ -127,4 +127,20 @@ async fn a_slow_partition_does_not_hold_the_commits_of_another() {
     let ack = run.revoke([0]);
     run.pass(1).await;
     assert_eq!(ack.try_recv().unwrap(), [(partition(0), 1)]);
+}
+
+/// A commit that the brokers refuse is made again, also where nothing more is done: else the group would fall back.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_refused_is_made_again() {
+    let mut run = Setup::new(script([])).start_with(records(0, 0, &["a", "b"]));
+    let commits = |run: &Run| {
+        let of_two = |(_, entry): &(_, Entry)| matches!(entry, Entry::Committed(offsets) if offsets == &[(partition(0), 2)]);
+        run.journal.entries().iter().filter(|entry| of_two(entry)).count()
+    };
+    run.pass(1000).await;
+    assert_eq!(commits(&run), 1);
+    run.refuse_commit(0);
+    run.pass(1000).await;
+    assert_eq!(commits(&run), 2);
+    run.finish().await.unwrap();
 }

@@ -11,7 +11,7 @@ pub(super) const CASES: &[Case] = &[
         ..Case::new(
             "kill",
             "Sluice is killed (SIGKILL) at random moments, and 4 of 5 puts fail",
-            Act::Kill(4, 30),
+            Act::Kill(4, 100),
         )
     },
     Case {
