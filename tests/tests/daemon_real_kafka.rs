@@ -324,7 +324,7 @@ fn a_poison_record_stops_its_connector_at_its_offset_and_no_other() {
     let origin = format!("record {}-0-12 was rejected by value converter", stage.topic);
     for line in &failures {
         assert!(
-            line.contains("ERROR") && line.contains(&origin) && line.contains("connector=poisoned"),
+            line.contains("ERROR") && line.contains(&origin) && line.contains("connector=poisoned offset=12 "),
             "{line}"
         );
     }

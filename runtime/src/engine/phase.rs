@@ -1,9 +1,22 @@
 //! What a pipeline is up to.
 
+use sluice_connector_api::Origin;
+
 /// Why a pipeline stopped by itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Failed(pub String);
+#[error("{reason}")]
+pub struct Failed {
+    /// The reason.
+    pub reason: String,
+    /// The record that is to blame, where one is.
+    pub origin: Option<Origin>,
+}
+
+impl From<String> for Failed {
+    fn from(reason: String) -> Self {
+        Self { reason, origin: None }
+    }
+}
 
 /// What a pipeline is up to. It only ever goes down the list.
 #[derive(Debug, PartialEq)]

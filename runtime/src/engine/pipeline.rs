@@ -193,7 +193,7 @@ impl<S: Source> Pipeline<S> {
                 }
             }
             Event::End => self.on_end(Ok(())),
-            Event::Failed(error) => self.on_end(Err(Failed(error.to_string()))),
+            Event::Failed(error) => self.on_end(Err(error.to_string().into())),
         }
     }
 
@@ -217,7 +217,7 @@ impl<S: Source> Pipeline<S> {
         let too_many = self.settings.tolerance == Tolerance::All && self.window.note(true);
         if too_many || self.settings.tolerance == Tolerance::None {
             let prefix = if too_many { self.window.to_string() } else { String::new() };
-            self.fail(format!("{prefix}record {} {rejected}", rejected.origin));
+            self.fail(&rejected.origin, format!("{prefix}record {} {rejected}", rejected.origin));
             return;
         }
         let Rejected { origin, ticket, .. } = rejected;
@@ -233,13 +233,13 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn letter_refused(&mut self, origin: &Origin, reason: &str) {
-        self.fail(format!("the dead letter queue does not take record {origin}: {reason}"));
+        self.fail(origin, format!("the dead letter queue does not take record {origin}: {reason}"));
     }
 
     /// Takes nothing behind the record that is to blame.
-    fn fail(&mut self, reason: String) {
+    fn fail(&mut self, origin: &Origin, reason: String) {
         self.transforming.close();
-        self.phase.drain(Err(Failed(reason)));
+        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()) }));
     }
 
     /// Invariant 2: a record is counted here, once, when the last of its parts is done.
@@ -325,7 +325,7 @@ impl<S: Source> Pipeline<S> {
 
     fn settled(&mut self, stop: Option<String>) {
         if let Some(reason) = stop {
-            self.stop(Err(Failed(reason)));
+            self.stop(Err(reason.into()));
         }
         if self.is_idle() {
             self.end_revoke();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice_connector_api::Origin;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -45,7 +46,7 @@ enum Ended {
     /// An operator wants something else.
     ByWish,
     /// It failed.
-    Failed(String),
+    Failed(Failed),
 }
 
 impl Supervisor {
@@ -68,7 +69,7 @@ impl Supervisor {
                 Ended::ForGood => break,
                 // An operator who starts it anew has seen what went wrong.
                 Ended::ByWish => self.window = Window::new(self.connector.errors.threshold),
-                Ended::Failed(reason) => self.after_failure(&reason).await,
+                Ended::Failed(failed) => self.after_failure(failed).await,
             }
         }
         self.show(State::Stopped);
@@ -87,8 +88,8 @@ impl Supervisor {
             tokio::select! {
                 result = &mut running => break match result {
                     Ok(Ok(())) => Ended::ForGood,
-                    Ok(Err(Failed(reason))) => Ended::Failed(reason),
-                    Err(error) => Ended::Failed(format!("a plug-in panicked: {error}")),
+                    Ok(Err(failed)) => Ended::Failed(failed),
+                    Err(error) => Ended::Failed(format!("a plug-in panicked: {error}").into()),
                 },
                 changed = self.wish.changed(), if !self.stop.is_cancelled() => {
                     let before = std::mem::replace(&mut wish, *self.wish.borrow_and_update());
@@ -126,7 +127,7 @@ impl Supervisor {
                 budget.clone(),
                 &counters.source,
             )
-            .map_err(|error| Failed(format!("cannot make a Kafka consumer: {error}")))?;
+            .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
             Pipeline::of(&connector, task, source, budget, counters, &pacers)
                 .with_window(window)
@@ -136,17 +137,26 @@ impl Supervisor {
     }
 
     /// Says why, and waits before the next start; a wish cuts the wait short.
-    async fn after_failure(&mut self, reason: &str) {
+    async fn after_failure(&mut self, Failed { reason, origin }: Failed) {
         let mut failures = 0;
         self.status.send_modify(|status| {
             failures = status.failures + 1;
             status.state = State::Failed;
-            status.trace = Some(reason.to_owned());
+            status.trace = Some(reason.clone());
             status.failures = failures;
         });
         // At least half of it: a connector that fails at once must not spin.
         let wait = RESTART.wait(failures, Some(RESTART.longest(failures) / 2));
-        tracing::error!(failures, ?wait, "connector failed and is restarted: {reason}");
+        let (topic, partition) = (origin.as_ref().map(Origin::topic), origin.as_ref().map(Origin::partition));
+        let offset = origin.as_ref().map(Origin::offset);
+        tracing::error!(
+            topic,
+            partition,
+            offset,
+            failures,
+            ?wait,
+            "connector failed and is restarted: {reason}"
+        );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = self.next_wish() => {}
