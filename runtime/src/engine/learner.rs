@@ -1,35 +1,32 @@
 //! How a rate is learned. Knows no clock: the time is an argument.
 //!
-//! Two things are certain of a target that throttles a call: the rate was too much, and since the last call that it
-//! took there has not been time for another. So a throttled call sets the rate below both, as far as they are known to
-//! be right, and calls that are taken bring it back along TCP CUBIC's curve: quickly at first, slowly near where it was
-//! too much, and past it faster and faster, so that a limit that was raised is found again.
+//! A target may count with a bucket of tokens, in windows, or by the time between calls. Whatever it does, a throttled
+//! call says that the rate was too much, but one that is taken says little: it may owe itself to a burst. So a rate is
+//! held just below what was too much, and now and then more is tried, faster with each call that is taken: where the
+//! limit was raised, that costs a few calls; where it was not, one throttled call, and the rate that was held goes on.
+//! Calls that are throttled one after the other make it slower in the same way.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is left of the rate that was too much, when a call is throttled after others were taken.
-const CUT: f64 = 0.93;
-/// What is left of it when hardly any call was taken before: the limit is far below.
-const CUT_AGAIN: f64 = 0.6;
-/// So many calls taken are hardly any.
-const FEW: f64 = 3.0;
-/// Calls until the rate is back where it was too much. With [`CUT`] this uses 94 % and more of any limit, at 4 % of
-/// throttled calls: other values were tried in the simulation that the tests below are.
-const CALLS_TO_RECOVER: f64 = 20.0;
-/// How steep the curve is past the rate that was too much.
-const STEEPNESS: f64 = 0.12;
-/// So many times [`CALLS_TO_RECOVER`] past it, the limit is taken for raised ...
-const RAISED: f64 = 1.2;
-/// ... and the rate grows by this with each call.
-const GROWTH: f64 = 1.5;
-/// A target counts evenly, so a throttled call came only a little too early: this part of an interval.
-const TOO_EARLY: f64 = 0.3;
-/// From so many calls taken on, how many came through in the time says more than how close they were.
-const TELLING: f64 = 8.0;
-/// What is believed of the closeness then; the rest, of how many came through.
-const CLOSENESS: f64 = 0.7;
+/// A throttled call is paid for with so many that are taken, before more is tried again: 4 % where 5 % are allowed.
+const PRICE: f64 = 25.0;
+/// This part of what was too much is held: calls do not arrive as evenly as they go.
+const BELOW: f64 = 0.96;
+/// This part of it while it is still being learned: what was too much may be far too much.
+const UNSURE: f64 = 0.85;
+/// Each call that is taken closes this part of the way to what was too much: half of it in three calls, and what a
+/// burst let through is noticed before it is far exceeded.
+const CLOSER: f64 = 0.25;
+/// The first step up or down. Each further one is twice as wide, until the rate is doubled or halved.
+const STEP: f64 = 0.7;
+/// From so many calls on, what was taken is no luck: a rate that took less of them was still being learned.
+const TELLING: f64 = 10.0;
+/// So many calls more than a limit has room for can be taken all the same: a token that was left, and a little.
+const LEFT: f64 = 1.2;
+/// What can be saved up on top of it with each call, while less than the limit is held.
+const SAVED: f64 = 1.0 - BELOW;
 /// The least: a call in a minute.
 const MIN_RATE: f64 = 1.0 / 60.0;
 
@@ -39,18 +36,34 @@ pub(super) struct Learner {
     /// Calls a second that are never exceeded.
     ceiling: f64,
     rate: f64,
-    /// The rate that was too much when the last call was throttled, and what was left of it.
+    /// The rate to come back to where more turns out to be too much.
+    held: f64,
     too_much: f64,
-    low: f64,
-    /// Calls that were taken since then.
+    doing: Doing,
+    /// Calls to be taken before more is tried.
+    to_pay: f64,
+    /// Calls that were taken since the last throttled one.
     taken: f64,
+    /// When that was known: calls made before then say nothing about the rate after it.
+    throttled_at: Option<Instant>,
+    /// Calls that came through since the last fall ended, and when that was.
+    through: f64,
+    through_since: Option<Instant>,
+    /// When the call went from which on the next one is due.
     last_sent: Option<Instant>,
-    last_taken_sent: Option<Instant>,
-    last_throttled_sent: Option<Instant>,
-    /// When to try again what was throttled, if nothing was sent since.
-    again_at: Option<Instant>,
-    /// When the rate was last cut: calls made before then say nothing about the new rate.
-    cut_at: Option<Instant>,
+    last_taken: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Doing {
+    /// Goes close to what was too much, and stays there.
+    Hold,
+    /// Tries more, after `last` was taken.
+    Rise { step: f64, last: f64 },
+    /// Tries a rate that may owe itself to a burst, or to a window that ended with a fall.
+    Doubt { rate: f64, too_much: f64, fell: bool },
+    /// Tries less, until anything is taken.
+    Fall { step: f64 },
 }
 
 impl Learner {
@@ -59,14 +72,16 @@ impl Learner {
         Self {
             ceiling,
             rate: ceiling,
-            too_much: ceiling,
-            low: ceiling,
-            taken: CALLS_TO_RECOVER,
+            held: ceiling,
+            too_much: f64::INFINITY,
+            doing: Doing::Hold,
+            to_pay: 0.0,
+            taken: 0.0,
+            throttled_at: None,
+            through: 0.0,
+            through_since: None,
             last_sent: None,
-            last_taken_sent: None,
-            last_throttled_sent: None,
-            again_at: None,
-            cut_at: None,
+            last_taken: None,
         }
     }
 
@@ -77,222 +92,156 @@ impl Learner {
 
     /// Returns when the next call may go; `None` where it may at once.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.again_at.or_else(|| Some(self.last_sent? + interval(self.rate)))
+        Some(self.last_sent? + Duration::from_secs_f64(1.0 / self.rate))
     }
 
     /// Takes note of a call that goes out.
     pub(super) fn sent(&mut self, now: Instant) {
         self.last_sent = Some(now);
-        self.again_at = None;
+        self.through_since.get_or_insert(now);
     }
 
     /// Takes note of a call that went out at `sent` and was not throttled.
     pub(super) fn taken(&mut self, sent: Instant) {
+        self.last_taken = self.last_taken.max(Some(sent));
+        self.through += 1.0;
+        if self.is_old(sent) {
+            return;
+        }
         self.taken += 1.0;
-        self.last_taken_sent = self.last_taken_sent.max(Some(sent));
-        let off = self.taken / CALLS_TO_RECOVER - 1.0;
-        let rate = if off < 0.0 {
-            self.too_much + (self.too_much - self.low) * off.powi(3)
-        } else if off <= RAISED {
-            self.too_much * (1.0 + STEEPNESS * off.powi(3))
-        } else {
-            self.rate * GROWTH
-        };
-        self.rate = rate.clamp(MIN_RATE, self.ceiling);
+        self.to_pay -= 1.0;
+        match self.doing {
+            Doing::Hold => self.hold(),
+            Doing::Rise { step, .. } => {
+                if self.is_proven(sent) {
+                    (self.held, self.too_much) = (self.rate, f64::INFINITY);
+                }
+                self.rise(step * 2.0);
+            }
+            Doing::Doubt { too_much, fell, .. } if self.taken >= TELLING || self.is_proven(sent) => {
+                self.too_much = too_much;
+                // The limit is what it was: it was a window that was used up.
+                self.to_pay = if fell { PRICE } else { self.to_pay };
+                self.hold();
+            }
+            Doing::Doubt { rate, .. } => self.set(rate),
+            Doing::Fall { .. } => self.land(sent),
+        }
     }
 
     /// Takes note of a throttled call that went out at `sent`.
     pub(super) fn throttled(&mut self, sent: Instant, now: Instant) {
-        if self.cut_at.is_some_and(|cut_at| sent <= cut_at) {
+        if self.last_sent == Some(sent) {
+            // It was not counted, so the next one need not wait for it.
+            self.last_sent = self.last_taken.or(self.last_sent);
+        }
+        if self.is_old(sent) {
             return;
         }
-        let blind = self.taken < FEW;
-        self.too_much = self.estimate(sent);
-        self.low = (self.too_much * if blind { CUT_AGAIN } else { CUT }).max(MIN_RATE);
-        self.rate = self.low;
-        self.taken = 0.0;
-        self.cut_at = Some(now);
-        self.last_throttled_sent = Some(sent);
-        if self.last_sent.is_none_or(|last| last <= sent) {
-            let part = if blind { 1.0 } else { TOO_EARLY };
-            self.again_at = Some(sent + interval(self.rate).mul_f64(part));
+        let too_much = self.estimate(sent);
+        match self.doing {
+            Doing::Rise { last, .. } if last > self.held => {
+                self.to_pay += PRICE;
+                let rate = (self.held * last).sqrt();
+                self.doing = Doing::Doubt { rate, too_much: too_much.max(last), fell: false };
+                self.set(self.held);
+            }
+            Doing::Rise { .. } if self.rate > self.held => {
+                self.to_pay += PRICE;
+                self.come_back(too_much.max(self.held));
+            }
+            Doing::Doubt { fell, .. } => {
+                self.to_pay += if fell { 0.0 } else { PRICE };
+                self.come_back(self.too_much);
+            }
+            _ if self.taken > 0.0 => self.cut(too_much),
+            Doing::Fall { step } => self.fall(too_much, (step * 2.0).min(1.0)),
+            _ => self.fall(too_much, STEP),
+        }
+        self.held = self.held.min(self.rate);
+        (self.throttled_at, self.taken) = (Some(now), 0.0);
+    }
+
+    fn is_old(&self, sent: Instant) -> bool {
+        self.throttled_at.is_some_and(|at| sent <= at)
+    }
+
+    /// Returns what was too much, as a throttled call tells: since the last one that was taken there was no time for
+    /// another. After a long while that says nothing, because others may draw on the same limit.
+    fn estimate(&self, sent: Instant) -> f64 {
+        let close = since(self.last_taken, sent).map_or(self.rate, |gap| 1.0 / gap);
+        close.clamp(self.rate / 2.0, self.rate)
+    }
+
+    /// Says whether more was taken since the last throttled call than could be if what is held were the limit.
+    fn is_proven(&self, sent: Instant) -> bool {
+        let seconds = since(self.throttled_at, sent).unwrap_or_default();
+        self.taken - self.held * seconds > LEFT + SAVED * self.taken
+    }
+
+    fn hold(&mut self) {
+        self.doing = Doing::Hold;
+        self.held = self.rate;
+        let most = self.too_much * BELOW;
+        if self.rate < most {
+            self.set(most.min(self.rate + (self.too_much - self.rate) * CLOSER));
+        } else if self.to_pay <= 0.0 {
+            self.rise(STEP);
         }
     }
 
-    /// Returns what the target takes at most, as a call that was throttled tells.
-    fn estimate(&self, sent: Instant) -> f64 {
-        let since = |earlier: Option<Instant>| {
-            let seconds = sent.duration_since(earlier?).as_secs_f64();
-            (seconds > 0.0).then_some(seconds)
-        };
-        let close = since(self.last_taken_sent).map_or(self.rate, |gap| self.rate.min(1.0 / gap));
-        match since(self.last_throttled_sent) {
-            Some(seconds) if self.taken >= TELLING => {
-                let through = close.min(self.taken / seconds);
-                through + (close - through) * CLOSENESS
-            }
-            _ => close,
+    fn rise(&mut self, step: f64) {
+        let step = step.min(1.0);
+        self.doing = Doing::Rise { step, last: self.rate };
+        self.set(self.rate * (1.0 + step));
+    }
+
+    fn come_back(&mut self, too_much: f64) {
+        self.doing = Doing::Hold;
+        self.too_much = self.too_much.min(too_much);
+        self.set(self.held);
+    }
+
+    /// Makes it a little slower. While it is learned where the limit is, that need not be paid for in full.
+    fn cut(&mut self, too_much: f64) {
+        let learned = self.taken >= TELLING;
+        self.to_pay = if learned { self.to_pay + PRICE } else { self.to_pay.max(TELLING) };
+        self.doing = Doing::Hold;
+        self.too_much = too_much;
+        self.set(too_much * if learned { BELOW } else { UNSURE });
+    }
+
+    fn fall(&mut self, too_much: f64, step: f64) {
+        self.to_pay = self.to_pay.min(0.0);
+        self.doing = Doing::Fall { step };
+        self.too_much = too_much;
+        self.set(too_much / (1.0 + step));
+    }
+
+    /// Ends a fall. It may have been but a window that was used up: then what came through since the one before is
+    /// what the target takes.
+    fn land(&mut self, sent: Instant) {
+        let through = since(self.through_since, sent).map_or(0.0, |seconds| (self.through - 1.0) / seconds);
+        (self.through, self.through_since) = (1.0, Some(sent));
+        if through > self.rate {
+            self.held = self.rate;
+            self.doing = Doing::Doubt { rate: through, too_much: self.too_much.max(through), fell: true };
+            self.set(through);
+        } else {
+            self.hold();
         }
+    }
+
+    fn set(&mut self, rate: f64) {
+        self.rate = rate.clamp(MIN_RATE, self.ceiling);
     }
 }
 
-fn interval(rate: f64) -> Duration {
-    Duration::from_secs_f64(1.0 / rate)
+/// Returns the seconds from one moment to a later one.
+fn since(earlier: Option<Instant>, later: Instant) -> Option<f64> {
+    let seconds = later.saturating_duration_since(earlier?).as_secs_f64();
+    (seconds > 0.0).then_some(seconds)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A target that takes so many calls a second and holds so many tokens, with calls in flight to it.
-    struct World {
-        learner: Learner,
-        limit: f64,
-        burst: f64,
-        tokens: f64,
-        filled: Instant,
-        now: Instant,
-        /// When each call under way is answered, when it went out, and whether it was taken.
-        in_flight: Vec<(Instant, Instant, bool)>,
-    }
-
-    #[derive(Default)]
-    struct Seen {
-        taken: f64,
-        throttled: f64,
-        seconds: f64,
-    }
-
-    const LATENCY: Duration = Duration::from_millis(70);
-    const PLACES: usize = 4;
-
-    impl World {
-        fn new(ceiling: f64, limit: f64, burst: f64) -> Self {
-            let (learner, now) = (Learner::new(ceiling), Instant::now());
-            Self { learner, limit, burst, tokens: burst, filled: now, now, in_flight: Vec::new() }
-        }
-
-        fn takes(&mut self) -> bool {
-            let since = self.now.duration_since(self.filled).as_secs_f64();
-            self.tokens = (self.tokens + since * self.limit).min(self.burst);
-            self.filled = self.now;
-            let takes = self.tokens >= 1.0 - 1e-9;
-            self.tokens -= f64::from(u8::from(takes));
-            takes
-        }
-
-        /// Lets the next thing happen: a call goes out, or one is answered.
-        fn step(&mut self) -> Option<bool> {
-            let due = self.learner.due().unwrap_or(self.now).max(self.now);
-            let answer = self.in_flight.first().copied();
-            if let Some((at, sent, taken)) =
-                answer.filter(|(at, ..)| *at <= due || self.in_flight.len() == PLACES)
-            {
-                self.in_flight.remove(0);
-                self.now = self.now.max(at);
-                if taken {
-                    self.learner.taken(sent);
-                } else {
-                    self.learner.throttled(sent, self.now);
-                }
-                return None;
-            }
-            self.now = due;
-            let taken = self.takes();
-            self.learner.sent(self.now);
-            self.in_flight.push((self.now + LATENCY, self.now, taken));
-            Some(taken)
-        }
-
-        fn until_taken(&mut self, calls: f64) -> Seen {
-            let (begun, mut seen) = (self.now, Seen::default());
-            while seen.taken < calls {
-                match self.step() {
-                    Some(true) => seen.taken += 1.0,
-                    Some(false) => seen.throttled += 1.0,
-                    None => {}
-                }
-            }
-            Seen { seconds: self.now.duration_since(begun).as_secs_f64(), ..seen }
-        }
-    }
-
-    impl Seen {
-        fn used(&self, limit: f64) -> f64 {
-            self.taken / (limit * self.seconds)
-        }
-
-        fn share_throttled(&self) -> f64 {
-            self.throttled / (self.taken + self.throttled)
-        }
-    }
-
-    #[track_caller]
-    fn assert_keeps_to(seen: &Seen, limit: f64) {
-        let (used, throttled) = (seen.used(limit), seen.share_throttled());
-        assert!(used > 0.93, "{limit} a second: used {used:.3}, throttled {throttled:.3}");
-        assert!(throttled < 0.05, "{limit} a second: used {used:.3}, throttled {throttled:.3}");
-    }
-
-    #[test]
-    fn an_unknown_limit_is_found_used_and_kept_to() {
-        for limit in [0.5, 1.0, 2.7, 4.9, 5.0, 20.0] {
-            for burst in [1.0, 2.0, 5.0] {
-                let mut world = World::new(5.0, limit, burst);
-                let learning = world.until_taken(60.0);
-                let used = learning.used(limit.min(5.0));
-                assert!(used > 0.85, "{limit}, burst {burst}: used {used:.3} while learning");
-                assert!(
-                    learning.throttled <= 14.0,
-                    "{limit}, burst {burst}: {} throttled",
-                    learning.throttled
-                );
-                assert_keeps_to(&world.until_taken(400.0), limit.min(5.0));
-            }
-        }
-    }
-
-    #[test]
-    fn a_limit_that_falls_is_found_within_a_few_calls() {
-        for burst in [1.0, 5.0] {
-            let mut world = World::new(5.0, 5.0, burst);
-            world.until_taken(100.0);
-            world.limit = 0.5;
-            let falling = world.until_taken(30.0);
-            assert!(falling.throttled <= 10.0, "burst {burst}: {} throttled", falling.throttled);
-            assert_keeps_to(&world.until_taken(200.0), 0.5);
-        }
-    }
-
-    #[test]
-    fn a_limit_that_rises_tenfold_is_found_within_as_many_calls_as_there_are_in_two_minutes() {
-        for burst in [1.0, 5.0] {
-            let mut world = World::new(5.0, 0.5, burst);
-            world.until_taken(100.0);
-            world.limit = 5.0;
-            let rising = world.until_taken(80.0);
-            assert!(rising.seconds < 120.0, "burst {burst}: {:.0} s", rising.seconds);
-            assert_keeps_to(&world.until_taken(400.0), 5.0);
-        }
-    }
-
-    #[test]
-    fn calls_that_were_under_way_when_the_rate_was_cut_do_not_cut_it_again() {
-        let now = Instant::now();
-        let mut learner = Learner::new(4.0);
-        learner.throttled(now, now + Duration::from_secs(1));
-        let cut = learner.rate();
-        learner.throttled(now + Duration::from_millis(500), now + Duration::from_secs(2));
-        assert!((learner.rate() - cut).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn the_rate_never_leaves_its_bounds() {
-        let now = Instant::now();
-        let mut learner = Learner::new(5.0);
-        (1..50).for_each(|n| learner.throttled(now + Duration::from_secs(n), now + Duration::from_secs(n)));
-        assert!(learner.rate() >= MIN_RATE);
-        (0..500).for_each(|_| learner.taken(now));
-        assert!(learner.rate() <= 5.0);
-    }
-}
+mod tests;

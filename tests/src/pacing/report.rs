@@ -48,7 +48,7 @@ allowed in that time.
 
 Where the limit changes it falls and rises without notice, after so many calls taken as the row says. A fall is
 found within a few calls. A rise has to be tried for, and each try costs a throttled call where nothing has
-changed: at 4 % of throttled calls it takes about 40 calls until a rise is believed.
+changed: at 4 % of throttled calls it is tried for once in 25 calls, and then believed with the next few.
 
 The sample never goes faster than a call in 2.1 s: its share of the lowest limit also tells whether the machine kept the
 time, which is 95 % on one that has nothing else to do.
