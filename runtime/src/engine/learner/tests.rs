@@ -167,6 +167,7 @@ impl Seen {
 }
 
 const SEEDS: u8 = 10;
+const LIMITS: [f64; 8] = [0.5, 0.7, 1.0, 2.0, 2.7, 4.9, 5.0, 20.0];
 
 /// What is asked of the product: 200 calls, learning included, use 90 % of what the limit allows, and of the second
 /// half less than 5 % are throttled.
@@ -187,12 +188,14 @@ fn assert_learns(counts: Counts, limit: f64) {
 
 #[test]
 fn a_bucket_without_a_burst_is_learned() {
-    [0.5, 0.7, 1.0, 2.0, 2.7, 4.9, 5.0, 20.0].into_iter().for_each(|limit| assert_learns(Bucket(1.0), limit));
+    for limit in LIMITS {
+        assert_learns(Bucket(1.0), limit);
+    }
 }
 
 #[test]
 fn a_bucket_with_a_burst_is_learned() {
-    for limit in [0.5, 0.7, 1.0, 2.0, 2.7, 4.9, 5.0, 20.0] {
+    for limit in LIMITS {
         assert_learns(Second, limit);
         assert_learns(Bucket(5.0), limit);
     }
