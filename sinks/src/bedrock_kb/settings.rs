@@ -129,7 +129,7 @@ pub struct BedrockKbSettings {
     /// together. The rate that the service really takes is found from there on. Default: 5, the documented quota; a
     /// managed knowledge base takes 20, and 10 deletes.
     #[serde(default = "calls_per_second")]
-    #[schemars(range(min = 0.1, max = 1000.0))]
+    #[schemars(range(min = 0.1, max = 1_000_000.0))]
     pub calls_per_second: f64,
 }
 
