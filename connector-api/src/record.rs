@@ -1,5 +1,4 @@
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +6,7 @@ use bytes::Bytes;
 use crate::Payload;
 
 /// A partition of a topic.
-#[derive(Clone, Debug, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: Arc<str>,
@@ -19,21 +18,6 @@ impl TopicPartition {
     /// Names a partition.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
-    }
-}
-
-/// Most names of one topic are one string, so the place of it is looked at first.
-impl PartialEq for TopicPartition {
-    fn eq(&self, other: &Self) -> bool {
-        self.partition == other.partition
-            && (Arc::ptr_eq(&self.topic, &other.topic) || self.topic == other.topic)
-    }
-}
-
-impl Hash for TopicPartition {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.topic.hash(state);
-        self.partition.hash(state);
     }
 }
 

@@ -121,7 +121,7 @@ impl Counters {
         self.abandoned.fetch_add(count, Ordering::Release);
     }
 
-    /// Measures the way of a record with this timestamp, which is stored since `now`.
+    /// Measures the way of a record with this timestamp, which is seen stored at `now`.
     pub fn stored(&self, timestamp: Option<Timestamp>, now: SystemTime) {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let then = timestamp.and_then(|timestamp| u64::try_from(timestamp.millis).ok());

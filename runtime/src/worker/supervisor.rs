@@ -147,8 +147,9 @@ impl Supervisor {
         });
         // At least half of it: a connector that fails at once must not spin.
         let wait = RESTART.wait(failures, Some(RESTART.longest(failures) / 2));
-        let (topic, partition) = (origin.as_ref().map(Origin::topic), origin.as_ref().map(Origin::partition));
-        let offset = origin.as_ref().map(Origin::offset);
+        let origin = origin.as_ref();
+        let (topic, partition) = (origin.map(Origin::topic), origin.map(Origin::partition));
+        let offset = origin.map(Origin::offset);
         tracing::error!(
             topic,
             partition,

@@ -1,6 +1,7 @@
 //! The way of records and events from the poller to the pipeline.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sluice_connector_api::Record;
 use tokio::sync::mpsc::UnboundedSender;
@@ -25,9 +26,14 @@ impl Outlet {
         Self { events, outbox: Mutex::default(), budget, backlog: Arc::default() }
     }
 
-    /// Counts the records on their way.
+    /// Returns the count of what was handed over, for whoever takes it.
     pub(super) fn backlog(&self) -> Arc<Backlog> {
         Arc::clone(&self.backlog)
+    }
+
+    /// Waits until the pipeline has taken enough of what was handed over, though not longer than `most`.
+    pub(super) fn wait_for_room(&self, most: Duration) {
+        self.backlog.wait_for_room(most);
     }
 
     /// Keeps a record for the next hand-over.

@@ -8,13 +8,10 @@ use std::time::Duration;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
-use sluice_connector_api::Record;
 use tokio::sync::oneshot;
 
 use super::KafkaSettings;
-use super::backlog::Backlog;
 use super::context::{GroupContext, is_refusal};
 use super::record::record_of;
 use crate::repeats::{Repeats, Say};
@@ -39,7 +36,6 @@ pub(super) struct Poller {
     consumer: Arc<BaseConsumer<GroupContext>>,
     commands: Receiver<Command>,
     budget: Budget,
-    backlog: Arc<Backlog>,
     paused: bool,
     /// One name per topic, shared by its records.
     topics: HashMap<String, Arc<str>>,
@@ -58,7 +54,6 @@ impl Poller {
         settings: &KafkaSettings,
     ) -> Self {
         Self {
-            backlog: consumer.context().outlet.backlog(),
             consumer,
             commands,
             budget,
@@ -129,12 +124,12 @@ impl Poller {
             std::thread::sleep(POLL);
             return;
         }
-        self.backlog.wait_for_room(POLL);
+        consumer.context().outlet.wait_for_room(POLL);
         let (mut count, mut bytes, mut wait) = (0, 0, POLL);
         while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
             match consumer.poll(wait) {
                 Some(Ok(message)) => {
-                    let record = self.record(&message);
+                    let record = record_of(&message, self.topic(message.topic()));
                     count += 1;
                     bytes += record.size();
                     consumer.context().outlet.keep(record);
@@ -176,10 +171,6 @@ impl Poller {
             Some(code) => code.to_string(),
             None => error.to_string(),
         }
-    }
-
-    fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {
-        record_of(message, self.topic(message.topic()))
     }
 
     fn topic(&mut self, name: &str) -> Arc<str> {

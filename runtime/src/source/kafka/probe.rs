@@ -57,7 +57,7 @@ fn fetch(mut config: ClientConfig, identity: &Identity, timeout: Duration) -> Re
             Err(error) => {
                 // The reason comes as an event of its own.
                 let _unread = consumer.poll(REASON);
-                if consumer.context().is_refused() || rest <= LOOK {
+                if consumer.context().refusal().is_some() || rest <= LOOK {
                     return Err(consumer.context().explain(&error).into());
                 }
             }
@@ -72,12 +72,12 @@ struct Probe {
 }
 
 impl Probe {
-    fn is_refused(&self) -> bool {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn explain(&self, error: &KafkaError) -> String {
-        match &*self.refusal.lock().unwrap_or_else(PoisonError::into_inner) {
+        match self.refusal() {
             Some(reason) => format!("refused: {reason}; check `auth`, `tls` and the rights"),
             None => format!("cannot be reached: {error}; check the address, the network, `auth` and `tls`"),
         }
