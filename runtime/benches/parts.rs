@@ -23,8 +23,12 @@ use sluice_runtime::chain::{Chain, Step};
 use sluice_runtime::converter::Converter;
 use sluice_runtime::engine::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::item::{Item, Meta};
-use sluice_runtime::engine::tracker::{Ticket, Tracker, Verdict};
+use sluice_runtime::engine::tracker::{Tracker, Verdict};
 use tokio::time::Instant;
+
+/// That of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 15;
 const RECORDS: usize = 20_000;
@@ -217,8 +221,8 @@ fn order() -> Part {
         let mut offset = 0;
         for record in records {
             offset = record.origin().offset();
-            let ticket: Ticket = tracker.read(record.origin(), record.size()).unwrap();
             let size = record.size();
+            let ticket = tracker.read(record.origin(), size).unwrap();
             batcher.push(Item { record, meta: Meta { order: Some(7), ..Meta::new(ticket, size, now) } });
             while let Some(batch) = batcher.take(now, false) {
                 batcher.release(&batch);

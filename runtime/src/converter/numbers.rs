@@ -7,8 +7,7 @@ use serde_json::{Number, Value};
 
 /// Puts the text of every number with an exponent back into the value that was read from `source`.
 pub(super) fn restore(value: &mut Value, source: &str) {
-    let exponent = |pair: &[u8]| matches!(pair, [b'0'..=b'9', b'e' | b'E']);
-    if !source.as_bytes().windows(2).any(exponent) {
+    if !may_have_exponents(source.as_bytes()) {
         return;
     }
     let literals = literals(source);
@@ -22,6 +21,12 @@ pub(super) fn restore(value: &mut Value, source: &str) {
             }
         }
     }
+}
+
+/// Looks at all of it, and so at many bytes at once: to stop at the first one found would take longer.
+fn may_have_exponents(source: &[u8]) -> bool {
+    let exponent = |(digit, e): (&u8, &u8)| digit.is_ascii_digit() && (e | 0x20 == b'e');
+    source.iter().zip(source.iter().skip(1)).fold(false, |found, pair| found | exponent(pair))
 }
 
 /// Finds the numbers of a valid JSON document, in order.

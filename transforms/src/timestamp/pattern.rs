@@ -1,7 +1,7 @@
 //! Patterns for strptime and strftime.
 //!
 //! jiff reads and writes them. Most consist of plain numbers, such as `%Y-%m-%d %H:%M:%S`: to write those, the pattern is
-//! taken apart once and not at every record, which takes a quarter of the time. What comes out is the same, as a
+//! taken apart once and not at every record, which takes less than half of the time. What comes out is the same, as a
 //! property test shows.
 
 use jiff::Timestamp;
