@@ -15,7 +15,6 @@
     reason = "a measurement for people"
 )]
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +27,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::lambda::{RuntimeApi, event};
+use sluice_tests::process::peak_memory;
 
 const STARTS: usize = 21;
 const WARM: usize = 20;
@@ -55,7 +55,7 @@ fn main() {
         let ratio = took.as_secs_f64() / calls.as_secs_f64();
         println!("  then median {took:?}, with calls for {calls:?}: {ratio:.2} times as long");
     }
-    println!("peak memory: {}", peak_memory(&process));
+    println!("peak memory: {:.1} MiB", peak_memory(process.id()));
     process.kill().unwrap();
     process.wait().unwrap();
 }
@@ -166,13 +166,6 @@ fn start(command: &[String], proxy: &Proxy) -> (RuntimeApi, Killed, Duration) {
         .unwrap();
     let took = api.polled().duration_since(began);
     (api, Killed(child), took)
-}
-
-/// The most memory that a process ever held, as Linux counts it.
-fn peak_memory(process: &Child) -> String {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().to_owned()
 }
 
 /// A process that ends with its value.

@@ -41,13 +41,6 @@ use server::Server;
 /// How long one request may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Returns the version of Apache Kafka that is run.
-pub fn version() -> &'static str {
-    let pom = include_str!("../kafka/pom.xml");
-    let version = pom.split_once("<kafka.version>").and_then(|(_, rest)| rest.split_once("</kafka.version>"));
-    version.expect("the pom names it").0
-}
-
 /// Returns `stem` with a number that no other call of this process gets, for topics and groups of tests that
 /// share a broker.
 pub fn unique(stem: &str) -> String {

@@ -14,11 +14,18 @@ pub mod bedrock;
 pub mod connector;
 pub mod kafka;
 pub mod lambda;
+pub mod listener;
 pub mod matrix;
 pub mod open_metrics;
 pub mod pacing;
+pub mod process;
 pub mod python;
 pub mod recorder;
 mod requirement;
 pub mod sluice;
 pub mod target;
+
+/// Returns the date, for a page that says when it was measured.
+pub fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}

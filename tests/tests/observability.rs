@@ -1,8 +1,7 @@
 //! What `sluice run` shows of itself over HTTP: metrics, health and status, and where it listens.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,8 +10,9 @@ use sluice_emulator::Fault;
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, NewRecord};
+use sluice_tests::listener::{address, ask, get};
 use sluice_tests::open_metrics::Exposition;
-use sluice_tests::sluice::{PATIENCE, Running, Sluice};
+use sluice_tests::sluice::{Running, Sluice};
 
 /// Connectors, each with a topic of its own, at a broker of this process.
 struct Stage {
@@ -48,33 +48,6 @@ impl Stage {
         let address = address(&mut daemon);
         (daemon, address)
     }
-}
-
-fn address(daemon: &mut Running) -> String {
-    let line = daemon.wait_for_log("serving /metrics, /healthz, /readyz and /status on http://");
-    line.split("http://").nth(1).unwrap().trim().to_owned()
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-fn get(address: &str, path: &str) -> Answer {
-    ask(address, "GET", path, "*/*")
-}
-
-fn ask(address: &str, method: &str, path: &str, accept: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\n");
-    write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
 fn metrics(address: &str) -> Exposition {

@@ -1,22 +1,16 @@
 //! A hidden limit of the knowledge base is found, used and kept to by the real binary.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and reports")]
 
-use std::process::Command;
-
 use sluice_tests::pacing::{Comparison, Contender, DOCUMENTS, compare, plans, report};
 use sluice_tests::python::Python;
 use sluice_tests::sluice::root;
+use sluice_tests::today;
 
 /// Ten times as fast as in real time, unless `SLUICE_PACING` says otherwise.
 const SPEED: f64 = 10.0;
 
 fn asked_for() -> Option<f64> {
     std::env::var("SLUICE_PACING").ok().map(|speed| speed.parse().unwrap())
-}
-
-fn today() -> String {
-    let date = Command::new("date").arg("+%Y-%m-%d").output().unwrap();
-    String::from_utf8(date.stdout).unwrap().trim().to_owned()
 }
 
 /// Writes the page where it was asked for, and shows it in any case.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use sluice_tests::matrix::{self, Plan};
 use sluice_tests::sluice::root;
+use sluice_tests::today;
 
 /// Lets records flow from a real Apache Kafka broker through Sluice into a target that counts them, while something
 /// evil is done, and judges what arrived.
@@ -35,8 +36,8 @@ fn main() -> ExitCode {
     println!("seed {}", plan.seed);
     let Some(report) = matrix::run(&plan, |row| println!("{row}")) else { return ExitCode::from(3) };
     if long && plan.only.is_empty() {
-        let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-        std::fs::write(root().join("docs/reliability.md"), report.page(&date)).expect("the page is written");
+        std::fs::write(root().join("docs/reliability.md"), report.page(&today()))
+            .expect("the page is written");
     }
     if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,14 +1,15 @@
-//! The bare loop: librdkafka's consumer, whose records nobody looks at. It has librdkafka's own defaults, but for the one
-//! that Sluice sets for speed, too: without it the loop stands still for a second at a time.
+//! The bare loop: librdkafka's consumer, whose records nobody looks at.
 
 use std::io::{BufRead, BufReader, Write, stdin, stdout};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use sluice_tests::kafka;
+use sluice_tests::process::{cpu_seconds, peak_memory};
 
-use crate::process::{Run, cpu_seconds, peak_memory};
+use crate::run::Run;
 use crate::stage::Stage;
 
 /// How long nothing may come.
@@ -16,8 +17,19 @@ const HUNG: Duration = Duration::from_mins(1);
 /// The longest sleep in a poll.
 const SOON: Duration = Duration::from_millis(100);
 
+/// How librdkafka is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Settings {
+    /// As it comes: a consumer whose queue is full stands still for a second at a time.
+    Defaults,
+    /// Without that, as Sluice sets it.
+    Tuned,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bare {
+    #[arg(value_enum)]
+    settings: Settings,
     bootstrap_servers: String,
     topic: String,
     group: String,
@@ -30,7 +42,9 @@ impl Bare {
     pub(crate) fn run(&self) {
         let mut client = kafka::client_of(&self.bootstrap_servers);
         client.set("group.id", &self.group).set("auto.offset.reset", "earliest");
-        client.set("fetch.queue.backoff.ms", "10");
+        if self.settings == Settings::Tuned {
+            client.set("fetch.queue.backoff.ms", "10");
+        }
         let consumer: BaseConsumer = client.set("enable.auto.commit", "false").create().expect("a consumer");
         consumer.subscribe(&[&self.topic]).expect("a subscription");
         self.read(&consumer, 1);
@@ -64,9 +78,11 @@ fn say(word: &str) {
 }
 
 /// Runs the loop in a process of its own.
-pub(crate) fn measure(stage: &Stage) -> Run {
-    let records = stage.records().to_string();
-    let arguments = ["bare", &stage.bootstrap_servers(), stage.topic(), &kafka::unique("bare"), &records];
+pub(crate) fn measure(stage: &Stage, settings: Settings) -> Run {
+    let settings = settings.to_possible_value().expect("a name");
+    let (group, records) = (kafka::unique("bare"), stage.records().to_string());
+    let arguments =
+        ["bare", settings.get_name(), &stage.bootstrap_servers(), stage.topic(), &group, &records];
     let start = Instant::now();
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     let mut child =

@@ -4,8 +4,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use sluice_tests::kafka;
+use sluice_tests::process::{cpu_seconds, resident_memory};
 
-use crate::process::{cpu_seconds, resident_memory};
 use crate::stage::Stage;
 use crate::subject::Daemon;
 

@@ -5,8 +5,8 @@
 //! cargo run --release -p sluice-tests --bin benchmark
 //! ```
 //!
-//! Both are processes of their own at a real Apache Kafka broker and take turns, so that whatever else the machine does
-//! falls on both; of the rounds the median counts.
+//! They are processes of their own at a real Apache Kafka broker and take turns, so that whatever else the machine does
+//! falls on all; of the rounds the median counts.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,15 +19,17 @@
 mod bare;
 mod idle;
 mod page;
-mod process;
 mod report;
+mod run;
 mod stage;
 mod subject;
 
 use std::path::PathBuf;
 
 use clap::Parser;
+use sluice_tests::process;
 
+use self::bare::Settings;
 use self::report::{Report, Round};
 use self::stage::Stage;
 
@@ -40,7 +42,7 @@ struct Options {
     /// Partitions of the topic.
     #[arg(long, default_value_t = 4)]
     partitions: i32,
-    /// How often both are measured.
+    /// How often each is measured.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Seconds for which an idle daemon is watched.
@@ -89,19 +91,13 @@ fn measure(options: &Options) {
     }
 }
 
-/// Both in turn; which goes first changes, so that neither always finds the warmer machine.
+/// All in turn; which goes first changes, so that none always finds the warmer machine.
 fn round(stage: &Stage, number: usize, of: usize) -> Round {
-    let round = if number.is_multiple_of(2) {
-        let sluice = subject::measure(stage);
-        Round { bare: bare::measure(stage), sluice }
-    } else {
-        Round { bare: bare::measure(stage), sluice: subject::measure(stage) }
-    };
-    eprintln!(
-        "round {number} of {of}: bare {:.0}/s, Sluice {:.0}/s, ratio {:.2}",
-        round.bare.rate,
-        round.sluice.rate,
-        round.ratio()
-    );
+    let first = number.is_multiple_of(2).then(|| subject::measure(stage));
+    let bare = bare::measure(stage, Settings::Defaults);
+    let tuned = bare::measure(stage, Settings::Tuned);
+    let round = Round { bare, tuned, sluice: first.unwrap_or_else(|| subject::measure(stage)) };
+    let [bare, tuned, sluice] = [round.bare, round.tuned, round.sluice].map(|run| run.rate);
+    eprintln!("round {number} of {of}: bare {bare:.0}/s, tuned {tuned:.0}/s, Sluice {sluice:.0}/s");
     round
 }

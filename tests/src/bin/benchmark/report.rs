@@ -2,13 +2,18 @@
 
 use std::fmt;
 
-use crate::idle::Idle;
-use crate::process::Run;
+use sluice_tests::today;
 
-/// Both consumers, one after the other.
+use crate::idle::Idle;
+use crate::run::Run;
+
+/// All consumers, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
+    /// The bare loop with librdkafka as it comes.
     pub(crate) bare: Run,
+    /// The bare loop with librdkafka as Sluice sets it.
+    pub(crate) tuned: Run,
     pub(crate) sluice: Run,
 }
 
@@ -33,13 +38,6 @@ const MEASURES: [Measure; 4] = [
     ("Process start to first record, ms", |run| run.to_first.as_secs_f64() * 1000.0, 0),
 ];
 
-impl Round {
-    /// How much of the bare loop's speed Sluice has.
-    pub(crate) fn ratio(&self) -> f64 {
-        self.sluice.rate / self.bare.rate
-    }
-}
-
 impl Report {
     fn row(&self, f: &mut fmt::Formatter<'_>, (name, look, digits): Measure) -> fmt::Result {
         let sorted = |of: &dyn Fn(&Round) -> f64| {
@@ -47,12 +45,17 @@ impl Report {
             values.sort_by(f64::total_cmp);
             values
         };
-        let bare = median(&sorted(&|round| look(&round.bare)));
-        let sluice = median(&sorted(&|round| look(&round.sluice)));
-        let ratios = sorted(&|round| look(&round.sluice) / look(&round.bare));
-        let (ratio, least, most) = (median(&ratios), ratios.first(), ratios.last());
-        let (least, most) = (least.copied().unwrap_or(f64::NAN), most.copied().unwrap_or(f64::NAN));
-        writeln!(f, "| {name} | {bare:.digits$} | {sluice:.digits$} | {ratio:.2} | {least:.2} to {most:.2} |")
+        write!(f, "| {name} |")?;
+        for of in [|round: &Round| round.bare, |round: &Round| round.tuned, |round: &Round| round.sluice] {
+            write!(f, " {:.digits$} |", median(&sorted(&|round| look(&of(round)))))?;
+        }
+        for beside in [|round: &Round| round.bare, |round: &Round| round.tuned] {
+            let ratios = sorted(&|round| look(&round.sluice) / look(&beside(round)));
+            let at = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
+            let (least, most) = (at(ratios.first()), at(ratios.last()));
+            write!(f, " {:.2} ({least:.2} to {most:.2}) |", median(&ratios))?;
+        }
+        writeln!(f)
     }
 }
 
@@ -60,15 +63,18 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = &self.load;
         writeln!(f, "{}: {}.\n", today(), self.stage)?;
-        writeln!(f, "| | Bare loop | Sluice | Ratio | Ratio from round to round |")?;
-        writeln!(f, "|---|--:|--:|--:|--:|")?;
+        writeln!(
+            f,
+            "| | Bare loop | Bare loop, tuned | Sluice | Ratio to the first | Ratio to the tuned one |"
+        )?;
+        writeln!(f, "|---|--:|--:|--:|--:|--:|")?;
         MEASURES.into_iter().try_for_each(|measure| self.row(f, measure))?;
         let Idle { cpu, memory, seconds } = self.idle;
         writeln!(f, "\nIdle for {seconds} s: {cpu:.2} % of one core, {memory:.1} MiB RSS.")?;
         writeln!(
             f,
-            "\nMedians of {} rounds in turn; the ratio is the median of the rounds' ratios. Load average of the machine \
-             before and after: {before} and {after}.",
+            "\nMedians of {} rounds in turn; a ratio is the median of the rounds' ratios, with the least and the most. \
+             Load average of the machine before and after: {before} and {after}.",
             self.rounds.len()
         )
     }
@@ -78,8 +84,4 @@ fn median(sorted: &[f64]) -> f64 {
     let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
     let half = sorted.len() / 2;
     if sorted.len().is_multiple_of(2) { f64::midpoint(at(half.wrapping_sub(1)), at(half)) } else { at(half) }
-}
-
-fn today() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }

@@ -108,7 +108,7 @@ sink: {{ blackhole: {{}} }}
     /// Says what was measured on what.
     pub(crate) fn description(&self) -> String {
         let broker = match &self.broker {
-            AnyBroker::Real(_) => format!("Apache Kafka {}", kafka::version()),
+            AnyBroker::Real(broker) => format!("Apache Kafka {}", broker.version()),
             AnyBroker::Embedded(_) => "librdkafka's mock broker".to_owned(),
         };
         let (_, librdkafka) = rdkafka::util::get_rdkafka_version();

@@ -1,16 +1,15 @@
 //! The daemon, as it is run by everybody.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sluice_tests::connector::Folder;
-use sluice_tests::kafka;
-use sluice_tests::sluice::{PATIENCE, Running, Sluice};
+use sluice_tests::process::{cpu_seconds, peak_memory};
+use sluice_tests::sluice::{Running, Sluice};
+use sluice_tests::{kafka, listener};
 
-use crate::process::{Run, cpu_seconds, peak_memory};
+use crate::run::Run;
 use crate::stage::Stage;
 
 /// How often it is asked for its first record.
@@ -35,21 +34,14 @@ impl Daemon {
         let command = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0");
         let start = Instant::now();
         let mut running = command.spawn();
-        let line = running.wait_for_log("on http://");
-        let address = line.rsplit("http://").next().unwrap_or_default().trim().to_owned();
+        let address = listener::address(&mut running);
         Self { running, address, start, _folder: folder }
     }
 
     /// Asks how many records it has delivered.
     fn delivered(&self) -> u64 {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
-        write!(stream, "GET /status HTTP/1.1\r\nHost: sluice\r\nConnection: close\r\n\r\n")
-            .expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        let status: Value = serde_json::from_str(body).expect("JSON");
+        let body = listener::get(&self.address, "/status").body;
+        let status: Value = serde_json::from_str(&body).expect("JSON");
         let delivered = status.pointer("/0/records/delivered").and_then(Value::as_u64);
         delivered.unwrap_or_else(|| panic!("no count in {body}"))
     }

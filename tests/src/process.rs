@@ -1,26 +1,12 @@
 //! What the kernel knows of a process.
 
 use std::fs;
-use std::time::Duration;
-
-/// What one run of a consumer took.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    /// From the start of the process to its first record.
-    pub(crate) to_first: Duration,
-    /// Records a second, from the first record to the last.
-    pub(crate) rate: f64,
-    /// Seconds of processor time a million records, of all its threads, its start included.
-    pub(crate) cpu: f64,
-    /// The most memory it ever had, in MiB.
-    pub(crate) peak: f64,
-}
 
 /// Linux counts processor time for programs in hundredths of a second, whatever the kernel's own tick.
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// Returns the processor time of a process so far, in seconds.
-pub(crate) fn cpu_seconds(id: u32) -> f64 {
+pub fn cpu_seconds(id: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("the process runs");
     // The name in parentheses may have spaces. User and system time are the 14th and 15th field of proc_pid_stat(5).
     let (_, fields) = stat.rsplit_once(')').expect("a name");
@@ -29,12 +15,12 @@ pub(crate) fn cpu_seconds(id: u32) -> f64 {
 }
 
 /// Returns the most memory that a process ever had, in MiB.
-pub(crate) fn peak_memory(id: u32) -> f64 {
+pub fn peak_memory(id: u32) -> f64 {
     memory(id, "VmHWM:")
 }
 
 /// Returns the memory that a process has now, in MiB.
-pub(crate) fn resident_memory(id: u32) -> f64 {
+pub fn resident_memory(id: u32) -> f64 {
     memory(id, "VmRSS:")
 }
 
@@ -45,7 +31,7 @@ fn memory(id: u32, field: &str) -> f64 {
 }
 
 /// Returns the processes that wanted a core over the last minute.
-pub(crate) fn load() -> String {
+pub fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").expect("a load");
     load.split(' ').next().unwrap_or_default().to_owned()
 }
