@@ -16,7 +16,6 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::util::Timeout;
 use sluice_connector_api::TopicPartition;
 
 use super::auth::Identity;
@@ -153,10 +152,6 @@ impl ConsumerContext for GroupContext {
             Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
             Rebalance::Error(error) => tracing::warn!("rebalance failed and is tried again: {error}"),
         }
-    }
-
-    fn main_queue_min_poll_interval(&self) -> Timeout {
-        Timeout::After(Duration::from_millis(100))
     }
 }
 

@@ -18,8 +18,10 @@ use crate::repeats::{Repeats, Say};
 use crate::source::Event;
 use crate::source::budget::Budget;
 
-/// The longest sleep in a poll; commands wait no longer than this.
+/// The longest sleep while something is waited for that wakes nobody.
 const POLL: Duration = Duration::from_millis(50);
+/// The longest sleep in a poll while nothing comes; commands wait no longer than this.
+const IDLE: Duration = Duration::from_millis(250);
 /// Records handed over at once.
 const CHUNK_RECORDS: usize = 500;
 /// Bytes handed over at once, so that the budget is looked at in between.
@@ -125,7 +127,8 @@ impl Poller {
             return;
         }
         consumer.context().outlet.wait_for_room(POLL);
-        let (mut count, mut bytes, mut wait) = (0, 0, POLL);
+        let (mut count, mut bytes) = (0, 0);
+        let mut wait = if self.paused { POLL } else { IDLE };
         while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
             match consumer.poll(wait) {
                 Some(Ok(message)) => {
