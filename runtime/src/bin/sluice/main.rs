@@ -4,6 +4,8 @@
 mod ask;
 mod brokers;
 mod check;
+#[cfg(target_os = "linux")]
+mod code_pages;
 mod command_line;
 mod demo;
 mod dlq;

@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use sluice_runtime::config::files;
 use sluice_runtime::config::interpolate::ProcessEnv;
@@ -12,6 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 
+/// How long a start takes at most, with a broker that is there.
+#[cfg(target_os = "linux")]
+const STARTED: Duration = Duration::from_secs(2);
+
 pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Result<(), Exit> {
     let connectors = files::load(&settings.connectors, &crate::registry(), &ProcessEnv)?;
     let stop = CancellationToken::new();
@@ -23,6 +29,8 @@ pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Res
     if let Some(listener) = listener {
         tokio::spawn(listener.serve(worker.control(), stop.clone()));
     }
+    #[cfg(target_os = "linux")]
+    tokio::spawn(trim());
     let ended = worker.ended(settings.shutdown_timeout.get());
     tokio::pin!(ended);
     tokio::select! {
@@ -34,6 +42,15 @@ pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Res
     tokio::select! {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
+    }
+}
+
+/// Gives back what only the start needed, once that is over.
+#[cfg(target_os = "linux")]
+async fn trim() {
+    tokio::time::sleep(STARTED).await;
+    if let Err(error) = crate::code_pages::give_back() {
+        tracing::debug!("the pages of the start stay mapped: {error}");
     }
 }
 
