@@ -66,7 +66,7 @@ mod transform;
 
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
 pub use payload::Payload;
-pub use record::{Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
+pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use settings::{ByteSize, HumanDuration, Secret, one_of_its_keys};
 pub use sink::{ConfirmLimits, Confirmation, Finding, Limits, OrderedBy, Pace, Sink, SinkSettings};

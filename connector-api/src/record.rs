@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -156,10 +157,11 @@ impl<'a> IntoIterator for &'a Headers {
     }
 }
 
-/// A record on its way from a source to a sink.
+/// A record on its way from a source to a sink. It is one pointer wide, because it goes through many hands; what it holds
+/// are its [`Fields`].
 ///
 /// Transforms may change everything but the [`Origin`]. A routing transform sets
-/// [`target_topic`](Record::target_topic); where the record came from stays what it was.
+/// [`target_topic`](Fields::target_topic); where the record came from stays what it was.
 ///
 /// ```
 /// use sluice_connector_api::{Origin, Payload, Record};
@@ -172,7 +174,11 @@ impl<'a> IntoIterator for &'a Headers {
 /// assert_eq!(record.origin().to_string(), "streamtopic-0-42");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Record {
+pub struct Record(Box<Fields>);
+
+/// What a [`Record`] is made of. The record gives access to it: `record.value`, and `record.value.take()` to have it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fields {
     origin: Origin,
     part: Option<u32>,
     /// The key, if the record has one.
@@ -187,10 +193,24 @@ pub struct Record {
     pub target_topic: Option<String>,
 }
 
+impl Deref for Record {
+    type Target = Fields;
+
+    fn deref(&self) -> &Fields {
+        &self.0
+    }
+}
+
+impl DerefMut for Record {
+    fn deref_mut(&mut self) -> &mut Fields {
+        &mut self.0
+    }
+}
+
 impl Record {
     /// Makes a record without key, value, headers and timestamp.
     pub fn new(origin: Origin) -> Self {
-        Self {
+        Self(Box::new(Fields {
             origin,
             part: None,
             key: None,
@@ -198,7 +218,7 @@ impl Record {
             headers: Headers::new(),
             timestamp: None,
             target_topic: None,
-        }
+        }))
     }
 
     /// Returns where the record was read.

@@ -87,7 +87,7 @@ fn as_read() -> Vec<Record> {
 /// The same with their values read, and with what the first transform adds.
 fn decoded(with_time: bool) -> Vec<Record> {
     let decode = |mut record: Record| {
-        let mut value: Value = serde_json::from_slice(&record.value.unwrap().to_bytes()).unwrap();
+        let mut value: Value = serde_json::from_slice(&record.value.as_ref().unwrap().to_bytes()).unwrap();
         if with_time {
             value.as_object_mut().unwrap().insert("ts".to_owned(), json!("2025-02-16 13:25:45"));
         }
@@ -138,14 +138,14 @@ fn value() -> Part {
         name: "`value: json`",
         does: Box::new(|records| {
             for record in records {
-                let bytes = record.value.unwrap().to_bytes();
+                let bytes = record.value.as_ref().unwrap().to_bytes();
                 black_box(Converter::Json.decode("value", bytes).unwrap());
             }
         }),
         plain_name: "`serde_json::from_slice`",
         plain: Box::new(|records| {
             for record in records {
-                let bytes = record.value.unwrap().to_bytes();
+                let bytes = record.value.as_ref().unwrap().to_bytes();
                 black_box(serde_json::from_slice::<Value>(&bytes).unwrap());
             }
         }),
@@ -202,7 +202,8 @@ fn chain() -> Part {
         plain_name: "`serde_json`, `strtime` and Handlebars",
         plain: Box::new(move |records| {
             for record in records {
-                let mut value: Value = serde_json::from_slice(&record.value.unwrap().to_bytes()).unwrap();
+                let mut value: Value =
+                    serde_json::from_slice(&record.value.as_ref().unwrap().to_bytes()).unwrap();
                 let time = print_time(&value);
                 value.as_object_mut().unwrap().insert("ts".to_owned(), Value::String(time));
                 black_box(handlebars.render("t", &value).unwrap());

@@ -201,7 +201,7 @@ mod tests {
     fn a_value_that_is_absent_or_null_is_a_tombstone_and_an_empty_one_is_not() {
         for record in [json!({}), json!({ "key": null, "value": null, "headers": null })] {
             let (record, error) = one(record);
-            assert_eq!((record.key, record.value, error), (None, None, None));
+            assert_eq!((&record.key, &record.value, error), (&None, &None, None));
             assert!(record.headers.is_empty() && record.timestamp.is_none());
         }
         assert_eq!(one(json!({ "value": "" })).0.value, Some(Payload::Bytes(Bytes::new())));

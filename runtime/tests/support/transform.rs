@@ -67,9 +67,9 @@ impl Obey {
     }
 }
 
-fn forged(record: Record) -> Record {
+fn forged(mut record: Record) -> Record {
     let mut forged = Record::new(Origin::new("elsewhere", 7, 99));
-    forged.value = record.value;
+    forged.value = record.value.take();
     forged
 }
 

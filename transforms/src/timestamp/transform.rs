@@ -140,7 +140,7 @@ mod tests {
         record.value = Some(Payload::Json(serde_json::from_str(value).unwrap()));
         match transform.apply(record).map_err(|rejection| rejection.to_string())? {
             Transformed::One(record) => {
-                Ok(String::from_utf8(record.value.unwrap().to_bytes().to_vec()).unwrap())
+                Ok(String::from_utf8(record.value.clone().unwrap().to_bytes().to_vec()).unwrap())
             }
             other => panic!("{other:?}"),
         }
