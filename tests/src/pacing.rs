@@ -16,13 +16,20 @@ pub const DOCUMENTS: usize = 2000;
 /// How many documents a call carries.
 const PER_CALL: usize = 10;
 
-/// Returns the courses that everything is measured on: limits that stay, and one that changes suddenly.
+/// Returns the courses that everything is measured on: limits that stay, that fall, and that fall and rise tenfold.
 pub fn plans() -> Vec<Plan> {
     let calls = DOCUMENTS / PER_CALL;
     let steady = |limit| Plan { phases: vec![Phase { calls_per_second: limit, calls }] };
-    let changing = [(5.0, 60), (0.5, 40), (1.0, 40), (5.0, 60)];
-    let phases = changing.map(|(calls_per_second, calls)| Phase { calls_per_second, calls });
-    vec![steady(0.5), steady(1.0), steady(5.0), Plan { phases: phases.to_vec() }]
+    let changing = |phases: &[(f64, usize)]| Plan {
+        phases: phases.iter().map(|&(calls_per_second, calls)| Phase { calls_per_second, calls }).collect(),
+    };
+    vec![
+        steady(0.5),
+        steady(1.0),
+        steady(5.0),
+        changing(&[(5.0, 60), (1.0, 70), (0.5, 70)]),
+        changing(&[(5.0, 60), (0.5, 40), (1.0, 40), (5.0, 60)]),
+    ]
 }
 
 /// Measures Sluice and the sample on all plans at once. With a `speed` of 10 all limits are ten times higher and all

@@ -39,8 +39,8 @@ run.
 
 Measured on {day}. {clock}
 
-| calls a second | who | arrived | duplicates | calls | throttled | throttled later | of the limit used | time |
-|---|---|--:|--:|--:|--:|--:|--:|--:|
+| calls a second | who | arrived | duplicates | calls | throttled | throttled later | of the limit used | can be used | time |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|
 {rows}
 *Throttled later* are the calls after the first half of those taken under each limit: once the rate is learned. *Of the
 limit used* counts from the first call to the last one taken, learning included: what was taken, of what the limits
@@ -48,7 +48,9 @@ allowed in that time.
 
 Where the limit changes it falls and rises without notice, after so many calls taken as the row says. A fall is
 found within a few calls. A rise has to be tried for, and each try costs a throttled call where nothing has
-changed: at 4 % of throttled calls it is tried for once in 25 calls, and then believed with the next few.
+changed. So who may have 5 % of the calls throttled can try once in 20 calls, finds a rise 10 calls too late on
+average, and cannot use what the new limit allows in the time of these: *can be used* is what is left. Sluice tries once
+in 25 calls, which is 4 %.
 
 The sample never goes faster than a call in 2.1 s: its share of the lowest limit also tells whether the machine kept the
 time, which is 95 % on one that has nothing else to do.
@@ -67,18 +69,20 @@ fn rows(comparison: &Comparison) -> String {
         let then = if limits.is_empty() { "" } else { ", then " };
         write!(limits, "{then}{}{calls}", phase.calls_per_second).expect("a string takes it");
     }
-    let Comparison { sluice, sample, .. } = comparison;
-    format!("{}{}", row(&limits, "**Sluice**", sluice), row(&limits, "sample", sample))
+    let Comparison { plan, sluice, sample } = comparison;
+    let row = |who, measured| row(&limits, who, measured, plan.most());
+    format!("{}{}", row("**Sluice**", sluice), row("sample", sample))
 }
 
-fn row(limits: &str, who: &str, measured: &Measured) -> String {
+fn row(limits: &str, who: &str, measured: &Measured, most: f64) -> String {
     let Measured { arrived, duplicates, calls, .. } = measured;
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     format!(
-        "| {limits} | {who} | {arrived} | {duplicates} | {calls} | {} | {} | {} | {:.0} s |\n",
+        "| {limits} | {who} | {arrived} | {duplicates} | {calls} | {} | {} | {} | {} | {:.0} s |\n",
         percent(measured.throttled),
         percent(measured.throttled_later),
         percent(measured.used),
+        percent(most),
         measured.seconds,
     )
 }
