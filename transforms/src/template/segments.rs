@@ -3,6 +3,7 @@ use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
 
 use super::{checks, field};
+use crate::fields;
 
 /// A template of literal text and plain fields, which needs no Handlebars to print it.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Segment {
 /// Finds a field the way Handlebars does.
 fn find<'a>(object: &'a Value, names: &[String]) -> Result<Option<&'a Value>, String> {
     names.iter().try_fold(Some(object), |value, name| match value {
-        Some(Value::Object(fields)) => Ok(fields.get(name)),
+        Some(Value::Object(fields)) => Ok(fields::get(fields, name)),
         Some(Value::Array(items)) => {
             name.parse::<usize>().map(|index| items.get(index)).map_err(|_| field::no_index(name))
         }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 use sluice_connector_api::{Rejection, SettingsError};
 
-use crate::shape;
+use crate::{fields, shape};
 
 /// A path into a JSON value, such as `quote.time` or `quotes.0.time`.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl FieldPath {
     /// Finds the field.
     pub(super) fn get<'a>(&self, root: &'a Value) -> Option<&'a Value> {
         self.names.iter().try_fold(root, |value, name| match value {
-            Value::Object(fields) => fields.get(name),
+            Value::Object(fields) => fields::get(fields, name),
             Value::Array(items) => items.get(name.parse::<usize>().ok()?),
             _ => None,
         })
