@@ -45,9 +45,7 @@ impl Converter {
 fn json(what: &str, bytes: &Bytes) -> Result<Payload, Rejection> {
     let mut value =
         document::read(bytes).map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}")))?;
-    if let Ok(source) = std::str::from_utf8(bytes) {
-        numbers::restore(&mut value, source);
-    }
+    numbers::restore(&mut value, bytes);
     Ok(Payload::Json(value))
 }
 

@@ -6,10 +6,12 @@
 use serde_json::{Number, Value};
 
 /// Puts the text of every number with an exponent back into the value that was read from `source`.
-pub(super) fn restore(value: &mut Value, source: &str) {
-    if !may_have_exponents(source.as_bytes()) {
+pub(super) fn restore(value: &mut Value, source: &[u8]) {
+    if !may_have_exponents(source) {
         return;
     }
+    // It was read as JSON, which is UTF-8.
+    let Ok(source) = std::str::from_utf8(source) else { return };
     let literals = literals(source);
     let mut numbers = Vec::new();
     collect(value, &mut numbers);
@@ -82,7 +84,7 @@ mod tests {
 
     fn again(source: &str) -> String {
         let mut value = serde_json::from_str(source).unwrap();
-        restore(&mut value, source);
+        restore(&mut value, source.as_bytes());
         value.to_string()
     }
 

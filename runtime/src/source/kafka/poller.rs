@@ -1,10 +1,10 @@
 //! The thread that polls.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -39,7 +39,7 @@ pub(super) struct Poller {
     commands: Receiver<Command>,
     budget: Budget,
     paused: bool,
-    /// One name per topic, shared by its records.
+    /// One name per topic, shared by its records of a chunk: counting who shares it is no matter while these stay together.
     topics: HashMap<String, Arc<str>>,
     /// What was said of errors.
     repeats: Repeats,
@@ -60,7 +60,7 @@ impl Poller {
             commands,
             budget,
             paused: false,
-            topics: HashMap::new(),
+            topics: HashMap::default(),
             repeats: Repeats::new(1),
             servers: settings.bootstrap_servers.clone(),
             subscribed: settings.topics.clone(),
@@ -127,6 +127,7 @@ impl Poller {
             return;
         }
         consumer.context().outlet.wait_for_room(POLL);
+        self.topics.clear();
         let (mut count, mut bytes) = (0, 0);
         let mut wait = if self.paused { POLL } else { IDLE };
         while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
