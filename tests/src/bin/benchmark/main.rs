@@ -1,5 +1,5 @@
-//! Measures the whole path (Kafka, JSON, `timestamp`, `template`, a sink that stores nothing) beside a bare loop of
-//! librdkafka over the same topic, and writes what it found into docs/performance.md.
+//! Measures the whole path (Kafka, JSON, `template`, a sink that stores nothing) beside a bare loop of librdkafka over
+//! the same topic, and writes what it found into docs/performance.md.
 //!
 //! ```sh
 //! cargo run --release -p sluice-tests --bin benchmark

@@ -56,7 +56,8 @@ impl Stage {
         NewRecord::new(ticker, value).partition(partition)
     }
 
-    /// The connector that is measured: that of `connectors.d/stock-prices.yaml` with another sink.
+    /// The connector that is measured: that of `connectors.d/stock-prices.yaml` with another sink, and the time as it
+    /// is.
     pub(crate) fn connector(&self, group: &str) -> String {
         let (servers, topic) = (self.bootstrap_servers(), &self.topic);
         format!(
@@ -65,8 +66,7 @@ source:
   kafka: {{ bootstrap_servers: "{servers}", topics: [{topic}], group: {group} }}
   value: json
 transforms:
-  - timestamp: {{ field: timestamp, from: unix_seconds, to: "%Y-%m-%d %H:%M:%S", as: ts }}
-  - template: {{ text: "At <<ts>> the price of <<ticker>> is <<price>>.", delimiters: ["<<", ">>"] }}
+  - template: {{ text: "At <<timestamp>> the price of <<ticker>> is <<price>>.", delimiters: ["<<", ">>"] }}
 sink: {{ blackhole: {{}} }}
 "#
         )
