@@ -91,16 +91,16 @@ impl Batcher {
         }
         self.forget(Name::Free(batch_key));
         let items = batch.into_items();
-        for order in items.iter().flat_map(Item::each).filter_map(|item| item.meta.order) {
-            self.change(Name::Order(order), Line::take);
+        for (order, records) in orders(&items) {
+            self.change(Name::Order(order), |line| line.take(records));
         }
         Some(items)
     }
 
     /// Notes that records that were taken are done, or come back: later ones of their ordering keys may go.
     pub fn release<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) {
-        for order in items.into_iter().flat_map(Item::each).filter_map(|item| item.meta.order) {
-            self.change(Name::Order(order), Line::release);
+        for (order, records) in orders(items) {
+            self.change(Name::Order(order), |line| line.release(records));
             self.forget(Name::Order(order));
         }
     }
@@ -159,6 +159,18 @@ impl Batcher {
             self.lines.remove(&name);
         }
     }
+}
+
+/// Returns the ordering keys of records, each with how many of it follow one another: mostly those of a partition do.
+fn orders<'a>(items: impl IntoIterator<Item = &'a Item>) -> Vec<(u64, usize)> {
+    let mut runs: Vec<(u64, usize)> = Vec::new();
+    for order in items.into_iter().flat_map(Item::each).filter_map(|item| item.meta.order) {
+        match runs.last_mut() {
+            Some((last, records)) if *last == order => *records += 1,
+            _ => runs.push((order, 1)),
+        }
+    }
+    runs
 }
 
 impl Ready {

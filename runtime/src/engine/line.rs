@@ -90,14 +90,14 @@ impl Line {
         }
     }
 
-    /// Notes that one more of its records was taken.
-    pub(super) fn take(&mut self) {
-        self.taken += 1;
+    /// Notes that so many more of its records were taken.
+    pub(super) fn take(&mut self, records: usize) {
+        self.taken += records;
     }
 
-    /// Notes that a record that was taken is done, or comes back.
-    pub(super) fn release(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
+    /// Notes that so many records that were taken are done, or come back.
+    pub(super) fn release(&mut self, records: usize) {
+        self.taken = self.taken.saturating_sub(records);
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&Item) -> bool) {
