@@ -39,7 +39,8 @@ pub(super) struct Poller {
     commands: Receiver<Command>,
     budget: Budget,
     paused: bool,
-    /// One name per topic, shared by its records of a chunk: counting who shares it is no matter while these stay together.
+    /// One name per topic, shared by its records of a chunk. Not of all chunks: threads that count the same thing wait for
+    /// each other.
     topics: HashMap<String, Arc<str>>,
     /// What was said of errors.
     repeats: Repeats,
