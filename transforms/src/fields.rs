@@ -1,16 +1,25 @@
-//! The fields of a JSON object.
+//! The fields of a JSON value.
 
 use serde_json::{Map, Value};
 
 /// So few fields are looked through: hashing the name takes longer.
 const FEW: usize = 8;
 
-/// Finds a field by its name.
+/// Finds a field of an object by its name.
 pub(crate) fn get<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     if fields.len() > FEW {
         return fields.get(name);
     }
     fields.iter().find_map(|(field, value)| (field == name).then_some(value))
+}
+
+/// Finds what a path of names leads to; an item of an array has its index for a name.
+pub(crate) fn find<'a>(root: &'a Value, names: &[String]) -> Option<&'a Value> {
+    names.iter().try_fold(root, |value, name| match value {
+        Value::Object(fields) => get(fields, name),
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

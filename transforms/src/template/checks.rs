@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::field;
 use super::known::Need;
 use super::record_fields::ROOT;
+use crate::fields;
 
 /// The function that prints every tag. A blank in its name keeps users from writing it.
 pub(super) const PRINT: &str = "% print";
@@ -138,20 +139,12 @@ fn subject<'a>(tag: &'a Helper<'_>) -> &'a str {
 /// Keeps the place of a value, so that `each` and `with` can tell where they are.
 fn scoped<'rc>(argument: &PathAndJson<'rc>, context: &'rc Context) -> ScopedJson<'rc> {
     let place = argument.context_path();
-    let found = place.and_then(|path| Some((find(context.data(), path)?, path.clone())));
+    let found = place.and_then(|path| Some((fields::find(context.data(), path)?, path.clone())));
     match found {
         Some((value, path)) => ScopedJson::Context(value, path),
         None if argument.is_value_missing() => ScopedJson::Missing,
         None => argument.value().clone().into(),
     }
-}
-
-fn find<'a>(data: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(data, |value, name| match value {
-        Value::Object(fields) => fields.get(name),
-        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-        _ => None,
-    })
 }
 
 /// Adds the item of the list, or the part of the value, that a block is at.

@@ -28,11 +28,7 @@ impl FieldPath {
 
     /// Finds the field.
     pub(super) fn get<'a>(&self, root: &'a Value) -> Option<&'a Value> {
-        self.names.iter().try_fold(root, |value, name| match value {
-            Value::Object(fields) => fields::get(fields, name),
-            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-            _ => None,
-        })
+        fields::find(root, &self.names)
     }
 
     /// Sets the field, and makes the objects on the way to it where they are missing or null.
