@@ -5,14 +5,26 @@ use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
 use std::ptr;
+use std::time::Duration;
 
 use rustix::mm::{Advice, madvise};
 
-/// Gives the pages of the code back to the kernel, which maps them again where they are needed.
+/// How long a start takes at most, with a broker that is there.
+const STARTED: Duration = Duration::from_secs(2);
+
+/// Gives back what only the start needed, once that is over.
 ///
 /// A start goes through most of the program once: the command line, the schemas, the connector files. That leaves 12 MB
 /// of code mapped, where a daemon at rest needs 1.
-pub(crate) fn give_back() -> io::Result<()> {
+pub(crate) async fn give_back_after_start() {
+    tokio::time::sleep(STARTED).await;
+    if let Err(error) = give_back() {
+        tracing::debug!("the pages of the start stay mapped: {error}");
+    }
+}
+
+/// Gives the pages of the code back to the kernel, which maps them again where they are needed.
+fn give_back() -> io::Result<()> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let program = std::fs::read_link("/proc/self/exe")?;
     for code in maps.lines().filter_map(|line| code_of(line, &program.to_string_lossy())) {

@@ -1,7 +1,5 @@
 use std::net::SocketAddr;
 use std::path::Path;
-#[cfg(target_os = "linux")]
-use std::time::Duration;
 
 use sluice_runtime::config::files;
 use sluice_runtime::config::interpolate::ProcessEnv;
@@ -13,10 +11,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
-
-/// How long a start takes at most, with a broker that is there.
-#[cfg(target_os = "linux")]
-const STARTED: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Result<(), Exit> {
     let connectors = files::load(&settings.connectors, &crate::registry(), &ProcessEnv)?;
@@ -30,7 +24,7 @@ pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Res
         tokio::spawn(listener.serve(worker.control(), stop.clone()));
     }
     #[cfg(target_os = "linux")]
-    tokio::spawn(trim());
+    tokio::spawn(crate::code_pages::give_back_after_start());
     let ended = worker.ended(settings.shutdown_timeout.get());
     tokio::pin!(ended);
     tokio::select! {
@@ -42,15 +36,6 @@ pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Res
     tokio::select! {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
-    }
-}
-
-/// Gives back what only the start needed, once that is over.
-#[cfg(target_os = "linux")]
-async fn trim() {
-    tokio::time::sleep(STARTED).await;
-    if let Err(error) = crate::code_pages::give_back() {
-        tracing::debug!("the pages of the start stay mapped: {error}");
     }
 }
 
