@@ -44,7 +44,7 @@ fn bounds(plan: &Plan, speed: f64) -> (f64, f64) {
     match (speed > 1.0, plan.phases.len() > 1) {
         (false, _) => (0.9, 0.05),
         (true, false) => (0.8, 0.1),
-        (true, true) => (0.6, 0.1),
+        (true, true) => (0.65, 0.1),
     }
 }
 
