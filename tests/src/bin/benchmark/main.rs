@@ -1,5 +1,5 @@
-//! Measures the whole path (Kafka, JSON, `template`, a sink that stores nothing) beside a bare loop of librdkafka over
-//! the same topic, and writes what it found into docs/performance.md.
+//! Measures the whole path (Kafka, JSON, `template`, a sink that stores nothing) beside bare loops of librdkafka over
+//! the same topic, and prints what it found; with `--page` it writes that into a page, too.
 //!
 //! ```sh
 //! cargo run --release -p sluice-tests --bin benchmark
@@ -33,7 +33,7 @@ use self::bare::Settings;
 use self::report::{Report, Round};
 use self::stage::Stage;
 
-/// Measures Sluice beside a bare consumer.
+/// Measures Sluice beside bare consumers.
 #[derive(Debug, Parser)]
 struct Options {
     /// Records in the topic.
