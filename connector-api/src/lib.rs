@@ -57,6 +57,7 @@
 //! ```
 
 mod error;
+mod json;
 mod payload;
 mod record;
 mod registry;
@@ -65,6 +66,7 @@ mod sink;
 mod transform;
 
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
+pub use json::{Json, Scalar};
 pub use payload::Payload;
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};

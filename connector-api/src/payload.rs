@@ -3,12 +3,14 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::Json;
+
 /// A key or a value: bytes as read, or what a converter or a transform made of them.
 ///
 /// ```
 /// use sluice_connector_api::Payload;
 ///
-/// let json = Payload::Json(serde_json::json!({ "ticker": "OOOO" }));
+/// let json = Payload::from(serde_json::json!({ "ticker": "OOOO" }));
 /// assert_eq!(json.to_bytes().as_ref(), br#"{"ticker":"OOOO"}"#);
 /// assert_eq!(json.as_text(), None);
 /// ```
@@ -18,8 +20,8 @@ pub enum Payload {
     Bytes(Bytes),
     /// Valid UTF-8.
     Text(String),
-    /// A JSON value. Numbers keep the digits that they were written with.
-    Json(Value),
+    /// A JSON document. Numbers keep the digits that they were written with.
+    Json(Json),
 }
 
 impl Payload {
@@ -41,10 +43,10 @@ impl Payload {
         }
     }
 
-    /// Returns the JSON value, if the payload is one.
+    /// Returns the JSON document as a value, if the payload is one.
     pub fn as_json(&self) -> Option<&Value> {
         match self {
-            Self::Json(value) => Some(value),
+            Self::Json(json) => Some(json.value()),
             Self::Bytes(_) | Self::Text(_) => None,
         }
     }
@@ -54,7 +56,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-            Self::Json(value) => Bytes::from(value.to_string()),
+            Self::Json(json) => Bytes::from(json.value().to_string()),
         }
     }
 
@@ -63,7 +65,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes),
             Self::Text(text) => Cow::Borrowed(text),
-            Self::Json(value) => Cow::Owned(value.to_string()),
+            Self::Json(json) => Cow::Owned(json.value().to_string()),
         }
     }
 
@@ -72,7 +74,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Text(text) => text.len(),
-            Self::Json(value) => json_len(value),
+            Self::Json(json) => json_len(json.value()),
         }
     }
 
@@ -90,7 +92,7 @@ impl From<&str> for Payload {
 
 impl From<Value> for Payload {
     fn from(value: Value) -> Self {
-        Self::Json(value)
+        Self::Json(value.into())
     }
 }
 
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn numbers_keep_their_digits() -> Result<(), serde_json::Error> {
         let text = r#"{"a":1.10,"b":1739712345.678000,"c":123456789012345678901234567890}"#;
-        assert_eq!(Payload::Json(serde_json::from_str(text)?).to_bytes(), text);
+        assert_eq!(Payload::from(serde_json::from_str::<Value>(text)?).to_bytes(), text);
         Ok(())
     }
 

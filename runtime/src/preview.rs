@@ -191,7 +191,7 @@ fn show(record: &Record) -> Value {
 
 fn show_payload(payload: &Payload) -> Value {
     match payload {
-        Payload::Json(value) => value.clone(),
+        Payload::Json(json) => json.value().clone(),
         other => other.to_display().into(),
     }
 }

@@ -140,7 +140,7 @@ impl<'a> ShownHeader<'a> {
 impl<'a> Shown<'a> {
     fn payload(payload: &'a Payload) -> Self {
         match payload {
-            Payload::Json(value) => Self::Json(value),
+            Payload::Json(json) => Self::Json(json.value()),
             Payload::Text(text) => Self::Text(text),
             Payload::Bytes(bytes) => Self::bytes(bytes),
         }
@@ -156,7 +156,7 @@ impl<'a> Shown<'a> {
 mod tests {
     use bytes::Bytes;
     use serde_json::json;
-    use sluice_connector_api::{Origin, Timestamp, TimestampType};
+    use sluice_connector_api::{Json, Origin, Timestamp, TimestampType};
 
     use super::*;
 
@@ -170,7 +170,7 @@ mod tests {
         record.target_topic = Some("orders-eu".to_owned());
         record.timestamp = Some(Timestamp { millis: 1_739_712_345_678, kind: TimestampType::CreateTime });
         record.key = Some(Payload::Bytes(Bytes::from_static(b"k\"1")));
-        record.value = Some(Payload::Json(serde_json::from_str(r#"{"price":44.50}"#).unwrap()));
+        record.value = Some(Payload::Json(Json::parse(r#"{"price":44.50}"#.into()).unwrap()));
         record.headers.push("trace", Some(Bytes::from_static(b"a")));
         record.headers.push("trace", None);
         let expected = concat!(

@@ -236,7 +236,7 @@ fn names(raw: &str) -> Result<Vec<String>, String> {
 
 fn in_payload<'a>(payload: Option<&'a Payload>, names: &[String]) -> Result<Cow<'a, str>, Absence> {
     match payload.ok_or(Absence::Missing)? {
-        Payload::Json(value) => scalar(find(value, names).ok_or(Absence::Missing)?),
+        Payload::Json(json) => scalar(find(json.value(), names).ok_or(Absence::Missing)?),
         _ if !names.is_empty() => {
             Err(Absence::Unfit("is a field, and the payload is not JSON; set its converter to `json`"))
         }

@@ -24,7 +24,7 @@ fn with_prices(count: i64) -> LocalKnowledgeBase {
         .map(|n| {
             let ticker = TICKERS[usize::try_from(n).unwrap() % TICKERS.len()];
             let mut record = Record::new(Origin::new("prices", 0, n));
-            record.value = Some(Payload::Json(json!({ "n": n, "ticker": ticker, "price": n })));
+            record.value = Some(Payload::from(json!({ "n": n, "ticker": ticker, "price": n })));
             record
         })
         .collect();

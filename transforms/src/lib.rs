@@ -11,7 +11,7 @@
 //! let template = registry.transform("template")?.build(json!({ "text": "{{ticker}} is at {{price}}" }))?;
 //!
 //! let mut record = Record::new(Origin::new("prices", 0, 0));
-//! record.value = Some(Payload::Json(json!({ "ticker": "OOOO", "price": "$44.50" })));
+//! record.value = Some(Payload::from(json!({ "ticker": "OOOO", "price": "$44.50" })));
 //! let Transformed::One(record) = template.apply(record)? else { unreachable!() };
 //! assert_eq!(record.value_text(), Some("OOOO is at $44.50"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -18,7 +18,7 @@ pub(crate) fn of_json(value: &Value) -> &'static str {
 /// Rejects a value that is no JSON object; `who` is the transform that looks for the field.
 pub(crate) fn no_object(value: &Payload, who: &str, field: &str) -> Rejection {
     let (shape, way_out) = match value {
-        Payload::Json(json) => (of_json(json), ""),
+        Payload::Json(json) => (of_json(json.value()), ""),
         // The operator forgot the converter; nothing in the data can be put right.
         Payload::Bytes(_) | Payload::Text(_) => (value.form(), "; set `value: json` under `source`"),
     };

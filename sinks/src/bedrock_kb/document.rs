@@ -93,7 +93,7 @@ impl Document<'_> {
     /// Measures the document as serialised, in bytes. But for numbers the SDK writes JSON exactly as `serde_json` does.
     pub(super) fn size(&self) -> usize {
         let excess: usize = self.attributes.iter().map(|(_, value)| value.excess()).sum();
-        Payload::Json(self.to_json()).len() - excess
+        Payload::from(self.to_json()).len() - excess
     }
 
     /// Returns the document as the API takes it.

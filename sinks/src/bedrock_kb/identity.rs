@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use sluice_connector_api::{Failure, Record, SettingsError};
 use uuid::Uuid;
 
 use super::document_settings::{DocumentId, DocumentIdForm};
@@ -112,13 +112,13 @@ pub(super) fn origin(record: &Record) -> String {
 }
 
 pub(super) fn key(record: &Record) -> Result<String, String> {
-    match record.key.as_ref() {
-        None | Some(Payload::Json(Value::Null)) => {
-            Err("the record has no key, which `document_id` is set to".to_owned())
-        }
-        Some(Payload::Json(Value::String(text))) => Ok(text.clone()),
-        Some(Payload::Json(value)) => Ok(value.to_string()),
-        Some(key) => key
+    let no_key = || "the record has no key, which `document_id` is set to".to_owned();
+    let key = record.key.as_ref().ok_or_else(no_key)?;
+    match key.as_json() {
+        Some(Value::Null) => Err(no_key()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(value) => Ok(value.to_string()),
+        None => key
             .as_text()
             .map(str::to_owned)
             .ok_or_else(|| "the key is no UTF-8 text, and an id is".to_owned()),
@@ -134,7 +134,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use bytes::Bytes;
     use serde_json::json;
-    use sluice_connector_api::{FailureKind, Origin};
+    use sluice_connector_api::{FailureKind, Origin, Payload};
 
     use super::*;
     use crate::contract::{tombstone, with_value};

@@ -148,7 +148,7 @@ pub(super) fn size_of(mapping: &Mapping, record: &Record, documents_per_call: us
     match mapping.change(record) {
         Ok(Change::Write(document)) => document.size(),
         Ok(Change::Delete(_)) if documents_per_call > MAX_DELETES => MAX_BATCH_BYTES / MAX_DELETES,
-        Ok(Change::Delete(id)) => Payload::Json(delete_json(&id)).len(),
+        Ok(Change::Delete(id)) => Payload::from(delete_json(&id)).len(),
         Ok(Change::Nothing) | Err(_) => record.size(),
     }
 }

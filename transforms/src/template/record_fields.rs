@@ -68,7 +68,7 @@ pub(super) fn collect(parts: &BTreeSet<Part>, record: &Record) -> Result<Value, 
 /// Turns a key or a value into JSON: text and UTF-8 bytes into a string.
 pub(super) fn json(payload: Payload, name: &str) -> Result<Value, Rejection> {
     match payload {
-        Payload::Json(value) => Ok(value),
+        Payload::Json(json) => Ok(json.into_value()),
         Payload::Text(text) => Ok(Value::String(text)),
         Payload::Bytes(bytes) => utf8(&bytes, name),
     }

@@ -1,6 +1,7 @@
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
+use sluice_connector_api::Json;
 
 use super::{checks, field};
 use crate::fields;
@@ -23,8 +24,8 @@ impl Segments {
         segments.map(Segment::of).collect::<Option<_>>().map(Self)
     }
 
-    /// Prints the template with the fields of a JSON object.
-    pub(super) fn render(&self, object: &Value) -> Result<String, String> {
+    /// Prints the template with the fields of a JSON object; without one it has none.
+    pub(super) fn render(&self, object: Option<&Json>) -> Result<String, String> {
         let mut text = String::with_capacity(128);
         for segment in &self.0 {
             text.push_str(segment.text(object)?);
@@ -57,10 +58,13 @@ impl Segment {
         Some(Self::Field { names, subject: subject.clone() })
     }
 
-    fn text<'a>(&'a self, object: &'a Value) -> Result<&'a str, String> {
+    fn text<'a>(&'a self, object: Option<&'a Json>) -> Result<&'a str, String> {
         match self {
             Self::Literal(text) => Ok(text),
-            Self::Field { names, subject } => field::text(subject, find(object, names)?),
+            Self::Field { names, subject } => match object.and_then(|object| fields::glance(object, names)) {
+                Some(scalar) => Ok(scalar.as_str()),
+                None => field::text(subject, find(object.map_or(&Value::Null, Json::value), names)?),
+            },
         }
     }
 }

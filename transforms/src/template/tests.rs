@@ -5,7 +5,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    Origin, Payload, Record, Registry, SettingsError, Timestamp, TimestampType, Transform, Transformed,
+    Json, Origin, Payload, Record, Registry, SettingsError, Timestamp, TimestampType, Transform, Transformed,
 };
 
 use super::compile::compile;
@@ -31,7 +31,7 @@ fn apply(transform: &dyn Transform, record: Record) -> Result<String, String> {
 
 /// Prints a template with a value that is written as JSON.
 fn print(text: &str, value: &str) -> Result<String, String> {
-    let value = Payload::Json(serde_json::from_str(value).unwrap());
+    let value = Payload::Json(Json::parse(value.to_owned().into()).unwrap());
     apply(&*build(json!({ "text": text })).unwrap(), record(Some(value)))
 }
 
@@ -45,7 +45,7 @@ fn refused(text: &str, value: &str) -> String {
 
 fn print_delimited(text: &str, value: Value) -> Result<String, String> {
     let settings = json!({"text": text, "delimiters": ["<<", ">>"]});
-    apply(&*build(settings).unwrap(), record(Some(Payload::Json(value))))
+    apply(&*build(settings).unwrap(), record(Some(Payload::from(value))))
 }
 
 /// Returns the reason and the place of a build error.
@@ -88,7 +88,7 @@ fn the_sample_reads_as_it_always_did() {
     ];
     for (ticker, price) in prices {
         let value = format!(r#"{{"ticker":"{ticker}","price":"{price}","timestamp":1739712345.678}}"#);
-        let value = Payload::Json(serde_json::from_str(&value).unwrap());
+        let value = Payload::Json(Json::parse(value.into()).unwrap());
         let Transformed::One(timed) = time.apply(record(Some(value))).unwrap() else { panic!("one record") };
         let expected = format!("At 2025-02-16 13:25:45 the price of {ticker} is {price}.");
         assert_eq!(apply(&*template, timed), Ok(expected));
@@ -97,7 +97,7 @@ fn the_sample_reads_as_it_always_did() {
 
 #[test]
 fn the_origin_the_key_and_the_headers_stay() {
-    let mut before = record(Some(Payload::Json(json!({"a": 1}))));
+    let mut before = record(Some(Payload::from(json!({"a": 1}))));
     before.key = Some(Payload::from("k"));
     before.headers.push("h", None);
     let mut after = before.clone();
@@ -123,11 +123,11 @@ fn nothing_is_escaped() {
 #[test]
 fn numbers_print_as_they_were_written() {
     let value = r#"{"a":1.10,"b":123456789012345678901234567890,"c":-0.0,"d":1E-3,"e":[1.50]}"#;
-    let expected = "1.10 123456789012345678901234567890 -0.0 ";
-    assert!(printed("{{a}} {{b}} {{c}} {{d}}", value).starts_with(expected));
-    assert!(printed("{{#if a}}{{a}} {{b}} {{c}} {{d}}{{/if}}", value).starts_with(expected));
+    let expected = "1.10 123456789012345678901234567890 -0.0 1E-3";
+    assert_eq!(printed("{{a}} {{b}} {{c}} {{d}}", value), expected);
+    assert_eq!(printed("{{#if a}}{{a}} {{b}} {{c}} {{d}}{{/if}}", value), expected);
     assert_eq!(printed("{{#each e}}{{this}}{{/each}}{{json e}}", value), "1.50[1.50]");
-    assert_eq!(printed("{{a}}", r#"{"a":1e3}"#), serde_json::from_str::<Value>("1e3").unwrap().to_string());
+    assert_eq!(printed("{{a}}{{#if a}}{{a}}{{/if}}", r#"{"a":1e3}"#), "1e31e3");
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_field_may_have_the_name_of_a_helper() {
 
 #[test]
 fn the_record_is_reachable_everywhere() {
-    let mut record = record(Some(Payload::Json(json!({"a": [1], "record": "mine", "value": "too"}))));
+    let mut record = record(Some(Payload::from(json!({"a": [1], "record": "mine", "value": "too"}))));
     record.key = Some(Payload::Bytes(Bytes::from_static(b"OOOO")));
     record.target_topic = Some("routed".to_owned());
     record.timestamp = Some(Timestamp { millis: 1_739_712_345_678, kind: TimestampType::CreateTime });
@@ -273,7 +273,7 @@ fn what_the_record_lacks_is_refused() {
 #[test]
 fn a_json_key_has_fields() {
     let mut record = record(Some(Payload::from("x")));
-    record.key = Some(Payload::Json(json!({"id": 7})));
+    record.key = Some(Payload::from(json!({"id": 7})));
     assert_eq!(apply(&*build(json!({"text": "{{@record.key.id}}"})).unwrap(), record), Ok("7".to_owned()));
 }
 
@@ -294,7 +294,7 @@ fn a_text_is_reachable_as_a_whole() {
         |value: Payload| apply(&*build(json!({"text": "<{{@record.value}}>"})).unwrap(), record(Some(value)));
     assert_eq!(print(Payload::from("hello")).unwrap(), "<hello>");
     assert_eq!(print(Payload::Bytes(Bytes::from_static(b"hello"))).unwrap(), "<hello>");
-    assert_eq!(print(Payload::Json(json!("hello"))).unwrap(), "<hello>");
+    assert_eq!(print(Payload::from(json!("hello"))).unwrap(), "<hello>");
 }
 
 #[test]
@@ -444,7 +444,7 @@ fn program(text: &str) -> Program {
 fn reference(text: &str, value: Value) -> Result<String, String> {
     let (template, uses) = compile(&Source::plain(text)).unwrap();
     let template = Template { uses, program: Program::handlebars(template) };
-    apply(&template, record(Some(Payload::Json(value))))
+    apply(&template, record(Some(Payload::from(value))))
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

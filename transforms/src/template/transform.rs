@@ -123,11 +123,15 @@ impl Transform for Template {
 
 impl Template {
     fn text(&self, value: Payload, record: &Record) -> Result<String, Rejection> {
-        if let (Some(field), None) = (&self.uses.field, value.as_json().and_then(Value::as_object)) {
+        let object = match &value {
+            Payload::Json(json) if json.is_object() => Some(json),
+            _ => None,
+        };
+        if let (Some(field), None) = (&self.uses.field, object) {
             return Err(shape::no_object(&value, "template", field));
         }
         match &self.program {
-            Program::Segments(segments) => segments.render(value.as_json().unwrap_or(&Value::Null)),
+            Program::Segments(segments) => segments.render(object),
             Program::Handlebars(registry, template) => {
                 render(registry, template, &self.context(value, record)?)
             }

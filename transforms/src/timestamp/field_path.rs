@@ -1,5 +1,5 @@
 use serde_json::{Map, Value};
-use sluice_connector_api::{Rejection, SettingsError};
+use sluice_connector_api::{Json, Rejection, Scalar, SettingsError};
 
 use crate::{fields, shape};
 
@@ -26,13 +26,26 @@ impl FieldPath {
         &self.written
     }
 
+    /// Returns the field if it can be told at a glance.
+    pub(super) fn glance<'a>(&self, root: &'a Json) -> Option<Scalar<'a>> {
+        fields::glance(root, &self.names)
+    }
+
     /// Finds the field.
     pub(super) fn get<'a>(&self, root: &'a Value) -> Option<&'a Value> {
         fields::find(root, &self.names)
     }
 
-    /// Sets the field, and makes the objects on the way to it where they are missing or null.
-    pub(super) fn set(&self, root: &mut Value, new: Value) -> Result<(), Rejection> {
+    /// Sets the field of an object, and makes the objects on the way to it where they are missing or null.
+    pub(super) fn set(&self, root: &mut Json, new: Value) -> Result<(), Rejection> {
+        if let [name] = &*self.names {
+            root.set(name, new);
+            return Ok(());
+        }
+        self.set_inner(root.value_mut(), new)
+    }
+
+    fn set_inner(&self, root: &mut Value, new: Value) -> Result<(), Rejection> {
         let slot = self.names.iter().try_fold(root, |value, name| slot(value, name));
         *slot.map_err(|reason| {
             Rejection::new(format!("field `{}` cannot be written: {reason}", self.written))
@@ -61,9 +74,10 @@ mod tests {
 
     use super::*;
 
-    fn set(path: &str, mut value: Value) -> Result<Value, String> {
-        let path = FieldPath::parse("as", path.to_owned()).unwrap();
-        path.set(&mut value, json!(1)).map(|()| value).map_err(|rejection| rejection.to_string())
+    fn set(path: &str, value: Value) -> Result<Value, String> {
+        let (path, mut json) = (FieldPath::parse("as", path.to_owned()).unwrap(), Json::from(value));
+        let set = path.set(&mut json, json!(1));
+        set.map(|()| json.into_value()).map_err(|rejection| rejection.to_string())
     }
 
     #[test]

@@ -44,13 +44,15 @@ impl Format {
 
     /// Reads a field's value. Errors say what is wrong with it, without the field's name.
     pub(super) fn read(&self, value: &Value, zone: &TimeZone) -> Result<Moment, String> {
-        let text = match value {
-            Value::String(text) => text,
-            Value::Number(number) => number.as_str(),
-            other => {
-                return Err(format!("is {}, not a time in `{}`", shape::of_json(other), self.name()));
-            }
-        };
+        match value {
+            Value::String(text) => self.read_text(text, zone),
+            Value::Number(number) => self.read_text(number.as_str(), zone),
+            other => Err(format!("is {}, not a time in `{}`", shape::of_json(other), self.name())),
+        }
+    }
+
+    /// Reads a string, or the digits of a number.
+    pub(super) fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, String> {
         match self {
             Self::Unix(unit) => Moment::from_number(text, *unit).map_err(|error| self.refuse(text, error)),
             Self::Rfc3339 => {

@@ -3,11 +3,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    Json, Payload, Record, Rejection, Scalar, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use super::field_path::FieldPath;
 use super::format::{self, Format};
+use super::moment::Moment;
 use crate::shape;
 
 /// Converts a time in a JSON field from one format into another.
@@ -90,7 +91,7 @@ impl Transform for Timestamp {
     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
         match &mut record.value {
             None => {}
-            Some(Payload::Json(value @ Value::Object(_))) => self.convert(value)?,
+            Some(Payload::Json(json)) if json.is_object() => self.convert(json)?,
             Some(other) => return Err(shape::no_object(other, Self::WHO, self.field.as_str())),
         }
         Ok(record.into())
@@ -100,18 +101,21 @@ impl Transform for Timestamp {
 impl Timestamp {
     const WHO: &str = "timestamp transform";
 
-    fn convert(&self, value: &mut Value) -> Result<(), Rejection> {
-        let converted = self.converted(value);
+    fn convert(&self, json: &mut Json) -> Result<(), Rejection> {
+        let converted = self.read(json).and_then(|moment| self.to.write(moment, &self.zone));
         let converted = converted
             .map_err(|reason| Rejection::new(format!("field `{}` {reason}", self.field.as_str())))?;
-        self.target.as_ref().unwrap_or(&self.field).set(value, converted)
+        self.target.as_ref().unwrap_or(&self.field).set(json, converted)
     }
 
-    fn converted(&self, value: &Value) -> Result<Value, String> {
-        match self.field.get(value) {
+    fn read(&self, json: &Json) -> Result<Moment, String> {
+        if let Some(Scalar::Text(text) | Scalar::Number(text)) = self.field.glance(json) {
+            return self.from.read_text(text, &self.zone);
+        }
+        match self.field.get(json.value()) {
             None => Err("is missing".to_owned()),
             Some(Value::Null) => Err("is null".to_owned()),
-            Some(field) => self.to.write(self.from.read(field, &self.zone)?, &self.zone),
+            Some(field) => self.from.read(field, &self.zone),
         }
     }
 }
@@ -136,8 +140,12 @@ mod tests {
     }
 
     fn apply(transform: &dyn Transform, value: &str) -> Result<String, String> {
+        apply_to(transform, Payload::Json(Json::parse(value.to_owned().into()).unwrap()))
+    }
+
+    fn apply_to(transform: &dyn Transform, value: Payload) -> Result<String, String> {
         let mut record = Record::new(Origin::new("t", 0, 0));
-        record.value = Some(Payload::Json(serde_json::from_str(value).unwrap()));
+        record.value = Some(value);
         match transform.apply(record).map_err(|rejection| rejection.to_string())? {
             Transformed::One(record) => {
                 Ok(String::from_utf8(record.value.clone().unwrap().to_bytes().to_vec()).unwrap())
@@ -157,6 +165,19 @@ mod tests {
         assert_eq!(converted.unwrap(), r#""2025-02-16 13:25:45""#);
         let exponent = convert("unix_seconds", "rfc3339", "UTC", "1.739712345678e9");
         assert_eq!(exponent.unwrap(), r#""2025-02-16T13:25:45.678Z""#);
+    }
+
+    #[test]
+    fn a_time_is_converted_alike_in_a_text_and_in_a_value() {
+        for (field, target) in [("t", "t"), ("t", "ts"), ("t", "at.utc"), ("in.t", "in.t"), ("t", "in")] {
+            for text in [r#"{"t":1,"in":{"t":"2"},"b":3}"#, r#"{"t":true}"#, r#"{"t":"x"}"#, "{}", "[]"] {
+                let settings = json!({"field": field, "as": target, "from": "unix_seconds", "to": "rfc3339"});
+                let transform = build(&settings.to_string()).unwrap();
+                let value = serde_json::from_str::<Value>(text).unwrap();
+                let of_value = apply_to(&*transform, value.into());
+                assert_eq!(apply(&*transform, text), of_value, "{field} {target} {text}");
+            }
+        }
     }
 
     #[test]

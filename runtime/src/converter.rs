@@ -1,12 +1,9 @@
 //! How the bytes of a key or a value are read.
 
-mod document;
-mod numbers;
-
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Payload, Rejection};
+use sluice_connector_api::{Json, Payload, Rejection};
 
 /// How the bytes of a key or a value are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -29,7 +26,7 @@ impl Converter {
             Self::Json if bytes.is_empty() => {
                 Err(Rejection::new(format!("the {what} is empty, which is no JSON")))
             }
-            Self::Json => json(what, &bytes),
+            Self::Json => json(what, bytes),
         }
     }
 
@@ -42,11 +39,9 @@ impl Converter {
     }
 }
 
-fn json(what: &str, bytes: &Bytes) -> Result<Payload, Rejection> {
-    let mut value =
-        document::read(bytes).map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}")))?;
-    numbers::restore(&mut value, bytes);
-    Ok(Payload::Json(value))
+fn json(what: &str, bytes: Bytes) -> Result<Payload, Rejection> {
+    let json = Json::parse(bytes);
+    json.map(Payload::Json).map_err(|error| Rejection::new(format!("the {what} is no JSON: {error}")))
 }
 
 fn text(what: &str, bytes: &Bytes) -> Result<Payload, Rejection> {
@@ -70,7 +65,7 @@ mod tests {
     fn each_converter_reads_its_form() {
         assert_eq!(read(Converter::Bytes, b"\xff"), Ok(Payload::Bytes(Bytes::from_static(b"\xff"))));
         assert_eq!(read(Converter::String, "ż".as_bytes()), Ok(Payload::from("ż")));
-        assert_eq!(read(Converter::Json, b"[1]"), Ok(Payload::Json(serde_json::json!([1]))));
+        assert_eq!(read(Converter::Json, b"[1]"), Ok(serde_json::json!([1]).into()));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn restore(value: &mut Value, source: &[u8]) {
 }
 
 /// Looks at all of it, and so at many bytes at once: to stop at the first one found would take longer.
-fn may_have_exponents(source: &[u8]) -> bool {
+pub(super) fn may_have_exponents(source: &[u8]) -> bool {
     let exponent = |(digit, e): (&u8, &u8)| digit.is_ascii_digit() && (e | 0x20 == b'e');
     source.iter().zip(source.iter().skip(1)).fold(false, |found, pair| found | exponent(pair))
 }
