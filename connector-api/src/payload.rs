@@ -56,7 +56,9 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-            Self::Json(json) => Bytes::from(json.value().to_string()),
+            Self::Json(json) => {
+                json.compact().cloned().unwrap_or_else(|| Bytes::from(json.value().to_string()))
+            }
         }
     }
 
@@ -74,7 +76,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Text(text) => text.len(),
-            Self::Json(json) => json_len(json.value()),
+            Self::Json(json) => json.compact().map_or_else(|| json_len(json.value()), Bytes::len),
         }
     }
 

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sluice_connector_api::{Failure, Header, Payload, PutError, Record};
 
 /// How a record becomes a line.
@@ -110,8 +111,12 @@ struct ShownHeader<'a> {
 #[serde(untagged)]
 enum Shown<'a> {
     Json(&'a Value),
+    /// JSON as it came, in its compact form.
+    Raw(&'a RawValue),
     Text(&'a str),
-    Bytes { base64: String },
+    Bytes {
+        base64: String,
+    },
 }
 
 impl<'a> Line<'a> {
@@ -140,7 +145,10 @@ impl<'a> ShownHeader<'a> {
 impl<'a> Shown<'a> {
     fn payload(payload: &'a Payload) -> Self {
         match payload {
-            Payload::Json(json) => Self::Json(json.value()),
+            Payload::Json(json) => {
+                let raw = json.compact().and_then(|text| serde_json::from_slice(text).ok());
+                raw.map_or_else(|| Self::Json(json.value()), Self::Raw)
+            }
             Payload::Text(text) => Self::Text(text),
             Payload::Bytes(bytes) => Self::bytes(bytes),
         }

@@ -133,6 +133,16 @@ impl Broker {
         self.wait_for_leaders(name, partitions);
     }
 
+    /// Deletes a topic with all its records.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+        let results = block_on(admin.delete_topics(&[name], &options)).expect("an answer to delete_topics");
+        for result in results {
+            result.unwrap_or_else(|(name, code)| panic!("cannot delete topic {name}: {code}"));
+        }
+    }
+
     /// Replaces the properties that a topic has of its own.
     pub fn alter_topic(&self, name: &str, properties: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");

@@ -1,18 +1,20 @@
 //! What the Kafka source hands on, on a real broker and into a file.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use sluice_connector_api::TopicPartition;
-use sluice_runtime::source::budget::Budget;
+use sluice_runtime::source::budget::{Budget, footprint};
 use sluice_runtime::source::kafka::{KafkaSettings, KafkaSource};
 use sluice_runtime::source::{Event, Revoked, Source};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::sluice::{PATIENCE, Running, Sluice};
+use tokio::time::timeout;
 
 /// A connector from these topics into the file `out` beside it, with properties of its own.
 fn connector(folder: &Folder, topics: &str, group: &str, properties: &str) -> String {
@@ -84,11 +86,19 @@ fn a_pattern_reads_every_topic_that_it_fits_and_no_other() {
     assert_eq!(read, topics);
 }
 
-/// A member of the group `topic`, and when it has both partitions.
-async fn member(broker: &Broker, topic: &str) -> KafkaSource {
+/// How a member of the group `topic` is set.
+fn settings(broker: &Broker, topic: &str, strategy: &str) -> KafkaSettings {
+    let servers = broker.bootstrap_servers();
+    let properties =
+        json!({ "partition.assignment.strategy": strategy, "topic.metadata.refresh.interval.ms": "500" });
     let settings =
-        json!({ "bootstrap_servers": broker.bootstrap_servers(), "topics": [topic], "group": topic });
-    let settings: KafkaSettings = serde_json::from_value(settings).unwrap();
+        json!({ "bootstrap_servers": servers, "topics": [topic], "group": topic, "properties": properties });
+    serde_json::from_value(settings).unwrap()
+}
+
+/// A member of the group `topic`, when it has both partitions.
+async fn member(broker: &Broker, topic: &str, strategy: &str) -> KafkaSource {
+    let settings = settings(broker, topic, strategy);
     let mut source = KafkaSource::start("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap();
     let Event::Assigned(partitions) = source.next().await else { panic!("no assignment") };
     assert_eq!(partitions.len(), 2);
@@ -101,7 +111,7 @@ async fn a_commit_that_was_asked_for_before_a_revoke_is_not_made_behind_it() {
     let Some(broker) = Broker::shared() else { return };
     let topic = kafka::unique("handed-over");
     broker.create_topic(&topic, 2);
-    let mut first = member(broker, &topic).await;
+    let mut first = member(broker, &topic, "cooperative-sticky").await;
     let folder = Folder::new();
     folder.write("c.yaml", connector(&folder, &topic, &topic, ""));
     let _second = run(broker, &folder);
@@ -120,4 +130,88 @@ async fn a_commit_that_was_asked_for_before_a_revoke_is_not_made_behind_it() {
     }
     first.close(Vec::new()).await;
     assert_eq!(broker.committed(&topic, &topic), [expected(0), expected(1)]);
+}
+
+/// Follows the rebalances of a member until it has so many of the partitions. Records are not looked at.
+async fn until_it_has(source: &mut KafkaSource, held: &mut BTreeSet<i32>, count: usize) {
+    while held.len() != count {
+        match source.next().await {
+            Event::Assigned(partitions) => {
+                held.extend(partitions.iter().map(|partition| partition.partition));
+            }
+            Event::Revoked(Revoked { partitions, done, .. }) => {
+                held.retain(|held| partitions.iter().all(|partition| partition.partition != *held));
+                done.send(Vec::new()).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// librdkafka forgets where the records of a partition were to come when it is taken away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_was_away_and_came_back_is_read_on() {
+    let Some(broker) = Broker::shared() else { return };
+    for strategy in ["cooperative-sticky", "range"] {
+        let topic = kafka::unique("came-back");
+        broker.create_topic(&topic, 2);
+        let (mut source, mut held) = (member(broker, &topic, strategy).await, BTreeSet::from([0, 1]));
+        let folder = Folder::new();
+        let property = format!("partition.assignment.strategy: {strategy}");
+        folder.write("c.yaml", connector(&folder, &topic, &topic, &property));
+        let other = run(broker, &folder);
+        let shared = timeout(PATIENCE, until_it_has(&mut source, &mut held, 1)).await;
+        shared.expect("the other member takes one");
+        other.terminate().expect_code(0);
+        let back = timeout(PATIENCE, until_it_has(&mut source, &mut held, 2)).await;
+        back.expect("it comes back");
+        let record = |partition| NewRecord::new("k", "v").partition(partition);
+        broker.produce(&topic, [record(0), record(1)]);
+        let mut read = BTreeSet::new();
+        while read.len() < 2 {
+            let event = timeout(PATIENCE, source.next()).await;
+            let event = event.unwrap_or_else(|_| panic!("{strategy}: nothing comes but of {read:?}"));
+            if let Event::Records(records) = event {
+                read.extend(records.iter().map(|record| record.origin().partition()));
+            }
+        }
+        source.close(Vec::new()).await;
+    }
+}
+
+/// Reads records, gives their bytes back, and returns the offsets, until the last record has this one.
+async fn offsets_to(source: &mut KafkaSource, budget: &Budget, last: i64) -> Vec<i64> {
+    let mut offsets = Vec::new();
+    while offsets.last() != Some(&last) {
+        let event = timeout(PATIENCE, source.next()).await;
+        let event = event.unwrap_or_else(|_| panic!("nothing comes behind {:?}", offsets.last()));
+        if let Event::Records(records) = event {
+            offsets.extend(records.iter().map(|record| record.origin().offset()));
+            budget.give(records.iter().map(footprint).sum());
+        }
+    }
+    offsets
+}
+
+/// Reading pauses and resumes all the time here, and librdkafka goes on at the highest offset that it has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_was_made_anew_is_read_from_its_beginning_whatever_pauses() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("anew");
+    let value = "x".repeat(40_000);
+    let records = |count: i64| (0..count).map(|_| NewRecord::new("k", value.clone())).collect::<Vec<_>>();
+    broker.create_topic(&topic, 1);
+    broker.produce(&topic, records(100));
+    let (settings, budget) = (settings(broker, &topic, "cooperative-sticky"), Budget::new(1 << 20));
+    let mut source = KafkaSource::start("test", &settings, budget.clone(), &Arc::default()).unwrap();
+    assert_eq!(offsets_to(&mut source, &budget, 99).await, (0..100).collect::<Vec<_>>());
+    broker.delete_topic(&topic);
+    broker.create_topic(&topic, 1);
+    // So few that the end of the topic is before where the source stands: it begins anew.
+    broker.produce(&topic, records(10));
+    let mut again = offsets_to(&mut source, &budget, 9).await;
+    broker.produce(&topic, records(190));
+    again.append(&mut offsets_to(&mut source, &budget, 199).await);
+    source.close(Vec::new()).await;
+    assert_eq!(again, (0..200).collect::<Vec<_>>());
 }

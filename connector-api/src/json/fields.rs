@@ -11,6 +11,8 @@ use super::read::DIGITS;
 
 /// Fields for which there is room at once.
 const ROOM: usize = 8;
+/// So few fields are compared with each other.
+const FEW: usize = 24;
 /// Brackets that open something, of any kind and anywhere, in a text that is not deeper than may be read, which is 128.
 const MOST_BRACKETS: usize = 100;
 
@@ -78,6 +80,23 @@ impl Fields {
             b't' | b'f' => Some(Scalar::Bool(value)),
             _ => None,
         }
+    }
+}
+
+impl Fields {
+    /// Says whether the text is an object without objects or arrays in it, without blanks and with each name once.
+    pub(super) fn are_compact(&self, text: &[u8]) -> bool {
+        let is_flat = |value: Span| !matches!(value.of(text), Some([b'[' | b'{', ..]));
+        // Two quotes and a colon for each, commas between them, and the braces.
+        let fields = self.0.iter().map(|(name, value)| name.length as usize + value.length as usize + 3);
+        let length = fields.sum::<usize>() + self.0.len().saturating_sub(1) + 2;
+        let came_before = |(index, name): (usize, Span)| {
+            self.0.iter().take(index).any(|(other, _)| other.of(text) == name.of(text))
+        };
+        length == text.len()
+            && self.0.len() <= FEW
+            && self.0.iter().all(|(_, value)| is_flat(*value))
+            && !self.0.iter().map(|(name, _)| *name).enumerate().any(came_before)
     }
 }
 

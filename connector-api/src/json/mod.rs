@@ -105,6 +105,17 @@ impl Json {
         }
     }
 
+    /// Returns the document in its compact form if it came in that: flat, without blanks, each name once. It is what
+    /// [`Json::value`] would be written as.
+    pub fn compact(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Form::Text(text) if text.set.is_empty() && text.fields.are_compact(&text.source) => {
+                Some(&text.source)
+            }
+            Form::Text(_) | Form::Read(_) => None,
+        }
+    }
+
     /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is no object.
     pub fn set(&mut self, name: &str, value: Value) {
         match &mut self.0 {
@@ -211,6 +222,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_compact_form_is_told_from_a_text_that_has_it() {
+        for text in ["{}", r#"{"a":1}"#, r#"{"a":"x","b":null,"":true}"#] {
+            let json = parse(text);
+            assert_eq!((json.compact().map(|text| &**text), is_read(&json)), (Some(text.as_bytes()), false));
+        }
+        for text in [r#"{"a": 1}"#, r#"{"a":1,"a":2}"#, r#"{"a":{}}"#, r#"{"a":[]}"#, "{} ", "[]"] {
+            assert_eq!(parse(text).compact(), None, "{text}");
+        }
+        let mut json = parse("{}");
+        json.set("a", Value::Null);
+        assert_eq!(json.compact(), None);
+    }
+
     proptest! {
         /// Documents, and documents with something wrong in them.
         #[test]
@@ -242,6 +267,9 @@ mod tests {
             let field = |(name, value): (&String, &String)| format!("{blank}\"{name}\"{blank}:{blank}{value}{blank}");
             let fields: Vec<String> = names.iter().zip(&values).map(field).collect();
             let json = parse(&format!("{{{}}}", fields.join(",")));
+            if let Some(compact) = json.compact() {
+                prop_assert_eq!(compact, &Bytes::from(json.value().to_string()));
+            }
             for name in ["a", "b", " ", "c"] {
                 if let Some(scalar) = json.glance(name) {
                     prop_assert_eq!(Some(scalar.as_str().to_owned()), told_by_the_value(&json, name));

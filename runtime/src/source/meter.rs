@@ -137,6 +137,11 @@ impl SourceMeter {
         self.lock().keys().cloned().collect()
     }
 
+    /// Says whether any partition is ours.
+    pub fn is_assigned(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
     /// Returns the partitions of which it is not known what the group has committed.
     pub fn without_commit(&self) -> Vec<TopicPartition> {
         let held = self.lock();

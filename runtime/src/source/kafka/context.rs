@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -21,6 +21,7 @@ use sluice_connector_api::TopicPartition;
 use super::auth::Identity;
 use super::member::Commits;
 use super::outlet::Outlet;
+use super::queue::RecordQueue;
 use crate::repeats::{Repeats, Say};
 use crate::source::meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
@@ -32,8 +33,10 @@ const REVOKE_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct GroupContext {
     /// The way to the pipeline.
     pub(super) outlet: Outlet,
-    /// Partitions were assigned since the poller last asked.
-    assigned: AtomicBool,
+    /// Where the records of partitions are to come.
+    records: OnceLock<Weak<RecordQueue<Self>>>,
+    /// The partitions that were assigned since the poller last asked.
+    assigned: Mutex<Vec<TopicPartition>>,
     /// The pipeline has ended; partitions go without a word.
     closing: AtomicBool,
     /// Who the consumer is.
@@ -55,7 +58,8 @@ impl GroupContext {
     ) -> Self {
         Self {
             outlet,
-            assigned: AtomicBool::new(false),
+            records: OnceLock::new(),
+            assigned: Mutex::default(),
             closing: AtomicBool::new(false),
             identity,
             refusal: Mutex::default(),
@@ -75,9 +79,19 @@ impl GroupContext {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says whether partitions were assigned since the last call.
-    pub(super) fn take_assigned(&self) -> bool {
-        self.assigned.swap(false, Ordering::Relaxed)
+    /// Lets the records of the partitions that will be assigned come to a queue.
+    pub(super) fn forward_to(&self, records: &Arc<RecordQueue<Self>>) {
+        self.records.get_or_init(|| Arc::downgrade(records));
+    }
+
+    /// Says whether there are partitions whose records may come.
+    pub(super) fn is_assigned(&self) -> bool {
+        self.meter.is_assigned()
+    }
+
+    /// Returns the partitions that were assigned since the last call.
+    pub(super) fn take_assigned(&self) -> Vec<TopicPartition> {
+        std::mem::take(&mut *self.assigned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn close(&self) {
@@ -113,6 +127,14 @@ impl GroupContext {
         }
     }
 
+    /// Before they are assigned, so that every record of theirs comes the same way.
+    fn forward(&self, partitions: &[TopicPartition]) {
+        let Some(records) = self.records.get().and_then(Weak::upgrade) else { return };
+        for partition in partitions.iter().filter(|partition| !records.forward(partition)) {
+            tracing::debug!("the records of {partition} come one by one");
+        }
+    }
+
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &[TopicPartition]) {
         let (done, wait) = channel();
         let (lost, begun) = (consumer.assignment_lost(), Instant::now());
@@ -144,7 +166,11 @@ impl ConsumerContext for GroupContext {
             Rebalance::Assign(list) if list.count() > 0 => {
                 let partitions = partitions(list);
                 tracing::info!(partitions = partitions.len(), "partitions assigned");
-                self.assigned.store(true, Ordering::Relaxed);
+                self.forward(&partitions);
+                self.assigned
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(partitions.iter().cloned());
                 self.meter.rebalanced(meter::Rebalance::Assigned, &partitions);
                 self.outlet.send(Event::Assigned(partitions));
             }

@@ -11,7 +11,9 @@ mod context;
 mod member;
 mod outlet;
 mod poller;
+mod positions;
 mod probe;
+mod queue;
 mod record;
 mod scan;
 mod settings;
@@ -65,6 +67,7 @@ impl KafkaSource {
         let consumer = Arc::new(consumer);
         let (asked, served) = (Arc::downgrade(&consumer), Arc::clone(&commits));
         let poller = Poller::new(consumer, command_receiver, budget, settings);
+        let poller = poller.ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
         poller.subscribe()?;
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::backlog::Backlog;
 use crate::source::Event;
-use crate::source::budget::{Budget, footprint};
+use crate::source::budget::Budget;
 
 /// Hands records and events over, in order.
 #[derive(Debug)]
@@ -16,9 +16,16 @@ pub(super) struct Outlet {
     events: UnboundedSender<Event>,
     /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
     /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
-    outbox: Mutex<Vec<Record>>,
+    outbox: Mutex<Outbox>,
     budget: Budget,
     backlog: Arc<Backlog>,
+}
+
+#[derive(Debug, Default)]
+struct Outbox {
+    records: Vec<Record>,
+    /// What they take.
+    footprint: usize,
 }
 
 impl Outlet {
@@ -36,21 +43,20 @@ impl Outlet {
         self.backlog.wait_for_room(most);
     }
 
-    /// Keeps a record for the next hand-over.
-    pub(super) fn keep(&self, record: Record) {
-        self.outbox().push(record);
+    /// Keeps records for the next hand-over. `footprint` is what they take together, in bytes.
+    pub(super) fn keep(&self, records: impl IntoIterator<Item = Record>, footprint: usize) {
+        let mut outbox = self.outbox();
+        outbox.records.extend(records);
+        outbox.footprint += footprint;
     }
 
     /// Hands over what was kept, and takes its bytes from the budget. Says whether there was something.
     pub(super) fn hand_over(&self) -> bool {
-        let mut outbox = self.outbox();
-        if outbox.is_empty() {
+        let Outbox { records, footprint } = std::mem::take(&mut *self.outbox());
+        if records.is_empty() {
             return false;
         }
-        let records = std::mem::take(&mut *outbox);
-        // The next ones will be about as many.
-        outbox.reserve(records.len());
-        self.budget.take(records.iter().map(footprint).sum());
+        self.budget.take(footprint);
         self.backlog.add(records.len());
         self.events.send(Event::Records(records)).is_ok()
     }
@@ -66,7 +72,7 @@ impl Outlet {
         let _unheard = self.events.send(event).is_err();
     }
 
-    fn outbox(&self) -> MutexGuard<'_, Vec<Record>> {
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
         // Only the poller's thread ever takes the lock; a poisoned list is still a list.
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,24 +4,29 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use foldhash::HashMap;
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Message as _, Offset};
+use sluice_connector_api::TopicPartition;
 use tokio::sync::oneshot;
 
 use super::KafkaSettings;
 use super::context::{GroupContext, is_refusal};
-use super::record::record_of;
+use super::positions::Positions;
+use super::queue::{Message, RecordQueue};
+use super::record::{record_of, record_taken};
 use crate::repeats::{Repeats, Say};
 use crate::source::Event;
-use crate::source::budget::Budget;
+use crate::source::budget::{Budget, footprint};
 
 /// The longest sleep while something is waited for that wakes nobody.
 const POLL: Duration = Duration::from_millis(50);
-/// The longest sleep in a poll while nothing comes; commands wait no longer than this.
+/// The longest sleep while nothing comes; commands wait no longer than this, and rebalances and errors while there are
+/// partitions.
 const IDLE: Duration = Duration::from_millis(250);
+/// How long librdkafka may take to go on elsewhere.
+const SEEK: Duration = Duration::from_secs(5);
 /// Records handed over at once.
 const CHUNK_RECORDS: usize = 500;
 /// Bytes handed over at once, so that the budget is looked at in between.
@@ -39,9 +44,12 @@ pub(super) struct Poller {
     commands: Receiver<Command>,
     budget: Budget,
     paused: bool,
-    /// One name per topic, shared by its records of a chunk. Not of all chunks: threads that count the same thing wait for
-    /// each other.
-    topics: HashMap<String, Arc<str>>,
+    records: Arc<RecordQueue<GroupContext>>,
+    /// Bytes of a record, as they were last.
+    typical: usize,
+    positions: Positions,
+    /// Partitions came that may not be paused yet.
+    came: bool,
     /// What was said of errors.
     repeats: Repeats,
     /// Who is asked for what, for the log.
@@ -50,22 +58,29 @@ pub(super) struct Poller {
 }
 
 impl Poller {
+    /// Makes a poller; `None` where there is no memory.
     pub(super) fn new(
         consumer: Arc<BaseConsumer<GroupContext>>,
         commands: Receiver<Command>,
         budget: Budget,
         settings: &KafkaSettings,
-    ) -> Self {
-        Self {
+    ) -> Option<Self> {
+        let records = Arc::new(RecordQueue::new(Arc::clone(&consumer))?);
+        consumer.context().forward_to(&records);
+        Some(Self {
+            records,
+            // A few to begin with, as they may be large.
+            typical: CHUNK_BYTES / 16,
+            positions: Positions::default(),
+            came: false,
             consumer,
             commands,
             budget,
             paused: false,
-            topics: HashMap::default(),
             repeats: Repeats::new(1),
             servers: settings.bootstrap_servers.clone(),
             subscribed: settings.topics.clone(),
-        }
+        })
     }
 
     pub(super) fn subscribe(&self) -> KafkaResult<()> {
@@ -91,15 +106,14 @@ impl Poller {
         };
         self.consumer.context().close();
         // Dropping the consumer leaves the group, so that others take over at once.
-        drop(self.consumer);
+        drop((self.records, self.consumer));
         if let Some(closed) = closed {
             let _nobody_waits = closed.send(()).is_err();
         }
     }
 
     fn keep_to_budget(&mut self) {
-        // Partitions that came while reading was paused are not paused yet.
-        let came = self.consumer.context().take_assigned();
+        let came = std::mem::take(&mut self.came);
         if (!self.paused || came) && self.budget.is_used_up() {
             self.paused = self.for_assignment("pause", Consumer::pause);
         } else if self.paused && self.budget.has_room() {
@@ -128,25 +142,73 @@ impl Poller {
             return;
         }
         consumer.context().outlet.wait_for_room(POLL);
-        self.topics.clear();
-        let (mut count, mut bytes) = (0, 0);
-        let mut wait = if self.paused { POLL } else { IDLE };
-        while count < CHUNK_RECORDS && bytes < CHUNK_BYTES {
+        let reads = !self.paused && consumer.context().is_assigned();
+        // Rebalances and errors; and records of partitions that could not be forwarded.
+        let mut wait = if reads {
+            Duration::ZERO
+        } else if self.paused {
+            POLL
+        } else {
+            IDLE
+        };
+        for _ in 0..CHUNK_RECORDS {
             match consumer.poll(wait) {
                 Some(Ok(message)) => {
-                    let record = record_of(&message, self.topic(message.topic()));
-                    count += 1;
-                    bytes += record.size();
-                    consumer.context().outlet.keep(record);
+                    let record = record_of(&message, message.topic().into());
+                    let footprint = footprint(&record);
+                    consumer.context().outlet.keep([record], footprint);
                 }
                 Some(Err(error)) => self.on_error(&error),
                 None => break,
             }
             wait = Duration::ZERO;
         }
+        let came = consumer.context().take_assigned();
+        self.came |= !came.is_empty();
+        self.positions.forget(&came);
+        if reads {
+            self.take();
+        }
         let passed = if consumer.context().outlet.hand_over() { self.repeats.passed() } else { None };
         if let Some(sum) = passed {
             tracing::info!("records come from Kafka again, after errors {sum}");
+        }
+    }
+
+    /// Takes as many records as may be handed over at once, as far as can be told.
+    fn take(&mut self) {
+        let most = (CHUNK_BYTES / self.typical).clamp(1, CHUNK_RECORDS);
+        let (mut records, mut bytes) = (Vec::with_capacity(most), 0);
+        // One name for the records of a chunk. Not for those of all: threads that count the same thing wait for each other.
+        let mut topics: Vec<(usize, Arc<str>)> = Vec::new();
+        let mut errors = Vec::new();
+        self.records.take(most, IDLE, |taken| match taken {
+            Ok(message) => {
+                let record = record_taken(message, name_of(message, &mut topics));
+                bytes += footprint(&record);
+                records.push(record);
+            }
+            Err(error) => errors.push(error),
+        });
+        self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
+        let back = self.positions.follow(&records);
+        self.consumer.context().outlet.keep(records, bytes);
+        for (partition, next) in back {
+            self.go_on_at(&partition, next);
+        }
+        for error in errors {
+            self.on_error(&error);
+        }
+    }
+
+    /// Tells librdkafka where to go on in a partition whose offsets went back. Where it does not hear, the connector must not
+    /// go on: see `positions`.
+    fn go_on_at(&self, partition: &TopicPartition, next: i64) {
+        tracing::warn!("the offsets of {partition} went back; reading goes on at {next}");
+        let TopicPartition { topic, partition } = partition;
+        if let Err(error) = self.consumer.seek(topic, *partition, Offset::Offset(next), SEEK) {
+            let reason = format!("cannot go on at offset {next} of {topic}-{partition}: {error}");
+            self.consumer.context().outlet.send(Event::Failed(reason.into()));
         }
     }
 
@@ -177,15 +239,17 @@ impl Poller {
             None => error.to_string(),
         }
     }
+}
 
-    fn topic(&mut self, name: &str) -> Arc<str> {
-        if let Some(topic) = self.topics.get(name) {
-            return Arc::clone(topic);
-        }
-        let topic: Arc<str> = name.into();
-        self.topics.insert(name.to_owned(), Arc::clone(&topic));
-        topic
+/// Returns the name of a record's topic, which it shares with others of the chunk.
+fn name_of(message: &Message<'_>, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
+    let id = message.topic_id();
+    if let Some((_, topic)) = topics.iter().find(|(other, _)| *other == id) {
+        return Arc::clone(topic);
     }
+    let topic: Arc<str> = message.topic().into();
+    topics.push((id, Arc::clone(&topic)));
+    topic
 }
 
 /// Says whether trying again is useless: a right is missing, or librdkafka gave the client up.

@@ -43,7 +43,7 @@ impl Bare {
         let mut client = kafka::client_of(&self.bootstrap_servers);
         client.set("group.id", &self.group).set("auto.offset.reset", "earliest");
         if self.settings == Settings::Tuned {
-            client.set("fetch.queue.backoff.ms", "10");
+            client.set("fetch.queue.backoff.ms", "5");
         }
         let consumer: BaseConsumer = client.set("enable.auto.commit", "false").create().expect("a consumer");
         consumer.subscribe(&[&self.topic]).expect("a subscription");

@@ -1,0 +1,210 @@
+//! The records of a consumer, taken many at a time.
+//!
+//! rdkafka polls for one record after the other, and librdkafka looks at the clock twice for each poll: half of what reading
+//! takes. It also hands over many at once, from a queue of its caller's own to which those of the partitions are forwarded.
+//! Rebalances and errors go on to come where rdkafka looks for them.
+#![allow(unsafe_code, reason = "foreign functions that rdkafka does not wrap; see the safety comments")]
+
+use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
+use std::ptr::{NonNull, null, null_mut};
+use std::slice;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::Timestamp;
+use rdkafka::bindings as librdkafka;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{IsError, KafkaError, KafkaResult};
+use rdkafka::types::{RDKafkaHeaders, RDKafkaMessage, RDKafkaQueue};
+use sluice_connector_api::TopicPartition;
+
+/// A queue to which partitions of a consumer are forwarded.
+pub(super) struct RecordQueue<C: ConsumerContext> {
+    queue: NonNull<RDKafkaQueue>,
+    /// Outlives the queue.
+    consumer: Arc<BaseConsumer<C>>,
+}
+
+// SAFETY: librdkafka guards its queues with locks of their own; any thread may use and destroy them.
+unsafe impl<C: ConsumerContext> Send for RecordQueue<C> {}
+// SAFETY: as above.
+unsafe impl<C: ConsumerContext> Sync for RecordQueue<C> {}
+
+impl<C: ConsumerContext> Drop for RecordQueue<C> {
+    fn drop(&mut self) {
+        // SAFETY: the queue is ours, nobody else has it, and its consumer is still alive.
+        unsafe { librdkafka::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+impl<C: ConsumerContext> RecordQueue<C> {
+    /// Makes a queue; `None` where there is no memory.
+    pub(super) fn new(consumer: Arc<BaseConsumer<C>>) -> Option<Self> {
+        // SAFETY: the consumer is alive.
+        let queue = unsafe { librdkafka::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        NonNull::new(queue).map(|queue| Self { queue, consumer })
+    }
+
+    /// Lets the records of a partition come here, until it is taken away. Has to be called before it is assigned, or some
+    /// come to the consumer itself. Says whether they will come here.
+    pub(super) fn forward(&self, partition: &TopicPartition) -> bool {
+        let Ok(topic) = CString::new(&*partition.topic) else { return false };
+        let client = self.consumer.client().native_ptr();
+        // SAFETY: the consumer is alive, and the name outlives the call.
+        let from =
+            unsafe { librdkafka::rd_kafka_queue_get_partition(client, topic.as_ptr(), partition.partition) };
+        if from.is_null() {
+            return false;
+        }
+        // SAFETY: both queues are alive; the partition keeps a reference of its own to ours, and the handle to its queue,
+        // which is ours, is not used any more.
+        unsafe {
+            librdkafka::rd_kafka_queue_forward(from, self.queue.as_ptr());
+            librdkafka::rd_kafka_queue_destroy(from);
+        }
+        true
+    }
+
+    /// Takes what is there, though not more than so many records, or waits for the next one, though not longer than `wait`.
+    /// What went wrong with a partition comes among them.
+    pub(super) fn take(&self, most: usize, wait: Duration, mut each: impl FnMut(KafkaResult<&Message<'_>>)) {
+        // librdkafka would wait for as many as there is room for.
+        let mut taken = self.take_until(most, Duration::ZERO);
+        if taken.is_empty() {
+            taken = self.take_until(1, wait);
+        }
+        for message in taken {
+            each(message.fault().map_or(Ok(&message), Err));
+        }
+    }
+
+    /// Takes so many records, or what there is when the time is up.
+    fn take_until(&self, most: usize, time: Duration) -> Vec<Message<'_>> {
+        let mut taken: Vec<*mut RDKafkaMessage> = vec![null_mut(); most];
+        let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive, and there is room for so many.
+        let count = unsafe {
+            librdkafka::rd_kafka_consume_batch_queue(self.queue.as_ptr(), millis, taken.as_mut_ptr(), most)
+        };
+        taken.truncate(usize::try_from(count).unwrap_or_default());
+        let message = |message| Message { message, queue: PhantomData };
+        taken.into_iter().filter_map(NonNull::new).map(message).collect()
+    }
+}
+
+/// A record in librdkafka's memory.
+pub(super) struct Message<'a> {
+    message: NonNull<RDKafkaMessage>,
+    queue: PhantomData<&'a RDKafkaQueue>,
+}
+
+impl Drop for Message<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it was handed over to us, and nothing of it is borrowed any more.
+        unsafe { librdkafka::rd_kafka_message_destroy(self.message.as_ptr()) }
+    }
+}
+
+impl Message<'_> {
+    fn native(&self) -> &RDKafkaMessage {
+        // SAFETY: it is ours until it is dropped, and nobody writes to it.
+        unsafe { self.message.as_ref() }
+    }
+
+    fn fault(&self) -> Option<KafkaError> {
+        let code = self.native().err;
+        code.is_error().then(|| KafkaError::MessageConsumption(code.into()))
+    }
+
+    /// Tells topics apart, while the message is alive.
+    pub(super) fn topic_id(&self) -> usize {
+        self.native().rkt.addr()
+    }
+
+    pub(super) fn topic(&self) -> &str {
+        // SAFETY: a message without a fault has a topic, which it keeps alive, and whose name ends with a zero.
+        let name = unsafe { CStr::from_ptr(librdkafka::rd_kafka_topic_name(self.native().rkt)) };
+        // Names of topics are ASCII.
+        name.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn partition(&self) -> i32 {
+        self.native().partition
+    }
+
+    pub(super) fn offset(&self) -> i64 {
+        self.native().offset
+    }
+
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        // SAFETY: the message has so many bytes of key, or a null.
+        unsafe { bytes(self.native().key.cast(), self.native().key_len) }
+    }
+
+    pub(super) fn payload(&self) -> Option<&[u8]> {
+        // SAFETY: the message has so many bytes of payload, or a null.
+        unsafe { bytes(self.native().payload.cast(), self.native().len) }
+    }
+
+    pub(super) fn timestamp(&self) -> Timestamp {
+        use librdkafka::rd_kafka_timestamp_type_t as Kind;
+
+        let mut kind = Kind::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive; the kind is written to.
+        let millis = unsafe { librdkafka::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) };
+        match kind {
+            _ if millis == -1 => Timestamp::NotAvailable,
+            Kind::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => Timestamp::NotAvailable,
+            Kind::RD_KAFKA_TIMESTAMP_CREATE_TIME => Timestamp::CreateTime(millis),
+            Kind::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => Timestamp::LogAppendTime(millis),
+        }
+    }
+
+    /// Walks the headers; a name that is no UTF-8 has replacement characters.
+    pub(super) fn headers(&self) -> Headers<'_> {
+        let mut headers: *mut RDKafkaHeaders = null_mut();
+        // SAFETY: the message is alive and keeps its headers, to which a pointer is written.
+        let found = unsafe { librdkafka::rd_kafka_message_headers(self.message.as_ptr(), &raw mut headers) };
+        let list = NonNull::new(headers).filter(|_| !found.is_error());
+        Headers { list, next: 0, message: PhantomData }
+    }
+}
+
+/// The headers of a message, by name and value.
+pub(super) struct Headers<'a> {
+    list: Option<NonNull<RDKafkaHeaders>>,
+    next: usize,
+    message: PhantomData<&'a RDKafkaMessage>,
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (String, Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut name, mut value, mut length) = (null(), null(), 0);
+        // SAFETY: the message keeps its headers; name, value and length are written to, if there are so many.
+        unsafe {
+            let found = librdkafka::rd_kafka_header_get_all(
+                self.list?.as_ptr(),
+                self.next,
+                &raw mut name,
+                &raw mut value,
+                &raw mut length,
+            );
+            if found.is_error() {
+                return None;
+            }
+            self.next += 1;
+            Some((CStr::from_ptr(name).to_string_lossy().into_owned(), bytes(value.cast(), length)))
+        }
+    }
+}
+
+/// # Safety
+///
+/// There are so many bytes, or a null, and they live as long as is said.
+unsafe fn bytes<'a>(start: *const u8, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller's.
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start, length) })
+}
