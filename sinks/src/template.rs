@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template as Handlebars};
 use serde_json::Value;
-use sluice_connector_api::{Json, Payload, Record, Scalar};
+use sluice_connector_api::{Payload, Record};
 
 const NAMES: &str = "key, value, topic, partition, offset, timestamp, headers.NAME";
 
@@ -236,19 +236,12 @@ fn names(raw: &str) -> Result<Vec<String>, String> {
 
 fn in_payload<'a>(payload: Option<&'a Payload>, names: &[String]) -> Result<Cow<'a, str>, Absence> {
     match payload.ok_or(Absence::Missing)? {
-        Payload::Json(json) if let Some(scalar) = glance(json, names) => Ok(scalar.as_str().into()),
+        Payload::Json(json) if let Some(scalar) = json.glance(names) => Ok(scalar.as_str().into()),
         Payload::Json(json) => scalar(find(json.value(), names).ok_or(Absence::Missing)?),
         _ if !names.is_empty() => {
             Err(Absence::Unfit("is a field, and the payload is not JSON; set its converter to `json`"))
         }
         text => text.as_text().map(Cow::Borrowed).ok_or(NO_UTF8),
-    }
-}
-
-fn glance<'a>(json: &'a Json, names: &[String]) -> Option<Scalar<'a>> {
-    match names {
-        [name] => json.glance(name),
-        _ => None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The fields of a JSON value.
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Json, Scalar};
 
 /// So few fields are looked through: hashing the name takes longer.
 const FEW: usize = 8;
@@ -21,14 +20,6 @@ pub(crate) fn find<'a>(root: &'a Value, names: &[String]) -> Option<&'a Value> {
         Value::Array(items) => items.get(name.parse::<usize>().ok()?),
         _ => None,
     })
-}
-
-/// Returns what a path leads to if that can be told at a glance: see [`Json::glance`].
-pub(crate) fn glance<'a>(json: &'a Json, names: &[String]) -> Option<Scalar<'a>> {
-    match names {
-        [name] => json.glance(name),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -81,9 +81,7 @@ impl Fields {
             _ => None,
         }
     }
-}
 
-impl Fields {
     /// Says whether the text is an object without objects or arrays in it, without blanks and with each name once.
     pub(super) fn are_compact(&self, text: &[u8]) -> bool {
         let is_flat = |value: Span| !matches!(value.of(text), Some([b'[' | b'{', ..]));

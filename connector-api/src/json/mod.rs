@@ -26,7 +26,7 @@ pub use self::fields::Scalar;
 /// use sluice_connector_api::{Json, Scalar};
 ///
 /// let json = Json::parse(r#"{"ticker":"OOOO","price":44.50}"#.into())?;
-/// assert_eq!(json.glance("price"), Some(Scalar::Number("44.50")));
+/// assert_eq!(json.glance(&["price"]), Some(Scalar::Number("44.50")));
 /// assert_eq!(json.value().get("ticker").and_then(|ticker| ticker.as_str()), Some("OOOO"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -93,9 +93,12 @@ impl Json {
         }
     }
 
-    /// Returns a string, a number or a boolean at the root, if that takes no reading. `None` says nothing: the field may be
-    /// missing, may be something else, or is to be looked for in [`Json::value`].
-    pub fn glance(&self, name: &str) -> Option<Scalar<'_>> {
+    /// Returns the string, number or boolean to which a path of names leads, if that takes no reading, which is so for some at
+    /// the root. `None` says nothing: the field may be missing, may be something else, or is to be looked for in
+    /// [`Json::value`].
+    pub fn glance(&self, path: &[impl AsRef<str>]) -> Option<Scalar<'_>> {
+        let [name] = path else { return None };
+        let name = name.as_ref();
         match &self.0 {
             Form::Read(_) => None,
             Form::Text(text) => match text.set.iter().rev().find(|(field, _)| field == name) {
@@ -179,12 +182,12 @@ mod tests {
     #[test]
     fn an_object_is_read_when_it_is_asked_for_as_a_value() {
         let mut json = parse(r#" {"a": 1.50, "b": {"c": [1, "x"]}} "#);
-        assert_eq!((json.glance("a"), json.is_object()), (Some(Scalar::Number("1.50")), true));
+        assert_eq!((json.glance(&["a"]), json.is_object()), (Some(Scalar::Number("1.50")), true));
         assert!(!is_read(&json));
         assert_eq!(json.value().to_string(), r#"{"a":1.50,"b":{"c":[1,"x"]}}"#);
         assert!(is_read(&json));
         *json.value_mut() = Value::Null;
-        assert_eq!((json.glance("a"), json.is_object()), (None, false));
+        assert_eq!((json.glance(&["a"]), json.is_object()), (None, false));
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
             json.set("c", "x".into());
             json.set("a", true.into());
             json.set("c", "y".into());
-            assert_eq!(json.glance("c"), (!read).then_some(Scalar::Text("y")));
+            assert_eq!(json.glance(&["c"]), (!read).then_some(Scalar::Text("y")));
             assert_eq!(json.value().to_string(), r#"{"a":true,"b":2,"c":"y"}"#);
         }
     }
@@ -271,7 +274,7 @@ mod tests {
                 prop_assert_eq!(compact, &Bytes::from(json.value().to_string()));
             }
             for name in ["a", "b", " ", "c"] {
-                if let Some(scalar) = json.glance(name) {
+                if let Some(scalar) = json.glance(&[name]) {
                     prop_assert_eq!(Some(scalar.as_str().to_owned()), told_by_the_value(&json, name));
                 } else if matches!(json.0, Form::Text(_)) {
                     prop_assert_eq!(told_by_the_value(&json, name), None);

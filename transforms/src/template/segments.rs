@@ -61,7 +61,7 @@ impl Segment {
     fn text<'a>(&'a self, object: Option<&'a Json>) -> Result<&'a str, String> {
         match self {
             Self::Literal(text) => Ok(text),
-            Self::Field { names, subject } => match object.and_then(|object| fields::glance(object, names)) {
+            Self::Field { names, subject } => match object.and_then(|object| object.glance(names)) {
                 Some(scalar) => Ok(scalar.as_str()),
                 None => field::text(subject, find(object.map_or(&Value::Null, Json::value), names)?),
             },

@@ -28,7 +28,7 @@ impl FieldPath {
 
     /// Returns the field if it can be told at a glance.
     pub(super) fn glance<'a>(&self, root: &'a Json) -> Option<Scalar<'a>> {
-        fields::glance(root, &self.names)
+        root.glance(&self.names)
     }
 
     /// Finds the field.

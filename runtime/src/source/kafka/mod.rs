@@ -32,6 +32,7 @@ use self::member::Commits;
 use self::outlet::Outlet;
 use self::poller::{Command, Poller};
 pub use self::probe::probe;
+use self::queue::RecordQueue;
 pub use self::scan::scan;
 pub use self::settings::KafkaSettings;
 use super::budget::Budget;
@@ -64,10 +65,10 @@ impl KafkaSource {
         let backlog = out.backlog();
         let context = GroupContext::new(out, identity, Arc::clone(&commits), Arc::clone(&meter));
         let consumer = settings.client_config(name).create_with_context(context)?;
-        let consumer = Arc::new(consumer);
-        let (asked, served) = (Arc::downgrade(&consumer), Arc::clone(&commits));
-        let poller = Poller::new(consumer, command_receiver, budget, settings);
-        let poller = poller.ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
+        let records = RecordQueue::of(consumer)
+            .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
+        let (asked, served) = (Arc::downgrade(records.consumer()), Arc::clone(&commits));
+        let poller = Poller::new(records, command_receiver, budget, settings);
         poller.subscribe()?;
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());

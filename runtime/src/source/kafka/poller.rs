@@ -22,8 +22,7 @@ use crate::source::budget::{Budget, footprint};
 
 /// The longest sleep while something is waited for that wakes nobody.
 const POLL: Duration = Duration::from_millis(50);
-/// The longest sleep while nothing comes; commands wait no longer than this, and rebalances and errors while there are
-/// partitions.
+/// The longest sleep while nothing comes; commands wait no longer than this.
 const IDLE: Duration = Duration::from_millis(250);
 /// How long librdkafka may take to go on elsewhere.
 const SEEK: Duration = Duration::from_secs(5);
@@ -47,6 +46,8 @@ pub(super) struct Poller {
     records: Arc<RecordQueue<GroupContext>>,
     /// Bytes of a record, as they were last.
     typical: usize,
+    /// No record was there when one was last looked for.
+    quiet: bool,
     positions: Positions,
     /// Partitions came that may not be paused yet.
     came: bool,
@@ -58,19 +59,19 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    /// Makes a poller; `None` where there is no memory.
     pub(super) fn new(
-        consumer: Arc<BaseConsumer<GroupContext>>,
+        records: RecordQueue<GroupContext>,
         commands: Receiver<Command>,
         budget: Budget,
         settings: &KafkaSettings,
-    ) -> Option<Self> {
-        let records = Arc::new(RecordQueue::new(Arc::clone(&consumer))?);
+    ) -> Self {
+        let (consumer, records) = (Arc::clone(records.consumer()), Arc::new(records));
         consumer.context().forward_to(&records);
-        Some(Self {
+        Self {
             records,
             // A few to begin with, as they may be large.
             typical: CHUNK_BYTES / 16,
+            quiet: false,
             positions: Positions::default(),
             came: false,
             consumer,
@@ -80,7 +81,7 @@ impl Poller {
             repeats: Repeats::new(1),
             servers: settings.bootstrap_servers.clone(),
             subscribed: settings.topics.clone(),
-        })
+        }
     }
 
     pub(super) fn subscribe(&self) -> KafkaResult<()> {
@@ -175,14 +176,16 @@ impl Poller {
         }
     }
 
-    /// Takes as many records as may be handed over at once, as far as can be told.
+    /// Takes as many records as may be handed over at once, as far as can be told. Where there was none it waits for one:
+    /// librdkafka would wait for as many as there is room for. What came to the consumer since it was polled ends that wait.
     fn take(&mut self) {
         let most = (CHUNK_BYTES / self.typical).clamp(1, CHUNK_RECORDS);
+        let (most, time) = if self.quiet { (1, IDLE) } else { (most, Duration::ZERO) };
         let (mut records, mut bytes) = (Vec::with_capacity(most), 0);
         // One name for the records of a chunk. Not for those of all: threads that count the same thing wait for each other.
         let mut topics: Vec<(usize, Arc<str>)> = Vec::new();
         let mut errors = Vec::new();
-        self.records.take(most, IDLE, |taken| match taken {
+        self.records.take(most, time, |taken| match taken {
             Ok(message) => {
                 let record = record_taken(message, name_of(message, &mut topics));
                 bytes += footprint(&record);
@@ -190,6 +193,7 @@ impl Poller {
             }
             Err(error) => errors.push(error),
         });
+        self.quiet = records.is_empty();
         self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
         let back = self.positions.follow(&records);
         self.consumer.context().outlet.keep(records, bytes);

@@ -21,29 +21,51 @@ use sluice_connector_api::TopicPartition;
 
 /// A queue to which partitions of a consumer are forwarded.
 pub(super) struct RecordQueue<C: ConsumerContext> {
-    queue: NonNull<RDKafkaQueue>,
-    /// Outlives the queue.
+    /// Goes before the consumer does.
+    native: Arc<Native>,
     consumer: Arc<BaseConsumer<C>>,
 }
 
-// SAFETY: librdkafka guards its queues with locks of their own; any thread may use and destroy them.
-unsafe impl<C: ConsumerContext> Send for RecordQueue<C> {}
-// SAFETY: as above.
-unsafe impl<C: ConsumerContext> Sync for RecordQueue<C> {}
+struct Native(NonNull<RDKafkaQueue>);
 
-impl<C: ConsumerContext> Drop for RecordQueue<C> {
+// SAFETY: librdkafka guards its queues with locks of their own; any thread may use and destroy them.
+unsafe impl Send for Native {}
+// SAFETY: as above.
+unsafe impl Sync for Native {}
+
+impl Drop for Native {
     fn drop(&mut self) {
-        // SAFETY: the queue is ours, nobody else has it, and its consumer is still alive.
-        unsafe { librdkafka::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+        // SAFETY: the queue is ours and nobody else has it. Its consumer is alive: `RecordQueue` holds it for longer, and who
+        // wakes the queue is called by it.
+        unsafe { librdkafka::rd_kafka_queue_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl Native {
+    /// Ends a wait for records that is under way, or else the next one.
+    fn wake(&self) {
+        // SAFETY: the queue is alive.
+        unsafe { librdkafka::rd_kafka_queue_yield(self.0.as_ptr()) }
     }
 }
 
 impl<C: ConsumerContext> RecordQueue<C> {
-    /// Makes a queue; `None` where there is no memory.
-    pub(super) fn new(consumer: Arc<BaseConsumer<C>>) -> Option<Self> {
+    /// Makes a queue; `None` where there is no memory. Whatever else comes to the consumer ends a wait for records.
+    pub(super) fn of(mut consumer: BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the consumer is alive.
         let queue = unsafe { librdkafka::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        NonNull::new(queue).map(|queue| Self { queue, consumer })
+        let native = Arc::new(Native(NonNull::new(queue)?));
+        let woken = Arc::downgrade(&native);
+        consumer.set_nonempty_callback(move || {
+            if let Some(native) = woken.upgrade() {
+                native.wake();
+            }
+        });
+        Some(Self { native, consumer: Arc::new(consumer) })
+    }
+
+    pub(super) fn consumer(&self) -> &Arc<BaseConsumer<C>> {
+        &self.consumer
     }
 
     /// Lets the records of a partition come here, until it is taken away. Has to be called before it is assigned, or some
@@ -60,36 +82,27 @@ impl<C: ConsumerContext> RecordQueue<C> {
         // SAFETY: both queues are alive; the partition keeps a reference of its own to ours, and the handle to its queue,
         // which is ours, is not used any more.
         unsafe {
-            librdkafka::rd_kafka_queue_forward(from, self.queue.as_ptr());
+            librdkafka::rd_kafka_queue_forward(from, self.native.0.as_ptr());
             librdkafka::rd_kafka_queue_destroy(from);
         }
         true
     }
 
-    /// Takes what is there, though not more than so many records, or waits for the next one, though not longer than `wait`.
-    /// What went wrong with a partition comes among them.
-    pub(super) fn take(&self, most: usize, wait: Duration, mut each: impl FnMut(KafkaResult<&Message<'_>>)) {
-        // librdkafka would wait for as many as there is room for.
-        let mut taken = self.take_until(most, Duration::ZERO);
-        if taken.is_empty() {
-            taken = self.take_until(1, wait);
-        }
-        for message in taken {
-            each(message.fault().map_or(Ok(&message), Err));
-        }
-    }
-
-    /// Takes so many records, or what there is when the time is up.
-    fn take_until(&self, most: usize, time: Duration) -> Vec<Message<'_>> {
+    /// Takes so many records, or what there is when the time is up, or something else comes to the consumer. What went wrong
+    /// with a partition comes among them.
+    pub(super) fn take(&self, most: usize, time: Duration, mut each: impl FnMut(KafkaResult<&Message<'_>>)) {
         let mut taken: Vec<*mut RDKafkaMessage> = vec![null_mut(); most];
         let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, and there is room for so many.
         let count = unsafe {
-            librdkafka::rd_kafka_consume_batch_queue(self.queue.as_ptr(), millis, taken.as_mut_ptr(), most)
+            let queue = self.native.0.as_ptr();
+            librdkafka::rd_kafka_consume_batch_queue(queue, millis, taken.as_mut_ptr(), most)
         };
-        taken.truncate(usize::try_from(count).unwrap_or_default());
-        let message = |message| Message { message, queue: PhantomData };
-        taken.into_iter().filter_map(NonNull::new).map(message).collect()
+        let taken = taken.into_iter().take(usize::try_from(count).unwrap_or_default());
+        for message in taken.filter_map(NonNull::new) {
+            let message = Message { message, queue: PhantomData };
+            each(message.fault().map_or(Ok(&message), Err));
+        }
     }
 }
 
