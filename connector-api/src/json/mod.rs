@@ -47,6 +47,8 @@ struct Text {
     /// Fields that were set since, in that order.
     set: Vec<(String, Value)>,
     value: OnceLock<Box<Value>>,
+    /// Whether the source is the compact form: the engine asks for that where it measures a record, and the sink again.
+    is_compact: OnceLock<bool>,
 }
 
 impl Json {
@@ -54,7 +56,8 @@ impl Json {
     pub fn parse(text: Bytes) -> serde_json::Result<Self> {
         Ok(Self(match Fields::find(&text) {
             Some(fields) => {
-                Form::Text(Text { source: text, fields, set: Vec::new(), value: OnceLock::new() })
+                let (set, value, is_compact) = Default::default();
+                Form::Text(Text { source: text, fields, set, value, is_compact })
             }
             None => Form::Read(read::read(&text)?),
         }))
@@ -111,12 +114,9 @@ impl Json {
     /// Returns the document in its compact form if it came in that: flat, without blanks, each name once. It is what
     /// [`Json::value`] would be written as.
     pub fn compact(&self) -> Option<&Bytes> {
-        match &self.0 {
-            Form::Text(text) if text.set.is_empty() && text.fields.are_compact(&text.source) => {
-                Some(&text.source)
-            }
-            Form::Text(_) | Form::Read(_) => None,
-        }
+        let Form::Text(text) = &self.0 else { return None };
+        let is_compact = || *text.is_compact.get_or_init(|| text.fields.are_compact(&text.source));
+        (text.set.is_empty() && is_compact()).then_some(&text.source)
     }
 
     /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is no object.

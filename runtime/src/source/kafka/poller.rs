@@ -39,11 +39,10 @@ pub(super) enum Command {
 
 /// The state of the thread that polls.
 pub(super) struct Poller {
-    consumer: Arc<BaseConsumer<GroupContext>>,
+    records: Arc<RecordQueue<GroupContext>>,
     commands: Receiver<Command>,
     budget: Budget,
     paused: bool,
-    records: Arc<RecordQueue<GroupContext>>,
     /// Bytes of a record, as they were last.
     typical: usize,
     /// No record was there when one was last looked for.
@@ -65,8 +64,8 @@ impl Poller {
         budget: Budget,
         settings: &KafkaSettings,
     ) -> Self {
-        let (consumer, records) = (Arc::clone(records.consumer()), Arc::new(records));
-        consumer.context().forward_to(&records);
+        let records = Arc::new(records);
+        records.consumer().context().forward_to(&records);
         Self {
             records,
             // A few to begin with, as they may be large.
@@ -74,7 +73,6 @@ impl Poller {
             quiet: false,
             positions: Positions::default(),
             came: false,
-            consumer,
             commands,
             budget,
             paused: false,
@@ -84,9 +82,13 @@ impl Poller {
         }
     }
 
+    fn consumer(&self) -> &BaseConsumer<GroupContext> {
+        self.records.consumer()
+    }
+
     pub(super) fn subscribe(&self) -> KafkaResult<()> {
         let topics: Vec<_> = self.subscribed.iter().map(String::as_str).collect();
-        self.consumer.subscribe(&topics)
+        self.consumer().subscribe(&topics)
     }
 
     /// Polls until told to close. Invariant 7: it goes on polling, with the partitions paused, while the budget
@@ -95,7 +97,7 @@ impl Poller {
         let closed = loop {
             match self.commands.try_recv() {
                 Ok(Command::Close(closed)) => {
-                    self.consumer.context().commit(&self.consumer, Vec::new());
+                    self.consumer().context().commit(self.consumer(), Vec::new());
                     break Some(closed);
                 }
                 Err(TryRecvError::Disconnected) => break None,
@@ -105,9 +107,9 @@ impl Poller {
                 }
             }
         };
-        self.consumer.context().close();
+        self.consumer().context().close();
         // Dropping the consumer leaves the group, so that others take over at once.
-        drop((self.records, self.consumer));
+        drop(self.records);
         if let Some(closed) = closed {
             let _nobody_waits = closed.send(()).is_err();
         }
@@ -127,7 +129,7 @@ impl Poller {
         what: &str,
         act: impl FnOnce(&BaseConsumer<GroupContext>, &rdkafka::TopicPartitionList) -> KafkaResult<()>,
     ) -> bool {
-        let result = self.consumer.assignment().and_then(|list| act(&self.consumer, &list));
+        let result = self.consumer().assignment().and_then(|list| act(self.consumer(), &list));
         match &result {
             Ok(()) => tracing::debug!(bytes = self.budget.used(), "{what} reading"),
             Err(error) => tracing::warn!("cannot {what} reading, tried again: {error}"),
@@ -137,7 +139,7 @@ impl Poller {
 
     /// Takes what is there and hands it over.
     fn poll(&mut self) {
-        let consumer = Arc::clone(&self.consumer);
+        let consumer = Arc::clone(self.records.consumer());
         if !consumer.context().may_be_polled() {
             std::thread::sleep(POLL);
             return;
@@ -196,7 +198,7 @@ impl Poller {
         self.quiet = records.is_empty();
         self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
         let back = self.positions.follow(&records);
-        self.consumer.context().outlet.keep(records, bytes);
+        self.consumer().context().outlet.keep(records, bytes);
         for (partition, next) in back {
             self.go_on_at(&partition, next);
         }
@@ -210,15 +212,15 @@ impl Poller {
     fn go_on_at(&self, partition: &TopicPartition, next: i64) {
         tracing::warn!("the offsets of {partition} went back; reading goes on at {next}");
         let TopicPartition { topic, partition } = partition;
-        if let Err(error) = self.consumer.seek(topic, *partition, Offset::Offset(next), SEEK) {
+        if let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK) {
             let reason = format!("cannot go on at offset {next} of {topic}-{partition}: {error}");
-            self.consumer.context().outlet.send(Event::Failed(reason.into()));
+            self.consumer().context().outlet.send(Event::Failed(reason.into()));
         }
     }
 
     fn on_error(&mut self, error: &KafkaError) {
         if is_final(error) {
-            self.consumer.context().outlet.send(Event::Failed(error.to_string().into()));
+            self.consumer().context().outlet.send(Event::Failed(error.to_string().into()));
             return;
         }
         let text = self.describe(error);
@@ -237,7 +239,7 @@ impl Poller {
             }
             // The code says no more than that they did.
             Some(code) if is_refusal(error) => {
-                self.consumer.context().refusal().unwrap_or_else(|| code.to_string())
+                self.consumer().context().refusal().unwrap_or_else(|| code.to_string())
             }
             Some(code) => code.to_string(),
             None => error.to_string(),
@@ -246,7 +248,7 @@ impl Poller {
 }
 
 /// Returns the name of a record's topic, which it shares with others of the chunk.
-fn name_of(message: &Message<'_>, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
+fn name_of(message: &Message, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
     let id = message.topic_id();
     if let Some((_, topic)) = topics.iter().find(|(other, _)| *other == id) {
         return Arc::clone(topic);

@@ -22,23 +22,18 @@ impl Positions {
     /// Takes note of records, in the order taken. Returns where to go on in partitions whose offsets went back, and forgets
     /// these.
     pub(super) fn follow(&mut self, records: &[Record]) -> Vec<(TopicPartition, i64)> {
-        let mut back: Vec<TopicPartition> = Vec::new();
         let partition = |record: &Record| record.origin().topic_partition().clone();
+        let offset = |record: &Record| record.origin().offset();
+        let mut back = Vec::new();
         let runs =
             records.chunk_by(|one, other| one.origin().topic_partition() == other.origin().topic_partition());
         for run in runs {
-            let Some(first) = run.first() else { continue };
-            let next = match self.0.get_mut(first.origin().topic_partition()) {
-                Some(next) => next,
-                None => self.0.entry(partition(first)).or_insert(i64::MIN),
-            };
-            let mut went_back = false;
-            for record in run {
-                let offset = record.origin().offset();
-                went_back |= offset < *next;
-                *next = offset + 1;
-            }
-            if went_back {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let next = self.0.entry(partition(first)).or_insert(i64::MIN);
+            let goes_on =
+                *next <= offset(first) && run.is_sorted_by(|one, other| offset(one) < offset(other));
+            *next = offset(last) + 1;
+            if !goes_on {
                 back.push(partition(first));
             }
         }

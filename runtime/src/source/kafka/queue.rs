@@ -90,7 +90,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
     /// Takes so many records, or what there is when the time is up, or something else comes to the consumer. What went wrong
     /// with a partition comes among them.
-    pub(super) fn take(&self, most: usize, time: Duration, mut each: impl FnMut(KafkaResult<&Message<'_>>)) {
+    pub(super) fn take(&self, most: usize, time: Duration, mut each: impl FnMut(KafkaResult<&Message>)) {
         let mut taken: Vec<*mut RDKafkaMessage> = vec![null_mut(); most];
         let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, and there is room for so many.
@@ -100,29 +100,26 @@ impl<C: ConsumerContext> RecordQueue<C> {
         };
         let taken = taken.into_iter().take(usize::try_from(count).unwrap_or_default());
         for message in taken.filter_map(NonNull::new) {
-            let message = Message { message, queue: PhantomData };
+            let message = Message(message);
             each(message.fault().map_or(Ok(&message), Err));
         }
     }
 }
 
 /// A record in librdkafka's memory.
-pub(super) struct Message<'a> {
-    message: NonNull<RDKafkaMessage>,
-    queue: PhantomData<&'a RDKafkaQueue>,
-}
+pub(super) struct Message(NonNull<RDKafkaMessage>);
 
-impl Drop for Message<'_> {
+impl Drop for Message {
     fn drop(&mut self) {
         // SAFETY: it was handed over to us, and nothing of it is borrowed any more.
-        unsafe { librdkafka::rd_kafka_message_destroy(self.message.as_ptr()) }
+        unsafe { librdkafka::rd_kafka_message_destroy(self.0.as_ptr()) }
     }
 }
 
-impl Message<'_> {
+impl Message {
     fn native(&self) -> &RDKafkaMessage {
         // SAFETY: it is ours until it is dropped, and nobody writes to it.
-        unsafe { self.message.as_ref() }
+        unsafe { self.0.as_ref() }
     }
 
     fn fault(&self) -> Option<KafkaError> {
@@ -165,7 +162,7 @@ impl Message<'_> {
 
         let mut kind = Kind::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive; the kind is written to.
-        let millis = unsafe { librdkafka::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) };
+        let millis = unsafe { librdkafka::rd_kafka_message_timestamp(self.0.as_ptr(), &raw mut kind) };
         match kind {
             _ if millis == -1 => Timestamp::NotAvailable,
             Kind::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => Timestamp::NotAvailable,
@@ -178,7 +175,7 @@ impl Message<'_> {
     pub(super) fn headers(&self) -> Headers<'_> {
         let mut headers: *mut RDKafkaHeaders = null_mut();
         // SAFETY: the message is alive and keeps its headers, to which a pointer is written.
-        let found = unsafe { librdkafka::rd_kafka_message_headers(self.message.as_ptr(), &raw mut headers) };
+        let found = unsafe { librdkafka::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers) };
         let list = NonNull::new(headers).filter(|_| !found.is_error());
         Headers { list, next: 0, message: PhantomData }
     }

@@ -5,27 +5,36 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _};
-use sluice_connector_api::{Headers, Origin, Payload, Record, Timestamp, TimestampType};
+use sluice_connector_api::{Origin, Payload, Record, Timestamp, TimestampType};
 
 use super::queue::Message;
 
 /// Copies a record out of librdkafka's memory. `topic` is its topic's name, shared by all its records.
 pub(super) fn record_of(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Record {
-    let mut record = Record::new(Origin::new(topic, message.partition(), message.offset()));
-    record.key = message.key().map(payload);
-    record.value = message.payload().map(payload);
-    record.timestamp = timestamp(message.timestamp());
-    record.headers = message.headers().map(headers).unwrap_or_default();
-    record
+    let origin = Origin::new(topic, message.partition(), message.offset());
+    let headers = message.headers().into_iter().flat_map(BorrowedHeaders::iter);
+    let headers = headers.map(|header| (header.key.to_owned(), header.value));
+    record(origin, message.key(), message.payload(), message.timestamp(), headers)
 }
 
 /// Copies a record that was taken from a queue.
-pub(super) fn record_taken(message: &Message<'_>, topic: Arc<str>) -> Record {
-    let mut record = Record::new(Origin::new(topic, message.partition(), message.offset()));
-    record.key = message.key().map(payload);
-    record.value = message.payload().map(payload);
-    record.timestamp = timestamp(message.timestamp());
-    for (name, value) in message.headers() {
+pub(super) fn record_taken(message: &Message, topic: Arc<str>) -> Record {
+    let origin = Origin::new(topic, message.partition(), message.offset());
+    record(origin, message.key(), message.payload(), message.timestamp(), message.headers())
+}
+
+fn record<'a>(
+    origin: Origin,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    time: rdkafka::Timestamp,
+    headers: impl Iterator<Item = (String, Option<&'a [u8]>)>,
+) -> Record {
+    let mut record = Record::new(origin);
+    record.key = key.map(payload);
+    record.value = value.map(payload);
+    record.timestamp = timestamp(time);
+    for (name, value) in headers {
         record.headers.push(name, value.map(Bytes::copy_from_slice));
     }
     record
@@ -43,12 +52,4 @@ fn timestamp(timestamp: rdkafka::Timestamp) -> Option<Timestamp> {
             Some(Timestamp { millis, kind: TimestampType::LogAppendTime })
         }
     }
-}
-
-fn headers(borrowed: &BorrowedHeaders) -> Headers {
-    let mut headers = Headers::new();
-    for header in borrowed.iter() {
-        headers.push(header.key, header.value.map(Bytes::copy_from_slice));
-    }
-    headers
 }
