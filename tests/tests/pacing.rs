@@ -35,17 +35,13 @@ fn kept_time(comparisons: &[Comparison], speed: f64) -> bool {
     kept
 }
 
-/// The least share to be used of what can be used of a limit, and the most calls that may be throttled once it is
-/// learned.
+/// The least share to be used of the limits, and the most calls that may be throttled once they are learned.
 ///
 /// In real time they are what is asked of the product. What the programs take of their own is not scaled, so a scaled
-/// run cannot hold them; it shows when something breaks.
+/// run cannot hold them; it shows when something breaks. Whether a rise comes just before a try or just after one is luck
+/// then, too.
 fn bounds(plan: &Plan, speed: f64) -> (f64, f64) {
-    match (speed > 1.0, plan.phases.len() > 1) {
-        (false, _) => (0.9, 0.05),
-        (true, false) => (0.8, 0.1),
-        (true, true) => (0.65, 0.1),
-    }
+    if speed > 1.0 { (0.8 * plan.least(), 0.1) } else { (0.9 * plan.most(), 0.05) }
 }
 
 #[test]
@@ -59,7 +55,7 @@ fn two_thousand_documents_arrive_as_fast_as_a_hidden_limit_allows() {
         assert_eq!((sluice.arrived, sluice.duplicates), (DOCUMENTS, 0), "{plan:?}");
         let (least_used, most_throttled) = bounds(plan, speed);
         if kept_time {
-            assert!(sluice.used >= least_used * plan.most(), "{plan:?}: {sluice:?}");
+            assert!(sluice.used >= least_used, "{plan:?}: {sluice:?}");
             assert!(sluice.throttled_later < most_throttled, "{plan:?}: {sluice:?}");
             // Never slower, but for the learning where the sample's pause happens to be the best one.
             assert!(sluice.seconds < sample.seconds * 1.1, "{plan:?}: {sluice:?} {sample:?}");

@@ -13,6 +13,8 @@ use crate::bedrock::LocalKnowledgeBase;
 const LATENCY: Duration = Duration::from_millis(100);
 /// The calls to be taken for each throttled one where just under 5 % may be throttled.
 const CALLS_A_TRY: f64 = 20.0;
+/// The calls from one try of Sluice to the next, of which the last is the try.
+const CALLS_OF_SLUICE_A_TRY: f64 = 26.0;
 /// How often the course is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -42,9 +44,18 @@ impl Plan {
     /// throttled call where there was none. With a try in 20 calls it comes 10 calls too late, and what the limit
     /// allows in the time of these is lost.
     pub fn most(&self) -> f64 {
+        self.used_with_rises_late_by(CALLS_A_TRY / 2.0)
+    }
+
+    /// Returns how much of the limits Sluice is sure to use once they are learned: each rise may come just after a try.
+    pub fn least(&self) -> f64 {
+        self.used_with_rises_late_by(CALLS_OF_SLUICE_A_TRY)
+    }
+
+    fn used_with_rises_late_by(&self, late: f64) -> f64 {
         let calls: f64 = self.phases.iter().map(|phase| count(phase.calls)).sum();
         let rises = self.phases.windows(2).map(|pair| pair[1].calls_per_second / pair[0].calls_per_second);
-        let lost: f64 = rises.map(|rise| (rise - 1.0).max(0.0) * CALLS_A_TRY / 2.0).sum();
+        let lost: f64 = rises.map(|rise| (rise - 1.0).max(0.0) * late).sum();
         calls / (calls + lost)
     }
 }
