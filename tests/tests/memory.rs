@@ -1,4 +1,4 @@
-//! What a daemon at rest takes.
+//! What a daemon takes, at rest and behind a sink that stands still.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::thread::sleep;
@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
+use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::process::{peak_memory, resident_memory};
 use sluice_tests::sluice::{PATIENCE, Sluice};
+use sluice_tests::target::{Fault, Manners, Target};
 
 /// What comes back at the least, in MiB; in a release it is 8 and more.
 const LEAST: f64 = 4.0;
@@ -28,4 +30,44 @@ fn what_only_the_start_needed_is_given_back() {
         sleep(Duration::from_millis(50));
     }
     daemon.terminate().expect_code(0);
+}
+
+/// A backlog of ten budgets, none of which is ever stored. A group that hears nothing of a member for two seconds, or a
+/// member that does not ask for records that long, would see a rebalance.
+#[test]
+fn behind_a_sink_that_stands_still_memory_is_flat_and_the_membership_lives() {
+    const BUDGET: f64 = 16.0;
+    /// What the binary of the tests takes, which is twice what that of a release does.
+    const AT_REST: f64 = 35.0;
+    /// What librdkafka has in hand of an answer that came in when the budget was used up.
+    const FETCHED: f64 = 40.0;
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("backlog");
+    broker.create_topic(&topic, 2);
+    let value = |n: usize| format!("{{\"k\":\"k\",\"n\":{n},\"text\":\"{}\"}}", "x".repeat(4000));
+    broker.produce(&topic, (0..40_000).map(|n| NewRecord::unkeyed(value(n))));
+    let target = Target::start(
+        Manners { faults: &[(100, Fault::Hang)], pause: Duration::ZERO, names_poison: false },
+        1,
+    );
+    let folder = Folder::with(
+        "backlog.yaml",
+        format!(
+            "source:\n  value: json\n  kafka:\n    bootstrap_servers: {servers}\n    topics: [{topic}]\n    \
+             properties: {{ session.timeout.ms: \"2000\", heartbeat.interval.ms: \"500\", max.poll.interval.ms: \"2000\" }}\n\
+             sink: {{ http: {{ url: \"{url}\", request_timeout: 5m }} }}\nbuffer_memory: {BUDGET}MiB\n",
+            servers = broker.bootstrap_servers(),
+            url = target.url(),
+        ),
+    );
+    let mut daemon = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0").spawn();
+    daemon.wait_for_log("partitions assigned");
+    sleep(Duration::from_secs(3));
+    let full = resident_memory(daemon.id());
+    sleep(Duration::from_secs(6));
+    let (later, peak) = (resident_memory(daemon.id()), peak_memory(daemon.id()));
+    assert!((later - full).abs() < 4.0, "{full:.1} MiB, and {later:.1} six seconds later");
+    assert!(full > AT_REST && peak < AT_REST + BUDGET + FETCHED, "{full:.1} MiB, {peak:.1} at most");
+    assert_eq!(daemon.log_lines("partitions assigned").len(), 1, "{}", daemon.log());
+    daemon.kill();
 }

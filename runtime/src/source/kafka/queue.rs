@@ -218,3 +218,22 @@ unsafe fn bytes<'a>(start: *const u8, length: usize) -> Option<&'a [u8]> {
     // SAFETY: the caller's.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start, length) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_whose_name_is_no_utf8_is_read_all_the_same() {
+        // SAFETY: the names end with a zero, the value has one byte, and the list is alive until it is destroyed.
+        unsafe {
+            let list = librdkafka::rd_kafka_headers_new(2);
+            librdkafka::rd_kafka_header_add(list, c"caf\xe9".as_ptr(), -1, b"1".as_ptr().cast(), 1);
+            librdkafka::rd_kafka_header_add(list, c"none".as_ptr(), -1, null(), 0);
+            let headers = Headers { list: NonNull::new(list), next: 0, message: PhantomData };
+            let expected = [("caf\u{fffd}".to_owned(), Some(b"1".as_slice())), ("none".to_owned(), None)];
+            assert_eq!(headers.collect::<Vec<_>>(), expected);
+            librdkafka::rd_kafka_headers_destroy(list);
+        }
+    }
+}
