@@ -66,7 +66,7 @@ mod sink;
 mod transform;
 
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
-pub use json::{Json, Scalar};
+pub use json::{Json, Scalar, field_at};
 pub use payload::Payload;
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template as Handlebars};
 use serde_json::Value;
-use sluice_connector_api::{Payload, Record};
+use sluice_connector_api::{Payload, Record, Scalar, field_at};
 
 const NAMES: &str = "key, value, topic, partition, offset, timestamp, headers.NAME";
 
@@ -154,7 +154,7 @@ impl Tag {
             What::Key(names) => (record.key.as_ref(), names),
             _ => return None,
         };
-        let items = find(payload?.as_json()?, names)?.as_array()?;
+        let items = field_at(payload?.as_json()?, names)?.as_array()?;
         let present = items.iter().filter(|item| !item.is_null());
         let texts: Result<_, _> = present.map(scalar).collect();
         Some(texts.map_err(|absence| format!("an item of `{}` {}", self.raw, absence.reason())))
@@ -237,7 +237,7 @@ fn names(raw: &str) -> Result<Vec<String>, String> {
 fn in_payload<'a>(payload: Option<&'a Payload>, names: &[String]) -> Result<Cow<'a, str>, Absence> {
     match payload.ok_or(Absence::Missing)? {
         Payload::Json(json) if let Some(scalar) = json.glance(names) => Ok(scalar.as_str().into()),
-        Payload::Json(json) => scalar(find(json.value(), names).ok_or(Absence::Missing)?),
+        Payload::Json(json) => scalar(field_at(json.value(), names).ok_or(Absence::Missing)?),
         _ if !names.is_empty() => {
             Err(Absence::Unfit("is a field, and the payload is not JSON; set its converter to `json`"))
         }
@@ -245,22 +245,12 @@ fn in_payload<'a>(payload: Option<&'a Payload>, names: &[String]) -> Result<Cow<
     }
 }
 
-fn find<'a>(value: &'a Value, names: &[String]) -> Option<&'a Value> {
-    names.iter().try_fold(value, |value, name| match value {
-        Value::Object(fields) => fields.get(name),
-        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
-
 fn scalar(value: &Value) -> Result<Cow<'_, str>, Absence> {
-    match value {
-        Value::String(text) => Ok(text.into()),
-        Value::Number(_) | Value::Bool(_) => Ok(value.to_string().into()),
-        Value::Null => Err(Absence::Null),
-        Value::Array(_) => Err(Absence::Unfit("is an array, which is no text")),
-        Value::Object(_) => Err(Absence::Unfit("is an object, which is no text")),
-    }
+    Scalar::of(value).map(|scalar| scalar.as_str().into()).ok_or(match value {
+        Value::Null => Absence::Null,
+        Value::Array(_) => Absence::Unfit("is an array, which is no text"),
+        _ => Absence::Unfit("is an object, which is no text"),
+    })
 }
 
 const NO_UTF8: Absence = Absence::Unfit("is bytes that are no UTF-8 text");

@@ -17,7 +17,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod fields;
 mod has_header_key;
 mod shape;
 mod template;

@@ -16,7 +16,7 @@ const FEW: usize = 24;
 /// Brackets that open something, of any kind and anywhere, in a text that is not deeper than may be read, which is 128.
 const MOST_BRACKETS: usize = 100;
 
-/// A string, a number or a boolean at the root of a document, as it was written.
+/// A string, a number or a boolean, as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar<'a> {
     /// The characters of a string.
@@ -28,7 +28,8 @@ pub enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    pub(super) fn of(value: &'a Value) -> Option<Self> {
+    /// Takes a value that is one; `None` for null, arrays and objects.
+    pub fn of(value: &'a Value) -> Option<Self> {
         match value {
             Value::String(text) => Some(Self::Text(text)),
             Value::Number(number) => Some(Self::Number(number.as_str())),

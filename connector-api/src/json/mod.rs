@@ -6,6 +6,7 @@
 
 mod fields;
 mod numbers;
+mod path;
 mod read;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use self::fields::Fields;
 pub use self::fields::Scalar;
+pub use self::path::field_at;
 
 /// A JSON document. Numbers keep the digits that they were written with.
 ///
@@ -217,12 +219,8 @@ mod tests {
     }
 
     /// What the last field of a name is, by the value.
-    fn told_by_the_value(json: &Json, name: &str) -> Option<String> {
-        match json.value().get(name)? {
-            Value::String(text) => Some(text.clone()),
-            scalar @ (Value::Number(_) | Value::Bool(_)) => Some(scalar.to_string()),
-            _ => None,
-        }
+    fn told_by_the_value<'a>(json: &'a Json, name: &str) -> Option<Scalar<'a>> {
+        json.value().get(name).and_then(Scalar::of)
     }
 
     #[test]
@@ -275,7 +273,7 @@ mod tests {
             }
             for name in ["a", "b", " ", "c"] {
                 if let Some(scalar) = json.glance(&[name]) {
-                    prop_assert_eq!(Some(scalar.as_str().to_owned()), told_by_the_value(&json, name));
+                    prop_assert_eq!(Some(scalar), told_by_the_value(&json, name));
                 } else if matches!(json.0, Form::Text(_)) {
                     prop_assert_eq!(told_by_the_value(&json, name), None);
                 }

@@ -5,11 +5,11 @@ use handlebars::{
     RenderError, RenderErrorReason, ScopedJson,
 };
 use serde_json::Value;
+use sluice_connector_api::field_at;
 
 use super::field;
 use super::known::Need;
 use super::record_fields::ROOT;
-use crate::fields;
 
 /// The function that prints every tag. A blank in its name keeps users from writing it.
 pub(super) const PRINT: &str = "% print";
@@ -139,7 +139,7 @@ fn subject<'a>(tag: &'a Helper<'_>) -> &'a str {
 /// Keeps the place of a value, so that `each` and `with` can tell where they are.
 fn scoped<'rc>(argument: &PathAndJson<'rc>, context: &'rc Context) -> ScopedJson<'rc> {
     let place = argument.context_path();
-    let found = place.and_then(|path| Some((fields::find(context.data(), path)?, path.clone())));
+    let found = place.and_then(|path| Some((field_at(context.data(), path)?, path.clone())));
     match found {
         Some((value, path)) => ScopedJson::Context(value, path),
         None if argument.is_value_missing() => ScopedJson::Missing,

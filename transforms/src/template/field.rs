@@ -1,21 +1,16 @@
 //! What a template may print, and how it is refused.
 
 use serde_json::Value;
+use sluice_connector_api::Scalar;
 
 use crate::shape;
 
 /// Returns a value's text; `subject` names it in the reason why it has none.
 pub(super) fn text<'a>(subject: &str, value: Option<&'a Value>) -> Result<&'a str, String> {
-    match value {
-        Some(Value::String(text)) => Ok(text),
-        Some(Value::Number(number)) => Ok(number.as_str()),
-        Some(Value::Bool(true)) => Ok("true"),
-        Some(Value::Bool(false)) => Ok("false"),
-        Some(value @ (Value::Array(_) | Value::Object(_))) => {
-            Err(format!("{subject} is {}, which only the helper `json` can print", shape::of_json(value)))
-        }
-        Some(Value::Null) | None => Err(absent(subject, value)),
-    }
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Err(absent(subject, value)) };
+    Scalar::of(value).map(Scalar::as_str).ok_or_else(|| {
+        format!("{subject} is {}, which only the helper `json` can print", shape::of_json(value))
+    })
 }
 
 /// Says that a value is missing or null.

@@ -1,10 +1,11 @@
+use std::slice;
+
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
-use sluice_connector_api::Json;
+use sluice_connector_api::{Json, field_at};
 
 use super::{checks, field};
-use crate::fields;
 
 /// A template of literal text and plain fields, which needs no Handlebars to print it.
 #[derive(Debug)]
@@ -72,10 +73,8 @@ impl Segment {
 /// Finds a field the way Handlebars does.
 fn find<'a>(object: &'a Value, names: &[String]) -> Result<Option<&'a Value>, String> {
     names.iter().try_fold(Some(object), |value, name| match value {
-        Some(Value::Object(fields)) => Ok(fields::get(fields, name)),
-        Some(Value::Array(items)) => {
-            name.parse::<usize>().map(|index| items.get(index)).map_err(|_| field::no_index(name))
-        }
-        _ => Ok(None),
+        Some(Value::Array(_)) if name.parse::<usize>().is_err() => Err(field::no_index(name)),
+        Some(value) => Ok(field_at(value, slice::from_ref(name))),
+        None => Ok(None),
     })
 }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
-use sluice_connector_api::{Json, Rejection, Scalar, SettingsError};
+use sluice_connector_api::{Json, Rejection, Scalar, SettingsError, field_at};
 
-use crate::{fields, shape};
+use crate::shape;
 
 /// A path into a JSON value, such as `quote.time` or `quotes.0.time`.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl FieldPath {
 
     /// Finds the field.
     pub(super) fn get<'a>(&self, root: &'a Value) -> Option<&'a Value> {
-        fields::find(root, &self.names)
+        field_at(root, &self.names)
     }
 
     /// Sets the field of an object, and makes the objects on the way to it where they are missing or null.
