@@ -4,7 +4,7 @@
 //! build those of another. So the first test of a process asks Cargo for it, which takes 0.3 s when nothing has
 //! changed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -31,19 +31,14 @@ pub(super) fn path() -> &'static Path {
 
 fn build() -> Result<PathBuf, String> {
     let test = std::env::current_exe().map_err(|error| format!("where is this test? {error}"))?;
-    // <target directory>/[<triple>/]<profile>/deps/<test>, or without `deps` for a binary
-    let folders = test.ancestors().skip(1);
-    let mut above = folders.skip_while(|folder| folder.ends_with("deps"));
-    let profile = above.next().and_then(Path::file_name).unwrap_or_default();
-    let mut target = above.next().unwrap_or(Path::new("target"));
+    let place = Place::of(&test);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo.args(["build", "--locked", "--package=sluice-runtime", "--bin=sluice", "--message-format=json"]);
-    if !target.join("CACHEDIR.TAG").exists() {
-        cargo.arg("--target").arg(target.file_name().unwrap_or_default());
-        target = target.parent().unwrap_or(target);
+    if let Some(triple) = place.triple {
+        cargo.arg("--target").arg(triple);
     }
-    cargo.arg("--profile").arg(if profile == "debug" { "dev".as_ref() } else { profile });
-    cargo.arg("--target-dir").arg(target).current_dir(super::root()).stderr(Stdio::piped());
+    cargo.arg("--profile").arg(if place.profile == "debug" { "dev".as_ref() } else { place.profile });
+    cargo.arg("--target-dir").arg(place.target).current_dir(super::root()).stderr(Stdio::piped());
     let foreign = |name: &str| OF_THIS_TEST.iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(foreign)) {
         cargo.env_remove(name);
@@ -60,4 +55,48 @@ fn build() -> Result<PathBuf, String> {
 fn executable(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     message.get("executable")?.as_str().map(PathBuf::from)
+}
+
+/// Where Cargo put a test: `<target>/[<triple>/]<profile>/deps/<test>`, or without `deps` for a binary.
+#[derive(Debug, PartialEq)]
+struct Place<'a> {
+    target: &'a Path,
+    triple: Option<&'a OsStr>,
+    profile: &'a OsStr,
+}
+
+impl<'a> Place<'a> {
+    /// What Cargo leaves in a target directory; the first is only there if Cargo made the directory.
+    const MARKS: [&'static str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
+    fn of(test: &'a Path) -> Self {
+        let mut above = test.ancestors().skip(1).skip_while(|folder| folder.ends_with("deps"));
+        let profile = above.next().and_then(Path::file_name).unwrap_or_default();
+        let target = above.next().unwrap_or(Path::new("target"));
+        if Self::MARKS.iter().any(|mark| target.join(mark).exists()) {
+            return Self { target, triple: None, profile };
+        }
+        Self { target: target.parent().unwrap_or(target), triple: target.file_name(), profile }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_directory_is_told_from_one_of_a_triple() {
+        for mark in Place::MARKS {
+            let folder = tempfile::tempdir().unwrap();
+            let target = folder.path();
+            std::fs::write(target.join(mark), "").unwrap();
+            let place = |triple, profile| Place { target, triple, profile: OsStr::new(profile) };
+            assert_eq!(Place::of(&target.join("debug/deps/test-0")), place(None, "debug"));
+            assert_eq!(Place::of(&target.join("release/matrix")), place(None, "release"));
+            let triple = "aarch64-unknown-linux-gnu";
+            let test = target.join(triple).join("debug/deps/test-0");
+            assert_eq!(Place::of(&test), place(Some(OsStr::new(triple)), "debug"));
+        }
+    }
 }
