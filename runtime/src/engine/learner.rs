@@ -21,7 +21,7 @@ const UNSURE: f64 = 0.85;
 const CLOSER: f64 = 0.25;
 /// The first step up or down. Each further one is twice as wide, until the rate is doubled or halved.
 const STEP: f64 = 0.7;
-/// No try begins with half of a step that is smaller.
+/// Steps up to this one are halved no further.
 const LEAST_STEP: f64 = 0.1;
 /// From so many calls on, what was taken is no luck: a rate that took less of them was still being learned.
 const TELLING: f64 = 10.0;
