@@ -21,8 +21,10 @@ const UNSURE: f64 = 0.85;
 const CLOSER: f64 = 0.25;
 /// The first step up or down. Each further one is twice as wide, until the rate is doubled or halved.
 const STEP: f64 = 0.7;
-/// Steps up to this one are halved no further.
-const LEAST_STEP: f64 = 0.1;
+/// The first step of a try, by how many came to nothing before it, and then from the beginning. With one width alone a limit
+/// a little above what is held would never be found: each try would be too much. Between narrow ones there is always a
+/// wide one, for the limit that has risen by far.
+const STEPS: [f64; 6] = [STEP, STEP / 2.0, STEP, STEP / 4.0, STEP, STEP / 8.0];
 /// From so many calls on, what was taken is no luck: a rate that took less of them was still being learned.
 const TELLING: f64 = 10.0;
 /// So many calls more than a limit has room for can be taken all the same: a token that was left, and a little.
@@ -42,7 +44,8 @@ pub(super) struct Learner {
     held: f64,
     too_much: f64,
     doing: Doing,
-    steps: Steps,
+    /// Tries that came to nothing since the last one that did not, counted through [`STEPS`].
+    futile: usize,
     /// Calls to be taken before more is tried.
     to_pay: f64,
     /// Calls that were taken since the last throttled one.
@@ -69,29 +72,6 @@ enum Doing {
     Fall { step: f64 },
 }
 
-/// How tries begin. With one width alone a limit a little above what is held would never be found: each try would be
-/// too much. So after a try that came to nothing the next one begins with half of its step, and then with half of that;
-/// between them one is as wide as ever, for the limit that has risen by far.
-#[derive(Debug)]
-struct Steps {
-    next: f64,
-    narrow: f64,
-}
-
-impl Steps {
-    const ANEW: Self = Self { next: STEP, narrow: STEP / 2.0 };
-
-    /// Takes note of a try that came to nothing.
-    fn turn(&mut self) {
-        if self.next < STEP {
-            self.next = STEP;
-        } else {
-            self.next = self.narrow;
-            self.narrow = if self.narrow > LEAST_STEP { self.narrow / 2.0 } else { Self::ANEW.narrow };
-        }
-    }
-}
-
 impl Learner {
     pub(super) fn new(ceiling: f64) -> Self {
         let ceiling = ceiling.max(MIN_RATE);
@@ -101,7 +81,7 @@ impl Learner {
             held: ceiling,
             too_much: f64::INFINITY,
             doing: Doing::Hold,
-            steps: Steps::ANEW,
+            futile: 0,
             to_pay: 0.0,
             taken: 0.0,
             throttled_at: None,
@@ -141,12 +121,12 @@ impl Learner {
             Doing::Hold => self.hold(),
             Doing::Rise { step, .. } => {
                 if self.is_proven(sent) {
-                    (self.held, self.too_much, self.steps) = (self.rate, f64::INFINITY, Steps::ANEW);
+                    (self.held, self.too_much, self.futile) = (self.rate, f64::INFINITY, 0);
                 }
                 self.rise(step * 2.0);
             }
             Doing::Doubt { too_much, fell, .. } if self.taken >= TELLING || self.is_proven(sent) => {
-                (self.too_much, self.steps) = (too_much, Steps::ANEW);
+                (self.too_much, self.futile) = (too_much, 0);
                 // The limit is what it was: it was a window that was used up.
                 self.to_pay = if fell { PRICE } else { self.to_pay };
                 self.hold();
@@ -174,12 +154,10 @@ impl Learner {
                 self.set(self.held);
             }
             Doing::Rise { .. } if self.rate > self.held => {
-                self.steps.turn();
                 self.to_pay += PRICE;
                 self.come_back(too_much.max(self.held));
             }
             Doing::Doubt { fell, .. } => {
-                self.steps.turn();
                 self.to_pay += if fell { 0.0 } else { PRICE };
                 self.come_back(self.too_much);
             }
@@ -215,7 +193,7 @@ impl Learner {
         if self.rate < most {
             self.set(most.min(self.rate + (self.too_much - self.rate) * CLOSER));
         } else if self.to_pay <= 0.0 {
-            self.rise(self.steps.next);
+            self.rise(STEPS.get(self.futile).copied().unwrap_or(STEP));
         }
     }
 
@@ -225,7 +203,9 @@ impl Learner {
         self.set(self.rate * (1.0 + step));
     }
 
+    /// Ends a try that came to nothing.
     fn come_back(&mut self, too_much: f64) {
+        self.futile = (self.futile + 1) % STEPS.len();
         self.doing = Doing::Hold;
         self.too_much = self.too_much.min(too_much);
         self.set(self.held);
