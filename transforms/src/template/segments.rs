@@ -72,9 +72,9 @@ impl Segment {
 
 /// Finds a field the way Handlebars does.
 fn find<'a>(object: &'a Value, names: &[String]) -> Result<Option<&'a Value>, String> {
-    names.iter().try_fold(Some(object), |value, name| match value {
-        Some(Value::Array(_)) if name.parse::<usize>().is_err() => Err(field::no_index(name)),
-        Some(value) => Ok(field_at(value, slice::from_ref(name))),
-        None => Ok(None),
+    names.iter().try_fold(Some(object), |value, name| {
+        let found = value.and_then(|value| field_at(value, slice::from_ref(name)));
+        let is_no_index = || value.is_some_and(Value::is_array) && name.parse::<usize>().is_err();
+        if found.is_none() && is_no_index() { Err(field::no_index(name)) } else { Ok(found) }
     })
 }
