@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sluice_embedded_kafka::EmbeddedKafka;
-use sluice_tests::connector::Folder;
+use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::process::{peak_memory, resident_memory};
 use sluice_tests::sluice::{PATIENCE, Sluice};
@@ -50,17 +50,17 @@ fn behind_a_sink_that_stands_still_memory_is_flat_and_the_membership_lives() {
         Manners { faults: &[(100, Fault::Hang)], pause: Duration::ZERO, names_poison: false },
         1,
     );
-    let folder = Folder::with(
-        "backlog.yaml",
-        format!(
-            "source:\n  value: json\n  kafka:\n    bootstrap_servers: {servers}\n    topics: [{topic}]\n    \
-             properties: {{ session.timeout.ms: \"2000\", heartbeat.interval.ms: \"500\", max.poll.interval.ms: \"2000\" }}\n\
-             sink: {{ http: {{ url: \"{url}\", request_timeout: 5m }} }}\nbuffer_memory: {BUDGET}MiB\n",
-            servers = broker.bootstrap_servers(),
-            url = target.url(),
-        ),
-    );
-    let mut daemon = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0").spawn();
+    let connector = ConnectorText::new(&topic)
+        .transforms("  []\n")
+        .sink(format!("  http: {{ url: \"{}\", request_timeout: 5m }}\n", target.url()))
+        .property("session.timeout.ms", "2000")
+        .property("max.poll.interval.ms", "2000");
+    let text = format!("{}buffer_memory: {BUDGET}MiB\n", connector.text());
+    let folder = Folder::with("backlog.yaml", text);
+    let mut daemon = Sluice::new(["run".as_ref(), folder.path()])
+        .arg("--listen=127.0.0.1:0")
+        .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers())
+        .spawn();
     daemon.wait_for_log("partitions assigned");
     sleep(Duration::from_secs(3));
     let full = resident_memory(daemon.id());
