@@ -1,32 +1,33 @@
 //! Records as documents of an Amazon Bedrock knowledge base: written by `IngestKnowledgeBaseDocuments`, deleted by
 //! `DeleteKnowledgeBaseDocuments`, confirmed by `GetKnowledgeBaseDocuments`.
 //!
-//! From a record to a call: `identity`, `content` and `metadata` make a `document`, and `request` makes calls of
-//! documents. From an answer to what to do: `answer` reads errors, `blame` finds the document at fault, `status` reads
-//! what a success says of each document. All of that is pure; `client` and `place` do the talking.
+//! ```text
+//!  record ──> mapping ──> calls ──> Amazon Bedrock ──> verdict ──> stored, or a failure that says what to do
+//!             pure        plan, token, client          pure
+//! ```
+//!
+//! | room | makes | of |
+//! |---|---|---|
+//! | `settings` | what an operator asks for | a connector file |
+//! | `mapping` | a document to write or to delete | a record |
+//! | `verdict` | what to do, and which document is at fault | an answer |
+//! | `calls` | calls of documents, made one at a time | a batch |
+//! | `people` | checks, lists, deletions, searches | what a person asks |
+//! | `sink` | the sink: a put is a plan, its calls, and the verdict on each | all of these |
+//!
+//! A room imports only those above it in this table. `mapping` and `verdict` are pure and do not talk to anybody; all that
+//! waits for the service is in `calls` and `people`. Nothing is tried twice here: the engine retries.
 
-mod answer;
-mod blame;
-mod check;
-mod client;
-mod content;
-mod document;
-mod document_settings;
-mod documents;
-mod filter;
-mod identity;
-mod metadata;
-mod place;
-mod request;
-mod retrieve;
+mod calls;
+mod mapping;
+mod people;
 mod settings;
 mod sink;
-mod status;
 #[cfg(test)]
 mod tests;
-mod tokens;
+mod verdict;
 
-pub use documents::{DocumentPage, DocumentState, Documents};
-pub use filter::{Filter, FilterError};
-pub use retrieve::{KnowledgeBase, Passage, Question};
+pub use people::{
+    DocumentPage, DocumentState, Documents, Filter, FilterError, KnowledgeBase, Passage, Question,
+};
 pub use settings::BedrockKbSettings;

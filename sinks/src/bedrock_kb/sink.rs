@@ -1,58 +1,66 @@
+//! The sink: a put is a plan, its calls, and the verdict on each.
+
 use async_trait::async_trait;
-use aws_sdk_bedrockagent::Client;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
-    Confirmation, Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
+    Confirmation, Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink, SinkSettings,
 };
 use tokio::sync::OnceCell;
 
-use super::check;
-use super::client::{Reached, Refusal};
-use super::document::Mapping;
-use super::place::Wanted;
-use super::request::{self, Call, MAX_BATCH_BYTES, Plan, What};
+use super::calls::{
+    self, CallContent, CallPlan, CallRefusal, ClientTokens, DataSourceRef, DocumentCall, DocumentClient,
+    MAX_BATCH_BYTES,
+};
+use super::mapping::{ChangeKind, DocumentMapping};
 use super::settings::BedrockKbSettings;
-use super::status::{self, Wish};
-use super::tokens::Tokens;
+use super::{people, verdict};
 
-/// Stores batches of documents, one call a put.
-pub(super) struct BedrockKb {
-    pub(super) settings: BedrockKbSettings,
-    pub(super) mapping: Mapping,
-    pub(super) wanted: Wanted,
-    tokens: Tokens,
+impl SinkSettings for BedrockKbSettings {
+    const NAME: &'static str = "bedrock_kb";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate()?;
+        Ok(Box::new(BedrockKb::new(self)?))
+    }
+}
+
+/// Stores batches of documents, one call per put.
+struct BedrockKb {
+    settings: BedrockKbSettings,
+    mapping: DocumentMapping,
+    data_source: DataSourceRef,
+    tokens: ClientTokens,
     /// Made at the first put, since it looks for credentials and, where there are names, for ids.
-    reached: OnceCell<Reached>,
+    client: OnceCell<DocumentClient>,
 }
 
 impl BedrockKb {
-    pub(super) fn new(settings: BedrockKbSettings) -> Result<Self, SettingsError> {
+    fn new(settings: BedrockKbSettings) -> Result<Self, SettingsError> {
         Ok(Self {
-            mapping: Mapping::new(&settings)?,
-            wanted: Wanted::of(&settings)?,
-            tokens: Tokens::new(),
-            reached: OnceCell::new(),
+            mapping: DocumentMapping::new(&settings)?,
+            data_source: DataSourceRef::from_settings(&settings)?,
+            tokens: ClientTokens::new(),
+            client: OnceCell::new(),
             settings,
         })
     }
 
-    async fn reached(&self) -> Result<&Reached, Failure> {
-        let reach = || async {
-            let client = Client::new(&self.settings.aws().load().await?);
-            let place = self.wanted.resolve(&client).await?;
-            Ok(Reached { client, place })
+    async fn client(&self) -> Result<&DocumentClient, Failure> {
+        let make = || async {
+            let config = self.settings.aws().load().await?;
+            DocumentClient::from_config(&config, &self.data_source).await
         };
-        self.reached.get_or_try_init(reach).await
+        self.client.get_or_try_init(make).await
     }
 
-    async fn send(&self, call: &Call<'_>) -> Result<Vec<KnowledgeBaseDocumentDetail>, Refusal> {
-        let reached = self.reached().await?;
+    async fn send(&self, call: &DocumentCall<'_>) -> Result<Vec<KnowledgeBaseDocumentDetail>, CallRefusal> {
+        let client = self.client().await?;
         let ids: Vec<_> = call.ids().into_iter().map(|(_, id)| id).collect();
         let token = self.tokens.of(&call.digest(), &ids);
-        let details = match &call.what {
-            What::Ingest(each) => reached.ingest(&token, request::documents(each), &ids).await?,
-            What::Delete(_) => reached.delete(&token, &ids).await?,
+        let details = match &call.content {
+            CallContent::Ingest(each) => client.ingest(&token, calls::documents(each), &ids).await?,
+            CallContent::Delete(_) => client.delete(&token, &ids).await?,
         };
         self.tokens.taken(&token);
         Ok(details)
@@ -80,7 +88,7 @@ impl Sink for BedrockKb {
     /// be stored then, and once the engine puts it again, or its halves, each record gets its own outcome. Only where
     /// the service names the documents at fault is each record told at once.
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
-        let Plan { calls, rejected: mut failures } = Plan::of(&self.mapping, batch);
+        let CallPlan { calls, rejected: mut failures } = CallPlan::new(&self.mapping, batch);
         for call in &calls {
             match self.send(call).await {
                 Ok(details) => failures.extend(not_taken(call, &details)),
@@ -94,7 +102,7 @@ impl Sink for BedrockKb {
     }
 
     fn size_of(&self, record: &Record) -> usize {
-        request::size_of(&self.mapping, record, self.settings.documents_per_call)
+        calls::size_of(&self.mapping, record, self.settings.documents_per_call)
     }
 
     fn id(&self, record: &Record) -> Option<String> {
@@ -111,9 +119,9 @@ impl Sink for BedrockKb {
         asked.sort_unstable();
         asked.dedup();
         let details =
-            if asked.is_empty() { Vec::new() } else { self.reached().await?.statuses(&asked).await? };
+            if asked.is_empty() { Vec::new() } else { self.client().await?.statuses(&asked).await? };
         let confirmation = |(record, id): (&Record, &Option<String>)| match id {
-            Some(id) => status::confirmed(self.mapping.wish(record), id, &details),
+            Some(id) => verdict::confirmed(self.mapping.kind(record), id, &details),
             // A tombstone that was ignored.
             None => Confirmation::Stored,
         };
@@ -123,33 +131,33 @@ impl Sink for BedrockKb {
     /// Shows the call, or a list of them where writes and deletes are mixed; where records make no document, names
     /// these instead.
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
-        let Plan { calls, rejected } = Plan::of(&self.mapping, batch);
-        let place = self.wanted.shown();
-        let mut shown: Vec<_> = calls.iter().map(|call| call.shown(&place)).collect();
+        let CallPlan { calls, rejected } = CallPlan::new(&self.mapping, batch);
+        let ids = self.data_source.shown();
+        let mut shown: Vec<_> = calls.iter().map(|call| call.shown(&ids)).collect();
         let shown = if shown.len() == 1 { shown.swap_remove(0) } else { Value::Array(shown) };
         named(rejected).map(|()| shown)
     }
 
     async fn check(&self) -> Vec<Finding> {
-        check::findings(&self.settings, &self.wanted).await
+        people::findings(&self.settings, &self.data_source).await
     }
 }
 
 /// The records of a call that the service took, whose documents it did not.
-fn not_taken(call: &Call<'_>, details: &[KnowledgeBaseDocumentDetail]) -> Vec<(usize, Failure)> {
-    let wish = match call.what {
-        What::Ingest(_) => Wish::Write,
-        What::Delete(_) => Wish::Delete,
+fn not_taken(call: &DocumentCall<'_>, details: &[KnowledgeBaseDocumentDetail]) -> Vec<(usize, Failure)> {
+    let kind = match call.content {
+        CallContent::Ingest(_) => ChangeKind::Write,
+        CallContent::Delete(_) => ChangeKind::Delete,
     };
-    let failed = |(index, id)| Some((index, status::accepted(wish, id, details).err()?));
+    let failed = |(index, id)| Some((index, verdict::accepted(kind, id, details).err()?));
     call.ids().into_iter().filter_map(failed).collect()
 }
 
 /// The records of a call that was refused for the sake of some: the others are to be put again.
-fn told_apart(call: &Call<'_>, refusal: &Refusal) -> Vec<(usize, Failure)> {
+fn told_apart(call: &DocumentCall<'_>, refusal: &CallRefusal) -> Vec<(usize, Failure)> {
     let reason = &refusal.failure;
-    let failure = |(place, (index, id)): (usize, (usize, &str))| {
-        let failure = if refusal.culprits.contains(&place) {
+    let failure = |(position, (index, id)): (usize, (usize, &str))| {
+        let failure = if refusal.culprits.contains(&position) {
             Failure::rejected(format!("document {id} is at fault: {reason}"))
         } else {
             Failure::retriable(format!("document {id} shared a call with one at fault: {reason}"))

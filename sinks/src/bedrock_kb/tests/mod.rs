@@ -5,7 +5,7 @@ mod check;
 mod confirm;
 mod deletes;
 mod errors;
-mod places;
+mod names;
 mod put;
 mod retrieve;
 mod wire;

@@ -2,17 +2,17 @@
 
 use aws_sdk_bedrockagent::types::ValidationExceptionField;
 
-/// Returns the places of the documents at fault, from 0; none where that is not certain, since a wrong guess would
+/// Returns the indices of the documents at fault, from 0; none where that is not certain, since a wrong guess would
 /// reject a good record: the engine narrows the call down then.
-pub(super) fn culprits(ids: &[&str], words: &str, fields: &[ValidationExceptionField]) -> Vec<usize> {
-    let named: Option<Vec<usize>> = fields.iter().map(|field| place(field.name())).collect();
-    let named = named.filter(|places| !places.is_empty() && places.iter().all(|place| *place < ids.len()));
+pub(crate) fn culprits(ids: &[&str], words: &str, fields: &[ValidationExceptionField]) -> Vec<usize> {
+    let named: Option<Vec<usize>> = fields.iter().map(|field| index_in(field.name())).collect();
+    let named = named.filter(|indices| !indices.is_empty() && indices.iter().all(|index| *index < ids.len()));
     named.unwrap_or_else(|| quoted(ids, words).into_iter().collect())
 }
 
-/// Reads the place out of a field's name. Smithy's servers count from 0 in a JSON pointer, as does everybody in
+/// Reads the index out of a field's name. Smithy's servers count from 0 in a JSON pointer, as does everybody in
 /// brackets; AWS's older framework counts from 1, and says `member`. A bare `documents.3` is either.
-fn place(field: &str) -> Option<usize> {
+fn index_in(field: &str) -> Option<usize> {
     let number = |text: &str| text.parse::<usize>().ok();
     if let Some(rest) = field.strip_prefix("/documents/") {
         return number(rest.split('/').next()?);
@@ -20,16 +20,16 @@ fn place(field: &str) -> Option<usize> {
     if let Some(rest) = field.strip_prefix("documents[") {
         return number(rest.split_once(']')?.0);
     }
-    let (place, rest) = field.strip_prefix("documents.")?.split_once('.')?;
+    let (index, rest) = field.strip_prefix("documents.")?.split_once('.')?;
     let of_members = rest == "member" || rest.starts_with("member.");
-    if of_members { number(place)?.checked_sub(1) } else { None }
+    if of_members { number(index)?.checked_sub(1) } else { None }
 }
 
 /// Finds the one document whose id is quoted in the words.
 fn quoted(ids: &[&str], words: &str) -> Option<usize> {
     let is_quoted =
         |id: &str| ['\'', '"', '`'].iter().any(|quote| words.contains(&format!("{quote}{id}{quote}")));
-    let mut found = ids.iter().enumerate().filter(|(_, id)| is_quoted(id)).map(|(place, _)| place);
+    let mut found = ids.iter().enumerate().filter(|(_, id)| is_quoted(id)).map(|(index, _)| index);
     let first = found.next()?;
     if found.next().is_none() { Some(first) } else { None }
 }

@@ -7,74 +7,77 @@ use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::types::{DataSourceStatus, KnowledgeBaseStatus};
 use sluice_connector_api::{Failure, SettingsError};
 
-use super::answer::{self, Call};
-use super::settings::BedrockKbSettings;
+use crate::bedrock_kb::settings::BedrockKbSettings;
+use crate::bedrock_kb::verdict::{self, ApiCall};
 
 /// Names that an error shows beside one that is not there.
 const SHOWN_NAMES: usize = 5;
 
 /// Where documents are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) knowledge_base_id: String,
-    pub(super) data_source_id: String,
+pub(crate) struct DataSourceIds {
+    pub(crate) knowledge_base_id: String,
+    pub(crate) data_source_id: String,
 }
 
 /// How an operator names something of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(crate) enum IdOrName {
     Id(String),
     Name(String),
 }
 
 /// Where documents are to be.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) knowledge_base: Named,
-    pub(super) data_source: Named,
+pub(crate) struct DataSourceRef {
+    pub(crate) knowledge_base: IdOrName,
+    pub(crate) data_source: IdOrName,
 }
 
-impl Wanted {
-    pub(super) fn of(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
+impl DataSourceRef {
+    pub(crate) fn from_settings(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
         let BedrockKbSettings { data_source_id, data_source, .. } = settings;
         Ok(Self {
-            knowledge_base: Named::knowledge_base(settings)?,
-            data_source: Named::one("data_source", data_source_id.as_ref(), data_source.as_ref())?,
+            knowledge_base: IdOrName::knowledge_base(settings)?,
+            data_source: IdOrName::one("data_source", data_source_id.as_ref(), data_source.as_ref())?,
         })
     }
 
     /// Finds the ids. Nobody is asked where they are given.
-    pub(super) async fn resolve(&self, client: &Client) -> Result<Place, Failure> {
+    pub(crate) async fn resolve(&self, client: &Client) -> Result<DataSourceIds, Failure> {
         let knowledge_base_id = self.knowledge_base.knowledge_base_id(client).await?;
         let data_source_id = match &self.data_source {
-            Named::Id(id) => id.clone(),
-            Named::Name(name) => {
+            IdOrName::Id(id) => id.clone(),
+            IdOrName::Name(name) => {
                 let all = data_sources(client, &knowledge_base_id).await?;
                 found(&format!("data source of {knowledge_base_id}"), "data_source", name, all)?
             }
         };
-        Ok(Place { knowledge_base_id, data_source_id })
+        Ok(DataSourceIds { knowledge_base_id, data_source_id })
     }
 
-    /// Shows the place to a person, without asking anybody.
-    pub(super) fn shown(&self) -> Place {
-        let shown = |named: &Named| match named {
-            Named::Id(id) => id.clone(),
-            Named::Name(name) => format!("<id of {name}>"),
+    /// Shows the data source to a person, without asking anybody.
+    pub(crate) fn shown(&self) -> DataSourceIds {
+        let shown = |named: &IdOrName| match named {
+            IdOrName::Id(id) => id.clone(),
+            IdOrName::Name(name) => format!("<id of {name}>"),
         };
-        Place { knowledge_base_id: shown(&self.knowledge_base), data_source_id: shown(&self.data_source) }
+        DataSourceIds {
+            knowledge_base_id: shown(&self.knowledge_base),
+            data_source_id: shown(&self.data_source),
+        }
     }
 }
 
-impl Named {
+impl IdOrName {
     /// Takes what settings say of the knowledge base.
-    pub(super) fn knowledge_base(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
+    pub(crate) fn knowledge_base(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
         let BedrockKbSettings { knowledge_base_id, knowledge_base, .. } = settings;
         Self::one("knowledge_base", knowledge_base_id.as_ref(), knowledge_base.as_ref())
     }
 
     /// Finds the id of a knowledge base.
-    pub(super) async fn knowledge_base_id(&self, client: &Client) -> Result<String, Failure> {
+    pub(crate) async fn knowledge_base_id(&self, client: &Client) -> Result<String, Failure> {
         match self {
             Self::Id(id) => Ok(id.clone()),
             Self::Name(name) => {
@@ -123,7 +126,7 @@ fn refused<E>(
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    answer::failure(Call { operation, permissions, knowledge_base_id, data_source_id: None }, error)
+    verdict::failure(ApiCall { operation, permissions, knowledge_base_id, data_source_id: None }, error)
 }
 
 /// Picks the one of this name.

@@ -1,4 +1,6 @@
-use super::FilterError;
+//! A text as the words of a condition.
+
+use super::error::FilterError;
 
 /// Characters that are words of their own; `!`, `<` and `>` may be followed by `=`.
 const SIGNS: &str = "=!<>(),";

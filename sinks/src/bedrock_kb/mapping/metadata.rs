@@ -4,7 +4,7 @@ use aws_smithy_types::primitive::Encoder;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Failure, Record, SettingsError};
 
-use super::document_settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
+use crate::bedrock_kb::settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
 use crate::template::Template;
 
 /// Attributes of a document, as the model of the API allows.
@@ -24,7 +24,7 @@ const RESERVED: [&str; 2] = ["x-amz-bedrock", "_"];
 
 /// An attribute's value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum AttributeValue {
+pub(crate) enum AttributeValue {
     String(String),
     Number(f64),
     Boolean(bool),
@@ -32,50 +32,50 @@ pub(super) enum AttributeValue {
 }
 
 /// Attributes with their keys.
-pub(super) type Attributes = Vec<(String, AttributeValue)>;
+pub(crate) type DocumentAttributes = Vec<(String, AttributeValue)>;
 
 /// Makes attributes of records.
 #[derive(Debug)]
-pub(super) struct Metadata {
-    attributes: Vec<(String, Rule)>,
+pub(crate) struct MetadataRules {
+    attributes: Vec<(String, AttributeRule)>,
     origin: Vec<OriginAttribute>,
     profile: Profile,
 }
 
 #[derive(Debug)]
-enum Rule {
+enum AttributeRule {
     String(Template),
     Number(Template),
     Boolean(Template),
     StringList(Template),
 }
 
-impl Metadata {
-    pub(super) fn new(settings: &MetadataSettings) -> Result<Self, SettingsError> {
+impl MetadataRules {
+    pub(crate) fn new(settings: &MetadataSettings) -> Result<Self, SettingsError> {
         check_count(settings)?;
         let mut origin = settings.origin.clone();
         origin.sort_unstable();
         origin.dedup();
         let taken = |key: &str| origin.iter().any(|attribute| attribute.key() == key);
         let rules = settings.attributes.iter().map(|(key, attribute)| {
-            let place = format!("metadata.attributes.{key}");
-            check_key(key, &place)?;
+            let key_path = format!("metadata.attributes.{key}");
+            check_key(key, &key_path)?;
             if taken(key) {
                 return Err(SettingsError::at(
-                    place,
+                    key_path,
                     "`metadata.origin` makes this attribute as well; remove one",
                 ));
             }
-            Ok((key.clone(), Rule::new(attribute, &place)?))
+            Ok((key.clone(), AttributeRule::new(attribute, &key_path)?))
         });
         Ok(Self { attributes: rules.collect::<Result<_, _>>()?, origin, profile: settings.profile })
     }
 
     /// Returns the attributes of a record; those that are missing, null or empty are left out.
-    pub(super) fn of(&self, record: &Record) -> Result<Attributes, Failure> {
+    pub(crate) fn of(&self, record: &Record) -> Result<DocumentAttributes, Failure> {
         let origin =
             self.origin.iter().filter_map(|origin| Some((origin.key().to_owned(), origin.value(record)?)));
-        let mut attributes: Attributes = origin.collect();
+        let mut attributes: DocumentAttributes = origin.collect();
         for (key, rule) in &self.attributes {
             let value = rule.value(record).map_err(|reason| unfit(key, &reason))?;
             attributes.extend(value.map(|value| (key.clone(), value)));
@@ -108,20 +108,20 @@ fn check_count(settings: &MetadataSettings) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn check_key(key: &str, place: &str) -> Result<(), SettingsError> {
+fn check_key(key: &str, key_path: &str) -> Result<(), SettingsError> {
     if key.is_empty() || key.chars().count() > MAX_KEY_CHARS {
-        return Err(SettingsError::at(place, format!("a key has 1 to {MAX_KEY_CHARS} characters")));
+        return Err(SettingsError::at(key_path, format!("a key has 1 to {MAX_KEY_CHARS} characters")));
     }
     match RESERVED.iter().find(|prefix| key.starts_with(**prefix)) {
         Some(prefix) => {
             let reason = format!("keys that start with `{prefix}` are the service's own; write another");
-            Err(SettingsError::at(place, reason))
+            Err(SettingsError::at(key_path, reason))
         }
         None => Ok(()),
     }
 }
 
-fn check_s3_vectors(attributes: &Attributes) -> Result<(), Failure> {
+fn check_s3_vectors(attributes: &DocumentAttributes) -> Result<(), Failure> {
     let object: Map<_, _> = attributes.iter().map(|(key, value)| (key.clone(), value.to_plain())).collect();
     let bytes = Value::Object(object).to_string().len();
     if bytes > MAX_S3_VECTORS_BYTES {
@@ -133,10 +133,10 @@ fn check_s3_vectors(attributes: &Attributes) -> Result<(), Failure> {
     Ok(())
 }
 
-impl Rule {
-    fn new(attribute: &Attribute, place: &str) -> Result<Self, SettingsError> {
+impl AttributeRule {
+    fn new(attribute: &Attribute, key_path: &str) -> Result<Self, SettingsError> {
         let parse = |kind: &str, text: &str| {
-            Template::parse(text).map_err(|reason| SettingsError::at(format!("{place}.{kind}"), reason))
+            Template::parse(text).map_err(|reason| SettingsError::at(format!("{key_path}.{kind}"), reason))
         };
         match attribute {
             Attribute::String(text) => parse("string", text).map(Self::String),
@@ -149,7 +149,7 @@ impl Rule {
                 if only {
                     Ok(Self::StringList(template))
                 } else {
-                    Err(SettingsError::at(format!("{place}.string_list"), reason))
+                    Err(SettingsError::at(format!("{key_path}.string_list"), reason))
                 }
             }
         }
@@ -248,7 +248,7 @@ impl AttributeValue {
 
     /// Returns by how many bytes the JSON of [`AttributeValue::to_json`] is longer than what the SDK writes: a large number
     /// is `1e+16` there and `1e16` here.
-    pub(super) fn excess(&self) -> usize {
+    pub(crate) fn excess(&self) -> usize {
         match self {
             Self::Number(number) => {
                 let sent = Encoder::from(*number).encode().len();
@@ -259,7 +259,7 @@ impl AttributeValue {
     }
 
     /// Returns the value as the API takes it.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let (kind, member) = match self {
             Self::String(_) => ("STRING", "stringValue"),
             Self::Number(_) => ("NUMBER", "numberValue"),
@@ -287,14 +287,14 @@ mod tests {
     use super::*;
     use crate::contract::{text, with_value};
 
-    fn metadata(settings: Value) -> Result<Metadata, SettingsError> {
-        Metadata::new(&serde_json::from_value(settings).unwrap())
+    fn metadata(settings: Value) -> Result<MetadataRules, SettingsError> {
+        MetadataRules::new(&serde_json::from_value(settings).unwrap())
     }
 
     /// The attributes of a JSON value, as plain JSON.
     fn of(attributes: &Value, value: Value) -> Result<Value, String> {
         let made = metadata(json!({ "attributes": attributes })).unwrap().of(&with_value(0, value.into()));
-        let plain = |attributes: Attributes| {
+        let plain = |attributes: DocumentAttributes| {
             attributes.iter().map(|(key, value)| (key.clone(), value.to_plain())).collect()
         };
         made.map(plain).map_err(|failure| {

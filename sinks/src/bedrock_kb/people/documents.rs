@@ -2,17 +2,15 @@
 
 use std::time::SystemTime;
 
-use aws_sdk_bedrockagent::Client;
 use aws_sdk_bedrockagent::types::{CustomDocumentIdentifier, KnowledgeBaseDocumentDetail, S3Location};
 use aws_smithy_types::date_time::Format;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sluice_connector_api::Failure;
 
-use super::client::Reached;
-use super::identity::hex;
-use super::place::Wanted;
-use super::settings::BedrockKbSettings;
+use crate::bedrock_kb::calls::{DataSourceRef, DocumentClient};
+use crate::bedrock_kb::mapping::hex;
+use crate::bedrock_kb::settings::BedrockKbSettings;
 
 /// The documents of one data source. Nothing is tried twice.
 ///
@@ -20,7 +18,7 @@ use super::settings::BedrockKbSettings;
 /// `bedrock:DeleteKnowledgeBaseDocuments` on the knowledge base, each for the call of that name.
 #[derive(Debug)]
 pub struct Documents {
-    reached: Reached,
+    client: DocumentClient,
 }
 
 /// What the service says of a document.
@@ -52,46 +50,46 @@ impl Documents {
     /// Finds the data source of a connector. Names are looked up, for which the identity needs
     /// `bedrock:ListKnowledgeBases` and `bedrock:ListDataSources`.
     pub async fn open(settings: &BedrockKbSettings) -> Result<Self, Failure> {
-        let wanted = Wanted::of(settings).map_err(|error| Failure::fatal(error.to_string()))?;
-        let client = Client::new(&settings.aws().load().await?);
-        let place = wanted.resolve(&client).await?;
-        Ok(Self { reached: Reached { client, place } })
+        let wanted =
+            DataSourceRef::from_settings(settings).map_err(|error| Failure::fatal(error.to_string()))?;
+        let config = settings.aws().load().await?;
+        Ok(Self { client: DocumentClient::from_config(&config, &wanted).await? })
     }
 
     /// Lists a page of documents. The service goes on listing deleted ones, as `NOT_FOUND`.
     pub async fn list(&self, next: Option<String>) -> Result<DocumentPage, Failure> {
-        let Reached { client, place } = &self.reached;
-        let answer = client
+        let DocumentClient { api, ids } = &self.client;
+        let answer = api
             .list_knowledge_base_documents()
-            .knowledge_base_id(&place.knowledge_base_id)
-            .data_source_id(&place.data_source_id)
+            .knowledge_base_id(&ids.knowledge_base_id)
+            .data_source_id(&ids.data_source_id)
             .set_next_token(next)
             .send()
             .await;
         let permissions = "bedrock:ListKnowledgeBaseDocuments";
-        let output = answer
-            .map_err(|error| self.reached.failure("ListKnowledgeBaseDocuments", permissions, &error))?;
-        let documents = output.document_details.iter().map(DocumentState::of).collect();
+        let output =
+            answer.map_err(|error| self.client.failure("ListKnowledgeBaseDocuments", permissions, &error))?;
+        let documents = output.document_details.iter().map(DocumentState::from_detail).collect();
         Ok(DocumentPage { documents, next: output.next_token })
     }
 
     /// Asks how far documents are, [`Documents::IDS_PER_CALL`] at most.
     pub async fn states(&self, ids: &[&str]) -> Result<Vec<DocumentState>, Failure> {
-        let details = self.reached.statuses(ids).await?;
-        Ok(details.iter().map(DocumentState::of).collect())
+        let details = self.client.statuses(ids).await?;
+        Ok(details.iter().map(DocumentState::from_detail).collect())
     }
 
     /// Asks for documents to be deleted, [`Documents::IDS_PER_CALL`] at most. They go some seconds later.
     pub async fn delete(&self, ids: &[&str]) -> Result<Vec<DocumentState>, Failure> {
         // Another token each time: with one that the service has seen, it would do nothing.
         let token = hex(&Sha256::digest(format!("{:?} {ids:?}", SystemTime::now())));
-        let details = self.reached.delete(&token, ids).await?;
-        Ok(details.iter().map(DocumentState::of).collect())
+        let details = self.client.delete(&token, ids).await?;
+        Ok(details.iter().map(DocumentState::from_detail).collect())
     }
 }
 
 impl DocumentState {
-    fn of(detail: &KnowledgeBaseDocumentDetail) -> Self {
+    fn from_detail(detail: &KnowledgeBaseDocumentDetail) -> Self {
         let identifier = detail.identifier();
         let custom = identifier.and_then(|identifier| identifier.custom()).map(CustomDocumentIdentifier::id);
         let s3 = identifier.and_then(|identifier| identifier.s3()).map(S3Location::uri);

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use sluice_connector_api::{Failure, Record, SettingsError};
 use uuid::Uuid;
 
-use super::document_settings::{DocumentId, DocumentIdForm};
+use crate::bedrock_kb::settings::{DocumentId, DocumentIdForm};
 use crate::template::Template;
 
 /// The longest document id that the model of the API allows, in characters.
@@ -16,34 +16,34 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x5c1c_e000_6b62_4b42_8d0c_6b6e_6f77_6c6
 
 /// Names documents.
 #[derive(Debug)]
-pub(super) struct Identity {
-    source: Source,
+pub(crate) struct DocumentIdRule {
+    source: IdSource,
     form: DocumentIdForm,
 }
 
 #[derive(Debug)]
-enum Source {
+enum IdSource {
     Origin,
     Key,
     Template(Template),
 }
 
-impl Identity {
-    pub(super) fn new(id: &DocumentId, form: DocumentIdForm) -> Result<Self, SettingsError> {
+impl DocumentIdRule {
+    pub(crate) fn new(id: &DocumentId, form: DocumentIdForm) -> Result<Self, SettingsError> {
         let source = match id {
-            DocumentId::Origin => Source::Origin,
-            DocumentId::Key => Source::Key,
-            DocumentId::Template(text) => Source::Template(template(text)?),
+            DocumentId::Origin => IdSource::Origin,
+            DocumentId::Key => IdSource::Key,
+            DocumentId::Template(text) => IdSource::Template(template(text)?),
         };
         Ok(Self { source, form })
     }
 
     /// Names the document of a record; the same for good.
-    pub(super) fn of(&self, record: &Record) -> Result<String, Failure> {
+    pub(crate) fn of(&self, record: &Record) -> Result<String, Failure> {
         let id = match &self.source {
-            Source::Origin => Ok(origin(record)),
-            Source::Key => key(record),
-            Source::Template(template) => {
+            IdSource::Origin => Ok(origin(record)),
+            IdSource::Key => key(record),
+            IdSource::Template(template) => {
                 template.render(record).map_err(|reason| format!("the document has no id: {reason}"))
             }
         };
@@ -63,13 +63,13 @@ impl Identity {
     }
 
     /// Sees that a tombstone, which has no value and an offset of its own, yields the id of an earlier record.
-    pub(super) fn check_for_deletes(&self) -> Result<(), SettingsError> {
+    pub(crate) fn check_for_deletes(&self) -> Result<(), SettingsError> {
         let (key, reason) = match &self.source {
-            Source::Key => return Ok(()),
-            Source::Origin => {
+            IdSource::Key => return Ok(()),
+            IdSource::Origin => {
                 ("document_id", Some("a tombstone's origin names no earlier record".to_owned()))
             }
-            Source::Template(template) => ("document_id.template", unfit_for_deletes(template)),
+            IdSource::Template(template) => ("document_id.template", unfit_for_deletes(template)),
         };
         let wrong = |reason| {
             SettingsError::at(key, format!("`on_null: delete` finds no document: {reason}; {WAY_OUT}"))
@@ -104,14 +104,14 @@ fn template(text: &str) -> Result<Template, SettingsError> {
 }
 
 /// A dot parts the part from the offset: with a dash, part 2 of `a-0-1` could be offset 2 of a topic `a-0`.
-pub(super) fn origin(record: &Record) -> String {
+pub(crate) fn origin(record: &Record) -> String {
     match record.part() {
         Some(part) => format!("{}.{part}", record.origin()),
         None => record.origin().to_string(),
     }
 }
 
-pub(super) fn key(record: &Record) -> Result<String, String> {
+pub(crate) fn key(record: &Record) -> Result<String, String> {
     let no_key = || "the record has no key, which `document_id` is set to".to_owned();
     let key = record.key.as_ref().ok_or_else(no_key)?;
     match key.as_json() {
@@ -125,7 +125,7 @@ pub(super) fn key(record: &Record) -> Result<String, String> {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
 }
 
@@ -139,11 +139,11 @@ mod tests {
     use super::*;
     use crate::contract::{tombstone, with_value};
 
-    fn identity(id: &DocumentId) -> Identity {
-        Identity::new(id, DocumentIdForm::Plain).unwrap()
+    fn identity(id: &DocumentId) -> DocumentIdRule {
+        DocumentIdRule::new(id, DocumentIdForm::Plain).unwrap()
     }
 
-    fn by_template(text: &str) -> Identity {
+    fn by_template(text: &str) -> DocumentIdRule {
         identity(&DocumentId::Template(text.to_owned()))
     }
 
@@ -202,15 +202,17 @@ mod tests {
 
     #[test]
     fn the_form_of_a_uuid_is_version_5_of_the_plain_id() {
-        let id = Identity::new(&DocumentId::Key, DocumentIdForm::Uuid).unwrap().of(&keyed("OOOO")).unwrap();
+        let id =
+            DocumentIdRule::new(&DocumentId::Key, DocumentIdForm::Uuid).unwrap().of(&keyed("OOOO")).unwrap();
         // python3 -c 'import uuid; print(uuid.uuid5(uuid.UUID("5c1ce000-6b62-4b42-8d0c-6b6e6f776c65"), "OOOO"))'
         assert_eq!(id, "be248349-014a-5c04-beb5-d343dab2712c");
     }
 
     #[test]
     fn deletes_need_an_id_that_a_tombstone_yields() {
-        let wrong =
-            |identity: Identity| identity.check_for_deletes().err().map(|error| error.path().to_owned());
+        let wrong = |identity: DocumentIdRule| {
+            identity.check_for_deletes().err().map(|error| error.path().to_owned())
+        };
         assert_eq!(wrong(identity(&DocumentId::Key)), None);
         assert_eq!(wrong(by_template("p/{{@record.key}}")), None);
         assert_eq!(wrong(by_template("{{@record.topic}}/{{@record.headers.id}}")), None);
@@ -227,8 +229,9 @@ mod tests {
 
     #[test]
     fn a_template_that_is_the_same_for_all_is_refused() {
-        let refused =
-            |text: &str| Identity::new(&DocumentId::Template(text.to_owned()), DocumentIdForm::Plain).err();
+        let refused = |text: &str| {
+            DocumentIdRule::new(&DocumentId::Template(text.to_owned()), DocumentIdForm::Plain).err()
+        };
         assert_eq!(refused("prices").unwrap().path(), "document_id.template");
         assert_eq!(refused("{{#if a}}b{{/if}}").unwrap().path(), "document_id.template");
     }

@@ -1,7 +1,9 @@
+//! The grammar of conditions: words to a filter.
+
 use aws_sdk_bedrockagentruntime::types::{FilterAttribute, RetrievalFilter};
 use aws_smithy_types::{Document, Number};
 
-use super::FilterError;
+use super::error::FilterError;
 use super::words::{Kind, Word};
 
 /// The longest key that `Retrieve` takes, in characters.

@@ -19,16 +19,16 @@ const TOO_MANY_CONCURRENT: &str = "concurrent IngestKnowledgeBaseDocuments";
 
 /// The call that an answer is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Call<'a> {
-    pub(super) operation: &'static str,
+pub(crate) struct ApiCall<'a> {
+    pub(crate) operation: &'static str,
     /// What the caller must be allowed to do.
-    pub(super) permissions: &'static str,
-    pub(super) knowledge_base_id: &'a str,
-    pub(super) data_source_id: Option<&'a str>,
+    pub(crate) permissions: &'static str,
+    pub(crate) knowledge_base_id: &'a str,
+    pub(crate) data_source_id: Option<&'a str>,
 }
 
 /// Says what to do about a call that failed.
-pub(super) fn failure<E>(call: Call<'_>, error: &SdkError<E>) -> Failure
+pub(crate) fn failure<E>(call: ApiCall<'_>, error: &SdkError<E>) -> Failure
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
@@ -37,7 +37,7 @@ where
         return credentials_failure(error);
     }
     match error.raw_response() {
-        Some(response) => Answer::of(error, response).failure(call),
+        Some(response) => ErrorAnswer::new(error, response).failure(call),
         None => match error {
             SdkError::TimeoutError(_) => {
                 Failure::retriable(format!("{operation} had no answer within `request_timeout`"))
@@ -53,7 +53,7 @@ where
 }
 
 #[derive(Debug)]
-struct Answer<'a> {
+struct ErrorAnswer<'a> {
     status: u16,
     code: Option<&'a str>,
     words: String,
@@ -73,8 +73,8 @@ enum Demand {
     ChangeEndpoint,
 }
 
-impl<'a> Answer<'a> {
-    fn of<E: ProvideErrorMetadata>(error: &'a SdkError<E>, response: &'a HttpResponse) -> Self {
+impl<'a> ErrorAnswer<'a> {
+    fn new<E: ProvideErrorMetadata>(error: &'a SdkError<E>, response: &'a HttpResponse) -> Self {
         let words = error.message().map_or_else(|| start_of(response.body().bytes()), one_line);
         Self {
             status: response.status().as_u16(),
@@ -85,7 +85,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn failure(&self, call: Call<'_>) -> Failure {
+    fn failure(&self, call: ApiCall<'_>) -> Failure {
         let demand = self.demand();
         let reason = format!("{} {}{}", call.operation, self.said(), way_out(demand, call));
         let failure = match demand {
@@ -148,8 +148,8 @@ fn demand_of(status: u16) -> Demand {
     }
 }
 
-fn way_out(demand: Demand, call: Call<'_>) -> String {
-    let Call { permissions, knowledge_base_id: knowledge_base, .. } = call;
+fn way_out(demand: Demand, call: ApiCall<'_>) -> String {
+    let ApiCall { permissions, knowledge_base_id: knowledge_base, .. } = call;
     match demand {
         Demand::SlowDown | Demand::TryLater | Demand::ChangeData => String::new(),
         // What lists all there is belongs to none.
@@ -193,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    const CALL: Call<'_> = Call {
+    const CALL: ApiCall<'_> = ApiCall {
         operation: "IngestKnowledgeBaseDocuments",
         permissions: "bedrock:IngestKnowledgeBaseDocuments",
         knowledge_base_id: "KB12345678",
@@ -201,7 +201,7 @@ mod tests {
     };
 
     fn demand(status: u16, code: Option<&str>, words: &str) -> Demand {
-        Answer { status, code, words: words.into(), request_id: None, wait: None }.demand()
+        ErrorAnswer { status, code, words: words.into(), request_id: None, wait: None }.demand()
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_failure_names_operation_code_words_request_and_way_out() {
-        let answer = Answer {
+        let answer = ErrorAnswer {
             status: 403,
             code: Some("AccessDeniedException"),
             words: "not authorized".into(),

@@ -1,3 +1,4 @@
+//! Conditions as they go over the wire, and what is refused.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "a test may panic")]
 
 use proptest::collection::vec;
@@ -5,8 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::bedrock_kb::retrieve::json_of;
+use aws_sdk_bedrockagentruntime::types::RetrievalFilter;
+
+use super::{Filter, parser};
+use crate::bedrock_kb::people::passage_json::json_of;
 
 /// Shows a filter as it goes over the wire (`RetrievalFilter` of the API's model).
 fn wire(filter: &RetrievalFilter) -> Value {

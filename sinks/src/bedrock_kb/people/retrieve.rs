@@ -1,3 +1,5 @@
+//! Searches a knowledge base, through `Retrieve`.
+
 use std::time::Duration;
 
 use aws_sdk_bedrockagentruntime::Client;
@@ -5,17 +7,17 @@ use aws_sdk_bedrockagentruntime::types::{
     KnowledgeBaseQuery, KnowledgeBaseRetrievalConfiguration, KnowledgeBaseRetrievalResult,
     KnowledgeBaseVectorSearchConfiguration,
 };
-use aws_smithy_types::{Document, Number};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sluice_connector_api::Failure;
 use tokio::sync::OnceCell;
 
-use super::answer::{self, Call};
 use super::filter::Filter;
-use super::place::Named;
-use super::settings::BedrockKbSettings;
+use super::passage_json::json_of;
 use crate::aws::Aws;
+use crate::bedrock_kb::calls::IdOrName;
+use crate::bedrock_kb::settings::BedrockKbSettings;
+use crate::bedrock_kb::verdict::{self, ApiCall};
 
 /// Longer than any answer takes, short enough for a person who waits.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,11 +67,11 @@ impl KnowledgeBase {
     /// Makes a client for the knowledge base of a connector, and returns its id, too. A name is looked up, for which
     /// the caller needs `bedrock:ListKnowledgeBases`.
     pub async fn of(settings: &BedrockKbSettings) -> Result<(Self, String), Failure> {
-        let named = Named::knowledge_base(settings).map_err(|error| Failure::fatal(error.to_string()))?;
+        let named = IdOrName::knowledge_base(settings).map_err(|error| Failure::fatal(error.to_string()))?;
         let (aws, client) = (settings.aws(), OnceCell::new());
         let id = match named {
-            Named::Id(id) => id,
-            Named::Name(_) => {
+            IdOrName::Id(id) => id,
+            IdOrName::Name(_) => {
                 named.knowledge_base_id(&aws_sdk_bedrockagent::Client::new(&aws.load().await?)).await?
             }
         };
@@ -90,9 +92,9 @@ impl KnowledgeBase {
             .send()
             .await;
         let permissions = "bedrock:Retrieve";
-        let call = Call { operation: "Retrieve", permissions, knowledge_base_id, data_source_id: None };
-        let output = answer.map_err(|error| answer::failure(call, &error))?;
-        Ok(output.retrieval_results.into_iter().map(Passage::of).collect())
+        let call = ApiCall { operation: "Retrieve", permissions, knowledge_base_id, data_source_id: None };
+        let output = answer.map_err(|error| verdict::failure(call, &error))?;
+        Ok(output.retrieval_results.into_iter().map(Passage::from_result).collect())
     }
 
     async fn client(&self) -> Result<&Client, Failure> {
@@ -108,7 +110,7 @@ fn best(question: &Question) -> KnowledgeBaseRetrievalConfiguration {
 }
 
 impl Passage {
-    fn of(result: KnowledgeBaseRetrievalResult) -> Self {
+    fn from_result(result: KnowledgeBaseRetrievalResult) -> Self {
         let custom_id = result.location.and_then(|location| location.custom_document_location?.id);
         let mut metadata: Vec<_> = result.metadata.unwrap_or_default().into_iter().collect();
         metadata.sort_by(|(left, _), (right, _)| left.cmp(right));
@@ -118,18 +120,5 @@ impl Passage {
             score: result.score,
             metadata: metadata.into_iter().map(|(key, value)| (key, json_of(value))).collect(),
         }
-    }
-}
-
-pub(super) fn json_of(document: Document) -> Value {
-    match document {
-        Document::Object(members) => members.into_iter().map(|(key, value)| (key, json_of(value))).collect(),
-        Document::Array(items) => items.into_iter().map(json_of).collect(),
-        Document::Number(Number::PosInt(number)) => number.into(),
-        Document::Number(Number::NegInt(number)) => number.into(),
-        Document::Number(Number::Float(number)) => number.into(),
-        Document::String(text) => text.into(),
-        Document::Bool(flag) => flag.into(),
-        Document::Null => Value::Null,
     }
 }

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use aws_sdk_bedrockagent::Client;
 use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::types::{
     DataSource, DataSourceStatus, DataSourceType, KnowledgeBase, KnowledgeBaseConfiguration,
@@ -10,24 +9,19 @@ use aws_sdk_bedrockagent::types::{
 };
 use sluice_connector_api::Finding;
 
-use super::client::Reached;
-use super::place::{Named, Wanted};
-use super::settings::BedrockKbSettings;
+use crate::bedrock_kb::calls::{DataSourceRef, DocumentClient, IdOrName};
+use crate::bedrock_kb::settings::BedrockKbSettings;
 use crate::on_null::OnNull;
 
 /// No document has this id; where one has, its status is all that is read.
 const PROBE_ID: &str = "sluice-check";
 
 /// Looks at region, credentials, knowledge base, data source and rights, up to what makes the rest pointless.
-pub(super) async fn findings(settings: &BedrockKbSettings, wanted: &Wanted) -> Vec<Finding> {
+pub(crate) async fn findings(settings: &BedrockKbSettings, wanted: &DataSourceRef) -> Vec<Finding> {
     let (mut findings, config) = settings.aws().check().await;
     let Some(config) = config else { return findings };
-    let client = Client::new(&config);
-    match wanted.resolve(&client).await {
-        Ok(place) => {
-            let look = Look { settings, wanted, reached: Reached { client, place } };
-            findings.extend(look.findings().await);
-        }
+    match DocumentClient::from_config(&config, wanted).await {
+        Ok(client) => findings.extend(Look { settings, wanted, client }.findings().await),
         Err(failure) => findings.push(Finding::bad("knowledge base and data source", failure.to_string())),
     }
     findings
@@ -35,8 +29,8 @@ pub(super) async fn findings(settings: &BedrockKbSettings, wanted: &Wanted) -> V
 
 struct Look<'a> {
     settings: &'a BedrockKbSettings,
-    wanted: &'a Wanted,
-    reached: Reached,
+    wanted: &'a DataSourceRef,
+    client: DocumentClient,
 }
 
 impl Look<'_> {
@@ -58,8 +52,8 @@ impl Look<'_> {
     }
 
     async fn knowledge_base(&self) -> Finding {
-        let id = &self.reached.place.knowledge_base_id;
-        let answer = self.reached.client.get_knowledge_base().knowledge_base_id(id).send().await;
+        let id = &self.client.ids.knowledge_base_id;
+        let answer = self.client.api.get_knowledge_base().knowledge_base_id(id).send().await;
         let outcome = match answer {
             Ok(output) => {
                 output.knowledge_base.as_ref().map_or_else(|| Ok("found".to_owned()), judge_knowledge_base)
@@ -70,23 +64,22 @@ impl Look<'_> {
     }
 
     async fn data_source(&self) -> Finding {
-        let place = &self.reached.place;
-        let ask = self.reached.client.get_data_source().knowledge_base_id(&place.knowledge_base_id);
-        let outcome = match ask.data_source_id(&place.data_source_id).send().await {
+        let ids = &self.client.ids;
+        let ask = self.client.api.get_data_source().knowledge_base_id(&ids.knowledge_base_id);
+        let outcome = match ask.data_source_id(&ids.data_source_id).send().await {
             Ok(output) => {
                 output.data_source.as_ref().map_or_else(|| Ok("found".to_owned()), judge_data_source)
             }
             Err(error) => self.excused("GetDataSource", "bedrock:GetDataSource", &error),
         };
-        Finding { subject: subject("data source", &place.data_source_id, &self.wanted.data_source), outcome }
+        Finding { subject: subject("data source", &ids.data_source_id, &self.wanted.data_source), outcome }
     }
 
     /// Reads one document's status: what finds both ids with one right.
     async fn documents(&self) -> Finding {
-        let place = &self.reached.place;
-        let ask =
-            self.reached.client.list_knowledge_base_documents().knowledge_base_id(&place.knowledge_base_id);
-        let answer = ask.data_source_id(&place.data_source_id).max_results(1).send().await;
+        let ids = &self.client.ids;
+        let ask = self.client.api.list_knowledge_base_documents().knowledge_base_id(&ids.knowledge_base_id);
+        let answer = ask.data_source_id(&ids.data_source_id).max_results(1).send().await;
         let outcome = match answer {
             Ok(_) => Ok("can be listed".to_owned()),
             Err(error) => {
@@ -110,12 +103,12 @@ impl Look<'_> {
             Some("AccessDeniedException") => Ok(format!(
                 "not looked at: that takes {permission}, which this identity lacks and no put needs"
             )),
-            _ => Err(self.reached.failure(operation, permission, error).to_string()),
+            _ => Err(self.client.failure(operation, permission, error).to_string()),
         }
     }
 
     async fn statuses(&self) -> Finding {
-        let outcome = self.reached.statuses(&[PROBE_ID]).await;
+        let outcome = self.client.statuses(&[PROBE_ID]).await;
         let outcome = outcome.map(|_| "can be read".to_owned()).map_err(|failure| failure.to_string());
         Finding { subject: "statuses of documents".to_owned(), outcome }
     }
@@ -137,10 +130,10 @@ fn is_good(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.outcome.is_ok())
 }
 
-fn subject(what: &str, id: &str, named: &Named) -> String {
+fn subject(what: &str, id: &str, named: &IdOrName) -> String {
     match named {
-        Named::Id(_) => format!("{what} {id}"),
-        Named::Name(name) => format!("{what} {name} ({id})"),
+        IdOrName::Id(_) => format!("{what} {id}"),
+        IdOrName::Name(name) => format!("{what} {name} ({id})"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use sluice_connector_api::{Failure, Payload, Record, SettingsError};
 
-use super::document_settings::{BytesContent, Content, S3Content};
+use crate::bedrock_kb::settings::{BytesContent, Content, S3Content};
 use crate::template::Template;
 
 /// The longest text that the model of the API allows, in characters.
@@ -17,7 +17,7 @@ const MAX_URI_CHARS: usize = 1024;
 
 /// What a document holds.
 #[derive(Debug)]
-pub(super) enum Body<'a> {
+pub(crate) enum DocumentBody<'a> {
     Text(Cow<'a, str>),
     Bytes { mime_type: String, data: Bytes },
     S3 { uri: String, bucket_owner: Option<&'a str> },
@@ -25,15 +25,15 @@ pub(super) enum Body<'a> {
 
 /// Makes bodies of records.
 #[derive(Debug)]
-pub(super) enum Contents {
+pub(crate) enum ContentRule {
     Value,
     Template(Template),
     Bytes { mime_type: Template },
     S3 { uri: Template, buckets: Vec<String>, bucket_owner: Option<String> },
 }
 
-impl Contents {
-    pub(super) fn new(content: &Content) -> Result<Self, SettingsError> {
+impl ContentRule {
+    pub(crate) fn new(content: &Content) -> Result<Self, SettingsError> {
         match content {
             Content::Value => Ok(Self::Value),
             Content::Template(text) => template("content.template", text).map(Self::Template),
@@ -72,7 +72,7 @@ impl Contents {
     }
 
     /// Makes the body of a record's document. A tombstone has none.
-    pub(super) fn of<'a>(&'a self, record: &'a Record) -> Result<Body<'a>, Failure> {
+    pub(crate) fn of<'a>(&'a self, record: &'a Record) -> Result<DocumentBody<'a>, Failure> {
         let value = record.value.as_ref().ok_or_else(|| {
             Failure::rejected(
                 "a tombstone has no text to store; set `on_null`, or drop tombstones with a transform",
@@ -99,7 +99,7 @@ fn template(key: &str, text: &str) -> Result<Template, SettingsError> {
     Template::parse(text).map_err(|reason| SettingsError::at(key, reason))
 }
 
-fn checked_text(text: Cow<'_, str>) -> Result<Body<'_>, String> {
+fn checked_text(text: Cow<'_, str>) -> Result<DocumentBody<'_>, String> {
     if text.trim().is_empty() {
         return Err("the text is blank, and a document must have some".to_owned());
     }
@@ -110,7 +110,7 @@ fn checked_text(text: Cow<'_, str>) -> Result<Body<'_>, String> {
             "the text is {bytes} bytes long; a document takes at most {MAX_TEXT_CHARS} characters"
         ));
     }
-    Ok(Body::Text(text))
+    Ok(DocumentBody::Text(text))
 }
 
 fn no_text(value: &Payload) -> &'static str {
@@ -124,14 +124,14 @@ fn no_text(value: &Payload) -> &'static str {
     }
 }
 
-fn file<'a>(mime_type: String, data: Bytes) -> Result<Body<'a>, String> {
+fn file<'a>(mime_type: String, data: Bytes) -> Result<DocumentBody<'a>, String> {
     check_mime_type(&mime_type)?;
     match data.len() {
         0 => Err("the file is empty, and a document must have some bytes".to_owned()),
         bytes if bytes > MAX_FILE_BYTES => {
             Err(format!("the file has {bytes} bytes; a document takes at most {MAX_FILE_BYTES} inline"))
         }
-        _ => Ok(Body::Bytes { mime_type, data }),
+        _ => Ok(DocumentBody::Bytes { mime_type, data }),
     }
 }
 
@@ -145,7 +145,11 @@ fn check_mime_type(mime_type: &str) -> Result<(), String> {
     if fits && line { Ok(()) } else { Err(format!("`{mime_type}` is no MIME type such as application/pdf")) }
 }
 
-fn s3_file<'a>(uri: String, buckets: &[String], bucket_owner: Option<&'a str>) -> Result<Body<'a>, String> {
+fn s3_file<'a>(
+    uri: String,
+    buckets: &[String],
+    bucket_owner: Option<&'a str>,
+) -> Result<DocumentBody<'a>, String> {
     let parted = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let Some((bucket, _)) = parted.filter(|(_, key)| !key.is_empty()) else {
         return Err(format!("`{uri}` is no address of a file in S3, such as s3://bucket/key"));
@@ -156,7 +160,7 @@ fn s3_file<'a>(uri: String, buckets: &[String], bucket_owner: Option<&'a str>) -
     if uri.len() > MAX_URI_CHARS && uri.chars().count() > MAX_URI_CHARS {
         return Err(format!("the address of the file takes at most {MAX_URI_CHARS} characters"));
     }
-    Ok(Body::S3 { uri, bucket_owner })
+    Ok(DocumentBody::S3 { uri, bucket_owner })
 }
 
 /// The model's `[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]`.
@@ -177,8 +181,8 @@ mod tests {
     use super::*;
     use crate::contract::{text, tombstone, with_value};
 
-    fn contents(settings: Value) -> Result<Contents, SettingsError> {
-        Contents::new(&serde_json::from_value(settings).unwrap())
+    fn contents(settings: Value) -> Result<ContentRule, SettingsError> {
+        ContentRule::new(&serde_json::from_value(settings).unwrap())
     }
 
     fn reason(settings: Value, record: &Record) -> String {
@@ -231,7 +235,9 @@ mod tests {
         let settings = json!({ "template": "{{ticker}} is at {{price}}" });
         let record = with_value(0, json!({ "ticker": "OOOO", "price": "$44.50" }).into());
         let contents = contents(settings.clone()).unwrap();
-        assert!(matches!(contents.of(&record).unwrap(), Body::Text(text) if text == "OOOO is at $44.50"));
+        assert!(
+            matches!(contents.of(&record).unwrap(), DocumentBody::Text(text) if text == "OOOO is at $44.50")
+        );
         assert_eq!(reason(settings, &with_value(0, json!({ "ticker": "a" }).into())), "`price` is missing");
         assert!(
             reason(json!({ "template": "{{a}}" }), &with_value(0, json!({ "a": " " }).into()))
@@ -245,7 +251,7 @@ mod tests {
         let mut record = with_value(0, Payload::Bytes(Bytes::from_static(b"%PDF\xff")));
         record.headers.push("type", Some("application/pdf".into()));
         let contents = contents(settings.clone()).unwrap();
-        let Body::Bytes { mime_type, data } = contents.of(&record).unwrap() else { panic!() };
+        let DocumentBody::Bytes { mime_type, data } = contents.of(&record).unwrap() else { panic!() };
         assert_eq!((mime_type.as_str(), data.as_ref()), ("application/pdf", b"%PDF\xff".as_slice()));
         record.headers.push("type", Some("pdf".into()));
         assert!(reason(settings, &record).contains("`pdf` is no MIME type"));

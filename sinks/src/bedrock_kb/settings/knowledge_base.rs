@@ -1,10 +1,11 @@
+//! The settings of the sink as a whole.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{ConfirmLimits, HumanDuration, Pace, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{ConfirmLimits, HumanDuration, Pace, SettingsError};
 
-use super::document_settings::{Content, DocumentId, DocumentIdForm, MetadataSettings};
-use super::sink::BedrockKb;
+use super::document::{Content, DocumentId, DocumentIdForm, MetadataSettings};
 use crate::aws::Aws;
 use crate::on_null::OnNull;
 
@@ -178,7 +179,7 @@ fn calls_per_second() -> f64 {
 }
 
 impl BedrockKbSettings {
-    pub(super) fn aws(&self) -> Aws {
+    pub(crate) fn aws(&self) -> Aws {
         Aws {
             region: self.region.clone(),
             endpoint_url: self.endpoint_url.clone(),
@@ -187,7 +188,7 @@ impl BedrockKbSettings {
     }
 
     /// What the writes and deletes of a process are counted by.
-    pub(super) fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self) -> Pace {
         Pace {
             scope: self.scope(),
             calls_per_second: self.calls_per_second,
@@ -196,7 +197,7 @@ impl BedrockKbSettings {
     }
 
     /// Statuses have a quota of their own.
-    pub(super) fn confirm_limits(&self) -> Option<ConfirmLimits> {
+    pub(crate) fn confirm_limits(&self) -> Option<ConfirmLimits> {
         let scope = format!("{} GetKnowledgeBaseDocuments", self.scope());
         let pace = Pace { scope, calls_per_second: STATUS_CALLS_PER_SECOND, max_concurrent: None };
         self.confirms().then(|| ConfirmLimits {
@@ -207,7 +208,7 @@ impl BedrockKbSettings {
         })
     }
 
-    pub(super) fn confirms(&self) -> bool {
+    pub(crate) fn confirms(&self) -> bool {
         self.confirm == Confirm::Indexed
     }
 
@@ -217,7 +218,7 @@ impl BedrockKbSettings {
     }
 
     /// Checks what the schema cannot say.
-    fn validate(&self) -> Result<(), SettingsError> {
+    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
         for (key, duration) in [
             ("request_timeout", self.request_timeout),
             ("confirm_interval", self.confirm_interval),
@@ -229,15 +230,6 @@ impl BedrockKbSettings {
             }
         }
         Ok(())
-    }
-}
-
-impl SinkSettings for BedrockKbSettings {
-    const NAME: &'static str = "bedrock_kb";
-
-    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
-        self.validate()?;
-        Ok(Box::new(BedrockKb::new(self)?))
     }
 }
 

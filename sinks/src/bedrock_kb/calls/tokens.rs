@@ -10,14 +10,14 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::identity::hex;
+use crate::bedrock_kb::mapping::hex;
 
 /// Calls without an answer that are remembered. One that is forgotten gets another token, which is no harm.
 const REMEMBERED: usize = 64;
 
 /// Hands out tokens.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(crate) struct ClientTokens {
     /// Tells this sink's tokens from those of all others.
     nonce: u128,
     state: Mutex<State>,
@@ -37,13 +37,13 @@ struct Open {
     token: String,
 }
 
-impl Tokens {
-    pub(super) fn new() -> Self {
+impl ClientTokens {
+    pub(crate) fn new() -> Self {
         Self { nonce: fastrand::u128(..), state: Mutex::default() }
     }
 
     /// Returns the token of a request that names these ids: that of the call that it tries again, else a new one.
-    pub(super) fn of(&self, request: &str, ids: &[&str]) -> String {
+    pub(crate) fn of(&self, request: &str, ids: &[&str]) -> String {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = state.open.iter().find(|open| open.request == request) {
             return open.token.clone();
@@ -60,7 +60,7 @@ impl Tokens {
     }
 
     /// Takes note that the call with this token was taken.
-    pub(super) fn taken(&self, token: &str) {
+    pub(crate) fn taken(&self, token: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.open.retain(|open| open.token != token);
     }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_token_stays_until_its_call_is_taken() {
-        let tokens = Tokens::new();
+        let tokens = ClientTokens::new();
         let first = tokens.of("a", &["x"]);
         assert_eq!(tokens.of("a", &["x"]), first, "a retry");
         assert_ne!(tokens.of("b", &["y"]), first);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_token_is_void_once_another_call_has_named_one_of_its_ids() {
-        let tokens = Tokens::new();
+        let tokens = ClientTokens::new();
         let newer = tokens.of("newer", &["x", "y"]);
         tokens.of("older, read again", &["x"]);
         assert_ne!(tokens.of("newer", &["x", "y"]), newer, "or the older version would stay");
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn two_sinks_share_no_token_and_memory_is_bounded() {
-        let (one, other) = (Tokens::new(), Tokens::new());
+        let (one, other) = (ClientTokens::new(), ClientTokens::new());
         let first = one.of("a", &["x"]);
         assert_ne!(first, other.of("a", &["x"]));
         (0..REMEMBERED).for_each(|number| drop(one.of(&number.to_string(), &[&number.to_string()])));

@@ -1,51 +1,58 @@
-//! The calls, one at a time. What their failures mean is in [`answer`].
+//! The calls, one at a time. What their failures mean is in the verdict.
 
 use std::error::Error;
 
+use aws_config::SdkConfig;
 use aws_sdk_bedrockagent::Client;
 use aws_sdk_bedrockagent::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::ingest_knowledge_base_documents::IngestKnowledgeBaseDocumentsError;
 use aws_sdk_bedrockagent::types::{KnowledgeBaseDocument, KnowledgeBaseDocumentDetail};
 use sluice_connector_api::{Failure, FailureKind};
 
-use super::answer::{self, Call};
-use super::blame;
-use super::place::Place;
-use super::request::identifiers;
+use super::data_source::{DataSourceIds, DataSourceRef};
+use super::plan::identifiers;
+use crate::bedrock_kb::verdict::{self, ApiCall};
 
 /// A client, and where it writes.
 #[derive(Debug)]
-pub(super) struct Reached {
-    pub(super) client: Client,
-    pub(super) place: Place,
+pub(crate) struct DocumentClient {
+    pub(crate) api: Client,
+    pub(crate) ids: DataSourceIds,
 }
 
 /// Why a call was refused.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) failure: Failure,
-    /// The documents that are certainly at fault, by their place in the call.
-    pub(super) culprits: Vec<usize>,
+pub(crate) struct CallRefusal {
+    pub(crate) failure: Failure,
+    /// The documents that are certainly at fault, by their index in the call.
+    pub(crate) culprits: Vec<usize>,
 }
 
-impl From<Failure> for Refusal {
+impl From<Failure> for CallRefusal {
     fn from(failure: Failure) -> Self {
         Self { failure, culprits: Vec::new() }
     }
 }
 
-impl Reached {
-    pub(super) async fn ingest(
+impl DocumentClient {
+    /// Makes a client for a data source. Names are looked up, ids are taken as they are.
+    pub(crate) async fn from_config(config: &SdkConfig, wanted: &DataSourceRef) -> Result<Self, Failure> {
+        let api = Client::new(config);
+        let ids = wanted.resolve(&api).await?;
+        Ok(Self { api, ids })
+    }
+
+    pub(crate) async fn ingest(
         &self,
         client_token: &str,
         documents: Result<Vec<KnowledgeBaseDocument>, BuildError>,
         ids: &[&str],
-    ) -> Result<Vec<KnowledgeBaseDocumentDetail>, Refusal> {
+    ) -> Result<Vec<KnowledgeBaseDocumentDetail>, CallRefusal> {
         let answer = self
-            .client
+            .api
             .ingest_knowledge_base_documents()
-            .knowledge_base_id(&self.place.knowledge_base_id)
-            .data_source_id(&self.place.data_source_id)
+            .knowledge_base_id(&self.ids.knowledge_base_id)
+            .data_source_id(&self.ids.data_source_id)
             .client_token(client_token)
             .set_documents(Some(documents.map_err(|error| unbuilt(&error))?))
             .send()
@@ -58,30 +65,30 @@ impl Reached {
         &self,
         ids: &[&str],
         error: &SdkError<IngestKnowledgeBaseDocumentsError>,
-    ) -> Refusal {
+    ) -> CallRefusal {
         let permissions = "bedrock:IngestKnowledgeBaseDocuments and bedrock:StartIngestionJob";
         let failure = self.failure("IngestKnowledgeBaseDocuments", permissions, error);
         let culprits = match error.as_service_error() {
             Some(IngestKnowledgeBaseDocumentsError::ValidationException(invalid))
                 if failure.kind() == FailureKind::Rejected =>
             {
-                blame::culprits(ids, invalid.message().unwrap_or_default(), invalid.field_list())
+                verdict::culprits(ids, invalid.message().unwrap_or_default(), invalid.field_list())
             }
             _ => Vec::new(),
         };
-        Refusal { failure, culprits }
+        CallRefusal { failure, culprits }
     }
 
-    pub(super) async fn delete(
+    pub(crate) async fn delete(
         &self,
         client_token: &str,
         ids: &[&str],
     ) -> Result<Vec<KnowledgeBaseDocumentDetail>, Failure> {
         let answer = self
-            .client
+            .api
             .delete_knowledge_base_documents()
-            .knowledge_base_id(&self.place.knowledge_base_id)
-            .data_source_id(&self.place.data_source_id)
+            .knowledge_base_id(&self.ids.knowledge_base_id)
+            .data_source_id(&self.ids.data_source_id)
             .client_token(client_token)
             .set_document_identifiers(Some(
                 identifiers(ids.iter().copied()).map_err(|error| unbuilt(&error))?,
@@ -95,12 +102,12 @@ impl Reached {
     }
 
     /// Reads the statuses of documents.
-    pub(super) async fn statuses(&self, ids: &[&str]) -> Result<Vec<KnowledgeBaseDocumentDetail>, Failure> {
+    pub(crate) async fn statuses(&self, ids: &[&str]) -> Result<Vec<KnowledgeBaseDocumentDetail>, Failure> {
         let answer = self
-            .client
+            .api
             .get_knowledge_base_documents()
-            .knowledge_base_id(&self.place.knowledge_base_id)
-            .data_source_id(&self.place.data_source_id)
+            .knowledge_base_id(&self.ids.knowledge_base_id)
+            .data_source_id(&self.ids.data_source_id)
             .set_document_identifiers(Some(
                 identifiers(ids.iter().copied()).map_err(|error| unbuilt(&error))?,
             ))
@@ -112,7 +119,7 @@ impl Reached {
         Ok(output.document_details.unwrap_or_default())
     }
 
-    pub(super) fn failure<E>(
+    pub(crate) fn failure<E>(
         &self,
         operation: &'static str,
         permissions: &'static str,
@@ -121,9 +128,9 @@ impl Reached {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let Place { knowledge_base_id, data_source_id } = &self.place;
-        answer::failure(
-            Call { operation, permissions, knowledge_base_id, data_source_id: Some(data_source_id) },
+        let DataSourceIds { knowledge_base_id, data_source_id } = &self.ids;
+        verdict::failure(
+            ApiCall { operation, permissions, knowledge_base_id, data_source_id: Some(data_source_id) },
             error,
         )
     }

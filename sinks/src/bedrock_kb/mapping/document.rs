@@ -1,4 +1,4 @@
-//! What a record does to the knowledge base: it writes a document, or deletes one. Pure.
+//! A document to write, as the API takes it. Pure.
 
 use aws_sdk_bedrockagent::error::BuildError;
 use aws_sdk_bedrockagent::primitives::Blob;
@@ -11,104 +11,39 @@ use aws_sdk_bedrockagent::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use sluice_connector_api::Payload;
 
-use super::content::{Body, Contents};
-use super::identity::Identity;
-use super::metadata::{AttributeValue, Attributes, Metadata};
-use super::settings::BedrockKbSettings;
-use super::status::Wish;
-use crate::on_null::OnNull;
+use super::content::DocumentBody;
+use super::metadata::{AttributeValue, DocumentAttributes};
 
 /// A document to write.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
-    pub(super) id: String,
-    body: Body<'a>,
-    attributes: Attributes,
+pub(crate) struct DocumentWrite<'a> {
+    pub(crate) id: String,
+    pub(super) body: DocumentBody<'a>,
+    pub(super) attributes: DocumentAttributes,
 }
 
-/// What a record does.
-#[derive(Debug)]
-pub(super) enum Change<'a> {
-    Write(Document<'a>),
-    /// Deletes the document of this id.
-    Delete(String),
-    /// A tombstone that is to be ignored.
-    Nothing,
-}
-
-/// Makes changes of records.
-#[derive(Debug)]
-pub(super) struct Mapping {
-    identity: Identity,
-    contents: Contents,
-    metadata: Metadata,
-    on_null: OnNull,
-}
-
-impl Mapping {
-    pub(super) fn new(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
-        let identity = Identity::new(&settings.document_id, settings.document_id_form)?;
-        if settings.on_null == OnNull::Delete {
-            identity.check_for_deletes()?;
-        }
-        Ok(Self {
-            identity,
-            contents: Contents::new(&settings.content)?,
-            metadata: Metadata::new(&settings.metadata)?,
-            on_null: settings.on_null,
-        })
-    }
-
-    pub(super) fn change<'a>(&'a self, record: &'a Record) -> Result<Change<'a>, Failure> {
-        match (record.is_tombstone(), self.on_null) {
-            (true, OnNull::Delete) => self.identity.of(record).map(Change::Delete),
-            (true, OnNull::Ignore) => Ok(Change::Nothing),
-            _ => Ok(Change::Write(Document {
-                body: self.contents.of(record)?,
-                attributes: self.metadata.of(record)?,
-                id: self.identity.of(record)?,
-            })),
-        }
-    }
-
-    /// Says whether a record deletes its document.
-    pub(super) fn deletes(&self, record: &Record) -> bool {
-        record.is_tombstone() && self.on_null == OnNull::Delete
-    }
-
-    pub(super) fn wish(&self, record: &Record) -> Wish {
-        if self.deletes(record) { Wish::Delete } else { Wish::Write }
-    }
-
-    /// Names the document that a record writes or deletes; `None` for a tombstone that does neither.
-    pub(super) fn id(&self, record: &Record) -> Option<String> {
-        let touches = !record.is_tombstone() || self.deletes(record);
-        if touches { self.identity.of(record).ok() } else { None }
-    }
-}
-
-impl Document<'_> {
+impl DocumentWrite<'_> {
     /// Measures the document as serialised, in bytes. But for numbers the SDK writes JSON exactly as `serde_json` does.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let excess: usize = self.attributes.iter().map(|(_, value)| value.excess()).sum();
         Payload::from(self.to_json()).len() - excess
     }
 
     /// Returns the document as the API takes it.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let id = json!({ "id": self.id });
         let custom = match &self.body {
-            Body::Text(text) => json!({
+            DocumentBody::Text(text) => json!({
                 "customDocumentIdentifier": id, "sourceType": "IN_LINE",
                 "inlineContent": { "type": "TEXT", "textContent": { "data": text } },
             }),
-            Body::Bytes { mime_type, data } => json!({
+            DocumentBody::Bytes { mime_type, data } => json!({
                 "customDocumentIdentifier": id, "sourceType": "IN_LINE",
                 "inlineContent": { "type": "BYTE", "byteContent": { "mimeType": mime_type, "data": BASE64.encode(data) } },
             }),
-            Body::S3 { uri, bucket_owner } => {
+            DocumentBody::S3 { uri, bucket_owner } => {
                 let mut location = json!({ "uri": uri });
                 if let (Value::Object(location), Some(owner)) = (&mut location, bucket_owner) {
                     location.insert("bucketOwnerAccountId".to_owned(), (*owner).into());
@@ -127,17 +62,17 @@ impl Document<'_> {
     }
 
     /// Returns the same for the SDK.
-    pub(super) fn to_sdk(&self) -> Result<KnowledgeBaseDocument, BuildError> {
+    pub(crate) fn to_sdk(&self) -> Result<KnowledgeBaseDocument, BuildError> {
         let id = CustomDocumentIdentifier::builder().id(&self.id).build()?;
         let custom = CustomContent::builder().custom_document_identifier(id);
         let custom = match &self.body {
-            Body::Text(text) => {
+            DocumentBody::Text(text) => {
                 custom.source_type(CustomSourceType::InLine).inline_content(inline_text(text)?)
             }
-            Body::Bytes { mime_type, data } => {
+            DocumentBody::Bytes { mime_type, data } => {
                 custom.source_type(CustomSourceType::InLine).inline_content(inline_bytes(mime_type, data)?)
             }
-            Body::S3 { uri, bucket_owner } => {
+            DocumentBody::S3 { uri, bucket_owner } => {
                 let location = CustomS3Location::builder().uri(uri);
                 let location = location.set_bucket_owner_account_id(bucket_owner.map(str::to_owned));
                 custom.source_type(CustomSourceType::S3Location).s3_location(location.build()?)
@@ -162,7 +97,7 @@ fn inline_bytes(mime_type: &str, data: &[u8]) -> Result<InlineContent, BuildErro
     InlineContent::builder().r#type(InlineContentType::Byte).byte_content(bytes).build()
 }
 
-fn metadata(attributes: &Attributes) -> Result<DocumentMetadata, BuildError> {
+fn metadata(attributes: &DocumentAttributes) -> Result<DocumentMetadata, BuildError> {
     let attributes: Result<Vec<_>, _> = attributes.iter().map(|(key, value)| attribute(key, value)).collect();
     DocumentMetadata::builder()
         .r#type(MetadataSourceType::InLineAttribute)
@@ -184,7 +119,7 @@ fn attribute(key: &str, value: &AttributeValue) -> Result<MetadataAttribute, Bui
 }
 
 /// Names a document for the calls that take no more than names.
-pub(super) fn identifier(id: &str) -> Result<DocumentIdentifier, BuildError> {
+pub(crate) fn identifier(id: &str) -> Result<DocumentIdentifier, BuildError> {
     let custom = CustomDocumentIdentifier::builder().id(id).build()?;
     DocumentIdentifier::builder().data_source_type(ContentDataSourceType::Custom).custom(custom).build()
 }

@@ -6,19 +6,18 @@
 use aws_sdk_bedrockagent::types::{CustomDocumentIdentifier, DocumentStatus, KnowledgeBaseDocumentDetail};
 use sluice_connector_api::{Confirmation, Failure};
 
-/// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    Write,
-    Delete,
-}
+use crate::bedrock_kb::mapping::ChangeKind;
 
 /// Says what became of one document of a call that was accepted (202).
 ///
 /// An answer without any document is taken for acceptance of them all: that is how Bedrock may answer a client
 /// token that it has seen ("ignores the request, but does not return an error"). In an answer that lists some,
 /// a document that is not among them counts as not stored.
-pub(super) fn accepted(wish: Wish, id: &str, details: &[KnowledgeBaseDocumentDetail]) -> Result<(), Failure> {
+pub(crate) fn accepted(
+    kind: ChangeKind,
+    id: &str,
+    details: &[KnowledgeBaseDocumentDetail],
+) -> Result<(), Failure> {
     if details.is_empty() {
         return Ok(());
     }
@@ -27,13 +26,13 @@ pub(super) fn accepted(wish: Wish, id: &str, details: &[KnowledgeBaseDocumentDet
             "document {id} is missing in the answer to the call that named it"
         )));
     };
-    match (wish, detail.status()) {
+    match (kind, detail.status()) {
         (_, DocumentStatus::Failed | DocumentStatus::Ignored)
-        | (Wish::Write, DocumentStatus::NotFound | DocumentStatus::MetadataUpdateFailed) => {
+        | (ChangeKind::Write, DocumentStatus::NotFound | DocumentStatus::MetadataUpdateFailed) => {
             Err(Failure::rejected(said(id, detail)))
         }
         // Its deletion was asked for earlier and may yet take the new text along.
-        (Wish::Write, DocumentStatus::Deleting | DocumentStatus::DeleteInProgress) => {
+        (ChangeKind::Write, DocumentStatus::Deleting | DocumentStatus::DeleteInProgress) => {
             Err(Failure::retriable(said(id, detail)))
         }
         _ => Ok(()),
@@ -44,17 +43,17 @@ pub(super) fn accepted(wish: Wish, id: &str, details: &[KnowledgeBaseDocumentDet
 ///
 /// A document that is indexed in part is not what was asked for, and putting it again would hardly change that: it
 /// counts as rejected, with the service's reason. One that is not there may be on its way, until the time is up.
-pub(super) fn confirmed(wish: Wish, id: &str, details: &[KnowledgeBaseDocumentDetail]) -> Confirmation {
+pub(crate) fn confirmed(kind: ChangeKind, id: &str, details: &[KnowledgeBaseDocumentDetail]) -> Confirmation {
     let Some(detail) = find(id, details) else {
         return Confirmation::Pending;
     };
-    match (wish, detail.status()) {
-        (Wish::Write, DocumentStatus::Indexed) | (Wish::Delete, DocumentStatus::NotFound) => {
+    match (kind, detail.status()) {
+        (ChangeKind::Write, DocumentStatus::Indexed) | (ChangeKind::Delete, DocumentStatus::NotFound) => {
             Confirmation::Stored
         }
         (_, DocumentStatus::Failed | DocumentStatus::Ignored)
         | (
-            Wish::Write,
+            ChangeKind::Write,
             DocumentStatus::PartiallyIndexed
             | DocumentStatus::MetadataPartiallyIndexed
             | DocumentStatus::MetadataUpdateFailed,
@@ -79,8 +78,8 @@ fn said(id: &str, detail: &KnowledgeBaseDocumentDetail) -> String {
 mod tests {
     use sluice_connector_api::FailureKind;
 
-    use super::super::request::identifiers;
     use super::*;
+    use crate::bedrock_kb::mapping::identifier;
 
     const ALL: [&str; 13] = [
         "INDEXED",
@@ -104,20 +103,20 @@ mod tests {
             .data_source_id("DS12345678")
             .status(DocumentStatus::from(status))
             .status_reason("because")
-            .set_identifier(identifiers([id]).unwrap().pop());
+            .set_identifier(identifier(id).ok());
         [detail.build().unwrap()]
     }
 
     /// The statuses that are so accepted.
-    fn accepted_as(wish: Wish, kind: Option<FailureKind>) -> Vec<&'static str> {
+    fn accepted_as(kind: ChangeKind, expected: Option<FailureKind>) -> Vec<&'static str> {
         let of =
-            |status: &str| accepted(wish, "a", &details("a", status)).err().map(|failure| failure.kind());
-        ALL.into_iter().filter(|status| of(status) == kind).collect()
+            |status: &str| accepted(kind, "a", &details("a", status)).err().map(|failure| failure.kind());
+        ALL.into_iter().filter(|status| of(status) == expected).collect()
     }
 
-    /// The statuses that confirm a wish, and those that deny it.
-    fn confirmed_as(wish: Wish) -> (Vec<&'static str>, Vec<&'static str>) {
-        let of = |status: &str| match confirmed(wish, "a", &details("a", status)) {
+    /// The statuses that confirm a change, and those that deny it.
+    fn confirmed_as(kind: ChangeKind) -> (Vec<&'static str>, Vec<&'static str>) {
+        let of = |status: &str| match confirmed(kind, "a", &details("a", status)) {
             Confirmation::Pending => None,
             Confirmation::Stored => Some(true),
             Confirmation::Failed(failure) => {
@@ -132,29 +131,29 @@ mod tests {
 
     #[test]
     fn a_write_is_accepted_unless_the_service_says_that_it_comes_to_nothing() {
-        let rejected = accepted_as(Wish::Write, Some(FailureKind::Rejected));
+        let rejected = accepted_as(ChangeKind::Write, Some(FailureKind::Rejected));
         assert_eq!(rejected, ["FAILED", "METADATA_UPDATE_FAILED", "IGNORED", "NOT_FOUND"]);
-        let again = accepted_as(Wish::Write, Some(FailureKind::Retriable));
+        let again = accepted_as(ChangeKind::Write, Some(FailureKind::Retriable));
         assert_eq!(again, ["DELETING", "DELETE_IN_PROGRESS"]);
     }
 
     #[test]
     fn a_delete_of_what_is_not_there_is_accepted() {
-        assert_eq!(accepted_as(Wish::Delete, Some(FailureKind::Rejected)), ["FAILED", "IGNORED"]);
-        assert_eq!(accepted_as(Wish::Delete, Some(FailureKind::Retriable)), [""; 0]);
+        assert_eq!(accepted_as(ChangeKind::Delete, Some(FailureKind::Rejected)), ["FAILED", "IGNORED"]);
+        assert_eq!(accepted_as(ChangeKind::Delete, Some(FailureKind::Retriable)), [""; 0]);
     }
 
     #[test]
     fn a_document_that_the_answer_leaves_out_is_not_stored_and_an_answer_without_any_accepts_all() {
-        let left_out = accepted(Wish::Write, "b", &details("a", "STARTING")).unwrap_err();
+        let left_out = accepted(ChangeKind::Write, "b", &details("a", "STARTING")).unwrap_err();
         assert_eq!(left_out.kind(), FailureKind::Retriable);
-        assert!(accepted(Wish::Write, "b", &[]).is_ok());
-        assert!(accepted(Wish::Delete, "b", &[]).is_ok());
+        assert!(accepted(ChangeKind::Write, "b", &[]).is_ok());
+        assert!(accepted(ChangeKind::Delete, "b", &[]).is_ok());
     }
 
     #[test]
     fn only_the_whole_document_indexed_is_proof() {
-        let (stored, failed) = confirmed_as(Wish::Write);
+        let (stored, failed) = confirmed_as(ChangeKind::Write);
         assert_eq!(stored, ["INDEXED"]);
         let denied = [
             "PARTIALLY_INDEXED",
@@ -168,12 +167,12 @@ mod tests {
 
     #[test]
     fn a_deleted_document_is_gone_when_it_is_not_found() {
-        assert_eq!(confirmed_as(Wish::Delete), (vec!["NOT_FOUND"], vec!["FAILED", "IGNORED"]));
+        assert_eq!(confirmed_as(ChangeKind::Delete), (vec!["NOT_FOUND"], vec!["FAILED", "IGNORED"]));
     }
 
     #[test]
     fn a_document_that_is_not_listed_is_pending() {
-        assert!(matches!(confirmed(Wish::Write, "b", &details("a", "INDEXED")), Confirmation::Pending));
-        assert!(matches!(confirmed(Wish::Delete, "b", &[]), Confirmation::Pending));
+        assert!(matches!(confirmed(ChangeKind::Write, "b", &details("a", "INDEXED")), Confirmation::Pending));
+        assert!(matches!(confirmed(ChangeKind::Delete, "b", &[]), Confirmation::Pending));
     }
 }
