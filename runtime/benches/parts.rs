@@ -19,11 +19,11 @@ use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sluice_connector_api::{Json, Origin, Payload, Record, Registry, Transform, Transformed};
-use sluice_runtime::chain::{Chain, Step};
-use sluice_runtime::converter::Converter;
-use sluice_runtime::engine::batcher::{BatchLimits, Batcher};
-use sluice_runtime::engine::item::{Item, Meta};
-use sluice_runtime::engine::tracker::{Tracker, Verdict};
+use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
+use sluice_runtime::engine::batch::item::{Item, Meta};
+use sluice_runtime::engine::ledger::tracker::{Tracker, Verdict};
+use sluice_runtime::transform::chain::{Chain, Step};
+use sluice_runtime::transform::converter::Converter;
 use tokio::time::Instant;
 
 /// That of the binary.

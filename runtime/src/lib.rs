@@ -1,31 +1,37 @@
 //! Sluice's runtime: connector files, the engine, sources, and the worker that runs connectors.
 //!
 //! ```text
-//! config       a connector file -> a Connector, or every problem at once
-//! source       where records come from: Kafka
-//! chain        converters and transforms, record by record
-//! engine       batches, puts, paces, retries, tracks offsets
-//! dead_letter  what goes to the dead letter queue
-//! worker       runs connectors side by side and restarts the ones that fail
-//! observe      metrics, health and status over HTTP
-//! repeats      says what happens again and again once, and then sums it up
 //! reference    pages in Markdown, made of the settings and the metrics
-//! lambda       one run of the engine an invocation, for AWS Lambda
-//! preview      runs the same chain on sample records and shows what the sink would get
+//! lambda       one run of the engine per invocation, for AWS Lambda
+//! observe      metrics, health and status over HTTP
+//! worker       runs connectors side by side and restarts the ones that fail
+//! offline      preview and replay: the engine on other sources than a topic's consumer group
+//! connector    a connector file -> what the engine runs, or every problem at once
+//! config       YAML with positions, references, schema, validation, process settings
+//! kafka        the source of records: a consumer, its authentication, the dead letter topic
+//! engine       batches, puts, retries, tracks offsets
+//! meter        counts, times and rates; says once what happens again and again
+//! source       what the engine reads from, as a trait
+//! transform    converters and transforms, record by record
+//! pace         how many calls a target takes
+//! retry        how long to wait, and for how long
 //! ```
 //!
-//! The library names no plug-in. The binary `sluice` (`src/bin/sluice`) is the composition root: it puts the
+//! A room imports only rooms that stand below it here; `engine` and `kafka` stand side by side and do not know each
+//! other. The library names no plug-in. The binary `sluice` (`src/bin/sluice`) is the composition root: it puts the
 //! registry together and picks a host.
 
-pub mod chain;
 pub mod config;
-pub mod converter;
-pub mod dead_letter;
+pub mod connector;
 pub mod engine;
+pub mod kafka;
 pub mod lambda;
+pub mod meter;
 pub mod observe;
-pub mod preview;
+pub mod offline;
+pub mod pace;
 pub mod reference;
-mod repeats;
+pub mod retry;
 pub mod source;
+pub mod transform;
 pub mod worker;

@@ -6,8 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sluice_connector_api::Registry;
-use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::connector::load::Connector;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::secure::{PASSWORD, SECRET_KEY, SecureBroker, USER};
 use sluice_tests::kafka::{self, NewRecord};

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use sluice_connector_api::TopicPartition;
+use sluice_runtime::kafka::{KafkaSettings, KafkaSource};
 use sluice_runtime::source::budget::{Budget, footprint};
-use sluice_runtime::source::kafka::{KafkaSettings, KafkaSource};
 use sluice_runtime::source::{Event, Revoked, Source};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::Value;
 use sluice_connector_api::Registry;
-use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::connector::load::Connector;
 use sluice_runtime::reference::pages;
 use sluice_tests::sluice::root;
 

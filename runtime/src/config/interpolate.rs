@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::problem::Problem;
-use super::yaml::Node;
+use crate::config::problem::Problem;
+use crate::config::yaml::Node;
 
 /// Where references get their values from.
 pub trait Lookup {

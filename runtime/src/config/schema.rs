@@ -5,10 +5,10 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Plugin, Registry};
 
-use super::settings::ConnectorFile;
-use crate::converter::Converter;
+use crate::config::settings::ConnectorFile;
+use crate::transform::converter::Converter;
 
-/// A reference to the environment or a file, as [`interpolate`](super::interpolate) resolves it.
+/// A reference to the environment or a file, as [`interpolate`](crate::config::interpolate) resolves it.
 const REFERENCE: &str = r"\$\{(env|file):";
 
 /// Returns the schema of a whole connector file for editors, which see references as they are written.
@@ -49,7 +49,7 @@ fn allow_references(schema: &mut Value) {
     }
 }
 
-/// Returns the schema of a whole connector file with its references resolved, for [`validate`](super::validate).
+/// Returns the schema of a whole connector file with its references resolved, for [`validate`](crate::config::validate).
 pub fn connector_schema(registry: &Registry) -> Value {
     let mut generator = generator();
     let mut schema = ConnectorFile::json_schema(&mut generator).to_value();
@@ -134,11 +134,6 @@ fn set(schema: &mut Value, key: &str, value: Value) {
     if let Some(schema) = schema.as_object_mut() {
         schema.insert(key.to_owned(), value);
     }
-}
-
-/// Returns the schema of the process settings.
-pub fn process_schema() -> Value {
-    super::worker::WorkerSettings::json_schema(&mut generator()).to_value()
 }
 
 /// Returns the schema of a converter's name.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{ByteSize, HumanDuration};
 
-use crate::converter::Converter;
-use crate::source::kafka::KafkaSettings;
+use crate::engine::letters::tolerance::{Threshold, Tolerance};
+use crate::kafka::KafkaSettings;
+use crate::transform::converter::Converter;
 
 /// A connector: it reads topics, changes each record, and puts batches into a sink. The file's stem is its
 /// name.
@@ -133,28 +134,6 @@ pub struct DeadLetterSettings {
     pub topic: Option<String>,
     /// Any sink, named by the key that holds its settings.
     pub sink: Option<Value>,
-}
-
-/// A share of records at fault, such as 25 of the last 30.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Threshold {
-    /// So many rejected records stop the connector.
-    #[schemars(range(min = 1))]
-    pub rejected: usize,
-    /// Among so many records last done.
-    #[schemars(range(min = 1, max = 100_000))]
-    pub of_last: usize,
-}
-
-/// What a record at fault does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Tolerance {
-    /// Stops the connector at it; nothing is lost.
-    None,
-    /// Is skipped, logged and counted.
-    All,
 }
 
 fn default_buffer_memory() -> ByteSize {

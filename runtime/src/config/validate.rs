@@ -6,8 +6,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
-use super::problem::{Position, Problem};
-use super::yaml::{Node, Scalar, Style, parse_number};
+use crate::config::problem::{Position, Problem};
+use crate::config::yaml::{Node, Scalar, Style, parse_number};
 
 /// Checks `node` against `schema`. Returns the value, with scalars in the type that the schema wants where
 /// that loses nothing: an unquoted `123` may be text, and a text from the environment may be a number. Beside
@@ -226,7 +226,7 @@ fn found(node: &Node) -> String {
             Value::Number(value) => format!("the number `{value}`"),
             _ => format!("`{}`", scalar.text),
         },
-        None if matches!(node.content, super::yaml::Content::List(_)) => "a list".to_owned(),
+        None if matches!(node.content, crate::config::yaml::Content::List(_)) => "a list".to_owned(),
         None => "a map".to_owned(),
     }
 }

@@ -11,11 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use sluice_connector_api::HumanDuration;
 
-use super::problem::Problem;
-use super::schema::process_schema;
-use super::validate::validate;
-use super::yaml::Node;
-use crate::lambda::BatchResponse;
+use crate::config::problem::Problem;
+use crate::config::schema::generator;
+use crate::config::validate::validate;
+use crate::config::yaml::Node;
 
 /// The file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "sluice.yaml";
@@ -93,6 +92,20 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf
     deserializer.deserialize_any(Paths)
 }
 
+/// How a function says which records are not done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchResponse {
+    /// Any record that is not done fails the invocation, after everything that could be delivered was; the service
+    /// sends the whole batch again.
+    #[default]
+    Whole,
+    /// The answer lists the records that are not done; the service sends only those again. It does so for an event
+    /// source mapping in provisioned mode with `ReportBatchItemFailures`, and **ignores the list, which loses the
+    /// records, for any other**.
+    Partial,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -125,6 +138,11 @@ impl WorkerSettings {
         figment = figment.merge(Serialized::defaults(flags));
         figment.extract().map_err(|error| error.into_iter().map(|error| describe(&error)).collect())
     }
+}
+
+/// Returns the schema of the process settings.
+pub fn process_schema() -> Value {
+    WorkerSettings::json_schema(&mut generator()).to_value()
 }
 
 fn read_file(named: Option<&Path>) -> Result<Option<Value>, Vec<Problem>> {

@@ -7,7 +7,7 @@
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 use serde_json::Value;
 
-use super::problem::Position;
+use crate::config::problem::Position;
 
 /// A value in a YAML file.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,36 +1,24 @@
 //! The engine: it transforms, batches, delivers and tracks records, and it alone waits and retries.
 //!
-//! [`Pipeline`] is one loop over a source, a chain and a sink. The parts that decide are pure and have the time
-//! as an argument: [`tracker`] says which offsets may be committed, [`batcher`] which records make the next
-//! batch. [`delivery`] puts one batch until each of its records has a verdict.
+//! Five rooms, each of which knows only those below it:
+//!
+//! ```text
+//! pipeline   the loop over a source, a chain and a sink
+//! letters    what becomes of records at fault
+//! lane       puts batches in flight, in order, until each record has a verdict
+//! batch      which records make the next batch
+//! ledger     which offsets may be committed, and what became of every record
+//! ```
 
-pub mod backoff;
-mod batch;
-pub mod batcher;
-mod confirm;
-pub mod counters;
-pub mod delivery;
-pub mod item;
-mod lane;
-mod learner;
-mod line;
-pub mod measure;
-pub mod pacer;
-mod phase;
+pub mod batch;
+pub mod lane;
+pub mod ledger;
+pub mod letters;
 pub mod pipeline;
-mod places;
-pub mod put_meter;
-mod question;
-mod rejection;
-mod report;
-pub mod settings;
-pub mod tracker;
-mod transforming;
-pub mod tries;
 
-pub use counters::{Counters, Tally};
-pub use phase::Failed;
-pub use pipeline::Pipeline;
-pub use rejection::{Letters, Window};
-pub use report::Report;
-pub use settings::PipelineSettings;
+pub use lane::settings::PipelineSettings;
+pub use ledger::counters::{Counters, Tally};
+pub use letters::rejection::{Letters, Window};
+pub use pipeline::phase::Failed;
+pub use pipeline::report::Report;
+pub use pipeline::run::Pipeline;

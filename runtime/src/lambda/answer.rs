@@ -2,23 +2,8 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sluice_connector_api::Origin;
-
-/// How a function says which records are not done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BatchResponse {
-    /// Any record that is not done fails the invocation, after everything that could be delivered was; the service
-    /// sends the whole batch again.
-    #[default]
-    Whole,
-    /// The answer lists the records that are not done; the service sends only those again. It does so for an event
-    /// source mapping in provisioned mode with `ReportBatchItemFailures`, and **ignores the list, which loses the
-    /// records, for any other**.
-    Partial,
-}
 
 /// The answer of an invocation that did not fail: the records that are not done, none if all are.
 ///

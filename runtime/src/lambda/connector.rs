@@ -4,10 +4,10 @@ use std::path::Path;
 
 use sluice_connector_api::Registry;
 
-use crate::config::connector::Connector;
 use crate::config::interpolate::Lookup;
 use crate::config::problem::Problem;
 use crate::config::yaml::{Content, Key, Node, YamlError};
+use crate::connector::load::Connector;
 
 /// Stands for a `source.kafka` that is not used.
 const UNUSED: &str = "{ bootstrap_servers: unused, topics: [unused] }";

@@ -8,8 +8,8 @@ use sluice_connector_api::{
     BoxError, Headers, Origin, Payload, Record, Rejection, Timestamp, TimestampType, TopicPartition,
 };
 
-use super::encoded::{Encoded, EncodedHeaders, InOrder};
-use crate::chain::{Stage, StageError};
+use crate::lambda::encoded::{Encoded, EncodedHeaders, InOrder};
+use crate::transform::chain::{Stage, StageError};
 
 /// Records of one topic, by partition.
 ///

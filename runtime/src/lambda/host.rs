@@ -8,13 +8,14 @@ use sluice_connector_api::Origin;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, BatchResponse, NotDone};
-use super::embedded_metrics;
-use super::event::{KafkaEvent, Records};
-use super::source::EventSource;
-use crate::config::connector::Connector;
-use crate::engine::pacer::{Pacer, Pacers};
-use crate::engine::{Counters, Pipeline, Report};
+use crate::config::worker::BatchResponse;
+use crate::connector::load::Connector;
+use crate::engine::{Counters, Report};
+use crate::lambda::answer::{Answer, NotDone};
+use crate::lambda::embedded_metrics;
+use crate::lambda::event::{KafkaEvent, Records};
+use crate::lambda::source::EventSource;
+use crate::pace::pacer::{Pacer, Pacers};
 use crate::source::budget::Budget;
 
 /// What a function keeps to.
@@ -74,7 +75,7 @@ impl Host {
     async fn run(&self, records: Records, counters: Arc<Counters>, bounds: Bounds) -> Report {
         let budget = Budget::new(usize::MAX);
         let source = EventSource::new(records, budget.clone());
-        let pipeline = Pipeline::of(&self.connector, 0, source, budget, counters, &self.pacers);
+        let pipeline = self.connector.pipeline(0, source, budget, counters, &self.pacers);
         let stop = CancellationToken::new();
         let run = pipeline.run_and_report(stop.clone(), bounds.give_up_at);
         tokio::pin!(run);

@@ -13,7 +13,7 @@ mod event;
 mod host;
 mod source;
 
-pub use self::answer::{Answer, BatchResponse, NotDone};
-pub use self::connector::load;
-pub use self::event::KafkaEvent;
-pub use self::host::{Host, HostSettings};
+pub use crate::lambda::answer::{Answer, NotDone};
+pub use crate::lambda::connector::load;
+pub use crate::lambda::event::KafkaEvent;
+pub use crate::lambda::host::{Host, HostSettings};

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use sluice_connector_api::{Record, TopicPartition};
 
-use super::event::{Readable, Records};
-use crate::chain::StageError;
+use crate::lambda::event::{Readable, Records};
 use crate::source::budget::{Budget, footprint};
 use crate::source::{Event, Offsets, Source};
+use crate::transform::chain::StageError;
 
 /// Records that are handed over at once: few enough that a stop is not kept waiting while they are transformed.
 const AT_ONCE: usize = 500;

@@ -8,9 +8,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::rows::METRICS;
-use super::table::{Metric, Seen, Value, Values};
 use crate::engine::Counters;
+use crate::observe::rows::METRICS;
+use crate::observe::table::{Metric, Seen, Value, Values};
 use crate::worker::{Control, TaskStatus};
 
 /// Makes the registry of a worker's metrics.

@@ -1,5 +1,5 @@
-use super::rows::{METRICS, NOT_SERVED};
-use super::table::Metric;
+use crate::observe::rows::{METRICS, NOT_SERVED};
+use crate::observe::table::Metric;
 
 /// Writes the reference page of the metrics, in Markdown, from the table that serves them.
 pub fn metrics_page() -> String {

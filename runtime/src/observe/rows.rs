@@ -1,11 +1,11 @@
 //! The rows of the table of metrics.
 
-use super::table::Metric;
-use super::table::Values::{
+use crate::engine::Counters;
+use crate::meter::measure::float;
+use crate::observe::table::Metric;
+use crate::observe::table::Values::{
     self, Connector, ConnectorState, Counter, Each, Histogram, Partition, Seconds, Task, TaskState, Worker,
 };
-use crate::engine::Counters;
-use crate::engine::measure::float;
 use crate::worker::State;
 
 /// Every metric that `/metrics` serves, in its order.

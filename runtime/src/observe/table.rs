@@ -9,8 +9,8 @@ use std::sync::Arc;
 use prometheus_client::metrics::histogram::Histogram;
 
 use crate::engine::Counters;
-use crate::engine::measure::float;
-use crate::source::meter::PartitionStatus;
+use crate::meter::measure::float;
+use crate::meter::source_meter::PartitionStatus;
 use crate::worker::{ConnectorStatus, State, TaskStatus};
 
 /// What a worker looks like at one moment: each connector, with the counters of each of its tasks.

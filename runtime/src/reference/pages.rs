@@ -1,10 +1,11 @@
 use serde_json::Value;
 use sluice_connector_api::{Plugin, Registry};
 
-use super::keys::{choices, keys_of};
-use crate::config::schema::{connector_schema, converter_schema, plugin_schema, process_schema};
+use crate::config::schema::{connector_schema, converter_schema, plugin_schema};
+use crate::config::worker::process_schema;
 use crate::lambda::embedded_metrics;
 use crate::observe::metrics_page;
+use crate::reference::keys::{choices, keys_of};
 
 /// What every page begins with.
 const ORIGIN: &str = "<!-- Written by `sluice schema --markdown docs/reference`: change the doc comments of the settings instead. -->";

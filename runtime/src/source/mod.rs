@@ -7,11 +7,9 @@ use std::sync::mpsc;
 
 use sluice_connector_api::{BoxError, Record, TopicPartition};
 
-use crate::chain::StageError;
+use crate::transform::chain::StageError;
 
 pub mod budget;
-pub mod kafka;
-pub mod meter;
 
 /// For each partition the offset to read next, which is what Kafka means by a committed offset.
 pub type Offsets = Vec<(TopicPartition, i64)>;

@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::status::{ConnectorStatus, State, TaskStatus};
-use self::supervisor::Supervisor;
-use crate::config::connector::Connector;
-use crate::engine::pacer::{Pacer, Pacers};
+use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally, Window};
+use crate::pace::pacer::{Pacer, Pacers};
 use crate::source::budget::Budget;
+pub use crate::worker::status::{ConnectorStatus, State, TaskStatus};
+use crate::worker::supervisor::Supervisor;
 
 /// How long puts fail before a task counts as failing: a target may be away for a moment.
 const FAILING: Duration = Duration::from_mins(1);

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::engine::Tally;
-use crate::source::meter::PartitionStatus;
+use crate::meter::source_meter::PartitionStatus;
 
 /// What a connector or a task is up to, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{State, Target, TaskStatus, Wish};
-use crate::config::connector::Connector;
-use crate::engine::backoff::Backoff;
-use crate::engine::pacer::Pacers;
-use crate::engine::{Counters, Failed, Pipeline, Window};
+use crate::connector::load::Connector;
+use crate::engine::{Counters, Failed, Window};
+use crate::kafka::KafkaSource;
+use crate::pace::pacer::Pacers;
+use crate::retry::backoff::Backoff;
 use crate::source::budget::Budget;
-use crate::source::kafka::KafkaSource;
+use crate::worker::{State, Target, TaskStatus, Wish};
 
 /// The waits before a failed task is restarted.
 const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) };
@@ -129,10 +129,7 @@ impl Supervisor {
             )
             .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
-            Pipeline::of(&connector, task, source, budget, counters, &pacers)
-                .with_window(window)
-                .run(end)
-                .await
+            connector.pipeline(task, source, budget, counters, &pacers).with_window(window).run(end).await
         }
     }
 

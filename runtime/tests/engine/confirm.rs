@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluice_connector_api::{Confirmation, Failure, OrderedBy, Pace, Record};
-use sluice_runtime::engine::pacer::Pacers;
+use sluice_runtime::pace::pacer::Pacers;
 use tokio::time::Instant;
 
 use crate::support::{

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{Failure, Limits, OrderedBy, Pace, Registry, SettingsError, Sink, SinkSettings};
 use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::lambda::{self, BatchResponse, Host, HostSettings};
+use sluice_runtime::config::worker::BatchResponse;
+use sluice_runtime::lambda::{self, Host, HostSettings};
 use tokio::time::Instant;
 
 use crate::support::{Answer, Gate, Journal, Script, ScriptedSink, naming, once, record, refusing, script};

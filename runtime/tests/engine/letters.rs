@@ -3,9 +3,9 @@
 use std::sync::mpsc::TryRecvError;
 
 use sluice_connector_api::{Failure, Payload, Record, Timestamp, TimestampType};
-use sluice_runtime::config::settings::Threshold;
-use sluice_runtime::converter::Converter;
 use sluice_runtime::engine::Window;
+use sluice_runtime::engine::letters::tolerance::Threshold;
+use sluice_runtime::transform::converter::Converter;
 
 use crate::support::{
     Answer, Gate, Run, Setup, naming, once, partition, record, records, refusing, script, size,

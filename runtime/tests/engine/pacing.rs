@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluice_connector_api::Pace;
-use sluice_runtime::engine::pacer::Pacers;
+use sluice_runtime::pace::pacer::Pacers;
 
 use crate::support::{Setup, records, script};
 

@@ -3,7 +3,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use sluice_connector_api::{Origin, Record, Rejection, Transform, Transformed};
-use sluice_runtime::chain::Step;
+use sluice_runtime::transform::chain::Step;
 
 /// Longer than anything here may take.
 const HUNG: Duration = Duration::from_secs(20);

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::source::kafka::{Access, KafkaSettings};
+use sluice_runtime::connector::load::Connector;
+use sluice_runtime::kafka::{Access, KafkaSettings};
 
 use crate::exit::Exit;
 

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use clap::Args;
 use sluice_connector_api::Finding;
-use sluice_runtime::config::connector::Connector;
-use sluice_runtime::config::files;
 use sluice_runtime::config::interpolate::ProcessEnv;
 use sluice_runtime::config::worker::WorkerSettings;
-use sluice_runtime::source::kafka::probe;
+use sluice_runtime::connector::files;
+use sluice_runtime::connector::load::Connector;
+use sluice_runtime::kafka::probe;
 
 use crate::command_line::duration;
 use crate::exit::{Exit, print};

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_emulator::{DocumentStatus, Emulator, Settings, StoredDocument};
-use sluice_runtime::source::kafka::{Access, Identity};
+use sluice_runtime::kafka::{Access, Identity};
 use sluice_sinks::{KnowledgeBase, Question};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};

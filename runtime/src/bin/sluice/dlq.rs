@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Payload, PutError, Record, Sink};
-use sluice_runtime::dead_letter::topic::Topic;
-use sluice_runtime::dead_letter::{is_reason, origin_topic};
-use sluice_runtime::source::kafka::scan;
+use sluice_runtime::engine::letters::letter::{is_reason, origin_topic};
+use sluice_runtime::kafka::dead_letter_topic::Topic;
+use sluice_runtime::kafka::scan;
 
 use crate::brokers::Brokers;
 use crate::exit::{Exit, print};

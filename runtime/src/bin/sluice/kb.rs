@@ -3,7 +3,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use sluice_connector_api::{Failure, FailureKind};
-use sluice_runtime::engine::backoff::Backoff;
+use sluice_runtime::retry::backoff::Backoff;
 use sluice_sinks::{BedrockKbSettings, DocumentState, Documents};
 
 use crate::ask::ask;

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 use sluice_connector_api::{Failure, FailureKind};
-use sluice_runtime::config::connector::sink_of;
 use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::connector::load::sink_of;
 use sluice_sinks::BedrockKbSettings;
 
 use crate::exit::Exit;

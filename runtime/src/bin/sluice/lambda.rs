@@ -10,12 +10,13 @@ use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{Client, build_request};
 use serde_json::json;
 use sluice_connector_api::HumanDuration;
-use sluice_runtime::config::connector::Connector;
-use sluice_runtime::config::files;
 use sluice_runtime::config::interpolate::ProcessEnv;
 use sluice_runtime::config::problem::Problem;
+use sluice_runtime::config::worker::BatchResponse;
 use sluice_runtime::config::worker::WorkerSettings;
-use sluice_runtime::lambda::{self, Answer, BatchResponse, Host, HostSettings, KafkaEvent};
+use sluice_runtime::connector::files;
+use sluice_runtime::connector::load::Connector;
+use sluice_runtime::lambda::{self, Answer, Host, HostSettings, KafkaEvent};
 
 use crate::command_line::duration;
 use crate::exit::Exit;

@@ -8,7 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use regex::Regex;
 use serde_json::json;
 use sluice_connector_api::BoxError;
-use sluice_runtime::source::kafka::{Identity, KafkaSettings};
+use sluice_runtime::kafka::{Identity, KafkaSettings};
 
 use crate::brokers::Brokers;
 use crate::exit::{Exit, print};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::PreviewEnv;
-use sluice_runtime::preview::{InputFormat, Preview, Previewed, preview};
+use sluice_runtime::connector::load::Connector;
+use sluice_runtime::offline::preview::{InputFormat, Preview, Previewed, preview};
 
 use crate::exit::{Exit, print};
 

@@ -14,7 +14,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Map, Number, Value};
-use sluice_runtime::source::kafka::Identity;
+use sluice_runtime::kafka::Identity;
 
 use crate::brokers::{Brokers, pair};
 use crate::exit::{Exit, print};

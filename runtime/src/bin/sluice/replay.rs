@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use sluice_connector_api::{Origin, Record};
-use sluice_runtime::config::connector::Connector;
 use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::dead_letter::replay::{Replayed, as_read, replay};
+use sluice_runtime::connector::load::Connector;
 use sluice_runtime::engine::{Counters, Tally};
+use sluice_runtime::offline::replay::{Replayed, as_read, replay};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, print};

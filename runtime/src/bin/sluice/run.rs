@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use sluice_runtime::config::files;
 use sluice_runtime::config::interpolate::ProcessEnv;
 use sluice_runtime::config::problem::Problem;
 use sluice_runtime::config::worker::WorkerSettings;
+use sluice_runtime::connector::files;
 use sluice_runtime::observe::server::Listener;
 use sluice_runtime::worker::{Ended, Worker};
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -2,7 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sluice_runtime::config::schema::{editor_schema, process_schema};
+use sluice_runtime::config::schema::editor_schema;
+use sluice_runtime::config::worker::process_schema;
 use sluice_runtime::reference::pages;
 
 use crate::exit::{Exit, print};

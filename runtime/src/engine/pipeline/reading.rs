@@ -5,14 +5,14 @@ use std::sync::Arc;
 use sluice_connector_api::{Record, Transformed};
 use tokio::time::Instant;
 
-use super::super::phase::Phase;
-use super::super::rejection::Rejected;
-use super::super::tracker::{Ticket, Verdict};
-use super::super::transforming::{Changed, Fault};
-use super::Pipeline;
-use crate::chain::{Stage, StageError};
+use crate::engine::ledger::tracker::{Ticket, Verdict};
+use crate::engine::letters::rejection::Rejected;
+use crate::engine::pipeline::phase::Phase;
+use crate::engine::pipeline::run::Pipeline;
+use crate::engine::pipeline::transforming::{Changed, Fault};
 use crate::source::Source;
 use crate::source::budget::footprint;
+use crate::transform::chain::{Stage, StageError};
 
 impl<S: Source> Pipeline<S> {
     /// Says whether the source may go on. It waits while there is more to transform than the cores can take.
@@ -47,7 +47,7 @@ impl<S: Source> Pipeline<S> {
     }
 
     /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
-    fn admit(&mut self, record: &Record) -> Option<Ticket> {
+    pub(super) fn admit(&mut self, record: &Record) -> Option<Ticket> {
         let running = self.phase == Phase::Running;
         let ticket = running.then(|| self.tracker.read(record.origin(), footprint(record))).flatten();
         if ticket.is_none() {
@@ -71,7 +71,7 @@ impl<S: Source> Pipeline<S> {
         }
     }
 
-    fn take_one(&mut self, Changed { ticket, read, result }: Changed, now: Instant) {
+    pub(super) fn take_one(&mut self, Changed { ticket, read, result }: Changed, now: Instant) {
         match result {
             Ok(Transformed::One(record)) => self.enqueue(ticket, record, read, now),
             Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
@@ -85,7 +85,13 @@ impl<S: Source> Pipeline<S> {
         }
     }
 
-    fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>, now: Instant) {
+    pub(super) fn enqueue(
+        &mut self,
+        ticket: Ticket,
+        record: Record,
+        read: Option<Arc<Record>>,
+        now: Instant,
+    ) {
         let held = self.held.as_ref().filter(|held| !held.is_empty());
         if held.is_some_and(|held| held.holds(self.lane.order_of(&record), record.origin())) {
             return;

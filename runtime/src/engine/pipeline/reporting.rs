@@ -6,14 +6,14 @@ use sluice_connector_api::Record;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::super::rejection::Rejected;
-use super::super::report::{Held, Report};
-use super::super::tracker::Ticket;
-use super::super::transforming::Fault;
-use super::Pipeline;
-use crate::chain::StageError;
-use crate::config::settings::Tolerance;
+use crate::engine::ledger::tracker::Ticket;
+use crate::engine::letters::rejection::Rejected;
+use crate::engine::letters::tolerance::Tolerance;
+use crate::engine::pipeline::report::{Held, Report};
+use crate::engine::pipeline::run::Pipeline;
+use crate::engine::pipeline::transforming::Fault;
 use crate::source::Source;
+use crate::transform::chain::StageError;
 
 impl<S: Source> Pipeline<S> {
     /// Does what [`Pipeline::run`] does, and reports which records are done. A record at fault that is not tolerated

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_connector_api::TopicPartition;
 use tokio::time::Instant;
 
-use super::Pipeline;
+use crate::engine::pipeline::run::Pipeline;
 use crate::source::{Revoked, Source};
 
 /// How long a revoke waits for puts in flight before they are left behind. Well within the 45s after which a

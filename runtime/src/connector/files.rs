@@ -1,0 +1,92 @@
+//! Which files are connectors.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sluice_connector_api::Registry;
+
+use crate::config::interpolate::Lookup;
+use crate::config::problem::Problem;
+use crate::connector::load::{Connector, name_of};
+
+/// Finds the connector files in files and directories, sorted by name. In a directory these are the files
+/// that end in `.yaml` or `.yml` and do not begin with a dot; directories within are left alone. Also returns
+/// what is wrong with the files as a whole, so that it can be reported beside what is wrong within them.
+pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Problem>) {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        match find_in(path) {
+            Ok(found) => files.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems.extend(same_names(&files));
+    (files, problems)
+}
+
+/// Loads every connector in files and directories, or reports every problem of every file.
+pub fn load(
+    paths: &[PathBuf],
+    registry: &Registry,
+    lookup: &dyn Lookup,
+) -> Result<Vec<Connector>, Vec<Problem>> {
+    let mut connectors = Vec::new();
+    let (files, mut problems) = find(paths);
+    for file in files {
+        match Connector::load(&file, registry, lookup) {
+            Ok(connector) => connectors.push(connector),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() { Ok(connectors) } else { Err(problems) }
+}
+
+fn find_in(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).map_err(|error| cannot_read(path, &error))?;
+    let mut files: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| is_connector_file(path)).collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Problem::of_file(
+            path,
+            "no connector here; a connector is a file that ends in .yaml or .yml",
+        ));
+    }
+    Ok(files)
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::of_file(path, format!("cannot read it: {error}"))
+}
+
+fn is_connector_file(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    yaml && !hidden && path.is_file()
+}
+
+/// Two connectors of one name would share a consumer group and each get half the records.
+fn same_names(files: &[PathBuf]) -> Vec<Problem> {
+    let mut first: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for file in files {
+        let name = name_of(file);
+        match first.get(&name) {
+            Some(other) => {
+                let text = format!(
+                    "a second connector named `{name}`, the first is {}; rename one file",
+                    other.display()
+                );
+                problems.push(Problem::of_file(file, text));
+            }
+            None => {
+                first.insert(name, file);
+            }
+        }
+    }
+    problems
+}

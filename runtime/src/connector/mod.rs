@@ -1,0 +1,5 @@
+//! A connector file -> what the engine runs, or every problem at once.
+
+pub mod assembly;
+pub mod files;
+pub mod load;

@@ -1,0 +1,6 @@
+//! Which records make the next batch.
+
+pub mod batcher;
+mod fill;
+pub mod item;
+mod line;

@@ -1,0 +1,361 @@
+//! One batch on its way into the sink: put, wait, try again, narrow down.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_connector_api::{Failure, FailureKind, PutError, Record, Sink};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::batch::item::{Item, Meta};
+use crate::meter::put_meter::PutMeter;
+use crate::meter::repeats::{Repeats, Say};
+use crate::pace::pacer::{Pacer, Turn};
+use crate::retry::tries::{Patience, Tries};
+
+/// What became of each record of a batch.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Stored for good, or accepted where the sink confirms later.
+    pub stored: Vec<Item>,
+    /// At fault, with the reason.
+    pub rejected: Vec<(Item, String)>,
+    /// Not stored and not at fault, in the order read: for another time.
+    pub not_done: Vec<Item>,
+    /// Why the connector cannot go on, if so.
+    pub stop: Option<String>,
+}
+
+impl Outcome {
+    /// Returns all records of the batch, but for older ones that wait with a newer one.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.stored.iter().chain(self.rejected.iter().map(|(item, _)| item)).chain(&self.not_done)
+    }
+
+    /// Takes a record at fault. Older ones that would have been superseded are to be put after all.
+    pub fn reject(&mut self, mut item: Item, reason: String) {
+        self.not_done.append(&mut item.meta.older);
+        self.rejected.push((item, reason));
+    }
+}
+
+/// How a batch is delivered.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Where to.
+    pub sink: Arc<dyn Sink>,
+    /// How long a batch is tried.
+    pub patience: Patience,
+    /// The pace of calls, where the sink asks for one.
+    pub pacer: Option<Pacer>,
+    /// Where puts are counted and measured.
+    pub meter: Arc<PutMeter>,
+    /// What was said of puts that failed.
+    pub repeats: Repeats,
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+impl Delivery {
+    /// Puts a batch until each record has a verdict, the sink says stop, the time is up, or `interrupt` is
+    /// cancelled. A put that has begun is never cut short; a wait is, and no other put begins (invariant 6).
+    pub async fn deliver(&self, batch: Vec<Item>, interrupt: &CancellationToken) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut groups = vec![Group::new(batch)];
+        while !interrupt.is_cancelled() {
+            let Some(group) = groups.pop() else { break };
+            let Some(turn) = self.turn(interrupt).await else {
+                groups.push(group);
+                break;
+            };
+            match self.put(group, turn, &mut outcome).await {
+                Tried::Done => {}
+                Tried::Halves(first, second) => groups.extend([second, first]),
+                Tried::Again(group, failure) => match self.wait(group, &failure, interrupt).await {
+                    Ok(group) => groups.push(group),
+                    Err((group, stop)) => {
+                        groups.push(group);
+                        outcome.stop = stop;
+                        break;
+                    }
+                },
+                Tried::Stop(group, reason) => {
+                    groups.push(group);
+                    outcome.stop = Some(reason);
+                    break;
+                }
+            }
+        }
+        // The last group is the earliest.
+        outcome.not_done.extend(groups.into_iter().rev().flat_map(Group::into_items));
+        outcome
+    }
+
+    /// Waits until a call may go. `None` where `interrupt` came first.
+    async fn turn(&self, interrupt: &CancellationToken) -> Option<Turn> {
+        let asked = Instant::now();
+        let turn = Turn::of(self.pacer.as_ref(), interrupt).await;
+        self.meter.paced(asked.elapsed());
+        turn
+    }
+
+    /// Puts a group once. Its turn ends with the call, so that no other waits for a backoff.
+    async fn put(&self, mut group: Group, turn: Turn, outcome: &mut Outcome) -> Tried {
+        group.items.iter_mut().for_each(|item| item.attempts += 1);
+        let result = self.sink.put(&group.records).await;
+        self.meter.put(group.records.len(), turn.since.elapsed(), &result);
+        turn.answered(failures(&result));
+        match result {
+            Ok(()) => {
+                if let Some(sum) = self.repeats.passed() {
+                    tracing::info!("puts get through again, after they failed {sum}");
+                }
+                outcome.stored.extend(group.into_items());
+                Tried::Done
+            }
+            Err(PutError::Batch(failure)) => group.failed(failure, outcome),
+            Err(PutError::Records(failures)) => group.failed_in_part(failures, outcome),
+        }
+    }
+
+    /// Says that a put failed, in full or as one of many. Its first record stands for all.
+    fn say(&self, group: &Group, wait: Duration, failure: &Failure) {
+        let Some(origin) = group.records.first().map(Record::origin) else { return };
+        let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
+        let (records, failures) = (group.records.len(), group.tries.failures);
+        match self.repeats.note(&failure.to_string()) {
+            Say::Whole => tracing::warn!(
+                topic,
+                partition,
+                offset,
+                records,
+                failures,
+                ?wait,
+                "put failed and is tried again: {failure}"
+            ),
+            Say::Sum(sum) => {
+                tracing::warn!(topic, partition, offset, "puts failed {sum} and are tried again: {failure}");
+            }
+            Say::Nothing => {
+                tracing::debug!(topic, partition, offset, records, failures, ?wait, "put failed: {failure}");
+            }
+        }
+    }
+
+    /// Waits for the next try. Gives the group back with the reason where there is none.
+    async fn wait(
+        &self,
+        mut group: Group,
+        failure: &Failure,
+        interrupt: &CancellationToken,
+    ) -> Result<Group, (Group, Option<String>)> {
+        if interrupt.is_cancelled() {
+            return Err((group, None));
+        }
+        let wait = match group.tries.failed(self.patience, failure) {
+            Ok(wait) => wait,
+            Err(reason) => return Err((group, Some(reason))),
+        };
+        self.meter.retry(failure.trouble());
+        self.say(&group, wait, failure);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(group),
+            () = interrupt.cancelled() => Err((group, None)),
+        }
+    }
+}
+
+fn failures(result: &Result<(), PutError>) -> Vec<&Failure> {
+    match result {
+        Ok(()) => Vec::new(),
+        Err(PutError::Batch(failure)) => vec![failure],
+        Err(PutError::Records(failures)) => failures.iter().map(|(_, failure)| failure).collect(),
+    }
+}
+
+enum Tried {
+    Done,
+    Halves(Group, Group),
+    Again(Group, Failure),
+    Stop(Group, String),
+}
+
+/// Records that are put together, beside what the engine knows of them.
+struct Group {
+    records: Vec<Record>,
+    items: Vec<Meta>,
+    tries: Tries,
+}
+
+impl Group {
+    fn new(items: Vec<Item>) -> Self {
+        let since = items.iter().filter_map(|item| item.meta.failing_since).min();
+        let (records, items) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
+        Self { records, items, tries: Tries { failures: 0, since } }
+    }
+
+    fn into_items(self) -> Vec<Item> {
+        let failing_since = self.tries.since;
+        let join = |(record, meta)| Item { record, meta: Meta { failing_since, ..meta } };
+        self.records.into_iter().zip(self.items).map(join).collect()
+    }
+
+    /// Deals with a failure of the whole group. A rejected group is narrowed until the record at fault stands
+    /// alone (invariant 9).
+    fn failed(mut self, failure: Failure, outcome: &mut Outcome) -> Tried {
+        match failure.kind() {
+            FailureKind::Retriable => Tried::Again(self, failure),
+            FailureKind::Fatal => Tried::Stop(self, failure.to_string()),
+            FailureKind::Rejected if self.records.len() > 1 => {
+                let half = self.records.len() / 2;
+                let second: Vec<_> = self.records.drain(half..).zip(self.items.drain(half..)).collect();
+                let (records, items) = second.into_iter().unzip();
+                Tried::Halves(self, Self { records, items, tries: Tries::default() })
+            }
+            FailureKind::Rejected => {
+                self.into_items().into_iter().for_each(|item| outcome.reject(item, failure.to_string()));
+                Tried::Done
+            }
+        }
+    }
+
+    /// Deals with failures of some records; the others are stored. Of those, the later ones that share an
+    /// ordering key with a record that is tried again are put again behind it, or they would be overwritten by
+    /// what is older.
+    fn failed_in_part(self, failures: Vec<(usize, Failure)>, outcome: &mut Outcome) -> Tried {
+        let tries = self.tries;
+        let mut by_index: Vec<Option<Failure>> = self.records.iter().map(|_| None).collect();
+        for (index, failure) in failures {
+            match by_index.get_mut(index) {
+                Some(place) => *place = Some(worse(place.take(), failure)),
+                None => {
+                    return Tried::Stop(
+                        self,
+                        format!("the sink named record {index}, which was not in the batch: {failure}"),
+                    );
+                }
+            }
+        }
+        let mut again = Vec::new();
+        let mut overtaken: HashSet<u64> = HashSet::new();
+        let mut worst: Option<Failure> = None;
+        for (item, failure) in self.into_items().into_iter().zip(by_index) {
+            match failure {
+                Some(failure) if failure.kind() == FailureKind::Rejected => {
+                    outcome.reject(item, failure.to_string());
+                }
+                Some(failure) => {
+                    overtaken.extend(item.meta.order);
+                    again.push(item);
+                    worst = Some(worse(worst, failure));
+                }
+                None if item.meta.order.is_some_and(|order| overtaken.contains(&order)) => again.push(item),
+                None => outcome.stored.push(item),
+            }
+        }
+        let group = Self { tries, ..Self::new(again) };
+        match worst {
+            None => Tried::Done,
+            Some(failure) if failure.kind() == FailureKind::Fatal => Tried::Stop(group, failure.to_string()),
+            Some(failure) => Tried::Again(group, failure),
+        }
+    }
+}
+
+/// Fatal beats retriable, that beats rejected, and a longer wait a shorter one.
+pub(in crate::engine) fn worse(one: Option<Failure>, other: Failure) -> Failure {
+    let rank = |failure: &Failure| {
+        let kind = match failure.kind() {
+            FailureKind::Rejected => 0,
+            FailureKind::Retriable => 1,
+            FailureKind::Fatal => 2,
+        };
+        (kind, failure.wait())
+    };
+    match one {
+        Some(one) if rank(&one) >= rank(&other) => one,
+        _ => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sluice_connector_api::Origin;
+
+    use super::*;
+    use crate::engine::ledger::tracker::Tracker;
+
+    /// A group of records with these ordering keys, at offsets from 0.
+    fn group(orders: &[Option<u64>]) -> Group {
+        let mut tracker = Tracker::new();
+        let item = |(offset, order): (i64, &Option<u64>)| {
+            let record = Record::new(Origin::new("t", 0, offset));
+            tracker.assign(record.origin().topic_partition());
+            let ticket = tracker.read(record.origin(), 1).unwrap();
+            Item { record, meta: Meta { order: *order, ..Meta::new(ticket, 1, Instant::now()) } }
+        };
+        Group::new((0..).zip(orders).map(item).collect())
+    }
+
+    fn offsets<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<i64> {
+        records.into_iter().map(|record| record.origin().offset()).collect()
+    }
+
+    fn stored(outcome: &Outcome) -> Vec<i64> {
+        offsets(outcome.stored.iter().map(|item| &item.record))
+    }
+
+    #[test]
+    fn a_rejected_group_is_cut_in_halves_and_a_rejected_record_is_not() {
+        let mut outcome = Outcome::default();
+        let tried = group(&[None; 5]).failed(Failure::rejected("bad"), &mut outcome);
+        let Tried::Halves(first, second) = tried else { panic!("no halves") };
+        assert_eq!((offsets(&first.records), offsets(&second.records)), (vec![0, 1], vec![2, 3, 4]));
+        assert!(matches!(group(&[None]).failed(Failure::rejected("bad"), &mut outcome), Tried::Done));
+        assert_eq!(outcome.rejected.len(), 1);
+    }
+
+    #[test]
+    fn the_successors_of_what_is_tried_again_are_tried_again_with_it() {
+        let mut outcome = Outcome::default();
+        let failures = vec![(1, Failure::retriable("busy")), (4, Failure::rejected("bad"))];
+        let keys = [Some(7), Some(7), Some(8), Some(7), Some(8), Some(8), None];
+        let Tried::Again(again, _) = group(&keys).failed_in_part(failures, &mut outcome) else { panic!() };
+        assert_eq!(offsets(&again.records), [1, 3]);
+        assert_eq!(stored(&outcome), [0, 2, 5, 6], "a rejected record holds nothing back");
+    }
+
+    #[test]
+    fn a_fatal_failure_of_one_record_stops_with_all_that_is_not_stored() {
+        let mut outcome = Outcome::default();
+        let failures = vec![(2, Failure::fatal("no rights")), (0, Failure::retriable("busy"))];
+        let tried = group(&[None; 4]).failed_in_part(failures, &mut outcome);
+        let Tried::Stop(left, reason) = tried else { panic!("no stop") };
+        assert_eq!((offsets(&left.records), reason.as_str()), (vec![0, 2], "no rights"));
+        assert_eq!(stored(&outcome), [1, 3]);
+    }
+
+    #[test]
+    fn the_worst_failure_decides() {
+        let retriable = || Failure::retriable("busy");
+        let long = || retriable().retry_after(Duration::from_secs(9));
+        let pairs = [
+            (retriable(), Failure::fatal("no rights"), "no rights"),
+            (Failure::fatal("no rights"), long(), "no rights"),
+            (Failure::rejected("bad"), retriable(), "busy"),
+            (retriable(), Failure::rejected("bad"), "busy"),
+        ];
+        for (one, other, worst) in pairs {
+            assert_eq!(worse(Some(one), other).to_string(), worst);
+        }
+        assert_eq!(worse(Some(long()), retriable()).wait(), Some(Duration::from_secs(9)));
+        assert_eq!(worse(Some(retriable()), long()).wait(), Some(Duration::from_secs(9)));
+    }
+}

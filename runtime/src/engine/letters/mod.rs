@@ -1,0 +1,5 @@
+//! What becomes of records at fault.
+
+pub mod letter;
+pub mod rejection;
+pub mod tolerance;

@@ -1,0 +1,26 @@
+//! What a record at fault does, and how many are too many.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A share of records at fault, such as 25 of the last 30.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// So many rejected records stop the connector.
+    #[schemars(range(min = 1))]
+    pub rejected: usize,
+    /// Among so many records last done.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub of_last: usize,
+}
+
+/// What a record at fault does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// Stops the connector at it; nothing is lost.
+    None,
+    /// Is skipped, logged and counted.
+    All,
+}

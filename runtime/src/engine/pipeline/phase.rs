@@ -1,0 +1,53 @@
+//! What a pipeline is up to.
+
+use sluice_connector_api::Origin;
+
+/// Why a pipeline stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Failed {
+    /// The reason.
+    pub reason: String,
+    /// The record that is to blame, where one is.
+    pub origin: Option<Origin>,
+}
+
+impl From<String> for Failed {
+    fn from(reason: String) -> Self {
+        Self { reason, origin: None }
+    }
+}
+
+/// What a pipeline is up to. It only ever goes down the list.
+#[derive(Debug, PartialEq)]
+pub(in crate::engine) enum Phase {
+    /// Reading, batching, putting.
+    Running,
+    /// Nothing more is taken; what was read before is still put, then the pipeline ends like this.
+    Draining(Result<(), Failed>),
+    /// Nothing new is put; what is in flight ends, then the pipeline does.
+    Stopping(Result<(), Failed>),
+}
+
+impl Phase {
+    /// Takes nothing more, but puts what was read before. The first failure counts; that the source has ended is
+    /// none.
+    pub(in crate::engine) fn drain(&mut self, result: Result<(), Failed>) {
+        if matches!(self, Self::Running | Self::Draining(Ok(()))) {
+            *self = Self::Draining(result);
+        }
+    }
+
+    /// Puts nothing more. A failure that came first is what the connector reports.
+    pub(in crate::engine) fn stop(&mut self, result: Result<(), Failed>) {
+        let result = match std::mem::replace(self, Self::Running) {
+            Self::Draining(Err(failed)) | Self::Stopping(Err(failed)) => Err(failed),
+            _ => result,
+        };
+        *self = Self::Stopping(result);
+    }
+
+    pub(in crate::engine) fn is_stopping(&self) -> bool {
+        matches!(self, Self::Stopping(_))
+    }
+}

@@ -1,0 +1,83 @@
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::AdminClient;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use sluice_connector_api::BoxError;
+
+use crate::kafka::auth::Identity;
+use crate::kafka::auth::msk_iam::MskIam;
+use crate::kafka::auth::security::Security;
+use crate::kafka::auth::tokens::{Token, Tokens, in_time};
+use crate::kafka::settings::CLIENT_DEFAULTS;
+
+/// How to become a client of the brokers.
+#[derive(Clone)]
+pub struct Access {
+    /// The properties, addresses and security among them.
+    pub config: ClientConfig,
+    iam: Option<MskIam>,
+}
+
+impl Access {
+    pub(in crate::kafka) fn new(config: ClientConfig, security: Security<'_>) -> Self {
+        Self { config, iam: security.msk_iam() }
+    }
+
+    /// Names brokers, parted by commas. Who the client is follows from properties that the caller sets.
+    pub fn to(bootstrap_servers: &str) -> Self {
+        let mut config = ClientConfig::new();
+        for (name, value) in CLIENT_DEFAULTS {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", bootstrap_servers);
+        Self { config, iam: None }
+    }
+
+    /// Returns the identity of a client once it can authenticate, or says why it cannot.
+    pub async fn identity(&self) -> Result<Identity, BoxError> {
+        let Some(iam) = &self.iam else { return Ok(Identity::default()) };
+        let first = in_time(iam.token()).await?;
+        Ok(keep(iam.clone(), Some(first)))
+    }
+
+    /// Makes a client for questions about topics and groups, which joins no group but names one.
+    pub async fn consumer(&self, group: &str) -> Result<BaseConsumer<Identity>, BoxError> {
+        let identity = self.identity().await?;
+        let mut config = self.config.clone();
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            // Asking must not create what is asked for.
+            .set("allow.auto.create.topics", "false");
+        let consumer: BaseConsumer<Identity> = config.create_with_context(identity.clone())?;
+        identity.show_to(consumer.client())?;
+        Ok(consumer)
+    }
+
+    /// Makes a client that creates and deletes topics.
+    pub async fn admin(&self) -> Result<AdminClient<Identity>, BoxError> {
+        let identity = self.identity().await?;
+        let admin: AdminClient<Identity> = self.config.create_with_context(identity.clone())?;
+        identity.show_to(admin.inner())?;
+        Ok(admin)
+    }
+
+    /// Returns the identity of a client at once; it becomes ready when the first token is there.
+    pub(in crate::kafka) fn identity_soon(&self) -> Identity {
+        self.iam.clone().map(|iam| keep(iam, None)).unwrap_or_default()
+    }
+}
+
+fn keep(iam: MskIam, first: Option<Token>) -> Identity {
+    Identity::of(Tokens::keep(first, move || {
+        let iam = iam.clone();
+        async move { iam.token().await }
+    }))
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("iam", &self.iam).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,225 @@
+//! The rebalance protocol, as librdkafka calls it back.
+//!
+//! librdkafka takes partitions away inside `poll`, on the poller's thread. This context tells the pipeline which,
+//! waits until it has finished with them or has given them up, and commits what it says is done. Only then does
+//! librdkafka let go of them. Heartbeats go on meanwhile: they come from a thread of librdkafka's own.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::TopicPartition;
+
+use crate::kafka::auth::Identity;
+use crate::kafka::member::Commits;
+use crate::kafka::outlet::Outlet;
+use crate::kafka::queue::RecordQueue;
+use crate::meter::repeats::{Repeats, Say};
+use crate::meter::source_meter::{self, SourceMeter};
+use crate::source::{Event, Offsets, Revoked};
+
+/// How long a revoke waits for the pipeline; more than the pipeline itself takes.
+const REVOKE_WAIT: Duration = Duration::from_secs(10);
+
+/// What librdkafka calls back.
+pub(super) struct GroupContext {
+    /// The way to the pipeline.
+    pub(super) outlet: Outlet,
+    /// Where the records of partitions are to come.
+    records: OnceLock<Weak<RecordQueue<Self>>>,
+    /// The partitions that were assigned since the poller last asked.
+    assigned: Mutex<Vec<TopicPartition>>,
+    /// The pipeline has ended; partitions go without a word.
+    closing: AtomicBool,
+    /// Who the consumer is.
+    identity: Identity,
+    /// Why the brokers let the consumer in no more, in librdkafka's own words.
+    refusal: Mutex<Option<String>>,
+    commits: Arc<Commits>,
+    meter: Arc<SourceMeter>,
+    /// What was said of commits that failed.
+    repeats: Repeats,
+}
+
+impl GroupContext {
+    pub(super) fn new(
+        outlet: Outlet,
+        identity: Identity,
+        commits: Arc<Commits>,
+        meter: Arc<SourceMeter>,
+    ) -> Self {
+        Self {
+            outlet,
+            records: OnceLock::new(),
+            assigned: Mutex::default(),
+            closing: AtomicBool::new(false),
+            identity,
+            refusal: Mutex::default(),
+            commits,
+            meter,
+            repeats: Repeats::new(1),
+        }
+    }
+
+    /// Says whether the consumer may be polled; see [`Identity::is_ready`].
+    pub(super) fn may_be_polled(&self) -> bool {
+        self.identity.is_ready()
+    }
+
+    /// Returns why the brokers refuse the consumer, if they said so.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the records of the partitions that will be assigned come to a queue.
+    pub(super) fn forward_to(&self, records: &Arc<RecordQueue<Self>>) {
+        self.records.get_or_init(|| Arc::downgrade(records));
+    }
+
+    /// Says whether there are partitions whose records may come.
+    pub(super) fn is_assigned(&self) -> bool {
+        self.meter.is_assigned()
+    }
+
+    /// Returns the partitions that were assigned since the last call.
+    pub(super) fn take_assigned(&self) -> Vec<TopicPartition> {
+        std::mem::take(&mut *self.assigned.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.meter.closed();
+    }
+
+    /// Commits these offsets and what waits, and waits for the broker's answer.
+    pub(super) fn commit(&self, consumer: &BaseConsumer<Self>, offsets: Offsets) {
+        self.commits.add(offsets);
+        self.commits.run(consumer);
+    }
+
+    /// Takes note of what became of a commit. The pipeline commits again what was refused.
+    pub(super) fn committed(&self, offsets: Offsets, result: KafkaResult<()>, took: Duration) {
+        match result {
+            Ok(()) => {
+                self.meter.committed(&offsets, took);
+                if let Some(sum) = self.repeats.passed() {
+                    tracing::info!("offsets are committed again, after commits failed {sum}");
+                }
+            }
+            Err(error) => {
+                self.meter.commit_failed();
+                match self.repeats.note(&error.to_string()) {
+                    Say::Whole => tracing::warn!("offsets could not be committed and will be again: {error}"),
+                    Say::Sum(sum) => tracing::warn!("commits failed {sum} and are made again: {error}"),
+                    Say::Nothing => {}
+                }
+                let partitions = offsets.into_iter().map(|(partition, _)| partition).collect();
+                self.outlet.send_aside(Event::CommitFailed(partitions));
+            }
+        }
+    }
+
+    /// Before they are assigned, so that every record of theirs comes the same way.
+    fn forward(&self, partitions: &[TopicPartition]) {
+        let Some(records) = self.records.get().and_then(Weak::upgrade) else { return };
+        for partition in partitions.iter().filter(|partition| !records.forward(partition)) {
+            tracing::debug!("the records of {partition} come one by one");
+        }
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &[TopicPartition]) {
+        let (done, wait) = channel();
+        let (lost, begun) = (consumer.assignment_lost(), Instant::now());
+        tracing::info!(partitions = partitions.len(), lost, "partitions revoked");
+        if lost {
+            self.commits.forget(partitions);
+        }
+        let change = if lost { source_meter::Rebalance::Lost } else { source_meter::Rebalance::Revoked };
+        let told = self.outlet.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done }));
+        let answer = if told { wait.recv_timeout(REVOKE_WAIT) } else { Err(RecvTimeoutError::Disconnected) };
+        if answer == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the pipeline did not let go of its partitions in {REVOKE_WAIT:?}");
+        }
+        // A pipeline that has ended has said all; what waits would come too late when the partitions are gone.
+        if !lost {
+            self.commit(consumer, answer.unwrap_or_default());
+        }
+        self.meter.rebalanced(change, partitions);
+        self.meter.revoke.observe(begun.elapsed());
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if self.closing.load(Ordering::Relaxed) {
+            return;
+        }
+        match rebalance {
+            Rebalance::Assign(list) if list.count() > 0 => {
+                let partitions = partitions(list);
+                tracing::info!(partitions = partitions.len(), "partitions assigned");
+                self.forward(&partitions);
+                self.assigned
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(partitions.iter().cloned());
+                self.meter.rebalanced(source_meter::Rebalance::Assigned, &partitions);
+                self.outlet.send(Event::Assigned(partitions));
+            }
+            Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, &partitions(list)),
+            Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
+            Rebalance::Error(error) => tracing::warn!("rebalance failed and is tried again: {error}"),
+        }
+    }
+}
+
+impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.identity.token()
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error => {
+                tracing::debug!(facility, "librdkafka: {message}");
+            }
+            _ => tracing::trace!(facility, "librdkafka: {message}"),
+        }
+    }
+
+    /// The poller sees the same errors, in their order among the records.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+        if is_refusal(&error) {
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_times(reason));
+        }
+    }
+}
+
+/// Cuts off how long it took and how often it happened, so that one reason is one text.
+pub(super) fn without_times(reason: &str) -> String {
+    reason.split(" (after ").next().unwrap_or(reason).to_owned()
+}
+
+/// Says whether the brokers did not let a client in, or it did not trust them.
+pub(super) fn is_refusal(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
+}

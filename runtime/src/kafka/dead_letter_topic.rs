@@ -1,0 +1,230 @@
+//! A Kafka topic as a dead letter queue.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::{
+    BoxError, Failure, Finding, Limits, OrderedBy, Payload, PutError, Record, Sink, Trouble,
+};
+use tokio::sync::Mutex;
+
+use crate::kafka::{Access, Identity};
+
+/// How long the brokers may take to say whether the topic is there, or to create it.
+const TOPIC_WAIT: Duration = Duration::from_secs(10);
+/// How long the brokers may take to acknowledge records; then the engine tries again.
+const DELIVERY_WAIT: &str = "30000";
+
+type Client = FutureProducer<Identity>;
+
+/// Appends records to a topic; `Ok` means that all in-sync replicas have them.
+pub struct Topic {
+    name: String,
+    access: Access,
+    /// Whether the topic is made where it is missing.
+    create: bool,
+    /// Made when it is needed, and anew when it has become useless.
+    producer: Mutex<Option<Client>>,
+}
+
+impl std::fmt::Debug for Topic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Topic").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Topic {
+    /// Names a topic on the brokers that `access` leads to. Opens nothing yet.
+    pub fn new(name: impl Into<String>, mut access: Access) -> Self {
+        access
+            .config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", DELIVERY_WAIT)
+            // What could be read is never too large for this client; the broker has the last word.
+            .set("message.max.bytes", "1000000000")
+            // A topic that was deleted is given up after so long, and created anew.
+            .set("topic.metadata.propagation.max.ms", "5000")
+            // The properties are those of the source: a word on each that is a consumer's would be no news.
+            .set("log_level", "3");
+        Self { name: name.into(), access, create: true, producer: Mutex::default() }
+    }
+
+    /// Names a topic that must be there.
+    pub fn existing(name: impl Into<String>, access: Access) -> Self {
+        Self { create: false, ..Self::new(name, access) }
+    }
+
+    async fn producer(&self) -> Result<Client, Failure> {
+        let mut place = self.producer.lock().await;
+        if let Some(producer) = &*place {
+            return Ok(producer.clone());
+        }
+        Ok(place.insert(self.open().await?).clone())
+    }
+
+    /// Gives the producer up, so that the next put looks for the topic again.
+    async fn close(&self) {
+        let producer = self.producer.lock().await.take();
+        // It waits for threads of its own.
+        let _closing = tokio::task::spawn_blocking(move || drop(producer));
+    }
+
+    /// Makes the producer, and the topic where it is missing, with the broker's default replication.
+    async fn open(&self) -> Result<Client, Failure> {
+        let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
+        let producer: Client = self.client(identity.clone())?;
+        match (self.exists(producer.clone()).await?, self.create) {
+            (true, _) => {}
+            (false, true) => self.create(identity).await?,
+            (false, false) => {
+                return Err(Failure::fatal(format!(
+                    "topic `{}` does not exist, or may not be seen",
+                    self.name
+                )));
+            }
+        }
+        Ok(producer)
+    }
+
+    fn client<C: FromClientConfigAndContext<Identity>>(&self, identity: Identity) -> Result<C, Failure> {
+        let made = self.access.config.create_with_context(identity);
+        made.map_err(|error| Failure::fatal(format!("cannot make a Kafka client: {error}")))
+    }
+
+    fn no_identity(&self, error: &BoxError) -> Failure {
+        Failure::retriable(format!("topic `{}`: {error}", self.name))
+    }
+
+    async fn exists(&self, producer: Client) -> Result<bool, Failure> {
+        let name = self.name.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let metadata = producer.client().fetch_metadata(Some(&name), TOPIC_WAIT)?;
+            let found =
+                |topic: &rdkafka::metadata::MetadataTopic| topic.name() == name && topic.error().is_none();
+            Ok::<_, KafkaError>(metadata.topics().iter().any(found))
+        });
+        let answer = asked.await.map_err(|error| Failure::retriable(error.to_string()))?;
+        answer.map_err(|error| self.failure(&error))
+    }
+
+    async fn create(&self, identity: Identity) -> Result<(), Failure> {
+        let admin: AdminClient<Identity> = self.client(identity.clone())?;
+        identity.show_to(admin.inner()).map_err(|error| self.no_identity(&error))?;
+        let topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(-1));
+        let options = AdminOptions::new().operation_timeout(Some(TOPIC_WAIT));
+        let answers = admin.create_topics([&topic], &options).await.map_err(|error| self.failure(&error))?;
+        match answers.first() {
+            Some(Err((_, code))) if *code != RDKafkaErrorCode::TopicAlreadyExists => {
+                Err(self.failure(&KafkaError::AdminOp(*code)))
+            }
+            _ => {
+                tracing::info!(topic = self.name, "dead letter topic created");
+                Ok(())
+            }
+        }
+    }
+
+    async fn send(&self, producer: &Client, record: &Record) -> Result<(), KafkaError> {
+        let key = record.key.as_ref().map(Payload::to_bytes);
+        let value = record.value.as_ref().map(Payload::to_bytes);
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for header in &record.headers {
+            headers = headers.insert(Header { key: &header.name, value: header.value.as_deref() });
+        }
+        let mut out = FutureRecord::<[u8], [u8]>::to(&self.name).headers(headers);
+        out.key = key.as_deref();
+        out.payload = value.as_deref();
+        out.timestamp = record.timestamp.map(|timestamp| timestamp.millis);
+        // A full queue is waited for; its end is that of the put.
+        let sent = producer.send(out, Duration::from_secs(30)).await;
+        sent.map(drop).map_err(|(error, _)| error)
+    }
+
+    fn failure(&self, error: &KafkaError) -> Failure {
+        let reason = format!("topic `{}`: {error}", self.name);
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage) => {
+                Failure::rejected(reason)
+            }
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::InvalidTopic
+                | RDKafkaErrorCode::PolicyViolation,
+            ) => Failure::fatal(reason),
+            Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::OperationTimedOut) => {
+                Failure::retriable(reason).because(Trouble::TimedOut)
+            }
+            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+                Failure::retriable(reason).because(Trouble::Unreachable)
+            }
+            _ => Failure::retriable(reason),
+        }
+    }
+}
+
+fn is_too_large(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+}
+
+/// Says whether another try with the same producer would fail alike: the topic is gone, or librdkafka has given
+/// up for good (`Fatal`).
+fn is_useless(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{Fatal, MessageTimedOut, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    error.rdkafka_error_code().is_some_and(|code| {
+        [Fatal, MessageTimedOut, UnknownPartition, UnknownTopic, UnknownTopicOrPartition].contains(&code)
+    })
+}
+
+#[async_trait]
+impl Sink for Topic {
+    fn limits(&self) -> Limits {
+        let max_batch_bytes = 16 * 1024 * 1024;
+        Limits {
+            max_records: 1000,
+            max_batch_bytes,
+            max_record_bytes: usize::MAX,
+            ordered_by: OrderedBy::Partition,
+            ..Limits::default()
+        }
+    }
+
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+        let producer = self.producer().await?;
+        // All are handed over in order before the first is waited for; idempotence keeps that order.
+        let mut sent = join_all(batch.iter().map(|record| self.send(&producer, record))).await;
+        // The client sends several in one request, which may be too large where each of them is not.
+        if batch.len() > 1 {
+            for (outcome, record) in sent.iter_mut().zip(batch) {
+                if outcome.as_ref().is_err_and(is_too_large) {
+                    *outcome = self.send(&producer, record).await;
+                }
+            }
+        }
+        if sent.iter().any(|outcome| outcome.as_ref().is_err_and(is_useless)) {
+            self.close().await;
+        }
+        PutError::from_each(sent.into_iter().map(|outcome| outcome.map_err(|error| self.failure(&error))))
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        let subject = format!("dead letter topic {}", self.name);
+        let outcome = async {
+            let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
+            self.exists(self.client(identity)?).await
+        };
+        vec![match outcome.await {
+            Ok(true) => Finding::good(subject, "is there"),
+            Ok(false) => Finding::good(subject, "is not there yet; it is created when it is needed"),
+            Err(failure) => Finding::bad(subject, failure.to_string()),
+        }]
+    }
+}

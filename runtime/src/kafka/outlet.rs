@@ -1,0 +1,79 @@
+//! The way of records and events from the poller to the pipeline.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sluice_connector_api::Record;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::kafka::backlog::Backlog;
+use crate::source::Event;
+use crate::source::budget::Budget;
+
+/// Hands records and events over, in order.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    events: UnboundedSender<Event>,
+    /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
+    /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
+    outbox: Mutex<Outbox>,
+    budget: Budget,
+    backlog: Arc<Backlog>,
+}
+
+#[derive(Debug, Default)]
+struct Outbox {
+    records: Vec<Record>,
+    /// What they take.
+    footprint: usize,
+}
+
+impl Outlet {
+    pub(super) fn new(events: UnboundedSender<Event>, budget: Budget) -> Self {
+        Self { events, outbox: Mutex::default(), budget, backlog: Arc::default() }
+    }
+
+    /// Returns the count of what was handed over, for whoever takes it.
+    pub(super) fn backlog(&self) -> Arc<Backlog> {
+        Arc::clone(&self.backlog)
+    }
+
+    /// Waits until the pipeline has taken enough of what was handed over, though not longer than `most`.
+    pub(super) fn wait_for_room(&self, most: Duration) {
+        self.backlog.wait_for_room(most);
+    }
+
+    /// Keeps records for the next hand-over. `footprint` is what they take together, in bytes.
+    pub(super) fn keep(&self, records: impl IntoIterator<Item = Record>, footprint: usize) {
+        let mut outbox = self.outbox();
+        outbox.records.extend(records);
+        outbox.footprint += footprint;
+    }
+
+    /// Hands over what was kept, and takes its bytes from the budget. Says whether there was something.
+    pub(super) fn hand_over(&self) -> bool {
+        let Outbox { records, footprint } = std::mem::take(&mut *self.outbox());
+        if records.is_empty() {
+            return false;
+        }
+        self.budget.take(footprint);
+        self.backlog.add(records.len());
+        self.events.send(Event::Records(records)).is_ok()
+    }
+
+    /// Sends an event behind the records kept. Says whether somebody listens.
+    pub(super) fn send(&self, event: Event) -> bool {
+        self.hand_over();
+        self.events.send(event).is_ok()
+    }
+
+    /// Sends an event of which it does not matter where it comes among the records. At the end nobody listens.
+    pub(super) fn send_aside(&self, event: Event) {
+        let _unheard = self.events.send(event).is_err();
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        // Only the poller's thread ever takes the lock; a poisoned list is still a list.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

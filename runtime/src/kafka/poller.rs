@@ -1,0 +1,273 @@
+//! The thread that polls.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Message as _, Offset};
+use sluice_connector_api::TopicPartition;
+use tokio::sync::oneshot;
+
+use crate::kafka::KafkaSettings;
+use crate::kafka::context::{GroupContext, is_refusal};
+use crate::kafka::positions::Positions;
+use crate::kafka::queue::{Message, RecordQueue};
+use crate::kafka::record::{record_of, record_taken};
+use crate::meter::repeats::{Repeats, Say};
+use crate::source::Event;
+use crate::source::budget::{Budget, footprint};
+
+/// The longest sleep while something is waited for that wakes nobody.
+const POLL: Duration = Duration::from_millis(50);
+/// The longest sleep while nothing comes; commands wait no longer than this.
+const IDLE: Duration = Duration::from_millis(250);
+/// How long librdkafka may take to go on elsewhere.
+const SEEK: Duration = Duration::from_secs(5);
+/// Records handed over at once.
+const CHUNK_RECORDS: usize = 500;
+/// Bytes handed over at once, so that the budget is looked at in between.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// What the pipeline asks of the poller.
+pub(super) enum Command {
+    /// Commits what waits, leaves the group, and ends.
+    Close(oneshot::Sender<()>),
+}
+
+/// The state of the thread that polls.
+pub(super) struct Poller {
+    records: Arc<RecordQueue<GroupContext>>,
+    commands: Receiver<Command>,
+    budget: Budget,
+    paused: bool,
+    /// Bytes of a record, as they were last.
+    typical: usize,
+    /// No record was there when one was last looked for.
+    quiet: bool,
+    positions: Positions,
+    /// Partitions came that may not be paused yet.
+    came: bool,
+    /// What was said of errors.
+    repeats: Repeats,
+    /// Who is asked for what, for the log.
+    servers: String,
+    subscribed: Vec<String>,
+}
+
+impl Poller {
+    pub(super) fn new(
+        records: RecordQueue<GroupContext>,
+        commands: Receiver<Command>,
+        budget: Budget,
+        settings: &KafkaSettings,
+    ) -> Self {
+        let records = Arc::new(records);
+        records.consumer().context().forward_to(&records);
+        Self {
+            records,
+            // A few to begin with, as they may be large.
+            typical: CHUNK_BYTES / 16,
+            quiet: false,
+            positions: Positions::default(),
+            came: false,
+            commands,
+            budget,
+            paused: false,
+            repeats: Repeats::new(1),
+            servers: settings.bootstrap_servers.clone(),
+            subscribed: settings.topics.clone(),
+        }
+    }
+
+    fn consumer(&self) -> &BaseConsumer<GroupContext> {
+        self.records.consumer()
+    }
+
+    pub(super) fn subscribe(&self) -> KafkaResult<()> {
+        let topics: Vec<_> = self.subscribed.iter().map(String::as_str).collect();
+        self.consumer().subscribe(&topics)
+    }
+
+    /// Polls until told to close. Invariant 7: it goes on polling, with the partitions paused, while the budget
+    /// is used up.
+    pub(super) fn run(mut self) {
+        let closed = loop {
+            match self.commands.try_recv() {
+                Ok(Command::Close(closed)) => {
+                    self.consumer().context().commit(self.consumer(), Vec::new());
+                    break Some(closed);
+                }
+                Err(TryRecvError::Disconnected) => break None,
+                Err(TryRecvError::Empty) => {
+                    self.keep_to_budget();
+                    self.poll();
+                }
+            }
+        };
+        self.consumer().context().close();
+        // Dropping the consumer leaves the group, so that others take over at once.
+        drop(self.records);
+        if let Some(closed) = closed {
+            let _nobody_waits = closed.send(()).is_err();
+        }
+    }
+
+    fn keep_to_budget(&mut self) {
+        let came = std::mem::take(&mut self.came);
+        if (!self.paused || came) && self.budget.is_used_up() {
+            self.paused = self.for_assignment("pause", Consumer::pause);
+        } else if self.paused && self.budget.has_room() {
+            self.paused = !self.for_assignment("resume", Consumer::resume);
+        }
+    }
+
+    fn for_assignment(
+        &self,
+        what: &str,
+        act: impl FnOnce(&BaseConsumer<GroupContext>, &rdkafka::TopicPartitionList) -> KafkaResult<()>,
+    ) -> bool {
+        let result = self.consumer().assignment().and_then(|list| act(self.consumer(), &list));
+        match &result {
+            Ok(()) => tracing::debug!(bytes = self.budget.used(), "{what} reading"),
+            Err(error) => tracing::warn!("cannot {what} reading, tried again: {error}"),
+        }
+        result.is_ok()
+    }
+
+    /// Takes what is there and hands it over.
+    fn poll(&mut self) {
+        let consumer = Arc::clone(self.records.consumer());
+        if !consumer.context().may_be_polled() {
+            std::thread::sleep(POLL);
+            return;
+        }
+        consumer.context().outlet.wait_for_room(POLL);
+        let reads = !self.paused && consumer.context().is_assigned();
+        // Rebalances and errors; and records of partitions that could not be forwarded.
+        let mut wait = if reads {
+            Duration::ZERO
+        } else if self.paused {
+            POLL
+        } else {
+            IDLE
+        };
+        for _ in 0..CHUNK_RECORDS {
+            match consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    let record = record_of(&message, message.topic().into());
+                    let footprint = footprint(&record);
+                    consumer.context().outlet.keep([record], footprint);
+                }
+                Some(Err(error)) => self.on_error(&error),
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        let came = consumer.context().take_assigned();
+        self.came |= !came.is_empty();
+        self.positions.forget(&came);
+        if reads {
+            self.take();
+        }
+        let passed = if consumer.context().outlet.hand_over() { self.repeats.passed() } else { None };
+        if let Some(sum) = passed {
+            tracing::info!("records come from Kafka again, after errors {sum}");
+        }
+    }
+
+    /// Takes as many records as may be handed over at once, as far as can be told. Where there was none it waits for one:
+    /// librdkafka would wait for as many as there is room for. What came to the consumer since it was polled ends that wait.
+    fn take(&mut self) {
+        let most = (CHUNK_BYTES / self.typical).clamp(1, CHUNK_RECORDS);
+        let (most, time) = if self.quiet { (1, IDLE) } else { (most, Duration::ZERO) };
+        let (mut records, mut bytes) = (Vec::with_capacity(most), 0);
+        // One name for the records of a chunk. Not for those of all: threads that count the same thing wait for each other.
+        let mut topics: Vec<(usize, Arc<str>)> = Vec::new();
+        let mut errors = Vec::new();
+        self.records.take(most, time, |taken| match taken {
+            Ok(message) => {
+                let record = record_taken(message, name_of(message, &mut topics));
+                bytes += footprint(&record);
+                records.push(record);
+            }
+            Err(error) => errors.push(error),
+        });
+        self.quiet = records.is_empty();
+        self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
+        let back = self.positions.follow(&records);
+        self.consumer().context().outlet.keep(records, bytes);
+        for (partition, next) in back {
+            self.go_on_at(&partition, next);
+        }
+        for error in errors {
+            self.on_error(&error);
+        }
+    }
+
+    /// Tells librdkafka where to go on in a partition whose offsets went back. Where it does not hear, the connector must not
+    /// go on: see `positions`.
+    fn go_on_at(&self, partition: &TopicPartition, next: i64) {
+        tracing::warn!("the offsets of {partition} went back; reading goes on at {next}");
+        let TopicPartition { topic, partition } = partition;
+        if let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK) {
+            let reason = format!("cannot go on at offset {next} of {topic}-{partition}: {error}");
+            self.consumer().context().outlet.send(Event::Failed(reason.into()));
+        }
+    }
+
+    fn on_error(&mut self, error: &KafkaError) {
+        if is_final(error) {
+            self.consumer().context().outlet.send(Event::Failed(error.to_string().into()));
+            return;
+        }
+        let text = self.describe(error);
+        match self.repeats.note(&text) {
+            Say::Whole => tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers),
+            Say::Sum(sum) => tracing::warn!("Kafka at {}: {sum}: {text}; tried again", self.servers),
+            Say::Nothing => {}
+        }
+    }
+
+    fn describe(&self, error: &KafkaError) -> String {
+        match error.rdkafka_error_code() {
+            // librdkafka does not say which.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                format!("not every topic of {} exists or may be seen", self.subscribed.join(", "))
+            }
+            // The code says no more than that they did.
+            Some(code) if is_refusal(error) => {
+                self.consumer().context().refusal().unwrap_or_else(|| code.to_string())
+            }
+            Some(code) => code.to_string(),
+            None => error.to_string(),
+        }
+    }
+}
+
+/// Returns the name of a record's topic, which it shares with others of the chunk.
+fn name_of(message: &Message, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
+    let id = message.topic_id();
+    if let Some((_, topic)) = topics.iter().find(|(other, _)| *other == id) {
+        return Arc::clone(topic);
+    }
+    let topic: Arc<str> = message.topic().into();
+    topics.push((id, Arc::clone(&topic)));
+    topic
+}
+
+/// Says whether trying again is useless: a right is missing, or librdkafka gave the client up.
+fn is_final(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::MessageConsumptionFatal(_) => true,
+        KafkaError::MessageConsumption(code) => matches!(
+            code,
+            RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+        ),
+        _ => false,
+    }
+}

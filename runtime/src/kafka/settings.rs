@@ -1,0 +1,292 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{HumanDuration, Secret, SettingsError};
+
+use crate::kafka::auth::{Access, AuthSettings, Identity, Security, TlsSettings};
+
+/// Which topics to read, and how.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaSettings {
+    /// Brokers to begin with, parted by commas, such as `localhost:9092`.
+    pub bootstrap_servers: String,
+    /// Topics to read. One that begins with `^` is a regular expression, and new topics that match it are read
+    /// within 5 minutes (`topic.metadata.refresh.interval.ms`).
+    #[schemars(length(min = 1))]
+    pub topics: Vec<String>,
+    /// The consumer group. Default: `connect-` and the connector's name.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Where to begin in a partition for which the group has no offset. Default `earliest`.
+    #[serde(default)]
+    pub auto_offset_reset: AutoOffsetReset,
+    /// How often offsets are committed, if there is something to commit. A crash repeats what was delivered
+    /// since. Default 1s.
+    #[serde(default = "default_commit_interval")]
+    pub commit_interval: HumanDuration,
+    /// Who this client is to the brokers. Default: `none`.
+    #[serde(default)]
+    pub auth: AuthSettings,
+    /// How connections are encrypted. Default: they are if `auth` says who the client is.
+    #[serde(default)]
+    pub tls: Option<TlsSettings>,
+    /// Properties of librdkafka, by their own names, such as `fetch.wait.max.ms`. Refused are those that would
+    /// lose records, and those that have a key of their own here. Values are never shown.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Secret>,
+}
+
+/// Where to begin in a partition for which the group has no offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AutoOffsetReset {
+    /// At the oldest record.
+    #[default]
+    Earliest,
+    /// Behind the newest record.
+    Latest,
+}
+
+/// Properties that are refused, with the reason.
+const REFUSED: [(&str, &str); 12] = [
+    ("enable.auto.commit", "offsets are committed when their records are done, and never before"),
+    ("auto.commit.enable", "offsets are committed when their records are done, and never before"),
+    ("auto.commit.interval.ms", "use `commit_interval`"),
+    ("enable.auto.offset.store", "offsets are stored when their records are done, and never before"),
+    ("enable.partition.eof", "the engine has no use for it"),
+    ("group.id", "use `group`"),
+    ("bootstrap.servers", "use `bootstrap_servers`"),
+    ("metadata.broker.list", "use `bootstrap_servers`"),
+    ("auto.offset.reset", "use `auto_offset_reset`"),
+    ("enabled_events", "the engine sets it"),
+    ("log.thread.name", "the engine sets it"),
+    ("test.mock.num.brokers", "it would replace the brokers by a mock; use `sluice demo` for one"),
+];
+
+/// What every client has unless `properties` says otherwise.
+pub(super) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
+    // Authorities where the system keeps them; those that OpenSSL was built with are on no machine.
+    ("ssl.ca.location", "probe"),
+];
+
+/// What a consumer has unless `properties` says otherwise.
+const DEFAULTS: [(&str, &str); 7] = [
+    // One partition moving must not stop the others.
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    // librdkafka's own queue, beside the connector's byte budget.
+    ("queued.max.messages.kbytes", "16384"),
+    ("queued.min.messages", "10000"),
+    // How long a fetch is put off while that queue is full. The default of a second would be the most that is read: 10000
+    // records a second and partition.
+    ("fetch.queue.backoff.ms", "5"),
+    // Aborted transactions are not data.
+    ("isolation.level", "read_committed"),
+    ("client.id", "sluice"),
+    ("socket.keepalive.enable", "true"),
+];
+
+fn default_commit_interval() -> HumanDuration {
+    HumanDuration::secs(1)
+}
+
+impl KafkaSettings {
+    /// Checks what a schema cannot: that no property breaks an invariant, and that librdkafka knows them all.
+    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
+        if self.bootstrap_servers.trim().is_empty() {
+            return Err(SettingsError::at(
+                "bootstrap_servers",
+                "is empty; name at least one broker, such as localhost:9092",
+            ));
+        }
+        for (index, topic) in self.topics.iter().enumerate() {
+            check_topic(topic).map_err(|reason| SettingsError::at(format!("topics.{index}"), reason))?;
+        }
+        let security = self.security();
+        security.validate()?;
+        for name in self.properties.keys() {
+            let refused = REFUSED.iter().find(|(refused, _)| refused == name).map(|(_, reason)| *reason);
+            if let Some(reason) = refused.or_else(|| security.refuses(name)) {
+                return Err(SettingsError::at("properties", format!("`{name}` cannot be set: {reason}")));
+            }
+        }
+        let native = self.client_config("check").create_native_config();
+        native.map(drop).map_err(|error| SettingsError::at("properties", describe(&error)))
+    }
+
+    /// Returns the group of a connector of this name.
+    pub fn group_of(&self, name: &str) -> String {
+        self.group.clone().unwrap_or_else(|| format!("connect-{name}"))
+    }
+
+    /// Checks a topic that is not to be read: that it could exist, and that it is none of the source's.
+    pub(crate) fn other_topic<'a>(&self, name: &'a str) -> Result<&'a str, String> {
+        if name.starts_with('^') {
+            return Err("is a pattern; name one topic".to_owned());
+        }
+        check_topic(name)?;
+        let is_read = |topic: &String| match topic.strip_prefix('^') {
+            Some(_) => regex::Regex::new(topic).is_ok_and(|pattern| pattern.is_match(name)),
+            None => topic == name,
+        };
+        match self.topics.iter().find(|topic| is_read(topic)) {
+            Some(topic) => {
+                Err(format!("is read by this connector (`{topic}`), which would go round for ever"))
+            }
+            None => Ok(name),
+        }
+    }
+
+    fn security(&self) -> Security<'_> {
+        Security { auth: &self.auth, tls: self.tls.as_ref(), bootstrap_servers: &self.bootstrap_servers }
+    }
+
+    /// Returns how to become another client of the same brokers, such as a producer. librdkafka passes over
+    /// properties that are a consumer's.
+    pub fn access(&self) -> Access {
+        let mut config = self.config_over(&CLIENT_DEFAULTS);
+        config.set_log_level(RDKafkaLogLevel::Error);
+        Access::new(config, self.security())
+    }
+
+    /// Returns who the connector's consumer is, at once.
+    pub(super) fn identity(&self) -> Identity {
+        self.access().identity_soon()
+    }
+
+    /// Puts the user's properties over defaults, and over those what has a key of its own.
+    fn config_over(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        let own = self.properties.iter().map(|(property, value)| (property.as_str(), value.reveal()));
+        for (property, value) in defaults.iter().copied().chain(own).chain(self.security().properties()) {
+            config.set(property, value);
+        }
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        config
+    }
+
+    /// Returns the configuration of a consumer in the connector's group.
+    pub(crate) fn client_config(&self, name: &str) -> ClientConfig {
+        let mut config = self.config_over(&[&CLIENT_DEFAULTS[..], &DEFAULTS].concat());
+        let reset = match self.auto_offset_reset {
+            AutoOffsetReset::Earliest => "earliest",
+            AutoOffsetReset::Latest => "latest",
+        };
+        config
+            .set("group.id", self.group_of(name))
+            .set("auto.offset.reset", reset)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set_log_level(RDKafkaLogLevel::Warning);
+        config
+    }
+}
+
+/// Says what librdkafka has against a property, without the value: it may be a secret in the wrong place.
+fn describe(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            format!("librdkafka has no property `{name}`")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("librdkafka does not take this value for `{name}`")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A topic name by Kafka's rule, or a pattern.
+fn check_topic(topic: &str) -> Result<(), String> {
+    if topic.starts_with('^') {
+        return regex::Regex::new(topic)
+            .map(drop)
+            .map_err(|error| format!("is no regular expression: {error}"));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match topic {
+        "" | "." | ".." => Err("is no topic name".to_owned()),
+        _ if topic.len() > 249 => Err("is longer than 249 characters".to_owned()),
+        _ if !topic.chars().all(legal) => Err(format!(
+            "`{topic}` is no topic name: only letters, digits, `.`, `_` and `-` are allowed; a pattern begins with `^`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("topics", &self.topics)
+            .field("group", &self.group)
+            .field("auth", &self.auth)
+            .field("properties", &self.properties)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(topics: &[&str], properties: &[(&str, &str)]) -> KafkaSettings {
+        let properties: BTreeMap<_, _> = properties.iter().copied().collect();
+        let value =
+            json!({ "bootstrap_servers": "localhost:9092", "topics": topics, "properties": properties });
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn error(topics: &[&str], properties: &[(&str, &str)]) -> String {
+        settings(topics, properties).validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_property_that_would_lose_records_is_refused_with_the_reason() {
+        let refused = error(&["t"], &[("enable.auto.commit", "true")]);
+        assert_eq!(
+            refused,
+            "properties: `enable.auto.commit` cannot be set: offsets are committed when their records are done, and never before"
+        );
+        assert!(error(&["t"], &[("group.id", "g")]).contains("use `group`"));
+    }
+
+    #[test]
+    fn a_property_that_librdkafka_does_not_know_is_refused() {
+        let unknown = error(&["t"], &[("sasl.pasword", "hunter2")]);
+        assert_eq!(unknown, "properties: librdkafka has no property `sasl.pasword`");
+        let invalid = error(&["t"], &[("session.timeout.ms", "hunter2")]);
+        assert_eq!(invalid, "properties: librdkafka does not take this value for `session.timeout.ms`");
+    }
+
+    #[test]
+    fn other_properties_win_over_the_defaults() {
+        let settings =
+            settings(&["t"], &[("partition.assignment.strategy", "range"), ("fetch.wait.max.ms", "10")]);
+        settings.validate().unwrap();
+        let config = settings.client_config("name");
+        assert_eq!(config.get("partition.assignment.strategy"), Some("range"));
+        assert_eq!(config.get("group.id"), Some("connect-name"));
+        assert_eq!(config.get("enable.auto.commit"), Some("false"));
+    }
+
+    #[test]
+    fn topics_are_names_or_patterns() {
+        settings(&["a.b-c_d", "^orders-.*"], &[]).validate().unwrap();
+        assert!(error(&["t", "a b"], &[]).starts_with("topics.1: `a b` is no topic name"));
+        assert!(error(&["^("], &[]).contains("no regular expression"));
+    }
+
+    #[test]
+    fn values_of_properties_are_never_shown() {
+        let shown = format!("{:?}", settings(&["t"], &[("sasl.password", "hunter2")]));
+        assert!(!shown.contains("hunter2") && shown.contains("sasl.password"), "{shown}");
+    }
+}

@@ -1,0 +1,5 @@
+//! How many calls a target takes.
+
+mod learner;
+pub mod pacer;
+mod places;

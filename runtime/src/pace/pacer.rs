@@ -1,0 +1,221 @@
+//! How many calls a second a target takes, found out by asking.
+//!
+//! Documented limits are often not the real ones: the service behind the first sink documents 5 calls a second and
+//! was seen to take one in two seconds. `learner.rs` has how the rate is learned. Calls are spread evenly: there is no
+//! burst.
+//!
+//! How many calls are under way at once is bounded where a sink says so; that is nothing to learn.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sluice_connector_api::{Failure, FailureKind, Pace};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::pace::learner::Learner;
+use crate::pace::places::{Place, Places};
+
+/// The pace of one budget, shared by everything that draws on it.
+#[derive(Clone, Debug)]
+pub struct Pacer {
+    learner: Arc<Mutex<Learner>>,
+    places: Places,
+    front: Arc<Front>,
+}
+
+/// The front of the line: one call waits for its moment, the others for it. So a rate that changes holds for all that
+/// have not gone.
+#[derive(Debug, Default)]
+struct Front {
+    taken: tokio::sync::Mutex<()>,
+    /// Tells the one there that its moment has changed.
+    changed: Notify,
+}
+
+impl Pacer {
+    /// Makes a pacer that begins at, and never exceeds, so many calls a second.
+    pub fn new(calls_per_second: f64) -> Self {
+        Self {
+            learner: Arc::new(Mutex::new(Learner::new(calls_per_second))),
+            places: Places::unbounded(),
+            front: Arc::default(),
+        }
+    }
+
+    /// Returns the learned rate in calls a second.
+    pub fn rate(&self) -> f64 {
+        self.learner().rate()
+    }
+
+    /// Waits for a place first: one that waits for its moment with a place in hand makes no burst once calls end.
+    async fn turn(&self) -> Place {
+        let place = self.places.enter().await;
+        let _front = self.front.taken.lock().await;
+        while let Some(due) = self.due() {
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = self.front.changed.notified() => {}
+            }
+        }
+        self.learner().sent(Instant::now());
+        place
+    }
+
+    /// Returns when the next call may go, if that is yet to come.
+    fn due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.learner().due().filter(|due| *due > now)
+    }
+
+    fn taken(&self, sent: Instant) {
+        self.learner().taken(sent);
+        self.front.changed.notify_one();
+    }
+
+    fn throttled(&self, sent: Instant) {
+        self.learner().throttled(sent, Instant::now());
+        self.front.changed.notify_one();
+    }
+
+    fn learner(&self) -> MutexGuard<'_, Learner> {
+        self.learner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that may go now. Its place among those under way is free again when this is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    paced: Option<(Pacer, Place)>,
+    /// When the call goes.
+    pub since: Instant,
+}
+
+impl Turn {
+    /// Waits for a call's turn; without a pacer it is there at once. `None` where `interrupt` came before
+    /// (invariant 6).
+    pub async fn of(pacer: Option<&Pacer>, interrupt: &CancellationToken) -> Option<Self> {
+        let paced = match pacer {
+            None if interrupt.is_cancelled() => return None,
+            None => None,
+            Some(pacer) => tokio::select! {
+                biased;
+                () = interrupt.cancelled() => return None,
+                place = pacer.turn() => Some((pacer.clone(), place)),
+            },
+        };
+        Some(Self { paced, since: Instant::now() })
+    }
+
+    /// Learns from the answer to the call: how it failed, if it did. An outage says nothing about the pace, since the
+    /// target did not come to count the call.
+    pub fn answered<'a>(self, failures: impl IntoIterator<Item = &'a Failure>) {
+        let Some((pacer, _)) = &self.paced else { return };
+        let (mut throttled, mut outage) = (false, false);
+        for failure in failures {
+            throttled |= failure.is_throttled();
+            outage |= failure.kind() == FailureKind::Retriable;
+        }
+        match (throttled, outage) {
+            (true, _) => pacer.throttled(self.since),
+            (false, true) => {}
+            (false, false) => pacer.taken(self.since),
+        }
+    }
+}
+
+/// The budgets of a process, by their scope. An explicit value, one a worker.
+#[derive(Clone, Debug, Default)]
+pub struct Pacers(Arc<Mutex<HashMap<String, Pacer>>>);
+
+impl Pacers {
+    /// Returns the pacer of a budget. The first to ask says where it begins; of bounds on the calls under way the
+    /// least holds.
+    pub fn of(&self, pace: &Pace) -> Pacer {
+        let mut pacers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pacer = pacers.entry(pace.scope.clone()).or_insert_with(|| Pacer::new(pace.calls_per_second));
+        if let Some(places) = pace.max_concurrent {
+            pacer.places.narrow(places);
+        }
+        pacer.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn go(pacer: &Pacer) -> Instant {
+        Turn::of(Some(pacer), &CancellationToken::new()).await.unwrap().since
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_spread_evenly() {
+        let pacer = Pacer::new(4.0);
+        let begun = Instant::now();
+        let mut went = Vec::new();
+        for _ in 0..3 {
+            went.push(go(&pacer).await.duration_since(begun).as_millis());
+        }
+        assert_eq!(went, [0, 250, 500]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_is_cut_holds_for_calls_that_wait_already() {
+        let pacer = Pacer::new(4.0);
+        let begun = go(&pacer).await;
+        let wait = || {
+            let pacer = pacer.clone();
+            tokio::spawn(async move { go(&pacer).await })
+        };
+        let waiting = [wait(), wait(), wait()];
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        pacer.throttled(begun);
+        let interval = Duration::from_secs_f64(1.0 / pacer.rate());
+        let [first, second, third] = waiting;
+        // What was throttled is tried again soon; what comes behind it is not.
+        let went = [first.await.unwrap(), second.await.unwrap(), third.await.unwrap()];
+        for pair in went.windows(2) {
+            assert!(pair[1].duration_since(pair[0]) >= interval, "{:?}", pair[1].duration_since(pair[0]));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_races_the_interrupt() {
+        let pacer = Pacer::new(0.1);
+        let interrupt = CancellationToken::new();
+        assert!(Turn::of(Some(&pacer), &interrupt).await.is_some());
+        let begun = Instant::now();
+        interrupt.cancel();
+        assert!(Turn::of(Some(&pacer), &interrupt).await.is_none());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_changes_the_rate_only_where_it_says_something_about_it() {
+        let pacer = Pacer::new(4.0);
+        let answered = async |failures: &[Failure]| {
+            Turn::of(Some(&pacer), &CancellationToken::new()).await.unwrap().answered(failures);
+            pacer.rate()
+        };
+        let busy = || Failure::throttled("429");
+        let cut = answered(&[Failure::rejected("bad"), busy(), Failure::retriable("down")]).await;
+        assert!(cut < 4.0);
+        let same = answered(&[Failure::retriable("down"), Failure::rejected("bad")]).await;
+        assert!((same - cut).abs() < f64::EPSILON);
+        assert!(answered(&[Failure::rejected("bad")]).await > cut, "it was taken, and looked at");
+    }
+
+    #[test]
+    fn one_scope_has_one_budget() {
+        let pacers = Pacers::default();
+        let pace =
+            |scope: &str| Pace { scope: scope.to_owned(), calls_per_second: 5.0, max_concurrent: None };
+        pacers.of(&pace("a")).throttled(Instant::now() + Duration::from_secs(1));
+        assert!(pacers.of(&pace("a")).rate() < 5.0);
+        assert!((pacers.of(&pace("b")).rate() - 5.0).abs() < f64::EPSILON);
+    }
+}

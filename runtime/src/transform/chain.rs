@@ -1,0 +1,206 @@
+//! What happens to a record between the source and the batch: converters, then transforms.
+
+use std::fmt;
+
+use sluice_connector_api::{Origin, Payload, Predicate, Record, Rejection, Transform, Transformed};
+
+use crate::transform::converter::Converter;
+
+/// Where a record was rejected, in Kafka Connect's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading the key.
+    KeyConverter,
+    /// Reading the value.
+    ValueConverter,
+    /// A transform or its predicate.
+    Transformation {
+        /// The transform's place in the file, from 0.
+        index: usize,
+        /// The transform's name.
+        name: &'static str,
+    },
+    /// The sink.
+    TaskPut,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyConverter => f.write_str("key converter"),
+            Self::ValueConverter => f.write_str("value converter"),
+            Self::Transformation { index, name } => write!(f, "transform {} ({name})", index + 1),
+            Self::TaskPut => f.write_str("sink"),
+        }
+    }
+}
+
+/// A record that some stage rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageError {
+    /// The stage.
+    pub stage: Stage,
+    /// Why.
+    pub rejection: Rejection,
+}
+
+/// When a transform applies.
+pub struct Condition {
+    /// What is asked.
+    pub predicate: Box<dyn Predicate>,
+    /// Whether the answer is turned round.
+    pub negate: bool,
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condition").field("negate", &self.negate).finish_non_exhaustive()
+    }
+}
+
+/// A transform in a chain.
+pub struct Step {
+    /// The transform's name.
+    pub name: &'static str,
+    /// The transform.
+    pub transform: Box<dyn Transform>,
+    /// When it applies; always, without one.
+    pub condition: Option<Condition>,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("name", &self.name)
+            .field("condition", &self.condition)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Converters and transforms of a connector, in order. Pure and shared by all its tasks.
+#[derive(Debug)]
+pub struct Chain {
+    key: Converter,
+    value: Converter,
+    steps: Vec<Step>,
+}
+
+impl Chain {
+    /// Puts a chain together.
+    pub fn new(key: Converter, value: Converter, steps: Vec<Step>) -> Self {
+        Self { key, value, steps }
+    }
+
+    /// Takes a record as read through the whole chain. Several records from one are numbered. `origin` is that of the
+    /// record, which none of its successors may change.
+    pub fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, StageError> {
+        let out = self.apply_seen(origin, record, |_, _| {})?;
+        records(&out).iter().for_each(read_json);
+        Ok(out)
+    }
+
+    /// Does what [`Chain::apply`] does, and shows the records after each stage.
+    pub fn apply_seen(
+        &self,
+        origin: &Origin,
+        mut record: Record,
+        mut see: impl FnMut(&str, &[Record]),
+    ) -> Result<Transformed, StageError> {
+        self.convert(&mut record)?;
+        see("read", std::slice::from_ref(&record));
+        let mut steps = self.steps.iter().enumerate();
+        while let Some((index, step)) = steps.next() {
+            let out = step.apply(origin, record).map_err(|rejection| step.rejected(index, rejection))?;
+            see(step.name, records(&out));
+            match out {
+                Transformed::One(next) => record = next,
+                Transformed::Dropped => return Ok(Transformed::Dropped),
+                Transformed::Several(records) => return apply_each(steps, origin, records, see).map(number),
+            }
+        }
+        Ok(Transformed::One(record))
+    }
+
+    fn convert(&self, record: &mut Record) -> Result<(), StageError> {
+        let at = |stage| move |rejection| StageError { stage, rejection };
+        record.key = self.key.convert("key", record.key.take()).map_err(at(Stage::KeyConverter))?;
+        record.value = self.value.convert("value", record.value.take()).map_err(at(Stage::ValueConverter))?;
+        Ok(())
+    }
+}
+
+/// Takes the records that a step made of one through the steps behind it.
+fn apply_each<'a>(
+    steps: impl Iterator<Item = (usize, &'a Step)>,
+    origin: &Origin,
+    mut current: Vec<Record>,
+    mut see: impl FnMut(&str, &[Record]),
+) -> Result<Vec<Record>, StageError> {
+    for (index, step) in steps {
+        let mut out = Vec::with_capacity(current.len());
+        for record in current {
+            match step.apply(origin, record).map_err(|rejection| step.rejected(index, rejection))? {
+                Transformed::One(record) => out.push(record),
+                Transformed::Dropped => {}
+                Transformed::Several(records) => out.extend(records),
+            }
+        }
+        see(step.name, &out);
+        current = out;
+    }
+    Ok(current)
+}
+
+impl Step {
+    fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, Rejection> {
+        if !self.applies(&record)? {
+            return Ok(record.into());
+        }
+        let out = self.transform.apply(record)?;
+        // Invariant 4: a transform that made a new record would commit somebody else's offset.
+        if records(&out).iter().any(|record| record.origin() != origin) {
+            return Err(Rejection::new(format!("the transform `{}` changed the record's origin", self.name)));
+        }
+        Ok(out)
+    }
+
+    fn applies(&self, record: &Record) -> Result<bool, Rejection> {
+        match &self.condition {
+            Some(condition) => Ok(condition.predicate.test(record)? != condition.negate),
+            None => Ok(true),
+        }
+    }
+
+    fn rejected(&self, index: usize, rejection: Rejection) -> StageError {
+        StageError { stage: Stage::Transformation { index, name: self.name }, rejection }
+    }
+}
+
+/// Reads JSON that has to be read to be measured: here many cores do, and behind the chain one task makes the batches of
+/// all.
+fn read_json(record: &Record) {
+    for payload in [&record.key, &record.value].into_iter().flatten() {
+        if let Payload::Json(json) = payload
+            && json.compact().is_none()
+        {
+            json.value();
+        }
+    }
+}
+
+/// Views what came out of a transform as a list.
+pub(crate) fn records(transformed: &Transformed) -> &[Record] {
+    match transformed {
+        Transformed::One(record) => std::slice::from_ref(record),
+        Transformed::Dropped => &[],
+        Transformed::Several(records) => records,
+    }
+}
+
+/// Numbers the records that one became; none means that it was dropped.
+fn number(records: Vec<Record>) -> Transformed {
+    if records.is_empty() {
+        return Transformed::Dropped;
+    }
+    Transformed::Several((0..).zip(records).map(|(part, record)| record.with_part(part)).collect())
+}
