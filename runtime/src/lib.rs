@@ -1,6 +1,7 @@
 //! Sluice's runtime: connector files, the engine, sources, and the worker that runs connectors.
 //!
 //! ```text
+//! cli          the command line
 //! reference    pages in Markdown, made of the settings and the metrics
 //! lambda       one run of the engine per invocation, for AWS Lambda
 //! observe      metrics, health and status over HTTP
@@ -18,9 +19,10 @@
 //! ```
 //!
 //! A room imports only rooms that stand below it here; `engine` and `kafka` stand side by side and do not know each
-//! other. The library names no plug-in. The binary `sluice` (`src/bin/sluice`) is the composition root: it puts the
-//! registry together and picks a host.
+//! other. The library names no plug-in. A program puts its registry together and hands it to [`cli::main`]; that
+//! of the workspace is the package `sluice` in `sluice/`.
 
+pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod engine;

@@ -33,7 +33,7 @@ fn build() -> Result<PathBuf, String> {
     let test = std::env::current_exe().map_err(|error| format!("where is this test? {error}"))?;
     let place = Place::of(&test);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    cargo.args(["build", "--locked", "--package=sluice-runtime", "--bin=sluice", "--message-format=json"]);
+    cargo.args(["build", "--locked", "--package=sluice", "--bin=sluice", "--message-format=json"]);
     if let Some(triple) = place.triple {
         cargo.arg("--target").arg(triple);
     }

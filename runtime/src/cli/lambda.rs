@@ -1,25 +1,28 @@
+//! `sluice lambda`: the host inside AWS Lambda.
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::config::interpolate::ProcessEnv;
+use crate::config::problem::Problem;
+use crate::config::worker::{BatchResponse, LogFormat, WorkerSettings};
+use crate::connector::files;
+use crate::connector::load::Connector;
+use crate::lambda::{self, Answer, Host, HostSettings, KafkaEvent};
 use clap::{Args, ValueEnum};
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{Client, build_request};
 use serde_json::json;
-use sluice_connector_api::HumanDuration;
-use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::config::problem::Problem;
-use sluice_runtime::config::worker::BatchResponse;
-use sluice_runtime::config::worker::WorkerSettings;
-use sluice_runtime::connector::files;
-use sluice_runtime::connector::load::Connector;
-use sluice_runtime::lambda::{self, Answer, Host, HostSettings, KafkaEvent};
+use sluice_connector_api::{HumanDuration, Registry};
 
-use crate::command_line::duration;
-use crate::exit::Exit;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::parse::duration;
 
 /// Where the service is that hands out invocations.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -59,10 +62,6 @@ enum Response {
 }
 
 impl LambdaArgs {
-    pub(crate) fn connectors(&self) -> &[PathBuf] {
-        self.connector.as_slice()
-    }
-
     fn host_settings(&self, settings: &WorkerSettings) -> HostSettings {
         let batch_response = match self.batch_response {
             Some(Response::Whole) => BatchResponse::Whole,
@@ -83,27 +82,48 @@ pub(crate) fn arguments() -> Vec<OsString> {
     arguments
 }
 
-pub(crate) async fn run(args: &LambdaArgs, settings: &WorkerSettings) -> Result<(), Exit> {
+impl Command for LambdaArgs {
+    const NAME: &'static str = "lambda";
+
+    // A function has a fraction of a processor, and starts while somebody waits.
+    const ONE_THREAD: bool = true;
+
+    fn defaults(&self) -> WorkerSettings {
+        WorkerSettings { log_format: LogFormat::Json, ..WorkerSettings::default() }
+    }
+
+    fn connectors(&self) -> &[PathBuf] {
+        self.connector.as_slice()
+    }
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        must_be_a_function()?;
+        let settings = context.settings();
+        let connector = match connector(settings, context.registry()) {
+            Ok(connector) => connector,
+            Err(problems) => {
+                report(&problems).await?;
+                return Err(Exit::Configuration(problems));
+            }
+        };
+        tracing::info!(
+            connector = &*connector.name,
+            sink = connector.sink_name,
+            version = context.version(),
+            "sluice runs as a function; `source.kafka` is not used, the event source mapping reads the topic"
+        );
+        serve(&Host::new(connector, self.host_settings(settings))).await
+    }
+}
+
+fn must_be_a_function() -> Result<(), Exit> {
     if let Some(missing) = [RUNTIME_API].iter().chain(&FUNCTION).find(|name| std::env::var_os(name).is_none())
     {
         let text =
             format!("this is not an AWS Lambda function: {missing} is not set; use `sluice run` elsewhere");
         return Err(Exit::Environment(text));
     }
-    let connector = match connector(settings) {
-        Ok(connector) => connector,
-        Err(problems) => {
-            report(&problems).await?;
-            return Err(Exit::Configuration(problems));
-        }
-    };
-    tracing::info!(
-        connector = &*connector.name,
-        sink = connector.sink_name,
-        version = env!("CARGO_PKG_VERSION"),
-        "sluice runs as a function; `source.kafka` is not used, the event source mapping reads the topic"
-    );
-    serve(&Host::new(connector, args.host_settings(settings))).await
+    Ok(())
 }
 
 async fn serve(host: &Host) -> Result<(), Exit> {
@@ -134,14 +154,14 @@ impl From<Failure> for Diagnostic {
 }
 
 /// Finds and builds the one connector.
-fn connector(settings: &WorkerSettings) -> Result<Connector, Vec<Problem>> {
+fn connector(settings: &WorkerSettings, registry: &Registry) -> Result<Connector, Vec<Problem>> {
     let by_default = settings.connectors == WorkerSettings::default().connectors;
     let (file, text) = match std::env::var(CONNECTOR_TEXT) {
         Ok(text) if by_default => (named_by_function(), text),
         _ if by_default => read(&[beside_the_binary()])?,
         _ => read(&settings.connectors)?,
     };
-    lambda::load(&file, &text, &crate::registry(), &ProcessEnv)
+    lambda::load(&file, &text, registry, &ProcessEnv)
 }
 
 /// A connector without a file is called as the function is.

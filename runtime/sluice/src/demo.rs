@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_emulator::{DocumentStatus, Emulator, Settings, StoredDocument};
+use sluice_runtime::cli::{self, Context, Exit, Signals, TopicProducer, print, rows, seconds};
 use sluice_runtime::kafka::{Access, Identity};
 use sluice_sinks::{KnowledgeBase, Question};
 use tempfile::TempDir;
@@ -18,13 +19,10 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::exit::{Exit, print};
-use crate::produce::{TopicProducer, rows, seconds};
 use crate::query::line;
-use crate::run::Signals;
 
-const CONNECTOR: &str = include_str!("../../../../connectors.d/stock-prices.yaml");
-const ROWS: &str = include_str!("../../../../infra/demo/TestData.csv");
+const CONNECTOR: &str = include_str!("../../../connectors.d/stock-prices.yaml");
+const ROWS: &str = include_str!("../../../infra/demo/TestData.csv");
 const TOPIC: &str = "streamtopic";
 const QUESTION: &str = "What is the price of ZVZZT?";
 /// The time of the first row in milliseconds; each further row is a second later. Fixed, so that two runs are alike.
@@ -58,7 +56,15 @@ pub(crate) struct DemoArgs {
     verbose: bool,
 }
 
-pub(crate) async fn run(args: DemoArgs) -> Result<(), Exit> {
+impl cli::Command for DemoArgs {
+    const NAME: &'static str = "demo";
+
+    async fn run(self, _: &Context) -> Result<(), Exit> {
+        run(self).await
+    }
+}
+
+async fn run(args: DemoArgs) -> Result<(), Exit> {
     let started = Instant::now();
     let mut signals = Signals::listen()?;
     let stage = Stage::set_up().await?;

@@ -1,22 +1,58 @@
-use std::net::SocketAddr;
-use std::path::Path;
+//! `sluice run`: the daemon.
 
-use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::config::problem::Problem;
-use sluice_runtime::config::worker::WorkerSettings;
-use sluice_runtime::connector::files;
-use sluice_runtime::observe::server::Listener;
-use sluice_runtime::worker::{Ended, Worker};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::config::interpolate::ProcessEnv;
+use crate::config::problem::Problem;
+use crate::config::worker::WorkerSettings;
+use crate::connector::files;
+use crate::observe::server::Listener;
+use crate::worker::{Ended, Worker};
+use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::Exit;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::signals::Signals;
 
-pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Result<(), Exit> {
-    let connectors = files::load(&settings.connectors, &crate::registry(), &ProcessEnv)?;
+/// Runs connectors side by side until it is told to stop.
+///
+/// Every connector in the files and directories is checked first; one bad file stops the start (exit code 2). A
+/// connector that fails later is restarted with growing waits, and does not disturb the others.
+///
+/// SIGTERM or SIGINT (Ctrl-C) stops: what is in flight ends, offsets are committed, the group is left. That takes
+/// no longer than `--shutdown-timeout`. A second signal leaves at once; what was in flight is then read again at
+/// the next start.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Files and directories with connectors [default: connectors.d]
+    #[arg(value_name = "PATH")]
+    connectors: Vec<PathBuf>,
+    /// Stop when standard input ends: a process that is killed takes along what it started
+    #[arg(long, hide = true)]
+    stop_with_input: bool,
+}
+
+impl Command for RunArgs {
+    const NAME: &'static str = "run";
+
+    fn connectors(&self) -> &[PathBuf] {
+        &self.connectors
+    }
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        run(context, self.stop_with_input).await
+    }
+}
+
+async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
+    let settings = context.settings();
+    let connectors = files::load(&settings.connectors, context.registry(), &ProcessEnv)?;
     let stop = CancellationToken::new();
     let mut signals = Signals::listen()?;
-    tracing::info!(connectors = connectors.len(), version = env!("CARGO_PKG_VERSION"), "sluice runs");
+    tracing::info!(connectors = connectors.len(), version = context.version(), "sluice runs");
     // Before a connector reads a record: a bad address must not cost one.
     let listener = listen(settings).await?;
     let mut worker = Worker::start(connectors, stop.clone());
@@ -24,7 +60,7 @@ pub(crate) async fn run(settings: &WorkerSettings, stop_with_input: bool) -> Res
         tokio::spawn(listener.serve(worker.control(), stop.clone()));
     }
     #[cfg(target_os = "linux")]
-    tokio::spawn(crate::code_pages::give_back_after_start());
+    tokio::spawn(crate::cli::code_pages::give_back_after_start());
     let ended = worker.ended(settings.shutdown_timeout.get());
     tokio::pin!(ended);
     tokio::select! {
@@ -83,28 +119,5 @@ fn report(ended: &Ended) -> Result<(), Exit> {
         late => Err(Exit::Running(format!(
             "{late} connector(s) did not end within the shutdown timeout; what was in flight will be read again"
         ))),
-    }
-}
-
-/// The signals that end a process.
-pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(crate) fn listen() -> Result<Self, Exit> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Exit::Environment(format!("cannot listen for signals: {error}")))
-        };
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    /// Waits for the next one and names it.
-    pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
     }
 }

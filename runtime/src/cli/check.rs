@@ -1,16 +1,20 @@
+//! `sluice check`: what is wrong with connector files.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::interpolate::ProcessEnv;
+use crate::connector::files;
+use crate::connector::load::Connector;
+use crate::kafka::probe;
 use clap::Args;
-use sluice_connector_api::Finding;
-use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::config::worker::WorkerSettings;
-use sluice_runtime::connector::files;
-use sluice_runtime::connector::load::Connector;
-use sluice_runtime::kafka::probe;
+use sluice_connector_api::{Finding, HumanDuration};
 
-use crate::command_line::duration;
-use crate::exit::{Exit, print};
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::cli::parse::duration;
 
 /// Checks connector files without running them.
 ///
@@ -21,38 +25,45 @@ use crate::exit::{Exit, print};
 pub(crate) struct CheckArgs {
     /// Files and directories with connectors [default: connectors.d]
     #[arg(value_name = "PATH")]
-    pub(crate) connectors: Vec<PathBuf>,
+    connectors: Vec<PathBuf>,
     /// Look at the brokers, topics and sinks, too
     #[arg(long)]
     connect: bool,
     /// How long to wait for each of them
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    timeout: sluice_connector_api::HumanDuration,
+    timeout: HumanDuration,
 }
 
-pub(crate) async fn run(args: CheckArgs, settings: &WorkerSettings) -> Result<(), Exit> {
-    let connectors = check_files(settings)?;
-    if !args.connect {
-        return Ok(());
+impl Command for CheckArgs {
+    const NAME: &'static str = "check";
+
+    fn connectors(&self) -> &[PathBuf] {
+        &self.connectors
     }
-    let mut bad = 0;
-    for connector in &connectors {
-        for finding in look(connector, args.timeout.get()).await {
-            bad += usize::from(finding.outcome.is_err());
-            print(line(connector, &finding))?;
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let connectors = check_files(context)?;
+        if !self.connect {
+            return Ok(());
         }
+        let mut bad = 0;
+        for connector in &connectors {
+            for finding in look(connector, self.timeout.get()).await {
+                bad += usize::from(finding.outcome.is_err());
+                print(line(connector, &finding))?;
+            }
+        }
+        if bad > 0 { Err(Exit::Unreachable) } else { Ok(()) }
     }
-    if bad > 0 { Err(Exit::Unreachable) } else { Ok(()) }
 }
 
 /// Checks each file on its own, so that the good ones are seen to be good.
-fn check_files(settings: &WorkerSettings) -> Result<Vec<Connector>, Exit> {
-    let registry = crate::registry();
-    let (files, problems) = files::find(&settings.connectors);
+fn check_files(context: &Context) -> Result<Vec<Connector>, Exit> {
+    let (files, problems) = files::find(&context.settings().connectors);
     let (mut connectors, mut bad) = (Vec::new(), !problems.is_empty());
     problems.iter().try_for_each(|problem| print(problem.to_string()))?;
     for file in files {
-        match Connector::load(&file, &registry, &ProcessEnv) {
+        match Connector::load(&file, context.registry(), &ProcessEnv) {
             Ok(connector) => {
                 print(format!("{}: ok", file.display()))?;
                 connectors.push(connector);

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use sluice_runtime::config::problem::Problem;
+use crate::config::problem::Problem;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(crate) enum Exit {
+#[non_exhaustive]
+pub enum Exit {
     /// Code 1: it failed while running.
     Running(String),
     /// Code 2: the configuration is bad.
@@ -43,11 +44,4 @@ impl From<Vec<Problem>> for Exit {
     fn from(problems: Vec<Problem>) -> Self {
         Self::Configuration(problems)
     }
-}
-
-/// Writes a line to standard output. A reader that has gone, as in `sluice schema | head`, ends the command.
-pub(crate) fn print(line: impl AsRef<str>) -> Result<(), Exit> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{}", line.as_ref())
-        .map_err(|error| Exit::Running(format!("cannot write to standard output: {error}")))
 }

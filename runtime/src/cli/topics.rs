@@ -1,3 +1,5 @@
+//! `sluice topics`: creates, lists and deletes topics.
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -7,12 +9,16 @@ use rdkafka::error::KafkaResult;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
-use sluice_connector_api::BoxError;
+use sluice_connector_api::{BoxError, Registry};
 
-use crate::ask::ask;
-use crate::brokers::{Brokers, pair};
-use crate::exit::{Exit, print};
-use crate::query::Output;
+use crate::cli::ask::ask;
+use crate::cli::brokers::Brokers;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::output::print;
+use crate::cli::parse::pair;
 
 /// How long the brokers may take.
 const WAIT: Duration = Duration::from_secs(15);
@@ -70,23 +76,28 @@ struct CreateArgs {
     brokers: Brokers,
 }
 
-pub(crate) async fn run(args: TopicsArgs) -> Result<(), Exit> {
-    match args.command {
-        TopicsCommand::Create(args) => args.create().await,
-        TopicsCommand::List { output, brokers } => list(&brokers, output).await,
-        TopicsCommand::Delete { topics, yes, brokers } => {
-            ask(&format!("Delete {} with all records?", topics.join(", ")), yes)?;
-            let admin = brokers.access()?.admin().await.map_err(unreachable)?;
-            let names: Vec<_> = topics.iter().map(String::as_str).collect();
-            report(admin.delete_topics(&names, &options()).await, "deleted")
+impl Command for TopicsArgs {
+    const NAME: &'static str = "topics";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let registry = context.registry();
+        match self.command {
+            TopicsCommand::Create(args) => args.create(registry).await,
+            TopicsCommand::List { output, brokers } => list(&brokers, registry, output).await,
+            TopicsCommand::Delete { topics, yes, brokers } => {
+                ask(&format!("Delete {} with all records?", topics.join(", ")), yes)?;
+                let admin = brokers.access(registry)?.admin().await.map_err(unreachable)?;
+                let names: Vec<_> = topics.iter().map(String::as_str).collect();
+                report(admin.delete_topics(&names, &options()).await, "deleted")
+            }
         }
     }
 }
 
 impl CreateArgs {
-    async fn create(&self) -> Result<(), Exit> {
+    async fn create(&self, registry: &Registry) -> Result<(), Exit> {
         let topics: Vec<_> = self.topics.iter().map(|name| self.topic(name)).collect();
-        let admin = self.brokers.access()?.admin().await.map_err(unreachable)?;
+        let admin = self.brokers.access(registry)?.admin().await.map_err(unreachable)?;
         report(admin.create_topics(&topics, &options()).await, "created")
     }
 
@@ -119,8 +130,8 @@ fn report(answers: KafkaResult<Vec<TopicResult>>, done: &str) -> Result<(), Exit
     if failed.is_empty() { Ok(()) } else { Err(Exit::Running(format!("not {done}: {}", failed.join("; ")))) }
 }
 
-async fn list(brokers: &Brokers, output: Output) -> Result<(), Exit> {
-    let consumer = brokers.access()?.consumer("sluice-topics").await.map_err(unreachable)?;
+async fn list(brokers: &Brokers, registry: &Registry, output: Output) -> Result<(), Exit> {
+    let consumer = brokers.access(registry)?.consumer("sluice-topics").await.map_err(unreachable)?;
     let fetched = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, WAIT)).await;
     let metadata = fetched.map_err(unreachable)?.map_err(unreachable)?;
     let mut topics: Vec<_> =

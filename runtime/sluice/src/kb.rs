@@ -1,15 +1,15 @@
+//! `sluice kb`: the documents of a knowledge base.
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use sluice_connector_api::{Failure, FailureKind};
+use sluice_connector_api::{Failure, FailureKind, Registry};
+use sluice_runtime::cli::{Command, Context, Exit, Output, ask, print};
 use sluice_runtime::retry::backoff::Backoff;
 use sluice_sinks::{BedrockKbSettings, DocumentState, Documents};
 
-use crate::ask::ask;
-use crate::exit::{Exit, print};
 use crate::knowledge_base::{DataSourceArgs, failed};
-use crate::query::Output;
 
 /// Calls that failed for a reason that may pass are made so often.
 const TRIES: u32 = 6;
@@ -71,41 +71,52 @@ struct Options {
     output: Output,
 }
 
-pub(crate) async fn run(args: KbArgs) -> Result<(), Exit> {
-    match args.command {
-        KbCommand::List { status, options } => options.list(status.as_deref()).await,
-        KbCommand::Status { ids, options } => {
-            let documents = options.open().await?;
-            let mut unindexed = 0;
-            for chunk in chunks(&ids) {
-                let states = patiently(|| documents.states(&chunk)).await?;
-                unindexed += states.iter().filter(|state| state.status != "INDEXED").count();
-                options.print(&states)?;
+impl Command for KbArgs {
+    const NAME: &'static str = "kb";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let registry = context.registry();
+        match self.command {
+            KbCommand::List { status, options } => options.list(registry, status.as_deref()).await,
+            KbCommand::Status { ids, options } => options.status(registry, &ids).await,
+            KbCommand::Delete { ids, yes, options } => {
+                ask(&format!("Delete {} document(s)?", ids.len()), yes)?;
+                options.delete(registry, &ids).await
             }
-            match unindexed {
-                0 => Ok(()),
-                count => Err(Exit::Running(format!("{count} of {} document(s) are not indexed", ids.len()))),
-            }
-        }
-        KbCommand::Delete { ids, yes, options } => {
-            ask(&format!("Delete {} document(s)?", ids.len()), yes)?;
-            let documents = options.open().await?;
-            for chunk in chunks(&ids) {
-                options.print(&patiently(|| documents.delete(&chunk)).await?)?;
-            }
-            Ok(())
         }
     }
 }
 
 impl Options {
-    async fn open(&self) -> Result<Documents, Exit> {
-        let settings: BedrockKbSettings = self.data_source.settings()?;
+    async fn open(&self, registry: &Registry) -> Result<Documents, Exit> {
+        let settings: BedrockKbSettings = self.data_source.settings(registry)?;
         Documents::open(&settings).await.map_err(|failure| failed(&failure))
     }
 
-    async fn list(&self, status: Option<&str>) -> Result<(), Exit> {
-        let documents = self.open().await?;
+    async fn status(&self, registry: &Registry, ids: &[String]) -> Result<(), Exit> {
+        let documents = self.open(registry).await?;
+        let mut unindexed = 0;
+        for chunk in chunks(ids) {
+            let states = patiently(|| documents.states(&chunk)).await?;
+            unindexed += states.iter().filter(|state| state.status != "INDEXED").count();
+            self.print(&states)?;
+        }
+        match unindexed {
+            0 => Ok(()),
+            count => Err(Exit::Running(format!("{count} of {} document(s) are not indexed", ids.len()))),
+        }
+    }
+
+    async fn delete(&self, registry: &Registry, ids: &[String]) -> Result<(), Exit> {
+        let documents = self.open(registry).await?;
+        for chunk in chunks(ids) {
+            self.print(&patiently(|| documents.delete(&chunk)).await?)?;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, registry: &Registry, status: Option<&str>) -> Result<(), Exit> {
+        let documents = self.open(registry).await?;
         let is_wanted = |state: &DocumentState| match status {
             Some(status) => state.status.eq_ignore_ascii_case(status),
             None => state.status != "NOT_FOUND",

@@ -1,14 +1,20 @@
+//! `sluice preview`: what the sink would get.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use crate::config::interpolate::PreviewEnv;
+use crate::connector::load::Connector;
+use crate::offline::preview::{InputFormat, Preview, Previewed, preview};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use sluice_runtime::config::interpolate::PreviewEnv;
-use sluice_runtime::connector::load::Connector;
-use sluice_runtime::offline::preview::{InputFormat, Preview, Previewed, preview};
+use sluice_connector_api::Registry;
 
-use crate::exit::{Exit, print};
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::{pretty, print};
 
 /// Runs a connector's transforms on sample records and shows what the sink would get.
 ///
@@ -41,8 +47,16 @@ enum Format {
     Record,
 }
 
-pub(crate) fn run(args: &PreviewArgs) -> Result<(), Exit> {
-    let connector = Connector::load(&args.connector, &crate::registry(), &PreviewEnv)?;
+impl Command for PreviewArgs {
+    const NAME: &'static str = "preview";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        preview_with(&self, context.registry())
+    }
+}
+
+fn preview_with(args: &PreviewArgs, registry: &Registry) -> Result<(), Exit> {
+    let connector = Connector::load(&args.connector, registry, &PreviewEnv)?;
     let format = match args.format {
         Format::Value => InputFormat::Value,
         Format::Record => InputFormat::Record,
@@ -116,8 +130,4 @@ fn to_json(preview: &Preview) -> Value {
     let records: Vec<_> = preview.records.iter().map(record).collect();
     let requests: Vec<_> = preview.requests.iter().map(request).collect();
     json!({ "records": records, "requests": requests })
-}
-
-pub(crate) fn pretty(value: &Value) -> String {
-    format!("{value:#}")
 }

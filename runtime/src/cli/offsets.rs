@@ -1,5 +1,8 @@
+//! `sluice offsets`: how far a consumer group is, and moving it.
+
 use std::time::{Duration, Instant};
 
+use crate::kafka::{Identity, KafkaSettings};
 use clap::{Args, Subcommand};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -7,12 +10,14 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use regex::Regex;
 use serde_json::json;
-use sluice_connector_api::BoxError;
-use sluice_runtime::kafka::{Identity, KafkaSettings};
+use sluice_connector_api::{BoxError, Registry};
 
-use crate::brokers::Brokers;
-use crate::exit::{Exit, print};
-use crate::query::Output;
+use crate::cli::brokers::Brokers;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::output::print;
 
 /// How long the brokers may take for one answer.
 const WAIT: Duration = Duration::from_secs(15);
@@ -103,32 +108,36 @@ struct Place {
     end: i64,
 }
 
-pub(crate) async fn run(args: OffsetsArgs) -> Result<(), Exit> {
-    match args.command {
-        OffsetsCommand::Show { group, output } => {
-            let group = group.open().await?;
-            let places = group.ask(Group::places).await?;
-            places.iter().try_for_each(|place| print(place.shown(output)))
-        }
-        OffsetsCommand::Reset { group, to, partition, dry_run } => {
-            let group = group.open().await?;
-            let moves = group.ask(move |group| group.reset(to, partition, dry_run)).await?;
-            moves.iter().try_for_each(|(place, to)| {
-                let from = place.committed.map_or_else(|| "none".to_owned(), |offset| offset.to_string());
-                print(format!("{}-{}  {from} -> {to}", place.topic, place.partition))
-            })
+impl Command for OffsetsArgs {
+    const NAME: &'static str = "offsets";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        match self.command {
+            OffsetsCommand::Show { group, output } => {
+                let group = group.open(context.registry()).await?;
+                let places = group.ask(Group::places).await?;
+                places.iter().try_for_each(|place| print(place.shown(output)))
+            }
+            OffsetsCommand::Reset { group, to, partition, dry_run } => {
+                let group = group.open(context.registry()).await?;
+                let moves = group.ask(move |group| group.reset(to, partition, dry_run)).await?;
+                moves.iter().try_for_each(|(place, to)| {
+                    let from = place.committed.map_or_else(|| "none".to_owned(), |offset| offset.to_string());
+                    print(format!("{}-{}  {from} -> {to}", place.topic, place.partition))
+                })
+            }
         }
     }
 }
 
 impl GroupArgs {
-    async fn open(self) -> Result<Group, Exit> {
-        let source = self.brokers.source()?;
+    async fn open(self, registry: &Registry) -> Result<Group, Exit> {
+        let source = self.brokers.source(registry)?;
         let of_source = |(name, kafka): (String, KafkaSettings)| (kafka.group_of(&name), kafka.topics);
         let (of_connector, topics) = source.map(of_source).unzip();
         let name = self.group.or(of_connector).unwrap_or_default();
         let topics = if self.topic.is_empty() { topics.unwrap_or_default() } else { self.topic };
-        let opened = self.brokers.access()?.consumer(&name).await;
+        let opened = self.brokers.access(registry)?.consumer(&name).await;
         let consumer = opened.map_err(|error| Exit::Environment(error.to_string()))?;
         Ok(Group { name, topics, consumer })
     }

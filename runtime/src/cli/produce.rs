@@ -1,3 +1,6 @@
+//! `sluice produce`: sends rows and lines to a topic.
+
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -5,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::kafka::Identity;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use rdkafka::ClientConfig;
@@ -14,10 +18,13 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Map, Number, Value};
-use sluice_runtime::kafka::Identity;
 
-use crate::brokers::{Brokers, pair};
-use crate::exit::{Exit, print};
+use crate::cli::brokers::Brokers;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::cli::parse::pair;
 
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(30);
@@ -60,12 +67,16 @@ enum Format {
     Jsonl,
 }
 
-pub(crate) async fn run(args: ProduceArgs) -> Result<(), Exit> {
-    let access = args.brokers.access()?;
-    let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
-    let producer = TopicProducer::new(&args.topic, access.config, identity)?;
-    let joined = tokio::task::spawn_blocking(move || produce(&args, producer)).await;
-    joined.map_err(|error| Exit::Running(error.to_string()))?
+impl Command for ProduceArgs {
+    const NAME: &'static str = "produce";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let access = self.brokers.access(context.registry())?;
+        let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
+        let producer = TopicProducer::new(&self.topic, access.config, identity)?;
+        let joined = tokio::task::spawn_blocking(move || produce(&self, producer)).await;
+        joined.map_err(|error| Exit::Running(error.to_string()))?
+    }
 }
 
 fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> {
@@ -137,7 +148,7 @@ fn read(args: &ProduceArgs) -> Result<Box<dyn Iterator<Item = Result<Input, Exit
 }
 
 /// Reads CSV with a header line; every value is text.
-pub(crate) fn rows(
+pub fn rows(
     input: impl Read + 'static,
 ) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
     let mut reader = csv::Reader::from_reader(input);
@@ -192,13 +203,13 @@ fn now() -> Value {
 }
 
 /// Writes milliseconds as seconds, digit by digit.
-pub(crate) fn seconds(millis: u128) -> Value {
+pub fn seconds(millis: u128) -> Value {
     let text = format!("{}.{:03}", millis / 1000, millis % 1000);
     text.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
 /// Sends records to one topic and counts what the broker acknowledged.
-pub(crate) struct TopicProducer {
+pub struct TopicProducer {
     producer: BaseProducer<Reports>,
     reports: Arc<Counts>,
     topic: String,
@@ -243,8 +254,15 @@ impl ProducerContext for Reports {
     }
 }
 
+impl fmt::Debug for TopicProducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicProducer").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
 impl TopicProducer {
-    pub(crate) fn new(topic: &str, mut config: ClientConfig, identity: Identity) -> Result<Self, Exit> {
+    /// Makes a producer for a topic. `config` says where the brokers are, and may set more.
+    pub fn new(topic: &str, mut config: ClientConfig, identity: Identity) -> Result<Self, Exit> {
         // Every record once and in order, also over a retry; unless the user says otherwise.
         for (name, value) in [("enable.idempotence", "true"), ("message.timeout.ms", "30000")] {
             if config.get(name).is_none() {
@@ -259,7 +277,7 @@ impl TopicProducer {
     }
 
     /// Hands a record over; waits while the producer's queue is full.
-    pub(crate) fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), Exit> {
+    pub fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), Exit> {
         let mut record = BaseRecord::<str, str, ()>::to(&self.topic).payload(value);
         record.key = key;
         while let Err((error, back)) = self.producer.send(record) {
@@ -283,7 +301,7 @@ impl TopicProducer {
     }
 
     /// Waits until every record is acknowledged; returns how many.
-    pub(crate) fn finish(self) -> Result<u64, Exit> {
+    pub fn finish(self) -> Result<u64, Exit> {
         let flushed: KafkaResult<()> = self.producer.flush(FLUSH);
         self.bar.finish_and_clear();
         if let Some(failure) = self.reports.first_failure.get() {

@@ -1,8 +1,13 @@
-use clap::Args;
-use sluice_connector_api::Plugin;
-use sluice_runtime::reference::{Page, plugin_page};
+//! `sluice plugins`: what this program can do.
 
-use crate::exit::{Exit, print};
+use crate::reference::{Page, plugin_page};
+use clap::Args;
+use sluice_connector_api::{Plugin, Registry};
+
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
 
 /// Lists the sinks, transforms and predicates that this program has, or shows the settings of one.
 #[derive(Debug, Args)]
@@ -11,13 +16,20 @@ pub(crate) struct PluginsArgs {
     name: Option<String>,
 }
 
-pub(crate) fn run(args: &PluginsArgs) -> Result<(), Exit> {
-    let registry = crate::registry();
+impl Command for PluginsArgs {
+    const NAME: &'static str = "plugins";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        show(context.registry(), self.name.as_deref())
+    }
+}
+
+fn show(registry: &Registry, name: Option<&str>) -> Result<(), Exit> {
     let sinks = list("sink", registry.sinks());
     let transforms = list("transform", registry.transforms());
     let predicates = list("predicate", registry.predicates());
     let all: Vec<Listed> = sinks.into_iter().chain(transforms).chain(predicates).collect();
-    let Some(name) = &args.name else {
+    let Some(name) = name else {
         return all.iter().try_for_each(|listed| {
             print(format!("{:<10} {:<20} {}", listed.kind, listed.name, listed.summary))
         });

@@ -1,13 +1,19 @@
+//! `sluice schema`: what editors and readers know of the settings.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::config::schema::editor_schema;
+use crate::config::worker::process_schema;
+use crate::reference::pages;
 use clap::Args;
-use sluice_runtime::config::schema::editor_schema;
-use sluice_runtime::config::worker::process_schema;
-use sluice_runtime::reference::pages;
+use sluice_connector_api::Registry;
 
-use crate::exit::{Exit, print};
-use crate::preview::pretty;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::pretty;
+use crate::cli::output::print;
 
 /// Prints the JSON Schema of a connector file, for editors.
 ///
@@ -23,16 +29,20 @@ pub(crate) struct SchemaArgs {
     markdown: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &SchemaArgs) -> Result<(), Exit> {
-    if let Some(folder) = &args.markdown {
-        return write_pages(folder);
+impl Command for SchemaArgs {
+    const NAME: &'static str = "schema";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        if let Some(folder) = &self.markdown {
+            return write_pages(folder, context.registry());
+        }
+        let schema = if self.process { process_schema() } else { editor_schema(context.registry()) };
+        print(pretty(&schema))
     }
-    let schema = if args.process { process_schema() } else { editor_schema(&crate::registry()) };
-    print(pretty(&schema))
 }
 
-fn write_pages(folder: &Path) -> Result<(), Exit> {
-    let pages = pages(&crate::registry());
+fn write_pages(folder: &Path, registry: &Registry) -> Result<(), Exit> {
+    let pages = pages(registry);
     for page in &pages {
         let path = folder.join(&page.path);
         let written =

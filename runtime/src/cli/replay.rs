@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::interpolate::ProcessEnv;
+use crate::connector::load::Connector;
+use crate::engine::{Counters, Tally};
+use crate::offline::replay::{Replayed, as_read, replay};
 use indicatif::ProgressBar;
-use sluice_connector_api::{Origin, Record};
-use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::connector::load::Connector;
-use sluice_runtime::engine::{Counters, Tally};
-use sluice_runtime::offline::replay::{Replayed, as_read, replay};
+use sluice_connector_api::{Origin, Record, Registry};
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::{Exit, print};
-use crate::run::Signals;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::cli::signals::Signals;
 
 /// How often the progress is shown.
 const SHOW: Duration = Duration::from_millis(100);
@@ -23,8 +24,13 @@ const SHOW: Duration = Duration::from_millis(100);
 type Chosen = BTreeMap<Origin, Record>;
 
 /// Sends letters through the connector in a file. A record that is in the queue twice is sent once.
-pub(crate) async fn through(file: &Path, letters: Vec<Record>, dry_run: bool) -> Result<(), Exit> {
-    let connector = Connector::load(file, &crate::registry(), &ProcessEnv)?;
+pub(crate) async fn through(
+    file: &Path,
+    registry: &Registry,
+    letters: Vec<Record>,
+    dry_run: bool,
+) -> Result<(), Exit> {
+    let connector = Connector::load(file, registry, &ProcessEnv)?;
     let chosen = letters.into_iter().map(by_origin).collect::<Result<Chosen, Exit>>()?;
     if dry_run {
         chosen.keys().try_for_each(|origin| print(format!("record {origin} -> {}", connector.sink_name)))?;

@@ -1,13 +1,14 @@
+//! Which knowledge base a command is about.
+
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Map, Value};
-use sluice_connector_api::{Failure, FailureKind};
+use sluice_connector_api::{Failure, FailureKind, Registry};
+use sluice_runtime::cli::Exit;
 use sluice_runtime::config::interpolate::ProcessEnv;
 use sluice_runtime::connector::load::sink_of;
 use sluice_sinks::BedrockKbSettings;
-
-use crate::exit::Exit;
 
 /// Which knowledge base.
 #[derive(Debug, Args)]
@@ -44,17 +45,17 @@ pub(crate) struct DataSourceArgs {
 
 impl DataSourceArgs {
     /// Returns what a connector's sink would have in its file.
-    pub(crate) fn settings(&self) -> Result<BedrockKbSettings, Exit> {
+    pub(crate) fn settings(&self, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
         let mut written = self.knowledge_base.written();
         written.extend(one_of(("data_source_id", &self.data_source_id), ("data_source", &self.data_source)));
-        self.knowledge_base.read(written)
+        self.knowledge_base.read(written, registry)
     }
 }
 
 impl KnowledgeBaseArgs {
     /// Returns the same for a question, which goes to all data sources.
-    pub(crate) fn settings(&self) -> Result<BedrockKbSettings, Exit> {
-        self.read(self.written())
+    pub(crate) fn settings(&self, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
+        self.read(self.written(), registry)
     }
 
     fn written(&self) -> Map<String, Value> {
@@ -64,10 +65,10 @@ impl KnowledgeBaseArgs {
         base.into_iter().chain(others.into_iter().filter_map(entry)).collect()
     }
 
-    fn read(&self, written: Map<String, Value>) -> Result<BedrockKbSettings, Exit> {
+    fn read(&self, written: Map<String, Value>, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
         let settings = match &self.connector {
             None => written.into(),
-            Some(file) => match sink_of(file, &crate::registry(), &ProcessEnv)? {
+            Some(file) => match sink_of(file, registry, &ProcessEnv)? {
                 (name, settings) if name == "bedrock_kb" => settings,
                 (name, _) => {
                     let text = format!("{}: the sink is {name}, and not bedrock_kb", file.display());

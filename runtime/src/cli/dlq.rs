@@ -1,17 +1,24 @@
+//! `sluice dlq`: dead letters, to look at and to send back.
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::engine::letters::letter::{is_reason, origin_topic};
+use crate::kafka::dead_letter_topic::Topic;
+use crate::kafka::scan;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
+use sluice_connector_api::Registry;
 use sluice_connector_api::{Payload, PutError, Record, Sink};
-use sluice_runtime::engine::letters::letter::{is_reason, origin_topic};
-use sluice_runtime::kafka::dead_letter_topic::Topic;
-use sluice_runtime::kafka::scan;
 
-use crate::brokers::Brokers;
-use crate::exit::{Exit, print};
-use crate::preview::pretty;
+use crate::cli::brokers::Brokers;
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::pretty;
+use crate::cli::output::print;
+use crate::cli::replay;
 
 /// How long the brokers may keep silent.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -87,26 +94,34 @@ fn place(text: &str) -> Result<Place, String> {
     Ok((partition.parse().map_err(number)?, offset.parse().map_err(number)?))
 }
 
-pub(crate) async fn run(args: DlqArgs) -> Result<(), Exit> {
-    match args.command {
-        DlqCommand::List(queue) => queue.read().await?.iter().try_for_each(|letter| print(line(letter))),
-        DlqCommand::Show { queue, letters } => {
-            choose(queue.read().await?, &letters)?.iter().try_for_each(|letter| print(pretty(&shown(letter))))
-        }
-        DlqCommand::Replay { queue, letters, all, to, through, dry_run } => {
-            let read = queue.read().await?;
-            let chosen = if all { read } else { choose(read, &letters)? };
-            match through {
-                Some(file) => crate::replay::through(&file, chosen, dry_run).await,
-                None => replay(&queue, chosen, to.as_deref(), dry_run).await,
+impl Command for DlqArgs {
+    const NAME: &'static str = "dlq";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let registry = context.registry();
+        match self.command {
+            DlqCommand::List(queue) => {
+                queue.read(registry).await?.iter().try_for_each(|letter| print(line(letter)))
+            }
+            DlqCommand::Show { queue, letters } => {
+                let chosen = choose(queue.read(registry).await?, &letters)?;
+                chosen.iter().try_for_each(|letter| print(pretty(&shown(letter))))
+            }
+            DlqCommand::Replay { queue, letters, all, to, through, dry_run } => {
+                let read = queue.read(registry).await?;
+                let chosen = if all { read } else { choose(read, &letters)? };
+                match through {
+                    Some(file) => replay::through(&file, registry, chosen, dry_run).await,
+                    None => send_back(&queue, registry, chosen, to.as_deref(), dry_run).await,
+                }
             }
         }
     }
 }
 
 impl QueueArgs {
-    async fn read(&self) -> Result<Vec<Record>, Exit> {
-        let read = scan(self.brokers.access()?, self.topic.clone(), SILENCE).await;
+    async fn read(&self, registry: &Registry) -> Result<Vec<Record>, Exit> {
+        let read = scan(self.brokers.access(registry)?, self.topic.clone(), SILENCE).await;
         read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
     }
 }
@@ -167,8 +182,9 @@ fn shown(letter: &Record) -> Value {
 }
 
 /// Sends each run of letters for one topic at once, in the order of the queue.
-async fn replay(
+async fn send_back(
     queue: &QueueArgs,
+    registry: &Registry,
     letters: Vec<Record>,
     to: Option<&str>,
     dry_run: bool,
@@ -187,7 +203,7 @@ async fn replay(
         if dry_run {
             records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
         } else {
-            let put = Topic::existing(&topic, queue.brokers.access()?).put(&records).await;
+            let put = Topic::existing(&topic, queue.brokers.access(registry)?).put(&records).await;
             put.map_err(|error: PutError| {
                 Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
             })?;

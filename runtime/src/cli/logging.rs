@@ -2,11 +2,11 @@
 
 use std::io::IsTerminal;
 
-use sluice_runtime::config::worker::{LogFormat, WorkerSettings};
+use crate::config::worker::{LogFormat, WorkerSettings};
 use tracing_subscriber::EnvFilter;
 
-/// The crates that a plain level is about. Of all others, warnings are enough.
-const OURS: [&str; 5] = ["sluice", "sluice_runtime", "sluice_sinks", "sluice_transforms", "sluice_emulator"];
+/// What the names of the crates begin with that a plain level is about. Of all others, warnings are enough.
+const OURS: &str = "sluice";
 
 /// Starts logging. A level that cannot be read counts as `info`, and says so.
 pub(crate) fn start(settings: &WorkerSettings) {
@@ -14,10 +14,12 @@ pub(crate) fn start(settings: &WorkerSettings) {
     let unreadable = parsed.as_ref().err().map(ToString::to_string);
     let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.log_format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+    // A program that logs already goes on as it does.
+    let _goes_on = match settings.log_format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
+    .is_err();
     if let Some(error) = unreadable {
         tracing::warn!("log level `{}` cannot be read, `info` is used: {error}", settings.log_level);
     }
@@ -27,8 +29,7 @@ fn directives(level: &str) -> String {
     if level.contains(['=', ',']) {
         return level.to_owned();
     }
-    let ours: Vec<_> = OURS.iter().map(|name| format!("{name}={level}")).collect();
     // What librdkafka and its wrapper say, the engine and the commands say once, with the name of what is concerned.
     // `lambda_runtime` has a span with the request's id, which every line about it is to carry.
-    format!("warn,lambda_runtime=info,librdkafka=off,rdkafka=off,{}", ours.join(","))
+    format!("warn,lambda_runtime=info,librdkafka=off,rdkafka=off,{OURS}={level}")
 }

@@ -1,10 +1,12 @@
+//! A question on the terminal.
+
 use std::io::{BufRead, IsTerminal, Write};
 
-use crate::exit::Exit;
+use crate::cli::exit::Exit;
 
 /// Asks on the terminal before something that cannot be undone; `yes` answers in advance. Where nobody can be asked,
 /// nothing is done.
-pub(crate) fn ask(question: &str, yes: bool) -> Result<(), Exit> {
+pub fn ask(question: &str, yes: bool) -> Result<(), Exit> {
     if yes {
         return Ok(());
     }

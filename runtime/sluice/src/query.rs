@@ -1,7 +1,9 @@
-use clap::{Args, ValueEnum};
+//! `sluice query`: a question to a knowledge base.
+
+use clap::Args;
+use sluice_runtime::cli::{Command, Context, Exit, Output, print};
 use sluice_sinks::{Filter, KnowledgeBase, Passage, Question};
 
-use crate::exit::{Exit, print};
 use crate::knowledge_base::{KnowledgeBaseArgs, failed};
 
 /// Asks a knowledge base a question (Retrieve) and prints what it finds, the best first.
@@ -28,17 +30,16 @@ pub(crate) struct QueryArgs {
     output: Output,
 }
 
-/// How a command prints what it found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// A line for each
-    Text,
-    /// A JSON object a line for each, with all that is known of it
-    Json,
+impl Command for QueryArgs {
+    const NAME: &'static str = "query";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        query(self, context).await
+    }
 }
 
-pub(crate) async fn run(args: QueryArgs) -> Result<(), Exit> {
-    let settings = args.knowledge_base.settings()?;
+async fn query(args: QueryArgs, context: &Context) -> Result<(), Exit> {
+    let settings = args.knowledge_base.settings(context.registry())?;
     let (knowledge_base, id) = KnowledgeBase::of(&settings).await.map_err(|failure| failed(&failure))?;
     let QueryArgs { text, number_of_results, filter, .. } = args;
     let question = Question { text, number_of_results, filter };

@@ -1,11 +1,15 @@
+//! Where the brokers are.
+
 use std::path::PathBuf;
 
+use crate::config::interpolate::ProcessEnv;
+use crate::connector::load::Connector;
+use crate::kafka::{Access, KafkaSettings};
 use clap::Args;
-use sluice_runtime::config::interpolate::ProcessEnv;
-use sluice_runtime::connector::load::Connector;
-use sluice_runtime::kafka::{Access, KafkaSettings};
+use sluice_connector_api::Registry;
 
-use crate::exit::Exit;
+use crate::cli::exit::Exit;
+use crate::cli::parse::pair;
 
 /// Where the brokers are, for the commands that talk to them without running a connector.
 #[derive(Debug, Args)]
@@ -29,15 +33,15 @@ pub(crate) struct Brokers {
 
 impl Brokers {
     /// Returns the name and the source of the connector, if one is named.
-    pub(crate) fn source(&self) -> Result<Option<(String, KafkaSettings)>, Exit> {
+    pub(crate) fn source(&self, registry: &Registry) -> Result<Option<(String, KafkaSettings)>, Exit> {
         let Some(file) = &self.connector else { return Ok(None) };
-        let connector = Connector::load(file, &crate::registry(), &ProcessEnv)?;
+        let connector = Connector::load(file, registry, &ProcessEnv)?;
         Ok(Some((connector.name.to_string(), connector.source.kafka)))
     }
 
     /// Returns how to become a client of theirs.
-    pub(crate) fn access(&self) -> Result<Access, Exit> {
-        let source = self.source()?;
+    pub(crate) fn access(&self, registry: &Registry) -> Result<Access, Exit> {
+        let source = self.source(registry)?;
         let mut access =
             source.map_or_else(|| Access::to(&self.bootstrap_servers), |(_, kafka)| kafka.access());
         for (name, value) in &self.property {
@@ -45,10 +49,4 @@ impl Brokers {
         }
         Ok(access)
     }
-}
-
-/// Takes `NAME=VALUE` apart.
-pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("is not written as NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }

@@ -1,0 +1,35 @@
+//! What every command is given.
+
+use sluice_connector_api::Registry;
+
+use crate::config::worker::WorkerSettings;
+
+/// What a command works with: the plug-ins of the program and the settings of the process.
+#[derive(Debug)]
+pub struct Context {
+    registry: Registry,
+    settings: WorkerSettings,
+    version: &'static str,
+}
+
+impl Context {
+    /// Makes the context of a program of that version.
+    pub(crate) fn new(registry: Registry, settings: WorkerSettings, version: &'static str) -> Self {
+        Self { registry, settings, version }
+    }
+
+    /// Returns every plug-in that the program has.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Returns the settings of the process: defaults < file < environment < flags.
+    pub fn settings(&self) -> &WorkerSettings {
+        &self.settings
+    }
+
+    /// Returns the version of the program, such as `0.1.0`.
+    pub fn version(&self) -> &'static str {
+        self.version
+    }
+}

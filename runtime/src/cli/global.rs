@@ -1,0 +1,70 @@
+//! The settings of the process, as flags of every command.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use sluice_connector_api::HumanDuration;
+
+use crate::cli::exit::Exit;
+use crate::cli::parse::{duration, log_format};
+use crate::config::worker::{LogFormat, WorkerSettings};
+
+// No documentation comment: it would be the text about the whole program.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// File with process settings [default: sluice.yaml, if it is there]
+    #[arg(
+        long,
+        global = true,
+        env = "SLUICE_CONFIG",
+        value_name = "FILE",
+        help_heading = "Process settings"
+    )]
+    config: Option<PathBuf>,
+    /// How log lines look on standard error: text or json [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = log_format, help_heading = "Process settings")]
+    log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug, trace, or by module as in info,rdkafka=debug [default: info]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Process settings")]
+    log_level: Option<String>,
+    /// Where metrics, health and status are served, such as 0.0.0.0:8083, or none [default: 127.0.0.1:8083]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Process settings")]
+    listen: Option<String>,
+    /// How long a stop may take, such as 25s [default: 25s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Process settings")]
+    shutdown_timeout: Option<HumanDuration>,
+}
+
+/// What was given on the command line.
+#[derive(Serialize)]
+struct Flags<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    connectors: &'a [PathBuf],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_level: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shutdown_timeout: Option<HumanDuration>,
+}
+
+impl Global {
+    /// Reads the settings: defaults < file < environment < flags. `connectors` are those named on the command line.
+    pub(crate) fn settings(
+        &self,
+        defaults: &WorkerSettings,
+        connectors: &[PathBuf],
+    ) -> Result<WorkerSettings, Exit> {
+        let flags = Flags {
+            connectors,
+            log_format: self.log_format,
+            log_level: self.log_level.as_deref(),
+            listen: self.listen.as_deref(),
+            shutdown_timeout: self.shutdown_timeout,
+        };
+        Ok(WorkerSettings::load(defaults, self.config.as_deref().map(Path::new), flags)?)
+    }
+}

@@ -1,0 +1,59 @@
+//! The command line of a program, whatever plug-ins it has.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use sluice_connector_api::Registry;
+//!
+//! fn main() -> ExitCode {
+//!     // Every plug-in of yours: Registry::new().with_sink::<YourSettings>()
+//!     sluice_runtime::cli::main(Registry::new())
+//! }
+//! ```
+//!
+//! Each command is a file of this folder and implements [`Command`], as those that a program adds do. A command gets
+//! what it works with, the registry among it, from its [`Context`], and ends with an [`Exit`]:
+//!
+//! ```text
+//! program    every command, and the way from the arguments to an exit code
+//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), plugins, schema      a command each
+//! brokers    where the brokers are, for the commands that talk to them
+//! command    what a command is, and what it is given
+//! global     the process settings that every command takes as flags
+//! logging, signals, code_pages                         the process
+//! ask, output, parse, exit                             the terminal
+//! ```
+
+mod ask;
+mod brokers;
+mod check;
+#[cfg(target_os = "linux")]
+mod code_pages;
+mod command;
+mod context;
+mod dlq;
+mod exit;
+mod global;
+mod lambda;
+mod logging;
+mod offsets;
+mod output;
+mod parse;
+mod plugins;
+mod preview;
+mod produce;
+mod program;
+mod replay;
+mod run;
+mod schema;
+mod signals;
+mod topics;
+
+pub use ask::ask;
+pub use command::Command;
+pub use context::Context;
+pub use exit::Exit;
+pub use output::{Output, print};
+pub use produce::{TopicProducer, rows, seconds};
+pub use program::{Program, main};
+pub use signals::Signals;
