@@ -17,13 +17,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use self::case::Case;
-pub use self::report::{Report, Row};
+pub use self::report::{MatrixReport, Row};
 use self::scene::Scene;
 use crate::kafka::Broker;
 
 /// How the matrix is run.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct MatrixOptions {
     /// Many records and kills, for minutes, rather than few for seconds.
     pub long: bool,
     /// What all luck of the run follows from.
@@ -34,7 +34,7 @@ pub struct Plan {
     pub parallel: usize,
 }
 
-impl Plan {
+impl MatrixOptions {
     fn cases(&self) -> Vec<&'static Case> {
         let wanted = |case: &&Case| self.only.is_empty() || self.only.iter().any(|name| name == case.name);
         cases::CASES.iter().filter(wanted).collect()
@@ -48,7 +48,7 @@ impl Plan {
 }
 
 /// Runs the cases, and shows each row as it is done. `None` where there is no real Kafka.
-pub fn run(plan: &Plan, shown: impl Fn(&Row) + Sync) -> Option<Report> {
+pub fn run(plan: &MatrixOptions, shown: impl Fn(&Row) + Sync) -> Option<MatrixReport> {
     let broker = Broker::shared()?;
     let mut cases = plan.cases();
     // What takes longest begins first, so that nothing is left to wait for at the end.
@@ -66,11 +66,11 @@ pub fn run(plan: &Plan, shown: impl Fn(&Row) + Sync) -> Option<Report> {
     thread::scope(|scope| (0..plan.parallel.max(1)).for_each(|_| drop(scope.spawn(work))));
     let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     rows.sort_by_key(|row| cases::CASES.iter().position(|case| case.name == row.name));
-    Some(Report { rows, long: plan.long, seed: plan.seed, broker: broker.version() })
+    Some(MatrixReport { rows, long: plan.long, seed: plan.seed, broker: broker.version() })
 }
 
 /// Lives through a case. What panics on the way is its verdict.
-fn row(case: &'static Case, plan: &Plan) -> Row {
+fn row(case: &'static Case, plan: &MatrixOptions) -> Row {
     let seed = case.seed(plan.seed);
     let lived = catch_unwind(AssertUnwindSafe(|| Scene::live(case, plan.long, seed)));
     lived.unwrap_or_else(|panic| {

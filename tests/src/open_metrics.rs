@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The labels of a sample.
-pub type Labels = BTreeMap<String, String>;
+pub type LabelSet = BTreeMap<String, String>;
 
 /// A metric with its samples.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Family {
     /// What it says of itself.
     pub help: String,
     /// Name, labels and value of each sample.
-    pub samples: Vec<(String, Labels, f64)>,
+    pub samples: Vec<(String, LabelSet, f64)>,
 }
 
 /// All that was served.
@@ -75,7 +75,7 @@ impl Exposition {
     #[track_caller]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has =
-            |found: &Labels| labels.iter().all(|(key, value)| found.get(*key).is_some_and(|v| v == value));
+            |found: &LabelSet| labels.iter().all(|(key, value)| found.get(*key).is_some_and(|v| v == value));
         let all = self.0.values().flat_map(|family| &family.samples);
         let found: Vec<f64> =
             all.filter(|(n, l, _)| n == name && has(l)).map(|(_, _, value)| *value).collect();
@@ -112,7 +112,7 @@ impl Family {
     /// Buckets of one histogram stand together, grow, and end with all that was counted.
     #[track_caller]
     fn check_buckets(&self, name: &str) {
-        let mut histograms: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut histograms: BTreeMap<LabelSet, Vec<(f64, f64)>> = BTreeMap::new();
         for (_, labels, value) in self.samples.iter().filter(|(n, _, _)| n.ends_with("_bucket")) {
             let mut labels = labels.clone();
             let bound = labels.remove("le").expect("a bucket has a bound");
@@ -153,11 +153,11 @@ fn number(text: &str) -> f64 {
 
 /// Reads `name{label="value",…} number`.
 #[track_caller]
-fn sample(line: &str) -> (String, Labels, f64) {
+fn sample(line: &str) -> (String, LabelSet, f64) {
     let (name, rest) =
         line.split_at(line.find(['{', ' ']).unwrap_or_else(|| panic!("`{line}` is no sample")));
     assert!(is_name(name), "`{line}` has no name");
-    let mut labels = Labels::new();
+    let mut labels = LabelSet::new();
     let mut rest = rest;
     if let Some(mut inside) = rest.strip_prefix('{') {
         while !inside.starts_with('}') {

@@ -8,7 +8,7 @@ mod report;
 use std::thread::{self, ScopedJoinHandle};
 
 pub use contenders::Contender;
-pub use course::{Measured, Phase, Plan};
+pub use course::{Course, CoursePhase, Measured};
 pub use report::{Comparison, report};
 
 /// How many documents are sent.
@@ -17,11 +17,14 @@ pub const DOCUMENTS: usize = 2000;
 const PER_CALL: usize = 10;
 
 /// Returns the courses that everything is measured on: limits that stay, that fall, and that fall and rise tenfold.
-pub fn plans() -> Vec<Plan> {
+pub fn plans() -> Vec<Course> {
     let calls = DOCUMENTS / PER_CALL;
-    let steady = |limit| Plan { phases: vec![Phase { calls_per_second: limit, calls }] };
-    let changing = |phases: &[(f64, usize)]| Plan {
-        phases: phases.iter().map(|&(calls_per_second, calls)| Phase { calls_per_second, calls }).collect(),
+    let steady = |limit| Course { phases: vec![CoursePhase { calls_per_second: limit, calls }] };
+    let changing = |phases: &[(f64, usize)]| Course {
+        phases: phases
+            .iter()
+            .map(|&(calls_per_second, calls)| CoursePhase { calls_per_second, calls })
+            .collect(),
     };
     vec![
         steady(0.5),
@@ -34,7 +37,7 @@ pub fn plans() -> Vec<Plan> {
 
 /// Measures Sluice and the sample on all plans at once. With a `speed` of 10 all limits are ten times higher and all
 /// waits ten times shorter.
-pub fn compare(plans: &[Plan], speed: f64, sample: &Contender) -> Vec<Comparison> {
+pub fn compare(plans: &[Course], speed: f64, sample: &Contender) -> Vec<Comparison> {
     thread::scope(|scope| {
         let measure = |contender, plan| scope.spawn(move || course::measure(contender, plan, speed));
         let both = |plan| (plan, measure(&Contender::Sluice, plan), measure(sample, plan));

@@ -125,7 +125,7 @@ impl Sluice {
     }
 
     /// Runs it to its end.
-    pub fn output(self) -> Ended {
+    pub fn output(self) -> Exited {
         self.spawn().wait()
     }
 }
@@ -225,21 +225,21 @@ impl Running {
     }
 
     /// Kills it with SIGKILL, as a machine that loses power would.
-    pub fn kill(mut self) -> Ended {
+    pub fn kill(mut self) -> Exited {
         self.child.kill().expect("the process is there");
         self.wait()
     }
 
     /// Sends SIGTERM, and waits for the end.
     #[track_caller]
-    pub fn terminate(self) -> Ended {
+    pub fn terminate(self) -> Exited {
         self.signal(Signal::TERM);
         self.wait()
     }
 
     /// Waits for the end.
     #[track_caller]
-    pub fn wait(mut self) -> Ended {
+    pub fn wait(mut self) -> Exited {
         let asked = Instant::now();
         let status = self.wait_for_end(PATIENCE).unwrap_or_else(|| {
             panic!("does not end within {PATIENCE:?}; the log so far:\n{}", self.stderr.text())
@@ -248,7 +248,7 @@ impl Running {
         self.stdout.join();
         self.stderr.join();
         let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
-        Ended { code: status.code(), stdout, stderr, took, waited }
+        Exited { code: status.code(), stdout, stderr, took, waited }
     }
 
     fn wait_for_end(&mut self, patience: Duration) -> Option<ExitStatus> {
@@ -277,7 +277,7 @@ impl Drop for Running {
 
 /// How a process ended.
 #[derive(Clone, Debug)]
-pub struct Ended {
+pub struct Exited {
     /// The exit code; none after a signal.
     pub code: Option<i32>,
     /// All of standard output.
@@ -290,7 +290,7 @@ pub struct Ended {
     pub waited: Duration,
 }
 
-impl Ended {
+impl Exited {
     /// Returns the lines of standard output.
     pub fn lines(&self) -> Vec<&str> {
         self.stdout.lines().collect()
@@ -305,7 +305,7 @@ impl Ended {
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for Exited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, stdout, stderr, took, .. } = self;
         write!(f, "code {code:?} after {took:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 /// What a request meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Mishap {
     /// It is stored, and answered so many milliseconds later.
     Slow(u64),
     /// It is answered with this status, and nothing is stored.
@@ -35,7 +35,7 @@ pub enum Fault {
     Busy,
 }
 
-impl Fault {
+impl Mishap {
     /// Says whether the sender waits in vain.
     pub(crate) fn is_silent(self) -> bool {
         matches!(self, Self::Hang | Self::HangStored)
@@ -46,7 +46,7 @@ impl Fault {
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
     /// Faults, each with the share of requests that meet it, in per cent.
-    pub faults: &'static [(u8, Fault)],
+    pub faults: &'static [(u8, Mishap)],
     /// How long each put takes at least.
     pub pause: Duration,
     /// Whether an answer names the poisoned records of a request (422 each), or the request is refused as a whole
@@ -67,7 +67,7 @@ pub struct Arrival {
 
 /// A running target. Dropping it lets it take no more connections.
 #[derive(Debug)]
-pub struct Target {
+pub struct CountingTarget {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -106,7 +106,7 @@ enum Answer {
     Reset,
 }
 
-impl Target {
+impl CountingTarget {
     /// Starts a target whose luck follows from a seed.
     pub fn start(manners: Manners, seed: u64) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -146,7 +146,7 @@ impl Target {
     }
 }
 
-impl Drop for Target {
+impl Drop for CountingTarget {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         // Wakes the thread that accepts, which then ends; if it has ended, there is nobody to wake.
@@ -179,24 +179,24 @@ impl Shared {
         }
         let mut log = self.log();
         match log.fault(self.manners.faults) {
-            Some(Fault::Status(status)) => plain(status),
-            Some(Fault::Throttle(seconds)) => {
+            Some(Mishap::Status(status)) => plain(status),
+            Some(Mishap::Throttle(seconds)) => {
                 Answer::Status(429, Some(seconds), Vec::new(), self.manners.pause)
             }
-            Some(Fault::Hang) => Answer::Hang,
-            Some(Fault::Reset) => Answer::Reset,
+            Some(Mishap::Hang) => Answer::Hang,
+            Some(Mishap::Reset) => Answer::Reset,
             _ if !self.manners.names_poison && lines.iter().any(|line| line.poison) => plain(400),
-            Some(Fault::HangStored) => log.store_unanswered(&lines, Answer::Hang),
-            Some(Fault::ResetStored) => log.store_unanswered(&lines, Answer::Reset),
-            Some(Fault::Busy) => log.store(&lines, true, self.manners.pause),
-            Some(Fault::Slow(millis)) => log.store(&lines, false, Duration::from_millis(millis)),
+            Some(Mishap::HangStored) => log.store_unanswered(&lines, Answer::Hang),
+            Some(Mishap::ResetStored) => log.store_unanswered(&lines, Answer::Reset),
+            Some(Mishap::Busy) => log.store(&lines, true, self.manners.pause),
+            Some(Mishap::Slow(millis)) => log.store(&lines, false, Duration::from_millis(millis)),
             None => log.store(&lines, false, self.manners.pause),
         }
     }
 }
 
 impl Log {
-    fn fault(&mut self, faults: &[(u8, Fault)]) -> Option<Fault> {
+    fn fault(&mut self, faults: &[(u8, Mishap)]) -> Option<Mishap> {
         let mut dice = self.random.u8(0..100);
         faults.iter().find_map(|(share, fault)| {
             let met = dice < *share;

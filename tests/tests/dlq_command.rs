@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
 /// A queue with three letters of one topic and one without a reason.
 struct Queue {
@@ -42,7 +42,7 @@ impl Queue {
         Some(Self { broker, name, origin })
     }
 
-    fn dlq(&self, arguments: &[&str]) -> Ended {
+    fn dlq(&self, arguments: &[&str]) -> Exited {
         let all =
             ["dlq", arguments[0], "--topic", &self.name].into_iter().chain(arguments[1..].iter().copied());
         Sluice::new(all).env("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap_servers()).output()

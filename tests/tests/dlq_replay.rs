@@ -4,7 +4,7 @@
 use serde_json::Value;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
 /// A queue whose letters were read from the topic `orders`, and the file that the connector writes.
 struct Queue {
@@ -47,7 +47,7 @@ errors: {{ retry_delay: 10ms, retry_timeout: 300ms }}
         self.connector(&format!("file: {{ path: {} }}", self.folder.path().join("out.jsonl").display()));
     }
 
-    fn replay(&self, arguments: &[&str]) -> Ended {
+    fn replay(&self, arguments: &[&str]) -> Exited {
         let file = self.folder.path().join("orders.yaml");
         let through = ["dlq", "replay", "--topic", &self.name, "--through", file.to_str().unwrap()];
         Sluice::new(through.iter().chain(arguments))

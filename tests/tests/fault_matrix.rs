@@ -2,11 +2,11 @@
 //! form.
 #![allow(clippy::print_stderr, reason = "a seed is for whoever repeats a failure")]
 
-use sluice_tests::matrix::{self, Plan};
+use sluice_tests::matrix::{self, MatrixOptions};
 
 #[test]
 fn whatever_fails_nothing_is_lost_and_order_holds() {
-    let plan = Plan { long: false, seed: fastrand::u64(..), only: Vec::new(), parallel: 6 };
+    let plan = MatrixOptions { long: false, seed: fastrand::u64(..), only: Vec::new(), parallel: 6 };
     eprintln!("seed {}", plan.seed);
     let Some(report) = matrix::run(&plan, |row| eprintln!("{row}")) else { return };
     let broken: Vec<_> = report.rows.iter().filter(|row| !row.holds()).map(ToString::to_string).collect();

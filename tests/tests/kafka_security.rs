@@ -11,7 +11,7 @@ use sluice_runtime::connector::load::Connector;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::secure::{PASSWORD, SECRET_KEY, SecureBroker, USER};
 use sluice_tests::kafka::{self, NewRecord};
-use sluice_tests::sluice::{Ended, Sluice, root};
+use sluice_tests::sluice::{Exited, Sluice, root};
 
 /// A connector from a topic into nothing. Rejected records go to the topic with `-dlq` behind its name.
 fn connector(servers: &str, topic: &str, group: &str, security: &str) -> String {
@@ -133,7 +133,7 @@ fn wrong(broker: &SecureBroker, auth: &str, tls: bool, key: &str) -> Vec<String>
     folder.write("c.yaml", connector(broker.sasl(), "t", "g", &security));
     let check = sluice(&["check", "--connect", "--timeout=60s", &folder.path().display().to_string()]);
     let begun = Instant::now();
-    let ended: Ended = check.env("AWS_SECRET_ACCESS_KEY", key).output().expect_code(3);
+    let ended: Exited = check.env("AWS_SECRET_ACCESS_KEY", key).output().expect_code(3);
     assert!(begun.elapsed() < Duration::from_secs(30), "a refusal is told as soon as it is known");
     let lines = ended.lines().into_iter().filter(|line| line.starts_with("✗ c: Kafka"));
     lines.map(str::to_owned).collect()

@@ -6,7 +6,7 @@ use sluice_connector_api::{Origin, Payload, Record, Registry};
 use sluice_emulator::{Fault, Operation};
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::connector::Folder;
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
 const TICKERS: [&str; 3] = ["OOOO", "ZVZZT", "CARGO"];
 
@@ -35,7 +35,7 @@ fn with_prices(count: i64) -> LocalKnowledgeBase {
     knowledge_base
 }
 
-fn sluice(knowledge_base: &LocalKnowledgeBase, arguments: &[&str]) -> Ended {
+fn sluice(knowledge_base: &LocalKnowledgeBase, arguments: &[&str]) -> Exited {
     Sluice::new(arguments).envs(knowledge_base.environment()).output()
 }
 

@@ -9,7 +9,7 @@ use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::process::{peak_memory, resident_memory};
 use sluice_tests::sluice::{PATIENCE, Sluice};
-use sluice_tests::target::{Fault, Manners, Target};
+use sluice_tests::target::{CountingTarget, Manners, Mishap};
 
 /// What comes back at the least, in MiB; in a release it is 8 and more.
 const LEAST: f64 = 4.0;
@@ -46,8 +46,8 @@ fn behind_a_sink_that_stands_still_memory_is_flat_and_the_membership_lives() {
     broker.create_topic(&topic, 2);
     let value = |n: usize| format!("{{\"k\":\"k\",\"n\":{n},\"text\":\"{}\"}}", "x".repeat(4000));
     broker.produce(&topic, (0..40_000).map(|n| NewRecord::unkeyed(value(n))));
-    let target = Target::start(
-        Manners { faults: &[(100, Fault::Hang)], pause: Duration::ZERO, names_poison: false },
+    let target = CountingTarget::start(
+        Manners { faults: &[(100, Mishap::Hang)], pause: Duration::ZERO, names_poison: false },
         1,
     );
     let connector = ConnectorText::new(&topic)

@@ -1,7 +1,7 @@
 //! A hidden limit of the knowledge base is found, used and kept to by the real binary.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and reports")]
 
-use sluice_tests::pacing::{Comparison, Contender, DOCUMENTS, Plan, compare, plans, report};
+use sluice_tests::pacing::{Comparison, Contender, Course, DOCUMENTS, compare, plans, report};
 use sluice_tests::python::Python;
 use sluice_tests::sluice::root;
 use sluice_tests::today;
@@ -40,7 +40,7 @@ fn kept_time(comparisons: &[Comparison], speed: f64) -> bool {
 /// In real time they are what is asked of the product. What the programs take of their own is not scaled, so a scaled
 /// run cannot hold them; it shows when something breaks. Whether a rise comes just before a try or just after one is luck
 /// then, too.
-fn bounds(plan: &Plan, speed: f64) -> (f64, f64) {
+fn bounds(plan: &Course, speed: f64) -> (f64, f64) {
     if speed > 1.0 { (0.8 * plan.least(), 0.1) } else { (0.9 * plan.most(), 0.05) }
 }
 

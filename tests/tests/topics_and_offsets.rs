@@ -3,9 +3,9 @@
 
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
-fn sluice(broker: &Broker, arguments: &[&str]) -> Ended {
+fn sluice(broker: &Broker, arguments: &[&str]) -> Exited {
     Sluice::new(arguments).env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).output()
 }
 

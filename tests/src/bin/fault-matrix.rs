@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use sluice_tests::matrix::{self, Plan};
+use sluice_tests::matrix::{self, MatrixOptions};
 use sluice_tests::sluice::root;
 use sluice_tests::today;
 
@@ -28,7 +28,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let Arguments { long, seed, parallel, case: only } = Arguments::parse();
-    let plan = Plan { long, seed: seed.unwrap_or_else(|| fastrand::u64(..)), only, parallel };
+    let plan = MatrixOptions { long, seed: seed.unwrap_or_else(|| fastrand::u64(..)), only, parallel };
     if let [unknown, ..] = plan.unknown()[..] {
         eprintln!("no case is named `{unknown}`");
         return ExitCode::from(2);

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::case::{Act, Queue};
-use super::scene::{Host, Instance, Scene};
+use super::scene::{BrokerInUse, Instance, Scene};
 use crate::kafka::Broker;
 
 /// How long something is away.
@@ -105,13 +105,13 @@ impl Scene {
     }
 
     fn broker_away(&mut self, act: impl FnOnce(&mut Broker), wait: Option<Duration>) {
-        let Host::Own(broker) = &mut self.host else { panic!("the broker of others is left alone") };
+        let BrokerInUse::Own(broker) = &mut self.host else { panic!("the broker of others is left alone") };
         act(broker);
         thread::sleep(wait.unwrap_or_default());
     }
 
     fn broker_back(&mut self) {
-        let Host::Own(broker) = &mut self.host else { panic!("the broker of others is left alone") };
+        let BrokerInUse::Own(broker) = &mut self.host else { panic!("the broker of others is left alone") };
         broker.restart();
         self.read_again(1);
     }

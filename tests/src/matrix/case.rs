@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use crate::connector::ConnectorText;
-use crate::target::{Fault, Manners};
+use crate::target::{Manners, Mishap};
 
 /// One row: what is set up, and what happens while records flow.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Case {
     pub(super) what: &'static str,
     pub(super) act: Act,
     pub(super) group: Group,
-    pub(super) faults: &'static [(u8, Fault)],
+    pub(super) faults: &'static [(u8, Mishap)],
     pub(super) poison: Poison,
     pub(super) queue: Queue,
     /// Records, if not as many as in other cases.

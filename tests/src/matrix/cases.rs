@@ -1,12 +1,12 @@
 //! The table.
 
 use super::case::{Act, COOPERATIVE, Case, EAGER, Poison, Queue};
-use crate::target::Fault;
+use crate::target::Mishap;
 
 pub(super) const CASES: &[Case] = &[
     Case {
         // What is in flight has mostly arrived; what is tried again has not, and is lost if it is committed.
-        faults: &[(80, Fault::Status(503))],
+        faults: &[(80, Mishap::Status(503))],
         group: COOPERATIVE.session(2000),
         ..Case::new(
             "kill",
@@ -15,7 +15,7 @@ pub(super) const CASES: &[Case] = &[
         )
     },
     Case {
-        faults: &[(80, Fault::Status(503))],
+        faults: &[(80, Mishap::Status(503))],
         group: COOPERATIVE.fixed(),
         ..Case::new("kill-static", "the same, as a static member", Act::Kill(6, 100))
     },
@@ -39,7 +39,7 @@ pub(super) const CASES: &[Case] = &[
         ..Case::new("join-static", "the same; cooperative-sticky with static members", Act::Join)
     },
     Case {
-        faults: &[(100, Fault::Slow(400))],
+        faults: &[(100, Mishap::Slow(400))],
         ..Case::new("join-slow", "the same as join, with puts in flight of 0.4 s", Act::Join)
     },
     Case {
@@ -66,43 +66,43 @@ pub(super) const CASES: &[Case] = &[
             Act::Bounce { kill: true },
         )
     },
-    Case { faults: &[(30, Fault::Slow(300))], ..Case::new("slow", "3 of 10 puts take 0.3 s", Act::Flow) },
+    Case { faults: &[(30, Mishap::Slow(300))], ..Case::new("slow", "3 of 10 puts take 0.3 s", Act::Flow) },
     Case {
-        faults: &[(100, Fault::Slow(8000))],
+        faults: &[(100, Mishap::Slow(8000))],
         records: Some(10),
         group: COOPERATIVE.session(6000),
         ..Case::new("slower", "each put takes longer than `max.poll.interval.ms`: no rebalance", Act::Stay)
     },
     Case {
-        faults: &[(10, Fault::Hang)],
+        faults: &[(10, Mishap::Hang)],
         ..Case::new("hang", "1 of 10 puts is never answered, nothing stored", Act::Flow)
     },
     Case {
-        faults: &[(10, Fault::HangStored)],
+        faults: &[(10, Mishap::HangStored)],
         ..Case::new("hang-stored", "1 of 10 puts is stored and never answered", Act::Flow)
     },
     Case {
-        faults: &[(30, Fault::Status(500))],
+        faults: &[(30, Mishap::Status(500))],
         ..Case::new("500", "3 of 10 puts are answered 500", Act::Flow)
     },
     Case {
-        faults: &[(30, Fault::Status(429))],
+        faults: &[(30, Mishap::Status(429))],
         ..Case::new("429", "3 of 10 puts are answered 429 without a wait", Act::Flow)
     },
     Case {
-        faults: &[(10, Fault::Throttle(1))],
+        faults: &[(10, Mishap::Throttle(1))],
         ..Case::new("429-wait", "1 of 10 puts is answered 429 with a wait of 1 s", Act::Flow)
     },
     Case {
-        faults: &[(20, Fault::Reset)],
+        faults: &[(20, Mishap::Reset)],
         ..Case::new("reset", "1 of 5 connections is reset before the write", Act::Flow)
     },
     Case {
-        faults: &[(20, Fault::ResetStored)],
+        faults: &[(20, Mishap::ResetStored)],
         ..Case::new("reset-stored", "1 of 5 connections is reset after the write", Act::Flow)
     },
     Case {
-        faults: &[(40, Fault::Busy)],
+        faults: &[(40, Mishap::Busy)],
         ..Case::new("busy", "4 of 10 puts store two thirds of their records", Act::Flow)
     },
     Case::new(
@@ -165,11 +165,11 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         faults: &[
-            (5, Fault::Hang),
-            (5, Fault::ResetStored),
-            (10, Fault::Busy),
-            (5, Fault::Status(503)),
-            (5, Fault::Throttle(1)),
+            (5, Mishap::Hang),
+            (5, Mishap::ResetStored),
+            (10, Mishap::Busy),
+            (5, Mishap::Status(503)),
+            (5, Mishap::Throttle(1)),
         ],
         group: COOPERATIVE.session(2000),
         ..Case::new("all", "hangs, resets, 503, 429 and busy records, and kills on top", Act::Kill(3, 20))

@@ -21,7 +21,7 @@ pub struct Row {
 
 /// All rows, and how to get them again.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct MatrixReport {
     /// In the order of the table of cases.
     pub rows: Vec<Row>,
     /// Whether it was the long form.
@@ -93,7 +93,7 @@ impl fmt::Display for Row {
     }
 }
 
-impl Report {
+impl MatrixReport {
     /// Says whether every row holds.
     pub fn holds(&self) -> bool {
         self.rows.iter().all(Row::holds)

@@ -11,7 +11,7 @@ use super::report::Row;
 use crate::connector::Folder;
 use crate::kafka::{self, Broker, NewRecord, StoredRecord};
 use crate::sluice::{Running, Sluice};
-use crate::target::Target;
+use crate::target::CountingTarget;
 
 /// Keys that the records share.
 const KEYS: usize = 20;
@@ -24,12 +24,12 @@ const IN_TRANSIT: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The broker of all cases, or one that a case may stop.
-pub(super) enum Host {
+pub(super) enum BrokerInUse {
     Shared(&'static Broker),
     Own(Box<Broker>),
 }
 
-impl Deref for Host {
+impl Deref for BrokerInUse {
     type Target = Broker;
 
     fn deref(&self) -> &Broker {
@@ -43,8 +43,8 @@ impl Deref for Host {
 pub(super) struct Scene {
     pub(super) case: &'static Case,
     pub(super) long: bool,
-    pub(super) host: Host,
-    pub(super) target: Target,
+    pub(super) host: BrokerInUse,
+    pub(super) target: CountingTarget,
     pub(super) random: fastrand::Rng,
     pub(super) evidence: Evidence,
     /// What went wrong beside what the judge sees.
@@ -76,9 +76,9 @@ impl Scene {
     fn set_up(case: &'static Case, long: bool, seed: u64) -> Self {
         let shared = Broker::shared().expect("a broker");
         let host = if case.needs_broker() {
-            Host::Own(Box::new(Broker::start().expect("a broker")))
+            BrokerInUse::Own(Box::new(Broker::start().expect("a broker")))
         } else {
-            Host::Shared(shared)
+            BrokerInUse::Shared(shared)
         };
         let topic = kafka::unique(case.name);
         let queue = format!("{topic}-letters");
@@ -86,7 +86,7 @@ impl Scene {
         if let Some([refusal, _]) = case.queue.refusal() {
             host.create_topic_with(&queue, 1, &[refusal]);
         }
-        let target = Target::start(case.manners(), seed);
+        let target = CountingTarget::start(case.manners(), seed);
         let folder = Folder::with("c.yaml", case.connector(&topic, &queue, &target.url()).text());
         let random = fastrand::Rng::with_seed(seed);
         let (evidence, problems) = (Evidence::default(), Vec::new());

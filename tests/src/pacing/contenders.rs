@@ -30,7 +30,7 @@ pub enum Contender {
 }
 
 /// A contender that runs.
-pub(super) trait Run {
+pub(super) trait RunningContender {
     /// Says whether it has yet to get done, with these calls behind it.
     fn goes_on(&mut self, calls: &[Call]) -> bool;
     /// Returns what it said.
@@ -38,7 +38,7 @@ pub(super) trait Run {
 }
 
 impl Contender {
-    pub(super) fn start(&self, knowledge_base: &LocalKnowledgeBase, speed: f64) -> Box<dyn Run> {
+    pub(super) fn start(&self, knowledge_base: &LocalKnowledgeBase, speed: f64) -> Box<dyn RunningContender> {
         match self {
             Self::Sluice => Box::new(Daemon::start(knowledge_base, speed)),
             Self::Sample(python) => Box::new(Handler::start(python, knowledge_base, speed)),
@@ -75,7 +75,7 @@ impl Daemon {
     }
 }
 
-impl Run for Daemon {
+impl RunningContender for Daemon {
     fn goes_on(&mut self, calls: &[Call]) -> bool {
         assert!(self.running.is_alive(), "it ended:\n{}", self.log());
         let taken = calls.iter().filter(|call| call.status == Some(202));
@@ -115,7 +115,7 @@ impl Handler {
     }
 }
 
-impl Run for Handler {
+impl RunningContender for Handler {
     fn goes_on(&mut self, _: &[Call]) -> bool {
         let ended = self.child.try_wait().expect("a child's status");
         assert!(ended.is_none_or(|status| status.success()), "the sample ended with {ended:?}");

@@ -20,21 +20,21 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// A course of limits.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Course {
     /// Its phases; the last one goes on to the end.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<CoursePhase>,
 }
 
 /// A limit, until so many calls were taken under it.
 #[derive(Clone, Copy, Debug)]
-pub struct Phase {
+pub struct CoursePhase {
     /// The calls a second that are taken, at a speed of 1.
     pub calls_per_second: f64,
     /// How many calls the phase takes.
     pub calls: usize,
 }
 
-impl Plan {
+impl Course {
     /// Returns what the whole course takes at least, at a speed of 1.
     fn seconds(&self) -> f64 {
         self.phases.iter().map(|phase| count(phase.calls) / phase.calls_per_second).sum()
@@ -60,7 +60,7 @@ impl Plan {
     }
 }
 
-impl Phase {
+impl CoursePhase {
     /// Returns how many calls may come at once: those of a second, and one at least.
     fn burst(self) -> f64 {
         self.calls_per_second.max(1.0)
@@ -87,7 +87,7 @@ pub struct Measured {
 }
 
 /// Runs a contender over a course.
-pub(super) fn measure(contender: &Contender, plan: &Plan, speed: f64) -> Measured {
+pub(super) fn measure(contender: &Contender, plan: &Course, speed: f64) -> Measured {
     let knowledge_base = LocalKnowledgeBase::start_with(Settings {
         indexing_delay: Duration::ZERO,
         limits: limits(plan.phases[0], speed),
@@ -102,7 +102,7 @@ pub(super) fn measure(contender: &Contender, plan: &Plan, speed: f64) -> Measure
     sum_up(&knowledge_base, plan, speed, &starts)
 }
 
-fn limits(phase: Phase, speed: f64) -> Limits {
+fn limits(phase: CoursePhase, speed: f64) -> Limits {
     let mut limits = Limits::writes(phase.calls_per_second * speed);
     for rate in &mut limits.rates {
         rate.burst = phase.burst();
@@ -117,7 +117,7 @@ fn is_taken(call: &Call) -> bool {
 /// Changes the limits as planned; returns how many calls there were before each phase.
 fn follow(
     knowledge_base: &LocalKnowledgeBase,
-    plan: &Plan,
+    plan: &Course,
     speed: f64,
     mut goes_on: impl FnMut(&[Call]) -> bool,
 ) -> Vec<usize> {
@@ -138,7 +138,7 @@ fn follow(
     }
 }
 
-fn sum_up(knowledge_base: &LocalKnowledgeBase, plan: &Plan, speed: f64, starts: &[usize]) -> Measured {
+fn sum_up(knowledge_base: &LocalKnowledgeBase, plan: &Course, speed: f64, starts: &[usize]) -> Measured {
     let calls = knowledge_base.ingests();
     let last = calls.iter().rposition(is_taken).expect("a call that was taken");
     let seconds = |from: usize, to: usize| calls[to].at.duration_since(calls[from].at).as_secs_f64();

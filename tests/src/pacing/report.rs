@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::{DOCUMENTS, Measured, Plan};
+use super::{Course, DOCUMENTS, Measured};
 
 /// Both on one plan.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// The course of limits.
-    pub plan: Plan,
+    pub plan: Course,
     /// What Sluice made of it.
     pub sluice: Measured,
     /// What the sample made of it.

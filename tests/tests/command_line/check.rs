@@ -1,14 +1,14 @@
 //! `sluice check`: each class of bad file, with the exact lines that it gets.
 
 use sluice_tests::connector::Folder;
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
 /// A good file up to its transforms.
 const SOURCE: &str = "source:\n  kafka:\n    bootstrap_servers: localhost:9092\n    topics: [t]\n";
 const SINK: &str = "sink:\n  blackhole: {}\n";
 
 /// Checks what is in the folder, from within it.
-fn check(folder: &Folder) -> Ended {
+fn check(folder: &Folder) -> Exited {
     Sluice::new(["check", "."]).current_dir(folder.path()).output()
 }
 

@@ -3,16 +3,16 @@
 use rustix::process::Signal;
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::connector::{ConnectorText, Folder};
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
 const SECRET: &str = "hunter2-never-shown";
 
 #[track_caller]
-fn assert_silent(ended: &Ended) {
+fn assert_silent(ended: &Exited) {
     assert!(!ended.stdout.contains(SECRET) && !ended.stderr.contains(SECRET), "{ended}");
 }
 
-fn check(connector: &ConnectorText) -> Ended {
+fn check(connector: &ConnectorText) -> Exited {
     let folder = Folder::with("c.yaml", connector.text());
     Sluice::new(["check", "--log-level=trace"])
         .arg(folder.path())

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sluice_tests::connector::{ConnectorText, Folder};
-use sluice_tests::sluice::{Ended, Sluice};
+use sluice_tests::sluice::{Exited, Sluice};
 
 /// A folder with `default`, `file`, `env` and `flag`, each with a connector of that name in it.
 fn folder() -> Folder {
@@ -20,7 +20,7 @@ fn check(folder: &Folder) -> Sluice {
         .current_dir(folder.path())
 }
 
-fn only_line(ended: &Ended) -> &str {
+fn only_line(ended: &Exited) -> &str {
     assert_eq!(ended.lines().len(), 1, "{ended}");
     ended.lines()[0]
 }

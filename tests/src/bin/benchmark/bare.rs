@@ -10,7 +10,7 @@ use sluice_tests::kafka;
 use sluice_tests::process::{cpu_seconds, peak_memory};
 
 use crate::run::Run;
-use crate::stage::Stage;
+use crate::stage::BenchmarkStage;
 
 /// How long nothing may come.
 const HUNG: Duration = Duration::from_mins(1);
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// How librdkafka is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Settings {
+pub(crate) enum ConsumerTuning {
     /// As it comes: a consumer whose queue is full stands still for a second at a time.
     Defaults,
     /// Without that, as Sluice sets it.
@@ -29,7 +29,7 @@ pub(crate) enum Settings {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bare {
     #[arg(value_enum)]
-    settings: Settings,
+    settings: ConsumerTuning,
     bootstrap_servers: String,
     topic: String,
     group: String,
@@ -42,7 +42,7 @@ impl Bare {
     pub(crate) fn run(&self) {
         let mut client = kafka::client_of(&self.bootstrap_servers);
         client.set("group.id", &self.group).set("auto.offset.reset", "earliest");
-        if self.settings == Settings::Tuned {
+        if self.settings == ConsumerTuning::Tuned {
             client.set("fetch.queue.backoff.ms", "5");
         }
         let consumer: BaseConsumer = client.set("enable.auto.commit", "false").create().expect("a consumer");
@@ -78,7 +78,7 @@ fn say(word: &str) {
 }
 
 /// Runs the loop in a process of its own.
-pub(crate) fn measure(stage: &Stage, settings: Settings) -> Run {
+pub(crate) fn measure(stage: &BenchmarkStage, settings: ConsumerTuning) -> Run {
     let settings = settings.to_possible_value().expect("a name");
     let (group, records) = (kafka::unique("bare"), stage.records().to_string());
     let arguments =

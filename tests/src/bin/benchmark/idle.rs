@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_tests::kafka;
 use sluice_tests::process::{cpu_seconds, resident_memory};
 
-use crate::stage::Stage;
+use crate::stage::BenchmarkStage;
 use crate::subject::Daemon;
 
 /// How long it takes to be at rest after its start.
@@ -24,7 +24,7 @@ pub(crate) struct Idle {
 }
 
 /// Watches a daemon whose topic has nothing new.
-pub(crate) fn measure(stage: &Stage, seconds: u64) -> Idle {
+pub(crate) fn measure(stage: &BenchmarkStage, seconds: u64) -> Idle {
     let group = kafka::unique("idle");
     stage.skip_all(&group);
     let daemon = Daemon::start(stage, &group);

@@ -29,9 +29,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use sluice_tests::process;
 
-use self::bare::Settings;
-use self::report::{Report, Round};
-use self::stage::Stage;
+use self::bare::ConsumerTuning;
+use self::report::{BenchmarkReport, Round};
+use self::stage::BenchmarkStage;
 
 /// Measures Sluice beside bare consumers.
 #[derive(Debug, Parser)]
@@ -74,12 +74,12 @@ fn main() {
 }
 
 fn measure(options: &Options) {
-    let Some(stage) = Stage::set_up(options) else { return };
+    let Some(stage) = BenchmarkStage::set_up(options) else { return };
     let load_before = process::load();
     let rounds: Vec<Round> =
         (1..=options.rounds).map(|number| round(&stage, number, options.rounds)).collect();
     eprintln!("idle for {} s", options.idle);
-    let report = Report {
+    let report = BenchmarkReport {
         rounds,
         idle: idle::measure(&stage, options.idle),
         load: (load_before, process::load()),
@@ -92,10 +92,10 @@ fn measure(options: &Options) {
 }
 
 /// All in turn; which goes first changes, so that none always finds the warmer machine.
-fn round(stage: &Stage, number: usize, of: usize) -> Round {
+fn round(stage: &BenchmarkStage, number: usize, of: usize) -> Round {
     let first = number.is_multiple_of(2).then(|| subject::measure(stage));
-    let bare = bare::measure(stage, Settings::Defaults);
-    let tuned = bare::measure(stage, Settings::Tuned);
+    let bare = bare::measure(stage, ConsumerTuning::Defaults);
+    let tuned = bare::measure(stage, ConsumerTuning::Tuned);
     let round = Round { bare, tuned, sluice: first.unwrap_or_else(|| subject::measure(stage)) };
     let [bare, tuned, sluice] = [round.bare, round.tuned, round.sluice].map(|run| run.rate);
     eprintln!("round {number} of {of}: bare {bare:.0}/s, tuned {tuned:.0}/s, Sluice {sluice:.0}/s");

@@ -19,7 +19,7 @@ pub(crate) struct Round {
 
 /// All that was found.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct BenchmarkReport {
     pub(crate) rounds: Vec<Round>,
     pub(crate) idle: Idle,
     /// Before and after.
@@ -38,7 +38,7 @@ const MEASURES: [Measure; 4] = [
     ("Process start to first record, ms", |run| run.to_first.as_secs_f64() * 1000.0, 0),
 ];
 
-impl Report {
+impl BenchmarkReport {
     fn row(&self, f: &mut fmt::Formatter<'_>, (name, look, digits): Measure) -> fmt::Result {
         let sorted = |of: &dyn Fn(&Round) -> f64| {
             let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
@@ -59,7 +59,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchmarkReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = &self.load;
         writeln!(f, "{}: {}.\n", today(), self.stage)?;

@@ -8,7 +8,7 @@ use sluice_tests::kafka::{self, Broker, NewRecord};
 use crate::Options;
 
 /// A broker with a topic full of stock prices.
-pub(crate) struct Stage {
+pub(crate) struct BenchmarkStage {
     broker: AnyBroker,
     topic: String,
     records: usize,
@@ -20,7 +20,7 @@ enum AnyBroker {
     Embedded(EmbeddedKafka),
 }
 
-impl Stage {
+impl BenchmarkStage {
     /// Starts the broker and fills the topic. `None` where there is no real Kafka and one is asked for.
     pub(crate) fn set_up(options: &Options) -> Option<Self> {
         let broker = if options.embedded {

@@ -10,7 +10,7 @@ use sluice_tests::sluice::{Running, Sluice};
 use sluice_tests::{kafka, listener};
 
 use crate::run::Run;
-use crate::stage::Stage;
+use crate::stage::BenchmarkStage;
 
 /// How often it is asked for its first record.
 const SOON: Duration = Duration::from_millis(2);
@@ -29,7 +29,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it as a member of a group.
-    pub(crate) fn start(stage: &Stage, group: &str) -> Self {
+    pub(crate) fn start(stage: &BenchmarkStage, group: &str) -> Self {
         let folder = Folder::with("benchmark.yaml", stage.connector(group));
         let command = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0");
         let start = Instant::now();
@@ -61,7 +61,7 @@ impl Daemon {
 }
 
 /// Runs it over the topic, with a group of its own.
-pub(crate) fn measure(stage: &Stage) -> Run {
+pub(crate) fn measure(stage: &BenchmarkStage) -> Run {
     let daemon = Daemon::start(stage, &kafka::unique("sluice"));
     let (early, first) = daemon.wait_for_more_than(0, SOON);
     let (all, last) = daemon.wait_for_more_than(stage.records() - 1, LATER);
