@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -20,6 +21,8 @@ pub enum Mood {
     Panics,
     /// No answer, for ever.
     Hangs,
+    /// The batch is stored after a second and a half.
+    Dawdles,
 }
 
 /// What a sink was given, and how it meets the next put. Sinks of the same topic share one.
@@ -88,14 +91,17 @@ impl Sink for Recording {
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         let mood = self.0.with(|recorded| {
             recorded.puts += 1;
-            if recorded.mood == Mood::Stores {
-                let place = |record: &Record| (record.origin().partition(), record.origin().offset());
-                recorded.stored.extend(batch.iter().map(place));
-            }
             recorded.mood
         });
+        if mood == Mood::Dawdles {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
         match mood {
-            Mood::Stores => Ok(()),
+            Mood::Stores | Mood::Dawdles => {
+                let place = |record: &Record| (record.origin().partition(), record.origin().offset());
+                self.0.with(|recorded| recorded.stored.extend(batch.iter().map(place)));
+                Ok(())
+            }
             Mood::Fails => Err(PutError::Batch(Failure::fatal("the key to the store is gone"))),
             Mood::Panics => panic!("the sink has a bug"),
             Mood::Hangs => std::future::pending().await,

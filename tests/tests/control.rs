@@ -13,7 +13,9 @@ use sluice_connector_api::Registry;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_runtime::config::interpolate::ProcessEnv;
 use sluice_runtime::connector::load::Connector;
-use sluice_runtime::worker::{ConnectorStatus, Control, State, TaskStatus, UnknownConnector, Worker};
+use sluice_runtime::worker::{
+    Applied, ConnectorStatus, Control, State, TaskStatus, UnknownConnector, Worker,
+};
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::recorder::{Mood, Recorder, RecorderSettings};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connector from a topic into the recorder of the same name; so is the group.
 fn connector(servers: &str, topic: &str, tasks_max: usize) -> Connector {
+    changed_connector(servers, topic, tasks_max, "linger: 5ms")
+}
+
+/// Another version of it, with these settings of its batches.
+fn changed_connector(servers: &str, topic: &str, tasks_max: usize, batch: &str) -> Connector {
     let text = format!(
         "\
 source:
@@ -34,7 +41,7 @@ source:
   value: string
 sink:
   recorder: {{ name: {topic} }}
-batch: {{ linger: 5ms }}
+batch: {{ {batch} }}
 tasks_max: {tasks_max}
 "
     );
@@ -112,10 +119,17 @@ impl RealStage {
 
     /// The ids of the group's members.
     fn members(&self) -> BTreeSet<String> {
-        let consumer: BaseConsumer = self.broker.client().create().unwrap();
-        let groups = consumer.fetch_group_list(Some(&self.topic), PATIENCE).unwrap();
-        let members = groups.groups().iter().flat_map(GroupInfo::members);
-        members.map(|member| member.id().to_owned()).collect()
+        members_of(self.broker, &self.topic)
+    }
+
+    /// The connector as it runs.
+    fn connector(&self) -> Connector {
+        connector(&self.broker.bootstrap_servers(), &self.topic, 1)
+    }
+
+    /// Another version of it.
+    fn changed(&self) -> Connector {
+        changed_connector(&self.broker.bootstrap_servers(), &self.topic, 1, "linger: 6ms")
     }
 }
 
@@ -123,6 +137,13 @@ impl Drop for RealStage {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn members_of(broker: &Broker, group: &str) -> BTreeSet<String> {
+    let consumer: BaseConsumer = broker.client().create().unwrap();
+    let groups = consumer.fetch_group_list(Some(group), PATIENCE).unwrap();
+    let members = groups.groups().iter().flat_map(GroupInfo::members);
+    members.map(|member| member.id().to_owned()).collect()
 }
 
 fn records(count: usize) -> Vec<NewRecord> {
@@ -387,4 +408,212 @@ async fn the_stop_of_a_worker_is_bounded_whatever_a_sink_does() {
     assert_eq!(ended.late, 1);
     let delivered: Vec<_> = ended.tallies.iter().map(|(name, tally)| (&**name, tally.delivered)).collect();
     assert_eq!(delivered, [(good, 5), (hangs, 0)]);
+}
+
+fn names(topic: &str) -> Vec<Arc<str>> {
+    vec![topic.into()]
+}
+
+/// How often partitions came to a task or left it.
+fn rebalances(metrics: &str, connector: &str) -> Vec<String> {
+    let of = format!("connector=\"{connector}\"");
+    let lines =
+        metrics.lines().filter(|line| line.starts_with("sluice_rebalances_total") && line.contains(&of));
+    lines.map(str::to_owned).collect()
+}
+
+fn metrics(control: &Control) -> String {
+    let mut text = String::new();
+    let registry = sluice_runtime::observe::metrics::registry(control.clone());
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_connectors_applied_again_change_nothing() {
+    let Some(stage) = RealStage::start("idempotent", 1, 1) else { return };
+    let control = stage.control();
+    stage.produce(10);
+    stage.wait_for(10).await;
+    let members = stage.members();
+    for _ in 0..3 {
+        let applied = control.apply(vec![stage.connector()]);
+        assert_eq!(applied, Applied { unchanged: names(&stage.topic), ..Applied::default() });
+    }
+    stage.produce(10);
+    stage.wait_for(20).await;
+    assert_eq!(stage.members(), members);
+    assert!(
+        metrics(&control).contains(&format!("restarts_total{{connector=\"{}\",task=\"0\"}} 0", stage.topic))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_to_one_connector_does_not_touch_another() {
+    let Some(stage) = RealStage::start("untouched", 1, 1) else { return };
+    let control = stage.control();
+    let other = kafka::unique("changes");
+    stage.broker.create_topic(&other, 1);
+    let servers = stage.broker.bootstrap_servers();
+    let with = |linger: &str| vec![stage.connector(), changed_connector(&servers, &other, 1, linger)];
+    let applied = control.apply(with("linger: 1ms"));
+    assert_eq!((applied.started, applied.unchanged), (names(&other), names(&stage.topic)));
+    stage.produce(5);
+    stage.wait_for(5).await;
+    let (members, before) = (stage.members(), rebalances(&metrics(&control), &stage.topic));
+    assert_eq!(before.len(), 3, "{before:?}");
+
+    stage.broker.produce(&other, records(5));
+    until("records", || Recorder::named(&other).stored() == first(5)).await;
+    assert_eq!(control.apply(with("linger: 2ms")).replaced, names(&other));
+    stage.broker.produce(&other, records(5));
+    until("records", || Recorder::named(&other).stored() == first(10)).await;
+    assert_eq!(control.apply(vec![stage.connector()]).stopped, names(&other));
+    until("nobody", || members_of(stage.broker, &other).is_empty()).await;
+
+    stage.produce(5);
+    stage.wait_for(10).await;
+    assert_eq!((stage.members(), rebalances(&metrics(&control), &stage.topic)), (members, before));
+    let status = stage.status();
+    assert_eq!((status.tasks[0].state, status.records.read), (State::Running, 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_connector_delivers_commits_and_leaves_before_its_successor_joins() {
+    let Some(stage) = RealStage::start("replaced", 1, 1) else { return };
+    let control = stage.control();
+    stage.produce(10);
+    stage.wait_for(10).await;
+    let before = stage.members();
+    stage.recorder.set(Mood::Dawdles);
+    let puts = stage.recorder.puts();
+    stage.produce(5);
+    until("put", || stage.recorder.puts() > puts).await;
+    assert_eq!(control.apply(vec![stage.changed()]).replaced, names(&stage.topic));
+    until_task(&control, &stage.topic, State::Restarting).await;
+    assert_eq!(stage.status().state, State::Running, "what is wanted of it has not changed");
+    until("successor", || {
+        let members = stage.members();
+        assert!(members.len() <= 1, "both at once: {members:?}");
+        members.len() == 1 && members.is_disjoint(&before)
+    })
+    .await;
+    assert_eq!(stage.broker.committed(&stage.topic, &stage.topic), [Some(15)]);
+    stage.recorder.set(Mood::Stores);
+    stage.produce(5);
+    stage.wait_for(20).await;
+    let status = stage.status();
+    assert_eq!((status.tasks[0].state, status.records.delivered), (State::Running, 20), "it counts on");
+    let applied = control.apply(vec![stage.changed()]);
+    assert_eq!(applied.unchanged, names(&stage.topic));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_connector_delivers_commits_and_leaves_and_may_come_back() {
+    let Some(stage) = RealStage::start("removed", 1, 1) else { return };
+    let control = stage.control();
+    stage.produce(10);
+    stage.wait_for(10).await;
+    let before = stage.members();
+    stage.recorder.set(Mood::Dawdles);
+    let puts = stage.recorder.puts();
+    stage.produce(5);
+    until("put", || stage.recorder.puts() > puts).await;
+    assert_eq!(control.apply(Vec::new()).stopped, names(&stage.topic));
+    assert_eq!(control.status(&stage.topic), Err(UnknownConnector(stage.topic.clone())));
+    // It is still closing.
+    assert_eq!(control.apply(vec![stage.connector()]).started, names(&stage.topic));
+    assert_eq!(control.apply(Vec::new()).stopped, names(&stage.topic));
+    assert_eq!(control.apply(vec![stage.connector()]).started, names(&stage.topic));
+    until("successor", || {
+        let members = stage.members();
+        assert!(members.len() <= 1, "both at once: {members:?}");
+        members.len() == 1 && members.is_disjoint(&before)
+    })
+    .await;
+    assert_eq!(stage.broker.committed(&stage.topic, &stage.topic), [Some(15)]);
+    stage.recorder.set(Mood::Stores);
+    stage.produce(5);
+    stage.wait_for(20).await;
+    assert_eq!(control.apply(Vec::new()).stopped, names(&stage.topic));
+    until("nobody", || stage.members().is_empty()).await;
+    assert_eq!(stage.broker.committed(&stage.topic, &stage.topic), [Some(20)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_during_the_wait_after_a_failure_starts_at_once() {
+    let Some(stage) = RealStage::start("changed-in-backoff", 1, 1) else { return };
+    let control = stage.control();
+    stage.recorder.set(Mood::Fails);
+    stage.produce(5);
+    // The wait after the third failure is at least 2s.
+    let failed = |times| {
+        let task = task(&control, &stage.topic);
+        task.state == State::Failed && task.failures == times
+    };
+    until("third failure", || failed(3)).await;
+    let same = control.apply(vec![stage.connector()]);
+    assert_eq!((same.unchanged, task(&control, &stage.topic).failures), (names(&stage.topic), 3));
+    stage.recorder.set(Mood::Stores);
+    let asked = Instant::now();
+    control.apply(vec![stage.changed()]);
+    until_task(&control, &stage.topic, State::Running).await;
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    let task = task(&control, &stage.topic);
+    assert_eq!((task.failures, task.trace), (0, None), "a new version begins anew");
+    stage.wait_for(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_is_removed_in_the_wait_after_a_failure_is_gone_at_once() {
+    let name = "removed-in-backoff";
+    let mut stage = Stage::start(&[name]);
+    let control = stage.worker.control();
+    Recorder::named(name).set(Mood::Fails);
+    stage.produce(name, 5);
+    until("third failure", || task(&control, name).failures == 3).await;
+    control.apply(Vec::new());
+    stage.stop.cancel();
+    let ended = stage.worker.ended(Duration::from_secs(1)).await;
+    assert_eq!(ended.late, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_or_stopped_connector_that_is_changed_stays_so() {
+    let Some(stage) = RealStage::start("changed-paused", 1, 1) else { return };
+    let control = stage.control();
+    control.pause(&stage.topic).unwrap();
+    until_task(&control, &stage.topic, State::Paused).await;
+    let before = stage.members();
+    control.apply(vec![stage.changed()]);
+    until("successor", || {
+        let members = stage.members();
+        members.len() == 1 && members.is_disjoint(&before)
+    })
+    .await;
+    stage.produce(5);
+    pass(500).await;
+    assert_eq!((stage.status().state, stage.status().records.read), (State::Paused, 0));
+    control.stop(&stage.topic).unwrap();
+    until_task(&control, &stage.topic, State::Stopped).await;
+    control.apply(vec![stage.connector()]);
+    until_task(&control, &stage.topic, State::Stopped).await;
+    assert_eq!((stage.status().state, stage.members()), (State::Stopped, BTreeSet::new()));
+    control.resume(&stage.topic).unwrap();
+    stage.wait_for(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stop_of_a_worker_waits_for_connectors_that_are_closing() {
+    let name = "closing-at-stop";
+    let mut stage = Stage::start(&[name]);
+    let control = stage.worker.control();
+    Recorder::named(name).set(Mood::Hangs);
+    stage.produce(name, 5);
+    until("put", || Recorder::named(name).puts() == 1).await;
+    control.apply(Vec::new());
+    stage.stop.cancel();
+    let ended = stage.worker.ended(Duration::from_millis(300)).await;
+    assert_eq!((ended.late, ended.tallies), (1, vec![]));
+    assert_eq!(control.apply(vec![connector(&stage.kafka.bootstrap_servers(), name, 1)]), Applied::default());
 }

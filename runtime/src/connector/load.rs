@@ -14,6 +14,7 @@ use crate::config::schema::connector_schema;
 use crate::config::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings};
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
+use crate::connector::definition::Definition;
 use crate::engine::letters::tolerance::Threshold;
 use crate::kafka::KafkaSettings;
 use crate::kafka::dead_letter_topic::Topic;
@@ -26,6 +27,8 @@ pub struct Connector {
     pub name: Arc<str>,
     /// The file it came from.
     pub file: PathBuf,
+    /// All of its settings, to tell it from another version of itself.
+    pub definition: Definition,
     /// Where records come from.
     pub source: SourceSettings,
     /// What happens to each record.
@@ -137,6 +140,7 @@ impl Loading<'_> {
             self.problems.sort();
             return Err(self.problems);
         };
+        let definition = Definition::new(&value);
         let file: ConnectorFile = serde_path_to_error::deserialize(value).map_err(|error| {
             let path = error.path().to_string().replace(['[', ']'], ".");
             vec![self.problem(&path, &error.inner().to_string())]
@@ -144,6 +148,7 @@ impl Loading<'_> {
         Ok(Connector {
             name: name_of(self.file).into(),
             file: self.file.to_owned(),
+            definition,
             chain: Arc::new(Chain::new(file.source.key, file.source.value, steps)),
             source: file.source,
             sink_name,

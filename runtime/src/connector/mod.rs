@@ -1,5 +1,6 @@
 //! A connector file -> what the engine runs, or every problem at once.
 
 pub mod assembly;
+pub mod definition;
 pub mod files;
 pub mod load;

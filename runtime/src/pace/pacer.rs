@@ -140,6 +140,11 @@ impl Pacers {
         }
         pacer.clone()
     }
+
+    /// Forgets the pacer of a budget: the next to ask begins anew. Whoever has the old one keeps to it.
+    pub fn forget(&self, scope: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
+    }
 }
 
 #[cfg(test)]

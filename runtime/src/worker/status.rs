@@ -1,3 +1,5 @@
+//! What a connector and its tasks are up to, in words that the outside can show.
+
 use serde::Serialize;
 
 use crate::engine::Tally;

@@ -16,7 +16,8 @@ use crate::kafka::KafkaSource;
 use crate::pace::pacer::Pacers;
 use crate::retry::backoff::Backoff;
 use crate::source::budget::Budget;
-use crate::worker::{State, Target, TaskStatus, Wish};
+use crate::worker::desired::{DesiredState, TargetState};
+use crate::worker::status::{State, TaskStatus};
 
 /// The waits before a failed task is restarted.
 const RESTART: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) };
@@ -34,17 +35,22 @@ pub(super) struct Supervisor {
     pub(super) budget: Budget,
     pub(super) pacers: Pacers,
     pub(super) window: Window,
-    pub(super) wish: watch::Receiver<Wish>,
+    pub(super) desired: watch::Receiver<DesiredState>,
     pub(super) status: watch::Sender<TaskStatus>,
+    /// The tasks of earlier versions of the connector, which have to leave the group first.
+    pub(super) predecessors: Vec<watch::Receiver<TaskStatus>>,
+    /// The connector is removed or replaced.
+    pub(super) leave: CancellationToken,
+    /// The worker stops.
     pub(super) stop: CancellationToken,
 }
 
 /// Why a task ended.
 enum Ended {
-    /// The worker stops, or the source has nothing more.
+    /// The worker stops, the connector is removed, or the source has nothing more.
     ForGood,
     /// An operator wants something else.
-    ByWish,
+    AsDesired,
     /// It failed.
     Failed(Failed),
 }
@@ -57,18 +63,19 @@ impl Supervisor {
     }
 
     async fn supervise(mut self) {
-        while !self.stop.is_cancelled() {
-            let wish = *self.wish.borrow_and_update();
-            if wish.target == Target::Stopped {
+        self.wait_for_predecessors().await;
+        while !self.is_over() {
+            let desired = *self.desired.borrow_and_update();
+            if desired.target == TargetState::Stopped {
                 self.show(State::Stopped);
-                self.next_wish().await;
+                self.next_desired().await;
                 continue;
             }
-            self.show(state_of(wish.target));
-            match self.run_once(wish).await {
+            self.show(state_of(desired.target));
+            match self.run_once(desired).await {
                 Ended::ForGood => break,
                 // An operator who starts it anew has seen what went wrong.
-                Ended::ByWish => self.window = Window::new(self.connector.errors.threshold),
+                Ended::AsDesired => self.window = Window::new(self.connector.errors.threshold),
                 Ended::Failed(failed) => self.after_failure(failed).await,
             }
         }
@@ -76,8 +83,25 @@ impl Supervisor {
         tracing::info!("stopped: {}", self.counters.tally());
     }
 
-    /// Runs the task until it ends, or until an operator wants something else than `wish`.
-    async fn run_once(&mut self, mut wish: Wish) -> Ended {
+    /// Waits until earlier versions of the connector have committed and left, so that none of their records is read twice.
+    /// Whoever removes this one meanwhile waits for that, too: the next version counts on it.
+    async fn wait_for_predecessors(&mut self) {
+        for mut predecessor in std::mem::take(&mut self.predecessors) {
+            self.show(State::Restarting);
+            tokio::select! {
+                () = ended(&mut predecessor) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Says whether the task is not to run again.
+    fn is_over(&self) -> bool {
+        self.stop.is_cancelled() || self.leave.is_cancelled()
+    }
+
+    /// Runs the task until it ends, or until something else than `desired` is wanted.
+    async fn run_once(&mut self, mut desired: DesiredState) -> Ended {
         let end = self.stop.child_token();
         self.counters.started();
         // A task of its own, so that a plug-in that panics takes only its connector down.
@@ -91,11 +115,16 @@ impl Supervisor {
                     Ok(Err(failed)) => Ended::Failed(failed),
                     Err(error) => Ended::Failed(format!("a plug-in panicked: {error}").into()),
                 },
-                changed = self.wish.changed(), if !self.stop.is_cancelled() => {
-                    let before = std::mem::replace(&mut wish, *self.wish.borrow_and_update());
-                    let stopped = wish.target == Target::Stopped;
-                    if changed.is_ok() && !stopped && wish.restarts == before.restarts {
-                        self.show(state_of(wish.target));
+                () = self.leave.cancelled() => {
+                    end.cancel();
+                    give_up_late(running).await;
+                    break Ended::ForGood;
+                }
+                Ok(()) = self.desired.changed(), if !self.stop.is_cancelled() => {
+                    let before = std::mem::replace(&mut desired, *self.desired.borrow_and_update());
+                    let stopped = desired.target == TargetState::Stopped;
+                    if !stopped && desired.restarts == before.restarts {
+                        self.show(state_of(desired.target));
                         continue;
                     }
                     if !stopped {
@@ -103,7 +132,7 @@ impl Supervisor {
                     }
                     end.cancel();
                     give_up_late(running).await;
-                    break Ended::ByWish;
+                    break Ended::AsDesired;
                 }
                 () = &mut recovered, if !recovered.is_elapsed() => match self.counters.failing() {
                     None => self.recovered(),
@@ -133,7 +162,7 @@ impl Supervisor {
         }
     }
 
-    /// Says why, and waits before the next start; a wish cuts the wait short.
+    /// Says why, and waits before the next start; an operator cuts the wait short.
     async fn after_failure(&mut self, Failed { reason, origin }: Failed) {
         let mut failures = 0;
         self.status.send_modify(|status| {
@@ -157,14 +186,15 @@ impl Supervisor {
         );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = self.next_wish() => {}
+            () = self.next_desired() => {}
         }
     }
 
-    async fn next_wish(&mut self) {
+    async fn next_desired(&mut self) {
         tokio::select! {
-            // The worker holds the sender; without one there is nothing to wait for but the stop.
-            Ok(()) = self.wish.changed() => {}
+            // Without a sender there is nothing to wait for but the end.
+            Ok(()) = self.desired.changed() => {}
+            () = self.leave.cancelled() => {}
             () = self.stop.cancelled() => {}
         }
     }
@@ -191,10 +221,15 @@ async fn give_up_late(mut running: JoinHandle<Result<(), Failed>>) {
     }
 }
 
-fn state_of(target: Target) -> State {
+/// Waits for the end of the supervisor behind a status.
+async fn ended(status: &mut watch::Receiver<TaskStatus>) {
+    while status.changed().await.is_ok() {}
+}
+
+fn state_of(target: TargetState) -> State {
     match target {
-        Target::Running => State::Running,
-        Target::Paused => State::Paused,
-        Target::Stopped => State::Stopped,
+        TargetState::Running => State::Running,
+        TargetState::Paused => State::Paused,
+        TargetState::Stopped => State::Stopped,
     }
 }

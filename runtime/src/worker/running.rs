@@ -1,0 +1,167 @@
+//! A connector as the worker runs it: its definition, what is wanted of it, and its tasks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::connector::load::Connector;
+use crate::engine::{Counters, Tally, Window};
+use crate::pace::pacer::{Pacer, Pacers};
+use crate::source::budget::Budget;
+use crate::worker::desired::{DesiredState, TargetState};
+use crate::worker::status::{ConnectorStatus, State, TaskStatus};
+use crate::worker::supervisor::Supervisor;
+
+/// How long puts fail before a task counts as failing: a target may be away for a moment.
+const FAILING: Duration = Duration::from_mins(1);
+
+/// A connector with a supervisor for each of its tasks.
+#[derive(Debug)]
+pub(super) struct RunningConnector {
+    pub(super) connector: Connector,
+    budget: Budget,
+    pacer: Option<Pacer>,
+    desired: watch::Sender<DesiredState>,
+    tasks: Vec<RunningTask>,
+    /// Tells the supervisors to end although the worker goes on.
+    leave: CancellationToken,
+}
+
+/// A task with its supervisor.
+#[derive(Debug)]
+struct RunningTask {
+    counters: Arc<Counters>,
+    /// Its sender is the supervisor's and goes with it.
+    status: watch::Receiver<TaskStatus>,
+}
+
+/// A connector that runs no longer and may still be closing: it delivers what it has in flight, commits, and leaves.
+#[derive(Debug)]
+pub(super) struct ClosingConnector {
+    pub(super) name: Arc<str>,
+    target: TargetState,
+    counters: Vec<Arc<Counters>>,
+    statuses: Vec<watch::Receiver<TaskStatus>>,
+}
+
+impl RunningConnector {
+    /// Starts the supervisors of a connector, which end with `stop`. Where an earlier version of it is still closing, they
+    /// wait for its end; of the last one they keep the target state, and go on counting where its tasks stopped.
+    pub(super) fn start(
+        connector: Connector,
+        earlier: &[&ClosingConnector],
+        pacers: &Pacers,
+        stop: &CancellationToken,
+    ) -> Self {
+        let last = earlier.last();
+        let target = last.map_or(TargetState::Running, |last| last.target);
+        let budget = Budget::new(connector.buffer_memory.bytes());
+        budget.hold(target == TargetState::Paused);
+        let (desired, _) = watch::channel(DesiredState::new(target));
+        let leave = CancellationToken::new();
+        let mut tasks = Vec::new();
+        for task in 0..connector.tasks_max {
+            let counted = last.and_then(|last| last.counters.get(task)).cloned();
+            let counters = counted.unwrap_or_default();
+            let (sender, status) = watch::channel(TaskStatus::new(task));
+            let supervisor = Supervisor {
+                connector: connector.clone(),
+                counters: Arc::clone(&counters),
+                budget: budget.clone(),
+                pacers: pacers.clone(),
+                window: Window::new(connector.errors.threshold),
+                desired: desired.subscribe(),
+                status: sender,
+                predecessors: earlier.iter().flat_map(|earlier| earlier.statuses.clone()).collect(),
+                leave: leave.clone(),
+                stop: stop.clone(),
+            };
+            tasks.push(RunningTask { counters, status });
+            tokio::spawn(supervisor.run());
+        }
+        let pacer = connector.sink.limits().pace.map(|pace| pacers.of(&pace));
+        Self { connector, budget, pacer, desired, tasks, leave }
+    }
+
+    /// Ends the connector: it reads no more, delivers what it has in flight, commits, and leaves the group.
+    pub(super) fn close(self) -> ClosingConnector {
+        self.leave.cancel();
+        ClosingConnector {
+            name: self.connector.name,
+            target: self.desired.borrow().target,
+            counters: self.tasks.iter().map(|task| Arc::clone(&task.counters)).collect(),
+            statuses: self.tasks.into_iter().map(|task| task.status).collect(),
+        }
+    }
+
+    /// Changes what is wanted of the connector.
+    pub(super) fn desire(&self, change: impl FnOnce(&mut DesiredState)) {
+        // Both in one step, so that a pause and a resume at once do not leave one of each.
+        self.desired.send_modify(|desired| {
+            change(desired);
+            self.budget.hold(desired.target == TargetState::Paused);
+        });
+    }
+
+    /// Returns what the connector is up to.
+    pub(super) fn status(&self) -> ConnectorStatus {
+        let tasks: Vec<TaskStatus> = self.tasks.iter().map(RunningTask::status).collect();
+        let state = match self.desired.borrow().target {
+            TargetState::Running => State::Running,
+            TargetState::Paused => State::Paused,
+            TargetState::Stopped => State::Stopped,
+        };
+        ConnectorStatus {
+            name: self.connector.name.to_string(),
+            sink: self.connector.sink_name.clone(),
+            state,
+            records: tasks.iter().fold(Tally::default(), |sum, task| sum + task.records),
+            tasks,
+            buffered_bytes: self.budget.used(),
+            calls_per_second: self.pacer.as_ref().map(Pacer::rate),
+        }
+    }
+
+    /// Returns the counters of its tasks, in their order.
+    pub(super) fn counters(&self) -> Vec<Arc<Counters>> {
+        self.tasks.iter().map(|task| Arc::clone(&task.counters)).collect()
+    }
+
+    /// Returns the ends of its tasks, to be waited for.
+    pub(super) fn statuses(&self) -> Vec<watch::Receiver<TaskStatus>> {
+        self.tasks.iter().map(|task| task.status.clone()).collect()
+    }
+}
+
+impl RunningTask {
+    fn status(&self) -> TaskStatus {
+        let partitions = self.counters.source.partitions();
+        let failing = self.counters.failing().filter(|failing| failing.since.elapsed() >= FAILING);
+        TaskStatus {
+            failing: failing.map(|failing| failing.reason),
+            records: self.counters.tally(),
+            lag: partitions.iter().filter_map(|partition| partition.lag).reduce(|sum, lag| sum + lag),
+            partitions,
+            ..self.status.borrow().clone()
+        }
+    }
+}
+
+impl ClosingConnector {
+    /// Says whether all of its tasks have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.statuses.iter().all(has_ended)
+    }
+
+    /// Returns the ends of its tasks, to be waited for.
+    pub(super) fn statuses(&self) -> Vec<watch::Receiver<TaskStatus>> {
+        self.statuses.clone()
+    }
+}
+
+/// Says whether the supervisor behind a status has ended.
+pub(super) fn has_ended(status: &watch::Receiver<TaskStatus>) -> bool {
+    status.has_changed().is_err()
+}
