@@ -1,0 +1,42 @@
+//! The floors: which room stands above which. A room imports only rooms below it.
+
+/// The rooms of a crate, or of a module inside of it, floor by floor from the top.
+pub(crate) struct Floors {
+    /// The folder of the crate's root file.
+    pub(crate) folder: &'static str,
+    /// The module whose rooms these are; empty for the crate itself.
+    pub(crate) inside: &'static str,
+    /// Rooms on one floor stand side by side and do not know each other.
+    pub(crate) rooms: &'static [&'static [&'static str]],
+}
+
+/// The floors of the workspace.
+pub(crate) const FLOORS: &[Floors] = &[
+    Floors {
+        folder: "runtime/src",
+        inside: "",
+        rooms: &[
+            &["reference"],
+            &["lambda"],
+            &["observe"],
+            &["worker"],
+            &["offline"],
+            &["connector"],
+            &["config"],
+            &["kafka", "engine"],
+            &["meter"],
+            &["source"],
+            &["transform"],
+            &["pace"],
+            &["retry"],
+        ],
+    },
+    Floors {
+        folder: "runtime/src",
+        inside: "engine",
+        rooms: &[&["pipeline"], &["letters"], &["lane"], &["batch"], &["ledger"]],
+    },
+];
+
+/// Names that several types have on purpose, each with the reason.
+pub(crate) const NAMESAKES: &[(&str, &str)] = &[];
