@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{Failure, Finding, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
 
-use crate::lines::{LineFormat, Lines};
+use crate::record::lines::{LineFormat, Lines};
 
 /// Appends records as lines to a file.
 ///

@@ -13,15 +13,13 @@
 //! A sink is a settings struct, which is its factory, and a type. To add one, copy `blackhole.rs`, and add its
 //! `mod` line and its line in [`register`].
 
-mod aws;
 pub mod bedrock_kb;
 pub mod blackhole;
 #[cfg(test)]
 mod contract;
 pub mod file;
 pub mod http;
-pub mod lines;
-mod on_null;
+mod record;
 pub mod s3;
 pub mod sqs;
 pub mod stdout;
@@ -31,7 +29,9 @@ pub use bedrock_kb::{
     BedrockKbSettings, DocumentPage, DocumentState, Documents, Filter, FilterError, KnowledgeBase, Passage,
     Question,
 };
+pub use record::lines;
 use sluice_connector_api::Registry;
+use sluice_wire::OnAws;
 
 /// Adds every sink of this crate to a registry.
 ///
@@ -47,7 +47,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_sink::<blackhole::BlackholeSettings>()
         .with_sink::<file::FileSettings>()
         .with_sink::<http::HttpSettings>()
-        .with_sink::<s3::S3Settings>()
-        .with_sink::<sqs::SqsSettings>()
+        .with_sink::<OnAws<s3::S3Settings>>()
+        .with_sink::<OnAws<sqs::SqsSettings>>()
         .with_sink::<stdout::StdoutSettings>()
 }

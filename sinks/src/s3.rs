@@ -4,21 +4,22 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, Url};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    Failure, Finding, HumanDuration, Limits, PutError, Record, SettingsError, Sink, SinkSettings,
-    TopicPartition,
+    Failure, Finding, HumanDuration, Limits, PutError, Record, SettingsError, Sink, TopicPartition,
+};
+use sluice_wire::{
+    AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, UNRESERVED, Url, endpoint_url,
+    gzip,
 };
 
-use crate::http::{Answer, Call, Service, gzip, parse_url};
-use crate::lines::{LineFormat, Lines};
+use crate::record::lines::{LineFormat, Lines};
 
 /// What a path holds as it is: the unreserved characters of RFC 3986 and the slash, as S3's signatures have it.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const IN_PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// What is wrong with the data, and not with the bucket.
 const REJECTING: [&str; 2] = ["EntityTooLarge", "KeyTooLongError"];
@@ -29,7 +30,7 @@ const REJECTING: [&str; 2] = ["EntityTooLarge", "KeyTooLongError"];
 /// with 20 digits an offset, and `.jsonl` or `.txt`, and `.gz`. A batch that is put again writes the same object. How
 /// large objects become is for `batch`: `linger`, `max_records` and `max_bytes`.
 ///
-/// Needs the right `s3:PutObject` on the bucket's objects.
+/// With an `endpoint_url` the bucket is the first part of the path. Needs the right `s3:PutObject` on the bucket's objects.
 ///
 /// ```yaml
 /// sink:
@@ -57,17 +58,6 @@ pub struct S3Settings {
     /// Compression of objects: `none` or `gzip`. Default: `none`.
     #[serde(default)]
     pub compression: ObjectCompression,
-    /// The AWS region of the bucket. Default: `AWS_REGION`, else that of the AWS profile or of the instance.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
-    pub region: Option<String>,
-    /// Another place to call than AWS, such as `http://localhost:9000`; the bucket is then the first part of the path.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^https?://."))]
-    pub endpoint_url: Option<String>,
-    /// How long a call may take before it counts as failed and is tried again. Default: `1m`.
-    #[serde(default = "request_timeout")]
-    pub request_timeout: HumanDuration,
     /// Puts in flight at once, from 1 to 16. Default: 4.
     #[serde(default = "max_in_flight")]
     #[schemars(range(min = 1, max = 16))]
@@ -85,29 +75,29 @@ pub enum ObjectCompression {
     Gzip,
 }
 
-fn request_timeout() -> HumanDuration {
-    HumanDuration::secs(60)
-}
-
 fn max_in_flight() -> usize {
     4
 }
 
-impl SinkSettings for S3Settings {
+impl AwsSinkSettings for S3Settings {
     const NAME: &'static str = "s3";
+    /// An object takes longer than a small call.
+    const REQUEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
 
-    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
-        let endpoint = self.endpoint_url.as_deref().unwrap_or("https://s3.amazonaws.com");
-        let endpoint = parse_url("endpoint_url", endpoint)?;
-        let bounds = (self.request_timeout.get(), self.max_in_flight);
-        let service = Service::new("s3", self.region.clone(), endpoint, bounds);
-        Ok(Box::new(S3 { settings: self, service }))
+    fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
+        let AwsSettings { region, endpoint_url: own_endpoint, request_timeout } = aws;
+        let endpoint = own_endpoint.as_deref().unwrap_or("https://s3.amazonaws.com");
+        let endpoint = endpoint_url("endpoint_url", endpoint)?;
+        let service = AwsService::new("s3", region, endpoint, request_timeout.get(), self.max_in_flight);
+        Ok(Box::new(S3 { settings: self, own_endpoint, service }))
     }
 }
 
 struct S3 {
     settings: S3Settings,
-    service: Service,
+    /// What `endpoint_url` says, if it does.
+    own_endpoint: Option<String>,
+    service: AwsService,
 }
 
 impl S3 {
@@ -129,10 +119,7 @@ impl S3 {
 
     async fn store(&self, key: &str, lines: &[u8]) -> Result<(), Failure> {
         let (body, kind) = match (self.settings.compression, self.settings.format) {
-            (ObjectCompression::Gzip, _) => {
-                let packed = gzip(lines).map_err(|error| Failure::fatal(format!("gzip failed: {error}")))?;
-                (packed, "application/gzip")
-            }
+            (ObjectCompression::Gzip, _) => (gzip(lines)?, "application/gzip"),
             (_, LineFormat::JsonLines) => (lines.to_vec(), "application/x-ndjson"),
             (_, LineFormat::Raw) => (lines.to_vec(), "application/octet-stream"),
         };
@@ -149,15 +136,15 @@ impl S3 {
         body: Bytes,
     ) -> Result<(), Failure> {
         let url = self.url(key).await?;
-        let call = Call { operation, method, url, headers, body, code, rejecting: &REJECTING };
+        let call = AwsCall { operation, method, url, headers, body, code, rejecting: &REJECTING };
         self.service.call(call).await.map(|_| ())
     }
 
     /// Addresses an object by the bucket's host, or by its path where no such host is, or has no certificate.
     async fn url(&self, key: &str) -> Result<Url, Failure> {
-        let S3Settings { bucket, endpoint_url, .. } = &self.settings;
+        let bucket = &self.settings.bucket;
         let key = utf8_percent_encode(key, IN_PATH);
-        let url = if let Some(url) = endpoint_url {
+        let url = if let Some(url) = &self.own_endpoint {
             format!("{}/{bucket}/{key}", url.trim_end_matches('/'))
         } else {
             let region = self.service.region().await?;
@@ -179,7 +166,7 @@ fn place(record: &Record) -> String {
 }
 
 /// The code of an error: the text between `<Code>` and `</Code>`.
-fn code(answer: &Answer) -> Option<String> {
+fn code(answer: &HttpAnswer) -> Option<String> {
     let body = String::from_utf8_lossy(&answer.body);
     let (_, rest) = body.split_once("<Code>")?;
     rest.split_once("</Code>").map(|(code, _)| code.to_owned())
@@ -235,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::contract::{self, built, of_batch, of_records, text, tombstone};
-    use crate::http::tests::server::{Reply, Server, reply, status};
+    use sluice_wire_testing::{Reply, Server, reply, status};
 
     fn sink_at(server: &Server, changes: &Value) -> Box<dyn Sink> {
         let mut settings = json!({ "bucket": "archive", "endpoint_url": server.url, "region": "eu-west-3" });

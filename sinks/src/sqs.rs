@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use reqwest::{Method, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{
-    Failure, Finding, HumanDuration, Limits, OrderedBy, PutError, Record, SettingsError, Sink, SinkSettings,
+use sluice_connector_api::{Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink};
+use sluice_wire::{
+    AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, Url, endpoint_url, one_line,
 };
 
-use crate::aws::one_line;
-use crate::http::{Answer, Call, Service, parse_url};
-use crate::lines::LineFormat;
+use crate::record::lines::LineFormat;
 
 /// Bytes of a batch and of each entry of it: 1 MiB since August 2025. A queue with a lower limit of its own says so.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -23,13 +21,13 @@ const MAX_ENTRIES: usize = 10;
 const REJECTING: [&str; 4] =
     ["BatchRequestTooLong", "InvalidMessageContents", "InvalidParameterValue", "MessageTooLong"];
 
-/// Sends records to an Amazon SQS queue, ten a call.
+/// Sends records to an Amazon SQS queue, ten per call.
 ///
 /// Made for dead letters, and good for any queue. Of a FIFO queue, whose name ends in `.fifo`, the group is the record's
 /// partition, and the deduplication id its topic, partition and offset, so that one that is put again within five
 /// minutes is not there twice. A record takes at most 1 MiB, or what the queue's own limit says.
 ///
-/// Needs the right `sqs:SendMessage` on the queue.
+/// `region` and `endpoint_url` default to what `queue_url` says. Needs the right `sqs:SendMessage` on the queue.
 ///
 /// ```yaml
 /// sink:
@@ -46,42 +44,27 @@ pub struct SqsSettings {
     /// Default: `json_lines`.
     #[serde(default)]
     pub format: LineFormat,
-    /// The AWS region of the queue. Default: the one in `queue_url`, else `AWS_REGION`, else that of the AWS profile.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
-    pub region: Option<String>,
-    /// Another place to call than the host in `queue_url`, such as `http://localhost:4566`.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^https?://."))]
-    pub endpoint_url: Option<String>,
-    /// How long a call may take before it counts as failed and is tried again. Default: `30s`.
-    #[serde(default = "request_timeout")]
-    pub request_timeout: HumanDuration,
     /// Puts in flight at once, from 1 to 16; a FIFO queue keeps the order of each partition. Default: 4.
     #[serde(default = "max_in_flight")]
     #[schemars(range(min = 1, max = 16))]
     pub max_in_flight: usize,
 }
 
-fn request_timeout() -> HumanDuration {
-    HumanDuration::secs(30)
-}
-
 fn max_in_flight() -> usize {
     4
 }
 
-impl SinkSettings for SqsSettings {
+impl AwsSinkSettings for SqsSettings {
     const NAME: &'static str = "sqs";
 
-    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
-        let queue = parse_url("queue_url", &self.queue_url)?;
-        let endpoint = match &self.endpoint_url {
-            Some(url) => parse_url("endpoint_url", url)?,
+    fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
+        let queue = endpoint_url("queue_url", &self.queue_url)?;
+        let endpoint = match &aws.endpoint_url {
+            Some(url) => endpoint_url("endpoint_url", url)?,
             None => queue.join("/").map_err(|error| SettingsError::at("queue_url", error.to_string()))?,
         };
-        let region = self.region.clone().or_else(|| region_of(&queue));
-        let service = Service::new("sqs", region, endpoint, (self.request_timeout.get(), self.max_in_flight));
+        let region = aws.region.or_else(|| region_of(&queue));
+        let service = AwsService::new("sqs", region, endpoint, aws.request_timeout.get(), self.max_in_flight);
         Ok(Box::new(Sqs { is_fifo: self.queue_url.strip_suffix(".fifo").is_some(), settings: self, service }))
     }
 }
@@ -95,7 +78,7 @@ fn region_of(queue: &Url) -> Option<String> {
 struct Sqs {
     settings: SqsSettings,
     is_fifo: bool,
-    service: Service,
+    service: AwsService,
 }
 
 /// What `SendMessageBatch` answers.
@@ -171,8 +154,8 @@ impl Sqs {
         (json!({ "QueueUrl": self.settings.queue_url, "Entries": entries }), rejected)
     }
 
-    async fn call(&self, operation: &str, request: &Value) -> Result<Answer, Failure> {
-        let call = Call {
+    async fn call(&self, operation: &str, request: &Value) -> Result<HttpAnswer, Failure> {
+        let call = AwsCall {
             operation,
             method: Method::POST,
             url: self.service.endpoint().clone(),
@@ -197,7 +180,7 @@ impl Sqs {
 }
 
 /// The code of an error, such as `QueueDoesNotExist` of `com.amazonaws.sqs#QueueDoesNotExist`.
-fn code(answer: &Answer) -> Option<String> {
+fn code(answer: &HttpAnswer) -> Option<String> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let code = body.get("__type")?.as_str()?;
     Some(code.rsplit(['#', '.']).next().unwrap_or(code).to_owned())
@@ -279,7 +262,7 @@ mod tests {
 
     use super::*;
     use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
-    use crate::http::tests::server::{Reply, Server, reply};
+    use sluice_wire_testing::{Reply, Server, reply};
 
     /// Answers each call as if all ten entries that there may be were sent.
     fn all_sent() -> Reply {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{Failure, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
 
-use crate::lines::{LineFormat, Lines};
+use crate::record::lines::{LineFormat, Lines};
 
 /// Writes records as lines to standard output.
 ///

@@ -99,7 +99,9 @@ fn the_contract_does_no_io() {
 
 #[test]
 fn plug_ins_do_not_know_the_engine() {
-    for package in ["sluice-sinks", "sluice-transforms", "sluice-emulator", "sluice-embedded-kafka"] {
+    for package in
+        ["sluice-wire", "sluice-sinks", "sluice-transforms", "sluice-emulator", "sluice-embedded-kafka"]
+    {
         assert!(!needs(package).contains("sluice-runtime"), "{package} needs sluice-runtime");
     }
     let transforms = needs("sluice-transforms");
@@ -120,13 +122,13 @@ fn plug_ins(crate_root: &str, contract: &Regex) -> Vec<(String, String)> {
 
 #[test]
 fn every_plug_in_is_in_its_table() {
-    let contract = Regex::new(r"impl (Sink|Transform|Predicate)Settings for (\w+)").unwrap();
+    let contract = Regex::new(r"impl (?:Aws)?(Sink|Transform|Predicate)Settings for (\w+)").unwrap();
     for (crate_root, least) in [("sinks", 4), ("transforms", 5)] {
         let table = fs::read_to_string(root().join(crate_root).join("src/lib.rs")).unwrap();
         let plug_ins = plug_ins(crate_root, &contract);
         assert!(plug_ins.len() >= least, "{crate_root}: {plug_ins:?}");
         for (kind, settings) in plug_ins {
-            let line = Regex::new(&format!(r"\.with_{kind}::<(\w+::)*{settings}>\(\)")).unwrap();
+            let line = Regex::new(&format!(r"\.with_{kind}::<(OnAws<)?(\w+::)*{settings}>+\(\)")).unwrap();
             assert!(line.is_match(&table), "{settings} is not in the table of {crate_root}");
         }
     }

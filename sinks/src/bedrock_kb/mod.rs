@@ -30,4 +30,4 @@ mod verdict;
 pub use people::{
     DocumentPage, DocumentState, Documents, Filter, FilterError, KnowledgeBase, Passage, Question,
 };
-pub use settings::BedrockKbSettings;
+pub use settings::{BedrockKbSettings, KnowledgeBaseSettings};

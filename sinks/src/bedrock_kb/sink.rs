@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
-    Confirmation, Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink, SinkSettings,
+    Confirmation, Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
 };
+use sluice_wire::{AwsSettings, AwsSinkSettings, OnAws};
 use tokio::sync::OnceCell;
 
 use super::calls::{
@@ -13,15 +14,15 @@ use super::calls::{
     MAX_BATCH_BYTES,
 };
 use super::mapping::{ChangeKind, DocumentMapping};
-use super::settings::BedrockKbSettings;
+use super::settings::{BedrockKbSettings, KnowledgeBaseSettings};
 use super::{people, verdict};
 
-impl SinkSettings for BedrockKbSettings {
+impl AwsSinkSettings for KnowledgeBaseSettings {
     const NAME: &'static str = "bedrock_kb";
 
-    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
-        self.validate()?;
-        Ok(Box::new(BedrockKb::new(self)?))
+    fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate(&aws)?;
+        Ok(Box::new(BedrockKb::new(OnAws { own: self, aws })?))
     }
 }
 
@@ -38,8 +39,8 @@ struct BedrockKb {
 impl BedrockKb {
     fn new(settings: BedrockKbSettings) -> Result<Self, SettingsError> {
         Ok(Self {
-            mapping: DocumentMapping::new(&settings)?,
-            data_source: DataSourceRef::from_settings(&settings)?,
+            mapping: DocumentMapping::new(&settings.own)?,
+            data_source: DataSourceRef::from_settings(&settings.own)?,
             tokens: ClientTokens::new(),
             client: OnceCell::new(),
             settings,
@@ -48,7 +49,7 @@ impl BedrockKb {
 
     async fn client(&self) -> Result<&DocumentClient, Failure> {
         let make = || async {
-            let config = self.settings.aws().load().await?;
+            let config = self.settings.aws.load().await?;
             DocumentClient::from_config(&config, &self.data_source).await
         };
         self.client.get_or_try_init(make).await
@@ -70,15 +71,16 @@ impl BedrockKb {
 #[async_trait]
 impl Sink for BedrockKb {
     fn limits(&self) -> Limits {
+        let BedrockKbSettings { own, aws } = &self.settings;
         Limits {
-            max_records: self.settings.documents_per_call,
+            max_records: own.documents_per_call,
             max_batch_bytes: MAX_BATCH_BYTES,
             max_record_bytes: MAX_BATCH_BYTES,
-            max_in_flight: self.settings.max_in_flight,
+            max_in_flight: own.max_in_flight,
             ordered_by: OrderedBy::Id,
-            pace: Some(self.settings.pace()),
+            pace: Some(own.pace(aws)),
             newest_wins: true,
-            confirm: self.settings.confirm_limits(),
+            confirm: own.confirm_limits(aws),
         }
     }
 
@@ -102,7 +104,7 @@ impl Sink for BedrockKb {
     }
 
     fn size_of(&self, record: &Record) -> usize {
-        calls::size_of(&self.mapping, record, self.settings.documents_per_call)
+        calls::size_of(&self.mapping, record, self.settings.own.documents_per_call)
     }
 
     fn id(&self, record: &Record) -> Option<String> {

@@ -1,10 +1,6 @@
 //! Values as bodies.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use sluice_connector_api::Payload;
 
 use super::settings::{BatchSettings, BodyFormat};
@@ -80,10 +76,4 @@ pub(super) fn content_type(parts: &[Part], format: Option<BodyFormat>) -> &'stat
         _ if parts.iter().any(|part| part.form == Form::Bytes) => "application/octet-stream",
         _ => "text/plain; charset=utf-8",
     }
-}
-
-pub(crate) fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes)?;
-    encoder.finish()
 }

@@ -1,38 +1,28 @@
 //! Which requests a batch makes. Pure.
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
 use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_wire::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use sluice_wire::{HttpRequest, Method, Url};
 
 use super::body::{self, Part};
 use super::settings::{BatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, Target};
-use crate::on_null::OnNull;
+use crate::record::on_null::OnNull;
 use crate::template::Tag;
 
-/// A request that is ready but for what authenticates it.
+/// A request, and the records that it stores.
 #[derive(Debug)]
-pub(super) struct Request {
-    /// The records that it stores, by their index in the batch.
+pub(super) struct Planned {
+    /// The records, by their index in the batch.
     pub(super) indices: Vec<usize>,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
-impl Request {
-    /// Says whether there is a body, be it of no bytes.
-    pub(super) fn has_body(&self) -> bool {
-        self.method != Method::DELETE && self.method != Method::HEAD
-    }
+    pub(super) request: HttpRequest,
 }
 
 /// The requests of a batch, in order, and the records that make none.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    pub(super) requests: Vec<Request>,
+    pub(super) requests: Vec<Planned>,
     pub(super) rejected: Vec<(usize, Failure)>,
 }
 
@@ -86,7 +76,7 @@ impl Planner {
         &self.method
     }
 
-    pub(super) fn has_header(&self, name: &reqwest::header::HeaderName) -> bool {
+    pub(super) fn has_header(&self, name: &HeaderName) -> bool {
         self.headers.has(name)
     }
 
@@ -138,16 +128,16 @@ impl Planner {
         }
     }
 
-    fn close(&self, open: Open) -> Request {
+    fn close(&self, open: Open) -> Planned {
         let Open { indices, method, url, mut headers, parts } = open;
         if method == Method::DELETE {
             headers.remove(CONTENT_TYPE);
-            return Request { indices, method, url, headers, body: Bytes::new() };
+            return Planned { indices, request: HttpRequest { method, url, headers, body: Bytes::new() } };
         }
         let content_type = HeaderValue::from_static(body::content_type(&parts, self.format()));
         headers.entry(CONTENT_TYPE).or_insert(content_type);
         let body = Bytes::from(body::join(&parts, self.batch.as_ref()));
-        Request { indices, method, url, headers, body }
+        Planned { indices, request: HttpRequest { method, url, headers, body } }
     }
 
     fn format(&self) -> Option<BodyFormat> {

@@ -1,14 +1,13 @@
+//! What an operator writes under `http`.
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{HumanDuration, SettingsError};
+use sluice_wire::{AuthSettings, Compression, HttpTlsSettings, StatusMeaning};
 
-use super::auth_settings::AuthSettings;
-use super::client::Travel;
-use super::sink::Http;
-use crate::on_null::OnNull;
+use crate::record::on_null::OnNull;
 
 /// Sends records as HTTP requests: one a record, or one a batch.
 ///
@@ -74,7 +73,7 @@ pub struct HttpSettings {
     pub auth: AuthSettings,
     /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]
-    pub tls: TlsSettings,
+    pub tls: HttpTlsSettings,
     /// Compression of the body: `none` or `gzip`. Default: `none`.
     #[serde(default)]
     pub compression: Compression,
@@ -101,8 +100,8 @@ pub struct HttpSettings {
     pub item_errors: Option<ItemErrors>,
     /// Meanings of statuses that differ from the usual ones, such as `{ 404: fatal, 409: stored }`. Default: none.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Meaning>")]
-    pub statuses: BTreeMap<u16, Meaning>,
+    #[schemars(with = "BTreeMap<String, StatusMeaning>")]
+    pub statuses: BTreeMap<u16, StatusMeaning>,
 }
 
 /// The method of requests with a body.
@@ -142,33 +141,6 @@ pub enum BodyFormat {
     Raw,
 }
 
-/// How bodies are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// With gzip, and `content-encoding: gzip`.
-    Gzip,
-}
-
-/// Certificates for `https`, as PEM files. They are read at the first request; a restart reads them again.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(clippy::struct_field_names, reason = "operators know these keys by these names")]
-pub struct TlsSettings {
-    /// Certificates of authorities to trust beside the system's, such as `/etc/sluice/ca.pem`.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-    /// The certificate that this client shows, with its chain. Needs `key_file`.
-    #[serde(default)]
-    pub cert_file: Option<PathBuf>,
-    /// The private key of `cert_file`, not encrypted.
-    #[serde(default)]
-    pub key_file: Option<PathBuf>,
-}
-
 /// Where an answer tells what became of each record, as JSON pointers (RFC 6901).
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,20 +155,6 @@ pub struct ItemErrors {
     #[serde(default)]
     #[schemars(regex(pattern = "^(/.*)?$"))]
     pub reason: Option<String>,
-}
-
-/// What a status means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Meaning {
-    /// The records are stored.
-    Stored,
-    /// It may pass: the request is tried again.
-    Retriable,
-    /// The data is at fault.
-    Rejected,
-    /// The set-up is at fault: the connector stops.
-    Fatal,
 }
 
 fn connect_timeout() -> HumanDuration {
@@ -267,16 +225,6 @@ impl BatchSettings {
     }
 }
 
-impl TlsSettings {
-    fn validate(&self) -> Result<(), SettingsError> {
-        match (&self.cert_file, &self.key_file) {
-            (Some(_), None) => Err(SettingsError::at("tls.cert_file", "a certificate needs its `key_file`")),
-            (None, Some(_)) => Err(SettingsError::at("tls.key_file", "a private key needs its `cert_file`")),
-            _ => Ok(()),
-        }
-    }
-}
-
 impl ItemErrors {
     fn validate(&self) -> Result<(), SettingsError> {
         let pointers = [
@@ -291,27 +239,5 @@ impl ItemErrors {
             }
         }
         Ok(())
-    }
-}
-
-impl HttpSettings {
-    pub(super) fn travel(&self) -> Travel {
-        Travel {
-            tls: self.tls.clone(),
-            connect_timeout: self.connect_timeout.get(),
-            request_timeout: self.request_timeout.get(),
-            keep_alive: self.keep_alive.get(),
-            connections: self.max_in_flight,
-            proxy_from_environment: self.proxy_from_environment,
-        }
-    }
-}
-
-impl SinkSettings for HttpSettings {
-    const NAME: &'static str = "http";
-
-    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
-        self.validate()?;
-        Ok(Box::new(Http::new(self)?))
     }
 }

@@ -1,70 +1,65 @@
+//! Sends the requests that a batch makes.
+
 use async_trait::async_trait;
-use bytes::Bytes;
-use reqwest::header::HeaderMap;
-use reqwest::{Client, Method};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    Failure, FailureKind, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
+    Failure, FailureKind, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink, SinkSettings,
 };
-use tokio::sync::OnceCell;
+use sluice_wire::header::HeaderMap;
+use sluice_wire::{Auth, Connections, HttpAnswer, HttpClient, HttpRequest, Method, START_BYTES, WHOLE_BYTES};
 
-use super::answer::{Answer, Rules};
-use super::auth::Auth;
-use super::client::{self, START_BYTES, WHOLE_BYTES};
-use super::plan::{Plan, Planner, Request};
-use super::settings::{Compression, HttpSettings};
+use super::plan::{Plan, Planned, Planner};
+use super::rules::Rules;
+use super::settings::HttpSettings;
+
+impl SinkSettings for HttpSettings {
+    const NAME: &'static str = "http";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate()?;
+        Ok(Box::new(Http::new(self)?))
+    }
+}
 
 /// Sends the requests of a batch one after the other.
-pub(super) struct Http {
+struct Http {
     planner: Planner,
     rules: Rules,
-    auth: Auth,
     settings: HttpSettings,
-    /// Made at the first put, since it reads certificates.
-    client: OnceCell<Client>,
+    client: HttpClient,
 }
 
 impl Http {
-    pub(super) fn new(settings: HttpSettings) -> Result<Self, SettingsError> {
+    fn new(settings: HttpSettings) -> Result<Self, SettingsError> {
         let planner = Planner::new(&settings)?;
         let rules = Rules::new(&settings);
-        let auth = Auth::new(&settings.auth, planner.target().origin(), settings.request_timeout.get())?;
+        let auth =
+            Auth::new("auth", &settings.auth, planner.target().base(), settings.request_timeout.get())?;
         if auth.fixed_name().is_some_and(|name| planner.has_header(name)) {
             return Err(SettingsError::at(
                 "auth.header.name",
                 "`headers` has this header as well; remove one",
             ));
         }
-        Ok(Self { planner, rules, auth, settings, client: OnceCell::new() })
+        let client = HttpClient::new(connections(&settings), auth);
+        Ok(Self { planner, rules, settings, client })
     }
 
-    async fn client(&self) -> Result<&Client, Failure> {
-        self.client.get_or_try_init(|| client::make(self.settings.travel())).await
-    }
-
-    async fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: &HttpRequest) -> Result<HttpAnswer, Failure> {
         let most_bytes = if self.rules.read_items() { WHOLE_BYTES } else { START_BYTES };
-        client::exchange(self.client().await?, &self.auth, request, most_bytes).await
+        self.client.exchange(request, most_bytes).await
     }
 
     /// Sends one request; tells which of its records were not stored, or why none was.
-    async fn send(&self, request: &mut Request) -> Result<Vec<(usize, Failure)>, Failure> {
-        if self.settings.compression == Compression::Gzip && request.has_body() {
-            client::compress(request)?;
-        }
-        self.rules.outcome(request, &self.exchange(request).await?)
+    async fn send(&self, planned: &mut Planned) -> Result<Vec<(usize, Failure)>, Failure> {
+        self.settings.compression.apply(&mut planned.request)?;
+        self.rules.outcome(planned, &self.exchange(&planned.request).await?)
     }
 
     /// Asks for the head of the part of the URL that has no tags: it writes nothing, whatever is there.
     async fn look(&self) -> Finding {
         let target = self.planner.target();
-        let request = Request {
-            indices: Vec::new(),
-            method: Method::HEAD,
-            url: target.fixed_part(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        };
+        let request = HttpRequest::new(Method::HEAD, target.fixed_part());
         let outcome = match self.exchange(&request).await {
             Ok(answer) => seen(&answer, self.planner.method()),
             Err(failure) => Err(failure.to_string()),
@@ -72,12 +67,14 @@ impl Http {
         Finding { subject: format!("target {}", target.origin()), outcome }
     }
 
-    fn shown(&self, request: &Request) -> Value {
+    fn shown(&self, request: &HttpRequest) -> Value {
         let mut headers: Map<_, _> = shown_headers(&request.headers);
-        if self.settings.compression == Compression::Gzip && request.has_body() {
-            headers.insert("content-encoding".to_owned(), "gzip".into());
+        if let Some(encoding) = self.settings.compression.encoding(request) {
+            headers.insert("content-encoding".to_owned(), encoding.into());
         }
-        headers.extend(self.auth.names().into_iter().map(|name| (name.to_owned(), "[redacted]".into())));
+        headers.extend(
+            self.client.auth().names().into_iter().map(|name| (name.to_owned(), "[redacted]".into())),
+        );
         json!({
             "method": request.method.as_str(),
             "url": request.url.as_str(),
@@ -103,8 +100,8 @@ impl Sink for Http {
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         let Plan { requests, rejected: mut failures } = self.planner.plan(batch);
         let mut requests = requests.into_iter();
-        while let Some(mut request) = requests.next() {
-            match self.send(&mut request).await {
+        while let Some(mut planned) = requests.next() {
+            match self.send(&mut planned).await {
                 Ok(items) => {
                     let stop = items.iter().any(|(_, failure)| failure.kind() != FailureKind::Rejected);
                     failures.extend(items);
@@ -112,14 +109,14 @@ impl Sink for Http {
                         give_up(&mut failures, requests.by_ref());
                     }
                 }
-                Err(failure) if failure.kind() == FailureKind::Rejected => match &*request.indices {
+                Err(failure) if failure.kind() == FailureKind::Rejected => match &*planned.indices {
                     [index] => failures.push((*index, failure)),
                     // The record at fault is not known: the engine narrows the batch down to it.
                     _ => return Err(PutError::Batch(failure)),
                 },
-                Err(failure) if request.indices.len() == batch.len() => return Err(PutError::Batch(failure)),
+                Err(failure) if planned.indices.len() == batch.len() => return Err(PutError::Batch(failure)),
                 Err(failure) => {
-                    failures.extend(request.indices.iter().map(|index| (*index, again(&failure))));
+                    failures.extend(planned.indices.iter().map(|index| (*index, again(&failure))));
                     give_up(&mut failures, requests.by_ref());
                 }
             }
@@ -138,17 +135,13 @@ impl Sink for Http {
             return Err(PutError::Records(rejected));
         }
         match &*requests {
-            [request] => Ok(self.shown(request)),
-            requests => Ok(requests.iter().map(|request| self.shown(request)).collect()),
+            [planned] => Ok(self.shown(&planned.request)),
+            requests => Ok(requests.iter().map(|planned| self.shown(&planned.request)).collect()),
         }
     }
 
     async fn check(&self) -> Vec<Finding> {
-        let client = match self.client().await {
-            Ok(client) => client,
-            Err(failure) => return vec![Finding::bad("HTTP client", failure.to_string())],
-        };
-        let mut findings = self.auth.check(client).await;
+        let mut findings = self.client.check().await;
         if findings.iter().all(|finding| finding.outcome.is_ok()) {
             findings.push(self.look().await);
         }
@@ -156,13 +149,23 @@ impl Sink for Http {
     }
 }
 
+fn connections(settings: &HttpSettings) -> Connections {
+    let mut connections = Connections::new(settings.request_timeout.get());
+    connections.tls = settings.tls.clone();
+    connections.connect_timeout = settings.connect_timeout.get();
+    connections.keep_alive = settings.keep_alive.get();
+    connections.max_idle = settings.max_in_flight;
+    connections.proxy_from_environment = settings.proxy_from_environment;
+    connections
+}
+
 /// Fails the records of requests that are not sent, since what comes before them has to be put first.
-fn give_up(failures: &mut Vec<(usize, Failure)>, requests: impl Iterator<Item = Request>) {
+fn give_up(failures: &mut Vec<(usize, Failure)>, requests: impl Iterator<Item = Planned>) {
     let Some(first) = failures.iter().rposition(|(_, failure)| failure.kind() != FailureKind::Rejected)
     else {
         return;
     };
-    for index in requests.flat_map(|request| request.indices) {
+    for index in requests.flat_map(|planned| planned.indices) {
         let failure = failures.get(first).map(|(_, failure)| again(failure));
         failures.extend(failure.map(|failure| (index, failure)));
     }
@@ -183,7 +186,7 @@ fn again(failure: &Failure) -> Failure {
 }
 
 /// What a HEAD proves: name, network, TLS, and a server that answers. Whether it takes the records, it does not.
-fn seen(answer: &Answer, method: &Method) -> Result<String, String> {
+fn seen(answer: &HttpAnswer, method: &Method) -> Result<String, String> {
     match answer.status {
         401 => Err(format!(
             "answers a HEAD with {}; it does not accept these credentials, change `auth`",
@@ -205,7 +208,7 @@ fn shown_headers(headers: &HeaderMap) -> Map<String, Value> {
 }
 
 /// JSON as JSON, all else as text.
-fn shown_body(request: &Request) -> Value {
+fn shown_body(request: &HttpRequest) -> Value {
     if !request.has_body() {
         return Value::Null;
     }

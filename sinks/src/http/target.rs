@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::template::{Segment, Tag, Template};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Url;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::utf8_percent_encode;
 use sluice_connector_api::{Record, SettingsError};
-
-/// What RFC 3986 calls reserved is encoded within a value, and so is everything that is no ASCII.
-pub(super) const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use sluice_wire::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use sluice_wire::{UNRESERVED, Url, http_url};
 
 /// Headers that the client sets, or that would change what a request is.
 const OURS: [&str; 13] = [
@@ -46,7 +43,7 @@ impl Target {
         if scheme.contains("{{") || authority.contains("{{") {
             return Err(wrong("scheme, host and port cannot have tags: record data never chooses the host"));
         }
-        let base = base(key, &format!("{scheme}://{authority}"))?;
+        let base = http_url(key, &format!("{scheme}://{authority}"))?;
         let path = if path.is_empty() { "/" } else { path };
         Ok(Self { base, path: path_template(key, path)? })
     }
@@ -57,6 +54,11 @@ impl Target {
             return Err(SettingsError::at(key, "a path starts with `/`"));
         }
         Ok(Self { base: self.base.clone(), path: path_template(key, path)? })
+    }
+
+    /// Returns scheme, host and port as a URL.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
     }
 
     /// Returns scheme, host and port, which failures may show.
@@ -76,7 +78,7 @@ impl Target {
             return Err("the path would have a segment `.` or `..`".to_owned());
         }
         let url = self.at(&path).map_err(|error| format!("the path makes no URL: {error}"))?;
-        // `VALUE` leaves nothing that could get here; the host is worth a second look all the same.
+        // `UNRESERVED` leaves nothing that could get here; the host is worth a second look all the same.
         if url.origin() == self.base.origin() {
             Ok(url)
         } else {
@@ -116,7 +118,7 @@ impl Target {
                         return Err(format!("`{}` is empty", tag.raw()));
                     }
                     // Writing to a string does not fail.
-                    write!(path, "{}", utf8_percent_encode(&value, VALUE)).unwrap_or_default();
+                    write!(path, "{}", utf8_percent_encode(&value, UNRESERVED)).unwrap_or_default();
                 }
             }
         }
@@ -125,19 +127,6 @@ impl Target {
 }
 
 const NO_URL: &str = "this is no URL; write one such as https://api.example.com/records";
-
-/// Parses an address that may hold neither credentials nor a fragment.
-pub(super) fn base(key: &str, url: &str) -> Result<Url, SettingsError> {
-    let wrong = |reason: &str| SettingsError::at(key, reason);
-    let url = Url::parse(url).map_err(|_| wrong(NO_URL))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong("the scheme must be `http` or `https`"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("a URL holds no user and password here; set `auth: { basic: ... }`"));
-    }
-    Ok(url)
-}
 
 fn path_template(key: &str, path: &str) -> Result<Template, SettingsError> {
     let template = Template::parse(path).map_err(|reason| SettingsError::at(key, reason))?;

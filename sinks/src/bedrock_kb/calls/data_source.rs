@@ -7,7 +7,7 @@ use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::types::{DataSourceStatus, KnowledgeBaseStatus};
 use sluice_connector_api::{Failure, SettingsError};
 
-use crate::bedrock_kb::settings::BedrockKbSettings;
+use crate::bedrock_kb::settings::KnowledgeBaseSettings;
 use crate::bedrock_kb::verdict::{self, ApiCall};
 
 /// Names that an error shows beside one that is not there.
@@ -35,8 +35,8 @@ pub(crate) struct DataSourceRef {
 }
 
 impl DataSourceRef {
-    pub(crate) fn from_settings(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
-        let BedrockKbSettings { data_source_id, data_source, .. } = settings;
+    pub(crate) fn from_settings(settings: &KnowledgeBaseSettings) -> Result<Self, SettingsError> {
+        let KnowledgeBaseSettings { data_source_id, data_source, .. } = settings;
         Ok(Self {
             knowledge_base: IdOrName::knowledge_base(settings)?,
             data_source: IdOrName::one("data_source", data_source_id.as_ref(), data_source.as_ref())?,
@@ -71,8 +71,8 @@ impl DataSourceRef {
 
 impl IdOrName {
     /// Takes what settings say of the knowledge base.
-    pub(crate) fn knowledge_base(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
-        let BedrockKbSettings { knowledge_base_id, knowledge_base, .. } = settings;
+    pub(crate) fn knowledge_base(settings: &KnowledgeBaseSettings) -> Result<Self, SettingsError> {
+        let KnowledgeBaseSettings { knowledge_base_id, knowledge_base, .. } = settings;
         Self::one("knowledge_base", knowledge_base_id.as_ref(), knowledge_base.as_ref())
     }
 

@@ -6,8 +6,8 @@ use super::content::ContentRule;
 use super::document::DocumentWrite;
 use super::identity::DocumentIdRule;
 use super::metadata::MetadataRules;
-use crate::bedrock_kb::settings::BedrockKbSettings;
-use crate::on_null::OnNull;
+use crate::bedrock_kb::settings::KnowledgeBaseSettings;
+use crate::record::on_null::OnNull;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) struct DocumentMapping {
 }
 
 impl DocumentMapping {
-    pub(crate) fn new(settings: &BedrockKbSettings) -> Result<Self, SettingsError> {
+    pub(crate) fn new(settings: &KnowledgeBaseSettings) -> Result<Self, SettingsError> {
         let identity = DocumentIdRule::new(&settings.document_id, settings.document_id_form)?;
         if settings.on_null == OnNull::Delete {
             identity.check_for_deletes()?;

@@ -10,25 +10,25 @@ use aws_sdk_bedrockagent::types::{
 use sluice_connector_api::Finding;
 
 use crate::bedrock_kb::calls::{DataSourceRef, DocumentClient, IdOrName};
-use crate::bedrock_kb::settings::BedrockKbSettings;
-use crate::on_null::OnNull;
+use crate::bedrock_kb::settings::{BedrockKbSettings, KnowledgeBaseSettings};
+use crate::record::on_null::OnNull;
 
 /// No document has this id; where one has, its status is all that is read.
 const PROBE_ID: &str = "sluice-check";
 
 /// Looks at region, credentials, knowledge base, data source and rights, up to what makes the rest pointless.
 pub(crate) async fn findings(settings: &BedrockKbSettings, wanted: &DataSourceRef) -> Vec<Finding> {
-    let (mut findings, config) = settings.aws().check().await;
+    let (mut findings, config) = settings.aws.check().await;
     let Some(config) = config else { return findings };
     match DocumentClient::from_config(&config, wanted).await {
-        Ok(client) => findings.extend(Look { settings, wanted, client }.findings().await),
+        Ok(client) => findings.extend(Look { settings: &settings.own, wanted, client }.findings().await),
         Err(failure) => findings.push(Finding::bad("knowledge base and data source", failure.to_string())),
     }
     findings
 }
 
 struct Look<'a> {
-    settings: &'a BedrockKbSettings,
+    settings: &'a KnowledgeBaseSettings,
     wanted: &'a DataSourceRef,
     client: DocumentClient,
 }

@@ -51,8 +51,8 @@ impl Documents {
     /// `bedrock:ListKnowledgeBases` and `bedrock:ListDataSources`.
     pub async fn open(settings: &BedrockKbSettings) -> Result<Self, Failure> {
         let wanted =
-            DataSourceRef::from_settings(settings).map_err(|error| Failure::fatal(error.to_string()))?;
-        let config = settings.aws().load().await?;
+            DataSourceRef::from_settings(&settings.own).map_err(|error| Failure::fatal(error.to_string()))?;
+        let config = settings.aws.load().await?;
         Ok(Self { client: DocumentClient::from_config(&config, &wanted).await? })
     }
 

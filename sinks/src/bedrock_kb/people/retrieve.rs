@@ -10,11 +10,11 @@ use aws_sdk_bedrockagentruntime::types::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sluice_connector_api::Failure;
+use sluice_wire::AwsSettings;
 use tokio::sync::OnceCell;
 
 use super::filter::Filter;
 use super::passage_json::json_of;
-use crate::aws::Aws;
 use crate::bedrock_kb::calls::IdOrName;
 use crate::bedrock_kb::settings::BedrockKbSettings;
 use crate::bedrock_kb::verdict::{self, ApiCall};
@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The caller needs `bedrock:Retrieve` on the knowledge base. Nothing is tried twice.
 #[derive(Debug)]
 pub struct KnowledgeBase {
-    aws: Aws,
+    aws: AwsSettings,
     client: OnceCell<Client>,
 }
 
@@ -61,14 +61,16 @@ impl KnowledgeBase {
     /// Without a region, the SDK's usual places are asked. An endpoint on this machine counts as an emulator and
     /// needs no credentials.
     pub fn new(region: Option<String>, endpoint_url: Option<String>) -> Self {
-        Self { aws: Aws { region, endpoint_url, timeout: TIMEOUT }, client: OnceCell::new() }
+        let aws = AwsSettings { region, endpoint_url, ..AwsSettings::new(TIMEOUT) };
+        Self { aws, client: OnceCell::new() }
     }
 
     /// Makes a client for the knowledge base of a connector, and returns its id, too. A name is looked up, for which
     /// the caller needs `bedrock:ListKnowledgeBases`.
     pub async fn of(settings: &BedrockKbSettings) -> Result<(Self, String), Failure> {
-        let named = IdOrName::knowledge_base(settings).map_err(|error| Failure::fatal(error.to_string()))?;
-        let (aws, client) = (settings.aws(), OnceCell::new());
+        let named =
+            IdOrName::knowledge_base(&settings.own).map_err(|error| Failure::fatal(error.to_string()))?;
+        let (aws, client) = (settings.aws.clone(), OnceCell::new());
         let id = match named {
             IdOrName::Id(id) => id,
             IdOrName::Name(_) => {

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{ConfirmLimits, HumanDuration, Pace, SettingsError};
+use sluice_wire::{AwsSettings, OnAws};
 
 use super::document::{Content, DocumentId, DocumentIdForm, MetadataSettings};
-use crate::aws::Aws;
-use crate::on_null::OnNull;
+use crate::record::on_null::OnNull;
 
 /// Documents a status call, as the model of the API allows.
 const STATUSES_PER_CALL: usize = 10;
@@ -50,7 +50,7 @@ const STATUS_CALLS_PER_SECOND: f64 = 5.0;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("allOf" = [one_of("knowledge_base_id", "knowledge_base"), one_of("data_source_id", "data_source")]))]
-pub struct BedrockKbSettings {
+pub struct KnowledgeBaseSettings {
     /// The knowledge base: 10 letters and digits, such as `KB12345678`. Write this or `knowledge_base`.
     #[serde(default)]
     #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"))]
@@ -97,20 +97,6 @@ pub struct BedrockKbSettings {
     /// How long after its put a document may be on its way before it is put again. Default: `15m`.
     #[serde(default = "confirm_timeout")]
     pub confirm_timeout: HumanDuration,
-    /// The AWS region of the knowledge base, such as `eu-central-1`. Default: `AWS_REGION`, else that of the AWS
-    /// profile or of the instance.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
-    pub region: Option<String>,
-    /// Another address of the service, such as `https://vpce-0123-abcd.bedrock-agent.eu-central-1.vpce.amazonaws.com`.
-    /// One on this machine, such as `http://localhost:9000`, counts as an emulator and needs no AWS credentials.
-    /// Default: the region's.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^https?://."))]
-    pub endpoint_url: Option<String>,
-    /// How long a call may take before it counts as failed and is tried again, such as `30s`. Default: `30s`.
-    #[serde(default = "request_timeout")]
-    pub request_timeout: HumanDuration,
     /// Documents a call, from 1 to 25. Default: 10, which the API's model allows; the service quota may be 25. A call
     /// deletes 10 at most.
     #[serde(default = "documents_per_call")]
@@ -134,6 +120,9 @@ pub struct BedrockKbSettings {
     pub calls_per_second: f64,
 }
 
+/// The keys under `bedrock_kb`: those of a knowledge base, and those that every sink on AWS shares.
+pub type BedrockKbSettings = OnAws<KnowledgeBaseSettings>;
+
 /// What counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -148,10 +137,6 @@ pub enum Confirm {
 /// Says in the schema that one of two keys is needed.
 fn one_of(id: &str, name: &str) -> Value {
     json!({ "anyOf": [{ "required": [id] }, { "required": [name] }] })
-}
-
-fn request_timeout() -> HumanDuration {
-    HumanDuration::secs(30)
 }
 
 fn confirm_interval() -> HumanDuration {
@@ -178,27 +163,19 @@ fn calls_per_second() -> f64 {
     5.0
 }
 
-impl BedrockKbSettings {
-    pub(crate) fn aws(&self) -> Aws {
-        Aws {
-            region: self.region.clone(),
-            endpoint_url: self.endpoint_url.clone(),
-            timeout: self.request_timeout.get(),
-        }
-    }
-
+impl KnowledgeBaseSettings {
     /// What the writes and deletes of a process are counted by.
-    pub(crate) fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self, aws: &AwsSettings) -> Pace {
         Pace {
-            scope: self.scope(),
+            scope: scope(aws),
             calls_per_second: self.calls_per_second,
             max_concurrent: Some(self.max_concurrent_calls),
         }
     }
 
     /// Statuses have a quota of their own.
-    pub(crate) fn confirm_limits(&self) -> Option<ConfirmLimits> {
-        let scope = format!("{} GetKnowledgeBaseDocuments", self.scope());
+    pub(crate) fn confirm_limits(&self, aws: &AwsSettings) -> Option<ConfirmLimits> {
+        let scope = format!("{} GetKnowledgeBaseDocuments", scope(aws));
         let pace = Pace { scope, calls_per_second: STATUS_CALLS_PER_SECOND, max_concurrent: None };
         self.confirms().then(|| ConfirmLimits {
             max_records: STATUSES_PER_CALL,
@@ -212,15 +189,10 @@ impl BedrockKbSettings {
         self.confirm == Confirm::Indexed
     }
 
-    fn scope(&self) -> String {
-        let place = self.endpoint_url.as_ref().or(self.region.as_ref());
-        format!("bedrock-agent {}", place.map_or("default", String::as_str))
-    }
-
     /// Checks what the schema cannot say.
-    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
+    pub(crate) fn validate(&self, aws: &AwsSettings) -> Result<(), SettingsError> {
         for (key, duration) in [
-            ("request_timeout", self.request_timeout),
+            ("request_timeout", aws.request_timeout),
             ("confirm_interval", self.confirm_interval),
             ("confirm_timeout", self.confirm_timeout),
         ] {
@@ -231,6 +203,12 @@ impl BedrockKbSettings {
         }
         Ok(())
     }
+}
+
+/// Names the region and address that a budget of calls belongs to.
+fn scope(aws: &AwsSettings) -> String {
+    let place = aws.endpoint_url.as_ref().or(aws.region.as_ref());
+    format!("bedrock-agent {}", place.map_or("default", String::as_str))
 }
 
 #[cfg(test)]

@@ -7,4 +7,4 @@ pub(crate) use document::{
     Attribute, BytesContent, Content, DocumentId, DocumentIdForm, MetadataSettings, OriginAttribute, Profile,
     S3Content,
 };
-pub use knowledge_base::BedrockKbSettings;
+pub use knowledge_base::{BedrockKbSettings, KnowledgeBaseSettings};

@@ -1,6 +1,7 @@
 //! The sink and the client against the emulator, and against a server that only listens.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod aws;
 mod check;
 mod confirm;
 mod deletes;

@@ -7,8 +7,7 @@ use aws_sdk_bedrockagent::config::http::HttpResponse;
 use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::RequestId;
 use sluice_connector_api::{Failure, Trouble};
-
-use crate::aws::{causes, credentials_error, credentials_failure, one_line};
+use sluice_wire::{causes, credentials_error, credentials_failure, one_line};
 
 /// Bytes of an answer that is no error of the service, as far as a failure shows it.
 const SHOWN_BYTES: usize = 200;

@@ -4,11 +4,10 @@ use aws_credential_types::Credentials;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use sluice_wire::header::{HeaderMap, HeaderName, RANGE};
+use sluice_wire::{HttpRequest, Method, signature};
 
 use super::*;
-use crate::http::plan::Request;
-use crate::http::sigv4::signature;
 
 fn token(token: &str, expires_in: u64) -> Reply {
     reply(
@@ -174,14 +173,10 @@ fn assert_signed(server: &Server, service: &str) {
     let signed_headers = seen.headers["authorization"].split("SignedHeaders=").nth(1).unwrap();
     for name in signed_headers.split(',').next().unwrap().split(';') {
         if name != "host" && !name.starts_with("x-amz-") {
-            headers.insert(
-                name.parse::<reqwest::header::HeaderName>().unwrap(),
-                seen.headers[name].parse().unwrap(),
-            );
+            headers.insert(name.parse::<HeaderName>().unwrap(), seen.headers[name].parse().unwrap());
         }
     }
-    let request = Request {
-        indices: Vec::new(),
+    let request = HttpRequest {
         method: seen.method.parse().unwrap(),
         url: format!("{}{}", server.url, seen.path).parse().unwrap(),
         headers,
@@ -240,11 +235,10 @@ async fn a_check_signs_as_well() {
 /// The first example of AWS's documentation of Signature Version 4 for S3: a signature that nobody here computed.
 #[test]
 fn a_signature_is_the_one_that_aws_documents() {
-    let request = Request {
-        indices: Vec::new(),
-        method: reqwest::Method::GET,
+    let request = HttpRequest {
+        method: Method::GET,
         url: "https://examplebucket.s3.amazonaws.com/test.txt".parse().unwrap(),
-        headers: [(reqwest::header::RANGE, "bytes=0-9".parse().unwrap())].into_iter().collect(),
+        headers: [(RANGE, "bytes=0-9".parse().unwrap())].into_iter().collect(),
         body: Bytes::new(),
     };
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

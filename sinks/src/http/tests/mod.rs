@@ -10,14 +10,14 @@
 mod answers;
 mod auth;
 mod requests;
-pub(crate) mod server;
 mod settings;
 mod tls;
 
 use serde_json::{Value, json};
 use sluice_connector_api::{Failure, FailureKind, Payload, PutError, Record, Sink};
 
-use self::server::{Reply, Server, reply, status};
+use sluice_wire_testing::{Reply, Server, reply, status};
+
 use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
 
 /// Builds a sink for a path of a server.

@@ -1,4 +1,32 @@
-//! A server that answers as a script says, and remembers what it was asked. It speaks just enough HTTP/1.1.
+//! A local HTTP server for tests of plug-ins that call a service: it answers as a script says, and remembers what it was
+//! asked. It speaks just enough HTTP/1.1, listens on loopback alone, and ends with its value.
+//!
+//! ```
+//! use sluice_wire_testing::{Server, reply};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::TcpStream;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let server = Server::start([reply(503, "retry-after: 7\r\n", "busy")]).await;
+//! let address = server.url.trim_start_matches("http://").to_owned();
+//! let mut stream = TcpStream::connect(address).await?;
+//! stream.write_all(b"GET /a HTTP/1.1\r\nhost: here\r\n\r\n").await?;
+//! let mut answer = [0; 12];
+//! stream.read_exact(&mut answer).await?;
+//! assert_eq!(&answer, b"HTTP/1.1 503");
+//! assert_eq!(server.lines(), ["GET /a"]);
+//! # Ok::<(), std::io::Error>(())
+//! # })?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may panic"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +39,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// Sends this.
     Text(String),
     /// Reads the request and closes the connection.
@@ -21,47 +49,58 @@ pub(crate) enum Reply {
 }
 
 /// Answers with a status, headers (each with its line end) and a body.
-pub(crate) fn reply(status: u16, headers: &str, body: &str) -> Reply {
+pub fn reply(status: u16, headers: &str, body: &str) -> Reply {
     let length = body.len();
     Reply::Text(format!("HTTP/1.1 {status} Told\r\n{headers}content-length: {length}\r\n\r\n{body}"))
 }
 
-pub(crate) fn status(status: u16) -> Reply {
+/// Answers with a status and nothing else.
+pub fn status(status: u16) -> Reply {
     reply(status, "", "")
 }
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
+pub struct Seen {
+    /// The method, such as `POST`.
+    pub method: String,
+    /// The path and the query, as sent.
+    pub path: String,
+    /// The headers, by names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl Seen {
-    pub(crate) fn text(&self) -> &str {
+    /// Returns the body as text.
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub(crate) fn json(&self) -> Value {
+    /// Returns the body as JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub(crate) fn line(&self) -> String {
+    /// Returns method and path, such as `POST /a`.
+    pub fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     script: Mutex<VecDeque<Reply>>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
 }
 
-pub(crate) struct Server {
-    pub(crate) url: String,
+/// A server on a free port of 127.0.0.1, which ends when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it is, such as `http://127.0.0.1:40123`.
+    pub url: String,
     state: Arc<State>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -73,15 +112,13 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts a server; without a script it answers 200.
-    pub(crate) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+    /// Starts a server, which answers 200 once its script is at its end.
+    pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
         Self::start_with(script, None).await
     }
 
-    pub(crate) async fn start_with(
-        script: impl IntoIterator<Item = Reply>,
-        tls: Option<TlsAcceptor>,
-    ) -> Self {
+    /// Starts a server, with TLS where an acceptor is given.
+    pub async fn start_with(script: impl IntoIterator<Item = Reply>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
@@ -90,20 +127,23 @@ impl Server {
         Self { url, state, task }
     }
 
-    pub(crate) fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+    /// Adds to the script.
+    pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.script.lock().unwrap().extend(replies);
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    /// Returns the requests so far.
+    pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().unwrap().clone()
     }
 
     /// Returns method and path of each request.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         self.seen().iter().map(Seen::line).collect()
     }
 
-    pub(crate) fn connections(&self) -> usize {
+    /// Returns how many connections were opened so far.
+    pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 }

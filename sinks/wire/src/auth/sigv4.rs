@@ -1,3 +1,5 @@
+//! AWS Signature Version 4.
+
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -8,32 +10,37 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use sluice_connector_api::{BoxError, Failure, Finding};
+use sluice_connector_api::{BoxError, Failure, Finding, HumanDuration};
 use tokio::sync::OnceCell;
 
-use super::auth_settings::SigV4Auth;
-use super::kept::{Fetched, Kept};
-use super::plan::Request;
-use crate::aws::{Aws, credentials_failure};
+use super::settings::SigV4Auth;
+use crate::aws::{AwsSettings, credentials_failure};
+use crate::cached::{Cached, Fetched};
+use crate::request::HttpRequest;
 
 /// Signs requests for AWS.
-pub(super) struct SigV4 {
+pub(crate) struct SigV4 {
     service: String,
-    aws: Aws,
+    aws: AwsSettings,
     config: OnceCell<SdkConfig>,
-    credentials: Kept<Credentials>,
+    credentials: Cached<Credentials>,
 }
 
 impl SigV4 {
-    /// `origin` tells whether the target is on this machine, where placeholders do for credentials.
-    pub(super) fn new(settings: &SigV4Auth, origin: String, timeout: Duration) -> Self {
-        let aws = Aws { region: settings.region.clone(), endpoint_url: Some(origin), timeout };
-        Self { service: settings.service.clone(), aws, config: OnceCell::new(), credentials: Kept::new() }
+    /// `target` tells whether it is on this machine, where placeholders do for credentials.
+    pub(crate) fn new(settings: &SigV4Auth, target: &Url, timeout: Duration) -> Self {
+        let aws = AwsSettings {
+            region: settings.region.clone(),
+            endpoint_url: Some(target.origin().ascii_serialization()),
+            request_timeout: HumanDuration::new(timeout),
+        };
+        Self { service: settings.service.clone(), aws, config: OnceCell::new(), credentials: Cached::new() }
     }
 
     /// Returns the headers that sign a request, with its body as it is sent.
-    pub(super) async fn headers(&self, request: &Request) -> Result<HeaderMap, Failure> {
+    pub(crate) async fn headers(&self, request: &HttpRequest) -> Result<HeaderMap, Failure> {
         let region = self.region().await?;
         let config = self.config().await?;
         let credentials = self.credentials.get(fetch(config)).await?;
@@ -42,7 +49,7 @@ impl SigV4 {
     }
 
     /// Returns the region that requests are signed for.
-    pub(super) async fn region(&self) -> Result<String, Failure> {
+    pub(crate) async fn region(&self) -> Result<String, Failure> {
         Ok(self.config().await?.region().map(ToString::to_string).unwrap_or_default())
     }
 
@@ -50,7 +57,7 @@ impl SigV4 {
         self.config.get_or_try_init(|| self.aws.load()).await
     }
 
-    pub(super) async fn check(&self) -> Vec<Finding> {
+    pub(crate) async fn check(&self) -> Vec<Finding> {
         self.aws.check().await.0
     }
 }
@@ -62,8 +69,9 @@ async fn fetch(config: &SdkConfig) -> Result<Fetched<Credentials>, Failure> {
     Ok(Fetched::new(credentials, lifetime))
 }
 
-pub(super) fn signature(
-    request: &Request,
+/// Returns the headers that sign a request for a service in a region, at a time, with its body as it is sent.
+pub fn signature(
+    request: &HttpRequest,
     service: &str,
     region: &str,
     credentials: Credentials,

@@ -1,3 +1,5 @@
+//! How requests authenticate, as an operator writes it.
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -66,7 +68,7 @@ pub struct OAuth2Auth {
     pub client_id: String,
     /// The client's secret.
     pub client_secret: Secret,
-    /// What to ask for: scopes parted by blanks. Default: what the endpoint gives unasked.
+    /// What to ask for: scopes separated by blanks. Default: what the endpoint gives unasked.
     #[serde(default)]
     pub scope: Option<String>,
     /// More fields for the endpoint, such as `audience`. Default: none.

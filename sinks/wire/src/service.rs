@@ -1,20 +1,18 @@
 //! Signed calls of a service of AWS, for the sinks that need a call or two of one and not its whole SDK.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Url};
-use sluice_connector_api::{Failure, Finding, SettingsError, Trouble};
-use tokio::sync::OnceCell;
+use reqwest::{Method, Url};
+use sluice_connector_api::{Failure, Finding, Trouble};
 
-use super::answer::Answer;
-use super::auth::Auth;
-use super::auth_settings::SigV4Auth;
-use super::client::{self, Travel, WHOLE_BYTES};
-use super::plan::Request;
-use super::settings::TlsSettings;
-use super::sigv4::SigV4;
+use crate::answer::HttpAnswer;
+use crate::auth::{Auth, SigV4, SigV4Auth};
+use crate::client::{Connections, HttpClient};
+use crate::exchange::WHOLE_BYTES;
+use crate::request::HttpRequest;
 
 /// Codes of errors that pass by themselves, whatever their status.
 const PASSING: [&str; 6] = [
@@ -26,103 +24,87 @@ const PASSING: [&str; 6] = [
     "RequestTimeout",
 ];
 
-/// A service of AWS, in a region.
-pub(crate) struct Service {
+/// A service of AWS, in a region. It has no `Debug`, since it holds credentials.
+#[allow(missing_debug_implementations, reason = "it holds credentials")]
+pub struct AwsService {
     endpoint: Url,
-    auth: Auth,
-    travel: Travel,
-    /// Made at the first call, since it reads certificates.
-    client: OnceCell<Client>,
+    sigv4: Arc<SigV4>,
+    client: HttpClient,
 }
 
 /// One call.
-pub(crate) struct Call<'a> {
+#[derive(Debug)]
+pub struct AwsCall<'a> {
     /// What it is called, such as `SendMessageBatch`.
-    pub(crate) operation: &'a str,
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Bytes,
+    pub operation: &'a str,
+    /// The method.
+    pub method: Method,
+    /// Where it goes.
+    pub url: Url,
+    /// Its headers, by names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: Bytes,
     /// Finds the code of an error in its answer.
-    pub(crate) code: fn(&Answer) -> Option<String>,
+    pub code: fn(&HttpAnswer) -> Option<String>,
     /// Codes of errors that are the record's fault.
-    pub(crate) rejecting: &'a [&'a str],
+    pub rejecting: &'a [&'a str],
 }
 
-impl Service {
-    /// Names a service as signatures do. An endpoint on this machine gets placeholders for credentials.
-    pub(crate) fn new(
+impl AwsService {
+    /// Names a service as signatures do, such as `sqs`. An endpoint on this machine gets placeholders for credentials.
+    /// `max_idle` is how many idle connections are kept.
+    pub fn new(
         service: &str,
         region: Option<String>,
         endpoint: Url,
-        (timeout, connections): (Duration, usize),
+        timeout: Duration,
+        max_idle: usize,
     ) -> Self {
         let settings = SigV4Auth { service: service.to_owned(), region };
-        let sigv4 = SigV4::new(&settings, endpoint.origin().ascii_serialization(), timeout);
-        let travel = Travel {
-            tls: TlsSettings::default(),
-            connect_timeout: Duration::from_secs(5).min(timeout),
-            request_timeout: timeout,
-            keep_alive: Duration::from_secs(20),
-            connections,
-            proxy_from_environment: false,
-        };
-        Self { endpoint, auth: Auth::SigV4(Box::new(sigv4)), travel, client: OnceCell::new() }
+        let sigv4 = Arc::new(SigV4::new(&settings, &endpoint, timeout));
+        let mut connections = Connections::new(timeout);
+        connections.max_idle = max_idle;
+        let client = HttpClient::new(connections, Auth::from_sigv4(Arc::clone(&sigv4)));
+        Self { endpoint, sigv4, client }
     }
 
     /// Returns where the service is.
-    pub(crate) fn endpoint(&self) -> &Url {
+    pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
 
+    /// Returns the region, once it is found.
+    pub async fn region(&self) -> Result<String, Failure> {
+        self.sigv4.region().await
+    }
+
     /// Sends a call. Any answer but a 2xx is a failure that says what to do.
-    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Answer, Failure> {
-        let Call { operation, method, url, headers, body, code, rejecting } = call;
+    pub async fn call(&self, call: AwsCall<'_>) -> Result<HttpAnswer, Failure> {
+        let AwsCall { operation, method, url, headers, body, code, rejecting } = call;
         let headers = header_map(headers)
             .map_err(|name| Failure::rejected(format!("the header `{name}` cannot hold its value")))?;
-        let request = Request { indices: Vec::new(), method, url, headers, body };
-        let client = self.client.get_or_try_init(|| client::make(self.travel.clone())).await?;
-        let answer = client::exchange(client, &self.auth, &request, WHOLE_BYTES).await?;
-        if (200..=299).contains(&answer.status) {
+        let request = HttpRequest { method, url, headers, body };
+        let answer = self.client.exchange(&request, WHOLE_BYTES).await?;
+        if answer.is_success() {
             return Ok(answer);
         }
         let code = code(&answer);
         Err(failure(operation, &answer, code.as_deref().unwrap_or_default(), rejecting))
     }
 
-    /// Returns the region, once it is found.
-    pub(crate) async fn region(&self) -> Result<String, Failure> {
-        match &self.auth {
-            Auth::SigV4(sigv4) => sigv4.region().await,
-            _ => Ok(String::new()),
-        }
-    }
-
     /// Looks for a region and for credentials, and, where they are found, for the subject by a call to it.
-    pub(crate) async fn check<T>(
+    pub async fn check<T>(
         &self,
         subject: String,
         call: impl Future<Output = Result<T, Failure>>,
     ) -> Vec<Finding> {
-        let mut findings = match client::make(self.travel.clone()).await {
-            Ok(client) => self.auth.check(&client).await,
-            Err(failure) => vec![Finding::bad("HTTP client", failure.to_string())],
-        };
+        let mut findings = self.client.check().await;
         if findings.iter().all(|finding| finding.outcome.is_ok()) {
             let outcome = call.await.map(|_| "found".to_owned()).map_err(|failure| failure.to_string());
             findings.push(Finding { subject, outcome });
         }
         findings
-    }
-}
-
-/// Reads an endpoint or the URL of a queue.
-pub(crate) fn parse_url(key: &str, url: &str) -> Result<Url, SettingsError> {
-    let parsed =
-        Url::parse(url).map_err(|error| SettingsError::at(key, format!("this is no URL: {error}")))?;
-    match parsed.host_str() {
-        Some(_) => Ok(parsed),
-        None => Err(SettingsError::at(key, "the URL names no host")),
     }
 }
 
@@ -140,7 +122,7 @@ fn trace() -> Option<(&'static str, String)> {
     Some(("x-amzn-trace-id", std::env::var("_X_AMZN_TRACE_ID").ok()?))
 }
 
-fn failure(operation: &str, answer: &Answer, code: &str, rejecting: &[&str]) -> Failure {
+fn failure(operation: &str, answer: &HttpAnswer, code: &str, rejecting: &[&str]) -> Failure {
     let said = format!("{operation} was answered {}", answer.said());
     let throttled = ["Throttl", "SlowDown", "TooManyRequests"].iter().any(|word| code.contains(word));
     let failure = match answer.status {

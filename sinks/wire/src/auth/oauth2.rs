@@ -1,3 +1,5 @@
+//! OAuth 2.0 client credentials: tokens that are fetched, kept, and fetched again.
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -9,40 +11,45 @@ use reqwest::{Client, Method, Url};
 use serde_json::Value;
 use sluice_connector_api::{Failure, SettingsError};
 
-use super::answer::Answer;
-use super::auth_settings::{CredentialsIn, OAuth2Auth};
-use super::client;
-use super::kept::{Fetched, Kept};
-use super::target::{VALUE, base};
+use super::settings::{CredentialsIn, OAuth2Auth};
+use crate::answer::HttpAnswer;
+use crate::cached::{Cached, Fetched};
+use crate::exchange::{WHOLE_BYTES, exchange};
+use crate::status::StatusMeaning;
+use crate::url::{UNRESERVED, http_url};
 
 /// Fetches tokens with the client credentials grant.
-pub(super) struct OAuth2 {
+pub(crate) struct OAuth2 {
+    /// Where the settings stand, such as `auth.oauth2`.
+    key: String,
     settings: OAuth2Auth,
     url: Url,
-    token: Kept<HeaderValue>,
+    token: Cached<HeaderValue>,
 }
 
 impl OAuth2 {
-    pub(super) fn new(settings: &OAuth2Auth) -> Result<Self, SettingsError> {
-        let url = base("auth.oauth2.token_url", &settings.token_url)?;
+    /// Reads the settings that stand as `oauth2` under `key`.
+    pub(crate) fn new(key: &str, settings: &OAuth2Auth) -> Result<Self, SettingsError> {
+        let key = format!("{key}.oauth2");
+        let url = http_url(&format!("{key}.token_url"), &settings.token_url)?;
         if let Some(name) = settings.params.keys().find(|name| OURS.contains(&name.as_str())) {
             let reason = "this field is set from the other settings; remove it";
-            return Err(SettingsError::at(format!("auth.oauth2.params.{name}"), reason));
+            return Err(SettingsError::at(format!("{key}.params.{name}"), reason));
         }
-        Ok(Self { settings: settings.clone(), url, token: Kept::new() })
+        Ok(Self { key, settings: settings.clone(), url, token: Cached::new() })
     }
 
     /// Returns the header `authorization` with a token that should be good.
-    pub(super) async fn header(&self, http: &Client) -> Result<HeaderValue, Failure> {
+    pub(crate) async fn header(&self, http: &Client) -> Result<HeaderValue, Failure> {
         self.token.get(self.fetch(http)).await
     }
 
     /// Drops a token that the target refused.
-    pub(super) async fn refused(&self, header: &HeaderValue) {
+    pub(crate) async fn refused(&self, header: &HeaderValue) {
         self.token.drop_if(header).await;
     }
 
-    pub(super) fn secret(&self) -> &str {
+    pub(crate) fn secret(&self) -> &str {
         self.settings.client_secret.reveal()
     }
 
@@ -59,8 +66,8 @@ impl OAuth2 {
             CredentialsIn::Body => request,
         };
         let secrets = vec![encode(self.secret()), self.secret().to_owned(), basic];
-        let answer = client::answer(&subject, request, client::WHOLE_BYTES, secrets).await?;
-        read(&subject, &answer)
+        let answer = exchange(&subject, request, WHOLE_BYTES, secrets).await?;
+        self.read(&subject, &answer)
     }
 
     fn form(&self) -> String {
@@ -83,6 +90,25 @@ impl OAuth2 {
         form
     }
 
+    fn read(&self, subject: &str, answer: &HttpAnswer) -> Result<Fetched<HeaderValue>, Failure> {
+        let key = &self.key;
+        match StatusMeaning::from_status(answer.status) {
+            StatusMeaning::Stored => token(answer).ok_or_else(|| {
+                // What was sent may hold a token, so that nothing of it is shown.
+                Failure::retriable(format!(
+                    "{subject} answered {} without a token; check `{key}.token_url`",
+                    answer.status
+                ))
+            }),
+            StatusMeaning::Retriable => Err(waiting(subject, answer)),
+            StatusMeaning::Rejected | StatusMeaning::Fatal => Err(Failure::fatal(format!(
+                "{subject} refuses the client: it answered {}; check `token_url`, `client_id`, `client_secret` and \
+                 `scope` under `{key}`",
+                answer.said()
+            ))),
+        }
+    }
+
     /// Id and secret are form-encoded before they are joined (RFC 6749, 2.3.1).
     fn basic(&self) -> String {
         BASE64.encode(format!("{}:{}", encode(&self.settings.client_id), encode(self.secret())))
@@ -92,28 +118,11 @@ impl OAuth2 {
 const OURS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
 
 fn encode(text: &str) -> String {
-    utf8_percent_encode(text, VALUE).to_string()
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-fn read(subject: &str, answer: &Answer) -> Result<Fetched<HeaderValue>, Failure> {
-    match answer.status {
-        200..=299 => token(answer).ok_or_else(|| {
-            // What was sent may hold a token, so that nothing of it is shown.
-            Failure::retriable(format!(
-                "{subject} answered {} without a token; check `auth.oauth2.token_url`",
-                answer.status
-            ))
-        }),
-        408 | 425 | 429 | 500.. => Err(waiting(subject, answer)),
-        _ => Err(Failure::fatal(format!(
-            "{subject} refuses the client: it answered {}; check `token_url`, `client_id`, `client_secret` and `scope` \
-             under `auth.oauth2`",
-            answer.said()
-        ))),
-    }
-}
-
-fn waiting(subject: &str, answer: &Answer) -> Failure {
+/// An outage of the token endpoint says nothing about the pace of the target.
+fn waiting(subject: &str, answer: &HttpAnswer) -> Failure {
     let failure = Failure::retriable(format!("{subject} answered {}", answer.said()));
     match answer.wait {
         Some(wait) => failure.retry_after(wait),
@@ -121,7 +130,7 @@ fn waiting(subject: &str, answer: &Answer) -> Failure {
     }
 }
 
-fn token(answer: &Answer) -> Option<Fetched<HeaderValue>> {
+fn token(answer: &HttpAnswer) -> Option<Fetched<HeaderValue>> {
     let json: Value = serde_json::from_slice(&answer.body).ok()?;
     let token = json.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;

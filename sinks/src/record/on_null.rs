@@ -1,3 +1,5 @@
+//! What becomes of tombstones.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,67 @@
+//! An answer as it came, and what may be shown of it.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+use crate::text::one_line;
+
+/// Characters of somebody else's text, as far as a failure shows it.
+const SHOWN_CHARS: usize = 200;
+
+/// No target means a longer wait than this.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// An answer as it came, and what must not be shown of it. It has no `Debug` for that reason.
+#[allow(missing_debug_implementations, reason = "it holds secrets")]
+pub struct HttpAnswer {
+    /// The HTTP status, such as 200.
+    pub status: u16,
+    /// How long the target asks to wait before the next try (`Retry-After`), at most a day.
+    pub wait: Option<Duration>,
+    /// The body, or its start where it is longer than was asked for.
+    pub body: Vec<u8>,
+    /// Whether all of the body came, and was kept.
+    pub is_whole: bool,
+    /// What the target could echo.
+    pub(crate) secrets: Vec<String>,
+}
+
+impl HttpAnswer {
+    /// Says whether the status is a 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..=299).contains(&self.status)
+    }
+
+    /// Shortens a text of the target's to 200 characters, on one line and without secrets.
+    pub fn shown(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for secret in &self.secrets {
+            clean = clean.replace(secret, "[redacted]");
+        }
+        let line = one_line(&clean);
+        line.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| line.get(..end)).unwrap_or(&line).to_owned()
+    }
+
+    /// Tells the status and the start of the body.
+    pub fn said(&self) -> String {
+        let words = self.shown(&String::from_utf8_lossy(&self.body));
+        if words.is_empty() { self.status.to_string() } else { format!("{}: {words}", self.status) }
+    }
+}
+
+/// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). A date counts from the answer's own, so that the two
+/// clocks need not agree.
+pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    let wait = if let Ok(seconds) = asked.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = httpdate::parse_http_date(asked).ok()?;
+        let now =
+            text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+        until.duration_since(now).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
+}

@@ -1,0 +1,10 @@
+//! What every plug-in on AWS shares.
+
+mod beside;
+mod client;
+mod credentials;
+mod settings;
+
+pub use beside::{AwsSinkSettings, OnAws};
+pub use credentials::{credentials_error, credentials_failure};
+pub use settings::AwsSettings;

@@ -1,0 +1,30 @@
+//! The settings that every plug-in on AWS shares.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use sluice_connector_api::HumanDuration;
+
+/// Where a service of AWS is, and how long a call of it may take.
+///
+/// All else comes from the SDK's usual places: environment, profile, web identity, container, instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AwsSettings {
+    /// The AWS region, such as `eu-central-1`. Default: `AWS_REGION`, else that of the AWS profile or of the instance.
+    #[schemars(default, regex(pattern = "^[a-z0-9-]+$"))]
+    pub region: Option<String>,
+    /// Another address of the service, such as that of a VPC endpoint. One on this machine, such as
+    /// `http://localhost:9000`, counts as an emulator and needs no AWS credentials. Default: the region's.
+    #[schemars(default, regex(pattern = "^https?://."))]
+    pub endpoint_url: Option<String>,
+    /// How long a call may take before it counts as failed and is tried again, such as `30s`.
+    pub request_timeout: HumanDuration,
+}
+
+impl AwsSettings {
+    /// Makes settings that name nothing but how long a call may take.
+    pub fn new(request_timeout: Duration) -> Self {
+        Self { region: None, endpoint_url: None, request_timeout: HumanDuration::new(request_timeout) }
+    }
+}

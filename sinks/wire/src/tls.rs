@@ -1,0 +1,82 @@
+//! Certificates for `https`.
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{Failure, SettingsError};
+
+/// Certificates for `https`, as PEM files. They are read at the first request; a restart reads them again.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "operators know these keys by these names")]
+pub struct HttpTlsSettings {
+    /// Certificates of authorities to trust beside the system's, such as `/etc/sluice/ca.pem`.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that this client shows, with its chain. Needs `key_file`.
+    #[serde(default)]
+    pub cert_file: Option<PathBuf>,
+    /// The private key of `cert_file`, not encrypted.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+}
+
+impl HttpTlsSettings {
+    /// Checks what the schema cannot say; errors name keys below `tls`.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        match (&self.cert_file, &self.key_file) {
+            (Some(_), None) => Err(SettingsError::at("tls.cert_file", "a certificate needs its `key_file`")),
+            (None, Some(_)) => Err(SettingsError::at("tls.key_file", "a private key needs its `cert_file`")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the files and makes the client's end of TLS.
+    pub(crate) fn load(&self) -> Result<ClientConfig, Failure> {
+        let provider = rustls::crypto::ring::default_provider();
+        let config = ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Failure::fatal(format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(self.authorities()?);
+        let mut config = match (&self.cert_file, &self.key_file) {
+            (Some(cert), Some(key)) => config
+                .with_client_auth_cert(certificates("tls.cert_file", cert)?, private_key(key)?)
+                .map_err(|error| {
+                    Failure::fatal(format!("`tls.cert_file` and `tls.key_file` do not fit together: {error}"))
+                })?,
+            _ => config.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    /// A system without certificates is no fault here: `http` needs none, and a handshake tells the rest.
+    fn authorities(&self) -> Result<RootCertStore, Failure> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(path) = &self.ca_file {
+            for certificate in certificates("tls.ca_file", path)? {
+                roots.add(certificate).map_err(|error| unfit("tls.ca_file", path, &error.to_string()))?;
+            }
+        }
+        Ok(roots)
+    }
+}
+
+fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = found.map_err(|error| unfit(key, path, &error.to_string()))?;
+    if found.is_empty() { Err(unfit(key, path, "there is no certificate in it")) } else { Ok(found) }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unfit("tls.key_file", path, &error.to_string()))
+}
+
+fn unfit(key: &str, path: &Path, why: &str) -> Failure {
+    Failure::fatal(format!("`{key}` cannot be used: {}: {why}; it must be a PEM file", path.display()))
+}
