@@ -6,10 +6,12 @@ use sluice_connector_api::ByteSize;
 
 use crate::connector::load::Connector;
 use crate::engine::batch::batcher::BatchLimits;
-use crate::engine::lane::settings::{PipelineSettings, confirm_pacer};
-use crate::engine::{Counters, Letters, Pipeline};
+use crate::engine::lane::settings::LaneSettings;
+use crate::engine::letters::tolerance::FaultSettings;
+use crate::engine::{Counters, DeadLetterQueue, LetterSender, Pipeline, PipelineSettings};
 use crate::pace::pacer::Pacers;
 use crate::retry::backoff::Backoff;
+use crate::retry::policy::RetryPolicy;
 use crate::source::Source;
 use crate::source::budget::Budget;
 
@@ -23,44 +25,59 @@ impl Connector {
         counters: Arc<Counters>,
         pacers: &Pacers,
     ) -> Pipeline<S> {
-        let settings = self.pipeline_settings(pacers);
-        let letters = self.dead_letters.as_ref().map(|queue| {
-            let settings = settings.for_letters(queue.limits(), pacers);
-            let place = (Arc::clone(&self.name), task);
-            Letters::new(Arc::clone(queue), &settings, &counters, place, self.sink_name.clone())
-        });
+        let settings = PipelineSettings {
+            lane: self.lane_settings(pacers),
+            faults: self.fault_settings(),
+            commit_interval: self.source.kafka.commit_interval.get(),
+        };
+        let queue = self.dead_letter_queue(task, &counters, pacers);
         let (chain, sink) = (Arc::clone(&self.chain), Arc::clone(&self.sink));
         let pipeline = Pipeline::new(source, chain, sink, settings, budget, counters);
-        match letters {
-            Some(letters) => pipeline.with_letters(letters),
+        match queue {
+            Some(queue) => pipeline.with_letters(queue),
             None => pipeline,
         }
     }
 
-    /// Returns the operator's settings, bounded by what the sink can take.
-    pub fn pipeline_settings(&self, pacers: &Pacers) -> PipelineSettings {
+    fn dead_letter_queue(
+        &self,
+        task: usize,
+        counters: &Counters,
+        pacers: &Pacers,
+    ) -> Option<DeadLetterQueue> {
+        let sink = self.dead_letters.as_ref()?;
+        let settings = DeadLetterQueue::lane_settings(sink.limits(), self.retry_policy(), pacers);
+        let connector = Arc::clone(&self.name);
+        let sender = LetterSender { connector, task, sink_name: self.sink_name.clone() };
+        Some(DeadLetterQueue::new(Arc::clone(sink), settings, counters, sender))
+    }
+
+    /// Returns the operator's settings for the way to the sink, bounded by what the sink can take.
+    pub fn lane_settings(&self, pacers: &Pacers) -> LaneSettings {
         let limits = self.sink.limits();
-        let batch = &self.batch;
-        let at_most = |set: Option<usize>, limit: usize| set.map_or(limit, |set| set.min(limit)).max(1);
-        PipelineSettings {
-            batch: BatchLimits {
-                max_records: at_most(batch.max_records, limits.max_records),
-                max_bytes: at_most(batch.max_bytes.map(ByteSize::bytes), limits.max_batch_bytes),
-                linger: batch.linger.get(),
-            },
-            pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
-            confirm_pacer: confirm_pacer(&limits, pacers),
-            limits,
-            tolerance: self.errors.tolerance,
-            threshold: self.errors.threshold,
-            backoff: self.backoff(),
-            retry_timeout: self.errors.retry_timeout.get(),
-            commit_interval: self.source.kafka.commit_interval.get(),
-        }
+        let batch = BatchLimits {
+            max_records: at_most(self.batch.max_records, limits.max_records),
+            max_bytes: at_most(self.batch.max_bytes.map(ByteSize::bytes), limits.max_batch_bytes),
+            linger: self.batch.linger.get(),
+        };
+        LaneSettings::new(limits, batch, self.retry_policy(), pacers)
+    }
+
+    fn fault_settings(&self) -> FaultSettings {
+        FaultSettings { tolerance: self.errors.tolerance, threshold: self.errors.threshold }
+    }
+
+    fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy { backoff: self.backoff(), timeout: self.errors.retry_timeout.get() }
     }
 
     /// Returns the waits between tries of a put.
     pub fn backoff(&self) -> Backoff {
         Backoff { base: self.errors.retry_delay.get(), cap: self.errors.retry_delay_max.get() }
     }
+}
+
+/// What the operator set, or the sink's limit where that is less or nothing was set.
+fn at_most(set: Option<usize>, limit: usize) -> usize {
+    set.map_or(limit, |set| set.min(limit)).max(1)
 }

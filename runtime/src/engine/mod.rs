@@ -9,6 +9,25 @@
 //! batch      which records make the next batch
 //! ledger     which offsets may be committed, and what became of every record
 //! ```
+//!
+//! The engine knows no file, no YAML, no Kafka and no plug-in: `connector` makes its settings and hands them over.
+//!
+//! # Where a record can wait
+//!
+//! | Where | What bounds it | What wakes it |
+//! |---|---|---|
+//! | the source's own queues (`kafka`: fetched, in the outbox, in the event channel) | `buffer_memory`: reading pauses above it | the pipeline asks for the next event |
+//! | `pipeline::transforming`, chunks under way | two chunks per core, then the source is not asked | a chunk is through the chain; chunks leave in the order read |
+//! | `batch::queue`, the queue of its ordering key | `buffer_memory` | the batch is full or has lingered, a put may be in flight, and nothing of its ordering key is |
+//! | `lane::in_flight`, its batch in flight | `max_in_flight` of the sink; a put by the sink's own time-outs | the put ends |
+//! | `pace::pacer`, its batch's turn | `max_in_flight` | a permit is free, and the moment of the next call has come |
+//! | `lane::delivery`, the backoff before the next try | `errors.retry_timeout`, then the connector fails | the wait is over |
+//! | `lane::unconfirmed`, accepted and not known to be stored | `buffer_memory`; the sink's `confirm` time-out, then it is put again | the confirmation is due and answered |
+//! | `lane::unconfirmed`, to be put again | `errors.retry_timeout`, then the connector fails | the backoff is over |
+//! | the lane of the dead letter queue, where it is at fault | as in the lane of the sink | as in the lane of the sink |
+//! | `ledger::tracker`, done behind one that is not | `buffer_memory` holds the one that is not | the lowest record is done: the next tick of `commit_interval` commits |
+//!
+//! A stop and a revoke wake every wait here (invariant 6); what is in flight ends by itself, within a bound.
 
 pub mod batch;
 pub mod lane;
@@ -16,9 +35,10 @@ pub mod ledger;
 pub mod letters;
 pub mod pipeline;
 
-pub use lane::settings::PipelineSettings;
 pub use ledger::counters::{Counters, Tally};
-pub use letters::rejection::{Letters, Window};
+pub use letters::queue::{DeadLetterQueue, LetterSender};
+pub use letters::window::Window;
+pub use pipeline::Pipeline;
 pub use pipeline::phase::Failed;
-pub use pipeline::report::Report;
-pub use pipeline::run::Pipeline;
+pub use pipeline::report::RunReport;
+pub use pipeline::settings::PipelineSettings;

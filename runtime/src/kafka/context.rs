@@ -22,7 +22,7 @@ use crate::kafka::auth::Identity;
 use crate::kafka::member::Commits;
 use crate::kafka::outlet::Outlet;
 use crate::kafka::queue::RecordQueue;
-use crate::meter::repeats::{Repeats, Say};
+use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::source_meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
 
@@ -46,7 +46,7 @@ pub(super) struct GroupContext {
     commits: Arc<Commits>,
     meter: Arc<SourceMeter>,
     /// What was said of commits that failed.
-    repeats: Repeats,
+    throttle: LogThrottle,
 }
 
 impl GroupContext {
@@ -65,7 +65,7 @@ impl GroupContext {
             refusal: Mutex::default(),
             commits,
             meter,
-            repeats: Repeats::new(1),
+            throttle: LogThrottle::new(1),
         }
     }
 
@@ -110,16 +110,20 @@ impl GroupContext {
         match result {
             Ok(()) => {
                 self.meter.committed(&offsets, took);
-                if let Some(sum) = self.repeats.passed() {
+                if let Some(sum) = self.throttle.passed() {
                     tracing::info!("offsets are committed again, after commits failed {sum}");
                 }
             }
             Err(error) => {
                 self.meter.commit_failed();
-                match self.repeats.note(&error.to_string()) {
-                    Say::Whole => tracing::warn!("offsets could not be committed and will be again: {error}"),
-                    Say::Sum(sum) => tracing::warn!("commits failed {sum} and are made again: {error}"),
-                    Say::Nothing => {}
+                match self.throttle.note(&error.to_string()) {
+                    LogLine::Full => {
+                        tracing::warn!("offsets could not be committed and will be again: {error}");
+                    }
+                    LogLine::Summary(sum) => {
+                        tracing::warn!("commits failed {sum} and are made again: {error}");
+                    }
+                    LogLine::Nothing => {}
                 }
                 let partitions = offsets.into_iter().map(|(partition, _)| partition).collect();
                 self.outlet.send_aside(Event::CommitFailed(partitions));

@@ -16,7 +16,7 @@ use crate::kafka::context::{GroupContext, is_refusal};
 use crate::kafka::positions::Positions;
 use crate::kafka::queue::{Message, RecordQueue};
 use crate::kafka::record::{record_of, record_taken};
-use crate::meter::repeats::{Repeats, Say};
+use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::source::Event;
 use crate::source::budget::{Budget, footprint};
 
@@ -51,7 +51,7 @@ pub(super) struct Poller {
     /// Partitions came that may not be paused yet.
     came: bool,
     /// What was said of errors.
-    repeats: Repeats,
+    throttle: LogThrottle,
     /// Who is asked for what, for the log.
     servers: String,
     subscribed: Vec<String>,
@@ -76,7 +76,7 @@ impl Poller {
             commands,
             budget,
             paused: false,
-            repeats: Repeats::new(1),
+            throttle: LogThrottle::new(1),
             servers: settings.bootstrap_servers.clone(),
             subscribed: settings.topics.clone(),
         }
@@ -172,7 +172,7 @@ impl Poller {
         if reads {
             self.take();
         }
-        let passed = if consumer.context().outlet.hand_over() { self.repeats.passed() } else { None };
+        let passed = if consumer.context().outlet.hand_over() { self.throttle.passed() } else { None };
         if let Some(sum) = passed {
             tracing::info!("records come from Kafka again, after errors {sum}");
         }
@@ -224,10 +224,10 @@ impl Poller {
             return;
         }
         let text = self.describe(error);
-        match self.repeats.note(&text) {
-            Say::Whole => tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers),
-            Say::Sum(sum) => tracing::warn!("Kafka at {}: {sum}: {text}; tried again", self.servers),
-            Say::Nothing => {}
+        match self.throttle.note(&text) {
+            LogLine::Full => tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers),
+            LogLine::Summary(sum) => tracing::warn!("Kafka at {}: {sum}: {text}; tried again", self.servers),
+            LogLine::Nothing => {}
         }
     }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::worker::BatchResponse;
 use crate::connector::load::Connector;
-use crate::engine::{Counters, Report};
+use crate::engine::{Counters, RunReport};
 use crate::lambda::answer::{Answer, NotDone};
 use crate::lambda::embedded_metrics;
 use crate::lambda::event::{KafkaEvent, Records};
@@ -72,7 +72,7 @@ impl Host {
     }
 
     /// Runs the pipeline, and stops it in time.
-    async fn run(&self, records: Records, counters: Arc<Counters>, bounds: Bounds) -> Report {
+    async fn run(&self, records: Records, counters: Arc<Counters>, bounds: Bounds) -> RunReport {
         let budget = Budget::new(usize::MAX);
         let source = EventSource::new(records, budget.clone());
         let pipeline = self.connector.pipeline(0, source, budget, counters, &self.pacers);
@@ -86,7 +86,7 @@ impl Host {
         run.await
     }
 
-    fn answer(&self, left: &[Origin], of: usize, report: Report) -> Result<Answer, NotDone> {
+    fn answer(&self, left: &[Origin], of: usize, report: RunReport) -> Result<Answer, NotDone> {
         if left.is_empty() {
             return Ok(Answer::default());
         }

@@ -1,6 +1,6 @@
 //! Counts, times and rates, and the log throttle.
 
+pub mod log_throttle;
 pub mod measure;
 pub mod put_meter;
-pub mod repeats;
 pub mod source_meter;

@@ -83,7 +83,7 @@ fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previe
 
 /// Cuts the records into batches as the engine would with all of them at hand.
 fn requests(connector: &Connector, ready: &[Record]) -> Vec<Result<Value, String>> {
-    let limits = connector.pipeline_settings(&Pacers::default()).batch;
+    let limits = connector.lane_settings(&Pacers::default()).batch;
     let mut ready = ready.to_vec();
     ready.sort_by_key(|record| connector.sink.batch_key(record));
     let (mut requests, mut rest) = (Vec::new(), ready.as_slice());

@@ -10,41 +10,44 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A throttled call is paid for with so many that are taken, before more is tried again: 4 % where 5 % are allowed.
-const PRICE: f64 = 25.0;
-/// This part of what was too much is held: calls do not arrive as evenly as they go.
-const BELOW: f64 = 0.96;
-/// This part of it while it is still being learned: what was too much may be far too much.
-const UNSURE: f64 = 0.85;
-/// Each call that is taken closes this part of the way to what was too much: half of it in three calls, and what a
-/// burst let through is noticed before it is far exceeded.
-const CLOSER: f64 = 0.25;
-/// The first step up or down. Each further one is twice as wide, until the rate is doubled or halved.
-const STEP: f64 = 0.7;
-/// The first step of a try, by how many came to nothing before it, and then from the beginning. With one width alone a limit
-/// a little above what is held would never be found: each try would be too much. Between narrow ones there is always a
-/// wide one, for the limit that has risen by far.
-const STEPS: [f64; 6] = [STEP, STEP / 2.0, STEP, STEP / 4.0, STEP, STEP / 8.0];
-/// From so many calls on, what was taken is no luck: a rate that took less of them was still being learned.
-const TELLING: f64 = 10.0;
-/// So many calls more than a limit has room for can be taken all the same: a token that was left, and a little.
-const LEFT: f64 = 1.2;
-/// What can be saved up on top of it with each call, while less than the limit is held.
-const SAVED: f64 = 1.0 - BELOW;
-/// The least: a call in a minute.
-const MIN_RATE: f64 = 1.0 / 60.0;
+/// So many calls have to be taken for each throttled one before a higher rate is tried again. With 25 of them 4 % of the
+/// calls are throttled, where 5 % are allowed.
+const RISE_PRICE_CALLS: f64 = 25.0;
+/// The rate held, as a part of the rate that was too much: calls do not arrive as evenly as they are sent.
+const HOLD_FACTOR: f64 = 0.96;
+/// The same while the limit is still being learned: what was too much may have been far too much.
+const UNSURE_FACTOR: f64 = 0.85;
+/// Each call that is taken closes this part of the distance to the rate that was too much. Half of it is closed in
+/// three calls, so that a rate which only a burst let through is noticed before it is far exceeded.
+const APPROACH_FACTOR: f64 = 0.25;
+/// The first step up or down, as a part of the rate. Each further one is twice as wide, until the rate is doubled or
+/// halved.
+const STEP_FACTOR: f64 = 0.7;
+/// The first step up of a try, by how many tries failed before it; behind the last width comes the first again. With one
+/// width alone a limit a little above the rate held would never be found, since each try would be too much. Between
+/// narrow steps there is always a wide one, for a limit that has risen by far.
+const RISE_STEP_FACTORS: [f64; 6] =
+    [STEP_FACTOR, STEP_FACTOR / 2.0, STEP_FACTOR, STEP_FACTOR / 4.0, STEP_FACTOR, STEP_FACTOR / 8.0];
+/// From so many calls on it is no luck that they were taken: a rate at which fewer were taken was still being learned.
+const TELLING_CALLS: f64 = 10.0;
+/// So many calls above its limit a target may take all the same: a token that was left, and a little.
+const BURST_CALLS: f64 = 1.2;
+/// What a target may save up on top of that with each call, while the rate is held below its limit.
+const SAVED_CALLS: f64 = 1.0 - HOLD_FACTOR;
+/// The lowest rate: one call per minute.
+const MIN_CALLS_PER_SECOND: f64 = 1.0 / 60.0;
 
 /// A learned rate.
 #[derive(Debug)]
 pub(crate) struct Learner {
-    /// Calls a second that are never exceeded.
+    /// Calls per second that are never exceeded.
     ceiling: f64,
     rate: f64,
     /// The rate to come back to where more turns out to be too much.
     held: f64,
     too_much: f64,
     doing: Doing,
-    /// Tries that came to nothing since the last one that did not, counted through [`STEPS`].
+    /// Tries that came to nothing since the last one that did not, counted through [`RISE_STEP_FACTORS`].
     futile: usize,
     /// Calls to be taken before more is tried.
     to_pay: f64,
@@ -74,7 +77,7 @@ enum Doing {
 
 impl Learner {
     pub(crate) fn new(ceiling: f64) -> Self {
-        let ceiling = ceiling.max(MIN_RATE);
+        let ceiling = ceiling.max(MIN_CALLS_PER_SECOND);
         Self {
             ceiling,
             rate: ceiling,
@@ -92,7 +95,7 @@ impl Learner {
         }
     }
 
-    /// Returns the rate in calls a second.
+    /// Returns the rate in calls per second.
     pub(crate) fn rate(&self) -> f64 {
         self.rate
     }
@@ -125,10 +128,10 @@ impl Learner {
                 }
                 self.rise(step * 2.0);
             }
-            Doing::Doubt { too_much, fell, .. } if self.taken >= TELLING || self.is_proven(sent) => {
+            Doing::Doubt { too_much, fell, .. } if self.taken >= TELLING_CALLS || self.is_proven(sent) => {
                 (self.too_much, self.futile) = (too_much, 0);
                 // The limit is what it was: it was a window that was used up.
-                self.to_pay = if fell { PRICE } else { self.to_pay };
+                self.to_pay = if fell { RISE_PRICE_CALLS } else { self.to_pay };
                 self.hold();
             }
             Doing::Doubt { rate, .. } => self.set(rate),
@@ -148,22 +151,22 @@ impl Learner {
         let too_much = self.estimate(sent);
         match self.doing {
             Doing::Rise { last, .. } if last > self.held => {
-                self.to_pay += PRICE;
+                self.to_pay += RISE_PRICE_CALLS;
                 let rate = (self.held * last).sqrt();
                 self.doing = Doing::Doubt { rate, too_much: too_much.max(last), fell: false };
                 self.set(self.held);
             }
             Doing::Rise { .. } if self.rate > self.held => {
-                self.to_pay += PRICE;
+                self.to_pay += RISE_PRICE_CALLS;
                 self.come_back(too_much.max(self.held));
             }
             Doing::Doubt { fell, .. } => {
-                self.to_pay += if fell { 0.0 } else { PRICE };
+                self.to_pay += if fell { 0.0 } else { RISE_PRICE_CALLS };
                 self.come_back(self.too_much);
             }
             _ if self.taken > 0.0 => self.cut(too_much),
             Doing::Fall { step } => self.fall(too_much, (step * 2.0).min(1.0)),
-            _ => self.fall(too_much, STEP),
+            _ => self.fall(too_much, STEP_FACTOR),
         }
         self.held = self.held.min(self.rate);
         (self.throttled_at, self.taken) = (Some(now), 0.0);
@@ -183,17 +186,17 @@ impl Learner {
     /// Says whether more was taken since the last throttled call than could be if what is held were the limit.
     fn is_proven(&self, sent: Instant) -> bool {
         let seconds = since(self.throttled_at, sent).unwrap_or_default();
-        self.taken - self.held * seconds > LEFT + SAVED * self.taken
+        self.taken - self.held * seconds > BURST_CALLS + SAVED_CALLS * self.taken
     }
 
     fn hold(&mut self) {
         self.doing = Doing::Hold;
         self.held = self.rate;
-        let most = self.too_much * BELOW;
+        let most = self.too_much * HOLD_FACTOR;
         if self.rate < most {
-            self.set(most.min(self.rate + (self.too_much - self.rate) * CLOSER));
+            self.set(most.min(self.rate + (self.too_much - self.rate) * APPROACH_FACTOR));
         } else if self.to_pay <= 0.0 {
-            self.rise(STEPS.get(self.futile).copied().unwrap_or(STEP));
+            self.rise(RISE_STEP_FACTORS.get(self.futile).copied().unwrap_or(STEP_FACTOR));
         }
     }
 
@@ -205,7 +208,7 @@ impl Learner {
 
     /// Ends a try that came to nothing.
     fn come_back(&mut self, too_much: f64) {
-        self.futile = (self.futile + 1) % STEPS.len();
+        self.futile = (self.futile + 1) % RISE_STEP_FACTORS.len();
         self.doing = Doing::Hold;
         self.too_much = self.too_much.min(too_much);
         self.set(self.held);
@@ -213,11 +216,11 @@ impl Learner {
 
     /// Makes it a little slower. While it is learned where the limit is, that need not be paid for in full.
     fn cut(&mut self, too_much: f64) {
-        let learned = self.taken >= TELLING;
-        self.to_pay = if learned { self.to_pay + PRICE } else { self.to_pay.max(TELLING) };
+        let learned = self.taken >= TELLING_CALLS;
+        self.to_pay = if learned { self.to_pay + RISE_PRICE_CALLS } else { self.to_pay.max(TELLING_CALLS) };
         self.doing = Doing::Hold;
         self.too_much = too_much;
-        self.set(too_much * if learned { BELOW } else { UNSURE });
+        self.set(too_much * if learned { HOLD_FACTOR } else { UNSURE_FACTOR });
     }
 
     fn fall(&mut self, too_much: f64, step: f64) {
@@ -242,7 +245,7 @@ impl Learner {
     }
 
     fn set(&mut self, rate: f64) {
-        self.rate = rate.clamp(MIN_RATE, self.ceiling);
+        self.rate = rate.clamp(MIN_CALLS_PER_SECOND, self.ceiling);
     }
 }
 

@@ -2,4 +2,4 @@
 
 mod learner;
 pub mod pacer;
-mod places;
+mod permits;

@@ -1,6 +1,6 @@
-//! How many calls a second a target takes, found out by asking.
+//! The pacer: how many calls per second a target takes, found out by asking.
 //!
-//! Documented limits are often not the real ones: the service behind the first sink documents 5 calls a second and
+//! Documented limits are often not the real ones: the service behind the first sink documents 5 calls per second and
 //! was seen to take one in two seconds. `learner.rs` has how the rate is learned. Calls are spread evenly: there is no
 //! burst.
 //!
@@ -15,44 +15,44 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::learner::Learner;
-use crate::pace::places::{Place, Places};
+use crate::pace::permits::{Permit, Permits};
 
 /// The pace of one budget, shared by everything that draws on it.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     learner: Arc<Mutex<Learner>>,
-    places: Places,
+    permits: Permits,
     front: Arc<Front>,
 }
 
-/// The front of the line: one call waits for its moment, the others for it. So a rate that changes holds for all that
-/// have not gone.
+/// The front of the queue of calls: one call waits for its moment, and the others wait for it. So a rate that changes
+/// holds for all that have not gone.
 #[derive(Debug, Default)]
 struct Front {
-    taken: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
     /// Tells the one there that its moment has changed.
     changed: Notify,
 }
 
 impl Pacer {
-    /// Makes a pacer that begins at, and never exceeds, so many calls a second.
+    /// Makes a pacer that begins at, and never exceeds, so many calls per second.
     pub fn new(calls_per_second: f64) -> Self {
         Self {
             learner: Arc::new(Mutex::new(Learner::new(calls_per_second))),
-            places: Places::unbounded(),
+            permits: Permits::new(),
             front: Arc::default(),
         }
     }
 
-    /// Returns the learned rate in calls a second.
+    /// Returns the learned rate in calls per second.
     pub fn rate(&self) -> f64 {
         self.learner().rate()
     }
 
-    /// Waits for a place first: one that waits for its moment with a place in hand makes no burst once calls end.
-    async fn turn(&self) -> Place {
-        let place = self.places.enter().await;
-        let _front = self.front.taken.lock().await;
+    /// Waits for a permit first: a call that waits for its moment with its permit in hand makes no burst once others end.
+    async fn turn(&self) -> Permit {
+        let permit = self.permits.acquire().await;
+        let _front = self.front.turn.lock().await;
         while let Some(due) = self.due() {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => {}
@@ -60,7 +60,7 @@ impl Pacer {
             }
         }
         self.learner().sent(Instant::now());
-        place
+        permit
     }
 
     /// Returns when the next call may go, if that is yet to come.
@@ -84,10 +84,10 @@ impl Pacer {
     }
 }
 
-/// A call that may go now. Its place among those under way is free again when this is dropped.
+/// A call that may go now. Its permit is free again when this is dropped.
 #[derive(Debug)]
 pub struct Turn {
-    paced: Option<(Pacer, Place)>,
+    paced: Option<(Pacer, Permit)>,
     /// When the call goes.
     pub since: Instant,
 }
@@ -95,14 +95,14 @@ pub struct Turn {
 impl Turn {
     /// Waits for a call's turn; without a pacer it is there at once. `None` where `interrupt` came before
     /// (invariant 6).
-    pub async fn of(pacer: Option<&Pacer>, interrupt: &CancellationToken) -> Option<Self> {
+    pub async fn wait_for(pacer: Option<&Pacer>, interrupt: &CancellationToken) -> Option<Self> {
         let paced = match pacer {
             None if interrupt.is_cancelled() => return None,
             None => None,
             Some(pacer) => tokio::select! {
                 biased;
                 () = interrupt.cancelled() => return None,
-                place = pacer.turn() => Some((pacer.clone(), place)),
+                permit = pacer.turn() => Some((pacer.clone(), permit)),
             },
         };
         Some(Self { paced, since: Instant::now() })
@@ -125,7 +125,7 @@ impl Turn {
     }
 }
 
-/// The budgets of a process, by their scope. An explicit value, one a worker.
+/// The budgets of a process, by their scope. An explicit value, one per worker.
 #[derive(Clone, Debug, Default)]
 pub struct Pacers(Arc<Mutex<HashMap<String, Pacer>>>);
 
@@ -135,8 +135,8 @@ impl Pacers {
     pub fn of(&self, pace: &Pace) -> Pacer {
         let mut pacers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pacer = pacers.entry(pace.scope.clone()).or_insert_with(|| Pacer::new(pace.calls_per_second));
-        if let Some(places) = pace.max_concurrent {
-            pacer.places.narrow(places);
+        if let Some(permits) = pace.max_concurrent {
+            pacer.permits.narrow(permits);
         }
         pacer.clone()
     }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     async fn go(pacer: &Pacer) -> Instant {
-        Turn::of(Some(pacer), &CancellationToken::new()).await.unwrap().since
+        Turn::wait_for(Some(pacer), &CancellationToken::new()).await.unwrap().since
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,10 +192,10 @@ mod tests {
     async fn a_turn_races_the_interrupt() {
         let pacer = Pacer::new(0.1);
         let interrupt = CancellationToken::new();
-        assert!(Turn::of(Some(&pacer), &interrupt).await.is_some());
+        assert!(Turn::wait_for(Some(&pacer), &interrupt).await.is_some());
         let begun = Instant::now();
         interrupt.cancel();
-        assert!(Turn::of(Some(&pacer), &interrupt).await.is_none());
+        assert!(Turn::wait_for(Some(&pacer), &interrupt).await.is_none());
         assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
@@ -203,7 +203,7 @@ mod tests {
     async fn an_answer_changes_the_rate_only_where_it_says_something_about_it() {
         let pacer = Pacer::new(4.0);
         let answered = async |failures: &[Failure]| {
-            Turn::of(Some(&pacer), &CancellationToken::new()).await.unwrap().answered(failures);
+            Turn::wait_for(Some(&pacer), &CancellationToken::new()).await.unwrap().answered(failures);
             pacer.rate()
         };
         let busy = || Failure::throttled("429");

@@ -14,7 +14,7 @@ fn batch(of: &[(&str, bool)]) -> Vec<Record> {
 }
 
 fn by_id(setup: Setup) -> Setup {
-    setup.with(|settings| settings.limits.ordered_by = OrderedBy::Id)
+    setup.with(|settings| settings.lane.limits.ordered_by = OrderedBy::Id)
 }
 
 /// Invariant 3: each put has one kind, and what nothing orders is gathered across the other kind.
@@ -54,8 +54,8 @@ async fn kinds_take_turns_where_the_partition_orders() {
 async fn a_full_batch_of_deletes_goes_while_an_older_write_lingers() {
     let began = Instant::now();
     let setup = by_id(Setup::new(script([]))).in_flight(2).with(|settings| {
-        settings.batch.max_records = 2;
-        settings.batch.linger = Duration::from_millis(300);
+        settings.lane.batch.max_records = 2;
+        settings.lane.batch.linger = Duration::from_millis(300);
     });
     let run = setup.start_with(batch(&[("a", false), ("b", true)]));
     run.pass(100).await;
@@ -70,7 +70,8 @@ async fn a_full_batch_of_deletes_goes_while_an_older_write_lingers() {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_comes_back_still_goes_before_the_delete_behind_it() {
     let setup = by_id(Setup::new(once(Answer::down()))).with(|settings| {
-        (settings.backoff.base, settings.backoff.cap) = (Duration::from_secs(50), Duration::from_secs(50));
+        (settings.lane.retry.backoff.base, settings.lane.retry.backoff.cap) =
+            (Duration::from_secs(50), Duration::from_secs(50));
     });
     let mut run = setup.start();
     run.assign([0, 1]);

@@ -10,7 +10,8 @@ use crate::support::{Answer, Gate, Setup, once, records, script};
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_not_full_goes_when_its_first_record_has_lingered() {
     let began = Instant::now();
-    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::from_millis(200));
+    let setup =
+        Setup::new(script([])).with(|settings| settings.lane.batch.linger = Duration::from_millis(200));
     let run = setup.start_with(records(0, 0, &["a"]));
     run.pass(150).await;
     run.read(records(0, 1, &["b"]));
@@ -25,7 +26,7 @@ async fn a_batch_that_is_not_full_goes_when_its_first_record_has_lingered() {
 /// Invariant 5: no linger, no wait.
 #[tokio::test(start_paused = true)]
 async fn without_a_linger_a_record_goes_at_once() {
-    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::ZERO);
+    let setup = Setup::new(script([])).with(|settings| settings.lane.batch.linger = Duration::ZERO);
     let run = setup.start_with(records(0, 0, &["a"]));
     run.pass(1).await;
     assert_eq!(run.puts(), [[0]]);
@@ -35,8 +36,8 @@ async fn without_a_linger_a_record_goes_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_full_goes_at_once() {
     let setup = Setup::new(script([])).with(|settings| {
-        settings.batch.max_records = 2;
-        settings.batch.linger = Duration::from_secs(100);
+        settings.lane.batch.max_records = 2;
+        settings.lane.batch.linger = Duration::from_secs(100);
     });
     let run = setup.start_with(records(0, 0, &["a", "b", "c", "d", "e"]));
     run.pass(1).await;
@@ -47,8 +48,8 @@ async fn a_batch_that_is_full_goes_at_once() {
 #[tokio::test(start_paused = true)]
 async fn bytes_fill_a_batch() {
     let setup = Setup::new(script([])).with(|settings| {
-        settings.batch.max_bytes = 6;
-        settings.batch.linger = Duration::from_secs(100);
+        settings.lane.batch.max_bytes = 6;
+        settings.lane.batch.linger = Duration::from_secs(100);
     });
     let run = setup.start_with(records(0, 0, &["1234", "12", "1234", "123", "12345678", "1"]));
     run.pass(1).await;
@@ -75,7 +76,7 @@ async fn a_slow_sink_gets_larger_batches() {
 /// Invariant 6: the end of the source hurries what lingers.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_source_waits_for_no_linger() {
-    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::from_secs(100));
+    let setup = Setup::new(script([])).with(|settings| settings.lane.batch.linger = Duration::from_secs(100));
     let began = Instant::now();
     let mut run = setup.start_with(records(0, 0, &["a"]));
     run.finish().await.unwrap();

@@ -8,7 +8,7 @@ use crate::support::{Answer, Gate, Setup, naming, once, records, script, size};
 #[tokio::test(start_paused = true)]
 async fn the_budget_is_given_back_by_every_way_a_record_can_end() {
     let values = ["delivered", "drop", "foul", "split 3", "bad", "split 0", "too large by far"];
-    let setup = Setup::new(naming()).tolerant().with(|settings| settings.limits.max_record_bytes = 10);
+    let setup = Setup::new(naming()).tolerant().with(|settings| settings.lane.limits.max_record_bytes = 10);
     let mut run = setup.start_with(records(0, 0, &values));
     assert!(run.budget.used() > 0);
     run.finish().await.unwrap();

@@ -21,8 +21,8 @@ async fn a_filtered_record_does_not_commit_past_one_in_flight() {
 async fn a_later_put_that_ends_first_commits_nothing() {
     let gate = Gate::new();
     let setup = Setup::new(script([Answer::held(&gate)])).in_flight(2).with(|settings| {
-        settings.batch.max_records = 2;
-        settings.limits.ordered_by = OrderedBy::Key;
+        settings.lane.batch.max_records = 2;
+        settings.lane.limits.ordered_by = OrderedBy::Key;
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c", "d"]));
     run.pass(1000).await;
@@ -37,7 +37,7 @@ async fn a_later_put_that_ends_first_commits_nothing() {
 async fn split_records_commit_when_all_their_parts_are_done() {
     let gate = Gate::new();
     let answers = [Answer::Store, Answer::Store, Answer::held(&gate)];
-    let setup = Setup::new(script(answers)).with(|settings| settings.batch.max_records = 1);
+    let setup = Setup::new(script(answers)).with(|settings| settings.lane.batch.max_records = 1);
     let mut run = setup.start_with(records(0, 0, &["split 3"]));
     run.pass(1000).await;
     assert_eq!((run.stored(), run.committed(), run.tally().delivered), (vec![0, 0], Some(0), 0));
@@ -96,7 +96,8 @@ async fn gaps_in_the_offsets_do_not_hold_a_commit() {
 #[tokio::test(start_paused = true)]
 async fn offsets_that_go_back_neither_stall_nor_lose_a_record() {
     let gate = Gate::new();
-    let setup = Setup::new(script([Answer::held(&gate)])).with(|settings| settings.batch.max_records = 2);
+    let setup =
+        Setup::new(script([Answer::held(&gate)])).with(|settings| settings.lane.batch.max_records = 2);
     let mut run = setup.start_with(records(0, 100, &["a", "b"]));
     run.read(records(0, 0, &["c", "d", "e"]));
     run.pass(200).await;

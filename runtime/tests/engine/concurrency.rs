@@ -14,9 +14,9 @@ fn bounded(script: Script, pacers: &Pacers, max_concurrent: usize) -> Setup {
         Pace { scope: "account".to_owned(), calls_per_second: 1e6, max_concurrent: Some(max_concurrent) };
     let pacer = pacers.of(&pace);
     Setup::new(script).in_flight(4).with(|settings| {
-        settings.pacer = Some(pacer);
-        settings.batch.max_records = 1;
-        settings.limits.ordered_by = OrderedBy::Key;
+        settings.lane.pacer = Some(pacer);
+        settings.lane.batch.max_records = 1;
+        settings.lane.limits.ordered_by = OrderedBy::Key;
     })
 }
 

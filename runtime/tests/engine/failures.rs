@@ -32,7 +32,7 @@ async fn a_failed_connector_is_the_same_after_a_restart() {
     let all = ["a", "b", "c", "d", "e", "f"];
     for fail in failures {
         let setup =
-            Setup::new(script([Answer::Store, fail()])).with(|settings| settings.batch.max_records = 2);
+            Setup::new(script([Answer::Store, fail()])).with(|settings| settings.lane.batch.max_records = 2);
         let mut run = setup.start_with(records(0, 0, &all));
         assert!(!matches!(run.join().await, Ok(Ok(()))));
         assert_eq!(restart(&run, &all).await, [0, 1, 2, 3, 4, 5]);
@@ -60,7 +60,8 @@ async fn a_fatal_failure_stops_at_once_and_keeps_the_offsets() {
 #[tokio::test(start_paused = true)]
 async fn a_fatal_failure_at_an_index_commits_what_is_before_it() {
     let answer = Answer::FailAt(vec![(0, Failure::retriable("busy")), (1, Failure::fatal("no rights"))]);
-    let setup = Setup::new(script([Answer::Store, answer])).with(|settings| settings.batch.max_records = 2);
+    let setup =
+        Setup::new(script([Answer::Store, answer])).with(|settings| settings.lane.batch.max_records = 2);
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c", "d"]));
     assert_eq!(run.ended().await.unwrap_err().to_string(), "no rights");
     assert_eq!((run.puts().len(), run.committed()), (2, Some(2)));

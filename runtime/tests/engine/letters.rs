@@ -127,7 +127,7 @@ async fn a_letter_is_the_record_as_read_whoever_rejects_it() {
 /// Invariant 9: what is rejected before it ever reaches the sink, for it is too large, goes there too.
 #[tokio::test(start_paused = true)]
 async fn a_record_too_large_for_the_sink_goes_to_the_queue() {
-    let setup = Setup::new(script([])).with(|settings| settings.limits.max_record_bytes = 4);
+    let setup = Setup::new(script([])).with(|settings| settings.lane.limits.max_record_bytes = 4);
     let setup = setup.letters_with(script([]), |limits| limits.max_record_bytes = 1_000_000);
     let mut run = setup.start_with(records(0, 0, &["a", "12345", "b"]));
     run.finish().await.unwrap();
@@ -318,8 +318,8 @@ async fn a_record_too_many_at_fault_stops_the_connector_at_it() {
     let input = || records(0, 0, &values.clone().collect::<Vec<_>>());
     let settings = |setup: Setup| {
         setup.with(|settings| {
-            settings.threshold = Some(Threshold { rejected: 25, of_last: 30 });
-            settings.batch.linger = std::time::Duration::ZERO;
+            settings.faults.threshold = Some(Threshold { rejected: 25, of_last: 30 });
+            settings.lane.batch.linger = std::time::Duration::ZERO;
         })
     };
     let reason = "25 of the last 25 records were rejected, which `errors.threshold` does not allow: record t-0-29 \
@@ -340,7 +340,8 @@ async fn a_record_too_many_at_fault_stops_the_connector_at_it() {
 async fn after_a_restart_the_next_record_at_fault_is_one_too_many_at_once() {
     let threshold = Threshold { rejected: 3, of_last: 5 };
     let window = Window::new(Some(threshold));
-    let settings = |setup: Setup| setup.with(|settings| settings.threshold = Some(threshold)).window(&window);
+    let settings =
+        |setup: Setup| setup.with(|settings| settings.faults.threshold = Some(threshold)).window(&window);
     for (first, lettered) in [(0, 2), (2, 0), (2, 0)] {
         let setup = settings(Setup::new(script([])).letters(script([])));
         let mut run = setup.start_with(records(0, first, &["foul"; 10]));
@@ -355,7 +356,8 @@ async fn after_a_restart_the_next_record_at_fault_is_one_too_many_at_once() {
 async fn records_at_fault_that_are_far_between_stop_nothing() {
     let values: Vec<_> = (0..300).map(|n| if n % 2 == 0 { "foul" } else { "drop" }).collect();
     let setup = Setup::new(script([])).letters(script([]));
-    let setup = setup.with(|settings| settings.threshold = Some(Threshold { rejected: 25, of_last: 30 }));
+    let setup =
+        setup.with(|settings| settings.faults.threshold = Some(Threshold { rejected: 25, of_last: 30 }));
     let mut run = setup.start_with(records(0, 0, &values));
     run.finish().await.unwrap();
     assert_eq!((run.tally().dead_lettered, run.tally().filtered, run.committed()), (150, 150, Some(300)));

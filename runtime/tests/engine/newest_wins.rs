@@ -6,8 +6,8 @@ use crate::support::{Answer, Gate, Run, Script, Setup, naming, once, record, ref
 
 fn newest_wins(script: Script) -> Setup {
     Setup::new(script).with(|settings| {
-        settings.limits.ordered_by = OrderedBy::Id;
-        settings.limits.newest_wins = true;
+        settings.lane.limits.ordered_by = OrderedBy::Id;
+        settings.lane.limits.newest_wins = true;
     })
 }
 
@@ -35,7 +35,7 @@ async fn only_the_newest_of_each_thing_is_put() {
 #[tokio::test(start_paused = true)]
 async fn a_backlog_of_one_thing_takes_one_put_however_long_it_is() {
     let gate = Gate::new();
-    let setup = newest_wins(once(Answer::held(&gate))).with(|settings| settings.batch.max_records = 2);
+    let setup = newest_wins(once(Answer::held(&gate))).with(|settings| settings.lane.batch.max_records = 2);
     let mut run = setup.start_with(batch(&[("x", "0")]));
     run.pass(100).await;
     run.read((1..50).map(|offset| record(0, offset, "x", "")).chain([record(0, 50, "y", "")]).collect());
@@ -127,7 +127,8 @@ async fn an_older_record_is_put_after_all_where_the_newer_one_goes_with_its_part
 /// Invariant 3: with another order an older record that is put after all would come too late for its neighbours.
 #[tokio::test(start_paused = true)]
 async fn all_are_put_where_something_else_orders() {
-    let setup = newest_wins(script([])).with(|settings| settings.limits.ordered_by = OrderedBy::Partition);
+    let setup =
+        newest_wins(script([])).with(|settings| settings.lane.limits.ordered_by = OrderedBy::Partition);
     let mut run = setup.start_with(batch(&[("x", "1"), ("x", "2")]));
     run.finish().await.unwrap();
     assert_eq!((run.puts(), counts(&run)), (vec![vec![0, 1]], (2, 0, 0)));

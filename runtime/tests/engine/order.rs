@@ -5,7 +5,7 @@ use sluice_connector_api::OrderedBy;
 use crate::support::{Answer, Gate, Setup, record, records, script};
 
 fn by_key(setup: Setup) -> Setup {
-    setup.with(|settings| settings.limits.ordered_by = OrderedBy::Key)
+    setup.with(|settings| settings.lane.limits.ordered_by = OrderedBy::Key)
 }
 
 /// Invariant 3: what is older would overwrite what is newer, or it is put again behind it.
@@ -33,7 +33,7 @@ async fn a_retry_of_one_index_does_not_put_its_predecessors_again() {
 async fn two_batches_of_one_partition_are_never_in_flight_together() {
     let gate = Gate::new();
     let setup = Setup::new(script([Answer::held(&gate), Answer::held(&gate)])).in_flight(4);
-    let run = setup.with(|settings| settings.batch.max_records = 2).start();
+    let run = setup.with(|settings| settings.lane.batch.max_records = 2).start();
     run.assign([0, 1]);
     run.read(records(0, 0, &["a", "b", "c", "d"]));
     run.read(records(1, 10, &["a", "b", "c"]));
@@ -49,7 +49,7 @@ async fn two_batches_of_one_partition_are_never_in_flight_together() {
 async fn a_backlog_behind_a_busy_key_still_fills_whole_batches() {
     let gate = Gate::new();
     let setup = by_key(Setup::new(script([Answer::held(&gate)]))).in_flight(2);
-    let run = setup.with(|settings| settings.batch.max_records = 3).start();
+    let run = setup.with(|settings| settings.lane.batch.max_records = 3).start();
     run.assign([0]);
     run.read(["x", "x", "x"].into_iter().zip(0..).map(|(key, offset)| record(0, offset, key, "")).collect());
     run.pass(1).await;
@@ -73,7 +73,7 @@ async fn records_without_a_key_are_all_in_flight_at_once() {
     let gate = Gate::new();
     let setup =
         by_key(Setup::new(script((0..9).map(|_| Answer::late(500)).collect::<Vec<_>>()))).in_flight(3);
-    let run = setup.with(|settings| settings.batch.max_records = 1).start_with(records(
+    let run = setup.with(|settings| settings.lane.batch.max_records = 1).start_with(records(
         0,
         0,
         &["a", "b", "c", "d", "e"],
@@ -89,8 +89,8 @@ async fn records_without_a_key_are_all_in_flight_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_id_of_the_sink_orders_across_partitions() {
     let setup = Setup::new(script([Answer::late(100)])).in_flight(4).with(|settings| {
-        settings.limits.ordered_by = OrderedBy::Id;
-        settings.batch.max_records = 1;
+        settings.lane.limits.ordered_by = OrderedBy::Id;
+        settings.lane.batch.max_records = 1;
     });
     let run = setup.start();
     run.assign([0, 1]);
@@ -105,9 +105,9 @@ async fn an_id_of_the_sink_orders_across_partitions() {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_stored_goes_before_what_came_later() {
     let setup = Setup::new(script([Answer::down()])).with(|settings| {
-        settings.backoff.base = std::time::Duration::from_secs(50);
-        settings.backoff.cap = std::time::Duration::from_secs(50);
-        settings.batch.max_records = 2;
+        settings.lane.retry.backoff.base = std::time::Duration::from_secs(50);
+        settings.lane.retry.backoff.cap = std::time::Duration::from_secs(50);
+        settings.lane.batch.max_records = 2;
     });
     let mut run = setup.start();
     run.assign([0, 1]);

@@ -11,8 +11,8 @@ use crate::support::{Setup, records, script};
 fn paced(pacers: &Pacers) -> Setup {
     let pacer = pacers.of(&Pace { scope: "account".to_owned(), calls_per_second: 0.5, max_concurrent: None });
     Setup::new(script([])).with(|settings| {
-        settings.pacer = Some(pacer);
-        settings.batch.max_records = 1;
+        settings.lane.pacer = Some(pacer);
+        settings.lane.batch.max_records = 1;
     })
 }
 

@@ -31,7 +31,7 @@ async fn a_rejected_batch_is_narrowed_until_the_bad_record_stands_alone() {
     for place in [0, 1, 300, 511] {
         let mut values = vec!["fine"; 512];
         values[place] = "bad";
-        let setup = Setup::new(refusing()).tolerant().with(|settings| settings.batch.max_records = 512);
+        let setup = Setup::new(refusing()).tolerant().with(|settings| settings.lane.batch.max_records = 512);
         let mut run = setup.start_with(records(0, 0, &values));
         run.finish().await.unwrap();
         assert!(run.puts().len() <= 1 + 2 * 9, "{} puts", run.puts().len());
@@ -63,7 +63,7 @@ async fn a_narrowed_batch_that_meets_an_outage_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn records_before_a_bad_one_are_delivered_before_the_connector_stops() {
     let setup = Setup::new(script([Answer::down()]))
-        .with(|settings| settings.batch.linger = std::time::Duration::from_mins(10));
+        .with(|settings| settings.lane.batch.linger = std::time::Duration::from_mins(10));
     let mut run = setup.start_with(records(0, 0, &["a", "b", "foul", "c"]));
     let failed = run.ended().await.unwrap_err();
     assert_eq!(failed.to_string(), "record t-0-2 was rejected by transform 1 (obey): it is foul");
@@ -84,7 +84,7 @@ async fn a_tolerated_record_is_skipped_and_counted() {
 /// Invariant 9: a record that is too large is at fault by itself; the sink need not see it.
 #[tokio::test(start_paused = true)]
 async fn a_record_over_the_sinks_limit_is_rejected_without_a_put() {
-    let setup = || Setup::new(script([])).with(|settings| settings.limits.max_record_bytes = 4);
+    let setup = || Setup::new(script([])).with(|settings| settings.lane.limits.max_record_bytes = 4);
     let input = || records(0, 0, &["1234", "12345", "1"]);
     let mut run = setup().tolerant().start_with(input());
     run.finish().await.unwrap();

@@ -10,7 +10,7 @@ use crate::support::{Answer, Gate, Setup, once, partition, records, script};
 const LONG: Duration = Duration::from_secs(50);
 
 fn slow_to_retry(setup: Setup) -> Setup {
-    setup.with(|settings| (settings.backoff.base, settings.backoff.cap) = (LONG, LONG))
+    setup.with(|settings| (settings.lane.retry.backoff.base, settings.lane.retry.backoff.cap) = (LONG, LONG))
 }
 
 /// A failure whose wait is no matter of luck.

@@ -30,7 +30,7 @@ async fn an_index_that_stays_down_stops_the_connector_and_its_neighbours_are_del
     let down = std::iter::once(Answer::down_at([1])).chain(std::iter::repeat_with(|| Answer::down_at([0])));
     let setup = Setup::new(script(down))
         .tolerant()
-        .with(|settings| settings.limits.ordered_by = sluice_connector_api::OrderedBy::Key);
+        .with(|settings| settings.lane.limits.ordered_by = sluice_connector_api::OrderedBy::Key);
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c"]));
     assert!(run.ended().await.is_err());
     assert_eq!((run.tally().delivered, run.tally().skipped, run.committed()), (2, 0, Some(1)));
@@ -92,8 +92,8 @@ async fn a_wait_without_end_stops_the_connector() {
 #[tokio::test(start_paused = true)]
 async fn settings_without_end_are_no_reason_to_panic() {
     let setup = Setup::new(once(Answer::down())).with(|settings| {
-        settings.retry_timeout = Duration::MAX;
-        settings.batch.linger = Duration::MAX;
+        settings.lane.retry.timeout = Duration::MAX;
+        settings.lane.batch.linger = Duration::MAX;
     });
     let mut run = setup.start_with(records(0, 0, &["a"]));
     run.pass(100_000).await;
@@ -106,7 +106,7 @@ async fn settings_without_end_are_no_reason_to_panic() {
 #[tokio::test(start_paused = true)]
 async fn only_what_failed_is_put_again() {
     let setup = Setup::new(script([Answer::down_at([1, 3]), Answer::down_at([1])]))
-        .with(|settings| settings.limits.ordered_by = sluice_connector_api::OrderedBy::Key);
+        .with(|settings| settings.lane.limits.ordered_by = sluice_connector_api::OrderedBy::Key);
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c", "d"]));
     run.finish().await.unwrap();
     assert_eq!(run.puts(), [vec![0, 1, 2, 3], vec![1, 3], vec![3]]);

@@ -15,7 +15,7 @@ fn down_for_long() -> Answer {
 #[tokio::test(start_paused = true)]
 async fn a_stop_cuts_a_backoff_short_and_commits_what_is_done() {
     let setup = Setup::new(script([Answer::Store, down_for_long()])).with(|settings| {
-        settings.batch.max_records = 1;
+        settings.lane.batch.max_records = 1;
         settings.commit_interval = Duration::from_secs(1000);
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b"]));
@@ -46,8 +46,8 @@ async fn a_put_that_fails_after_a_stop_is_left_for_the_next_start() {
 async fn a_stop_lets_the_puts_in_flight_end() {
     let setup = Setup::new(script([Answer::late(2000), Answer::late(3000)])).in_flight(2);
     let setup = setup.with(|settings| {
-        settings.batch.max_records = 1;
-        settings.limits.ordered_by = OrderedBy::Key;
+        settings.lane.batch.max_records = 1;
+        settings.lane.limits.ordered_by = OrderedBy::Key;
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c"]));
     run.pass(100).await;
@@ -58,7 +58,7 @@ async fn a_stop_lets_the_puts_in_flight_end() {
 /// Invariant 6: records that linger are not hurried into the sink by a stop.
 #[tokio::test(start_paused = true)]
 async fn a_stop_begins_no_put() {
-    let setup = Setup::new(script([])).with(|settings| settings.batch.linger = Duration::from_secs(100));
+    let setup = Setup::new(script([])).with(|settings| settings.lane.batch.linger = Duration::from_secs(100));
     let mut run = setup.start_with(records(0, 0, &["a"]));
     run.pass(100).await;
     run.stop().await.unwrap();
@@ -69,7 +69,7 @@ async fn a_stop_begins_no_put() {
 /// Invariant 6: a batch that was made in the very moment of the stop is not put either.
 #[tokio::test(start_paused = true)]
 async fn a_stop_before_the_first_step_puts_nothing() {
-    let setup = Setup::new(script([])).with(|settings| settings.batch.max_records = 1);
+    let setup = Setup::new(script([])).with(|settings| settings.lane.batch.max_records = 1);
     let mut run = setup.start_with(records(0, 0, &["a"]));
     // The pipeline has not run yet: the stop and the records are there at once.
     run.stop().await.unwrap();

@@ -19,8 +19,8 @@ fn chunk_of<'a>(first: i64, values: impl IntoIterator<Item = &'a str>) -> Vec<Re
 /// Large batches, and all records free, so that nothing but the engine holds an order.
 fn setup() -> Setup {
     Setup::new(script([])).with(|settings| {
-        settings.limits = Limits { ordered_by: OrderedBy::Key, ..Limits::default() };
-        settings.batch.max_records = 500;
+        settings.lane.limits = Limits { ordered_by: OrderedBy::Key, ..Limits::default() };
+        settings.lane.batch.max_records = 500;
     })
 }
 

@@ -257,10 +257,10 @@ impl World {
 fn setup(case: &Case, moods: &Arc<Mutex<usize>>, tolerant: bool) -> Setup {
     let script = script(case.moods.clone(), Arc::clone(moods), case.doubts.is_some());
     let setup = Setup::new(script).in_flight(case.max_in_flight).with(|settings| {
-        settings.limits.ordered_by = case.ordered_by;
-        settings.limits.newest_wins = case.newest_wins;
-        settings.limits.max_record_bytes = MAX_RECORD_BYTES;
-        settings.batch.max_records = case.max_records;
+        settings.lane.limits.ordered_by = case.ordered_by;
+        settings.lane.limits.newest_wins = case.newest_wins;
+        settings.lane.limits.max_record_bytes = MAX_RECORD_BYTES;
+        settings.lane.batch.max_records = case.max_records;
     });
     let setup = if tolerant { setup.tolerant() } else { setup };
     match case.doubts.clone() {

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use sluice_connector_api::{ConfirmLimits, Limits, Record};
 use sluice_runtime::engine::batch::batcher::BatchLimits;
-use sluice_runtime::engine::letters::tolerance::Tolerance;
-use sluice_runtime::engine::{Counters, Failed, Letters, Pipeline, PipelineSettings, Tally, Window};
+use sluice_runtime::engine::lane::settings::LaneSettings;
+use sluice_runtime::engine::letters::tolerance::{FaultSettings, Tolerance};
+use sluice_runtime::engine::{
+    Counters, DeadLetterQueue, Failed, LetterSender, Pipeline, PipelineSettings, Tally, Window,
+};
 use sluice_runtime::pace::pacer::Pacers;
 use sluice_runtime::retry::backoff::Backoff;
+use sluice_runtime::retry::policy::RetryPolicy;
 use sluice_runtime::source::budget::Budget;
 use sluice_runtime::transform::chain::Chain;
 use sluice_runtime::transform::converter::Converter;
@@ -29,7 +33,7 @@ pub(crate) struct Setup {
     questions: Questions,
     settings: PipelineSettings,
     value: Converter,
-    queue: Option<(Script, PipelineSettings)>,
+    queue: Option<(Script, LaneSettings)>,
     window: Option<Window>,
 }
 
@@ -52,19 +56,18 @@ impl Setup {
     /// of up to 100ms that grows up to 1s, and 60s for a batch.
     pub(crate) fn new(script: Script) -> Self {
         let limits = Limits { max_records: 10, ..Limits::default() };
-        let settings = PipelineSettings {
-            batch: BatchLimits {
-                max_records: limits.max_records,
-                max_bytes: limits.max_batch_bytes,
-                linger: Duration::from_millis(10),
-            },
-            limits,
-            tolerance: Tolerance::None,
-            threshold: None,
+        let batch = BatchLimits {
+            max_records: limits.max_records,
+            max_bytes: limits.max_batch_bytes,
+            linger: Duration::from_millis(10),
+        };
+        let retry = RetryPolicy {
             backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) },
-            retry_timeout: Duration::from_mins(1),
-            pacer: None,
-            confirm_pacer: None,
+            timeout: Duration::from_mins(1),
+        };
+        let settings = PipelineSettings {
+            lane: LaneSettings::new(limits, batch, retry, &Pacers::default()),
+            faults: FaultSettings { tolerance: Tolerance::None, threshold: None },
             commit_interval: Duration::from_millis(50),
         };
         let questions = questions([]);
@@ -79,7 +82,7 @@ impl Setup {
 
     /// Skips records at fault.
     pub(crate) fn tolerant(self) -> Self {
-        self.with(|settings| settings.tolerance = Tolerance::All)
+        self.with(|settings| settings.faults.tolerance = Tolerance::All)
     }
 
     /// Reads values like this.
@@ -96,10 +99,11 @@ impl Setup {
     /// Does so to a queue with limits of its own.
     pub(crate) fn letters_with(self, queue: Script, change: impl FnOnce(&mut Limits)) -> Self {
         let mut tolerant = self.tolerant();
-        let mut limits = tolerant.settings.limits.clone();
+        let mut limits = tolerant.settings.lane.limits.clone();
         limits.confirm = None;
         change(&mut limits);
-        tolerant.queue = Some((queue, tolerant.settings.for_letters(limits, &Pacers::default())));
+        let retry = tolerant.settings.lane.retry;
+        tolerant.queue = Some((queue, DeadLetterQueue::lane_settings(limits, retry, &Pacers::default())));
         tolerant
     }
 
@@ -114,20 +118,21 @@ impl Setup {
     pub(crate) fn confirm(mut self, questions: Questions) -> Self {
         let (interval, timeout) = (Duration::from_millis(100), Duration::from_secs(1));
         self.questions = questions;
-        self.settings.limits.confirm = Some(ConfirmLimits { max_records: 10, interval, timeout, pace: None });
+        self.settings.lane.limits.confirm =
+            Some(ConfirmLimits { max_records: 10, interval, timeout, pace: None });
         self
     }
 
     /// Lets so many puts be in flight.
     pub(crate) fn in_flight(self, puts: usize) -> Self {
-        self.with(|settings| settings.limits.max_in_flight = puts)
+        self.with(|settings| settings.lane.limits.max_in_flight = puts)
     }
 
     /// Starts it without a partition.
     pub(crate) fn start(self) -> Run {
         let (journal, budget) = (Journal::default(), Budget::new(1 << 20));
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
-        let sink = ScriptedSink::new(self.script, self.settings.limits.clone(), journal.clone());
+        let sink = ScriptedSink::new(self.script, self.settings.lane.limits.clone(), journal.clone());
         let sink = sink.answering(self.questions);
         let door = Door::default();
         let chain = Chain::new(Converter::Bytes, self.value, steps(door.clone()));
@@ -135,8 +140,9 @@ impl Setup {
         let letters = Journal::default();
         let queue = self.queue.map(|(script, settings)| {
             let queue = ScriptedSink::new(script, settings.limits.clone(), letters.clone());
-            let place = ("prices".into(), 1);
-            Letters::new(Arc::new(queue), &settings, &counters, place, "scripted".to_owned())
+            let sender =
+                LetterSender { connector: "prices".into(), task: 1, sink_name: "scripted".to_owned() };
+            DeadLetterQueue::new(Arc::new(queue), settings, &counters, sender)
         });
         let mut pipeline = Pipeline::new(
             source,

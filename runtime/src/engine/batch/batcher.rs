@@ -1,36 +1,35 @@
 //! Which records make the next batch.
 //!
-//! The records of an ordering key stand in one line, and so do those of a batch key that nothing orders. A line whose
-//! records are on their way stands still. The others are *ready*: for each batch key their first records are known by
-//! age, and how much they have for a batch. So it costs nothing to see whether a batch is due, however many records
-//! wait behind a busy key.
+//! The records of an ordering key wait in one queue, and so do those of a batch key that nothing orders. A queue whose
+//! records are in flight stands still. The others are *ready*: for each batch key it is known how old their first
+//! records are, and how much they have for a batch. So it costs nothing to see whether a batch is due, however many
+//! records wait behind a busy key.
 
 use std::collections::BTreeMap;
 
 use foldhash::HashMap;
 use tokio::time::Instant;
 
-pub use crate::engine::batch::fill::BatchLimits;
-use crate::engine::batch::fill::{Batch, Load};
 use crate::engine::batch::item::Item;
-use crate::engine::batch::line::{Line, Name};
+pub use crate::engine::batch::queue::BatchLimits;
+use crate::engine::batch::queue::{Batch, Load, QueueKey, RecordQueue};
 
 /// Collects records until they make a batch. Knows no clock: the time is an argument.
 #[derive(Debug)]
 pub struct Batcher {
     limits: BatchLimits,
-    lines: HashMap<Name, Line>,
-    /// The lines that may go, by the batch key of their first records.
+    queues: HashMap<QueueKey, RecordQueue>,
+    /// The queues that may go, by the batch key of their first records.
     ready: BTreeMap<u64, Ready>,
     /// The number of the next record that comes.
     next: u64,
 }
 
-/// The lines that a batch may take from.
+/// The queues that a batch may take from.
 #[derive(Debug, Default)]
 struct Ready {
-    /// By the number of their first record: whose line it is, and since when that record waits.
-    firsts: BTreeMap<u64, (Name, Instant)>,
+    /// By the number of their first record: which queue it is, and since when that record waits.
+    firsts: BTreeMap<u64, (QueueKey, Instant)>,
     /// What they have for a batch.
     load: Load,
 }
@@ -38,35 +37,35 @@ struct Ready {
 impl Batcher {
     /// Makes an empty batcher.
     pub fn new(limits: BatchLimits) -> Self {
-        Self { limits, lines: HashMap::default(), ready: BTreeMap::new(), next: 0 }
+        Self { limits, queues: HashMap::default(), ready: BTreeMap::new(), next: 0 }
     }
 
     /// Adds a record behind all others.
     pub fn push(&mut self, mut item: Item) {
         item.meta.number = self.next;
         self.next += 1;
-        self.change(Name::of(&item.meta), |line| line.insert(item));
+        self.change(QueueKey::from_meta(&item.meta), |queue| queue.insert(item));
     }
 
     /// Puts records that were taken, released and not stored back where they stood.
     pub fn give_back(&mut self, items: impl IntoIterator<Item = Item>) {
         for item in items {
-            self.change(Name::of(&item.meta), |line| line.insert(item));
+            self.change(QueueKey::from_meta(&item.meta), |queue| queue.insert(item));
         }
     }
 
     /// Drops the records for which `keep` does not hold.
     pub fn retain(&mut self, mut keep: impl FnMut(&Item) -> bool) {
-        let names: Vec<Name> = self.lines.keys().copied().collect();
-        for name in names {
-            self.change(name, |line| line.retain(&mut keep));
-            self.forget(name);
+        let keys: Vec<QueueKey> = self.queues.keys().copied().collect();
+        for key in keys {
+            self.change(key, |queue| queue.retain(&mut keep));
+            self.forget(key);
         }
     }
 
     /// Says whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.lines.values().all(Line::is_empty)
+        self.queues.values().all(RecordQueue::is_empty)
     }
 
     /// Returns when the next batch must go even if it is not full; `None` when nothing that is free waits, or
@@ -77,22 +76,23 @@ impl Batcher {
     }
 
     /// Takes the next batch, if one is full or a record in it has waited long enough; of several that with the
-    /// oldest record. Passes over records whose ordering key is on its way, and over the later ones of that key: order
+    /// oldest record. Passes over records whose ordering key is in flight, and over the later ones of that key: order
     /// holds (invariant 3), and a backlog still fills whole batches. `flush` takes what there is.
     ///
     /// Of the records of one thing the batch has the newest, and the older ones wait with that.
     ///
-    /// The ordering keys of what is taken are on their way until every record is [released](Self::release).
+    /// The ordering keys of what is taken are in flight until every record is [released](Self::release).
     pub fn take(&mut self, now: Instant, flush: bool) -> Option<Vec<Item>> {
         let batch_key = self.due(now, flush)?;
         let mut batch = Batch::new(batch_key, self.limits);
-        while let Some((name, until)) = self.oldest(batch_key).filter(|_| !batch.is_full()) {
-            self.change(name, |line| line.fill(&mut batch, until));
+        while !batch.is_full() {
+            let Some((key, until)) = self.oldest(batch_key) else { break };
+            self.change(key, |queue| queue.fill(&mut batch, until));
         }
-        self.forget(Name::Free(batch_key));
+        self.forget(QueueKey::Free(batch_key));
         let items = batch.into_items();
         for (order, records) in orders(&items) {
-            self.change(Name::Order(order), |line| line.take(records));
+            self.change(QueueKey::Order(order), |queue| queue.take(records));
         }
         Some(items)
     }
@@ -100,63 +100,66 @@ impl Batcher {
     /// Notes that records that were taken are done, or come back: later ones of their ordering keys may go.
     pub fn release<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) {
         for (order, records) in orders(items) {
-            self.change(Name::Order(order), |line| line.release(records));
-            self.forget(Name::Order(order));
+            self.change(QueueKey::Order(order), |queue| queue.release(records));
+            self.forget(QueueKey::Order(order));
         }
     }
 
     /// Returns the batch key whose batch is to go now.
     fn due(&self, now: Instant, flush: bool) -> Option<u64> {
-        let due = |ready: &Ready| {
-            let (number, since) = ready.first()?;
-            let due =
+        let mut oldest: Option<(u64, u64)> = None;
+        for (batch_key, ready) in &self.ready {
+            let Some((number, since)) = ready.first() else { continue };
+            let is_due =
                 flush || ready.load.fills(self.limits) || now.duration_since(since) >= self.limits.linger;
-            due.then_some(number)
-        };
-        let due = self.ready.iter().filter_map(|(key, ready)| Some((due(ready)?, *key)));
-        due.min().map(|(_, key)| key)
+            if is_due && oldest.is_none_or(|(other, _)| number < other) {
+                oldest = Some((number, *batch_key));
+            }
+        }
+        oldest.map(|(_, batch_key)| batch_key)
     }
 
-    /// Returns the line with the oldest record of a batch key, and the number of the first record of the next one.
-    fn oldest(&self, batch_key: u64) -> Option<(Name, u64)> {
+    /// Returns the queue with the oldest record of a batch key, and the number of the first record of the next one.
+    fn oldest(&self, batch_key: u64) -> Option<(QueueKey, u64)> {
         let mut firsts = self.ready.get(&batch_key)?.firsts.iter();
-        let (_, (name, _)) = firsts.next()?;
-        Some((*name, firsts.next().map_or(u64::MAX, |(number, _)| *number)))
+        let (_, (key, _)) = firsts.next()?;
+        Some((*key, firsts.next().map_or(u64::MAX, |(number, _)| *number)))
     }
 
-    /// Changes a line, and keeps account of what is ready.
-    fn change(&mut self, name: Name, change: impl FnOnce(&mut Line)) {
-        let line = self.lines.entry(name).or_default();
-        let front = |line: &Line| line.ready().map(|first| (first.batch_key, first.number));
-        let (before, offered) = (front(line), line.offer());
-        change(line);
-        let after = front(line);
+    /// Changes a queue, and keeps account of what is ready.
+    fn change(&mut self, key: QueueKey, change: impl FnOnce(&mut RecordQueue)) {
+        let queue = self.queues.entry(key).or_default();
+        let front = |queue: &RecordQueue| queue.ready().map(|first| (first.batch_key, first.number));
+        let before = front(queue);
+        let offered = queue.offer();
+        change(queue);
+        let after = front(queue);
         // Where the first record is the same, which it is for most that come, it stands where it stood.
         if before != after
-            && let Some((key, number)) = before
-            && let Some(ready) = self.ready.get_mut(&key)
+            && let Some((batch_key, number)) = before
+            && let Some(ready) = self.ready.get_mut(&batch_key)
         {
             ready.firsts.remove(&number);
             ready.load.subtract(offered);
             if ready.firsts.is_empty() {
-                self.ready.remove(&key);
+                self.ready.remove(&batch_key);
             }
         }
-        if let Some(first) = line.ready() {
+        if let Some(first) = queue.ready() {
             let ready = self.ready.entry(first.batch_key).or_default();
             if before == after {
                 ready.load.subtract(offered);
             } else {
-                ready.firsts.insert(first.number, (name, first.since));
+                ready.firsts.insert(first.number, (key, first.since));
             }
-            ready.load.add(line.offer());
+            ready.load.add(queue.offer());
         }
     }
 
-    /// Forgets a line that has nothing left.
-    fn forget(&mut self, name: Name) {
-        if self.lines.get(&name).is_some_and(Line::is_done) {
-            self.lines.remove(&name);
+    /// Forgets a queue that has nothing left.
+    fn forget(&mut self, key: QueueKey) {
+        if self.queues.get(&key).is_some_and(RecordQueue::is_done) {
+            self.queues.remove(&key);
         }
     }
 }
@@ -352,7 +355,7 @@ mod tests {
         assert_eq!(folded(batcher.take(Instant::now(), true)), [[3]]);
         batcher.release(&first);
         assert_eq!(folded(Some(first)), [vec![0, 2, 4], vec![1]]);
-        assert_eq!(batcher.lines.len(), 1, "what waited with the newest is released with it");
+        assert_eq!(batcher.queues.len(), 1, "what waited with the newest is released with it");
     }
 
     #[test]
@@ -492,7 +495,7 @@ mod tests {
                 model.done += batches.iter().map(Vec::len).sum::<usize>();
             }
             prop_assert_eq!(i64::try_from(model.done), Ok(model.pushed));
-            prop_assert!(model.batcher.is_empty() && model.batcher.lines.is_empty() && model.batcher.ready.is_empty());
+            prop_assert!(model.batcher.is_empty() && model.batcher.queues.is_empty() && model.batcher.ready.is_empty());
         }
     }
 }

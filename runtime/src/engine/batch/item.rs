@@ -7,7 +7,7 @@ use sluice_connector_api::Record;
 use tokio::time::Instant;
 
 use crate::engine::ledger::tracker::Ticket;
-use crate::retry::tries::Tries;
+use crate::retry::policy::Retries;
 
 /// A record on its way to the sink.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Meta {
     pub size: usize,
     /// What orders it: two records with the same key never overtake each other. `None`: it is free.
     pub order: Option<u64>,
-    /// What parts it from others: two records with different keys never share a batch.
+    /// Two records with different batch keys never share a batch.
     pub batch_key: u64,
     /// The thing that it overwrites in the target, where the newest record of a batch wins.
     pub id: Option<String>,
@@ -41,10 +41,11 @@ pub struct Meta {
     pub read: Option<Arc<Record>>,
     /// How often it was put.
     pub attempts: u32,
-    /// Since when its puts have failed. A rebalance gives it back to the batcher, and gives it no more time.
+    /// Since when its puts have failed. It keeps this when a rebalance gives it back to the batcher, so that it gets no
+    /// more time.
     pub failing_since: Option<Instant>,
     /// How often it turned out not to be stored after a put had accepted it.
-    pub lost: Tries,
+    pub lost: Retries,
 }
 
 impl Meta {
@@ -62,7 +63,7 @@ impl Meta {
             read: None,
             attempts: 0,
             failing_since: None,
-            lost: Tries::default(),
+            lost: Retries::default(),
         }
     }
 }
@@ -73,7 +74,7 @@ impl Item {
         once(self).chain(&self.meta.older)
     }
 
-    /// Parts the record from the older ones that wait with it.
+    /// Separates the record from the older ones that wait with it.
     pub fn unfold(mut self) -> impl Iterator<Item = Self> {
         std::mem::take(&mut self.meta.older).into_iter().chain(once(self))
     }

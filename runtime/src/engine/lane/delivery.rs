@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::{Item, Meta};
+use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::put_meter::PutMeter;
-use crate::meter::repeats::{Repeats, Say};
 use crate::pace::pacer::{Pacer, Turn};
-use crate::retry::tries::{Patience, Tries};
+use crate::retry::policy::{Retries, RetryPolicy};
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -46,18 +46,18 @@ pub struct Delivery {
     /// Where to.
     pub sink: Arc<dyn Sink>,
     /// How long a batch is tried.
-    pub patience: Patience,
+    pub retry: RetryPolicy,
     /// The pace of calls, where the sink asks for one.
     pub pacer: Option<Pacer>,
     /// Where puts are counted and measured.
     pub meter: Arc<PutMeter>,
-    /// What was said of puts that failed.
-    pub repeats: Repeats,
+    /// What was logged of puts that failed.
+    pub throttle: LogThrottle,
 }
 
 impl std::fmt::Debug for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Delivery").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Delivery").field("retry", &self.retry).finish_non_exhaustive()
     }
 }
 
@@ -74,9 +74,9 @@ impl Delivery {
                 break;
             };
             match self.put(group, turn, &mut outcome).await {
-                Tried::Done => {}
-                Tried::Halves(first, second) => groups.extend([second, first]),
-                Tried::Again(group, failure) => match self.wait(group, &failure, interrupt).await {
+                Next::Done => {}
+                Next::Halves(first, second) => groups.extend([second, first]),
+                Next::Again(group, failure) => match self.wait(group, &failure, interrupt).await {
                     Ok(group) => groups.push(group),
                     Err((group, stop)) => {
                         groups.push(group);
@@ -84,7 +84,7 @@ impl Delivery {
                         break;
                     }
                 },
-                Tried::Stop(group, reason) => {
+                Next::Stop(group, reason) => {
                     groups.push(group);
                     outcome.stop = Some(reason);
                     break;
@@ -99,37 +99,39 @@ impl Delivery {
     /// Waits until a call may go. `None` where `interrupt` came first.
     async fn turn(&self, interrupt: &CancellationToken) -> Option<Turn> {
         let asked = Instant::now();
-        let turn = Turn::of(self.pacer.as_ref(), interrupt).await;
+        let turn = Turn::wait_for(self.pacer.as_ref(), interrupt).await;
         self.meter.paced(asked.elapsed());
         turn
     }
 
     /// Puts a group once. Its turn ends with the call, so that no other waits for a backoff.
-    async fn put(&self, mut group: Group, turn: Turn, outcome: &mut Outcome) -> Tried {
-        group.items.iter_mut().for_each(|item| item.attempts += 1);
+    async fn put(&self, mut group: Group, turn: Turn, outcome: &mut Outcome) -> Next {
+        for meta in &mut group.metas {
+            meta.attempts += 1;
+        }
         let result = self.sink.put(&group.records).await;
         self.meter.put(group.records.len(), turn.since.elapsed(), &result);
         turn.answered(failures(&result));
         match result {
             Ok(()) => {
-                if let Some(sum) = self.repeats.passed() {
+                if let Some(sum) = self.throttle.passed() {
                     tracing::info!("puts get through again, after they failed {sum}");
                 }
                 outcome.stored.extend(group.into_items());
-                Tried::Done
+                Next::Done
             }
             Err(PutError::Batch(failure)) => group.failed(failure, outcome),
             Err(PutError::Records(failures)) => group.failed_in_part(failures, outcome),
         }
     }
 
-    /// Says that a put failed, in full or as one of many. Its first record stands for all.
-    fn say(&self, group: &Group, wait: Duration, failure: &Failure) {
+    /// Logs that a put failed, in full or as one of many. Its first record stands for all.
+    fn log(&self, group: &Group, wait: Duration, failure: &Failure) {
         let Some(origin) = group.records.first().map(Record::origin) else { return };
         let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
-        let (records, failures) = (group.records.len(), group.tries.failures);
-        match self.repeats.note(&failure.to_string()) {
-            Say::Whole => tracing::warn!(
+        let (records, failures) = (group.records.len(), group.retries.failures);
+        match self.throttle.note(&failure.to_string()) {
+            LogLine::Full => tracing::warn!(
                 topic,
                 partition,
                 offset,
@@ -138,10 +140,10 @@ impl Delivery {
                 ?wait,
                 "put failed and is tried again: {failure}"
             ),
-            Say::Sum(sum) => {
+            LogLine::Summary(sum) => {
                 tracing::warn!(topic, partition, offset, "puts failed {sum} and are tried again: {failure}");
             }
-            Say::Nothing => {
+            LogLine::Nothing => {
                 tracing::debug!(topic, partition, offset, records, failures, ?wait, "put failed: {failure}");
             }
         }
@@ -157,12 +159,12 @@ impl Delivery {
         if interrupt.is_cancelled() {
             return Err((group, None));
         }
-        let wait = match group.tries.failed(self.patience, failure) {
+        let wait = match group.retries.failed(self.retry, failure) {
             Ok(wait) => wait,
             Err(reason) => return Err((group, Some(reason))),
         };
         self.meter.retry(failure.trouble());
-        self.say(&group, wait, failure);
+        self.log(&group, wait, failure);
         tokio::select! {
             () = tokio::time::sleep(wait) => Ok(group),
             () = interrupt.cancelled() => Err((group, None)),
@@ -178,7 +180,8 @@ fn failures(result: &Result<(), PutError>) -> Vec<&Failure> {
     }
 }
 
-enum Tried {
+/// What is to be done after a put.
+enum Next {
     Done,
     Halves(Group, Group),
     Again(Group, Failure),
@@ -188,38 +191,42 @@ enum Tried {
 /// Records that are put together, beside what the engine knows of them.
 struct Group {
     records: Vec<Record>,
-    items: Vec<Meta>,
-    tries: Tries,
+    metas: Vec<Meta>,
+    retries: Retries,
 }
 
 impl Group {
     fn new(items: Vec<Item>) -> Self {
         let since = items.iter().filter_map(|item| item.meta.failing_since).min();
-        let (records, items) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
-        Self { records, items, tries: Tries { failures: 0, since } }
+        let (records, metas) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
+        Self { records, metas, retries: Retries { failures: 0, since } }
     }
 
     fn into_items(self) -> Vec<Item> {
-        let failing_since = self.tries.since;
-        let join = |(record, meta)| Item { record, meta: Meta { failing_since, ..meta } };
-        self.records.into_iter().zip(self.items).map(join).collect()
+        let mut items = Vec::with_capacity(self.records.len());
+        for (record, mut meta) in self.records.into_iter().zip(self.metas) {
+            meta.failing_since = self.retries.since;
+            items.push(Item { record, meta });
+        }
+        items
     }
 
     /// Deals with a failure of the whole group. A rejected group is narrowed until the record at fault stands
     /// alone (invariant 9).
-    fn failed(mut self, failure: Failure, outcome: &mut Outcome) -> Tried {
+    fn failed(mut self, failure: Failure, outcome: &mut Outcome) -> Next {
         match failure.kind() {
-            FailureKind::Retriable => Tried::Again(self, failure),
-            FailureKind::Fatal => Tried::Stop(self, failure.to_string()),
+            FailureKind::Retriable => Next::Again(self, failure),
+            FailureKind::Fatal => Next::Stop(self, failure.to_string()),
             FailureKind::Rejected if self.records.len() > 1 => {
                 let half = self.records.len() / 2;
-                let second: Vec<_> = self.records.drain(half..).zip(self.items.drain(half..)).collect();
-                let (records, items) = second.into_iter().unzip();
-                Tried::Halves(self, Self { records, items, tries: Tries::default() })
+                let (records, metas) = (self.records.split_off(half), self.metas.split_off(half));
+                Next::Halves(self, Self { records, metas, retries: Retries::default() })
             }
             FailureKind::Rejected => {
-                self.into_items().into_iter().for_each(|item| outcome.reject(item, failure.to_string()));
-                Tried::Done
+                for item in self.into_items() {
+                    outcome.reject(item, failure.to_string());
+                }
+                Next::Done
             }
         }
     }
@@ -227,14 +234,14 @@ impl Group {
     /// Deals with failures of some records; the others are stored. Of those, the later ones that share an
     /// ordering key with a record that is tried again are put again behind it, or they would be overwritten by
     /// what is older.
-    fn failed_in_part(self, failures: Vec<(usize, Failure)>, outcome: &mut Outcome) -> Tried {
-        let tries = self.tries;
+    fn failed_in_part(self, failures: Vec<(usize, Failure)>, outcome: &mut Outcome) -> Next {
+        let retries = self.retries;
         let mut by_index: Vec<Option<Failure>> = self.records.iter().map(|_| None).collect();
         for (index, failure) in failures {
             match by_index.get_mut(index) {
-                Some(place) => *place = Some(worse(place.take(), failure)),
+                Some(known) => *known = Some(worse(known.take(), failure)),
                 None => {
-                    return Tried::Stop(
+                    return Next::Stop(
                         self,
                         format!("the sink named record {index}, which was not in the batch: {failure}"),
                     );
@@ -258,17 +265,17 @@ impl Group {
                 None => outcome.stored.push(item),
             }
         }
-        let group = Self { tries, ..Self::new(again) };
+        let group = Self { retries, ..Self::new(again) };
         match worst {
-            None => Tried::Done,
-            Some(failure) if failure.kind() == FailureKind::Fatal => Tried::Stop(group, failure.to_string()),
-            Some(failure) => Tried::Again(group, failure),
+            None => Next::Done,
+            Some(failure) if failure.kind() == FailureKind::Fatal => Next::Stop(group, failure.to_string()),
+            Some(failure) => Next::Again(group, failure),
         }
     }
 }
 
 /// Fatal beats retriable, that beats rejected, and a longer wait a shorter one.
-pub(in crate::engine) fn worse(one: Option<Failure>, other: Failure) -> Failure {
+pub(super) fn worse(one: Option<Failure>, other: Failure) -> Failure {
     let rank = |failure: &Failure| {
         let kind = match failure.kind() {
             FailureKind::Rejected => 0,
@@ -315,10 +322,10 @@ mod tests {
     #[test]
     fn a_rejected_group_is_cut_in_halves_and_a_rejected_record_is_not() {
         let mut outcome = Outcome::default();
-        let tried = group(&[None; 5]).failed(Failure::rejected("bad"), &mut outcome);
-        let Tried::Halves(first, second) = tried else { panic!("no halves") };
+        let next = group(&[None; 5]).failed(Failure::rejected("bad"), &mut outcome);
+        let Next::Halves(first, second) = next else { panic!("no halves") };
         assert_eq!((offsets(&first.records), offsets(&second.records)), (vec![0, 1], vec![2, 3, 4]));
-        assert!(matches!(group(&[None]).failed(Failure::rejected("bad"), &mut outcome), Tried::Done));
+        assert!(matches!(group(&[None]).failed(Failure::rejected("bad"), &mut outcome), Next::Done));
         assert_eq!(outcome.rejected.len(), 1);
     }
 
@@ -327,7 +334,7 @@ mod tests {
         let mut outcome = Outcome::default();
         let failures = vec![(1, Failure::retriable("busy")), (4, Failure::rejected("bad"))];
         let keys = [Some(7), Some(7), Some(8), Some(7), Some(8), Some(8), None];
-        let Tried::Again(again, _) = group(&keys).failed_in_part(failures, &mut outcome) else { panic!() };
+        let Next::Again(again, _) = group(&keys).failed_in_part(failures, &mut outcome) else { panic!() };
         assert_eq!(offsets(&again.records), [1, 3]);
         assert_eq!(stored(&outcome), [0, 2, 5, 6], "a rejected record holds nothing back");
     }
@@ -336,8 +343,8 @@ mod tests {
     fn a_fatal_failure_of_one_record_stops_with_all_that_is_not_stored() {
         let mut outcome = Outcome::default();
         let failures = vec![(2, Failure::fatal("no rights")), (0, Failure::retriable("busy"))];
-        let tried = group(&[None; 4]).failed_in_part(failures, &mut outcome);
-        let Tried::Stop(left, reason) = tried else { panic!("no stop") };
+        let next = group(&[None; 4]).failed_in_part(failures, &mut outcome);
+        let Next::Stop(left, reason) = next else { panic!("no stop") };
         assert_eq!((offsets(&left.records), reason.as_str()), (vec![0, 2], "no rights"));
         assert_eq!(stored(&outcome), [1, 3]);
     }

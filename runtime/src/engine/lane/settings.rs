@@ -1,60 +1,36 @@
-//! What a pipeline keeps to: the operator's settings, bounded by what the sink can take.
-
-use std::time::Duration;
+//! What a lane keeps to.
 
 use sluice_connector_api::Limits;
 
 use crate::engine::batch::batcher::BatchLimits;
-use crate::engine::letters::tolerance::{Threshold, Tolerance};
 use crate::pace::pacer::{Pacer, Pacers};
-use crate::retry::backoff::Backoff;
+use crate::retry::policy::RetryPolicy;
 
-/// How long a dead letter waits for others.
-const LETTER_LINGER: Duration = Duration::from_millis(100);
-
-/// What a pipeline needs to know.
+/// What a lane keeps to: the operator's settings, bounded by what the sink can take.
 #[derive(Clone, Debug)]
-pub struct PipelineSettings {
+pub struct LaneSettings {
     /// What the sink can take.
     pub limits: Limits,
     /// How large a batch may grow and how long it may wait.
     pub batch: BatchLimits,
-    /// What a record at fault does.
-    pub tolerance: Tolerance,
-    /// How many records at fault are too many.
-    pub threshold: Option<Threshold>,
-    /// The waits between tries of a put.
-    pub backoff: Backoff,
-    /// How long a batch is tried.
-    pub retry_timeout: Duration,
+    /// How long a batch is tried, and how long it waits in between.
+    pub retry: RetryPolicy,
     /// The pace of calls, where the sink asks for one.
     pub pacer: Option<Pacer>,
-    /// The pace of questions about accepted records, where the sink asks for one.
+    /// The pace of confirmations, where the sink asks for one.
     pub confirm_pacer: Option<Pacer>,
-    /// How often offsets are committed.
-    pub commit_interval: Duration,
 }
 
-impl PipelineSettings {
-    /// Takes over what holds for the dead letter queue, too, bounded by what its sink can take.
-    #[must_use]
-    pub fn for_letters(&self, limits: Limits, pacers: &Pacers) -> Self {
-        let batch = BatchLimits {
-            max_records: limits.max_records,
-            max_bytes: limits.max_batch_bytes,
-            linger: LETTER_LINGER,
-        };
+impl LaneSettings {
+    /// Puts settings together for a sink with these limits, with its paces from among those of the process.
+    pub fn new(limits: Limits, batch: BatchLimits, retry: RetryPolicy, pacers: &Pacers) -> Self {
+        let confirm = limits.confirm.as_ref();
         Self {
-            batch,
             pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
-            confirm_pacer: confirm_pacer(&limits, pacers),
+            confirm_pacer: confirm.and_then(|confirm| confirm.pace.as_ref()).map(|pace| pacers.of(pace)),
             limits,
-            ..self.clone()
+            batch,
+            retry,
         }
     }
-}
-
-/// Returns the pace of questions about accepted records, where the sink asks for one.
-pub(crate) fn confirm_pacer(limits: &Limits, pacers: &Pacers) -> Option<Pacer> {
-    limits.confirm.as_ref()?.pace.as_ref().map(|pace| pacers.of(pace))
 }

@@ -11,13 +11,13 @@ use sluice_connector_api::{Origin, TopicPartition};
 
 use crate::source::Offsets;
 
-/// What is known of the records of a partition.
+/// How far a partition was read, and what of it is not done.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Read {
+pub(crate) struct ReadSoFar {
     /// The offset behind the last record read; `None` before the first.
-    pub(in crate::engine) next: Option<i64>,
+    pub(crate) next: Option<i64>,
     /// The offsets that were read and are not done.
-    pub(in crate::engine) pending: HashSet<i64>,
+    pub(crate) pending: HashSet<i64>,
 }
 
 /// What became of a record; of the parts of one record the highest counts.
@@ -46,8 +46,8 @@ pub struct Done {
 
 /// Stands for one record read, until it is done.
 ///
-/// It holds the time the partition was assigned for: a ticket that outlives that time does nothing, so that a
-/// put which ends after its partition was lost commits nothing.
+/// A ticket is good for one assignment of its partition, which its epoch stands for. One that outlives the assignment
+/// does nothing, so that a put which ends after its partition was lost commits nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
     epoch: u64,
@@ -206,8 +206,8 @@ impl Tracker {
     }
 
     /// Returns how far each partition was read, and which of its records are not done.
-    pub(in crate::engine) fn read_so_far(&self) -> HashMap<TopicPartition, Read> {
-        let read = |partition: &Partition| Read {
+    pub(crate) fn read_so_far(&self) -> HashMap<TopicPartition, ReadSoFar> {
+        let read = |partition: &Partition| ReadSoFar {
             next: partition.next,
             pending: partition.pending.iter().filter(|one| one.parts > 0).map(|one| one.offset).collect(),
         };

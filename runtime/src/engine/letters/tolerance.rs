@@ -24,3 +24,12 @@ pub enum Tolerance {
     /// Is skipped, logged and counted.
     All,
 }
+
+/// What a pipeline keeps to with records at fault.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultSettings {
+    /// What a record at fault does.
+    pub tolerance: Tolerance,
+    /// How many records at fault are too many.
+    pub threshold: Option<Threshold>,
+}

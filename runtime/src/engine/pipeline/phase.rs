@@ -20,7 +20,7 @@ impl From<String> for Failed {
 
 /// What a pipeline is up to. It only ever goes down the list.
 #[derive(Debug, PartialEq)]
-pub(in crate::engine) enum Phase {
+pub(super) enum Phase {
     /// Reading, batching, putting.
     Running,
     /// Nothing more is taken; what was read before is still put, then the pipeline ends like this.
@@ -32,14 +32,14 @@ pub(in crate::engine) enum Phase {
 impl Phase {
     /// Takes nothing more, but puts what was read before. The first failure counts; that the source has ended is
     /// none.
-    pub(in crate::engine) fn drain(&mut self, result: Result<(), Failed>) {
+    pub(super) fn drain(&mut self, result: Result<(), Failed>) {
         if matches!(self, Self::Running | Self::Draining(Ok(()))) {
             *self = Self::Draining(result);
         }
     }
 
     /// Puts nothing more. A failure that came first is what the connector reports.
-    pub(in crate::engine) fn stop(&mut self, result: Result<(), Failed>) {
+    pub(super) fn stop(&mut self, result: Result<(), Failed>) {
         let result = match std::mem::replace(self, Self::Running) {
             Self::Draining(Err(failed)) | Self::Stopping(Err(failed)) => Err(failed),
             _ => result,
@@ -47,7 +47,7 @@ impl Phase {
         *self = Self::Stopping(result);
     }
 
-    pub(in crate::engine) fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         matches!(self, Self::Stopping(_))
     }
 }

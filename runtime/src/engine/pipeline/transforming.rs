@@ -26,64 +26,70 @@ const AT_ONCE: usize = 8;
 const TURN: usize = 32;
 
 /// What became of a record in the chain.
-pub(in crate::engine) struct Changed {
-    pub(in crate::engine) ticket: Ticket,
-    /// As it was read, where a dead letter queue may want it.
-    pub(in crate::engine) read: Option<Arc<Record>>,
-    pub(in crate::engine) result: Result<Transformed, Box<Fault>>,
+pub(super) struct Changed {
+    pub(super) ticket: Ticket,
+    /// As it was read, where somebody may want it so.
+    pub(super) read: Option<Arc<Record>>,
+    /// What it became; or which record was rejected, where, and why.
+    pub(super) result: Result<Transformed, Box<(Origin, StageError)>>,
 }
 
-/// Which record the chain rejected, where, and why.
-pub(in crate::engine) struct Fault {
-    pub(in crate::engine) origin: Origin,
-    pub(in crate::engine) error: StageError,
+impl Changed {
+    /// What became of a record that the source could not read.
+    pub(super) fn unreadable(ticket: Ticket, record: Record, error: StageError) -> Self {
+        let fault = (record.origin().clone(), error);
+        Self { ticket, read: Some(Arc::new(record)), result: Err(Box::new(fault)) }
+    }
 }
 
 /// Chunks of records on their way through the chain.
-pub(in crate::engine) struct Transforming {
+pub(super) struct Transforming {
     chain: Arc<Chain>,
     /// In the order read.
     under_way: VecDeque<JoinHandle<Vec<Changed>>>,
     /// The most chunks at once: enough to keep the cores busy, and few enough for an event that is read behind them,
     /// such as a revoke, not to wait long.
-    places: usize,
+    max_chunks: usize,
     keep_read: bool,
-    closed: bool,
 }
 
 impl Transforming {
-    pub(in crate::engine) fn new(chain: Arc<Chain>) -> Self {
+    pub(super) fn new(chain: Arc<Chain>) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        Self { chain, under_way: VecDeque::new(), places: 2 * cores, keep_read: false, closed: false }
+        Self { chain, under_way: VecDeque::new(), max_chunks: 2 * cores, keep_read: false }
     }
 
-    /// Keeps each record as it was read beside what it becomes.
-    pub(in crate::engine) fn keep_read(&mut self) {
-        self.keep_read = true;
+    /// Keeps each record as it was read beside what it becomes, or does not.
+    pub(super) fn keep_read(&mut self, keep_read: bool) {
+        self.keep_read = keep_read;
     }
 
     /// Says whether another chunk may come.
-    pub(in crate::engine) fn has_place(&self) -> bool {
-        self.under_way.len() < self.places
+    pub(super) fn has_room(&self) -> bool {
+        self.under_way.len() < self.max_chunks
     }
 
     /// Says whether no chunk is under way.
-    pub(in crate::engine) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
 
     /// Takes records in. Gives back what they became if that is known at once; else [`Transforming::next`] does.
-    pub(in crate::engine) fn push(&mut self, chunk: Vec<(Ticket, Record)>) -> Vec<Changed> {
-        let work = Work { chain: Arc::clone(&self.chain), keep_read: self.keep_read };
+    pub(super) fn push(&mut self, chunk: Vec<(Ticket, Record)>) -> Vec<Changed> {
         if self.is_empty() && chunk.len() <= AT_ONCE {
-            return chunk.into_iter().map(|read| work.change(read)).collect();
+            let mut changed = Vec::with_capacity(chunk.len());
+            for (ticket, record) in chunk {
+                changed.push(change(&self.chain, self.keep_read, ticket, record));
+            }
+            return changed;
         }
-        self.under_way.push_back(tokio::spawn(work.change_all(chunk).in_current_span()));
+        let change_all = change_all(Arc::clone(&self.chain), self.keep_read, chunk);
+        self.under_way.push_back(tokio::spawn(change_all.in_current_span()));
         Vec::new()
     }
 
     /// Lets a record whose fate is known wait for those read before it. Gives it back where nothing is under way.
-    pub(in crate::engine) fn queue(&mut self, changed: Changed) -> Vec<Changed> {
+    pub(super) fn queue(&mut self, changed: Changed) -> Vec<Changed> {
         if self.is_empty() {
             return vec![changed];
         }
@@ -93,7 +99,7 @@ impl Transforming {
 
     /// Waits for the next chunk in the order read; for ever where none is under way. Dropping the future loses nothing.
     /// A plug-in that panicked does so here, as if it had been called here.
-    pub(in crate::engine) async fn next(&mut self) -> Vec<Changed> {
+    pub(super) async fn next(&mut self) -> Vec<Changed> {
         let Some(first) = self.under_way.front_mut() else { return pending().await };
         let result = first.await;
         self.under_way.pop_front();
@@ -106,14 +112,8 @@ impl Transforming {
     }
 
     /// Gives up what is under way: it will be read again.
-    pub(in crate::engine) fn close(&mut self) {
-        self.closed = true;
+    pub(super) fn close(&mut self) {
         self.under_way.drain(..).for_each(|chunk| chunk.abort());
-    }
-
-    /// Says whether what became of records is of no matter any more.
-    pub(in crate::engine) fn is_closed(&self) -> bool {
-        self.closed
     }
 }
 
@@ -124,28 +124,20 @@ impl Drop for Transforming {
     }
 }
 
-/// What a thread needs for a chunk.
-struct Work {
-    chain: Arc<Chain>,
-    keep_read: bool,
+async fn change_all(chain: Arc<Chain>, keep_read: bool, chunk: Vec<(Ticket, Record)>) -> Vec<Changed> {
+    let mut changed = Vec::with_capacity(chunk.len());
+    for (ticket, record) in chunk {
+        if changed.len() % TURN == TURN - 1 {
+            yield_now().await;
+        }
+        changed.push(change(&chain, keep_read, ticket, record));
+    }
+    changed
 }
 
-impl Work {
-    async fn change_all(self, chunk: Vec<(Ticket, Record)>) -> Vec<Changed> {
-        let mut changed = Vec::with_capacity(chunk.len());
-        for read in chunk {
-            if changed.len() % TURN == TURN - 1 {
-                yield_now().await;
-            }
-            changed.push(self.change(read));
-        }
-        changed
-    }
-
-    fn change(&self, (ticket, record): (Ticket, Record)) -> Changed {
-        let read = self.keep_read.then(|| Arc::new(record.clone()));
-        let origin = record.origin().clone();
-        let result = self.chain.apply(&origin, record);
-        Changed { ticket, read, result: result.map_err(|error| Box::new(Fault { origin, error })) }
-    }
+fn change(chain: &Chain, keep_read: bool, ticket: Ticket, record: Record) -> Changed {
+    let read = keep_read.then(|| Arc::new(record.clone()));
+    let origin = record.origin().clone();
+    let result = chain.apply(&origin, record);
+    Changed { ticket, read, result: result.map_err(|error| Box::new((origin, error))) }
 }

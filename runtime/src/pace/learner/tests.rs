@@ -301,7 +301,7 @@ fn the_rate_never_leaves_its_bounds() {
     let now = Instant::now();
     let mut learner = Learner::new(5.0);
     (1..50).for_each(|n| learner.throttled(now + Duration::from_secs(n), now + Duration::from_secs(n)));
-    assert!(learner.rate() >= MIN_RATE);
+    assert!(learner.rate() >= MIN_CALLS_PER_SECOND);
     (0..500).for_each(|n| learner.taken(now + Duration::from_secs(50 + n)));
     assert!(learner.rate() <= 5.0);
 }

@@ -7,21 +7,22 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{ConfirmLimits, Confirmation, Failure, FailureKind};
+use sluice_connector_api::{ConfirmLimits, Confirmation, Failure, FailureKind, Sink};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
+use crate::engine::lane::confirmation::{Accepted, Confirmed, Confirmer};
 use crate::engine::lane::delivery::{Outcome, worse};
-use crate::engine::lane::question::{Accepted, Answered};
+use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::tracker::Tracker;
 use crate::meter::put_meter::PutMeter;
-use crate::retry::tries::{Patience, Tries};
+use crate::retry::policy::Retries;
 
 /// The records of a lane that are accepted and not known to be stored.
-#[derive(Debug)]
-pub(in crate::engine) struct Unconfirmed {
+pub(super) struct Unconfirmed {
     limits: ConfirmLimits,
-    patience: Patience,
+    confirmer: Confirmer,
     meter: Arc<PutMeter>,
     /// By when they are due: all wait alike, so that who waits last is due last.
     waiting: VecDeque<Accepted>,
@@ -46,65 +47,79 @@ struct Lost {
 }
 
 impl Unconfirmed {
-    pub(in crate::engine) fn new(limits: ConfirmLimits, patience: Patience, meter: Arc<PutMeter>) -> Self {
-        Self { limits, patience, meter, waiting: VecDeque::new(), again: Vec::new() }
+    /// Makes the place for such records. `None` where `Ok` of a put says it all.
+    pub(super) fn new(sink: &Arc<dyn Sink>, settings: &LaneSettings, meter: &Arc<PutMeter>) -> Option<Self> {
+        let limits = settings.limits.confirm.clone()?;
+        let confirmer = Confirmer {
+            sink: Arc::clone(sink),
+            retry: settings.retry,
+            pacer: settings.confirm_pacer.clone(),
+            max_records: limits.max_records.max(1),
+        };
+        let meter = Arc::clone(meter);
+        Some(Self { limits, confirmer, meter, waiting: VecDeque::new(), again: Vec::new() })
     }
 
     /// Takes the records that a put accepted, but for those of partitions that went meanwhile.
-    pub(in crate::engine) fn accept(&mut self, outcome: &mut Outcome, tracker: &Tracker) {
+    pub(super) fn accept(&mut self, outcome: &mut Outcome, tracker: &Tracker) {
         let since = Instant::now();
         let due = since.checked_add(self.limits.interval);
-        let mut lines: Vec<Accepted> = Vec::new();
+        let mut queues: Vec<Accepted> = Vec::new();
         let mut by_order: HashMap<u64, usize> = HashMap::new();
         for mut item in ours(std::mem::take(&mut outcome.stored), tracker, outcome) {
             // What failed before the put was accepted takes no time from another put.
             item.meta.failing_since = None;
-            let line = item.meta.order.map(|order| *by_order.entry(order).or_insert(lines.len()));
-            match line.and_then(|line| lines.get_mut(line)) {
-                Some(line) => line.items.push_back(item),
-                None => lines.push(Accepted { items: VecDeque::from([item]), since, due }),
+            let queue = item.meta.order.map(|order| *by_order.entry(order).or_insert(queues.len()));
+            match queue.and_then(|index| queues.get_mut(index)) {
+                Some(queue) => queue.items.push_back(item),
+                None => queues.push(Accepted { items: VecDeque::from([item]), since, due }),
             }
         }
-        self.waiting.extend(lines);
+        self.waiting.extend(queues);
     }
 
-    /// Takes the records of the next question.
-    pub(in crate::engine) fn due(&mut self, now: Instant) -> Option<Vec<Accepted>> {
-        let (mut asked, mut records) = (Vec::new(), 0);
-        while records < self.max_records()
+    /// Begins the next confirmation, if one is due.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        interrupt: &CancellationToken,
+    ) -> Option<impl Future<Output = Confirmed> + Send + use<>> {
+        let mut due = Vec::new();
+        let mut records = 0;
+        while records < self.confirmer.max_records
             && let Some(accepted) = self.waiting.pop_front_if(|accepted| has_come(accepted.due, now))
         {
             records += accepted.items.len();
-            asked.push(accepted);
+            due.push(accepted);
         }
-        (!asked.is_empty()).then_some(asked)
+        if due.is_empty() {
+            return None;
+        }
+        Some(self.confirmer.clone().confirm(due, interrupt.clone()))
     }
 
     /// Takes the records whose wait to be put again is over.
-    pub(in crate::engine) fn rested(&mut self, now: Instant) -> Vec<Item> {
-        self.again.extract_if(.., |(until, _)| has_come(*until, now)).flat_map(|(_, items)| items).collect()
+    pub(super) fn rested(&mut self, now: Instant) -> Vec<Item> {
+        let rested = self.again.extract_if(.., |(until, _)| has_come(*until, now));
+        rested.flat_map(|(_, items)| items).collect()
     }
 
-    /// Returns when the next question is due.
-    pub(in crate::engine) fn due_at(&self) -> Option<Instant> {
+    /// Returns when the next confirmation is due.
+    pub(super) fn due_at(&self) -> Option<Instant> {
         self.waiting.front()?.due
     }
 
     /// Returns when records are to be put again.
-    pub(in crate::engine) fn rested_at(&self) -> Option<Instant> {
+    pub(super) fn rested_at(&self) -> Option<Instant> {
         self.again.iter().filter_map(|(until, _)| *until).min()
     }
 
-    pub(in crate::engine) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.again.is_empty()
     }
 
-    pub(in crate::engine) fn max_records(&self) -> usize {
-        self.limits.max_records.max(1)
-    }
-
     /// Takes out the records for which `keep` does not hold.
-    pub(in crate::engine) fn take_out(&mut self, mut keep: impl FnMut(&Item) -> bool) -> Vec<Item> {
+    pub(super) fn take_out(&mut self, mut keep: impl FnMut(&Item) -> bool) -> Vec<Item> {
         let mut out = Vec::new();
         for accepted in &mut self.waiting {
             let all = std::mem::take(&mut accepted.items);
@@ -121,20 +136,21 @@ impl Unconfirmed {
     }
 
     /// Takes an answer. What is known now is in the outcome; the other records wait, or are put again.
-    pub(in crate::engine) fn settle(&mut self, answered: Answered, tracker: &Tracker) -> Outcome {
-        let Answered { asked, answer } = answered;
+    pub(super) fn settle(&mut self, confirmed: Confirmed, tracker: &Tracker) -> Outcome {
         let mut outcome = Outcome::default();
-        let answers = match answer {
+        let answers = match confirmed.answer {
             Ok(answers) => answers,
             Err(stop) => {
                 outcome.stop = stop;
                 Vec::new()
             }
         };
-        let (mut answers, mut left, mut lost) = (answers.into_iter(), Vec::new(), Lost::default());
-        for accepted in asked {
+        let mut answers = answers.into_iter();
+        let mut left = Vec::new();
+        let mut lost = Lost::default();
+        for accepted in confirmed.accepted {
             let of_these: Vec<_> = answers.by_ref().take(accepted.items.len()).collect();
-            left.extend(self.settle_line(accepted, of_these, &mut outcome, &mut lost));
+            left.extend(self.settle_queue(accepted, of_these, &mut outcome, &mut lost));
         }
         self.wait_on(left, tracker, &mut outcome);
         lost.items = ours(lost.items, tracker, &mut outcome);
@@ -156,7 +172,7 @@ impl Unconfirmed {
     }
 
     /// Settles records of one key up to the first that is neither stored nor at fault. Returns what waits on.
-    fn settle_line(
+    fn settle_queue(
         &self,
         mut accepted: Accepted,
         answers: Vec<Confirmation>,
@@ -208,19 +224,19 @@ impl Unconfirmed {
     /// Lets records that were not stored wait to be put again, if there is time (invariant 9).
     fn put_again(&mut self, lost: Lost, outcome: &mut Outcome) {
         let Lost { mut items, failure: Some(failure) } = lost else { return };
-        let tries = items.iter().map(|item| item.meta.lost).reduce(Tries::with);
-        let Some(mut tries) = tries else { return };
+        let retries = items.iter().map(|item| item.meta.lost).reduce(Retries::with);
+        let Some(mut retries) = retries else { return };
         let wait = match failure.kind() {
             FailureKind::Fatal => Err(failure.to_string()),
-            _ => tries.failed(self.patience, &failure),
+            _ => retries.failed(self.confirmer.retry, &failure),
         };
         match wait {
             Ok(wait) => {
                 self.meter.retry(failure.trouble());
-                let (records, failures) = (items.len(), tries.failures);
+                let (records, failures) = (items.len(), retries.failures);
                 tracing::warn!(records, failures, ?wait, "accepted records are put again: {failure}");
                 for item in &mut items {
-                    item.meta.lost = tries;
+                    item.meta.lost = retries;
                 }
                 self.again.push((Instant::now().checked_add(wait), items));
             }
@@ -238,8 +254,13 @@ fn has_come(time: Option<Instant>, now: Instant) -> bool {
 
 /// Returns the records of partitions that are ours; the others are somebody else's to put again.
 fn ours(items: impl IntoIterator<Item = Item>, tracker: &Tracker, outcome: &mut Outcome) -> Vec<Item> {
-    let (ours, gone): (Vec<_>, Vec<_>) =
-        items.into_iter().partition(|item| tracker.is_ours(item.meta.ticket));
-    outcome.not_done.extend(gone);
+    let mut ours = Vec::new();
+    for item in items {
+        if tracker.is_ours(item.meta.ticket) {
+            ours.push(item);
+        } else {
+            outcome.not_done.push(item);
+        }
+    }
     ours
 }

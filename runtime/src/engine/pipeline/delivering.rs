@@ -1,0 +1,280 @@
+//! Records behind the chain: on their way to the sink or to the dead letter queue, until they are done.
+
+use std::iter::{once, repeat};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use sluice_connector_api::{Origin, Record, Sink, Transformed};
+use tokio::time::Instant;
+
+use crate::engine::batch::item::{Item, Meta};
+use crate::engine::lane::delivery::Outcome;
+use crate::engine::lane::in_flight::Lane;
+use crate::engine::ledger::entries::Ledger;
+use crate::engine::ledger::tracker::{Ticket, Verdict};
+use crate::engine::letters::faults::{Fate, Faults, letter_refused};
+use crate::engine::letters::rejected::Rejected;
+use crate::engine::pipeline::phase::{Failed, Phase};
+use crate::engine::pipeline::revoke::PendingRevoke;
+use crate::engine::pipeline::settings::PipelineSettings;
+use crate::engine::pipeline::transforming::Changed;
+use crate::source::Revoked;
+use crate::transform::chain::{Stage, StageError};
+
+/// What is read and not done, with all that decides about it.
+pub(super) struct Delivering {
+    pub(super) ledger: Ledger,
+    pub(super) faults: Faults,
+    pub(super) phase: Phase,
+    lane: Lane,
+    revoke: Option<PendingRevoke>,
+    /// Nothing more is taken from the chain: a record stops the connector, or the connector stops.
+    closed: bool,
+}
+
+impl Delivering {
+    pub(super) fn new(sink: Arc<dyn Sink>, settings: PipelineSettings, ledger: Ledger) -> Self {
+        Self {
+            lane: Lane::new(sink, settings.lane, Arc::clone(&ledger.counters.puts)),
+            faults: Faults::new(settings.faults),
+            ledger,
+            phase: Phase::Running,
+            revoke: None,
+            closed: false,
+        }
+    }
+
+    /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
+    pub(super) fn admit(&mut self, record: &Record) -> Option<Ticket> {
+        if self.phase == Phase::Running {
+            return self.ledger.enter(record);
+        }
+        self.ledger.abandon(record);
+        None
+    }
+
+    /// Takes what became of records, up to one that stops the connector.
+    pub(super) fn take(&mut self, chunk: Vec<Changed>) {
+        let now = Instant::now();
+        for changed in chunk {
+            if self.closed {
+                return;
+            }
+            // Its partition may have gone meanwhile; then it is somebody else's.
+            if self.ledger.tracker.is_ours(changed.ticket) {
+                self.take_one(changed, now);
+            }
+        }
+    }
+
+    fn take_one(&mut self, Changed { ticket, read, result }: Changed, now: Instant) {
+        match result {
+            Ok(Transformed::One(record)) => self.enqueue(ticket, record, read, now),
+            Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
+            Ok(Transformed::Several(records)) => {
+                self.ledger.tracker.split(ticket, records.len());
+                for record in records {
+                    self.enqueue(ticket, record, read.clone(), now);
+                }
+            }
+            Err(fault) => {
+                let (origin, StageError { stage, rejection }) = *fault;
+                // No sink has seen it: what orders it is told from it as it was read.
+                let order = read.as_ref().and_then(|read| self.lane.order_of(read));
+                let reason = rejection.to_string();
+                self.reject(&Rejected { ticket, origin, read, order, stage, reason, attempts: 0 });
+            }
+        }
+    }
+
+    fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>, now: Instant) {
+        if self.faults.holds_back(&self.lane, &record) {
+            return;
+        }
+        match self.lane.measure(&record) {
+            Ok(size) => self.lane.push(ticket, record, read, size, now),
+            Err(reason) => {
+                let order = self.lane.order_of(&record);
+                let origin = record.origin().clone();
+                let stage = Stage::TaskPut;
+                self.reject(&Rejected { ticket, origin, read, order, stage, reason, attempts: 0 });
+            }
+        }
+    }
+
+    /// Lets the policy decide about a record at fault. One of a partition that went meanwhile is somebody else's to
+    /// judge.
+    fn reject(&mut self, rejected: &Rejected) {
+        if !self.ledger.tracker.is_ours(rejected.ticket) {
+            return;
+        }
+        self.ledger.counters.rejected(&rejected.stage);
+        match self.faults.judge(rejected, &mut self.lane) {
+            Fate::Skipped => self.done(rejected.ticket, Verdict::Skipped),
+            Fate::Waits => {}
+            Fate::Stops(reason) => self.fail(&rejected.origin, reason),
+        }
+    }
+
+    /// Takes nothing behind the record that is to blame.
+    fn fail(&mut self, origin: &Origin, reason: String) {
+        self.closed = true;
+        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()) }));
+    }
+
+    fn done(&mut self, ticket: Ticket, verdict: Verdict) {
+        if let Some(verdict) = self.ledger.done(ticket, verdict) {
+            self.faults.note_done(verdict);
+        }
+    }
+
+    /// A record is stored, and so the older ones that waited with it are superseded.
+    fn stored(&mut self, item: &Item, verdict: Verdict) {
+        for (each, verdict) in item.each().zip(once(verdict).chain(repeat(Verdict::Superseded))) {
+            if !self.faults.holds_back_item(each) {
+                self.done(each.meta.ticket, verdict);
+            }
+        }
+    }
+
+    /// Reads no more, puts no more, and cuts waits short.
+    pub(super) fn stop(&mut self, result: Result<(), Failed>) {
+        self.lanes_mut().for_each(Lane::interrupt);
+        self.closed = true;
+        self.phase.stop(result);
+    }
+
+    /// Says whether nothing more is taken from the chain.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// When something is due: a batch that has lingered, or a revoke that waits no longer.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let mut wake = self.revoke.as_ref().map(|revoke| revoke.deadline);
+        if self.can_launch() {
+            for lane in self.lanes() {
+                wake = [wake, lane.wake_at()].into_iter().flatten().min();
+            }
+        }
+        wake
+    }
+
+    fn can_launch(&self) -> bool {
+        self.revoke.is_none() && !self.phase.is_stopping()
+    }
+
+    pub(super) fn launch(&mut self) {
+        let flush = matches!(self.phase, Phase::Draining(_));
+        if self.can_launch() {
+            self.lanes_mut().for_each(|lane| lane.launch(flush));
+        }
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        once(&self.lane).chain(self.faults.lane())
+    }
+
+    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        once(&mut self.lane).chain(self.faults.lane_mut())
+    }
+
+    /// Says whether nothing is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lanes().all(Lane::is_idle)
+    }
+
+    /// Says whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes().all(Lane::is_empty)
+    }
+
+    /// Waits until records or letters have their verdicts, and takes these. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            biased;
+            outcome = self.lane.next(&self.ledger.tracker) => self.settle(outcome),
+            outcome = self.faults.next(&self.ledger.tracker) => self.settle_letters(outcome),
+        }
+    }
+
+    /// Takes the verdicts of a batch.
+    fn settle(&mut self, outcome: Outcome) {
+        self.faults.foresee(&outcome);
+        let now = SystemTime::now();
+        for item in outcome.stored {
+            self.ledger.counters.stored(item.record.timestamp, now);
+            self.stored(&item, Verdict::Delivered);
+        }
+        for (item, reason) in outcome.rejected {
+            let Item { record, meta: Meta { ticket, read, order, attempts, .. } } = item;
+            let origin = record.origin().clone();
+            self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, reason, attempts });
+        }
+        self.lane.give_back(outcome.not_done, &self.ledger.tracker);
+        self.settled(outcome.stop);
+    }
+
+    /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
+    fn settle_letters(&mut self, outcome: Outcome) {
+        for item in outcome.stored {
+            self.stored(&item, Verdict::DeadLettered);
+        }
+        for (item, reason) in outcome.rejected {
+            // Like the record itself, the letter of a partition that went meanwhile is somebody else's.
+            if self.ledger.tracker.is_ours(item.meta.ticket) {
+                let origin = item.record.origin();
+                self.fail(origin, letter_refused(origin, &reason));
+            }
+        }
+        if let Some(lane) = self.faults.lane_mut() {
+            lane.give_back(outcome.not_done, &self.ledger.tracker);
+        }
+        self.settled(outcome.stop.map(|reason| format!("dead letter queue: {reason}")));
+    }
+
+    fn settled(&mut self, stop: Option<String>) {
+        if let Some(reason) = stop {
+            self.stop(Err(reason.into()));
+        }
+        if self.is_idle() {
+            self.end_revoke();
+        }
+    }
+
+    /// Partitions are going: what waits is dropped, what is in flight may end, within a bound.
+    pub(super) fn on_revoked(&mut self, revoked: Revoked) {
+        self.end_revoke();
+        for lane in self.lanes_mut() {
+            lane.drop_partitions(&revoked.partitions);
+            lane.interrupt();
+        }
+        self.revoke = Some(PendingRevoke::new(revoked));
+        if self.is_idle() {
+            self.end_revoke();
+        }
+    }
+
+    pub(super) fn end_late_revoke(&mut self) {
+        if self.revoke.as_ref().is_some_and(PendingRevoke::is_late) {
+            self.end_revoke();
+        }
+    }
+
+    /// Gives partitions up. Puts of theirs that end later change nothing: their tickets are void.
+    fn end_revoke(&mut self) {
+        let Some(revoke) = self.revoke.take() else { return };
+        let offsets = self.ledger.revoke(revoke.partitions());
+        self.lane.drop_void(&self.ledger.tracker);
+        if let Some(lane) = self.faults.lane_mut() {
+            lane.drop_void(&self.ledger.tracker);
+        }
+        revoke.answer(offsets);
+    }
+
+    /// Sums up what nothing was logged of yet.
+    pub(super) fn sum_up(&self) {
+        self.lanes().for_each(Lane::sum_up);
+        self.faults.sum_up();
+    }
+}
