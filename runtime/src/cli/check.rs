@@ -1,19 +1,21 @@
 //! `sluice check`: what is wrong with connector files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::interpolate::ProcessEnv;
+use crate::config::problem::{Position, Problem};
 use crate::connector::files;
 use crate::connector::load::Connector;
 use crate::kafka::probe;
 use clap::Args;
+use serde_json::json;
 use sluice_connector_api::{Finding, HumanDuration};
 
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::print;
+use crate::cli::output::{Output, print, verdict};
 use crate::cli::parse::duration;
 
 /// Checks connector files without running them.
@@ -32,6 +34,9 @@ pub(crate) struct CheckArgs {
     /// How long to wait for each of them
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     timeout: HumanDuration,
+    /// How findings are printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 impl Command for CheckArgs {
@@ -42,39 +47,59 @@ impl Command for CheckArgs {
     }
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        let connectors = check_files(context)?;
+        let connectors = check_files(context, self.output)?;
         if !self.connect {
             return Ok(());
         }
-        let mut bad = 0;
+        let (mut bad, mut printed) = (0, Ok(()));
         for connector in &connectors {
             for finding in look(connector, self.timeout.get()).await {
                 bad += usize::from(finding.outcome.is_err());
-                print(line(connector, &finding))?;
+                printed = printed.and_then(|()| print(found(connector, &finding, self.output)));
             }
         }
-        if bad > 0 { Err(Exit::Unreachable) } else { Ok(()) }
+        verdict(printed, if bad > 0 { Err(Exit::Unreachable) } else { Ok(()) })
     }
 }
 
 /// Checks each file on its own, so that the good ones are seen to be good.
-fn check_files(context: &Context) -> Result<Vec<Connector>, Exit> {
+fn check_files(context: &Context, output: Output) -> Result<Vec<Connector>, Exit> {
     let (files, problems) = files::find(&context.settings().connectors);
     let (mut connectors, mut bad) = (Vec::new(), !problems.is_empty());
-    problems.iter().try_for_each(|problem| print(problem.to_string()))?;
+    let mut lines: Vec<_> = problems.iter().map(|problem| problem_line(problem, output)).collect();
     for file in files {
         match Connector::load(&file, context.registry(), &ProcessEnv) {
             Ok(connector) => {
-                print(format!("{}: ok", file.display()))?;
+                lines.push(good_line(&file, output));
                 connectors.push(connector);
             }
             Err(problems) => {
                 bad = true;
-                problems.iter().try_for_each(|problem| print(problem.to_string()))?;
+                lines.extend(problems.iter().map(|problem| problem_line(problem, output)));
             }
         }
     }
-    if bad { Err(Exit::BadFiles) } else { Ok(connectors) }
+    let printed = lines.iter().try_for_each(print);
+    verdict(printed, if bad { Err(Exit::BadFiles) } else { Ok(()) })?;
+    Ok(connectors)
+}
+
+fn good_line(file: &Path, output: Output) -> String {
+    match output {
+        Output::Text => format!("{}: ok", file.display()),
+        Output::Json => json!({ "file": file, "ok": true }).to_string(),
+    }
+}
+
+fn problem_line(problem: &Problem, output: Output) -> String {
+    let Problem { file, position, text } = problem;
+    let (line, column) = position.map(|Position { line, column }| (line, column)).unzip();
+    match output {
+        Output::Text => problem.to_string(),
+        Output::Json => {
+            json!({ "file": file, "ok": false, "line": line, "column": column, "problem": text }).to_string()
+        }
+    }
 }
 
 async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
@@ -97,10 +122,16 @@ async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
     findings
 }
 
-fn line(connector: &Connector, finding: &Finding) -> String {
-    let (mark, text) = match &finding.outcome {
-        Ok(seen) => ("✓", seen),
-        Err(wrong) => ("✗", wrong),
+fn found(connector: &Connector, finding: &Finding, output: Output) -> String {
+    let (name, subject) = (&connector.name, &finding.subject);
+    let (ok, mark, text) = match &finding.outcome {
+        Ok(seen) => (true, "✓", seen),
+        Err(wrong) => (false, "✗", wrong),
     };
-    format!("{mark} {}: {}: {text}", connector.name, finding.subject)
+    match output {
+        Output::Text => format!("{mark} {name}: {subject}: {text}"),
+        Output::Json => {
+            json!({ "connector": &**name, "ok": ok, "subject": subject, "found": text }).to_string()
+        }
+    }
 }

@@ -9,13 +9,13 @@ use crate::config::worker::WorkerSettings;
 pub struct Context {
     registry: Registry,
     settings: WorkerSettings,
-    version: &'static str,
+    syntax: clap::Command,
 }
 
 impl Context {
-    /// Makes the context of a program of that version.
-    pub(crate) fn new(registry: Registry, settings: WorkerSettings, version: &'static str) -> Self {
-        Self { registry, settings, version }
+    /// Makes the context of a program with these commands.
+    pub(crate) fn new(registry: Registry, settings: WorkerSettings, syntax: clap::Command) -> Self {
+        Self { registry, settings, syntax }
     }
 
     /// Returns every plug-in that the program has.
@@ -29,7 +29,12 @@ impl Context {
     }
 
     /// Returns the version of the program, such as `0.1.0`.
-    pub fn version(&self) -> &'static str {
-        self.version
+    pub fn version(&self) -> &str {
+        self.syntax.get_version().unwrap_or_default()
+    }
+
+    /// Returns the commands of the program and their options.
+    pub(crate) fn syntax(&self) -> &clap::Command {
+        &self.syntax
     }
 }

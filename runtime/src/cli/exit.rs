@@ -19,6 +19,8 @@ pub enum Exit {
     Environment(String),
     /// Code 3, and everything was said already.
     Unreachable,
+    /// Code 0: whoever read the output has gone, as in `sluice schema | head`, and has what he wanted.
+    Unread,
 }
 
 impl Exit {
@@ -30,6 +32,7 @@ impl Exit {
             Self::BadFiles => (2, Vec::new()),
             Self::Environment(text) => (3, vec![format!("error: {text}")]),
             Self::Unreachable => (3, Vec::new()),
+            Self::Unread => (0, Vec::new()),
         };
         let mut stderr = std::io::stderr().lock();
         for line in lines {

@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
-//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), plugins, schema      a command each
+//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), plugins, schema, completions   a command each
 //! brokers    where the brokers are, for the commands that talk to them
 //! command    what a command is, and what it is given
 //! global     the process settings that every command takes as flags
@@ -30,6 +30,7 @@ mod check;
 #[cfg(target_os = "linux")]
 mod code_pages;
 mod command;
+mod completions;
 mod context;
 mod dlq;
 mod exit;

@@ -1,6 +1,6 @@
 //! What a command writes to standard output.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -16,11 +16,22 @@ pub enum Output {
     Json,
 }
 
-/// Writes a line to standard output. A reader that has gone, as in `sluice schema | head`, ends the command.
+/// Writes a line to standard output. A reader that has gone, as in `sluice schema | head`, ends the command quietly.
 pub fn print(line: impl AsRef<str>) -> Result<(), Exit> {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{}", line.as_ref())
-        .map_err(|error| Exit::Running(format!("cannot write to standard output: {error}")))
+    match writeln!(stdout, "{}", line.as_ref()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Exit::Unread),
+        Err(error) => Err(Exit::Running(format!("cannot write to standard output: {error}"))),
+    }
+}
+
+/// Returns what a command ends with that printed its findings: the verdict, whether or not somebody read them all.
+pub(crate) fn verdict(printed: Result<(), Exit>, verdict: Result<(), Exit>) -> Result<(), Exit> {
+    match printed {
+        Err(Exit::Unread) | Ok(()) => verdict,
+        Err(other) => Err(other),
+    }
 }
 
 /// Writes JSON over several lines.

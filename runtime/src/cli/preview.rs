@@ -14,7 +14,7 @@ use sluice_connector_api::Registry;
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::{pretty, print};
+use crate::cli::output::{Output, pretty, print, verdict};
 
 /// Runs a connector's transforms on sample records and shows what the sink would get.
 ///
@@ -33,8 +33,11 @@ pub(crate) struct PreviewArgs {
     /// How records are written
     #[arg(long, value_enum, default_value_t = Format::Value)]
     format: Format,
-    /// Print one JSON document instead of text
-    #[arg(long)]
+    /// How it is shown: text, or one JSON document
+    #[arg(long, short, value_enum, hide_possible_values = true, default_value_t = Output::Text)]
+    output: Output,
+    /// The same as `--output json`
+    #[arg(long, hide = true)]
     json: bool,
 }
 
@@ -63,17 +66,18 @@ fn preview_with(args: &PreviewArgs, registry: &Registry) -> Result<(), Exit> {
     };
     let preview = preview(&connector, open(&args.input)?, format)
         .map_err(|error| Exit::Running(format!("{}: {error}", args.input.display())))?;
-    if args.json {
-        print(pretty(&to_json(&preview)))?;
+    let printed = if args.json || args.output == Output::Json {
+        print(pretty(&to_json(&preview)))
     } else {
-        show(&connector, &preview)?;
-    }
-    match rejected(&preview) {
+        show(&connector, &preview)
+    };
+    let outcome = match rejected(&preview) {
         0 => Ok(()),
         count => {
             Err(Exit::Running(format!("{count} of {} records would be rejected", preview.records.len())))
         }
-    }
+    };
+    verdict(printed, outcome)
 }
 
 fn rejected(preview: &Preview) -> usize {

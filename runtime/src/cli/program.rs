@@ -9,6 +9,7 @@ use sluice_connector_api::Registry;
 
 use crate::cli::check::CheckArgs;
 use crate::cli::command::{Command, Entry, Given};
+use crate::cli::completions::CompletionsArgs;
 use crate::cli::context::Context;
 use crate::cli::dlq::DlqArgs;
 use crate::cli::exit::Exit;
@@ -56,6 +57,7 @@ impl Program {
             Entry::of::<DlqArgs>(),
             Entry::of::<PluginsArgs>(),
             Entry::of::<SchemaArgs>(),
+            Entry::of::<CompletionsArgs>(),
         ];
         Self { registry, version: env!("CARGO_PKG_VERSION"), hint: None, commands }
     }
@@ -90,12 +92,13 @@ impl Program {
 
     /// Runs the command that these arguments name; the first one is the name of the program.
     pub fn run(self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-        let read = self.syntax().try_get_matches_from(arguments).and_then(|matches| self.read(&matches));
+        let mut syntax = self.syntax();
+        let read = syntax.try_get_matches_from_mut(arguments).and_then(|matches| self.read(&matches));
         let (global, entry, given) = match read {
             Ok(read) => read,
             Err(error) => return misread(&error),
         };
-        match self.start(&global, entry, given) {
+        match self.start(syntax, &global, entry, given) {
             Ok(()) => ExitCode::SUCCESS,
             Err(exit) => exit.report(),
         }
@@ -125,7 +128,13 @@ impl Program {
         Ok((global, *entry, entry.read(arguments)?))
     }
 
-    fn start(self, global: &Global, entry: Entry, given: Box<dyn Given>) -> Result<(), Exit> {
+    fn start(
+        self,
+        syntax: clap::Command,
+        global: &Global,
+        entry: Entry,
+        given: Box<dyn Given>,
+    ) -> Result<(), Exit> {
         let settings = global.settings(&given.defaults(), given.connectors())?;
         logging::start(&settings);
         let mut builder = if entry.one_thread {
@@ -137,7 +146,7 @@ impl Program {
             .enable_all()
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
-        let context = Context::new(self.registry, settings, self.version);
+        let context = Context::new(self.registry, settings, syntax);
         let result = runtime.block_on(given.run(&context));
         runtime.shutdown_timeout(LEAVE);
         result

@@ -262,7 +262,7 @@ fn list(options: &Value) -> String {
 }
 
 /// Finds the nearest of the known names, if one is near enough to be meant.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let scored = known.iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate.as_str()));
     scored
         .filter(|(score, _)| *score > 0.75)

@@ -4,9 +4,21 @@ use serde_json::Value;
 use sluice_runtime::config::yaml::Node;
 use sluice_tests::sluice::{Sluice, root};
 
-const COMMANDS: [&str; 13] = [
-    "run", "check", "lambda", "preview", "demo", "produce", "query", "kb", "topics", "offsets", "dlq",
-    "plugins", "schema",
+const COMMANDS: [&str; 14] = [
+    "run",
+    "check",
+    "lambda",
+    "preview",
+    "demo",
+    "produce",
+    "query",
+    "kb",
+    "topics",
+    "offsets",
+    "dlq",
+    "plugins",
+    "schema",
+    "completions",
 ];
 
 #[test]
@@ -143,4 +155,36 @@ fn the_schema_in_the_repository_is_the_one_that_is_printed() {
     let path = root().join("docs/connector.schema.json");
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(stored.trim_end() == ended.stdout, "out of date; run: sluice schema > {}", path.display());
+}
+
+#[test]
+fn a_name_that_is_nearly_one_of_a_plug_in_is_answered_with_it() {
+    let ended = Sluice::new(["plugins", "htpp"]).output().expect_code(1);
+    assert_eq!(ended.stderr, "error: no plug-in is named `htpp`; did you mean `http`?");
+}
+
+#[test]
+fn plugins_as_json_are_an_object_a_line_and_one_comes_with_its_schema() {
+    let text = Sluice::new(["plugins"]).output().expect_code(0);
+    let json = Sluice::new(["plugins", "--output=json"]).output().expect_code(0);
+    assert_eq!(text.lines().len(), json.lines().len());
+    for line in json.lines() {
+        let listed: Value = serde_json::from_str(line).unwrap();
+        assert!(listed["kind"].is_string() && listed["summary"].as_str().unwrap().len() > 10, "{line}");
+    }
+    let http = Sluice::new(["plugins", "http", "--output=json"]).output().expect_code(0);
+    let http: Value = serde_json::from_str(&http.stdout).unwrap();
+    jsonschema::meta::validate(&http["schema"]).unwrap();
+    assert!(http["schema"]["properties"]["url"].is_object(), "{http}");
+}
+
+#[test]
+fn completions_know_every_command_in_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ended = Sluice::new(["completions", shell]).output().expect_code(0);
+        let missing: Vec<_> = COMMANDS.iter().filter(|command| !ended.stdout.contains(**command)).collect();
+        assert!(missing.is_empty(), "{shell}: {missing:?}");
+        assert!(ended.stdout.contains("knowledge-base-id"), "{shell}: the options of `query` are missing");
+    }
+    Sluice::new(["completions", "nosuch"]).output().expect_code(2);
 }

@@ -6,6 +6,7 @@ mod connect;
 mod dead_letters;
 mod demo;
 mod help;
+mod output;
 mod preview;
 mod secrets;
 mod settings;
