@@ -99,7 +99,7 @@ fn settings(broker: &Broker, topic: &str, strategy: &str) -> KafkaSettings {
 /// A member of the group `topic`, when it has both partitions.
 async fn member(broker: &Broker, topic: &str, strategy: &str) -> KafkaSource {
     let settings = settings(broker, topic, strategy);
-    let mut source = KafkaSource::start("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap();
+    let mut source = KafkaSource::new("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap();
     let Event::Assigned(partitions) = source.next().await else { panic!("no assignment") };
     assert_eq!(partitions.len(), 2);
     source
@@ -203,7 +203,7 @@ async fn a_topic_that_was_made_anew_is_read_from_its_beginning_whatever_pauses()
     broker.create_topic(&topic, 1);
     broker.produce(&topic, records(100));
     let (settings, budget) = (settings(broker, &topic, "cooperative-sticky"), Budget::new(1 << 20));
-    let mut source = KafkaSource::start("test", &settings, budget.clone(), &Arc::default()).unwrap();
+    let mut source = KafkaSource::new("test", &settings, budget.clone(), &Arc::default()).unwrap();
     assert_eq!(offsets_to(&mut source, &budget, 99).await, (0..100).collect::<Vec<_>>());
     broker.delete_topic(&topic);
     broker.create_topic(&topic, 1);

@@ -105,8 +105,8 @@ async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant) -> Result<(),
 }
 
 fn produce(bootstrap_servers: &str) -> Result<usize, Exit> {
-    let access = Access::to(bootstrap_servers);
-    let mut producer = TopicProducer::new(TOPIC, access.config, Identity::default())?;
+    let access = Access::from_servers(bootstrap_servers);
+    let mut producer = TopicProducer::new(TOPIC, access, Identity::default())?;
     for (row, number) in rows(ROWS.as_bytes())?.zip(0..) {
         let mut row = row?;
         row.insert("timestamp".to_owned(), seconds(FIRST_ROW_AT + 1000 * number));

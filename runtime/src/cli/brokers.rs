@@ -14,7 +14,7 @@ use crate::cli::parse::pair;
 /// Where the brokers are, for the commands that talk to them without running a connector.
 #[derive(Debug, Args)]
 pub(crate) struct Brokers {
-    /// Brokers to begin with, parted by commas
+    /// Brokers to begin with, comma-separated
     #[arg(
         long,
         short,
@@ -43,9 +43,9 @@ impl Brokers {
     pub(crate) fn access(&self, registry: &Registry) -> Result<Access, Exit> {
         let source = self.source(registry)?;
         let mut access =
-            source.map_or_else(|| Access::to(&self.bootstrap_servers), |(_, kafka)| kafka.access());
+            source.map_or_else(|| Access::from_servers(&self.bootstrap_servers), |(_, kafka)| kafka.access());
         for (name, value) in &self.property {
-            access.config.set(name, value);
+            access.set(name, value);
         }
         Ok(access)
     }

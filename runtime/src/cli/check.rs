@@ -7,7 +7,7 @@ use crate::config::interpolate::ProcessEnv;
 use crate::config::problem::{Position, Problem};
 use crate::connector::files;
 use crate::connector::load::Connector;
-use crate::kafka::probe;
+use crate::kafka::probe::probe;
 use clap::Args;
 use serde_json::json;
 use sluice_connector_api::{Finding, HumanDuration};

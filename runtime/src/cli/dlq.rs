@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::letters::letter::{is_reason, origin_topic};
-use crate::kafka::dead_letter_topic::Topic;
-use crate::kafka::scan;
+use crate::kafka::dead_letter_topic::TopicSink;
+use crate::kafka::scan::scan;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::Registry;
@@ -203,7 +203,7 @@ async fn send_back(
         if dry_run {
             records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
         } else {
-            let put = Topic::existing(&topic, queue.brokers.access(registry)?).put(&records).await;
+            let put = TopicSink::from_existing(&topic, queue.brokers.access(registry)?).put(&records).await;
             put.map_err(|error: PutError| {
                 Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
             })?;

@@ -1,22 +1,14 @@
 //! `sluice produce`: sends rows and lines to a topic.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::kafka::Identity;
+use crate::kafka::producer::RecordProducer;
+use crate::kafka::{Access, Identity};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use rdkafka::ClientConfig;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Map, Number, Value};
 
 use crate::cli::brokers::Brokers;
@@ -25,9 +17,6 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 use crate::cli::parse::pair;
-
-/// How long the last records may take to be acknowledged.
-const FLUSH: Duration = Duration::from_secs(30);
 
 /// Sends CSV rows or JSON lines to a topic.
 ///
@@ -73,7 +62,7 @@ impl Command for ProduceArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let access = self.brokers.access(context.registry())?;
         let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
-        let producer = TopicProducer::new(&self.topic, access.config, identity)?;
+        let producer = TopicProducer::new(&self.topic, access, identity)?;
         let joined = tokio::task::spawn_blocking(move || produce(&self, producer)).await;
         joined.map_err(|error| Exit::Running(error.to_string()))?
     }
@@ -84,7 +73,7 @@ fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> 
     for value in read(args)? {
         let value = value?;
         if let Some(pace) = &mut pace {
-            producer.wait_until(pace.next(Instant::now()));
+            producer.producer.wait_until(pace.next(Instant::now()));
         }
         // After the wait, so that `now` is when the record is sent.
         let (key, value) = shape(args, value)?;
@@ -208,110 +197,33 @@ pub fn seconds(millis: u128) -> Value {
     text.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
-/// Sends records to one topic and counts what the broker acknowledged.
+/// Sends records to one topic, and shows how many on a terminal.
+#[derive(Debug)]
 pub struct TopicProducer {
-    producer: BaseProducer<Reports>,
-    reports: Arc<Counts>,
-    topic: String,
+    producer: RecordProducer,
     bar: ProgressBar,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    acknowledged: AtomicU64,
-    failed: AtomicU64,
-    first_failure: std::sync::OnceLock<String>,
-}
-
-struct Reports {
-    counts: Arc<Counts>,
-    identity: Identity,
-}
-
-impl ClientContext for Reports {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.identity.token()
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("Kafka: {error}: {reason}");
-    }
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        match result {
-            Ok(_) => self.counts.acknowledged.fetch_add(1, Ordering::Relaxed),
-            Err((error, _)) => {
-                self.counts.first_failure.get_or_init(|| error.to_string());
-                self.counts.failed.fetch_add(1, Ordering::Relaxed)
-            }
-        };
-    }
-}
-
-impl fmt::Debug for TopicProducer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopicProducer").field("topic", &self.topic).finish_non_exhaustive()
-    }
-}
-
 impl TopicProducer {
-    /// Makes a producer for a topic. `config` says where the brokers are, and may set more.
-    pub fn new(topic: &str, mut config: ClientConfig, identity: Identity) -> Result<Self, Exit> {
-        // Every record once and in order, also over a retry; unless the user says otherwise.
-        for (name, value) in [("enable.idempotence", "true"), ("message.timeout.ms", "30000")] {
-            if config.get(name).is_none() {
-                config.set(name, value);
-            }
-        }
-        let reports = Arc::<Counts>::default();
-        let producer = config
-            .create_with_context(Reports { counts: Arc::clone(&reports), identity })
-            .map_err(|error| Exit::Running(format!("cannot make a Kafka producer: {error}")))?;
-        Ok(Self { producer, reports, topic: topic.to_owned(), bar: progress() })
+    /// Makes a producer for a topic. `access` says where the brokers are, and may set more.
+    pub fn new(topic: &str, access: Access, identity: Identity) -> Result<Self, Exit> {
+        let producer = RecordProducer::new(topic, access, identity);
+        let producer = producer.map_err(|error| Exit::Running(error.to_string()))?;
+        Ok(Self { producer, bar: progress() })
     }
 
     /// Hands a record over; waits while the producer's queue is full.
     pub fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), Exit> {
-        let mut record = BaseRecord::<str, str, ()>::to(&self.topic).payload(value);
-        record.key = key;
-        while let Err((error, back)) = self.producer.send(record) {
-            if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
-                return Err(Exit::Running(format!("cannot send to {}: {error}", self.topic)));
-            }
-            record = back;
-            self.producer.poll(Duration::from_millis(100));
-        }
-        self.producer.poll(Duration::ZERO);
+        self.producer.send(key, value).map_err(|error| Exit::Running(error.to_string()))?;
         self.bar.inc(1);
         Ok(())
     }
 
-    /// Waits, and takes note of what is acknowledged meanwhile.
-    fn wait_until(&self, due: Instant) {
-        let left = || due.saturating_duration_since(Instant::now());
-        // Polling knows whole milliseconds only, and would turn in circles for the rest.
-        self.producer.poll(Duration::from_millis(u64::try_from(left().as_millis()).unwrap_or(u64::MAX)));
-        std::thread::sleep(left());
-    }
-
     /// Waits until every record is acknowledged; returns how many.
     pub fn finish(self) -> Result<u64, Exit> {
-        let flushed: KafkaResult<()> = self.producer.flush(FLUSH);
+        let finished = self.producer.finish();
         self.bar.finish_and_clear();
-        if let Some(failure) = self.reports.first_failure.get() {
-            let failed = self.reports.failed.load(Ordering::Relaxed);
-            return Err(Exit::Environment(format!("{failed} record(s) were not acknowledged: {failure}")));
-        }
-        flushed.map_err(|error| {
-            Exit::Environment(format!("the broker did not acknowledge in {FLUSH:?}: {error}"))
-        })?;
-        Ok(self.reports.acknowledged.load(Ordering::Relaxed))
+        finished.map_err(|error| Exit::Environment(error.to_string()))
     }
 }
 

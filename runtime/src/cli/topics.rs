@@ -1,13 +1,6 @@
 //! `sluice topics`: creates, lists and deletes topics.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication, TopicResult};
-use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaResult;
-use rdkafka::metadata::MetadataTopic;
-use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
 use sluice_connector_api::{BoxError, Registry};
 
@@ -19,9 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::output::print;
 use crate::cli::parse::pair;
-
-/// How long the brokers may take.
-const WAIT: Duration = Duration::from_secs(15);
+use crate::kafka::topics::{self, TopicChange, TopicLayout, TopicSummary};
 
 /// Creates, lists and deletes topics.
 ///
@@ -86,63 +77,49 @@ impl Command for TopicsArgs {
             TopicsCommand::List { output, brokers } => list(&brokers, registry, output).await,
             TopicsCommand::Delete { topics, yes, brokers } => {
                 ask(&format!("Delete {} with all records?", topics.join(", ")), yes)?;
-                let admin = brokers.access(registry)?.admin().await.map_err(unreachable)?;
-                let names: Vec<_> = topics.iter().map(String::as_str).collect();
-                report(admin.delete_topics(&names, &options()).await, "deleted")
+                let access = brokers.access(registry)?;
+                report(topics::delete(&access, &topics).await.map_err(unreachable)?, "deleted")
             }
         }
     }
 }
 
 impl CreateArgs {
-    async fn create(&self, registry: &Registry) -> Result<(), Exit> {
-        let topics: Vec<_> = self.topics.iter().map(|name| self.topic(name)).collect();
-        let admin = self.brokers.access(registry)?.admin().await.map_err(unreachable)?;
-        report(admin.create_topics(&topics, &options()).await, "created")
-    }
-
-    fn topic<'a>(&'a self, name: &'a str) -> NewTopic<'a> {
-        let topic = NewTopic::new(name, self.partitions, TopicReplication::Fixed(self.replication_factor));
-        self.set.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+    async fn create(self, registry: &Registry) -> Result<(), Exit> {
+        let access = self.brokers.access(registry)?;
+        let layout = TopicLayout {
+            partitions: self.partitions,
+            replication_factor: self.replication_factor,
+            settings: self.set,
+        };
+        report(topics::create(&access, &self.topics, &layout).await.map_err(unreachable)?, "created")
     }
 }
 
-fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(WAIT)).operation_timeout(Some(WAIT))
-}
-
-fn unreachable(error: impl Into<BoxError>) -> Exit {
-    Exit::Environment(error.into().to_string())
+fn unreachable(error: BoxError) -> Exit {
+    Exit::Environment(error.to_string())
 }
 
 /// Prints what became of each topic. A topic that is there already is what was asked for.
-fn report(answers: KafkaResult<Vec<TopicResult>>, done: &str) -> Result<(), Exit> {
+fn report(changes: Vec<(String, TopicChange)>, done: &str) -> Result<(), Exit> {
     let mut failed = Vec::new();
-    for answer in answers.map_err(unreachable)? {
-        match answer {
-            Ok(topic) => print(format!("{topic}: {done}"))?,
-            Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                print(format!("{topic}: is there already"))?;
-            }
-            Err((topic, code)) => failed.push(format!("{topic}: {code}")),
+    for (topic, change) in changes {
+        match change {
+            TopicChange::Done => print(format!("{topic}: {done}"))?,
+            TopicChange::Existed => print(format!("{topic}: is there already"))?,
+            TopicChange::Refused(reason) => failed.push(format!("{topic}: {reason}")),
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(Exit::Running(format!("not {done}: {}", failed.join("; ")))) }
 }
 
 async fn list(brokers: &Brokers, registry: &Registry, output: Output) -> Result<(), Exit> {
-    let consumer = brokers.access(registry)?.consumer("sluice-topics").await.map_err(unreachable)?;
-    let fetched = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, WAIT)).await;
-    let metadata = fetched.map_err(unreachable)?.map_err(unreachable)?;
-    let mut topics: Vec<_> =
-        metadata.topics().iter().filter(|topic| !topic.name().starts_with("__")).collect();
-    topics.sort_by_key(|topic| topic.name().to_owned());
-    topics.into_iter().try_for_each(|topic| print(shown(topic, output)))
+    let topics = topics::list(&brokers.access(registry)?).await.map_err(unreachable)?;
+    topics.iter().try_for_each(|topic| print(shown(topic, output)))
 }
 
-fn shown(topic: &MetadataTopic, output: Output) -> String {
-    let (name, partitions) = (topic.name(), topic.partitions().len());
-    let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
+fn shown(topic: &TopicSummary, output: Output) -> String {
+    let TopicSummary { name, partitions, replicas } = topic;
     match output {
         Output::Text => format!("{name}  {partitions} partition(s)  {replicas} replica(s)"),
         Output::Json => json!({ "topic": name, "partitions": partitions, "replicas": replicas }).to_string(),

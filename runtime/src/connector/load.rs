@@ -17,7 +17,7 @@ use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
 use crate::engine::letters::tolerance::Threshold;
 use crate::kafka::KafkaSettings;
-use crate::kafka::dead_letter_topic::Topic;
+use crate::kafka::dead_letter_topic::TopicSink;
 use crate::transform::chain::{Chain, Condition, Step};
 
 /// A connector that is ready to run. Loading it opened nothing yet.
@@ -226,7 +226,7 @@ impl Loading<'_> {
         let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
         if let (Some(topic), Some(kafka)) = (queue.get("topic").and_then(Value::as_str), kafka) {
             let topic = kafka.other_topic(topic).map_err(|reason| refuse(".topic", &reason))?;
-            return Ok(Box::new(Topic::new(topic, kafka.access())));
+            return Ok(Box::new(TopicSink::new(topic, kafka.access())));
         }
         let (name, settings) = queue
             .get("sink")

@@ -14,14 +14,14 @@ use rdkafka::TopicPartitionList;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::TopicPartition;
 
-use crate::kafka::auth::Identity;
-use crate::kafka::member::Commits;
-use crate::kafka::outlet::Outlet;
-use crate::kafka::queue::RecordQueue;
+use crate::kafka::auth::identity::Identity;
+use crate::kafka::commits::{Commits, Committed};
+use crate::kafka::event_sender::EventSender;
+use crate::kafka::native::queue::RecordQueue;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::source_meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
@@ -32,7 +32,7 @@ const REVOKE_WAIT: Duration = Duration::from_secs(10);
 /// What librdkafka calls back.
 pub(super) struct GroupContext {
     /// The way to the pipeline.
-    pub(super) outlet: Outlet,
+    pub(super) events: EventSender,
     /// Where the records of partitions are to come.
     records: OnceLock<Weak<RecordQueue<Self>>>,
     /// The partitions that were assigned since the poller last asked.
@@ -51,13 +51,13 @@ pub(super) struct GroupContext {
 
 impl GroupContext {
     pub(super) fn new(
-        outlet: Outlet,
+        events: EventSender,
         identity: Identity,
         commits: Arc<Commits>,
         meter: Arc<SourceMeter>,
     ) -> Self {
         Self {
-            outlet,
+            events,
             records: OnceLock::new(),
             assigned: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -99,14 +99,18 @@ impl GroupContext {
         self.meter.closed();
     }
 
-    /// Commits these offsets and what waits, and waits for the broker's answer.
+    /// Commits these offsets and what waits, and waits for the broker's answer. What is refused is told to the pipeline.
     pub(super) fn commit(&self, consumer: &BaseConsumer<Self>, offsets: Offsets) {
-        self.commits.add(offsets);
-        self.commits.run(consumer);
+        if !offsets.is_empty() {
+            self.commits.add(offsets);
+        }
+        if let Some(committed) = self.commits.run(consumer) {
+            self.committed(committed);
+        }
     }
 
     /// Takes note of what became of a commit. The pipeline commits again what was refused.
-    pub(super) fn committed(&self, offsets: Offsets, result: KafkaResult<()>, took: Duration) {
+    fn committed(&self, Committed { offsets, result, took }: Committed) {
         match result {
             Ok(()) => {
                 self.meter.committed(&offsets, took);
@@ -126,7 +130,7 @@ impl GroupContext {
                     LogLine::Nothing => {}
                 }
                 let partitions = offsets.into_iter().map(|(partition, _)| partition).collect();
-                self.outlet.send_aside(Event::CommitFailed(partitions));
+                self.events.send_aside(Event::CommitFailed(partitions));
             }
         }
     }
@@ -147,7 +151,7 @@ impl GroupContext {
             self.commits.forget(partitions);
         }
         let change = if lost { source_meter::Rebalance::Lost } else { source_meter::Rebalance::Revoked };
-        let told = self.outlet.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done }));
+        let told = self.events.send(Event::Revoked(Revoked { partitions: partitions.to_vec(), lost, done }));
         let answer = if told { wait.recv_timeout(REVOKE_WAIT) } else { Err(RecvTimeoutError::Disconnected) };
         if answer == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("the pipeline did not let go of its partitions in {REVOKE_WAIT:?}");
@@ -176,7 +180,7 @@ impl ConsumerContext for GroupContext {
                     .unwrap_or_else(PoisonError::into_inner)
                     .extend(partitions.iter().cloned());
                 self.meter.rebalanced(source_meter::Rebalance::Assigned, &partitions);
-                self.outlet.send(Event::Assigned(partitions));
+                self.events.send(Event::Assigned(partitions));
             }
             Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, &partitions(list)),
             Rebalance::Assign(_) | Rebalance::Revoke(_) => {}

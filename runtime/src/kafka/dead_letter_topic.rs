@@ -15,7 +15,8 @@ use sluice_connector_api::{
 };
 use tokio::sync::Mutex;
 
-use crate::kafka::{Access, Identity};
+use crate::kafka::auth::access::Access;
+use crate::kafka::auth::identity::Identity;
 
 /// How long the brokers may take to say whether the topic is there, or to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ const DELIVERY_WAIT: &str = "30000";
 type Client = FutureProducer<Identity>;
 
 /// Appends records to a topic; `Ok` means that all in-sync replicas have them.
-pub struct Topic {
+pub struct TopicSink {
     name: String,
     access: Access,
     /// Whether the topic is made where it is missing.
@@ -34,13 +35,13 @@ pub struct Topic {
     producer: Mutex<Option<Client>>,
 }
 
-impl std::fmt::Debug for Topic {
+impl std::fmt::Debug for TopicSink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Topic").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("TopicSink").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Topic {
+impl TopicSink {
     /// Names a topic on the brokers that `access` leads to. Opens nothing yet.
     pub fn new(name: impl Into<String>, mut access: Access) -> Self {
         access
@@ -58,7 +59,7 @@ impl Topic {
     }
 
     /// Names a topic that must be there.
-    pub fn existing(name: impl Into<String>, access: Access) -> Self {
+    pub fn from_existing(name: impl Into<String>, access: Access) -> Self {
         Self { create: false, ..Self::new(name, access) }
     }
 
@@ -185,7 +186,7 @@ fn is_useless(error: &KafkaError) -> bool {
 }
 
 #[async_trait]
-impl Sink for Topic {
+impl Sink for TopicSink {
     fn limits(&self) -> Limits {
         let max_batch_bytes = 16 * 1024 * 1024;
         Limits {

@@ -1,112 +1,60 @@
-//! Apache Kafka as a source.
+//! Apache Kafka: where records come from, and the only room that names librdkafka.
 //!
-//! A thread of its own polls librdkafka and never blocks (`poller`): it turns records, rebalances and errors
-//! into [`Event`]s, and pauses the partitions when the byte budget is used up, so that the group never evicts a
-//! connector whose sink is slow. The rebalance protocol is in `context`; what waits for the brokers, such as commits,
-//! in `member`. Who a client is to the brokers is in `auth`.
+//! # How the parts work together
+//!
+//! ```text
+//!              brokers
+//!                |  fetches, group protocol, log                       ^ commits, questions
+//!                v                                                     |
+//!           librdkafka's threads                                  committer (a thread)
+//!                |  native::queue: records of all partitions           ^
+//!                v                                                     | commits
+//!   poller (a thread) -- record --> event_sender -- channel --> source -- next / commit --> the engine
+//!       ^    |                          ^
+//!       |    +-- positions              |
+//!       +------- context: rebalances, inside the poller's `poll`
+//! ```
+//!
+//! The poller never waits for a broker: it turns records, rebalances and errors into [`Event`](crate::source::Event)s and
+//! goes on polling, with its partitions paused, while the byte budget is used up, so that the group never evicts a
+//! connector whose sink is slow. What does wait for brokers, commits and questions about lag, is the committer's.
+//! librdkafka takes partitions away inside `poll`: the context tells the pipeline which, waits until it has let go of
+//! them, and commits what it says is done before librdkafka lets go, too.
+//!
+//! # Where a record can wait
+//!
+//! | where | what bounds it | what wakes it |
+//! |---|---|---|
+//! | librdkafka's fetch queue (`native::queue`) | `queued.max.messages.kbytes` (16 MiB) and `queued.min.messages` (10000) | the poller's next take, once the budget has room |
+//! | the outbox of `event_sender` | one take: 500 records or about 1 MiB | the end of that take, or whatever event comes behind it |
+//! | the channel to the engine | 4000 records (`backlog`), then the poller waits; in bytes `buffer_memory` (`Budget`) | the engine's `next` |
+//! | an offset, in `commits` | one for each partition | the committer, at once; at a rebalance or the end whoever leads that |
+//!
+//! What stands apart from the source: `auth` (who a client is), `probe` (`check --connect`), `dead_letter_topic`, and what
+//! the commands ask: `scan`, `groups`, `topics`, `producer`.
 
 mod auth;
 mod backlog;
+mod commits;
+mod committer;
 mod context;
-pub mod dead_letter_topic;
-mod member;
-mod outlet;
+mod event_sender;
+mod native;
 mod poller;
 mod positions;
-mod probe;
-mod queue;
 mod record;
-mod scan;
-mod settings;
 
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
+pub mod dead_letter_topic;
+pub mod groups;
+pub mod probe;
+pub mod producer;
+pub mod scan;
+pub mod settings;
+pub mod source;
+pub mod topics;
 
-use rdkafka::error::KafkaError;
-use tokio::sync::{mpsc, oneshot};
-
-pub use crate::kafka::auth::{Access, AuthSettings, Identity, TlsSettings};
-use crate::kafka::backlog::Backlog;
-use crate::kafka::context::GroupContext;
-use crate::kafka::member::Commits;
-use crate::kafka::outlet::Outlet;
-use crate::kafka::poller::{Command, Poller};
-pub use crate::kafka::probe::probe;
-use crate::kafka::queue::RecordQueue;
-pub use crate::kafka::scan::scan;
+pub use crate::kafka::auth::access::Access;
+pub use crate::kafka::auth::identity::Identity;
+pub use crate::kafka::auth::settings::{AuthSettings, TlsSettings};
 pub use crate::kafka::settings::KafkaSettings;
-use crate::meter::source_meter::SourceMeter;
-use crate::source::budget::Budget;
-use crate::source::{Event, Offsets, Source};
-
-/// A member of a consumer group.
-#[derive(Debug)]
-pub struct KafkaSource {
-    events: mpsc::UnboundedReceiver<Event>,
-    backlog: Arc<Backlog>,
-    commands: Sender<Command>,
-    commits: Arc<Commits>,
-}
-
-impl KafkaSource {
-    /// Joins the group of a connector. Returns at once: a broker that cannot be reached is tried for ever.
-    pub fn start(
-        name: &str,
-        settings: &KafkaSettings,
-        budget: Budget,
-        meter: &Arc<SourceMeter>,
-    ) -> Result<Self, KafkaError> {
-        // Unbounded by count, bounded by bytes: the poller reads no more when the budget is used up.
-        let (event_sender, events) = mpsc::unbounded_channel();
-        let (commands, command_receiver) = channel();
-        let commits = Arc::<Commits>::default();
-        let (identity, meter) = (settings.identity(), Arc::clone(meter));
-        let out = Outlet::new(event_sender, budget.clone());
-        let backlog = out.backlog();
-        let context = GroupContext::new(out, identity, Arc::clone(&commits), Arc::clone(&meter));
-        let consumer = settings.client_config(name).create_with_context(context)?;
-        let records = RecordQueue::of(consumer)
-            .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
-        let (asked, served) = (Arc::downgrade(records.consumer()), Arc::clone(&commits));
-        let poller = Poller::new(records, command_receiver, budget, settings);
-        poller.subscribe()?;
-        // Threads that cannot start leave the channel closed, which `next` reports.
-        start_thread(format!("kafka-{name}"), move || poller.run());
-        start_thread(format!("commit-{name}"), move || member::serve(&asked, &served, &meter));
-        Ok(Self { events, backlog, commands, commits })
-    }
-}
-
-fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
-    let span = tracing::Span::current();
-    let _started = thread::Builder::new().name(name).spawn(move || span.in_scope(run)).is_ok();
-}
-
-impl Source for KafkaSource {
-    async fn next(&mut self) -> Event {
-        let ended = || Event::Failed("the thread that polls Kafka has ended".into());
-        let event = self.events.recv().await.unwrap_or_else(ended);
-        if let Event::Records(records) = &event {
-            self.backlog.take(records.len());
-        }
-        event
-    }
-
-    fn commit(&mut self, offsets: Offsets) {
-        self.commits.add(offsets);
-    }
-
-    async fn close(self, offsets: Offsets) {
-        let Self { events, commands, commits, .. } = self;
-        // Before the events end: a rebalance that waits for an answer commits these in its stead.
-        commits.add(offsets);
-        // Nobody listens any more: a rebalance that waits for an answer goes on at once.
-        drop(events);
-        let (closed, wait) = oneshot::channel();
-        if commands.send(Command::Close(closed)).is_ok() {
-            // An error means that the poller is gone, which is what was asked for.
-            let _gone = wait.await.is_err();
-        }
-    }
-}
+pub use crate::kafka::source::KafkaSource;

@@ -11,11 +11,11 @@ use rdkafka::{Message as _, Offset};
 use sluice_connector_api::TopicPartition;
 use tokio::sync::oneshot;
 
-use crate::kafka::KafkaSettings;
 use crate::kafka::context::{GroupContext, is_refusal};
+use crate::kafka::native::queue::{Message, RecordQueue};
 use crate::kafka::positions::Positions;
-use crate::kafka::queue::{Message, RecordQueue};
 use crate::kafka::record::{record_of, record_taken};
+use crate::kafka::settings::KafkaSettings;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::source::Event;
 use crate::source::budget::{Budget, footprint};
@@ -144,7 +144,7 @@ impl Poller {
             std::thread::sleep(POLL);
             return;
         }
-        consumer.context().outlet.wait_for_room(POLL);
+        consumer.context().events.wait_for_room(POLL);
         let reads = !self.paused && consumer.context().is_assigned();
         // Rebalances and errors; and records of partitions that could not be forwarded.
         let mut wait = if reads {
@@ -159,7 +159,7 @@ impl Poller {
                 Some(Ok(message)) => {
                     let record = record_of(&message, message.topic().into());
                     let footprint = footprint(&record);
-                    consumer.context().outlet.keep([record], footprint);
+                    consumer.context().events.keep([record], footprint);
                 }
                 Some(Err(error)) => self.on_error(&error),
                 None => break,
@@ -172,7 +172,7 @@ impl Poller {
         if reads {
             self.take();
         }
-        let passed = if consumer.context().outlet.hand_over() { self.throttle.passed() } else { None };
+        let passed = if consumer.context().events.hand_over() { self.throttle.passed() } else { None };
         if let Some(sum) = passed {
             tracing::info!("records come from Kafka again, after errors {sum}");
         }
@@ -198,7 +198,7 @@ impl Poller {
         self.quiet = records.is_empty();
         self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
         let back = self.positions.follow(&records);
-        self.consumer().context().outlet.keep(records, bytes);
+        self.consumer().context().events.keep(records, bytes);
         for (partition, next) in back {
             self.go_on_at(&partition, next);
         }
@@ -214,13 +214,13 @@ impl Poller {
         let TopicPartition { topic, partition } = partition;
         if let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK) {
             let reason = format!("cannot go on at offset {next} of {topic}-{partition}: {error}");
-            self.consumer().context().outlet.send(Event::Failed(reason.into()));
+            self.consumer().context().events.send(Event::Failed(reason.into()));
         }
     }
 
     fn on_error(&mut self, error: &KafkaError) {
         if is_final(error) {
-            self.consumer().context().outlet.send(Event::Failed(error.to_string().into()));
+            self.consumer().context().events.send(Event::Failed(error.to_string().into()));
             return;
         }
         let text = self.describe(error);

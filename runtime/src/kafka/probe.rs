@@ -12,9 +12,10 @@ use rdkafka::metadata::Metadata;
 use regex::Regex;
 use sluice_connector_api::{BoxError, Finding};
 
-use crate::kafka::auth::Identity;
+use crate::kafka::auth::identity::Identity;
+use crate::kafka::auth::settings::AuthSettings;
 use crate::kafka::context::{is_refusal, without_times};
-use crate::kafka::{AuthSettings, KafkaSettings};
+use crate::kafka::settings::KafkaSettings;
 
 /// How often it is looked whether the brokers have refused the client, which librdkafka takes for no answer yet.
 const LOOK: Duration = Duration::from_secs(1);

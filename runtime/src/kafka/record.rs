@@ -7,7 +7,7 @@ use rdkafka::Message as _;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _};
 use sluice_connector_api::{Origin, Payload, Record, Timestamp, TimestampType};
 
-use crate::kafka::queue::Message;
+use crate::kafka::native::queue::Message;
 
 /// Copies a record out of librdkafka's memory. `topic` is its topic's name, shared by all its records.
 pub(super) fn record_of(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Record {

@@ -1,3 +1,5 @@
+//! What an operator writes about the source: `source.kafka` of a connector file.
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,13 +11,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, Secret, SettingsError};
 
-use crate::kafka::auth::{Access, AuthSettings, Identity, Security, TlsSettings};
+use crate::kafka::auth::access::{Access, CLIENT_DEFAULTS};
+use crate::kafka::auth::identity::Identity;
+use crate::kafka::auth::security::Security;
+use crate::kafka::auth::settings::{AuthSettings, TlsSettings};
 
 /// Which topics to read, and how.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaSettings {
-    /// Brokers to begin with, parted by commas, such as `localhost:9092`.
+    /// Brokers to begin with, comma-separated, such as `localhost:9092`.
     pub bootstrap_servers: String,
     /// Topics to read. One that begins with `^` is a regular expression, and new topics that match it are read
     /// within 5 minutes (`topic.metadata.refresh.interval.ms`).
@@ -68,12 +73,6 @@ const REFUSED: [(&str, &str); 12] = [
     ("enabled_events", "the engine sets it"),
     ("log.thread.name", "the engine sets it"),
     ("test.mock.num.brokers", "it would replace the brokers by a mock; use `sluice demo` for one"),
-];
-
-/// What every client has unless `properties` says otherwise.
-pub(super) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
-    // Authorities where the system keeps them; those that OpenSSL was built with are on no machine.
-    ("ssl.ca.location", "probe"),
 ];
 
 /// What a consumer has unless `properties` says otherwise.
@@ -206,14 +205,14 @@ fn check_topic(topic: &str) -> Result<(), String> {
     if topic.starts_with('^') {
         return regex::Regex::new(topic)
             .map(drop)
-            .map_err(|error| format!("is no regular expression: {error}"));
+            .map_err(|error| format!("is not a regular expression: {error}"));
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match topic {
-        "" | "." | ".." => Err("is no topic name".to_owned()),
+        "" | "." | ".." => Err("is not a topic name".to_owned()),
         _ if topic.len() > 249 => Err("is longer than 249 characters".to_owned()),
         _ if !topic.chars().all(legal) => Err(format!(
-            "`{topic}` is no topic name: only letters, digits, `.`, `_` and `-` are allowed; a pattern begins with `^`"
+            "`{topic}` is not a topic name: only letters, digits, `.`, `_` and `-` are allowed; a pattern begins with `^`"
         )),
         _ => Ok(()),
     }
@@ -281,7 +280,7 @@ mod tests {
     fn topics_are_names_or_patterns() {
         settings(&["a.b-c_d", "^orders-.*"], &[]).validate().unwrap();
         assert!(error(&["t", "a b"], &[]).starts_with("topics.1: `a b` is no topic name"));
-        assert!(error(&["^("], &[]).contains("no regular expression"));
+        assert!(error(&["^("], &[]).contains("is not a regular expression"));
     }
 
     #[test]

@@ -150,13 +150,9 @@ impl Supervisor {
         let (counters, pacers) = (Arc::clone(&self.counters), self.pacers.clone());
         let (task, window) = (self.status.borrow().id, self.window.clone());
         async move {
-            let source = KafkaSource::start(
-                &connector.name,
-                &connector.source.kafka,
-                budget.clone(),
-                &counters.source,
-            )
-            .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
+            let source =
+                KafkaSource::new(&connector.name, &connector.source.kafka, budget.clone(), &counters.source)
+                    .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
             connector.pipeline(task, source, budget, counters, &pacers).with_window(window).run(end).await
         }

@@ -1,3 +1,5 @@
+//! How to become a client of the brokers: the properties and the identity that each of them needs.
+
 use std::fmt;
 
 use rdkafka::ClientConfig;
@@ -5,17 +7,22 @@ use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use sluice_connector_api::BoxError;
 
-use crate::kafka::auth::Identity;
+use crate::kafka::auth::identity::Identity;
 use crate::kafka::auth::msk_iam::MskIam;
 use crate::kafka::auth::security::Security;
 use crate::kafka::auth::tokens::{Token, Tokens, in_time};
-use crate::kafka::settings::CLIENT_DEFAULTS;
+
+/// What every client has unless `properties` says otherwise.
+pub(in crate::kafka) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
+    // Authorities where the system keeps them; those that OpenSSL was built with are on no machine.
+    ("ssl.ca.location", "probe"),
+];
 
 /// How to become a client of the brokers.
 #[derive(Clone)]
 pub struct Access {
     /// The properties, addresses and security among them.
-    pub config: ClientConfig,
+    pub(in crate::kafka) config: ClientConfig,
     iam: Option<MskIam>,
 }
 
@@ -24,14 +31,19 @@ impl Access {
         Self { config, iam: security.msk_iam() }
     }
 
-    /// Names brokers, parted by commas. Who the client is follows from properties that the caller sets.
-    pub fn to(bootstrap_servers: &str) -> Self {
+    /// Names brokers, comma-separated. Who the client is follows from properties that the caller sets.
+    pub fn from_servers(bootstrap_servers: &str) -> Self {
         let mut config = ClientConfig::new();
         for (name, value) in CLIENT_DEFAULTS {
             config.set(name, value);
         }
         config.set("bootstrap.servers", bootstrap_servers);
         Self { config, iam: None }
+    }
+
+    /// Sets a property of librdkafka, over what was set before.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.config.set(name, value);
     }
 
     /// Returns the identity of a client once it can authenticate, or says why it cannot.
@@ -70,7 +82,7 @@ impl Access {
 }
 
 fn keep(iam: MskIam, first: Option<Token>) -> Identity {
-    Identity::of(Tokens::keep(first, move || {
+    Identity::from_tokens(Tokens::keep(first, move || {
         let iam = iam.clone();
         async move { iam.token().await }
     }))

@@ -1,3 +1,5 @@
+//! Who a client is to the brokers: the context that hands librdkafka its tokens.
+
 use std::error::Error;
 use std::fmt;
 
@@ -5,8 +7,8 @@ use rdkafka::client::{Client, ClientContext, OAuthToken};
 use rdkafka::consumer::ConsumerContext;
 use sluice_connector_api::BoxError;
 
-use crate::kafka::auth::ffi;
 use crate::kafka::auth::tokens::Tokens;
+use crate::kafka::native::token::set_token;
 
 /// What a client shows the brokers beside its properties: a token, where they ask for one. The token is kept fresh for
 /// as long as this or a clone of it is there.
@@ -16,7 +18,7 @@ use crate::kafka::auth::tokens::Tokens;
 pub struct Identity(Option<Tokens>);
 
 impl Identity {
-    pub(super) fn of(tokens: Tokens) -> Self {
+    pub(super) fn from_tokens(tokens: Tokens) -> Self {
         Self(Some(tokens))
     }
 
@@ -36,7 +38,7 @@ impl Identity {
     pub fn show_to<C: ClientContext>(&self, client: &Client<C>) -> Result<(), BoxError> {
         let Some(tokens) = &self.0 else { return Ok(()) };
         let token = tokens.newest().map_err(|error| error.to_string())?;
-        ffi::set_token(client, &token)
+        set_token(client, &token)
     }
 }
 

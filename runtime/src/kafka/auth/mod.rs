@@ -1,16 +1,17 @@
-//! How a client of the brokers authenticates: what an operator writes (`settings`), which properties of librdkafka
-//! follow from it (`security`), and, for Amazon MSK, tokens (`msk_iam`) that are fresh whenever they are asked for
-//! (`tokens`).
+//! How a client of the brokers authenticates.
+//!
+//! ```text
+//! settings    what an operator writes
+//! security    the properties of librdkafka that follow from it
+//! msk_iam     tokens for Amazon MSK
+//! tokens      one that is fresh whenever it is asked for
+//! identity    hands it to librdkafka
+//! access      makes clients of all this
+//! ```
 
-mod access;
-mod ffi;
-mod identity;
+pub(super) mod access;
+pub(super) mod identity;
 mod msk_iam;
-mod security;
-mod settings;
+pub(super) mod security;
+pub(super) mod settings;
 mod tokens;
-
-pub use crate::kafka::auth::access::Access;
-pub use crate::kafka::auth::identity::Identity;
-pub(super) use crate::kafka::auth::security::Security;
-pub use crate::kafka::auth::settings::{AuthSettings, TlsSettings};

@@ -1,3 +1,5 @@
+//! Which properties of librdkafka follow from `auth` and `tls`, and which are refused beside them.
+
 use sluice_connector_api::{Secret, SettingsError};
 
 use crate::kafka::auth::msk_iam::{self, MskIam};
@@ -165,7 +167,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use crate::kafka::KafkaSettings;
+    use crate::kafka::settings::KafkaSettings;
 
     const MSK: &str = "b-1.demo.abc123.c2.kafka.eu-central-1.amazonaws.com:9098";
     const PEM: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";

@@ -1,3 +1,5 @@
+//! What an operator writes about who the client is and how connections are encrypted.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, Secret, one_of_its_keys};

@@ -1,4 +1,4 @@
-//! The one call about tokens that the safe wrapper lacks.
+//! Gives a client its token; the safe wrapper does so from a poll only.
 #![allow(unsafe_code, reason = "a foreign function; see the safety comment")]
 
 use std::ffi::{CStr, CString};
@@ -13,7 +13,10 @@ use sluice_connector_api::BoxError;
 const REASON: usize = 512;
 
 /// Gives a client its token. The wrapper does so from a poll only, and never for an admin client, which has none.
-pub(super) fn set_token<C: ClientContext>(client: &Client<C>, token: &OAuthToken) -> Result<(), BoxError> {
+pub(in crate::kafka) fn set_token<C: ClientContext>(
+    client: &Client<C>,
+    token: &OAuthToken,
+) -> Result<(), BoxError> {
     let value = CString::new(token.token.as_str())?;
     let principal = CString::new(token.principal_name.as_str())?;
     let mut reason = vec![0; REASON];

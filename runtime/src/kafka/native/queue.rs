@@ -20,7 +20,7 @@ use rdkafka::types::{RDKafkaHeaders, RDKafkaMessage, RDKafkaQueue};
 use sluice_connector_api::TopicPartition;
 
 /// A queue to which partitions of a consumer are forwarded.
-pub(super) struct RecordQueue<C: ConsumerContext> {
+pub(in crate::kafka) struct RecordQueue<C: ConsumerContext> {
     /// Goes before the consumer does.
     native: Arc<Native>,
     consumer: Arc<BaseConsumer<C>>,
@@ -51,7 +51,7 @@ impl Native {
 
 impl<C: ConsumerContext> RecordQueue<C> {
     /// Makes a queue; `None` where there is no memory. Whatever else comes to the consumer ends a wait for records.
-    pub(super) fn of(mut consumer: BaseConsumer<C>) -> Option<Self> {
+    pub(in crate::kafka) fn from_consumer(mut consumer: BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the consumer is alive.
         let queue = unsafe { librdkafka::rd_kafka_queue_new(consumer.client().native_ptr()) };
         let native = Arc::new(Native(NonNull::new(queue)?));
@@ -64,13 +64,13 @@ impl<C: ConsumerContext> RecordQueue<C> {
         Some(Self { native, consumer: Arc::new(consumer) })
     }
 
-    pub(super) fn consumer(&self) -> &Arc<BaseConsumer<C>> {
+    pub(in crate::kafka) fn consumer(&self) -> &Arc<BaseConsumer<C>> {
         &self.consumer
     }
 
     /// Lets the records of a partition come here, until it is taken away. Has to be called before it is assigned, or some
     /// come to the consumer itself. Says whether they will come here.
-    pub(super) fn forward(&self, partition: &TopicPartition) -> bool {
+    pub(in crate::kafka) fn forward(&self, partition: &TopicPartition) -> bool {
         let Ok(topic) = CString::new(&*partition.topic) else { return false };
         let client = self.consumer.client().native_ptr();
         // SAFETY: the consumer is alive, and the name outlives the call.
@@ -90,7 +90,12 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
     /// Takes so many records, or what there is when the time is up, or something else comes to the consumer. What went wrong
     /// with a partition comes among them.
-    pub(super) fn take(&self, most: usize, time: Duration, mut each: impl FnMut(KafkaResult<&Message>)) {
+    pub(in crate::kafka) fn take(
+        &self,
+        most: usize,
+        time: Duration,
+        mut each: impl FnMut(KafkaResult<&Message>),
+    ) {
         let mut taken: Vec<*mut RDKafkaMessage> = vec![null_mut(); most];
         let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, and there is room for so many.
@@ -107,7 +112,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
 }
 
 /// A record in librdkafka's memory.
-pub(super) struct Message(NonNull<RDKafkaMessage>);
+pub(in crate::kafka) struct Message(NonNull<RDKafkaMessage>);
 
 impl Drop for Message {
     fn drop(&mut self) {
@@ -128,36 +133,36 @@ impl Message {
     }
 
     /// Tells topics apart, while the message is alive.
-    pub(super) fn topic_id(&self) -> usize {
+    pub(in crate::kafka) fn topic_id(&self) -> usize {
         self.native().rkt.addr()
     }
 
-    pub(super) fn topic(&self) -> &str {
+    pub(in crate::kafka) fn topic(&self) -> &str {
         // SAFETY: a message without a fault has a topic, which it keeps alive, and whose name ends with a zero.
         let name = unsafe { CStr::from_ptr(librdkafka::rd_kafka_topic_name(self.native().rkt)) };
         // Names of topics are ASCII.
         name.to_str().unwrap_or_default()
     }
 
-    pub(super) fn partition(&self) -> i32 {
+    pub(in crate::kafka) fn partition(&self) -> i32 {
         self.native().partition
     }
 
-    pub(super) fn offset(&self) -> i64 {
+    pub(in crate::kafka) fn offset(&self) -> i64 {
         self.native().offset
     }
 
-    pub(super) fn key(&self) -> Option<&[u8]> {
+    pub(in crate::kafka) fn key(&self) -> Option<&[u8]> {
         // SAFETY: the message has so many bytes of key, or a null.
         unsafe { bytes(self.native().key.cast(), self.native().key_len) }
     }
 
-    pub(super) fn payload(&self) -> Option<&[u8]> {
+    pub(in crate::kafka) fn payload(&self) -> Option<&[u8]> {
         // SAFETY: the message has so many bytes of payload, or a null.
         unsafe { bytes(self.native().payload.cast(), self.native().len) }
     }
 
-    pub(super) fn timestamp(&self) -> Timestamp {
+    pub(in crate::kafka) fn timestamp(&self) -> Timestamp {
         use librdkafka::rd_kafka_timestamp_type_t as Kind;
 
         let mut kind = Kind::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
@@ -172,7 +177,7 @@ impl Message {
     }
 
     /// Walks the headers; a name that is no UTF-8 has replacement characters.
-    pub(super) fn headers(&self) -> Headers<'_> {
+    pub(in crate::kafka) fn headers(&self) -> Headers<'_> {
         let mut headers: *mut RDKafkaHeaders = null_mut();
         // SAFETY: the message is alive and keeps its headers, to which a pointer is written.
         let found = unsafe { librdkafka::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers) };
@@ -182,7 +187,7 @@ impl Message {
 }
 
 /// The headers of a message, by name and value.
-pub(super) struct Headers<'a> {
+pub(in crate::kafka) struct Headers<'a> {
     list: Option<NonNull<RDKafkaHeaders>>,
     next: usize,
     message: PhantomData<&'a RDKafkaMessage>,

@@ -12,7 +12,7 @@ use crate::source::budget::Budget;
 
 /// Hands records and events over, in order.
 #[derive(Debug)]
-pub(super) struct Outlet {
+pub(super) struct EventSender {
     events: UnboundedSender<Event>,
     /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
     /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
@@ -28,7 +28,7 @@ struct Outbox {
     footprint: usize,
 }
 
-impl Outlet {
+impl EventSender {
     pub(super) fn new(events: UnboundedSender<Event>, budget: Budget) -> Self {
         Self { events, outbox: Mutex::default(), budget, backlog: Arc::default() }
     }

@@ -1,0 +1,241 @@
+//! How far a consumer group is, and how it is moved, for whoever is not a member of it.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use regex::Regex;
+use sluice_connector_api::BoxError;
+
+use crate::kafka::auth::access::Access;
+use crate::kafka::auth::identity::Identity;
+
+/// How long the brokers may take for one answer.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// Where a group is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetTo {
+    /// To the first record that is there.
+    Earliest,
+    /// Behind the last record.
+    Latest,
+    /// To an offset, which has to be there.
+    Offset(i64),
+    /// To the first record that is not older, in milliseconds since 1970.
+    Time(i64),
+}
+
+impl ResetTo {
+    /// Reads `earliest`, `latest`, an offset, or a time such as `2026-11-24T10:00:00Z`.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "earliest" => return Ok(Self::Earliest),
+            "latest" => return Ok(Self::Latest),
+            _ => {}
+        }
+        if let Some(offset) = text.parse().ok().filter(|offset| *offset >= 0) {
+            return Ok(Self::Offset(offset));
+        }
+        let time = text.parse::<jiff::Timestamp>().map_err(|_| {
+            "is none of earliest, latest, an offset, and a time such as 2026-11-24T10:00:00Z".to_owned()
+        })?;
+        Ok(Self::Time(time.as_millisecond()))
+    }
+}
+
+/// How far a group is in one partition.
+#[derive(Clone, Debug)]
+pub struct GroupPosition {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset to be read next, if the group has committed one.
+    pub committed: Option<i64>,
+    /// The first offset that is there.
+    pub first: i64,
+    /// The offset behind the last record.
+    pub end: i64,
+}
+
+impl GroupPosition {
+    /// Returns how many records are still to be read.
+    pub fn lag(&self) -> i64 {
+        self.end - self.committed.unwrap_or(self.first)
+    }
+}
+
+/// A group, without being a member of it.
+pub struct ConsumerGroup {
+    name: String,
+    topics: Vec<String>,
+    consumer: BaseConsumer<Identity>,
+}
+
+impl std::fmt::Debug for ConsumerGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsumerGroup").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl ConsumerGroup {
+    /// Makes a client that asks about a group. `topics` are names and patterns; none stands for all that the group has an
+    /// offset for.
+    pub async fn open(access: &Access, name: String, topics: Vec<String>) -> Result<Self, BoxError> {
+        let consumer = access.consumer(&name).await?;
+        Ok(Self { name, topics, consumer })
+    }
+
+    /// Returns how far the group is, by topic and partition.
+    pub async fn positions(self) -> Result<Vec<GroupPosition>, BoxError> {
+        self.ask(Self::ask_positions).await
+    }
+
+    /// Moves a group that nobody is a member of, or one partition of it. Returns where each partition was and where it goes;
+    /// with `dry_run` it goes nowhere.
+    pub async fn reset(
+        self,
+        to: ResetTo,
+        partition: Option<i32>,
+        dry_run: bool,
+    ) -> Result<Vec<(GroupPosition, i64)>, BoxError> {
+        self.ask(move |group| group.ask_reset(to, partition, dry_run)).await
+    }
+
+    /// Asks the brokers, off the async threads.
+    async fn ask<T: Send + 'static>(
+        self,
+        question: impl FnOnce(&Self) -> Result<T, BoxError> + Send + 'static,
+    ) -> Result<T, BoxError> {
+        tokio::task::spawn_blocking(move || question(&self)).await?
+    }
+
+    fn ask_positions(&self) -> Result<Vec<GroupPosition>, BoxError> {
+        let mut list = TopicPartitionList::new();
+        let metadata = self.consumer.fetch_metadata(None, WAIT)?;
+        for topic in metadata.topics().iter().filter(|topic| self.is_meant(topic.name())) {
+            for partition in topic.partitions() {
+                list.add_partition(topic.name(), partition.id());
+            }
+        }
+        if list.count() == 0 {
+            return Err(format!("there is no topic {}, or it may not be seen", self.topics.join(", ")).into());
+        }
+        let committed = coordinated(|| self.consumer.committed_offsets(list.clone(), WAIT))?;
+        let mut positions = Vec::new();
+        for element in committed.elements() {
+            element.error()?;
+            let committed = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
+            if committed.is_some() || !self.topics.is_empty() {
+                let (topic, partition) = (element.topic().to_owned(), element.partition());
+                let (first, end) = self.consumer.fetch_watermarks(&topic, partition, WAIT)?;
+                positions.push(GroupPosition { topic, partition, committed, first, end });
+            }
+        }
+        positions.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
+        Ok(positions)
+    }
+
+    fn is_meant(&self, name: &str) -> bool {
+        let fits = |topic: &String| match topic.strip_prefix('^') {
+            Some(_) => Regex::new(topic).is_ok_and(|pattern| pattern.is_match(name)),
+            None => topic == name,
+        };
+        self.topics.iter().any(fits) || (self.topics.is_empty() && !name.starts_with("__"))
+    }
+
+    fn ask_reset(
+        &self,
+        to: ResetTo,
+        partition: Option<i32>,
+        dry_run: bool,
+    ) -> Result<Vec<(GroupPosition, i64)>, BoxError> {
+        self.must_be_empty()?;
+        let mut positions = self.ask_positions()?;
+        positions.retain(|position| partition.is_none_or(|partition| position.partition == partition));
+        if positions.is_empty() {
+            return Err(format!("group {} has no such partition", self.name).into());
+        }
+        let mut moves = Vec::new();
+        for position in positions {
+            let target = self.target(&position, to)?;
+            moves.push((position, target));
+        }
+        if !dry_run {
+            let mut list = TopicPartitionList::new();
+            for (position, offset) in &moves {
+                list.add_partition_offset(&position.topic, position.partition, Offset::Offset(*offset))?;
+            }
+            coordinated(|| self.consumer.commit(&list, CommitMode::Sync))?;
+        }
+        Ok(moves)
+    }
+
+    /// Refuses while somebody reads: he would commit his own offsets over the new ones.
+    fn must_be_empty(&self) -> Result<(), BoxError> {
+        let groups = coordinated(|| self.consumer.fetch_group_list(Some(&self.name), WAIT))?;
+        let members: usize = groups.groups().iter().map(|group| group.members().len()).sum();
+        match members {
+            0 => Ok(()),
+            _ => Err(format!("group {} has {members} active member(s); stop them first", self.name).into()),
+        }
+    }
+
+    fn target(&self, position: &GroupPosition, to: ResetTo) -> Result<i64, BoxError> {
+        let GroupPosition { topic, partition, first, end, .. } = position;
+        match to {
+            ResetTo::Earliest => Ok(*first),
+            ResetTo::Latest => Ok(*end),
+            ResetTo::Offset(offset) if (*first..=*end).contains(&offset) => Ok(offset),
+            ResetTo::Offset(offset) => {
+                Err(format!("{topic}-{partition} has no offset {offset}; it holds {first} to {end}").into())
+            }
+            ResetTo::Time(time) => Ok(self.at(position, time)?.unwrap_or(*end)),
+        }
+    }
+
+    /// Finds the first record that is not older.
+    fn at(&self, position: &GroupPosition, time: i64) -> KafkaResult<Option<i64>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&position.topic, position.partition, Offset::Offset(time))?;
+        let found = self.consumer.offsets_for_times(list, WAIT)?;
+        let offset = found.elements().first().map(TopicPartitionListElem::offset);
+        Ok(if let Some(Offset::Offset(offset)) = offset { Some(offset) } else { None })
+    }
+}
+
+/// Asks again while the group's coordinator moves or loads, which passes.
+fn coordinated<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let answer = ask();
+        let code = answer.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        let passing = [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator];
+        if Instant::now() > deadline || code.is_none_or(|code| !passing.contains(&code)) {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_to_go_is_an_offset_of_64_bits_a_time_or_an_end() {
+        assert_eq!(ResetTo::from_text("earliest"), Ok(ResetTo::Earliest));
+        assert_eq!(ResetTo::from_text("0"), Ok(ResetTo::Offset(0)));
+        assert_eq!(ResetTo::from_text("4294967296"), Ok(ResetTo::Offset(1 << 32)));
+        assert_eq!(ResetTo::from_text("9223372036854775807"), Ok(ResetTo::Offset(i64::MAX)));
+        assert_eq!(ResetTo::from_text("1970-01-01T00:00:01Z"), Ok(ResetTo::Time(1000)));
+        for bad in ["-1", "9223372036854775808", "yesterday", ""] {
+            assert!(ResetTo::from_text(bad).unwrap_err().starts_with("is none of earliest"), "{bad}");
+        }
+    }
+}

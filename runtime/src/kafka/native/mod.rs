@@ -1,0 +1,4 @@
+//! What librdkafka can do and its safe wrapper cannot: the only place of this room with unsafe code.
+
+pub(super) mod queue;
+pub(super) mod token;

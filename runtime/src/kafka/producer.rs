@@ -1,0 +1,122 @@
+//! Sends records to one topic, for the commands.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::BoxError;
+
+use crate::kafka::auth::access::Access;
+use crate::kafka::auth::identity::Identity;
+
+/// How long the last records may take to be acknowledged.
+const FLUSH: Duration = Duration::from_secs(30);
+
+/// Sends records to one topic and counts what the brokers acknowledged. Every call blocks.
+pub struct RecordProducer {
+    producer: BaseProducer<Reports>,
+    reports: Arc<Counts>,
+    topic: String,
+}
+
+impl std::fmt::Debug for RecordProducer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordProducer").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+    first_failure: OnceLock<String>,
+}
+
+struct Reports {
+    counts: Arc<Counts>,
+    identity: Identity,
+}
+
+impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.identity.token()
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!("Kafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => self.counts.acknowledged.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                self.counts.first_failure.get_or_init(|| error.to_string());
+                self.counts.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+impl RecordProducer {
+    /// Makes a producer; the brokers are not reached before the first record.
+    pub fn new(topic: &str, access: Access, identity: Identity) -> Result<Self, BoxError> {
+        let mut config = access.config;
+        // Every record once and in order, also over a retry; unless the user says otherwise.
+        for (name, value) in [("enable.idempotence", "true"), ("message.timeout.ms", "30000")] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
+        let reports = Arc::<Counts>::default();
+        let producer = config
+            .create_with_context(Reports { counts: Arc::clone(&reports), identity })
+            .map_err(|error| format!("cannot make a Kafka producer: {error}"))?;
+        Ok(Self { producer, reports, topic: topic.to_owned() })
+    }
+
+    /// Hands a record over; waits while the producer's queue is full.
+    pub fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), BoxError> {
+        let mut record = BaseRecord::<str, str, ()>::to(&self.topic).payload(value);
+        record.key = key;
+        while let Err((error, back)) = self.producer.send(record) {
+            if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
+                return Err(format!("cannot send to {}: {error}", self.topic).into());
+            }
+            record = back;
+            self.producer.poll(Duration::from_millis(100));
+        }
+        self.producer.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Waits, and takes note of what is acknowledged meanwhile.
+    pub fn wait_until(&self, due: Instant) {
+        let left = || due.saturating_duration_since(Instant::now());
+        // Polling knows whole milliseconds only, and would turn in circles for the rest.
+        self.producer.poll(Duration::from_millis(u64::try_from(left().as_millis()).unwrap_or(u64::MAX)));
+        std::thread::sleep(left());
+    }
+
+    /// Waits until every record is acknowledged; returns how many.
+    pub fn finish(self) -> Result<u64, BoxError> {
+        let flushed = self.producer.flush(FLUSH);
+        if let Some(failure) = self.reports.first_failure.get() {
+            let failed = self.reports.failed.load(Ordering::Relaxed);
+            return Err(format!("{failed} record(s) were not acknowledged: {failure}").into());
+        }
+        flushed.map_err(|error| format!("the broker did not acknowledge in {FLUSH:?}: {error}"))?;
+        Ok(self.reports.acknowledged.load(Ordering::Relaxed))
+    }
+}

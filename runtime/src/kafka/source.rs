@@ -1,0 +1,91 @@
+//! The source that the engine reads: a member of a consumer group, which two threads serve.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use rdkafka::error::KafkaError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::kafka::backlog::Backlog;
+use crate::kafka::commits::Commits;
+use crate::kafka::committer;
+use crate::kafka::context::GroupContext;
+use crate::kafka::event_sender::EventSender;
+use crate::kafka::native::queue::RecordQueue;
+use crate::kafka::poller::{Command, Poller};
+use crate::kafka::settings::KafkaSettings;
+use crate::meter::source_meter::SourceMeter;
+use crate::source::budget::Budget;
+use crate::source::{Event, Offsets, Source};
+
+/// A member of a consumer group.
+#[derive(Debug)]
+pub struct KafkaSource {
+    events: mpsc::UnboundedReceiver<Event>,
+    backlog: Arc<Backlog>,
+    commands: Sender<Command>,
+    commits: Arc<Commits>,
+}
+
+impl KafkaSource {
+    /// Joins the group of a connector. Returns at once: a broker that cannot be reached is tried for ever.
+    pub fn new(
+        name: &str,
+        settings: &KafkaSettings,
+        budget: Budget,
+        meter: &Arc<SourceMeter>,
+    ) -> Result<Self, KafkaError> {
+        // Unbounded by count, bounded by bytes: the poller reads no more when the budget is used up.
+        let (sender, events) = mpsc::unbounded_channel();
+        let (commands, command_receiver) = channel();
+        let commits = Arc::<Commits>::default();
+        let (identity, meter) = (settings.identity(), Arc::clone(meter));
+        let sender = EventSender::new(sender, budget.clone());
+        let backlog = sender.backlog();
+        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter));
+        let consumer = settings.client_config(name).create_with_context(context)?;
+        let records = RecordQueue::from_consumer(consumer)
+            .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
+        let (asked, served) = (Arc::downgrade(records.consumer()), Arc::clone(&commits));
+        let poller = Poller::new(records, command_receiver, budget, settings);
+        poller.subscribe()?;
+        // Threads that cannot start leave the channel closed, which `next` reports.
+        start_thread(format!("kafka-{name}"), move || poller.run());
+        start_thread(format!("commit-{name}"), move || committer::serve(&asked, &served, &meter));
+        Ok(Self { events, backlog, commands, commits })
+    }
+}
+
+fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
+    let span = tracing::Span::current();
+    let _started = thread::Builder::new().name(name).spawn(move || span.in_scope(run)).is_ok();
+}
+
+impl Source for KafkaSource {
+    async fn next(&mut self) -> Event {
+        let ended = || Event::Failed("the thread that polls Kafka has ended".into());
+        let event = self.events.recv().await.unwrap_or_else(ended);
+        if let Event::Records(records) = &event {
+            self.backlog.take(records.len());
+        }
+        event
+    }
+
+    fn commit(&mut self, offsets: Offsets) {
+        self.commits.add(offsets);
+    }
+
+    async fn close(self, offsets: Offsets) {
+        let Self { events, commands, commits, .. } = self;
+        // Before the events end: a rebalance that waits for an answer commits these in its stead.
+        commits.add(offsets);
+        // Nobody listens any more: a rebalance that waits for an answer goes on at once.
+        drop(events);
+        let (closed, wait) = oneshot::channel();
+        if commands.send(Command::Close(closed)).is_ok() {
+            // An error means that the poller is gone, which is what was asked for.
+            let _gone = wait.await.is_err();
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Creates, lists and deletes topics, for the commands.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::consumer::Consumer;
+use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::BoxError;
+
+use crate::kafka::auth::access::Access;
+
+/// How long the brokers may take.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// How topics are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicLayout {
+    /// How many partitions; -1 leaves it to the brokers.
+    pub partitions: i32,
+    /// How many brokers hold each partition; -1 leaves it to the brokers.
+    pub replication_factor: i32,
+    /// Settings of the topics, by name and value.
+    pub settings: Vec<(String, String)>,
+}
+
+/// What became of a topic that was to be created or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicChange {
+    /// It was.
+    Done,
+    /// It was to be created and is there already.
+    Existed,
+    /// It was not, and this is why.
+    Refused(String),
+}
+
+/// What a topic looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSummary {
+    /// Its name.
+    pub name: String,
+    /// How many partitions it has.
+    pub partitions: usize,
+    /// How many brokers hold the partition that the fewest hold.
+    pub replicas: usize,
+}
+
+/// Creates topics; says of each what became of it. Fails where the brokers cannot be reached.
+pub async fn create(
+    access: &Access,
+    names: &[String],
+    layout: &TopicLayout,
+) -> Result<Vec<(String, TopicChange)>, BoxError> {
+    let mut topics = Vec::new();
+    for name in names {
+        let replication = TopicReplication::Fixed(layout.replication_factor);
+        let mut topic = NewTopic::new(name, layout.partitions, replication);
+        for (setting, value) in &layout.settings {
+            topic = topic.set(setting, value);
+        }
+        topics.push(topic);
+    }
+    let admin = access.admin().await?;
+    let answers = admin.create_topics(&topics, &options()).await?;
+    Ok(answers.into_iter().map(change).collect())
+}
+
+/// Deletes topics with all that they hold; says of each what became of it. Fails where the brokers cannot be reached.
+pub async fn delete(access: &Access, names: &[String]) -> Result<Vec<(String, TopicChange)>, BoxError> {
+    let admin = access.admin().await?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let answers = admin.delete_topics(&names, &options()).await?;
+    Ok(answers.into_iter().map(change).collect())
+}
+
+/// Lists the topics by name, without those that are Kafka's own.
+pub async fn list(access: &Access) -> Result<Vec<TopicSummary>, BoxError> {
+    let consumer = access.consumer("sluice-topics").await?;
+    let metadata = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, WAIT)).await??;
+    let mut topics = Vec::new();
+    for topic in metadata.topics().iter().filter(|topic| !topic.name().starts_with("__")) {
+        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
+        topics.push(TopicSummary {
+            name: topic.name().to_owned(),
+            partitions: topic.partitions().len(),
+            replicas: replicas.unwrap_or(0),
+        });
+    }
+    topics.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(topics)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(WAIT)).operation_timeout(Some(WAIT))
+}
+
+fn change(answer: TopicResult) -> (String, TopicChange) {
+    match answer {
+        Ok(topic) => (topic, TopicChange::Done),
+        Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => (topic, TopicChange::Existed),
+        Err((topic, code)) => (topic, TopicChange::Refused(code.to_string())),
+    }
+}
