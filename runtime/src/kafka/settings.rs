@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn topics_are_names_or_patterns() {
         settings(&["a.b-c_d", "^orders-.*"], &[]).validate().unwrap();
-        assert!(error(&["t", "a b"], &[]).starts_with("topics.1: `a b` is no topic name"));
+        assert!(error(&["t", "a b"], &[]).starts_with("topics.1: `a b` is not a topic name"));
         assert!(error(&["^("], &[]).contains("is not a regular expression"));
     }
 

@@ -260,7 +260,7 @@ fn a_topic_name_that_kafka_would_refuse_is_refused_here() {
     assert_refused(
         "source:\n  kafka:\n    bootstrap_servers: a:1\n    topics: [t, \"a b\"]\nsink:\n  blackhole: {}\n",
         &[
-            "c.yaml:4:17: `source.kafka.topics.1`: `a b` is no topic name: only letters, digits, `.`, `_` and `-` \
+            "c.yaml:4:17: `source.kafka.topics.1`: `a b` is not a topic name: only letters, digits, `.`, `_` and `-` \
            are allowed; a pattern begins with `^`",
         ],
     );

@@ -67,7 +67,7 @@ fn a_topic_that_could_not_be_is_no_queue() {
         "[t]",
         "  tolerance: all\n  dead_letter_queue:\n    topic: \"a b\"\n",
         &[
-            "c.yaml:10:12: `errors.dead_letter_queue.topic`: `a b` is no topic name: only letters, digits, `.`, `_` \
+            "c.yaml:10:12: `errors.dead_letter_queue.topic`: `a b` is not a topic name: only letters, digits, `.`, `_` \
            and `-` are allowed; a pattern begins with `^`",
         ],
     );
