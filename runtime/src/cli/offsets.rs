@@ -98,8 +98,8 @@ impl GroupArgs {
     }
 }
 
-fn unreachable(error: BoxError) -> Exit {
-    Exit::Environment(error.to_string())
+fn unreachable(error: impl Into<BoxError>) -> Exit {
+    Exit::Environment(error.into().to_string())
 }
 
 fn shown(position: &GroupPosition, output: Output) -> String {

@@ -96,8 +96,8 @@ impl CreateArgs {
     }
 }
 
-fn unreachable(error: BoxError) -> Exit {
-    Exit::Environment(error.to_string())
+fn unreachable(error: impl Into<BoxError>) -> Exit {
+    Exit::Environment(error.into().to_string())
 }
 
 /// Prints what became of each topic. A topic that is there already is what was asked for.
