@@ -6,7 +6,9 @@
 //!
 //! * a sink implements [`SinkSettings`] and [`Sink`];
 //! * a transform implements [`TransformSettings`] and [`Transform`];
-//! * a predicate implements [`PredicateSettings`] and [`Predicate`].
+//! * a predicate implements [`PredicateSettings`] and [`Predicate`];
+//! * a converter implements [`ConverterSettings`] and [`Converter`];
+//! * a provider implements [`ProviderSettings`] and [`Provider`].
 //!
 //! A [`Registry`] maps the name that an operator writes in a connector file to the plug-in's settings. This
 //! crate does no I/O and knows neither an async runtime, nor Kafka, nor AWS.
@@ -56,18 +58,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod converter;
 mod error;
+mod form;
 mod json;
 mod payload;
+mod provider;
 mod record;
 mod registry;
 mod settings;
 mod sink;
 mod transform;
 
+pub use converter::{
+    Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId, SchemaMetadata, Side,
+};
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
+pub use form::{Form, Forms, Need, RecordForms};
 pub use json::{Json, Scalar, field_at};
 pub use payload::Payload;
+pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use settings::{ByteSize, HumanDuration, Secret, one_of_its_keys};

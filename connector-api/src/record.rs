@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::Payload;
+use crate::{Payload, SchemaMetadata, Side};
 
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,6 +181,8 @@ pub struct Record(Box<Fields>);
 pub struct Fields {
     origin: Origin,
     part: Option<u32>,
+    /// What the mapping says about the schemas of key and value: rare, so that it takes one pointer.
+    schemas: Option<Box<[Option<SchemaMetadata>; 2]>>,
     /// The key, if the record has one.
     pub key: Option<Payload>,
     /// The value; `None` makes the record a *tombstone*.
@@ -213,6 +215,7 @@ impl Record {
         Self(Box::new(Fields {
             origin,
             part: None,
+            schemas: None,
             key: None,
             value: None,
             headers: Headers::new(),
@@ -236,6 +239,22 @@ impl Record {
     #[must_use]
     pub fn with_part(mut self, part: u32) -> Self {
         self.part = Some(part);
+        self
+    }
+
+    /// Returns what an AWS Lambda event source mapping says about the schema of one side.
+    pub fn schema(&self, side: Side) -> Option<&SchemaMetadata> {
+        let [key, value] = self.schemas.as_deref()?;
+        match side {
+            Side::Key => key.as_ref(),
+            Side::Value => value.as_ref(),
+        }
+    }
+
+    /// Keeps what a mapping says about the schemas. Only sources and tests have a reason to call this.
+    #[must_use]
+    pub fn with_schemas(mut self, key: Option<SchemaMetadata>, value: Option<SchemaMetadata>) -> Self {
+        self.schemas = (key.is_some() || value.is_some()).then(|| Box::new([key, value]));
         self
     }
 

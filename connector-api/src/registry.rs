@@ -1,3 +1,5 @@
+//! Which plug-ins a program has, and how each is built of its settings.
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -5,7 +7,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Predicate, PredicateSettings, SettingsError, Sink, SinkSettings, Transform, TransformSettings};
+use crate::{
+    Converter, ConverterSettings, Predicate, PredicateSettings, Provider, ProviderSettings, SettingsError,
+    Sink, SinkSettings, Transform, TransformSettings,
+};
 
 /// A plug-in as the registry knows it: its name, the schema of its settings, and how to build it.
 #[derive(Clone, Copy)]
@@ -49,7 +54,7 @@ impl<T: ?Sized> fmt::Debug for Plugin<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} `{name}`; known are: {}", .known.join(", "))]
 pub struct UnknownPlugin {
-    /// `sink`, `transform` or `predicate`.
+    /// `sink`, `transform`, `predicate`, `converter` or `provider`.
     pub kind: &'static str,
     /// The name asked for.
     pub name: String,
@@ -66,6 +71,8 @@ pub struct Registry {
     sinks: BTreeMap<&'static str, Plugin<dyn Sink>>,
     transforms: BTreeMap<&'static str, Plugin<dyn Transform>>,
     predicates: BTreeMap<&'static str, Plugin<dyn Predicate>>,
+    converters: BTreeMap<&'static str, Plugin<dyn Converter>>,
+    providers: BTreeMap<&'static str, Plugin<dyn Provider>>,
 }
 
 impl Registry {
@@ -95,6 +102,20 @@ impl Registry {
         self
     }
 
+    /// Adds a converter; one of the same name is replaced.
+    #[must_use]
+    pub fn with_converter<C: ConverterSettings>(mut self) -> Self {
+        self.converters.insert(C::NAME, plugin::<C, _>(C::NAME, |settings| read::<C>(settings)?.build()));
+        self
+    }
+
+    /// Adds a provider; one of the same name is replaced.
+    #[must_use]
+    pub fn with_provider<P: ProviderSettings>(mut self) -> Self {
+        self.providers.insert(P::NAME, plugin::<P, _>(P::NAME, |settings| read::<P>(settings)?.build()));
+        self
+    }
+
     /// Finds a sink by its name.
     pub fn sink(&self, name: &str) -> Result<&Plugin<dyn Sink>, UnknownPlugin> {
         find("sink", &self.sinks, name)
@@ -110,6 +131,16 @@ impl Registry {
         find("predicate", &self.predicates, name)
     }
 
+    /// Finds a converter by its name.
+    pub fn converter(&self, name: &str) -> Result<&Plugin<dyn Converter>, UnknownPlugin> {
+        find("converter", &self.converters, name)
+    }
+
+    /// Finds a provider by its prefix.
+    pub fn provider(&self, name: &str) -> Result<&Plugin<dyn Provider>, UnknownPlugin> {
+        find("provider", &self.providers, name)
+    }
+
     /// Walks the sinks by name.
     pub fn sinks(&self) -> impl Iterator<Item = &Plugin<dyn Sink>> {
         self.sinks.values()
@@ -123,6 +154,16 @@ impl Registry {
     /// Walks the predicates by name.
     pub fn predicates(&self) -> impl Iterator<Item = &Plugin<dyn Predicate>> {
         self.predicates.values()
+    }
+
+    /// Walks the converters by name.
+    pub fn converters(&self) -> impl Iterator<Item = &Plugin<dyn Converter>> {
+        self.converters.values()
+    }
+
+    /// Walks the providers by prefix.
+    pub fn providers(&self) -> impl Iterator<Item = &Plugin<dyn Provider>> {
+        self.providers.values()
     }
 }
 

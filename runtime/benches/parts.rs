@@ -18,12 +18,13 @@ use handlebars::Handlebars;
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sluice_connector_api::{Json, Origin, Payload, Record, Registry, Transform, Transformed};
+use sluice_connector_api::{
+    Converter, ConverterContext, Json, Origin, Payload, Record, Registry, Side, Transform, Transformed,
+};
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
 use sluice_runtime::engine::ledger::tracker::{Tracker, Verdict};
 use sluice_runtime::transform::chain::{Chain, Step};
-use sluice_runtime::transform::converter::Converter;
 use tokio::time::Instant;
 
 /// That of the binary.
@@ -116,6 +117,10 @@ fn transform(name: &str, settings: Value) -> Box<dyn Transform> {
     sluice_transforms::register(Registry::new()).transform(name).unwrap().build(settings).unwrap()
 }
 
+fn converter(name: &str) -> Box<dyn Converter> {
+    sluice_transforms::register(Registry::new()).converter(name).unwrap().build(json!({})).unwrap()
+}
+
 fn timestamp_transform() -> Box<dyn Transform> {
     transform("timestamp", json!({"field": "timestamp", "from": "unix_seconds", "to": PATTERN, "as": "ts"}))
 }
@@ -148,9 +153,11 @@ fn value() -> Part {
     Part {
         name: "`value: json`",
         does: Box::new(|records| {
+            let converter = converter("json");
             for record in records {
                 let bytes = record.value.as_ref().unwrap().to_bytes();
-                black_box(Converter::Json.decode("value", bytes).unwrap());
+                let context = ConverterContext::new(Side::Value, record.origin().topic(), &record.headers);
+                black_box(converter.convert(bytes, &context).unwrap());
             }
         }),
         plain_name: "`serde_json::from_slice`",
@@ -204,7 +211,8 @@ fn template() -> Part {
 fn chain() -> Part {
     let step = |name, transform| Step { name, transform, condition: None };
     let steps = vec![step("timestamp", timestamp_transform()), step("template", template_transform())];
-    let (chain, handlebars) = (Chain::new(Converter::Bytes, Converter::Json, steps), handlebars());
+    let (chain, handlebars) =
+        (Chain::new(Some(converter("bytes")), Some(converter("json")), steps), handlebars());
     Part {
         name: "the whole chain",
         does: Box::new(move |records| {

@@ -45,7 +45,7 @@ batch: {{ {batch} }}
 tasks_max: {tasks_max}
 "
     );
-    let registry = Registry::new().with_sink::<RecorderSettings>();
+    let registry = sluice_transforms::register(Registry::new()).with_sink::<RecorderSettings>();
     Connector::parse(Path::new(&format!("{topic}.yaml")), &text, &registry, &ProcessEnv).unwrap()
 }
 

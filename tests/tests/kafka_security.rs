@@ -173,7 +173,7 @@ fn every_example_of_the_page_is_a_good_connector() {
     for example in examples {
         let here = folder.path().display().to_string();
         let text = format!("{}sink: {{ blackhole: {{}} }}\n", example.replace("/etc/sluice", &here));
-        let registry = sluice_sinks::register(Registry::new());
+        let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()));
         let connector = Connector::parse(Path::new("c.yaml"), &text, &registry, &EverythingIsSet);
         assert!(connector.is_ok(), "{example}{connector:?}");
     }

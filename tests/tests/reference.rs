@@ -20,8 +20,7 @@ fn registry() -> Registry {
 /// The pages that have an example: those of plug-ins and of files.
 fn with_examples() -> impl Iterator<Item = Page> {
     let bare = ["README.md", "metrics.md"];
-    let has_none =
-        move |page: &Page| bare.contains(&page.path.as_str()) || page.path.starts_with("converters/");
+    let has_none = move |page: &Page| bare.contains(&page.path.as_str());
     pages(&registry()).into_iter().filter(move |page| !has_none(page))
 }
 

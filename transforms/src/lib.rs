@@ -1,7 +1,8 @@
-//! Sluice's transforms and predicates, one file (or one directory of the same shape) each.
+//! Sluice's converters, transforms and predicates, one file (or one directory of the same shape) each.
 //!
-//! A transform changes records one at a time; a predicate says whether it applies. [`register`] is the table
-//! of all of them: a new one is a new file, a `mod` line and a line in the table.
+//! A converter reads the bytes of a key or a value, a transform changes records one at a time, and a predicate says
+//! whether it applies. [`register`] is the table of all of them: a new one is a new file, a `mod` line and a line in
+//! the table.
 //!
 //! ```
 //! use serde_json::json;
@@ -17,21 +18,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod has_header_key;
+mod converters;
+mod predicates;
 mod shape;
 mod template;
-mod timestamp;
-mod tombstone;
-mod topic_matches;
+mod transforms;
 
 use sluice_connector_api::Registry;
 
-/// Adds every transform and predicate of this crate to a registry.
+/// Adds every converter, transform and predicate of this crate to a registry.
 pub fn register(registry: Registry) -> Registry {
     registry
+        .with_converter::<converters::bytes::BytesConverter>()
+        .with_converter::<converters::json::JsonConverter>()
+        .with_converter::<converters::string::StringConverter>()
         .with_transform::<template::TemplateSettings>()
-        .with_transform::<timestamp::TimestampSettings>()
-        .with_predicate::<has_header_key::HasHeaderKey>()
-        .with_predicate::<tombstone::RecordIsTombstone>()
-        .with_predicate::<topic_matches::TopicNameMatches>()
+        .with_transform::<transforms::timestamp::TimestampSettings>()
+        .with_predicate::<predicates::has_header_key::HasHeaderKey>()
+        .with_predicate::<predicates::tombstone::RecordIsTombstone>()
+        .with_predicate::<predicates::topic_matches::TopicNameMatches>()
 }

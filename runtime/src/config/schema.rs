@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use sluice_connector_api::{Plugin, Registry};
 
 use crate::config::settings::ConnectorFile;
-use crate::transform::converter::Converter;
 
 /// A reference to the environment or a file, as [`interpolate`](crate::config::interpolate) resolves it.
 const REFERENCE: &str = r"\$\{(env|file):";
@@ -29,7 +28,8 @@ fn allow_references(schema: &mut Value) {
             Value::Object(_) if ["items", "additionalProperties"].contains(&key.as_str()) => {
                 allow_references(below);
             }
-            Value::Array(choices) if key == "oneOf" => {
+            Value::Array(choices) if key == "oneOf" || is_word_or_map(key, choices) => {
+                choices.iter_mut().for_each(allow_references);
                 choices.push(json!({ "type": "string", "pattern": REFERENCE }));
             }
             _ => {}
@@ -49,12 +49,21 @@ fn allow_references(schema: &mut Value) {
     }
 }
 
+/// Says whether a value is one of some words, or a map.
+fn is_word_or_map(key: &str, choices: &[Value]) -> bool {
+    key == "anyOf" && choices.iter().any(|choice| choice.get("const").is_some())
+}
+
 /// Returns the schema of a whole connector file with its references resolved, for [`validate`](crate::config::validate).
 pub fn connector_schema(registry: &Registry) -> Value {
     let mut generator = generator();
     let mut schema = ConnectorFile::json_schema(&mut generator).to_value();
     let transforms = json!({ "type": "array", "items": transform_schema(registry, &mut generator) });
     describe(&mut schema, "transforms", transforms);
+    for side in ["key", "value"] {
+        let converters = converter_schema(registry, &mut generator);
+        describe(&mut schema, &format!("source/properties/{side}"), converters);
+    }
     let sink = one_of(registry.sinks().map(|plugin| entry(plugin, &mut generator)));
     describe(&mut schema, "sink", sink);
     let sink = one_of(registry.sinks().map(|plugin| entry(plugin, &mut generator)));
@@ -136,7 +145,19 @@ fn set(schema: &mut Value, key: &str, value: Value) {
     }
 }
 
-/// Returns the schema of a converter's name.
-pub fn converter_schema() -> Value {
-    Converter::json_schema(&mut generator()).to_value()
+/// A map with one converter, or the name of one that can do without settings.
+fn converter_schema(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
+    let plugins: Vec<_> = registry.converters().map(|plugin| entry(plugin, generator)).collect();
+    if plugins.is_empty() {
+        return json!({ "type": ["string", "object"] });
+    }
+    let mut choices = vec![one_of(plugins.iter().cloned())];
+    for (name, schema) in &plugins {
+        if schema.get("required").is_none() {
+            let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+            let summary = description.lines().next().unwrap_or_default();
+            choices.push(json!({ "type": "string", "const": name, "description": summary }));
+        }
+    }
+    json!({ "anyOf": choices })
 }

@@ -7,7 +7,11 @@ use sluice_connector_api::{ByteSize, HumanDuration};
 
 use crate::engine::letters::tolerance::{Threshold, Tolerance};
 use crate::kafka::KafkaSettings;
-use crate::transform::converter::Converter;
+
+/// How keys are read where the file does not say it.
+pub(crate) const DEFAULT_KEY_CONVERTER: &str = "bytes";
+/// How values are read where the file does not say it.
+pub(crate) const DEFAULT_VALUE_CONVERTER: &str = "json";
 
 /// A connector: it reads topics, changes each record, and puts batches into a sink. The file's stem is its
 /// name.
@@ -65,12 +69,13 @@ pub struct ConnectorFile {
 pub struct SourceSettings {
     /// Apache Kafka, or anything that speaks its protocol.
     pub kafka: KafkaSettings,
-    /// How keys are read. Default: `bytes`, which never fails.
+    /// How keys are read: the name of a converter, or a map with the key that holds its settings. Default: `bytes`,
+    /// which never fails.
     #[serde(default = "default_key_converter")]
-    pub key: Converter,
-    /// How values are read. Default: `json`.
+    pub key: Value,
+    /// How values are read: the name of a converter, or a map with the key that holds its settings. Default: `json`.
     #[serde(default = "default_value_converter")]
-    pub value: Converter,
+    pub value: Value,
 }
 
 /// How records are put together for the sink.
@@ -144,10 +149,10 @@ fn default_tasks_max() -> usize {
     1
 }
 
-fn default_key_converter() -> Converter {
-    Converter::Bytes
+fn default_key_converter() -> Value {
+    DEFAULT_KEY_CONVERTER.into()
 }
 
-fn default_value_converter() -> Converter {
-    Converter::Json
+fn default_value_converter() -> Value {
+    DEFAULT_VALUE_CONVERTER.into()
 }

@@ -145,6 +145,7 @@ impl Checked<'_> {
         let what = match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["sink"] | [.., "dead_letter_queue", "sink"] => "unknown sink",
             ["transforms", _] => "unknown transform",
+            ["source", "key" | "value"] => "unknown converter",
             [.., "predicate"] => "unknown predicate",
             _ => "unknown key",
         };

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
-use sluice_connector_api::{ByteSize, Registry, SettingsError, Sink};
+use serde_json::{Map, Value};
+use sluice_connector_api::{ByteSize, Converter, Registry, SettingsError, Side, Sink};
 
 use crate::config::interpolate::{Lookup, interpolate};
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
-use crate::config::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings};
+use crate::config::settings::{
+    BatchSettings, ConnectorFile, DEFAULT_KEY_CONVERTER, DEFAULT_VALUE_CONVERTER, ErrorSettings,
+    SourceSettings,
+};
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
@@ -132,6 +135,7 @@ impl Loading<'_> {
     /// Builds every plug-in whose settings are in order, also where others are not: so all problems show at once.
     fn build(mut self, value: Value) -> Result<Connector, Vec<Problem>> {
         self.check_kafka(&value);
+        let [key, converter] = [Side::Key, Side::Value].map(|side| self.converter(&value, side));
         let steps = self.steps(&value);
         let sink = self.sink(&value);
         let dead_letters = self.dead_letters(&value);
@@ -149,7 +153,7 @@ impl Loading<'_> {
             name: name_of(self.file).into(),
             file: self.file.to_owned(),
             definition,
-            chain: Arc::new(Chain::new(file.source.key, file.source.value, steps)),
+            chain: Arc::new(Chain::new(key, converter, steps)),
             source: file.source,
             sink_name,
             sink: sink.into(),
@@ -179,6 +183,33 @@ impl Loading<'_> {
         if let Err(error) = checked {
             self.problems.push(self.refused("source.kafka", &error));
         }
+    }
+
+    /// Builds the converter of one side. Where the file names none for the keys and the program has not the default one,
+    /// none is needed: it would leave bytes as they are.
+    fn converter(&mut self, value: &Value, side: Side) -> Option<Box<dyn Converter>> {
+        let path = format!("source.{side}");
+        if self.is_wrong(&path)
+            && self.node.get("source").and_then(|source| source.get(side.name())).is_some()
+        {
+            return None;
+        }
+        let (name, settings) = match value.pointer(&format!("/source/{side}")) {
+            Some(Value::String(name)) => (name.clone(), Value::Object(Map::new())),
+            Some(map) => only_entry(map.clone())?,
+            None if side == Side::Key => {
+                let default = self.registry.converter(DEFAULT_KEY_CONVERTER).ok()?;
+                (default.name().to_owned(), Value::Object(Map::new()))
+            }
+            None => (DEFAULT_VALUE_CONVERTER.to_owned(), Value::Object(Map::new())),
+        };
+        let built = match self.registry.converter(&name) {
+            Ok(plugin) => {
+                plugin.build(settings).map_err(|error| self.refused(&format!("{path}.{name}"), &error))
+            }
+            Err(error) => Err(self.problem(&path, &format!("`{path}`: {error}"))),
+        };
+        built.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn sink(&mut self, value: &Value) -> Option<(String, Box<dyn Sink>)> {
@@ -260,7 +291,7 @@ impl Loading<'_> {
             None => (None, None),
         };
         let condition = predicate.map(|predicate| self.condition(&path, predicate, negate)).transpose()?;
-        let entries = value.as_object().map_or(0, serde_json::Map::len);
+        let entries = value.as_object().map_or(0, Map::len);
         let (1, Some((name, settings))) = (entries, only_entry(value)) else {
             return Err(self.problem(&path, &format!("`{path}`: name one transform here, found {entries}")));
         };

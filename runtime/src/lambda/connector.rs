@@ -76,7 +76,13 @@ mod tests {
     /// Returns what is wrong with a connector, but for the sink: no plug-in is at hand here.
     fn problems(text: &str) -> Vec<String> {
         let text = format!("{text}sink: {{ none: {{}} }}\n");
-        let problems = load(Path::new("prices.yaml"), &text, &Registry::new(), &NothingIsSet).unwrap_err();
+        let problems = load(
+            Path::new("prices.yaml"),
+            &text,
+            &sluice_transforms::register(Registry::new()),
+            &NothingIsSet,
+        )
+        .unwrap_err();
         let others = problems.iter().map(ToString::to_string).filter(|problem| !problem.contains("none"));
         others.collect()
     }

@@ -5,7 +5,8 @@
 
 use serde::Deserialize;
 use sluice_connector_api::{
-    BoxError, Headers, Origin, Payload, Record, Rejection, Timestamp, TimestampType, TopicPartition,
+    BoxError, Headers, Origin, Payload, Record, Rejection, SchemaMetadata, Timestamp, TimestampType,
+    TopicPartition,
 };
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders, InOrder};
@@ -31,14 +32,14 @@ struct EventRecord {
     value: Option<Encoded>,
     #[serde(default)]
     headers: EncodedHeaders,
-    key_schema_metadata: Option<SchemaMetadata>,
-    value_schema_metadata: Option<SchemaMetadata>,
+    key_schema_metadata: Option<EventSchema>,
+    value_schema_metadata: Option<EventSchema>,
 }
 
 /// Which schema a registry named for a key or a value.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SchemaMetadata {
+struct EventSchema {
     data_format: Option<String>,
     schema_id: Option<String>,
 }
@@ -111,10 +112,11 @@ impl EventRecord {
             });
         }
         record.headers = self.headers.headers;
-        push_schema(&mut record.headers, "key", self.key_schema_metadata);
-        push_schema(&mut record.headers, "value", self.value_schema_metadata);
         record.timestamp = timestamp(self.timestamp, self.timestamp_type.as_deref());
-        (record, error)
+        let (key, value) = (schema(self.key_schema_metadata), schema(self.value_schema_metadata));
+        push_schema(&mut record.headers, "key", key.as_ref());
+        push_schema(&mut record.headers, "value", value.as_ref());
+        (record.with_schemas(key, value), error)
     }
 }
 
@@ -135,12 +137,16 @@ fn bytes(
     }
 }
 
+fn schema(schema: Option<EventSchema>) -> Option<SchemaMetadata> {
+    schema.map(|EventSchema { data_format, schema_id }| SchemaMetadata::new(data_format, schema_id))
+}
+
 /// Keeps what a schema registry said, as headers of ours.
-fn push_schema(headers: &mut Headers, of: &str, schema: Option<SchemaMetadata>) {
-    let Some(SchemaMetadata { data_format, schema_id }) = schema else { return };
-    for (what, value) in [("format", data_format), ("id", schema_id)] {
+fn push_schema(headers: &mut Headers, of: &str, schema: Option<&SchemaMetadata>) {
+    let Some(schema) = schema else { return };
+    for (what, value) in [("format", &schema.format), ("id", &schema.id)] {
         if let Some(value) = value {
-            headers.push(format!("__sluice.{of}.schema.{what}"), Some(value.into()));
+            headers.push(format!("__sluice.{of}.schema.{what}"), Some(value.clone().into()));
         }
     }
 }

@@ -37,7 +37,7 @@ fn key_of(path: &str, schema: &Value, required: bool) -> String {
 }
 
 /// Returns the fixed values that a schema offers, with the schema of each.
-pub(super) fn choices(schema: &Value) -> Vec<(&str, &Value)> {
+fn choices(schema: &Value) -> Vec<(&str, &Value)> {
     let named = |choice| fixed(choice).map(|name| (name, choice));
     variants(schema).into_iter().filter_map(named).collect()
 }

@@ -1,11 +1,11 @@
 use serde_json::Value;
 use sluice_connector_api::{Plugin, Registry};
 
-use crate::config::schema::{connector_schema, converter_schema, plugin_schema};
+use crate::config::schema::{connector_schema, plugin_schema};
 use crate::config::worker::process_schema;
 use crate::lambda::embedded_metrics;
 use crate::observe::metrics_page;
-use crate::reference::keys::{choices, keys_of};
+use crate::reference::keys::keys_of;
 
 /// What every page begins with.
 const ORIGIN: &str = "<!-- Written by `sluice schema --markdown docs/reference`: change the doc comments of the settings instead. -->";
@@ -21,7 +21,7 @@ pub struct Page {
     pub text: String,
 }
 
-/// Makes the pages: one a plug-in and a converter, one each for the connector file, the process settings and the
+/// Makes the pages: one for each plug-in, one each for the connector file, the process settings and the
 /// metrics, and the index `README.md`.
 pub fn pages(registry: &Registry) -> Vec<Page> {
     let process = page("process.md", "Process settings", &process_schema());
@@ -35,14 +35,14 @@ pub fn pages(registry: &Registry) -> Vec<Page> {
         ("Sinks", registry.sinks().map(|plugin| plugin_page("sink", plugin)).collect()),
         ("Transforms", registry.transforms().map(|plugin| plugin_page("transform", plugin)).collect()),
         ("Predicates", registry.predicates().map(|plugin| plugin_page("predicate", plugin)).collect()),
-        ("Converters", converter_pages()),
+        ("Converters", registry.converters().map(|plugin| plugin_page("converter", plugin)).collect()),
     ];
     let index = index(&groups);
     let pages = std::iter::once(index).chain(groups.into_iter().flat_map(|(_, pages)| pages));
     pages.map(|page| Page { text: format!("{ORIGIN}\n\n{}", page.text), ..page }).collect()
 }
 
-/// Makes the page of a plug-in; `kind` is `sink`, `transform` or `predicate`.
+/// Makes the page of a plug-in; `kind` is `sink`, `transform`, `predicate` or `converter`.
 pub fn plugin_page<T: ?Sized>(kind: &str, plugin: &Plugin<T>) -> Page {
     let name = plugin.name();
     page(format!("{kind}s/{name}.md"), &format!("`{name}`, a {kind}"), &plugin_schema(plugin))
@@ -60,14 +60,6 @@ fn connector_page() -> Page {
     let more =
         "Sinks, transforms, predicates and converters have pages of their own: see the [index](README.md).";
     Page { text: page.text.replacen(SETTINGS, &format!("{more}\n\n{SETTINGS}"), 1), ..page }
-}
-
-/// A converter has no settings: each choice is one.
-fn converter_pages() -> Vec<Page> {
-    let of = |(name, choice): (&str, &Value)| {
-        page(format!("converters/{name}.md"), &format!("`{name}`, a converter"), choice)
-    };
-    choices(&converter_schema()).into_iter().map(of).collect()
 }
 
 fn index(groups: &[(&str, Vec<Page>)]) -> Page {
@@ -94,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_index_names_every_page_with_its_first_paragraph() {
-        let pages = pages(&Registry::new());
+        let pages = pages(&sluice_transforms::register(Registry::new()));
         let (index, others) = pages.split_first().unwrap();
         assert_eq!(index.path, "README.md");
         assert!(others.iter().all(|page| index.text.contains(&format!("({})", page.path))));

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use sluice_connector_api::{Origin, Payload, Predicate, Record, Rejection, Transform, Transformed};
+use sluice_connector_api::{
+    Converter, Origin, Payload, Predicate, Record, Rejection, Side, Transform, Transformed,
+};
 
-use crate::transform::converter::Converter;
+use crate::transform::converter::SideConverter;
 
 /// Where a record was rejected, in Kafka Connect's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,14 +82,15 @@ impl fmt::Debug for Step {
 /// Converters and transforms of a connector, in order. Pure and shared by all its tasks.
 #[derive(Debug)]
 pub struct Chain {
-    key: Converter,
-    value: Converter,
+    key: SideConverter,
+    value: SideConverter,
     steps: Vec<Step>,
 }
 
 impl Chain {
-    /// Puts a chain together.
-    pub fn new(key: Converter, value: Converter, steps: Vec<Step>) -> Self {
+    /// Puts a chain together. Keys or values without a converter stay the bytes that they are.
+    pub fn new(key: Option<Box<dyn Converter>>, value: Option<Box<dyn Converter>>, steps: Vec<Step>) -> Self {
+        let (key, value) = (SideConverter::new(Side::Key, key), SideConverter::new(Side::Value, value));
         Self { key, value, steps }
     }
 
@@ -123,8 +126,8 @@ impl Chain {
 
     fn convert(&self, record: &mut Record) -> Result<(), StageError> {
         let at = |stage| move |rejection| StageError { stage, rejection };
-        record.key = self.key.convert("key", record.key.take()).map_err(at(Stage::KeyConverter))?;
-        record.value = self.value.convert("value", record.value.take()).map_err(at(Stage::ValueConverter))?;
+        self.key.convert(record).map_err(at(Stage::KeyConverter))?;
+        self.value.convert(record).map_err(at(Stage::ValueConverter))?;
         Ok(())
     }
 }

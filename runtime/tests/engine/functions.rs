@@ -72,7 +72,7 @@ impl Function {
     fn start(self, script: Script) -> Running {
         let text =
             format!("source: {{ value: bytes }}\nsink: {{ scripted: {{}} }}\nerrors: {}\n", self.errors);
-        let registry = Registry::new().with_sink::<ScriptedSettings>();
+        let registry = sluice_transforms::register(Registry::new()).with_sink::<ScriptedSettings>();
         let mut connector = lambda::load(Path::new("prices.yaml"), &text, &registry, &ProcessEnv).unwrap();
         let (journal, letters) = (Journal::default(), Journal::default());
         connector.sink = Arc::new(ScriptedSink::new(script, self.limits, journal.clone()));

@@ -2,10 +2,10 @@
 
 use std::sync::mpsc::TryRecvError;
 
-use sluice_connector_api::{Failure, Payload, Record, Timestamp, TimestampType};
+use serde_json::json;
+use sluice_connector_api::{Converter, Failure, Payload, Record, Registry, Timestamp, TimestampType};
 use sluice_runtime::engine::Window;
 use sluice_runtime::engine::letters::tolerance::Threshold;
-use sluice_runtime::transform::converter::Converter;
 
 use crate::support::{
     Answer, Gate, Run, Setup, naming, once, partition, record, records, refusing, script, size,
@@ -87,16 +87,21 @@ async fn a_stop_waits_for_the_letter_in_flight() {
     assert_eq!((run.committed(), run.tally().dead_lettered), (Some(2), 1));
 }
 
+/// A converter as connectors have it.
+fn built(converter: &str) -> Box<dyn Converter> {
+    sluice_transforms::register(Registry::new()).converter(converter).unwrap().build(json!({})).unwrap()
+}
+
 /// Invariant 2: whoever rejects it, the record ends in one counter, and the queue has it as it was read.
 #[tokio::test(start_paused = true)]
 async fn a_letter_is_the_record_as_read_whoever_rejects_it() {
     let stages = [
-        (Converter::Json, b"\xff{".as_slice(), "VALUE_CONVERTER", "converter", None, "0"),
-        (Converter::String, b"foul".as_slice(), "TRANSFORMATION", "obey", Some("0"), "0"),
-        (Converter::String, b"bad".as_slice(), "TASK_PUT", "scripted", None, "1"),
+        ("json", b"\xff{".as_slice(), "VALUE_CONVERTER", "converter", None, "0"),
+        ("string", b"foul".as_slice(), "TRANSFORMATION", "obey", Some("0"), "0"),
+        ("string", b"bad".as_slice(), "TASK_PUT", "scripted", None, "1"),
     ];
     for (converter, value, stage, plugin, index, attempts) in stages {
-        let setup = Setup::new(naming()).value(converter).letters(script([]));
+        let setup = Setup::new(naming()).value(built(converter)).letters(script([]));
         let mut run = setup.start_with(vec![rich(value)]);
         run.finish().await.unwrap();
         let tally = run.tally();

@@ -2,7 +2,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{ConfirmLimits, Limits, Record};
+use sluice_connector_api::{ConfirmLimits, Converter, Limits, Record};
 use sluice_runtime::engine::batch::batcher::BatchLimits;
 use sluice_runtime::engine::lane::settings::LaneSettings;
 use sluice_runtime::engine::letters::tolerance::{FaultSettings, Tolerance};
@@ -14,7 +14,6 @@ use sluice_runtime::retry::backoff::Backoff;
 use sluice_runtime::retry::policy::RetryPolicy;
 use sluice_runtime::source::budget::Budget;
 use sluice_runtime::transform::chain::Chain;
-use sluice_runtime::transform::converter::Converter;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +31,7 @@ pub(crate) struct Setup {
     script: Script,
     questions: Questions,
     settings: PipelineSettings,
-    value: Converter,
+    value: Option<Box<dyn Converter>>,
     queue: Option<(Script, LaneSettings)>,
     window: Option<Window>,
 }
@@ -71,7 +70,7 @@ impl Setup {
             commit_interval: Duration::from_millis(50),
         };
         let questions = questions([]);
-        Self { script, questions, settings, value: Converter::Bytes, queue: None, window: None }
+        Self { script, questions, settings, value: None, queue: None, window: None }
     }
 
     /// Changes what the pipeline keeps to.
@@ -86,8 +85,8 @@ impl Setup {
     }
 
     /// Reads values like this.
-    pub(crate) fn value(mut self, converter: Converter) -> Self {
-        self.value = converter;
+    pub(crate) fn value(mut self, converter: Box<dyn Converter>) -> Self {
+        self.value = Some(converter);
         self
     }
 
@@ -135,7 +134,7 @@ impl Setup {
         let sink = ScriptedSink::new(self.script, self.settings.lane.limits.clone(), journal.clone());
         let sink = sink.answering(self.questions);
         let door = Door::default();
-        let chain = Chain::new(Converter::Bytes, self.value, steps(door.clone()));
+        let chain = Chain::new(None, self.value, steps(door.clone()));
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
         let letters = Journal::default();
         let queue = self.queue.map(|(script, settings)| {

@@ -1,3 +1,5 @@
+//! `record_is_tombstone`: a record without a value.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, SettingsError};

@@ -1,3 +1,5 @@
+//! `topic_name_matches`: a record of certain topics.
+
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! `has_header_key`: a record with a header of a name.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, SettingsError};

@@ -1,0 +1,52 @@
+//! `bytes`: a payload as it was read.
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{
+    Converter, ConverterContext, ConverterSettings, Form, Forms, NotConverted, Payload, SettingsError,
+};
+
+/// Bytes as they are.
+///
+/// It takes anything.
+///
+/// ```yaml
+/// source:
+///   kafka: { bootstrap_servers: localhost:9092, topics: [orders] }
+///   key: bytes
+///   value: bytes
+/// ```
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BytesConverter {}
+
+impl Converter for BytesConverter {
+    fn convert(&self, bytes: Bytes, _context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+        Ok(Payload::Bytes(bytes))
+    }
+
+    fn makes(&self) -> Forms {
+        Form::Bytes.into()
+    }
+}
+
+impl ConverterSettings for BytesConverter {
+    const NAME: &'static str = "bytes";
+
+    fn build(self) -> Result<Box<dyn Converter>, SettingsError> {
+        Ok(Box::new(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::converters::tests::read;
+
+    #[test]
+    fn bytes_stay_what_they_are() {
+        assert_eq!(read("bytes", b"\xff"), Ok(Payload::Bytes(Bytes::from_static(b"\xff"))));
+        assert_eq!(read("bytes", b""), Ok(Payload::Bytes(Bytes::new())));
+    }
+}

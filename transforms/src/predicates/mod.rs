@@ -1,0 +1,5 @@
+//! Predicates, one file each.
+
+pub(crate) mod has_header_key;
+pub(crate) mod tombstone;
+pub(crate) mod topic_matches;

@@ -1,0 +1,3 @@
+//! Transforms, one file or directory each.
+
+pub(crate) mod timestamp;
