@@ -77,6 +77,16 @@ fn every_page_has_an_example_and_each_is_a_good_one() {
 }
 
 #[test]
+fn the_index_names_every_page_with_its_first_paragraph() {
+    let pages = pages(&registry());
+    let (index, others) = pages.split_first().unwrap();
+    assert_eq!(index.path, "README.md");
+    assert!(others.iter().all(|page| index.text.contains(&format!("({})", page.path))));
+    let line = "- [`string`, a converter](converters/string.md): Text in UTF-8.\n";
+    assert!(index.text.contains(line), "{}", index.text);
+}
+
+#[test]
 fn the_page_of_the_http_sink_is_made_of_its_settings() {
     let page = pages(&registry()).into_iter().find(|page| page.path == "sinks/http.md").unwrap();
     for expected in [

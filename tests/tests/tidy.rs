@@ -122,7 +122,8 @@ fn plug_ins(crate_root: &str, contract: &Regex) -> Vec<(String, String)> {
 
 #[test]
 fn every_plug_in_is_in_its_table() {
-    let contract = Regex::new(r"impl (?:Aws)?(Sink|Transform|Predicate|Converter)Settings for (\w+)").unwrap();
+    let contract =
+        Regex::new(r"impl (?:Aws)?(Sink|Transform|Predicate|Converter)Settings for (\w+)").unwrap();
     for (crate_root, least) in [("sinks", 4), ("transforms", 8)] {
         let table = fs::read_to_string(root().join(crate_root).join("src/lib.rs")).unwrap();
         let plug_ins = plug_ins(crate_root, &contract);

@@ -12,7 +12,7 @@ use crate::config::schema::plugin_schema;
 use crate::config::validate::nearest;
 use crate::reference::{Page, plugin_page};
 
-/// Lists the sinks, transforms and predicates that this program has, or shows the settings of one.
+/// Lists the sinks, transforms, predicates and converters that this program has, or shows the settings of one.
 #[derive(Debug, Args)]
 pub(crate) struct PluginsArgs {
     /// Show the settings of the plug-in of this name
@@ -78,6 +78,7 @@ fn all(registry: &Registry) -> Vec<Listed> {
     let mut all = list("sink", registry.sinks());
     all.extend(list("transform", registry.transforms()));
     all.extend(list("predicate", registry.predicates()));
+    all.extend(list("converter", registry.converters()));
     all
 }
 

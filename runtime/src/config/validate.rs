@@ -111,6 +111,10 @@ impl Checked<'_> {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 unexpected.iter().map(|name| self.unknown_key(&path, node, name, error)).collect()
             }
+            // What takes no keys at all.
+            ValidationErrorKind::FalseSchema if !node.keys().is_empty() => {
+                node.keys().into_iter().map(|name| self.unknown_key(&path, node, name, error)).collect()
+            }
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
                 vec![
@@ -151,6 +155,7 @@ impl Checked<'_> {
         };
         let hint = match nearest(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "there are no settings here".to_owned(),
             None => format!("known are: {}", known.join(", ")),
         };
         self.problem(position, format!("{what} `{}`; {hint}", join(path, name)))

@@ -100,6 +100,14 @@ impl Node {
         entries.iter().find(|(key, _)| key.name == name).map(|(key, node)| (key, node))
     }
 
+    /// Returns the keys of a map; none of anything else.
+    pub fn keys(&self) -> Vec<&str> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().map(|(key, _)| key.name.as_str()).collect(),
+            Content::Scalar(_) | Content::List(_) => Vec::new(),
+        }
+    }
+
     /// Follows a path of keys and list indices as far as it goes.
     pub fn find<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> &Self {
         let mut node = self;

@@ -79,18 +79,3 @@ fn entry(page: &Page) -> String {
     let summary = paragraphs.next().unwrap_or_default().trim_end().replace('\n', " ");
     format!("- [{title}]({}): {summary}\n", page.path)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_index_names_every_page_with_its_first_paragraph() {
-        let pages = pages(&sluice_transforms::register(Registry::new()));
-        let (index, others) = pages.split_first().unwrap();
-        assert_eq!(index.path, "README.md");
-        assert!(others.iter().all(|page| index.text.contains(&format!("({})", page.path))));
-        let line = "- [`string`, a converter](converters/string.md): Text in UTF-8.\n";
-        assert!(index.text.contains(line), "{}", index.text);
-    }
-}

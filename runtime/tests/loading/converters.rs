@@ -1,0 +1,104 @@
+//! Converters, by name and by the key that holds their settings.
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sluice_connector_api::{
+    Converter, ConverterContext, ConverterSettings, Form, Forms, NotConverted, Origin, Payload, Record,
+    Registry, SettingsError, Transformed,
+};
+use sluice_runtime::connector::load::Connector;
+
+use crate::plug_ins::{Nowhere, load, problems, registry, with_source};
+
+/// Puts a sign before the text, and says which side and topic it is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    /// The sign.
+    sign: String,
+}
+
+impl Converter for Signed {
+    fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(Payload::Text(format!("{}{text} ({} of {})", self.sign, context.side, context.topic)))
+    }
+
+    fn makes(&self) -> Forms {
+        Form::Text.into()
+    }
+}
+
+impl ConverterSettings for Signed {
+    const NAME: &'static str = "signed";
+
+    fn build(self) -> Result<Box<dyn Converter>, SettingsError> {
+        if self.sign.is_empty() {
+            return Err(SettingsError::at("sign", "a sign is not empty"));
+        }
+        Ok(Box::new(self))
+    }
+}
+
+/// Takes a record with a JSON document on both sides through a connector.
+fn converted(connector: &Connector) -> (Payload, Payload) {
+    let mut record = Record::new(Origin::new("t", 0, 0));
+    record.key = Some(Payload::Bytes(Bytes::from_static(b"[1]")));
+    record.value = Some(Payload::Bytes(Bytes::from_static(b"[2]")));
+    let origin = record.origin().clone();
+    let Ok(Transformed::One(mut record)) = connector.chain.apply(&origin, record) else { panic!("rejected") };
+    (record.key.take().unwrap(), record.value.take().unwrap())
+}
+
+fn forms(source: &str) -> (&'static str, &'static str) {
+    let (key, value) = converted(&load(&with_source(source), &registry()).unwrap());
+    (key.form(), value.form())
+}
+
+#[test]
+fn a_converter_is_named_by_its_name_or_by_the_key_of_its_settings() {
+    assert_eq!(forms(""), ("bytes", "JSON"), "the defaults");
+    assert_eq!(forms("  key: json\n  value: string\n"), ("JSON", "text"));
+    assert_eq!(forms("  key: { string: {} }\n  value: { bytes: }\n"), ("text", "bytes"));
+}
+
+#[test]
+fn a_converter_of_a_programs_own_gets_its_settings_and_the_context() {
+    let registry = registry().with_converter::<Signed>();
+    let text = with_source("  key: { signed: { sign: + } }\n  value: { signed: { sign: '-' } }\n");
+    let (key, value) = converted(&load(&text, &registry).unwrap());
+    assert_eq!((key, value), ("+[1] (key of t)".into(), "-[2] (value of t)".into()));
+}
+
+#[test]
+fn what_is_wrong_with_a_converter_is_said_at_its_place() {
+    let registry = registry().with_converter::<Signed>();
+    let wrong = |source: &str| load(&with_source(source), &registry).unwrap_err().join("\n");
+    assert!(
+        wrong("  value: { signed: { sign: '' } }\n").starts_with("c.yaml:3:28: `source.value.signed.sign`: ")
+    );
+    assert!(wrong("  value: { signed: {} }\n").contains("missing key `source.value.signed.sign`"));
+    let json = wrong("  value: { json: { a: 1 } }\n");
+    assert!(json.ends_with(":20: unknown key `source.value.json.a`; there are no settings here"), "{json}");
+    assert!(
+        wrong("  key: { sgned: {} }\n")
+            .contains("unknown converter `source.key.sgned`; did you mean `signed`?")
+    );
+    let words = wrong("  value: signed\n");
+    assert!(
+        words.starts_with("c.yaml:3:10: `source.value`: expected a map or one of `bytes`, `json`, `string`")
+    );
+    assert!(problems(&with_source("  value: [json]\n")).join("\n").contains("found a list"));
+}
+
+/// A default that a program does not have is a problem of its own for values; keys stay bytes without a converter.
+#[test]
+fn a_program_without_the_default_converter_has_to_name_one() {
+    let registry = Registry::new().with_sink::<Nowhere>().with_converter::<Signed>();
+    let wrong = load(&with_source(""), &registry).unwrap_err().join("\n");
+    assert!(wrong.contains("unknown converter `json`; known are: signed"), "{wrong}");
+    let connector = load(&with_source("  value: { signed: { sign: '-' } }\n"), &registry).unwrap();
+    let (key, value) = converted(&connector);
+    assert_eq!((key.form(), value), ("bytes", "-[2] (value of t)".into()));
+}

@@ -1,0 +1,6 @@
+//! What a connector file may say, and what is said about a mistake in it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
+
+mod converters;
+mod functions;
+mod plug_ins;
