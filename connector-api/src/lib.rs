@@ -75,7 +75,7 @@ pub use converter::{
 };
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
 pub use form::{Form, Forms, Need, RecordForms};
-pub use json::{Json, Scalar, field_at};
+pub use json::{Found, Json, Scalar, field_at};
 pub use payload::Payload;
 pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};

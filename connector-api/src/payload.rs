@@ -1,3 +1,5 @@
+//! What a key or a value of a record is.
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -51,14 +53,12 @@ impl Payload {
         }
     }
 
-    /// Serialises the payload: bytes and text as they are, JSON in its compact form.
+    /// Serialises the payload: bytes and text as they are, JSON without blanks between its parts.
     pub fn to_bytes(&self) -> Bytes {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-            Self::Json(json) => {
-                json.compact().cloned().unwrap_or_else(|| Bytes::from(json.value().to_string()))
-            }
+            Self::Json(json) => json.to_bytes(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes),
             Self::Text(text) => Cow::Borrowed(text),
-            Self::Json(json) => Cow::Owned(json.value().to_string()),
+            Self::Json(json) => Cow::Owned(String::from_utf8_lossy(&json.to_bytes()).into_owned()),
         }
     }
 
@@ -76,7 +76,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Text(text) => text.len(),
-            Self::Json(json) => json.compact().map_or_else(|| json_len(json.value()), Bytes::len),
+            Self::Json(json) => json.length(),
         }
     }
 
@@ -96,23 +96,6 @@ impl From<Value> for Payload {
     fn from(value: Value) -> Self {
         Self::Json(value.into())
     }
-}
-
-/// Measures compact JSON without building it.
-fn json_len(value: &Value) -> usize {
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // A `Value` always serialises and the counter never fails, so there is no error to hand on.
-    serde_json::to_writer(&mut counter, value).map_or(0, |()| counter.0)
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::found::Scalar;
 use super::numbers;
-use super::read::DIGITS;
 
 /// Fields for which there is room at once.
 const ROOM: usize = 8;
@@ -16,35 +15,13 @@ const FEW: usize = 24;
 /// Brackets that open something, of any kind and anywhere, in a text that is not deeper than may be read, which is 128.
 const MOST_BRACKETS: usize = 100;
 
-/// A string, a number or a boolean, as it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scalar<'a> {
-    /// The characters of a string.
-    Text(&'a str),
-    /// The digits of a number.
-    Number(&'a str),
-    /// `true` or `false`.
-    Bool(&'a str),
-}
-
-impl<'a> Scalar<'a> {
-    /// Takes a value that is one; `None` for null, arrays and objects.
-    pub fn of(value: &'a Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Some(Self::Text(text)),
-            Value::Number(number) => Some(Self::Number(number.as_str())),
-            Value::Bool(true) => Some(Self::Bool("true")),
-            Value::Bool(false) => Some(Self::Bool("false")),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        }
-    }
-
-    /// Returns the text, the digits, `true` or `false`.
-    pub fn as_str(self) -> &'a str {
-        match self {
-            Self::Text(text) | Self::Number(text) | Self::Bool(text) => text,
-        }
-    }
+/// What the text says of a field by itself.
+#[derive(Clone, Copy)]
+pub(super) enum Piece<'a> {
+    Scalar(Scalar<'a>),
+    Null,
+    /// An array or an object, which takes reading.
+    Nested,
 }
 
 /// The fields of an object, in their order.
@@ -72,15 +49,16 @@ impl Fields {
     }
 
     /// Returns what the last field of a name is, as `serde_json` has it where there are several.
-    pub(super) fn get<'a>(&self, text: &'a [u8], name: &str) -> Option<Scalar<'a>> {
+    pub(super) fn get<'a>(&self, text: &'a [u8], name: &str) -> Option<Piece<'a>> {
         let (_, value) = self.0.iter().rev().find(|(field, _)| field.of(text) == Some(name.as_bytes()))?;
         let value = std::str::from_utf8(value.of(text)?).ok()?;
-        match value.as_bytes().first()? {
-            b'"' => value.strip_prefix('"')?.strip_suffix('"').map(Scalar::Text),
-            b'-' | b'0'..=b'9' => Some(Scalar::Number(value)),
-            b't' | b'f' => Some(Scalar::Bool(value)),
-            _ => None,
-        }
+        Some(match value.as_bytes().first()? {
+            b'"' => Piece::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),
+            b'-' | b'0'..=b'9' => Piece::Scalar(Scalar::Number(value)),
+            b't' | b'f' => Piece::Scalar(Scalar::Bool(value)),
+            b'n' => Piece::Null,
+            _ => Piece::Nested,
+        })
     }
 
     /// Says whether the text is an object without objects or arrays in it, without blanks and with each name once.
@@ -134,9 +112,6 @@ impl<'de> Visitor<'de> for Finder {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
         let mut found = Vec::with_capacity(ROOM);
         while let Some(name) = fields.next_key::<&'de str>()? {
-            if name == DIGITS {
-                return Err(A::Error::custom("a name of serde_json's own"));
-            }
             let value = fields.next_value::<&'de RawValue>()?;
             found.push((self.span(name)?, self.span(value.get())?));
         }

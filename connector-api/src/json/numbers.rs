@@ -1,29 +1,7 @@
-//! Numbers with an exponent, as they were written.
+//! The numbers of a document, as they were written.
 //!
-//! `serde_json` keeps the digits of a number but writes its exponent in a form of its own: `1E5` becomes `1e+5`. Where
-//! a document has such numbers, which is rare, their text is put back in.
-
-use serde_json::{Number, Value};
-
-/// Puts the text of every number with an exponent back into the value that was read from `source`.
-pub(super) fn restore(value: &mut Value, source: &[u8]) {
-    if !may_have_exponents(source) {
-        return;
-    }
-    // It was read as JSON, which is UTF-8.
-    let Ok(source) = std::str::from_utf8(source) else { return };
-    let literals = literals(source);
-    let mut numbers = Vec::new();
-    collect(value, &mut numbers);
-    // They differ where a key came twice, and then nobody can tell which text belongs to which number.
-    if literals.len() == numbers.len() {
-        for (number, literal) in numbers.into_iter().zip(literals) {
-            if literal.contains(['e', 'E']) {
-                *number = Number::from_string_unchecked(literal.to_owned());
-            }
-        }
-    }
-}
+//! `serde_json` keeps the digits of a number but writes its exponent in a form of its own: `1E5` becomes `1e+5`. Where a
+//! document has such numbers, which is rare, each takes its text from the document instead.
 
 /// Looks at all of it, and so at many bytes at once: to stop at the first one found would take longer.
 pub(super) fn may_have_exponents(source: &[u8]) -> bool {
@@ -31,20 +9,23 @@ pub(super) fn may_have_exponents(source: &[u8]) -> bool {
     source.iter().zip(source.iter().skip(1)).fold(false, |found, pair| found | exponent(pair))
 }
 
-/// Finds the numbers of a valid JSON document, in order.
-fn literals(source: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = source;
-    while let Some(start) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+/// Finds the next number in what is left of a valid document, and what stands behind it.
+pub(super) fn next_literal(mut rest: &str) -> Option<(&str, &str)> {
+    loop {
+        let start = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit())?;
         let (_, from) = rest.split_at(start);
-        let length = if from.starts_with('"') { string_length(from) } else { number_length(from) };
-        let (token, after) = from.split_at(length);
-        if !token.starts_with('"') {
-            found.push(token);
+        if from.starts_with('"') {
+            (_, rest) = from.split_at(string_length(from));
+        } else {
+            return Some(from.split_at(number_length(from)));
         }
-        rest = after;
     }
-    found
+}
+
+/// Says whether a number in a document is the one whose digits `serde_json` has.
+pub(super) fn is_same(literal: &str, digits: &str) -> bool {
+    let form = |text| str::bytes(text).filter(|byte| *byte != b'+').map(|byte| byte.to_ascii_lowercase());
+    form(literal).eq(form(digits))
 }
 
 fn number_length(from: &str) -> usize {
@@ -66,26 +47,14 @@ fn string_length(from: &str) -> usize {
     from.len()
 }
 
-/// Collects the numbers of a value, in the order of the document.
-fn collect<'a>(value: &'a mut Value, numbers: &mut Vec<&'a mut Number>) {
-    match value {
-        Value::Number(number) => numbers.push(number),
-        Value::Array(items) => items.iter_mut().for_each(|item| collect(item, numbers)),
-        Value::Object(entries) => entries.values_mut().for_each(|entry| collect(entry, numbers)),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::super::read::read;
 
     fn again(source: &str) -> String {
-        let mut value = serde_json::from_str(source).unwrap();
-        restore(&mut value, source.as_bytes());
-        value.to_string()
+        read(source.as_bytes()).unwrap().value.to_string()
     }
 
     #[test]
@@ -97,6 +66,7 @@ mod tests {
     #[test]
     fn a_key_that_comes_twice_changes_no_number() {
         assert_eq!(again(r#"{"a":1E5,"a":2,"b":3}"#), r#"{"a":2,"b":3}"#);
+        assert_eq!(again(r#"{"a":[2e3,1],"a":1E5,"b":3E1}"#), r#"{"a":1E5,"b":3E1}"#);
     }
 
     proptest! {

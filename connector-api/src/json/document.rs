@@ -1,0 +1,464 @@
+//! A JSON document that is read no further than somebody looks.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::fault;
+use super::fields::{Fields, Piece};
+use super::found::{Found, Scalar};
+use super::path::field_at;
+use super::read::{self, Document};
+use super::written;
+
+/// What a text may begin with, and some programs write before JSON: it is no part of the document.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A JSON document. Numbers keep the digits that they were written with.
+///
+/// [`Json::find`] is what stands at a place; it reads as little as that takes. [`Json::value`] is the document as
+/// `serde_json` has it, which is read when it is first asked for. [`Json::to_bytes`] is the document as it goes out: as it
+/// came, but for the blanks between its parts, as long as nobody has changed it.
+///
+/// ```
+/// use sluice_connector_api::{Found, Json, Scalar};
+///
+/// let json = Json::parse(r#"{"ticker":"OOOO", "price":44.50}"#.into())?;
+/// assert_eq!(json.find(&["price"]), Some(Found::Scalar(Scalar::Number("44.50"))));
+/// assert_eq!(json.value().get("ticker").and_then(|ticker| ticker.as_str()), Some("OOOO"));
+/// assert_eq!(json.to_bytes(), r#"{"ticker":"OOOO","price":44.50}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Json(Form);
+
+#[derive(Clone)]
+enum Form {
+    /// A value that was made or changed here.
+    Made(Value),
+    Text(Text),
+}
+
+/// A document that nobody has asked to change.
+#[derive(Clone)]
+struct Text {
+    source: Bytes,
+    /// Where the fields are, if it is an object that can be told apart without reading it; what cannot is read at once.
+    fields: Option<Fields>,
+    /// Fields that were set since, in that order.
+    set: Vec<(String, Value)>,
+    read: OnceLock<Box<Document>>,
+    /// Whether the source is the compact form: the engine asks for that where it measures a record, and the sink again.
+    is_compact: OnceLock<bool>,
+}
+
+/// What can be told of a field at the root.
+enum Told<'a> {
+    /// It is not there.
+    Missing,
+    Scalar(Scalar<'a>),
+    Null,
+    /// It was set to this.
+    Set(&'a Value),
+    /// It takes reading the document.
+    Unread,
+}
+
+impl Json {
+    /// Takes a document in UTF-8, or says what is wrong with it and where, in `serde_json`'s words. A byte order mark
+    /// before it is passed over.
+    pub fn parse(text: Bytes) -> serde_json::Result<Self> {
+        let source =
+            if text.starts_with(BYTE_ORDER_MARK) { text.slice(BYTE_ORDER_MARK.len()..) } else { text };
+        let fields = Fields::find(&source);
+        let read = match &fields {
+            Some(_) => OnceLock::new(),
+            None => read::read(&source).map(Box::new).map_err(|error| fault::explain(error, &source))?.into(),
+        };
+        Ok(Self(Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() })))
+    }
+
+    /// Returns the document as a value.
+    pub fn value(&self) -> &Value {
+        match &self.0 {
+            Form::Made(value) => value,
+            Form::Text(text) => &text.document().value,
+        }
+    }
+
+    /// Returns the document as a value that may be changed.
+    pub fn value_mut(&mut self) -> &mut Value {
+        match self.0 {
+            Form::Made(ref mut value) => value,
+            Form::Text(ref mut text) => {
+                self.0 = Form::Made(text.take());
+                self.value_mut()
+            }
+        }
+    }
+
+    /// Returns the document as a value of one's own.
+    pub fn into_value(self) -> Value {
+        match self.0 {
+            Form::Made(value) => value,
+            Form::Text(mut text) => text.take(),
+        }
+    }
+
+    /// Says whether the document is an object.
+    pub fn is_object(&self) -> bool {
+        match &self.0 {
+            Form::Text(Text { fields: Some(_), .. }) => true,
+            _ => self.value().is_object(),
+        }
+    }
+
+    /// Returns what a path of names leads to; an item of an array has its index for a name. `None` where nothing is there.
+    /// A string, number, boolean or null at the root of an object is told without reading the document.
+    pub fn find(&self, path: &[impl AsRef<str>]) -> Option<Found<'_>> {
+        let (Form::Text(text), [first, rest @ ..]) = (&self.0, path) else {
+            return field_at(self.value(), path).map(Found::from_value);
+        };
+        match text.tell(first.as_ref()) {
+            Told::Missing => None,
+            Told::Scalar(scalar) => rest.is_empty().then_some(Found::Scalar(scalar)),
+            Told::Null => rest.is_empty().then_some(Found::Null),
+            Told::Set(value) => field_at(value, rest).map(Found::from_value),
+            Told::Unread => field_at(&text.document().value, path).map(Found::from_value),
+        }
+    }
+
+    /// Returns a string, number or boolean at the root, if it can be told without reading the document.
+    pub fn glance(&self, path: &[impl AsRef<str>]) -> Option<Scalar<'_>> {
+        match (&self.0, path) {
+            (Form::Text(_), [_]) => self.find(path).and_then(Found::scalar),
+            _ => None,
+        }
+    }
+
+    /// Returns the document as it came, if it came in the compact form: flat, without blanks, each name once.
+    /// It is what [`Json::to_bytes`] returns, and takes no reading.
+    pub fn compact(&self) -> Option<&Bytes> {
+        let Form::Text(text) = &self.0 else { return None };
+        let fields = text.fields.as_ref()?;
+        let is_compact = || *text.is_compact.get_or_init(|| fields.are_compact(&text.source));
+        (text.set.is_empty() && is_compact()).then_some(&text.source)
+    }
+
+    /// Returns the document as it goes out, without blanks between its parts. One that nobody has changed has its numbers
+    /// and strings as they were written, escapes included; where an object has a name twice, only the last is left.
+    pub fn to_bytes(&self) -> Bytes {
+        if let Some(compact) = self.compact() {
+            return compact.clone();
+        }
+        match self.unchanged() {
+            Some(source) => written::without_blanks(source).into(),
+            None => self.value().to_string().into(),
+        }
+    }
+
+    /// Returns the length of [`Json::to_bytes`].
+    pub fn length(&self) -> usize {
+        if let Some(compact) = self.compact() {
+            return compact.len();
+        }
+        match self.unchanged() {
+            Some(source) => written::length_without_blanks(source),
+            None => written::length_of(self.value()),
+        }
+    }
+
+    /// Returns the text that stands for the document, if there is one.
+    fn unchanged(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Form::Text(text) if text.set.is_empty() && text.document().has_each_name_once => {
+                Some(&text.source)
+            }
+            _ => None,
+        }
+    }
+
+    /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is no object.
+    pub fn set(&mut self, name: &str, value: Value) {
+        match &mut self.0 {
+            Form::Text(text) if text.read.get().is_none() => text.set.push((name.to_owned(), value)),
+            _ => {
+                if let Value::Object(fields) = self.value_mut() {
+                    fields.insert(name.to_owned(), value);
+                }
+            }
+        }
+    }
+}
+
+impl Text {
+    fn document(&self) -> &Document {
+        self.read.get_or_init(|| Box::new(self.read()))
+    }
+
+    /// Returns the value, and leaves none.
+    fn take(&mut self) -> Value {
+        self.read.take().map_or_else(|| self.read(), |document| *document).value
+    }
+
+    fn read(&self) -> Document {
+        let mut document = read::read(&self.source).unwrap_or_else(|error| self.as_string(&error));
+        if let Value::Object(fields) = &mut document.value {
+            fields.extend(self.set.iter().cloned());
+        }
+        document
+    }
+
+    /// Where the fields of an object were found, the object can be read: property tests and the fuzzer hold that. If a
+    /// reader should ever see it otherwise, no record may end the process for that: it is taken for the text that it is.
+    fn as_string(&self, error: &serde_json::Error) -> Document {
+        debug_assert!(false, "its fields were found: {error}");
+        let text = String::from_utf8_lossy(&self.source).into_owned();
+        Document { value: Value::String(text), has_each_name_once: true }
+    }
+
+    fn tell(&self, name: &str) -> Told<'_> {
+        if let Some((_, value)) = self.set.iter().rev().find(|(field, _)| field == name) {
+            return Told::Set(value);
+        }
+        let Some(fields) = &self.fields else { return Told::Unread };
+        match fields.get(&self.source, name) {
+            None => Told::Missing,
+            Some(Piece::Scalar(scalar)) => Told::Scalar(scalar),
+            Some(Piece::Null) => Told::Null,
+            Some(Piece::Nested) => Told::Unread,
+        }
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        Self(Form::Made(value))
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Json {
+        Json::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+    }
+
+    fn is_read(json: &Json) -> bool {
+        match &json.0 {
+            Form::Made(_) => true,
+            Form::Text(text) => text.read.get().is_some(),
+        }
+    }
+
+    fn scalar<'a>(json: &'a Json, name: &str) -> Option<Scalar<'a>> {
+        json.find(&[name]).and_then(Found::scalar)
+    }
+
+    #[test]
+    fn an_object_is_read_when_it_is_asked_for_as_a_value() {
+        let mut json = parse(r#" {"a": 1.50, "b": {"c": [1, "x"]}} "#);
+        assert_eq!((scalar(&json, "a"), json.is_object()), (Some(Scalar::Number("1.50")), true));
+        assert!(!is_read(&json));
+        assert_eq!(json.value().to_string(), r#"{"a":1.50,"b":{"c":[1,"x"]}}"#);
+        assert!(is_read(&json));
+        *json.value_mut() = Value::Null;
+        assert_eq!((scalar(&json, "a"), json.is_object()), (None, false));
+    }
+
+    #[test]
+    fn what_cannot_be_told_from_the_text_is_read_at_once() {
+        let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        for text in ["[1]", "7", r#"{"a\n":1}"#, r#"{"a":"\u0041"}"#, r#"{"a":1E5}"#, &deep(126)] {
+            assert!(is_read(&parse(text)), "{text}");
+        }
+        assert!(!is_read(&parse(&deep(9))));
+        let too_deep = Json::parse(deep(127).into()).unwrap_err().to_string();
+        assert!(too_deep.contains("recursion limit"), "{too_deep}");
+    }
+
+    #[test]
+    fn a_field_that_is_set_stands_where_it_stood_or_last() {
+        for read in [false, true] {
+            let mut json = parse(r#"{"a":1,"b":2}"#);
+            if read {
+                json.value();
+            }
+            json.set("c", "x".into());
+            json.set("a", true.into());
+            json.set("c", "y".into());
+            assert_eq!(scalar(&json, "c"), Some(Scalar::Text("y")));
+            assert_eq!(is_read(&json), read);
+            assert_eq!(json.value().to_string(), r#"{"a":true,"b":2,"c":"y"}"#);
+        }
+    }
+
+    #[test]
+    fn the_compact_form_is_told_from_a_text_that_has_it() {
+        for text in ["{}", r#"{"a":1}"#, r#"{"a":"x","b":null,"":true}"#] {
+            let json = parse(text);
+            assert_eq!((json.compact().map(|text| &**text), is_read(&json)), (Some(text.as_bytes()), false));
+        }
+        for text in [r#"{"a": 1}"#, r#"{"a":1,"a":2}"#, r#"{"a":{}}"#, r#"{"a":[]}"#, "{} ", "[]"] {
+            assert_eq!(parse(text).compact(), None, "{text}");
+        }
+        let mut json = parse("{}");
+        json.set("a", Value::Null);
+        assert_eq!(json.compact(), None);
+    }
+
+    proptest! {
+        /// Documents, and documents with something wrong in them.
+        #[test]
+        fn a_document_is_taken_as_serde_json_takes_it(
+            document in read::tests::documents(),
+            at in any::<prop::sample::Index>(),
+            wrong in prop_oneof![Just(None), any::<u8>().prop_map(Some)],
+        ) {
+            let mut document = document.into_bytes();
+            if let (Some(wrong), false) = (wrong, document.is_empty()) {
+                let at = at.index(document.len());
+                document[at] = wrong;
+            }
+            let expected = read::read(&document).map(|document| document.value);
+            let expected = expected.map_err(|error| fault::explain(error, &document).to_string());
+            let json = Json::parse(document.into()).map_err(|error| error.to_string());
+            prop_assert_eq!(json.as_ref().map(Json::value), expected.as_ref());
+            if let Ok(json) = json {
+                let clone = json.clone();
+                prop_assert_eq!(clone.into_value(), expected.unwrap());
+            }
+        }
+
+        #[test]
+        fn what_is_found_is_what_the_value_has(
+            names in prop::collection::vec("[ab ]", 0..5),
+            values in prop::collection::vec(read::tests::documents(), 5),
+            blank in "[ \n\t]?",
+            set in prop::option::of("[ab]"),
+        ) {
+            let field = |(name, value): (&String, &String)| format!("{blank}\"{name}\"{blank}:{blank}{value}{blank}");
+            let fields: Vec<String> = names.iter().zip(&values).map(field).collect();
+            let mut json = parse(&format!("{{{}}}", fields.join(",")));
+            if let Some(compact) = json.compact() {
+                prop_assert_eq!(compact, &Bytes::from(json.value().to_string()));
+            }
+            if let Some(name) = set {
+                json.set(&name, serde_json::json!({ "a": [1, null] }));
+            }
+            let read = Json::from(json.value().clone());
+            let paths: [&[&str]; 8] =
+                [&["a"], &["b"], &[" "], &["c"], &["a", "0"], &["a", "a"], &["a", "a", "1"], &[]];
+            for path in paths {
+                let by_value = field_at(json.value(), path).map(Found::from_value);
+                prop_assert_eq!(json.find(path), by_value);
+                prop_assert_eq!(read.find(path), by_value);
+            }
+        }
+
+        /// What goes out is the value that came in, and the text that came in but for blanks and names that come twice.
+        #[test]
+        fn what_goes_out_is_what_came_in(document in read::tests::documents()) {
+            let json = parse(&document);
+            let out = json.to_bytes();
+            prop_assert_eq!(json.length(), out.len());
+            let again = Json::parse(out.clone()).unwrap();
+            prop_assert_eq!(again.value(), json.value());
+            prop_assert_eq!(&again.to_bytes(), &out);
+            if read::read(document.as_bytes()).unwrap().has_each_name_once {
+                // The documents have a blank behind each colon, and nowhere else outside of their strings.
+                prop_assert_eq!(out, document.replace("\": ", "\":"));
+            }
+        }
+
+        /// Fields that were set change no others.
+        #[test]
+        fn a_field_that_is_set_leaves_the_others(document in read::tests::documents(), read_first: bool) {
+            let mut json = parse(&document);
+            let mut expected = json.value().clone();
+            let mut changed = parse(&document);
+            if read_first {
+                changed.value();
+            }
+            if let Some(fields) = expected.as_object_mut() {
+                fields.insert("set".to_owned(), 1.into());
+            }
+            changed.set("set", 1.into());
+            prop_assert_eq!(changed.value(), &expected);
+            prop_assert_eq!(changed.to_bytes(), Bytes::from(changed.value().to_string()));
+            *json.value_mut() = expected;
+            prop_assert_eq!(json, changed);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_document() {
+        for text in [r#"{"a":1}"#, r#"{"a":"\u0041"}"#, "[1]"] {
+            let json = parse(&format!("\u{feff}{text}"));
+            assert_eq!(json.to_bytes(), text.as_bytes());
+        }
+        assert!(Json::parse("\u{feff}\u{feff}{}".into()).is_err());
+        assert!(Json::parse("\u{feff}".into()).is_err());
+    }
+
+    #[test]
+    fn a_document_that_nobody_changed_goes_out_as_it_was_written() {
+        for (text, expected) in [
+            (r#"{"a":"\u00e4\/","b":1E5}"#, r#"{"a":"\u00e4\/","b":1E5}"#),
+            ("[ 1.50 ,\n{ \"a\" : \"b c\" } ]", r#"[1.50,{"a":"b c"}]"#),
+            (r#"{"a":1,"b":{"c":1,"c":2}}"#, r#"{"a":1,"b":{"c":2}}"#),
+        ] {
+            let json = parse(text);
+            assert_eq!(json.to_bytes(), expected.as_bytes());
+            assert_eq!(json.length(), expected.len());
+        }
+    }
+
+    /// Names of `serde_json`'s own are names like any other, whatever stands under them.
+    #[test]
+    fn inward_names_of_the_reader_are_data() {
+        for text in [
+            r#"{"v":{"$serde_json::private::Number":7}}"#,
+            r#"{"v":{"$serde_json::private::Number":"7"}}"#,
+            r#"{"$serde_json::private::Number":"7"}"#,
+            r#"{"$serde_json::private::Number":{"$serde_json::private::Number":"7"}}"#,
+            r#"[{"$serde_json::private::Number":"1,\"role\":\"admin\""}]"#,
+            r#"{"\u0024serde_json::private::Number":"}\n{\"forged\":true"}"#,
+            r#"{"a":1,"$serde_json::private::Number":"2"}"#,
+            r#"{"$serde_json::private::Number":"1","a":2}"#,
+            r#"{"$serde_json::private::RawValue":"{}"}"#,
+            r#"{"v":[{"$serde_json::private::RawValue":"not JSON"}]}"#,
+            r#"{"$serde_json::private::Number":1E5}"#,
+        ] {
+            let json = parse(text);
+            assert_eq!(json.to_bytes(), text.as_bytes());
+            let written = json.value().to_string();
+            let again = parse(&written);
+            assert_eq!(again.value(), json.value(), "{text}");
+            assert!(!json.value().is_number() && again.to_bytes() == written.as_bytes());
+            let as_value = serde_json::to_value(json.value()).unwrap();
+            assert_eq!(as_value.to_string().replace("1e+5", "1E5"), written, "{text}");
+        }
+        let twice = r#"{"$serde_json::private::Number":"1","$serde_json::private::Number":"2"}"#;
+        assert_eq!(parse(twice).to_bytes(), r#"{"$serde_json::private::Number":"2"}"#);
+        let name = "$serde_json::private::Number";
+        assert_eq!(parse(twice).find(&[name]), Some(Found::Scalar(Scalar::Text("2"))));
+    }
+}
