@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink};
+use sluice_connector_api::{
+    Failure, Finding, Json, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
+};
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, Url, endpoint_url, one_line,
 };
@@ -181,7 +183,7 @@ impl Sqs {
 
 /// The code of an error, such as `QueueDoesNotExist` of `com.amazonaws.sqs#QueueDoesNotExist`.
 fn code(answer: &HttpAnswer) -> Option<String> {
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    let body = Json::from_slice(&answer.body).ok()?.into_value();
     let code = body.get("__type")?.as_str()?;
     Some(code.rsplit(['#', '.']).next().unwrap_or(code).to_owned())
 }

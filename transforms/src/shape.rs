@@ -1,7 +1,7 @@
 //! How error texts name what a record holds.
 
 use serde_json::Value;
-use sluice_connector_api::{Payload, Rejection};
+use sluice_connector_api::{Found, Payload, Rejection, Scalar};
 
 /// Names the type of a JSON value, with its article.
 pub(crate) fn of_json(value: &Value) -> &'static str {
@@ -12,6 +12,17 @@ pub(crate) fn of_json(value: &Value) -> &'static str {
         Value::String(_) => "a JSON string",
         Value::Array(_) => "a JSON array",
         Value::Object(_) => "a JSON object",
+    }
+}
+
+/// Names the type of what a field is, with its article.
+pub(crate) fn of_found(found: Found<'_>) -> &'static str {
+    match found {
+        Found::Null => "a JSON null",
+        Found::Scalar(Scalar::Bool(_)) => "a JSON boolean",
+        Found::Scalar(Scalar::Number(_)) => "a JSON number",
+        Found::Scalar(Scalar::Text(_)) => "a JSON string",
+        Found::Nested(value) => of_json(value),
     }
 }
 

@@ -80,6 +80,11 @@ impl Json {
         Ok(Self(Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() })))
     }
 
+    /// Does what [`Json::parse`] does with bytes that somebody else keeps.
+    pub fn from_slice(text: &[u8]) -> serde_json::Result<Self> {
+        Self::parse(Bytes::copy_from_slice(text))
+    }
+
     /// Returns the document as a value.
     pub fn value(&self) -> &Value {
         match &self.0 {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value};
+use sluice_connector_api::Json;
 
 use crate::error::ServiceError;
 use crate::filter::Filter;
@@ -68,7 +69,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ServiceError> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    serde_json::from_slice(body)
+    Json::from_slice(body)
+        .map(Json::into_value)
         .map_err(|error| ServiceError::validation(format!("The body is not JSON: {error}")))
 }
 

@@ -17,6 +17,15 @@ fn parse_as(operation: Operation, body: &Value) -> Result<Request, ServiceError>
     parse(&target(operation), body, &Settings::default())
 }
 
+#[test]
+fn a_body_holds_any_names() {
+    for text in
+        [r#"{"a":{"$serde_json::private::Number":7}}"#, r#"{"a":{"$serde_json::private::Number":"7"}}"#]
+    {
+        assert_eq!(read(text.as_bytes()).unwrap().to_string(), text);
+    }
+}
+
 fn document(id: &str) -> Value {
     json!({ "content": {
         "dataSourceType": "CUSTOM",

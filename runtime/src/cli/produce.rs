@@ -10,6 +10,7 @@ use crate::kafka::{Access, Identity};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::{Map, Number, Value};
+use sluice_connector_api::Json;
 
 use crate::cli::brokers::Brokers;
 use crate::cli::command::Command;
@@ -165,8 +166,8 @@ fn lines(input: impl Read + 'static) -> impl Iterator<Item = Result<Input, Exit>
 fn shape(args: &ProduceArgs, input: Input) -> Result<(Option<String>, String), Exit> {
     let mut object = match input {
         Input::Line(line) if args.add.is_empty() && args.key.is_none() => return Ok((None, line)),
-        Input::Line(line) => serde_json::from_str(&line).map_err(|error| {
-            Exit::Running(format!("`{line}` is no JSON object, which --add and --key need: {error}"))
+        Input::Line(line) => object(&line).map_err(|reason| {
+            Exit::Running(format!("`{line}` is no JSON object, which --add and --key need: {reason}"))
         })?,
         Input::Row(row) => row,
     };
@@ -175,6 +176,14 @@ fn shape(args: &ProduceArgs, input: Input) -> Result<(Option<String>, String), E
     }
     let key = args.key.as_ref().map(|field| key_of(&object, field)).transpose()?;
     Ok((key, Value::Object(object).to_string()))
+}
+
+fn object(line: &str) -> Result<Map<String, Value>, String> {
+    let json = Json::from_slice(line.as_bytes()).map_err(|error| error.to_string())?;
+    match json.into_value() {
+        Value::Object(fields) => Ok(fields),
+        other => Err(format!("it is `{other}`")),
+    }
 }
 
 fn key_of(object: &Map<String, Value>, field: &str) -> Result<String, Exit> {

@@ -186,7 +186,7 @@ impl Scalar {
 
 /// Reads a number as JSON writes it.
 pub(super) fn parse_number(text: &str) -> Option<Value> {
-    serde_json::from_str::<serde_json::Number>(text).ok().map(Value::Number)
+    text.parse::<serde_json::Number>().ok().map(Value::Number)
 }
 
 struct Reader<'a> {

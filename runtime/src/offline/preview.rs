@@ -5,9 +5,10 @@ use std::io::BufRead;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    BoxError, Headers, Origin, Payload, PutError, Record, Timestamp, TimestampType, Transformed,
+    BoxError, Headers, Json, Origin, Payload, PutError, Record, Timestamp, TimestampType, Transformed,
 };
 
 use crate::connector::load::Connector;
@@ -129,12 +130,9 @@ fn request(connector: &Connector, batch: &[Record]) -> Vec<Result<Value, String>
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sample {
-    #[serde(default)]
-    key: Value,
-    #[serde(default)]
-    value: Value,
-    #[serde(default)]
-    headers: Map<String, Value>,
+    key: Option<Box<RawValue>>,
+    value: Option<Box<RawValue>>,
+    headers: Option<Box<RawValue>>,
     topic: Option<String>,
     partition: Option<i32>,
     offset: Option<i64>,
@@ -147,24 +145,39 @@ fn read(line: &[u8], topic: &str, offset: i64, format: InputFormat) -> Result<Re
         record.value = Some(Payload::Bytes(Bytes::copy_from_slice(line)));
         return Ok(record);
     }
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let sample: Sample = serde_json::from_slice(line)?;
     let topic = sample.topic.as_deref().unwrap_or(topic);
     let mut record =
         Record::new(Origin::new(topic, sample.partition.unwrap_or(0), sample.offset.unwrap_or(offset)));
-    record.key = bytes_of(sample.key).map(Payload::Bytes);
-    record.value = bytes_of(sample.value).map(Payload::Bytes);
-    let mut headers = Headers::new();
-    sample.headers.into_iter().for_each(|(name, value)| headers.push(name, bytes_of(value)));
-    record.headers = headers;
+    record.key = json_of(sample.key)?.and_then(bytes_of).map(Payload::Bytes);
+    record.value = json_of(sample.value)?.and_then(bytes_of).map(Payload::Bytes);
+    if let Some(headers) = json_of(sample.headers)? {
+        record.headers = headers_of(headers.into_value())?;
+    }
     record.timestamp = sample.timestamp.map(|millis| Timestamp { millis, kind: TimestampType::CreateTime });
     Ok(record)
 }
 
-fn bytes_of(value: Value) -> Option<Bytes> {
-    match value {
+/// Reads a part of a sample as a converter would: a `Value` of `serde_json` takes some objects for something else.
+fn json_of(part: Option<Box<RawValue>>) -> serde_json::Result<Option<Json>> {
+    part.map(|part| Json::from_slice(part.get().as_bytes())).transpose()
+}
+
+fn headers_of(headers: Value) -> Result<Headers, BoxError> {
+    let Value::Object(fields) = headers else { return Err("`headers` is not an object".into()) };
+    let mut headers = Headers::new();
+    for (name, value) in fields {
+        headers.push(name, bytes_of(value.into()));
+    }
+    Ok(headers)
+}
+
+fn bytes_of(json: Json) -> Option<Bytes> {
+    match json.value() {
         Value::Null => None,
-        Value::String(text) => Some(text.into()),
-        other => Some(other.to_string().into()),
+        Value::String(text) => Some(text.clone().into()),
+        _ => Some(json.to_bytes()),
     }
 }
 

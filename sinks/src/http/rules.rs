@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sluice_connector_api::Failure;
+use sluice_connector_api::{Failure, Json};
 use sluice_wire::{HttpAnswer, Method, StatusMeaning};
 
 use super::plan::Planned;
@@ -110,7 +110,7 @@ fn find_items(
     if !answer.is_whole {
         return Err(unread());
     }
-    let mut json: Value = serde_json::from_slice(&answer.body).map_err(|_| unread())?;
+    let mut json = Json::from_slice(&answer.body).map_err(|_| unread())?.into_value();
     let pointer = &settings.pointer;
     let Some(Value::Array(items)) = json.pointer_mut(pointer).map(Value::take) else {
         return Err(Failure::fatal(format!(

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    Failure, FailureKind, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink, SinkSettings,
+    Failure, FailureKind, Finding, Json, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
+    SinkSettings,
 };
 use sluice_wire::header::HeaderMap;
 use sluice_wire::{Auth, Connections, HttpAnswer, HttpClient, HttpRequest, Method, START_BYTES, WHOLE_BYTES};
@@ -212,6 +213,8 @@ fn shown_body(request: &HttpRequest) -> Value {
     if !request.has_body() {
         return Value::Null;
     }
-    serde_json::from_slice(&request.body)
-        .unwrap_or_else(|_| String::from_utf8_lossy(&request.body).into_owned().into())
+    match Json::from_slice(&request.body) {
+        Ok(json) => json.into_value(),
+        Err(_) => String::from_utf8_lossy(&request.body).into_owned().into(),
+    }
 }

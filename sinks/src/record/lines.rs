@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sluice_connector_api::{Failure, Header, Payload, PutError, Record};
+use sluice_connector_api::{Failure, Header, Json, Payload, PutError, Record};
 
 /// How a record becomes a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -70,7 +70,11 @@ impl LineFormat {
 
     fn show(self, record: &Record) -> Result<Value, Failure> {
         match self {
-            Self::JsonLines => serde_json::to_value(Line::of(record)).map_err(|error| unfit(&error)),
+            // What is shown is read from what would be written: `to_value` has another idea of JSON as it came.
+            Self::JsonLines => {
+                let line = Json::parse(self.line(record)?.into());
+                line.map(Json::into_value).map_err(|error| unfit(&error))
+            }
             Self::Raw => raw(record).map(|value| value.to_display().into()),
         }
     }
@@ -110,9 +114,9 @@ struct ShownHeader<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Shown<'a> {
+    /// JSON as it goes out.
+    Raw(Box<RawValue>),
     Json(&'a Value),
-    /// JSON as it came, in its compact form.
-    Raw(&'a RawValue),
     Text(&'a str),
     Bytes {
         base64: String,
@@ -146,7 +150,8 @@ impl<'a> Shown<'a> {
     fn payload(payload: &'a Payload) -> Self {
         match payload {
             Payload::Json(json) => {
-                let raw = json.compact().and_then(|text| serde_json::from_slice(text).ok());
+                let raw = String::from_utf8(json.to_bytes().into()).ok();
+                let raw = raw.and_then(|text| RawValue::from_string(text).ok());
                 raw.map_or_else(|| Self::Json(json.value()), Self::Raw)
             }
             Payload::Text(text) => Self::Text(text),
@@ -164,7 +169,7 @@ impl<'a> Shown<'a> {
 mod tests {
     use bytes::Bytes;
     use serde_json::json;
-    use sluice_connector_api::{Json, Origin, Timestamp, TimestampType};
+    use sluice_connector_api::{Origin, Timestamp, TimestampType};
 
     use super::*;
 
@@ -187,6 +192,28 @@ mod tests {
             "\n"
         );
         assert_eq!(text_of(LineFormat::JsonLines, record), expected);
+    }
+
+    /// What is under a name of the JSON library's own is data, and never text to be copied.
+    #[test]
+    fn a_value_makes_one_line_whatever_its_names_are() {
+        for text in [
+            r#"{"id":1,"note":{"$serde_json::private::Number":"1,\"role\":\"admin\""}}"#,
+            r#"{"id":2,"note":{"$serde_json::private::Number":"}\n{\"forged\":true"}}"#,
+            r#"{"$serde_json::private::Number":"7"}"#,
+            r#"{"$serde_json::private::RawValue":"{}"}"#,
+            r#"{"a":"\u00e4\/","b":[1E5,{"c":1.50}]}"#,
+        ] {
+            let mut record = Record::new(Origin::new("t", 0, 0));
+            record.key = Some(Payload::Json(Json::parse(text.into()).unwrap()));
+            record.value = record.key.clone();
+            let line = text_of(LineFormat::JsonLines, record.clone());
+            assert_eq!(line.matches(text).count(), 2, "{line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert_eq!(text_of(LineFormat::Raw, record.clone()), format!("{text}\n"));
+            let shown = LineFormat::JsonLines.preview(&[record.clone()]).unwrap();
+            assert_eq!(&shown[0]["value"], record.value.as_ref().unwrap().as_json().unwrap());
+        }
     }
 
     #[test]

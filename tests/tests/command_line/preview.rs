@@ -1,6 +1,7 @@
 //! `sluice preview`: without a broker, AWS, or the variables that the file names.
 
 use serde_json::{Value, json};
+use sluice_connector_api::Json;
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::sluice::Sluice;
 
@@ -11,7 +12,8 @@ fn preview(input: impl AsRef<[u8]>) -> Sluice {
 }
 
 fn json(sluice: Sluice, code: i32) -> Value {
-    serde_json::from_str(&sluice.arg("--json").output().expect_code(code).stdout).unwrap()
+    let shown = sluice.arg("--json").output().expect_code(code).stdout;
+    Json::parse(shown.into()).unwrap().into_value()
 }
 
 #[test]
@@ -75,6 +77,47 @@ fn a_tombstone_is_rejected_by_the_sink_and_dropped_by_none() {
     assert_eq!(shown["records"][0]["origin"], "streamtopic-3-9");
     let reason = shown["requests"][0]["rejected"].as_str().unwrap();
     assert!(reason.starts_with("record streamtopic-3-9 was rejected by the sink: a tombstone"), "{reason}");
+}
+
+/// Programs that use `serde_json` leak its inward names: they are names like any other.
+#[test]
+fn names_of_the_json_library_are_data_and_harm_no_neighbour() {
+    let input = [
+        GOOD,
+        r#"{"ticker":"T2","price":"$2","timestamp":1,"note":{"$serde_json::private::Number":7}}"#,
+        "\n",
+        r#"{"$serde_json::private::Number":"7"}"#,
+        "\n",
+        r#"{"ticker":"T4","price":"$4","timestamp":1.5,"deep":[{"a":{"$serde_json::private::RawValue":"{}"}}]}"#,
+    ];
+    let shown = json(preview(input.concat()), 1);
+    let records = shown["records"].as_array().unwrap();
+    let rejected: Vec<_> = records.iter().map(|record| record["rejected"].as_str().unwrap_or("no")).collect();
+    let reason = "rejected by transform 1 (timestamp): field `timestamp` is missing";
+    assert_eq!(rejected, ["no", "no", reason, "no"]);
+    let stages = preview(input.concat()).output().expect_code(1).stdout;
+    for object in
+        [r#""note":{"$serde_json::private::Number":7}"#, r#""value":{"$serde_json::private::Number":"7"}"#]
+    {
+        assert!(stages.contains(object), "{stages}");
+    }
+}
+
+#[test]
+fn a_sample_in_full_holds_any_json_as_it_was_written() {
+    let value = r#"{"ticker":"T1","price":1E5,"timestamp":1,"note":{"$serde_json::private::Number":"7"}}"#;
+    let sample =
+        format!(r#"{{"key":{{"$serde_json::private::Number":7}},"value":{value},"headers":{{"h":"x"}}}}"#);
+    let ended = preview(sample).arg("--format=record").output().expect_code(0);
+    assert!(ended.stdout.contains(&format!(r#""value":{value}"#)), "{ended}");
+    assert!(ended.stdout.contains(r#""key":"{\"$serde_json::private::Number\":7}""#), "{ended}");
+}
+
+#[test]
+fn a_byte_order_mark_before_json_is_passed_over() {
+    preview(format!("\u{feff}{GOOD}")).output().expect_code(0);
+    let sample = format!("\u{feff}{{\"value\":{}}}", GOOD.trim());
+    preview(sample).arg("--format=record").output().expect_code(0);
 }
 
 #[test]

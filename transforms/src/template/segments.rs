@@ -3,7 +3,7 @@ use std::slice;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
-use sluice_connector_api::{Json, field_at};
+use sluice_connector_api::{Found, Json, field_at};
 
 use super::{checks, field};
 
@@ -62,9 +62,9 @@ impl Segment {
     fn text<'a>(&'a self, object: Option<&'a Json>) -> Result<&'a str, String> {
         match self {
             Self::Literal(text) => Ok(text),
-            Self::Field { names, subject } => match object.and_then(|object| object.glance(names)) {
-                Some(scalar) => Ok(scalar.as_str()),
-                None => field::text(subject, find(object.map_or(&Value::Null, Json::value), names)?),
+            Self::Field { names, subject } => match object.and_then(|object| object.find(names)) {
+                Some(Found::Scalar(scalar)) => Ok(scalar.as_str()),
+                _ => field::text(subject, find(object.map_or(&Value::Null, Json::value), names)?),
             },
         }
     }

@@ -165,6 +165,15 @@ async fn an_answer_per_item_names_the_records() {
 }
 
 #[tokio::test]
+async fn an_answer_that_echoes_names_of_the_json_library_is_read() {
+    let echo = r#"{"items":[{"status":201},{"status":400,"error":{"$serde_json::private::Number":"7"}},{"status":200,"of":{"$serde_json::private::Number":7}}]}"#;
+    let server = Server::start([reply(207, "", echo)]).await;
+    let failures = of_records(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
+    let [(1, FailureKind::Rejected, reason)] = &*failures else { panic!("{failures:?}") };
+    assert!(reason.ends_with(r#"{"$serde_json::private::Number":"7"}"#), "{reason}");
+}
+
+#[tokio::test]
 async fn items_that_are_all_well_are_stored_and_an_item_without_rights_stops() {
     let server = Server::start([
         reply(200, "", r#"{"items":[{"status":200},{"status":201},{"status":204}]}"#),

@@ -9,7 +9,7 @@ use percent_encoding::utf8_percent_encode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
-use sluice_connector_api::{Failure, SettingsError};
+use sluice_connector_api::{Failure, Json, SettingsError};
 
 use super::settings::{CredentialsIn, OAuth2Auth};
 use crate::answer::HttpAnswer;
@@ -131,7 +131,7 @@ fn waiting(subject: &str, answer: &HttpAnswer) -> Failure {
 }
 
 fn token(answer: &HttpAnswer) -> Option<Fetched<HeaderValue>> {
-    let json: Value = serde_json::from_slice(&answer.body).ok()?;
+    let json = Json::from_slice(&answer.body).ok()?.into_value();
     let token = json.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     header.set_sensitive(true);

@@ -1,5 +1,5 @@
 use serde_json::{Map, Value};
-use sluice_connector_api::{Json, Rejection, Scalar, SettingsError, field_at};
+use sluice_connector_api::{Found, Json, Rejection, SettingsError};
 
 use crate::shape;
 
@@ -26,14 +26,9 @@ impl FieldPath {
         &self.written
     }
 
-    /// Returns the field if it can be told at a glance.
-    pub(super) fn glance<'a>(&self, root: &'a Json) -> Option<Scalar<'a>> {
-        root.glance(&self.names)
-    }
-
     /// Finds the field.
-    pub(super) fn get<'a>(&self, root: &'a Value) -> Option<&'a Value> {
-        field_at(root, &self.names)
+    pub(super) fn find<'a>(&self, root: &'a Json) -> Option<Found<'a>> {
+        root.find(&self.names)
     }
 
     /// Sets the field of an object, and makes the objects on the way to it where they are missing or null.
@@ -71,6 +66,7 @@ fn slot<'a>(value: &'a mut Value, name: &str) -> Result<&'a mut Value, String> {
 #[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {
     use serde_json::json;
+    use sluice_connector_api::Scalar;
 
     use super::*;
 
@@ -83,8 +79,10 @@ mod tests {
     #[test]
     fn a_path_leads_through_objects_and_arrays() {
         let path = FieldPath::parse("field", "a.1.b".to_owned()).unwrap();
-        assert_eq!(path.get(&json!({"a": [0, {"b": 7}]})), Some(&json!(7)));
-        assert_eq!(path.get(&json!({"a": {"1": 2}})), None);
+        let find =
+            |value: Value| Json::from(value).find(&path.names) == Some(Found::Scalar(Scalar::Number("7")));
+        assert!(find(json!({"a": [0, {"b": 7}]})));
+        assert_eq!(path.find(&json!({"a": {"1": 2}}).into()), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
-use sluice_connector_api::SettingsError;
+use sluice_connector_api::{Found, Scalar, SettingsError};
 
 use super::moment::{Moment, Unit, Unreadable};
 use super::pattern::Pattern;
@@ -43,16 +43,15 @@ impl Format {
     }
 
     /// Reads a field's value. Errors say what is wrong with it, without the field's name.
-    pub(super) fn read(&self, value: &Value, zone: &TimeZone) -> Result<Moment, String> {
-        match value {
-            Value::String(text) => self.read_text(text, zone),
-            Value::Number(number) => self.read_text(number.as_str(), zone),
-            other => Err(format!("is {}, not a time in `{}`", shape::of_json(other), self.name())),
+    pub(super) fn read(&self, field: Found<'_>, zone: &TimeZone) -> Result<Moment, String> {
+        match field {
+            Found::Scalar(Scalar::Text(text) | Scalar::Number(text)) => self.read_text(text, zone),
+            other => Err(format!("is {}, not a time in `{}`", shape::of_found(other), self.name())),
         }
     }
 
     /// Reads a string, or the digits of a number.
-    pub(super) fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, String> {
+    fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, String> {
         match self {
             Self::Unix(unit) => Moment::from_number(text, *unit).map_err(|error| self.refuse(text, error)),
             Self::Rfc3339 => {

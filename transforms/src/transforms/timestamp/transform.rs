@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    Json, Payload, Record, Rejection, Scalar, SettingsError, Transform, TransformSettings, Transformed,
+    Found, Json, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use super::field_path::FieldPath;
@@ -109,12 +109,9 @@ impl Timestamp {
     }
 
     fn read(&self, json: &Json) -> Result<Moment, String> {
-        if let Some(Scalar::Text(text) | Scalar::Number(text)) = self.field.glance(json) {
-            return self.from.read_text(text, &self.zone);
-        }
-        match self.field.get(json.value()) {
+        match self.field.find(json) {
             None => Err("is missing".to_owned()),
-            Some(Value::Null) => Err("is null".to_owned()),
+            Some(Found::Null) => Err("is null".to_owned()),
             Some(field) => self.from.read(field, &self.zone),
         }
     }
