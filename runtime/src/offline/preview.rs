@@ -150,8 +150,8 @@ fn read(line: &[u8], topic: &str, offset: i64, format: InputFormat) -> Result<Re
     let topic = sample.topic.as_deref().unwrap_or(topic);
     let mut record =
         Record::new(Origin::new(topic, sample.partition.unwrap_or(0), sample.offset.unwrap_or(offset)));
-    record.key = json_of(sample.key)?.and_then(bytes_of).map(Payload::Bytes);
-    record.value = json_of(sample.value)?.and_then(bytes_of).map(Payload::Bytes);
+    record.key = json_of(sample.key)?.as_ref().and_then(bytes_of).map(Payload::Bytes);
+    record.value = json_of(sample.value)?.as_ref().and_then(bytes_of).map(Payload::Bytes);
     if let Some(headers) = json_of(sample.headers)? {
         record.headers = headers_of(headers.into_value())?;
     }
@@ -168,12 +168,12 @@ fn headers_of(headers: Value) -> Result<Headers, BoxError> {
     let Value::Object(fields) = headers else { return Err("`headers` is not an object".into()) };
     let mut headers = Headers::new();
     for (name, value) in fields {
-        headers.push(name, bytes_of(value.into()));
+        headers.push(name, bytes_of(&value.into()));
     }
     Ok(headers)
 }
 
-fn bytes_of(json: Json) -> Option<Bytes> {
+fn bytes_of(json: &Json) -> Option<Bytes> {
     match json.value() {
         Value::Null => None,
         Value::String(text) => Some(text.clone().into()),

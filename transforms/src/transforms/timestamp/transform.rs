@@ -1,7 +1,6 @@
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sluice_connector_api::{
     Found, Json, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
 };
@@ -120,7 +119,7 @@ impl Timestamp {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use sluice_connector_api::Origin;
 
     use super::*;
