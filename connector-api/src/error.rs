@@ -1,3 +1,5 @@
+//! What failed, and what the engine is to do about it.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! A record, where it was read, and its headers.
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;

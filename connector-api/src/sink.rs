@@ -1,3 +1,5 @@
+//! The contract of sinks.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! The contract of transforms and predicates.
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 

@@ -1,3 +1,5 @@
+//! Sizes as an operator writes them.
+
 use std::borrow::Cow;
 use std::fmt;
 

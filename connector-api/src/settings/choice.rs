@@ -1,3 +1,5 @@
+//! The schema of settings that are one of several.
+
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value};
 

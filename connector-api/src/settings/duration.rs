@@ -1,3 +1,5 @@
+//! Spans of time as an operator writes them.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Secrets, which are never printed.
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
+use crate::document::NewDocument;
 use crate::error::ServiceError;
 use crate::fault::DocumentFault;
 use crate::filter::Filter;
 use crate::json::with;
 use crate::operation::Target;
-use crate::request::{self, NewDocument, Paging, Request};
+use crate::paging::Paging;
+use crate::request::{self, Request};
 use crate::rule::{Outcome, Rule};
 use crate::shape::Violation;
 use crate::state::Shared;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::json::with;
-use crate::request::Paging;
+use crate::paging::Paging;
 use crate::{DataSource, DataSourceType, KnowledgeBase, KnowledgeBaseType, Settings};
 
 /// Every region and account is this one.

@@ -67,6 +67,7 @@ mod call;
 mod catalog;
 mod connection;
 mod control;
+mod document;
 mod duration;
 mod emulator;
 mod error;
@@ -76,6 +77,7 @@ mod json;
 mod limits;
 mod model;
 mod operation;
+mod paging;
 mod quota;
 mod request;
 mod resource;
@@ -90,6 +92,7 @@ mod status;
 mod store;
 
 pub use call::Call;
+pub use document::{Content, StoredDocument};
 pub use emulator::Emulator;
 pub use fault::{DocumentFault, DocumentRef, Fault};
 pub use limits::{ConcurrentUntil, Limits, Rate};
@@ -99,4 +102,3 @@ pub use resource::{DataSource, DataSourceType, KnowledgeBase, KnowledgeBaseType}
 pub use rule::{Documents, Outcome, Rule};
 pub use settings::Settings;
 pub use status::DocumentStatus;
-pub use store::{Content, StoredDocument};

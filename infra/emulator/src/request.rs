@@ -6,11 +6,12 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value};
 use sluice_connector_api::Json;
 
+use crate::document::{Content, NewDocument};
 use crate::error::ServiceError;
 use crate::filter::Filter;
 use crate::operation::{Operation, Target};
+use crate::paging::Paging;
 use crate::shape::{Shape, Violation, length};
-use crate::store::Content;
 use crate::{Settings, model};
 
 /// The largest body of a request, in bytes: 6 MB, the "total payload" quota of
@@ -39,24 +40,6 @@ pub(crate) enum Request {
     GetKnowledgeBase,
     ListDataSources(Paging),
     GetDataSource,
-}
-
-/// Which page of a list.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Paging {
-    pub(crate) max_results: usize,
-    pub(crate) next_token: Option<String>,
-}
-
-/// A document as it arrives.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NewDocument {
-    /// The id of a custom document, the location of an S3 object.
-    pub(crate) id: String,
-    /// What can be read of it.
-    pub(crate) text: String,
-    pub(crate) content: Content,
-    pub(crate) attributes: Map<String, Value>,
 }
 
 /// Reads a body as JSON. No body at all is an empty object.

@@ -1,3 +1,5 @@
+//! Bodies that the model, or the service, refuses; and what becomes of those that it takes.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use serde_json::json;

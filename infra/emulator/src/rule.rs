@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::DocumentStatus;
-use crate::request::NewDocument;
+use crate::document::NewDocument;
 
 /// What becomes of certain documents when they are ingested. The first rule that fits counts.
 ///

@@ -1,3 +1,5 @@
+//! What becomes of documents in the course of time.
+
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
