@@ -35,6 +35,12 @@ pub enum Event {
     Assigned(Vec<TopicPartition>),
     /// Partitions go to somebody else as soon as this is answered.
     Revoked(Revoked),
+    /// These partitions hold no record any more before these offsets: reading begins there, which is to be committed, or what
+    /// lies between were no records, such as the marks of transactions.
+    Passed(Offsets),
+    /// The offsets of a partition mean something else from now on, such as those of a topic that was made again, and it is
+    /// read from this one on.
+    Restarted(TopicPartition, i64),
     /// A commit was refused; these partitions are to be committed again.
     CommitFailed(Vec<TopicPartition>),
     /// There is nothing more to read, ever.

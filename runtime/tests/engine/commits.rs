@@ -145,3 +145,60 @@ async fn a_commit_that_is_refused_is_made_again() {
     assert_eq!(commits(&run), 2);
     run.finish().await.unwrap();
 }
+
+/// Invariant 1: where a group begins is known before it has read anything.
+#[tokio::test(start_paused = true)]
+async fn a_start_is_committed_before_anything_is_read() {
+    let setup = Setup::new(script([]))
+        .with(|settings| settings.commit_interval = std::time::Duration::from_secs(1000));
+    let mut run = setup.start_with(Vec::new());
+    run.passed(0, 40);
+    run.pass(10).await;
+    assert_eq!(run.committed(), Some(40));
+    run.stop().await.unwrap();
+}
+
+/// Invariant 1: the marks of transactions are no records, and yet nothing before them is passed over.
+#[tokio::test(start_paused = true)]
+async fn offsets_without_a_record_are_committed_when_what_is_before_them_is_done() {
+    let gate = Gate::new();
+    let mut run = Setup::new(script([Answer::held(&gate)])).start_with(records(0, 5, &["a"]));
+    run.passed(0, 300);
+    run.pass(1000).await;
+    assert_eq!(run.committed(), Some(5));
+    gate.open();
+    run.pass(1000).await;
+    assert_eq!(run.committed(), Some(300));
+    run.stop().await.unwrap();
+}
+
+/// Invariant 1: what was read of a topic that is gone is delivered, and says nothing of the one that has its name now.
+#[tokio::test(start_paused = true)]
+async fn records_of_a_topic_that_was_made_again_are_not_committed_as_those_of_the_new_one() {
+    let gate = Gate::new();
+    let mut run = Setup::new(script([Answer::held(&gate)])).start_with(records(0, 14, &["a", "b"]));
+    run.pass(200).await;
+    run.restart(0, 0);
+    gate.open();
+    run.pass(1000).await;
+    assert_eq!((run.stored(), run.committed()), (vec![14, 15], Some(0)));
+    run.read(records(0, 0, &["c"]));
+    run.finish().await.unwrap();
+    assert_eq!((run.stored(), run.committed()), (vec![14, 15, 0], Some(1)));
+}
+
+/// Invariant 1: what is left for the next reading is not passed over by what lies behind it.
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_goes_down_passes_nothing() {
+    let gate = Gate::new();
+    let mut run = Setup::new(script([Answer::held(&gate)])).start_with(records(0, 5, &["a"]));
+    run.pass(200).await;
+    run.stop.cancel();
+    run.pass(1).await;
+    run.read(records(0, 6, &["b"]));
+    run.passed(0, 300);
+    run.pass(1).await;
+    gate.open();
+    run.ended().await.unwrap();
+    assert_eq!(run.committed(), Some(6));
+}

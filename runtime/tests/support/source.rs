@@ -96,6 +96,16 @@ impl Hand {
         wait
     }
 
+    /// Tells that the partition holds no record before the offset.
+    pub(crate) fn passed(&self, of: i32, offset: i64) {
+        self.send(Event::Passed(vec![(partition(of), offset)]));
+    }
+
+    /// Tells that the partition's offsets mean something else from now on.
+    pub(crate) fn restart(&self, of: i32, offset: i64) {
+        self.send(Event::Restarted(partition(of), offset));
+    }
+
     pub(crate) fn refuse_commit(&self, of: i32) {
         self.send(Event::CommitFailed(vec![partition(of)]));
     }

@@ -122,6 +122,25 @@ impl Tracker {
         Some(Ticket { epoch, number })
     }
 
+    /// Notes that a partition holds no record any more before this offset: reading begins there, or what lies between were
+    /// no records.
+    pub fn passed(&mut self, partition: &TopicPartition, offset: i64) {
+        if let Some(partition) = self.named(partition) {
+            partition.next = Some(partition.next.map_or(offset, |next| next.max(offset)));
+        }
+    }
+
+    /// Notes that the offsets of a partition mean something else from now on, and that it is read from this one on. What was
+    /// read before is still to be done, but moves no watermark any more.
+    pub fn restart(&mut self, partition: &TopicPartition, offset: i64) {
+        if let Some(partition) = self.named(partition) {
+            for pending in &mut partition.pending {
+                pending.offset = offset;
+            }
+            (partition.next, partition.committed) = (Some(offset), None);
+        }
+    }
+
     /// Notes that one record became `parts` records, each of which is to be done. At least one.
     pub fn split(&mut self, ticket: Ticket, parts: usize) {
         if let Some(pending) = self.pending(ticket) {
@@ -175,8 +194,7 @@ impl Tracker {
 
     /// Notes that a commit was refused, so that the partition is committed again.
     pub fn commit_failed(&mut self, partition: &TopicPartition) {
-        let epoch = self.epochs.get(partition);
-        if let Some(partition) = epoch.and_then(|epoch| self.partitions.get_mut(epoch)) {
+        if let Some(partition) = self.named(partition) {
             partition.committed = None;
         }
     }
@@ -212,6 +230,11 @@ impl Tracker {
             pending: partition.pending.iter().filter(|one| one.parts > 0).map(|one| one.offset).collect(),
         };
         self.partitions.values().map(|partition| (partition.name.clone(), read(partition))).collect()
+    }
+
+    fn named(&mut self, partition: &TopicPartition) -> Option<&mut Partition> {
+        let epoch = self.epochs.get(partition)?;
+        self.partitions.get_mut(epoch)
     }
 
     fn partition(&mut self, ticket: Ticket) -> Option<&mut Partition> {
@@ -358,6 +381,34 @@ mod tests {
         finish(&mut tracker, old);
         assert_eq!(watermark(&mut tracker), None, "101 would pass over the new record");
         finish(&mut tracker, new);
+        assert_eq!(watermark(&mut tracker), Some(1));
+    }
+
+    #[test]
+    fn offsets_that_hold_no_record_are_passed_when_what_was_read_before_is_done() {
+        let mut tracker = ours();
+        tracker.passed(&partition(), 4);
+        assert_eq!(tracker.first_commits(), [(partition(), 4)], "a start is pinned before anything is read");
+        let ticket = read(&mut tracker, 4, 1);
+        tracker.passed(&partition(), 9);
+        assert_eq!(watermark(&mut tracker), None, "4 is not done");
+        finish(&mut tracker, ticket);
+        assert_eq!(watermark(&mut tracker), Some(9));
+        tracker.passed(&partition(), 7);
+        assert_eq!(watermark(&mut tracker), None, "it never goes back");
+    }
+
+    #[test]
+    fn what_was_read_before_a_restart_moves_no_watermark() {
+        let mut tracker = ours();
+        let old: Vec<_> = [14, 15].map(|offset| read(&mut tracker, offset, 1)).into();
+        tracker.restart(&partition(), 0);
+        assert_eq!(watermark(&mut tracker), Some(0));
+        finish(&mut tracker, old[0]);
+        let new = read(&mut tracker, 0, 1);
+        finish(&mut tracker, new);
+        assert_eq!((watermark(&mut tracker), tracker.pending_records()), (None, 1), "15 is not done");
+        finish(&mut tracker, old[1]);
         assert_eq!(watermark(&mut tracker), Some(1));
     }
 

@@ -169,6 +169,10 @@ impl<S: Source> Pipeline<S> {
                     self.delivering.ledger.tracker.commit_failed(partition);
                 }
             }
+            Event::Passed(offsets) => self.on_passed(&offsets),
+            Event::Restarted(partition, offset) => {
+                self.delivering.ledger.tracker.restart(&partition, offset);
+            }
             Event::End => self.on_end(Ok(())),
             Event::Failed(error) => self.on_end(Err(error.to_string().into())),
         }
@@ -184,6 +188,21 @@ impl<S: Source> Pipeline<S> {
         }
         let changed = self.transforming.push(chunk);
         self.delivering.take(changed);
+        self.commit_first();
+    }
+
+    /// While the connector goes down, records are left for the next reading, and what lies behind them is, too.
+    fn on_passed(&mut self, offsets: &Offsets) {
+        if self.delivering.phase != Phase::Running {
+            return;
+        }
+        for (partition, offset) in offsets {
+            self.delivering.ledger.tracker.passed(partition, *offset);
+        }
+        self.commit_first();
+    }
+
+    fn commit_first(&mut self) {
         let first = self.delivering.ledger.tracker.first_commits();
         self.commit(first);
     }
