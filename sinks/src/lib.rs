@@ -23,7 +23,6 @@ mod record;
 pub mod s3;
 pub mod sqs;
 pub mod stdout;
-mod template;
 
 pub use bedrock_kb::{
     BedrockKbSettings, DocumentPage, DocumentState, Documents, Filter, FilterError, KnowledgeBase, Passage,

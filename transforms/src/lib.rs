@@ -20,8 +20,6 @@
 
 mod converters;
 mod predicates;
-mod shape;
-mod template;
 mod transforms;
 
 use sluice_connector_api::Registry;
@@ -32,7 +30,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_converter::<converters::bytes::BytesConverter>()
         .with_converter::<converters::json::JsonConverter>()
         .with_converter::<converters::string::StringConverter>()
-        .with_transform::<template::TemplateSettings>()
+        .with_transform::<transforms::template::TemplateSettings>()
         .with_transform::<transforms::timestamp::TimestampSettings>()
         .with_predicate::<predicates::has_header_key::HasHeaderKey>()
         .with_predicate::<predicates::tombstone::RecordIsTombstone>()

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_template::RecordName;
 use sluice_wire::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{HttpRequest, Method, Url};
 
@@ -9,7 +10,6 @@ use super::body::{self, Part};
 use super::settings::{BatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, Target};
 use crate::record::on_null::OnNull;
-use crate::template::Tag;
 
 /// A request, and the records that it stores.
 #[derive(Debug)]
@@ -164,13 +164,20 @@ fn delete_target(settings: &HttpSettings, target: &Target) -> Result<Target, Set
         None => ("on_null", Target::parse("url", &settings.url)?),
     };
     let wrong = |reason: String| Err(SettingsError::at(key, reason));
-    if let Some(tag) = target.tags().find(|tag| tag.needs_value()) {
-        let raw = tag.raw();
+    if let Some(value) = target.uses().iter().find(|each| each.name == RecordName::Value) {
+        let raw = &value.written;
         return wrong(format!(
             "`{raw}` is in the value, which a tombstone has not; set a `delete_path` such as /records/{{{{@record.key}}}}"
         ));
     }
-    if !target.tags().any(Tag::reads_key) {
+    if !target.is_plain() {
+        return wrong(
+            "the path of a DELETE takes plain tags alone, so that the key is always in it; set a `delete_path` such as \
+             /records/{{@record.key}}"
+                .to_owned(),
+        );
+    }
+    if !target.uses().iter().any(|each| each.name == RecordName::Key) {
         return wrong(
             "a DELETE needs the record's key; set a `delete_path` such as /records/{{@record.key}}"
                 .to_owned(),

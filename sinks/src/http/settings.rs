@@ -19,8 +19,9 @@ use crate::record::on_null::OnNull;
 ///
 /// The path and the query of `url`, `delete_path`, and the values of `headers` may have tags: `{{field}}` and
 /// `{{field.inner}}` of a JSON value, and `{{@record.NAME}}` with `key`, `value`, `topic`, `partition`, `offset`,
-/// `timestamp` or `headers.NAME`. In a URL every value is percent-encoded as one segment, so that data cannot change
-/// the path around it. A record that lacks a field, or has an array or an object there, is rejected.
+/// `timestamp` or `headers.NAME`; with `default`, `if`, `each` and the rest, as in the `template` transform. In a URL every
+/// value is percent-encoded as one segment, so that data cannot change the path around it. A record that lacks a field, or
+/// has an array or an object there, is rejected.
 ///
 /// HTTP/1.1 is spoken. Redirects are not followed, cookies are not kept.
 ///
@@ -64,7 +65,7 @@ pub struct HttpSettings {
     #[serde(default)]
     pub on_null: OnNull,
     /// Path of a `DELETE`, if not that of `url`, such as `/prices/{{@record.key}}`. Its tags start with `@record`, since
-    /// a tombstone has no fields, and name the key.
+    /// a tombstone has no fields, and name the key; it has neither blocks nor helpers.
     #[serde(default)]
     #[schemars(regex(pattern = "^/"))]
     pub delete_path: Option<String>,

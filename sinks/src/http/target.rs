@@ -1,11 +1,10 @@
 //! Where a record goes: a fixed scheme, host and port, a path and headers that may have tags.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use crate::template::{Segment, Tag, Template};
 use percent_encoding::utf8_percent_encode;
 use sluice_connector_api::{Record, SettingsError};
+use sluice_template::{Template, TemplateUse, TemplateWriter};
 use sluice_wire::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{UNRESERVED, Url, http_url};
 
@@ -66,8 +65,14 @@ impl Target {
         self.base.origin().ascii_serialization()
     }
 
-    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
-        self.path.tags()
+    /// Says whether the path has no more than text and plain tags, each of which is there in every request.
+    pub(super) fn is_plain(&self) -> bool {
+        self.path.is_plain()
+    }
+
+    /// Returns what of a record the path is made of.
+    pub(super) fn uses(&self) -> &[TemplateUse] {
+        self.path.uses()
     }
 
     /// Returns the URL of a record, whose values stay where they were put.
@@ -76,6 +81,10 @@ impl Target {
         let before_query = path.split('?').next().unwrap_or(&path);
         if before_query.split('/').any(is_dots) {
             return Err("the path would have a segment `.` or `..`".to_owned());
+        }
+        // Without blocks, only the author can have written one.
+        if !self.path.is_plain() && before_query.split('/').skip(1).any(str::is_empty) {
+            return Err("the path would have an empty segment".to_owned());
         }
         let url = self.at(&path).map_err(|error| format!("the path makes no URL: {error}"))?;
         // `UNRESERVED` leaves nothing that could get here; the host is worth a second look all the same.
@@ -89,11 +98,10 @@ impl Target {
     /// Returns the URL down to the last directory that has no tag.
     pub(super) fn fixed_part(&self) -> Url {
         let start = self.path.start();
-        let directory = match self.path.tags().next() {
-            Some(_) => {
-                start.split('?').next().and_then(|path| path.rsplit_once('/')).map_or("", |(path, _)| path)
-            }
-            None => start,
+        let directory = if self.path.has_tags() {
+            start.split('?').next().and_then(|path| path.rsplit_once('/')).map_or("", |(path, _)| path)
+        } else {
+            start
         };
         self.at(directory).unwrap_or_else(|_| self.base.clone())
     }
@@ -104,32 +112,40 @@ impl Target {
     }
 
     fn render(&self, record: &Record) -> Result<String, String> {
-        let (mut path, mut in_query) = (String::new(), false);
-        for segment in self.path.segments() {
-            match segment {
-                Segment::Literal(literal) => {
-                    in_query |= literal.contains('?');
-                    path.push_str(literal);
-                }
-                Segment::Tag(tag) => {
-                    let value = tag.text(record)?;
-                    // An empty segment would lead to the path above it, which a PUT or a DELETE must not touch.
-                    if value.is_empty() && !in_query {
-                        return Err(format!("`{}` is empty", tag.raw()));
-                    }
-                    // Writing to a string does not fail.
-                    write!(path, "{}", utf8_percent_encode(&value, UNRESERVED)).unwrap_or_default();
-                }
-            }
+        let mut path = PathWriter::default();
+        self.path.write(record, &mut path).map_err(|reason| reason.to_string())?;
+        Ok(path.written)
+    }
+}
+
+/// Writes a path whose values are encoded, so that data stays within its segment.
+#[derive(Default)]
+struct PathWriter {
+    written: String,
+    in_query: bool,
+}
+
+impl TemplateWriter for PathWriter {
+    fn literal(&mut self, text: &str) {
+        self.in_query |= text.contains('?');
+        self.written.push_str(text);
+    }
+
+    fn value(&mut self, text: &str) -> Result<(), String> {
+        // An empty segment would lead to the path above it, which a PUT or a DELETE must not touch.
+        if text.is_empty() && !self.in_query {
+            return Err("is empty".to_owned());
         }
-        Ok(path)
+        self.written.extend(utf8_percent_encode(text, UNRESERVED));
+        Ok(())
     }
 }
 
 const NO_URL: &str = "this is no URL; write one such as https://api.example.com/records";
 
 fn path_template(key: &str, path: &str) -> Result<Template, SettingsError> {
-    let template = Template::parse(path).map_err(|reason| SettingsError::at(key, reason))?;
+    // The place is that in the path, not in the setting.
+    let template = Template::new(key, path).map_err(|error| SettingsError::at(key, error.reason()))?;
     if template.literals().any(|literal| literal.contains('#')) {
         return Err(SettingsError::at(key, "a fragment (`#`) is never sent; remove it"));
     }
@@ -161,7 +177,7 @@ impl HeaderTemplates {
     pub(super) fn render(&self, record: &Record) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         for (name, template) in &self.0 {
-            if record.is_tombstone() && template.tags().any(Tag::needs_value) {
+            if record.is_tombstone() && template.reads_value() {
                 continue;
             }
             let value = template.render(record).map_err(|reason| format!("header {name}: {reason}"))?;
@@ -180,7 +196,7 @@ fn header(name: &str, text: &str) -> Result<(HeaderName, Template), SettingsErro
     if OURS.contains(&header.as_str()) {
         return Err(wrong("this header is set by the sink; credentials belong under `auth`"));
     }
-    let template = Template::parse(text).map_err(|reason| wrong(&reason))?;
+    let template = Template::new(&format!("headers.{name}"), text)?;
     if template.literals().any(|literal| header_value(literal).is_err()) {
         return Err(wrong(CONTROL));
     }
@@ -269,6 +285,35 @@ mod tests {
             assert_eq!(url_of(template, "evil.com").unwrap(), "https://h//evil.com");
         }
         assert_eq!(url_of("https://h/{{id}}", "/evil.com/").unwrap(), "https://h/%2Fevil.com%2F");
+    }
+
+    #[test]
+    fn data_stays_within_its_segment_in_blocks_and_through_helpers_too() {
+        let template =
+            "https://h/{{#if id}}a/{{id}}{{/if}}/{{default none id}}/{{json id}}?q={{default x ''}}";
+        let encoded = "https://h/a/..%2F%3F%23%40/..%2F%3F%23%40/%22..%2F%3F%23%40%22?q=";
+        assert_eq!(url_of(template, "../?#@").unwrap(), encoded);
+        for (template, id) in [
+            ("https://h/a/{{#if none}}x{{else}}{{id}}{{/if}}", ".."),
+            ("https://h/a/{{#with @root}}{{id}}{{/with}}", ""),
+            ("https://h/a/{{default none ''}}", "x"),
+            ("https://h/a/{{#if none}}{{id}}{{/if}}", "x"),
+            ("https://h/{{#if none}}{{id}}{{/if}}/z", "x"),
+            ("https://h/{{#unless id}}a{{/unless}}?q={{id}}", "x"),
+        ] {
+            assert!(url_of(template, id).is_err(), "{template} {id}");
+        }
+        for url in ["https://h/{{#if a}}#{{/if}}", "https://h/{{#if a}}\\x{{/if}}"] {
+            assert!(Target::parse("url", url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_does_not_parse_does_not_show_the_address() {
+        let refused = |url: &str| Target::parse("url", url).unwrap_err().to_string();
+        for url in ["https://h/{{id}/hunter2", "https://h/hunter2/{{id", "https://h/{{upper id}}/hunter2"] {
+            assert!(!refused(url).contains("hunter2"), "{}", refused(url));
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use sluice_template::Template;
 
 use crate::bedrock_kb::settings::{BytesContent, Content, S3Content};
-use crate::template::Template;
 
 /// The longest text that the model of the API allows, in characters.
 const MAX_TEXT_CHARS: usize = 5_242_880;
@@ -36,15 +36,15 @@ impl ContentRule {
     pub(crate) fn new(content: &Content) -> Result<Self, SettingsError> {
         match content {
             Content::Value => Ok(Self::Value),
-            Content::Template(text) => template("content.template", text).map(Self::Template),
+            Content::Template(text) => Template::new("content.template", text).map(Self::Template),
             Content::Bytes(settings) => Self::bytes(settings),
             Content::S3Location(settings) => Self::s3(settings),
         }
     }
 
     fn bytes(settings: &BytesContent) -> Result<Self, SettingsError> {
-        let mime_type = template("content.bytes.mime_type", &settings.mime_type)?;
-        if mime_type.tags().next().is_none() {
+        let mime_type = Template::new("content.bytes.mime_type", &settings.mime_type)?;
+        if !mime_type.has_tags() {
             let checked = check_mime_type(&settings.mime_type);
             checked.map_err(|reason| SettingsError::at("content.bytes.mime_type", reason))?;
         }
@@ -53,7 +53,7 @@ impl ContentRule {
 
     /// Which file the knowledge base's role reads is up to the record, in which bucket is not.
     fn s3(settings: &S3Content) -> Result<Self, SettingsError> {
-        let uri = template("content.s3_location.uri", &settings.uri)?;
+        let uri = Template::new("content.s3_location.uri", &settings.uri)?;
         let mut buckets = settings.buckets.clone();
         if let Some(bad) = buckets.iter().position(|bucket| !is_bucket(bucket)) {
             let reason = "a bucket's name has 3 to 63 small letters, digits, dots and dashes";
@@ -83,20 +83,20 @@ impl ContentRule {
                 .as_text()
                 .ok_or_else(|| no_text(value).to_owned())
                 .and_then(|text| checked_text(text.into())),
-            Self::Template(template) => template.render(record).and_then(|text| checked_text(text.into())),
+            Self::Template(template) => printed(template, record).and_then(|text| checked_text(text.into())),
             Self::Bytes { mime_type } => {
-                mime_type.render(record).and_then(|mime_type| file(mime_type, value.to_bytes()))
+                printed(mime_type, record).and_then(|mime_type| file(mime_type, value.to_bytes()))
             }
             Self::S3 { uri, buckets, bucket_owner } => {
-                uri.render(record).and_then(|uri| s3_file(uri, buckets, bucket_owner.as_deref()))
+                printed(uri, record).and_then(|uri| s3_file(uri, buckets, bucket_owner.as_deref()))
             }
         };
         body.map_err(Failure::rejected)
     }
 }
 
-fn template(key: &str, text: &str) -> Result<Template, SettingsError> {
-    Template::parse(text).map_err(|reason| SettingsError::at(key, reason))
+fn printed(template: &Template, record: &Record) -> Result<String, String> {
+    template.render(record).map_err(|reason| reason.to_string())
 }
 
 fn checked_text(text: Cow<'_, str>) -> Result<DocumentBody<'_>, String> {
@@ -238,11 +238,28 @@ mod tests {
         assert!(
             matches!(contents.of(&record).unwrap(), DocumentBody::Text(text) if text == "OOOO is at $44.50")
         );
-        assert_eq!(reason(settings, &with_value(0, json!({ "ticker": "a" }).into())), "`price` is missing");
+        assert_eq!(
+            reason(settings, &with_value(0, json!({ "ticker": "a" }).into())),
+            "field `price` is missing"
+        );
         assert!(
             reason(json!({ "template": "{{a}}" }), &with_value(0, json!({ "a": " " }).into()))
                 .contains("blank")
         );
+    }
+
+    #[test]
+    fn a_text_may_have_optional_fields() {
+        let template =
+            "{{ticker}}{{#if price}} is at {{price}}{{/if}}{{#each tags}}, {{this}}{{else}}.{{/each}}";
+        let contents = contents(json!({ "template": template })).unwrap();
+        let text = |value: Value| match contents.of(&with_value(0, value.into())).unwrap() {
+            DocumentBody::Text(text) => text.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text(json!({ "ticker": "A", "price": 1.50, "tags": ["x", "y"] })), "A is at 1.5, x, y");
+        assert_eq!(text(json!({ "ticker": "A", "price": null, "tags": [] })), "A.");
+        assert_eq!(text(json!({ "ticker": "A" })), "A.");
     }
 
     #[test]
@@ -276,9 +293,15 @@ mod tests {
             assert!(reason(settings.clone(), &record(uri)).contains("no address"), "{uri}");
         }
         assert!(reason(settings, &record(&format!("s3://mails/{}", "x".repeat(1014)))).contains("1024"));
-        for uri in
-            ["{{uri}}", "s3://{{bucket}}/a", "s3://fil{{x}}/a", "s3://a/{{x}}", "https://filings/{{x}}"]
-        {
+        for uri in [
+            "{{uri}}",
+            "{{#if a}}s3://filings/{{/if}}{{path}}",
+            "{{default uri 's3://filings/a'}}",
+            "s3://{{bucket}}/a",
+            "s3://fil{{x}}/a",
+            "s3://a/{{x}}",
+            "https://filings/{{x}}",
+        ] {
             assert_eq!(refused(json!({ "s3_location": { "uri": uri } })), "content.s3_location.uri", "{uri}");
         }
         let bad = json!({ "s3_location": { "uri": "{{uri}}", "buckets": ["mails", "Mails"] } });
@@ -287,7 +310,7 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_work_are_refused_at_their_place() {
-        assert_eq!(refused(json!({ "template": "{{#if a}}b{{/if}}" })), "content.template");
+        assert_eq!(refused(json!({ "template": "{{#if a}}b" })), "content.template");
         assert_eq!(refused(json!({ "bytes": { "mime_type": "pdf" } })), "content.bytes.mime_type");
         assert_eq!(refused(json!({ "bytes": { "mime_type": "{{" } })), "content.bytes.mime_type");
     }

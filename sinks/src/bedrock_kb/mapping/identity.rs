@@ -3,10 +3,10 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_template::{RecordName, Template};
 use uuid::Uuid;
 
 use crate::bedrock_kb::settings::{DocumentId, DocumentIdForm};
-use crate::template::Template;
 
 /// The longest document id that the model of the API allows, in characters.
 const MAX_CHARS: usize = 2048;
@@ -79,13 +79,16 @@ impl DocumentIdRule {
 }
 
 fn unfit_for_deletes(template: &Template) -> Option<String> {
-    if let Some(tag) = template.tags().find(|tag| tag.needs_value()) {
-        return Some(format!("a tombstone has no `{}`", tag.raw()));
+    let uses = template.uses();
+    if let Some(value) = uses.iter().find(|each| each.name == RecordName::Value) {
+        return Some(format!("a tombstone has no `{}`", value.written));
     }
-    if let Some(tag) = template.tags().find(|tag| tag.is_of_one_record()) {
-        return Some(format!("a tombstone has another `{}` than earlier records", tag.raw()));
+    if let Some(own) = uses.iter().find(|each| each.name.is_of_one_record()) {
+        return Some(format!("a tombstone has another `{}` than earlier records", own.written));
     }
-    let told_apart = template.tags().any(|tag| tag.reads_key() || tag.reads_header());
+    let tells_apart =
+        |name: &RecordName| matches!(name, RecordName::Key | RecordName::Header(_) | RecordName::Headers);
+    let told_apart = uses.iter().any(|each| tells_apart(&each.name));
     (!told_apart).then(|| "no tag tells documents apart".to_owned())
 }
 
@@ -93,12 +96,11 @@ const EMPTY: &str = "the document id is empty, and a document must have one";
 const WAY_OUT: &str = "write `document_id: key`, or a template of `@record.key` or of `@record.headers.NAME`";
 
 fn template(text: &str) -> Result<Template, SettingsError> {
-    let wrong = |reason: String| SettingsError::at("document_id.template", reason);
-    let template = Template::parse(text).map_err(wrong)?;
-    if template.tags().next().is_none() {
-        return Err(wrong(
-            "without a tag every record has the same id; add one such as {{@record.key}}".to_owned(),
-        ));
+    const KEY: &str = "document_id.template";
+    let template = Template::new(KEY, text)?;
+    if template.uses().is_empty() {
+        let reason = "without a tag every record has the same id; add one such as {{@record.key}}";
+        return Err(SettingsError::at(KEY, reason));
     }
     Ok(template)
 }
@@ -189,7 +191,17 @@ mod tests {
         let record = with_value(0, json!({ "ticker": "OOOO" }).into());
         assert_eq!(by_template("price/{{ticker}}").of(&record).unwrap(), "price/OOOO");
         let failure = by_template("{{isin}}").of(&record).unwrap_err();
-        assert_eq!(failure.to_string(), "the document has no id: `isin` is missing");
+        assert_eq!(failure.to_string(), "the document has no id: field `isin` is missing");
+    }
+
+    #[test]
+    fn an_optional_field_names_where_it_is_there() {
+        let rule = by_template("{{default isin ticker}}{{#if part}}/{{part}}{{/if}}");
+        let id = |value: Value| rule.of(&with_value(0, value.into())).map_err(|failure| failure.to_string());
+        assert_eq!(id(json!({ "isin": "X", "ticker": "T", "part": 2 })), Ok("X/2".to_owned()));
+        assert_eq!(id(json!({ "isin": null, "ticker": "T" })), Ok("T".to_owned()));
+        let missing = "the document has no id: `default isin ticker` is missing";
+        assert_eq!(id(json!({})), Err(missing.to_owned()));
     }
 
     #[test]
@@ -216,12 +228,16 @@ mod tests {
         assert_eq!(wrong(identity(&DocumentId::Key)), None);
         assert_eq!(wrong(by_template("p/{{@record.key}}")), None);
         assert_eq!(wrong(by_template("{{@record.topic}}/{{@record.headers.id}}")), None);
+        assert_eq!(wrong(by_template("{{#with @record.key}}{{id}}{{/with}}")), None);
         assert_eq!(wrong(identity(&DocumentId::Origin)).unwrap(), "document_id");
         for template in [
             "{{ticker}}",
             "{{@record.key}}{{@record.value.a}}",
             "{{@record.topic}}",
             "{{@record.key}}-{{@record.offset}}",
+            "{{default ticker @record.key}}",
+            "{{#if ticker}}{{@record.key}}{{/if}}",
+            "{{#if @record.key}}prices{{/if}}{{#with @record.timestamp}}{{this}}{{/with}}",
         ] {
             assert_eq!(wrong(by_template(template)).unwrap(), "document_id.template", "{template}");
         }
@@ -233,6 +249,7 @@ mod tests {
             DocumentIdRule::new(&DocumentId::Template(text.to_owned()), DocumentIdForm::Plain).err()
         };
         assert_eq!(refused("prices").unwrap().path(), "document_id.template");
-        assert_eq!(refused("{{#if a}}b{{/if}}").unwrap().path(), "document_id.template");
+        assert_eq!(refused("{{! c }}prices{{json 1}}").unwrap().path(), "document_id.template");
+        assert_eq!(refused("{{#if a}}b").unwrap().path(), "document_id.template");
     }
 }

@@ -3,9 +3,9 @@
 use aws_smithy_types::primitive::Encoder;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_template::Template;
 
 use crate::bedrock_kb::settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
-use crate::template::Template;
 
 /// Attributes of a document, as the model of the API allows.
 const MAX_ATTRIBUTES: usize = 50;
@@ -135,22 +135,18 @@ fn check_s3_vectors(attributes: &DocumentAttributes) -> Result<(), Failure> {
 
 impl AttributeRule {
     fn new(attribute: &Attribute, key_path: &str) -> Result<Self, SettingsError> {
-        let parse = |kind: &str, text: &str| {
-            Template::parse(text).map_err(|reason| SettingsError::at(format!("{key_path}.{kind}"), reason))
-        };
+        let parse = |kind: &str, text: &str| Template::new(&format!("{key_path}.{kind}"), text);
         match attribute {
             Attribute::String(text) => parse("string", text).map(Self::String),
             Attribute::Number(text) => parse("number", text).map(Self::Number),
             Attribute::Boolean(text) => parse("boolean", text).map(Self::Boolean),
             Attribute::StringList(text) => {
                 let template = parse("string_list", text)?;
-                let reason = "a list is one tag, such as {{tags}}";
-                let only = template.only_tag().is_some();
-                if only {
-                    Ok(Self::StringList(template))
-                } else {
-                    Err(SettingsError::at(format!("{key_path}.string_list"), reason))
+                if !template.is_one_tag() {
+                    let reason = "a list is one tag, such as {{tags}}";
+                    return Err(SettingsError::at(format!("{key_path}.string_list"), reason));
                 }
+                Ok(Self::StringList(template))
             }
         }
     }
@@ -167,7 +163,8 @@ impl AttributeRule {
 }
 
 fn present(template: &Template, record: &Record) -> Result<Option<String>, String> {
-    Ok(template.render_present(record)?.filter(|text| !text.is_empty()))
+    let text = template.render_present(record).map_err(|reason| reason.to_string())?;
+    Ok(text.filter(|text| !text.is_empty()))
 }
 
 fn number(text: &str) -> Result<AttributeValue, String> {
@@ -184,9 +181,12 @@ fn boolean(text: &str) -> Result<AttributeValue, String> {
 }
 
 fn string_list(template: &Template, record: &Record) -> Result<Option<AttributeValue>, String> {
-    let items: Vec<String> = match template.only_tag().and_then(|tag| tag.items(record)) {
-        Some(items) => items?.into_iter().map(Into::into).collect(),
-        None => template.render_present(record)?.into_iter().collect(),
+    let items: Vec<String> = match template.items(record) {
+        Some(items) => {
+            let items = items.map_err(|reason| reason.to_string())?;
+            items.into_iter().map(str::to_owned).collect()
+        }
+        None => present(template, record)?.into_iter().collect(),
     };
     let items: Vec<_> = items.into_iter().filter(|item| !item.is_empty()).collect();
     Ok(if items.is_empty() { None } else { Some(AttributeValue::StringList(items)) })
@@ -333,6 +333,18 @@ mod tests {
     }
 
     #[test]
+    fn an_attribute_may_have_a_default_and_a_condition() {
+        let attributes = json!({
+            "side": { "string": "{{#if is_buy}}buy{{else}}sell{{/if}}" }, "price": { "number": "{{default price 0}}" },
+            "venue": { "string": "{{#if venue}}{{venue.name}}{{/if}}" },
+        });
+        let expected = json!({ "price": 0.0, "side": "sell" });
+        assert_eq!(of(&attributes, json!({ "price": null })).unwrap(), expected, "an empty text is left out");
+        let value = json!({ "price": 1.5, "is_buy": true, "venue": { "name": "X" } });
+        assert_eq!(of(&attributes, value).unwrap(), json!({ "price": 1.5, "side": "buy", "venue": "X" }));
+    }
+
+    #[test]
     fn a_value_of_another_type_is_rejected_by_its_key() {
         let one = |rule: &str, value: Value| {
             of(&json!({ "a": { rule: "{{v}}" } }), json!({ "v": value })).unwrap_err()
@@ -343,8 +355,8 @@ mod tests {
         );
         assert!(one("number", json!("inf")).contains("no number"));
         assert!(one("boolean", json!("yes")).contains("neither `true` nor `false`"));
-        assert!(one("string", json!({})).contains("`v` is an object"));
-        assert!(one("string_list", json!([[]])).contains("an item of `v` is an array"));
+        assert!(one("string", json!({})).contains("`v` is a JSON object"));
+        assert!(one("string_list", json!([[]])).contains("an item of field `v` is a JSON array"));
         assert!(one("string", json!("x".repeat(2049))).contains("2048"));
         assert!(one("string_list", json!(vec!["x"; 11])).contains("at most 10 texts, not 11"));
         assert!(
@@ -358,7 +370,7 @@ mod tests {
         let metadata = metadata(json!({ "attributes": { "a": { "string": "{{ticker}}" } } })).unwrap();
         let failure = metadata.of(&text(0, "made by a template")).unwrap_err();
         assert!(
-            failure.to_string().contains("`ticker` is a field, and the payload is not JSON"),
+            failure.to_string().contains("the value is text, but the template needs an object with `ticker`"),
             "{failure}"
         );
     }
@@ -396,7 +408,7 @@ mod tests {
     #[test]
     fn templates_that_cannot_work_are_refused_at_their_place() {
         let refused = |rule: &str, text: &str| wrong_key(json!({ "attributes": { "a": { rule: text } } }));
-        assert_eq!(refused("number", "{{#if a}}1{{/if}}"), "metadata.attributes.a.number");
+        assert_eq!(refused("number", "{{#if a}}1"), "metadata.attributes.a.number");
         assert_eq!(refused("string_list", "{{a}},{{b}}"), "metadata.attributes.a.string_list");
     }
 

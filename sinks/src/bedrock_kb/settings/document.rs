@@ -16,7 +16,8 @@ pub enum DocumentId {
     Origin,
     /// The record's key: text as it is, JSON other than a text in its compact form.
     Key,
-    /// A text with tags, such as `{{ticker}}` or `price/{{@record.key}}`.
+    /// A text with tags, such as `{{ticker}}` or `price/{{@record.key}}`. Blocks and helpers are those of the `template`
+    /// transform.
     Template(String),
 }
 
@@ -40,7 +41,7 @@ pub enum Content {
     #[default]
     Value,
     /// A text with tags, such as `The price of {{ticker}} is {{price}}.`, which leaves the value as it is: its fields can
-    /// be metadata then.
+    /// be metadata then. Blocks and helpers are those of the `template` transform: `{{#if price}}...{{/if}}`.
     Template(String),
     /// The value as the bytes of a file.
     Bytes(BytesContent),
@@ -90,8 +91,9 @@ pub struct MetadataSettings {
     pub profile: Profile,
 }
 
-/// An attribute's type, and a text with tags that makes its value. After a `template` transform the value has no fields:
-/// write the text in `content` instead, or take them from headers (`{{@record.headers.NAME}}`).
+/// An attribute's type, and a text with tags that makes its value, such as `{{ticker}}` or `{{default price 0}}`. After a
+/// `template` transform without `as` the value has no fields: write the text in `content` instead, or take them from headers
+/// (`{{@record.headers.NAME}}`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(transform = one_of_its_keys)]

@@ -30,7 +30,7 @@ fn wrong_settings_name_their_key() {
         (json!({ "url": "ftp://h/" }), "url: "),
         (json!({ "url": "https://h/#a" }), "url: "),
         (json!({ "url": "https://{{host}}/p" }), "url: scheme, host and port"),
-        (json!({ "url": "https://h/{{#if a}}b{{/if}}" }), "url: "),
+        (json!({ "url": "https://h/{{#if a}}b" }), "url: "),
         (json!({ "method": "GET" }), "method: "),
         (json!({ "headers": { "host": "x" } }), "headers.host: "),
         (json!({ "headers": { "x-a": "{{a" } }), "headers.x-a: "),
@@ -39,6 +39,14 @@ fn wrong_settings_name_their_key() {
         (json!({ "on_null": "delete", "url": "https://h/{{id}}" }), "on_null: `id` is in the value"),
         (json!({ "on_null": "delete", "delete_path": "/p/{{@record.offset}}" }), "delete_path: "),
         (json!({ "on_null": "delete", "delete_path": "p/{{@record.key}}" }), "delete_path: "),
+        (
+            json!({ "on_null": "delete", "delete_path": "/p/{{#if @record.headers.a}}{{@record.key}}{{/if}}" }),
+            "delete_path: the path of a DELETE takes plain tags alone",
+        ),
+        (
+            json!({ "on_null": "delete", "delete_path": "/p/{{default @record.key 'all'}}" }),
+            "delete_path: the path of a DELETE takes plain tags alone",
+        ),
         (json!({ "delete_path": "/p/{{@record.key}}" }), "delete_path: "),
         (json!({ "request_timeout": "0s" }), "request_timeout: "),
         (json!({ "connect_timeout": "0s" }), "connect_timeout: "),

@@ -5,7 +5,7 @@ use sluice_connector_api::{Found, Scalar, SettingsError};
 
 use super::moment::{Moment, Unit, Unreadable};
 use super::pattern::Pattern;
-use crate::shape;
+use sluice_template::shape;
 
 /// The words for formats that are no pattern.
 const WORDS: [(&str, Format); 5] = [

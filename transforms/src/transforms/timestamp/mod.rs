@@ -2,7 +2,6 @@
 //!
 //! Numbers are read digit by digit, never through a floating-point number: `1739712345.678` is exactly that.
 
-mod field_path;
 mod format;
 mod moment;
 mod pattern;

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
     Found, Json, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
 };
+use sluice_template::shape;
 
-use super::field_path::FieldPath;
 use super::format::{self, Format};
 use super::moment::Moment;
-use crate::shape;
+use crate::transforms::field_path::FieldPath;
 
 /// Converts a time in a JSON field from one format into another.
 ///
@@ -91,7 +91,10 @@ impl Transform for Timestamp {
         match &mut record.value {
             None => {}
             Some(Payload::Json(json)) if json.is_object() => self.convert(json)?,
-            Some(other) => return Err(shape::no_object(other, Self::WHO, self.field.as_str())),
+            Some(other) => {
+                let reason = shape::no_object(other, "value", Self::WHO, self.field.as_str());
+                return Err(Rejection::new(reason));
+            }
         }
         Ok(record.into())
     }

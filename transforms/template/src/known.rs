@@ -2,7 +2,7 @@
 
 /// How a helper is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// `{{#if x}} {{/if}}`
     Block,
     /// `{{len x}}` or `(len x)`
@@ -13,7 +13,7 @@ pub(super) enum Form {
 
 /// What a helper asks of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// Nothing: missing counts as false, or the helper sees to it.
     Nothing,
     /// They are there, if only as null.
@@ -27,14 +27,14 @@ pub(super) enum Need {
 }
 
 /// A helper that templates can use: Handlebars' own, less `log`, and `default` and `json`.
-pub(super) struct Known {
-    pub(super) name: &'static str,
-    pub(super) form: Form,
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
     /// The fewest and the most arguments.
-    pub(super) arguments: (usize, usize),
-    pub(super) need: Need,
+    pub(crate) arguments: (usize, usize),
+    pub(crate) need: Need,
     /// The named argument that it takes, if any.
-    pub(super) option: Option<&'static str>,
+    pub(crate) option: Option<&'static str>,
 }
 
 const fn known(name: &'static str, form: Form, arguments: (usize, usize), need: Need) -> Known {
@@ -64,7 +64,7 @@ const KNOWN: [Known; 18] = [
 
 impl Known {
     /// Finds a helper, or says which there are.
-    pub(super) fn find(name: &str) -> Result<&'static Self, String> {
+    pub(crate) fn find(name: &str) -> Result<&'static Self, String> {
         let known = KNOWN.iter().find(|known| known.name == name);
         known.ok_or_else(|| {
             let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
@@ -73,7 +73,7 @@ impl Known {
     }
 
     /// Checks how a helper is used.
-    pub(super) fn check<'a>(
+    pub(crate) fn check<'a>(
         &self,
         form: Form,
         arguments: usize,

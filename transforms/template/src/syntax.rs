@@ -1,11 +1,13 @@
-use handlebars::{TemplateError, TemplateErrorReason};
-use sluice_connector_api::SettingsError;
+//! What is wrong with a template that does not parse, in words of its author.
 
-use super::delimited::{HANDLEBARS, Source};
+use handlebars::{TemplateError, TemplateErrorReason};
+
+use crate::delimited::{HANDLEBARS, Source};
+use crate::error::TextFault;
 
 /// Explains why a template does not parse. Handlebars knows the place and the rules of its grammar that might
 /// have gone on there; an author wants to hear which tag or block is left open.
-pub(super) fn explain(source: &Source, error: &TemplateError) -> SettingsError {
+pub(crate) fn explain(source: &Source, error: &TemplateError) -> TextFault {
     let (line, column) = error.pos().unwrap_or((1, 1));
     let at = source.offset(line, column);
     let (reason, at) = match error.reason() {
@@ -15,12 +17,11 @@ pub(super) fn explain(source: &Source, error: &TemplateError) -> SettingsError {
         }
         other => (other.to_string(), at),
     };
-    let (line, column) = source.position(at);
-    SettingsError::at("text", reason).in_text(line, column)
+    TextFault::new(reason, source.position(at))
 }
 
 fn unexpected(source: &Source, at: usize) -> (String, usize) {
-    let next: String = source.written_from(at).take(16).collect();
+    let next: String = source.rest_of_tag(at).chars().take(16).collect();
     match next.lines().next().map(str::trim).filter(|next| !next.is_empty()) {
         Some(next) => (format!("a tag cannot go on with `{next}`"), at),
         None => unfinished(source.handlebars()).unwrap_or_else(|| ("a tag cannot end here".to_owned(), at)),

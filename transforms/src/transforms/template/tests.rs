@@ -8,10 +8,6 @@ use sluice_connector_api::{
     Json, Origin, Payload, Record, Registry, SettingsError, Timestamp, TimestampType, Transform, Transformed,
 };
 
-use super::compile::compile;
-use super::delimited::Source;
-use super::transform::{Program, Template};
-
 fn build(settings: Value) -> Result<Box<dyn Transform>, SettingsError> {
     crate::register(Registry::new()).transform("template").unwrap().build(settings)
 }
@@ -109,6 +105,42 @@ fn the_origin_the_key_and_the_headers_stay() {
 fn a_tombstone_passes() {
     let tombstone = record(None);
     let template = build(json!({"text": "{{@record.key}} {{price}}"})).unwrap();
+    assert_eq!(template.apply(tombstone.clone()), Ok(tombstone.into()));
+}
+
+#[test]
+fn a_text_may_be_a_field_beside_the_others() {
+    let applied = |target: &str, value: Payload| {
+        let template = build(json!({"text": "{{a}}{{default b '?'}}", "as": target})).unwrap();
+        match template.apply(record(Some(value))).map_err(|rejection| rejection.to_string())? {
+            Transformed::One(record) => Ok(record.value.as_ref().unwrap().as_json().unwrap().clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(applied("text", json!({"a": 1}).into()), Ok(json!({"a": 1, "text": "1?"})));
+    assert_eq!(applied("a", json!({"a": 1}).into()), Ok(json!({"a": "1?"})));
+    assert_eq!(
+        applied("document.text", json!({"a": 1}).into()),
+        Ok(json!({"a": 1, "document": {"text": "1?"}}))
+    );
+    assert_eq!(
+        applied("a.b", json!({"a": "x"}).into()),
+        Err("field `a.b` cannot be written: a JSON string has no `b`".to_owned())
+    );
+    assert_eq!(build(json!({"text": "x", "as": "a..b"})).err().unwrap().path(), "as");
+}
+
+#[test]
+fn a_text_becomes_a_field_of_an_object_alone() {
+    let print =
+        |value: Payload| apply(&*build(json!({"text": "x", "as": "t"})).unwrap(), record(Some(value)));
+    assert_eq!(
+        print(json!([1]).into()).unwrap_err(),
+        "the value is a JSON array, but the template transform needs an object with `t`"
+    );
+    assert!(print("text".into()).unwrap_err().ends_with("set `value: json` under `source`"));
+    let tombstone = record(None);
+    let template = build(json!({"text": "x", "as": "t"})).unwrap();
     assert_eq!(template.apply(tombstone.clone()), Ok(tombstone.into()));
 }
 
@@ -426,72 +458,7 @@ fn delimiters_that_cannot_be_told_are_refused() {
     assert!(path(json!(["<<"])).starts_with("delimiters"));
 }
 
-#[test]
-fn plain_templates_do_without_handlebars() {
-    for text in ["", " ", "a", "{{a}} {{this.b}}, {{c.d.[e f]}}{{! x }}{{{g}}}"] {
-        assert!(matches!(program(text), Program::Segments(_)), "{text}");
-    }
-    for text in ["{{this}}", "{{@root.a}}", "{{@record.key}}", "{{len a}}", "{{#if a}}{{/if}}"] {
-        assert!(matches!(program(text), Program::Handlebars(..)), "{text}");
-    }
-}
-
-fn program(text: &str) -> Program {
-    Program::new(compile(&Source::plain(text)).unwrap().0)
-}
-
-/// Prints a template with Handlebars although segments would do.
-fn reference(text: &str, value: Value) -> Result<String, String> {
-    let (template, uses) = compile(&Source::plain(text)).unwrap();
-    let template = Template { uses, program: Program::handlebars(template) };
-    apply(&template, record(Some(Payload::from(value))))
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let number = "-?[1-9][0-9]{0,20}(\\.[0-9]{1,5})?([eE][-+]?[0-9]{1,2})?";
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        number.prop_map(|digits| serde_json::from_str(&digits).unwrap()),
-        ".{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::hash_map("[abc]", inner, 0..4).prop_map(|fields| fields.into_iter().collect()),
-        ]
-    })
-}
-
-fn any_plain_template() -> impl Strategy<Value = String> {
-    let name = prop_oneof![
-        Just("a"),
-        Just("b"),
-        Just("c"),
-        Just("0"),
-        Just("1"),
-        Just("01"),
-        Just("[a]"),
-        Just("this")
-    ];
-    let path = prop::collection::vec(name, 1..4).prop_map(|names| names.join("."));
-    let tag = (path, "[~]?", "[~ \n]?").prop_map(|(path, left, right)| match right.as_str() {
-        "~" => format!("{{{{{left}{path}~}}}}"),
-        blank => format!("{{{{{left}{blank}{path}}}}}"),
-    });
-    let text = "[^{\\\\]{0,10}";
-    prop::collection::vec(prop_oneof![tag, text.prop_map(String::from), Just("{{! c }}".to_owned())], 0..6)
-        .prop_map(|pieces| pieces.concat())
-}
-
 proptest! {
-    #[test]
-    fn segments_print_what_handlebars_prints(text in any_plain_template(), a in any_json(), b in any_json()) {
-        prop_assume!(matches!(program(&text), Program::Segments(_)));
-        let value = json!({"a": a, "b": b});
-        prop_assert_eq!(print(&text, &value.to_string()), reference(&text, value));
-    }
-
     #[test]
     fn literal_text_between_other_delimiters_comes_out_as_it_went_in(
         before in "([{}\\\\ \n]|[^<>])*",

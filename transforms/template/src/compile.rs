@@ -1,31 +1,23 @@
-use std::collections::BTreeSet;
+//! Checks a template, notes what it reads, and rewrites it so that nothing is printed as a silent blank.
+
 use std::mem;
 
 use handlebars::template::{HelperTemplate, Parameter, Subexpression, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
-use sluice_connector_api::SettingsError;
 
-use super::checks;
-use super::delimited::Source;
-use super::known::{Form, Known, Need};
-use super::record_fields::{Part, RECORD, ROOT};
-use super::syntax;
-
-/// What of a record a template uses.
-#[derive(Debug, Default)]
-pub(super) struct Uses {
-    /// The first field that it looks for in the value, which has to be an object then.
-    pub(super) field: Option<String>,
-    /// Whether it looks at the value at all.
-    pub(super) value: bool,
-    /// What it names through `@record`.
-    pub(super) parts: BTreeSet<Part>,
-}
+use crate::checks;
+use crate::context::{RECORD, ROOT};
+use crate::delimited::Source;
+use crate::error::TextFault;
+use crate::known::{Form, Known, Need};
+use crate::record_name::RecordName;
+use crate::syntax;
+use crate::uses::Uses;
 
 /// Parses a template, finds every error that can be found without data, and rewrites it: every tag is printed
 /// by a function that refuses what would be a blank, and `@record` leads to its place in the context.
-pub(super) fn compile(source: &Source) -> Result<(Template, Uses), SettingsError> {
+pub(crate) fn compile(source: &Source) -> Result<(Template, Uses), TextFault> {
     let mut template =
         Template::compile(source.handlebars()).map_err(|error| syntax::explain(source, &error))?;
     let mut walk = Walk { source, uses: Uses::default() };
@@ -48,13 +40,9 @@ struct Fault {
 }
 
 impl Fault {
-    fn in_source(self, source: &Source) -> SettingsError {
-        let error = SettingsError::at("text", self.reason);
-        let Some((line, column)) = self.position else {
-            return error;
-        };
-        let (line, column) = source.position(source.offset(line, column));
-        error.in_text(line, column)
+    fn in_source(self, source: &Source) -> TextFault {
+        let position = self.position.map(|(line, column)| source.position(source.offset(line, column)));
+        TextFault { reason: self.reason, position }
     }
 }
 
@@ -82,8 +70,15 @@ impl Walk<'_> {
 
     fn element(&mut self, element: &mut TemplateElement, scope: Scope) -> Result<(), Fault> {
         match element {
-            TemplateElement::RawString(text) => self.source.restore(text),
-            TemplateElement::Comment(_) => {}
+            TemplateElement::RawString(text) => {
+                self.source.restore(text);
+                self.uses.add_literal(text);
+                return Ok(());
+            }
+            TemplateElement::Comment(_) => return Ok(()),
+            _ => self.uses.has_tags = true,
+        }
+        match element {
             TemplateElement::Expression(tag) | TemplateElement::HtmlExpression(tag) => {
                 self.tag(tag, scope)?;
             }
@@ -169,14 +164,16 @@ impl Walk<'_> {
         if ups > scope.depth {
             return Err(format!("`{raw}` leads out of the value"));
         }
-        let first = segments.get(if from_root { 1 } else { ups });
-        if let Some(PathSeg::Named(name)) = first.filter(|_| from_root || ups == scope.depth) {
-            self.uses.field.get_or_insert_with(|| name.clone());
+        // Within `each` and `with`, a name is one of what they go through, which was noted there.
+        if from_root || ups == scope.depth {
+            if let Some(PathSeg::Named(name)) = segments.get(if from_root { 1 } else { ups }) {
+                self.uses.value_field.get_or_insert_with(|| name.clone());
+            }
+            self.uses.add(RecordName::Value, &raw);
         }
         if from_root {
             segments.insert(1, PathSeg::Named(ROOT.to_owned()));
         }
-        self.uses.value = true;
         Ok(Path::Relative((segments, raw)))
     }
 
@@ -186,12 +183,17 @@ impl Walk<'_> {
         let (_, rest) = raw.split_once("record").unwrap_or_default();
         let mut segments = from_root(rest)?;
         let names: Vec<_> = segments.iter().filter_map(name).collect();
-        if names.first() == Some(&ROOT) {
-            self.uses.value = true;
-        } else {
-            self.uses.parts.insert(Part::find(&names, &raw)?);
+        let found = RecordName::find(&names, &raw)?;
+        let field = names.get(1).map(|field| (*field).to_owned());
+        match (&found, field) {
+            (RecordName::Value, Some(field)) => drop(self.uses.value_field.get_or_insert(field)),
+            (RecordName::Key, Some(field)) => drop(self.uses.key_field.get_or_insert(field)),
+            _ => {}
+        }
+        if found != RecordName::Value {
             segments.insert(1, PathSeg::Named(RECORD.to_owned()));
         }
+        self.uses.add(found, &raw);
         Ok(Path::Relative((segments, raw)))
     }
 }
@@ -229,7 +231,7 @@ fn name(segment: &PathSeg) -> Option<&str> {
 }
 
 /// Compares a segment with a rule of Handlebars' grammar, whose type it keeps to itself.
-fn is_ruled(segment: &PathSeg, rule: &str) -> bool {
+pub(crate) fn is_ruled(segment: &PathSeg, rule: &str) -> bool {
     matches!(segment, PathSeg::Ruled(found) if format!("{found:?}") == rule)
 }
 

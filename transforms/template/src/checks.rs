@@ -1,4 +1,4 @@
-//! What [`compile`](super::compile) puts into a template, and the helpers that Handlebars lacks.
+//! What [`compile`](crate::compile) puts into a template, and the helpers that Handlebars lacks.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, PathAndJson, RenderContext,
@@ -7,15 +7,17 @@ use handlebars::{
 use serde_json::Value;
 use sluice_connector_api::field_at;
 
-use super::field;
-use super::known::Need;
-use super::record_fields::ROOT;
+use crate::context::ROOT;
+use crate::error::Unprintable;
+use crate::field;
+use crate::known::Need;
+use crate::shape;
 
 /// The function that prints every tag. A blank in its name keeps users from writing it.
-pub(super) const PRINT: &str = "% print";
+pub(crate) const PRINT: &str = "% print";
 
 /// Names the function that checks an argument, if it needs one.
-pub(super) fn name_of(need: Need) -> Option<&'static str> {
+pub(crate) fn name_of(need: Need) -> Option<&'static str> {
     match need {
         Need::Nothing => None,
         Need::Given => Some("% given"),
@@ -26,7 +28,7 @@ pub(super) fn name_of(need: Need) -> Option<&'static str> {
 }
 
 /// Makes the registry of helpers. Nothing is escaped: the text is no HTML.
-pub(super) fn registry() -> Handlebars<'static> {
+pub(crate) fn registry() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.register_escape_fn(handlebars::no_escape);
     registry.register_helper(PRINT, Box::new(Print));
@@ -39,11 +41,13 @@ pub(super) fn registry() -> Handlebars<'static> {
 }
 
 /// Turns an error of Handlebars into a reason.
-pub(super) fn reason(error: &RenderError) -> String {
+pub(crate) fn reason(error: &RenderError) -> Unprintable {
     match error.reason() {
-        RenderErrorReason::Other(reason) => reason.clone(),
+        RenderErrorReason::NestedError(inner) if let Some(reason) = inner.downcast_ref::<Unprintable>() => {
+            reason.clone()
+        }
         RenderErrorReason::InvalidJsonIndex(name) => field::no_index(name),
-        other => format!("the template cannot be printed: {other}"),
+        other => Unprintable::unfit(format!("the template cannot be printed: {other}")),
     }
 }
 
@@ -59,8 +63,10 @@ impl HelperDef for Print {
         scope: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let text = field::text(subject(tag), given(tag)).map_err(|reason| refusal(&reason, scope))?;
-        Ok(out.write(text)?)
+        let text = field::text(subject(tag), given(tag)).map_err(|reason| refusal(reason, scope))?;
+        // Not `write`: the output tells by that what a tag prints.
+        out.write_fmt(format_args!("{text}"))
+            .map_err(|wrong| refusal(Unprintable::unfit(format!("{} {wrong}", subject(tag))), scope))
     }
 }
 
@@ -68,15 +74,16 @@ impl HelperDef for Print {
 struct Check(Need);
 
 impl Check {
-    fn check(&self, subject: &str, value: Option<&Value>) -> Result<(), String> {
+    fn check(&self, subject: &str, value: Option<&Value>) -> Result<(), Unprintable> {
         match (self.0, value) {
             (Need::Nothing, _) | (Need::Given, Some(_)) => Ok(()),
             (_, None | Some(Value::Null)) => Err(field::absent(subject, value)),
             (Need::Items, Some(value)) if !(value.is_array() || value.is_object()) => {
-                Err(format!("{subject} is {}, not an array or an object", crate::shape::of_json(value)))
+                let shape = shape::of_json(value);
+                Err(Unprintable::unfit(format!("{subject} is {shape}, not an array or an object")))
             }
             (Need::Truthy, Some(value)) if !value.is_truthy(false) => {
-                Err(format!("{subject} is {value}, which is empty"))
+                Err(Unprintable::unfit(format!("{subject} is {value}, which is empty")))
             }
             (_, Some(_)) => Ok(()),
         }
@@ -91,7 +98,7 @@ impl HelperDef for Check {
         context: &'rc Context,
         scope: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        self.check(subject(tag), given(tag)).map_err(|reason| refusal(&reason, scope))?;
+        self.check(subject(tag), given(tag)).map_err(|reason| refusal(reason, scope))?;
         Ok(tag.param(0).map_or(ScopedJson::Missing, |argument| scoped(argument, context)))
     }
 }
@@ -148,9 +155,9 @@ fn scoped<'rc>(argument: &PathAndJson<'rc>, context: &'rc Context) -> ScopedJson
 }
 
 /// Adds the item of the list, or the part of the value, that a block is at.
-fn refusal(reason: &str, scope: &RenderContext<'_, '_>) -> RenderError {
+fn refusal(reason: Unprintable, scope: &RenderContext<'_, '_>) -> RenderError {
     let path = scope.block().map(handlebars::BlockContext::base_path);
     let inner = path.and_then(|path| path.strip_prefix(&[ROOT.to_owned()])).unwrap_or_default();
     let place = if inner.is_empty() { String::new() } else { format!(", at `{}`", inner.join(".")) };
-    RenderErrorReason::Other(format!("{reason}{place}")).into()
+    RenderErrorReason::NestedError(Box::new(reason.at(&place))).into()
 }

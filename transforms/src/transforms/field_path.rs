@@ -1,18 +1,19 @@
+//! Fields as operators name them, to be read and to be written.
+
 use serde_json::{Map, Value};
 use sluice_connector_api::{Found, Json, Rejection, SettingsError};
-
-use crate::shape;
+use sluice_template::shape;
 
 /// A path into a JSON value, such as `quote.time` or `quotes.0.time`.
 #[derive(Debug)]
-pub(super) struct FieldPath {
+pub(crate) struct FieldPath {
     written: String,
     names: Vec<String>,
 }
 
 impl FieldPath {
     /// Reads a path; `key` is the setting that holds it.
-    pub(super) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
+    pub(crate) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
         let names: Vec<_> = written.split('.').map(str::to_owned).collect();
         if names.iter().any(String::is_empty) {
             let reason = format!("`{written}` is no field name; names within names are parted by one dot");
@@ -22,17 +23,17 @@ impl FieldPath {
     }
 
     /// Returns the path as it was written.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.written
     }
 
     /// Finds the field.
-    pub(super) fn find<'a>(&self, root: &'a Json) -> Option<Found<'a>> {
+    pub(crate) fn find<'a>(&self, root: &'a Json) -> Option<Found<'a>> {
         root.find(&self.names)
     }
 
     /// Sets the field of an object, and makes the objects on the way to it where they are missing or null.
-    pub(super) fn set(&self, root: &mut Json, new: Value) -> Result<(), Rejection> {
+    pub(crate) fn set(&self, root: &mut Json, new: Value) -> Result<(), Rejection> {
         if let [name] = &*self.names {
             root.set(name, new);
             return Ok(());

@@ -1,39 +1,46 @@
-use sluice_connector_api::SettingsError;
+//! Templates whose tags stand between other delimiters, as plain Handlebars, and the way back to what was written.
+
+use crate::error::TextFault;
 
 /// Handlebars' own delimiters.
-pub(super) const HANDLEBARS: [&str; 2] = ["{{", "}}"];
+pub const HANDLEBARS: [&str; 2] = ["{{", "}}"];
 
 /// A template in Handlebars' own notation, and the way back to what the user wrote.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     written: String,
     handlebars: String,
     /// Where the pieces start, in characters: in `handlebars` and in `written`.
     starts: Vec<(usize, usize)>,
     stand_ins: Vec<(char, char)>,
+    delimiters: [String; 2],
 }
 
 impl Source {
     /// Takes a template that is written in Handlebars' own notation.
-    pub(super) fn plain(text: &str) -> Self {
+    pub(crate) fn plain(text: &str) -> Self {
         Self {
             written: text.to_owned(),
             handlebars: text.to_owned(),
             starts: vec![(0, 0)],
             stand_ins: Vec::new(),
+            delimiters: HANDLEBARS.map(str::to_owned),
         }
     }
 
     /// Translates a template whose tags stand between other delimiters. Everything outside them is literal.
-    pub(super) fn delimited(text: &str, open: &str, close: &str) -> Result<Self, SettingsError> {
-        let mut source = Self { stand_ins: stand_ins(text), ..Self::plain("") };
+    pub(crate) fn delimited(text: &str, open: &str, close: &str) -> Result<Self, TextFault> {
+        let mut source = Self {
+            stand_ins: stand_ins(text),
+            delimiters: [open, close].map(str::to_owned),
+            ..Self::plain("")
+        };
         let mut rest = text;
         while let Some((literal, tail)) = rest.split_once(open) {
             source.push_literal(literal);
             let tag = split_tag(tail, close).and_then(|(tag, after)| check_tag(tag).map(|()| (tag, after)));
             let (tag, after) = tag.map_err(|reason| {
-                let (line, column) = place(text, source.written.chars().count());
-                SettingsError::at("text", format!("`{open}` {reason}")).in_text(line, column)
+                TextFault::new(format!("`{open}` {reason}"), place(text, source.written.chars().count()))
             })?;
             source.push_tag(tag, open, close);
             rest = after;
@@ -43,24 +50,30 @@ impl Source {
     }
 
     /// Returns the template in Handlebars' notation.
-    pub(super) fn handlebars(&self) -> &str {
+    pub(crate) fn handlebars(&self) -> &str {
         &self.handlebars
     }
 
     /// Counts the characters of [`Source::handlebars`] before a line and column.
-    pub(super) fn offset(&self, line: usize, column: usize) -> usize {
+    pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
         let lines = self.handlebars.split_inclusive('\n').take(line.saturating_sub(1));
         lines.map(|line| line.chars().count()).sum::<usize>() + column.saturating_sub(1)
     }
 
     /// Finds line and column in the user's text for a number of characters of [`Source::handlebars`].
-    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
+    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
         place(&self.written, self.written_offset(offset))
     }
 
-    /// Returns the user's text from a number of characters of [`Source::handlebars`] on.
-    pub(super) fn written_from(&self, offset: usize) -> impl Iterator<Item = char> {
-        self.written.chars().skip(self.written_offset(offset))
+    /// Returns the user's text from a number of characters of [`Source::handlebars`] on, up to the end of the tag. Where no
+    /// end is in sight, that is one character: what follows may be a secret, as it may in a URL.
+    pub(crate) fn rest_of_tag(&self, offset: usize) -> String {
+        let rest: String = self.written.chars().skip(self.written_offset(offset)).collect();
+        let [open, close] = &self.delimiters;
+        match rest.split_once(close) {
+            Some((tag, _)) if !tag.contains(open) => format!("{tag}{close}"),
+            _ => rest.chars().take(1).collect(),
+        }
     }
 
     fn written_offset(&self, offset: usize) -> usize {
@@ -73,7 +86,7 @@ impl Source {
     }
 
     /// Puts the user's characters back for those that stand in for them.
-    pub(super) fn restore(&self, text: &mut String) {
+    pub(crate) fn restore(&self, text: &mut String) {
         for (special, stand_in) in &self.stand_ins {
             if text.contains(*stand_in) {
                 *text = text.replace(*stand_in, special.encode_utf8(&mut [0; 4]));

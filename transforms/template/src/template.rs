@@ -1,0 +1,195 @@
+//! A template, ready to print.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::LazyLock;
+
+use handlebars::{Handlebars, Output, RenderContext, Renderable, Template as HandlebarsTemplate};
+use sluice_connector_api::{Payload, Record, SettingsError};
+
+use crate::checks;
+use crate::compile::compile;
+use crate::context::{ROOT, context};
+use crate::delimited::Source;
+use crate::error::Unprintable;
+use crate::plain::PlainTemplate;
+use crate::record_name::RecordName;
+use crate::shape;
+use crate::uses::{TemplateUse, Uses};
+use crate::writer::TemplateWriter;
+
+/// Bytes for which a printed text has room at once.
+const ROOM: usize = 128;
+
+static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(checks::registry);
+
+/// A parsed template.
+#[derive(Debug)]
+pub struct Template {
+    pub(crate) uses: Uses,
+    pub(crate) program: Program,
+}
+
+/// The two ways to print a template, which give the same text and the same reasons.
+#[derive(Debug)]
+pub(crate) enum Program {
+    Plain(PlainTemplate),
+    Handlebars(HandlebarsTemplate),
+}
+
+impl Program {
+    /// Handlebars is the reference; plain templates are ten times as fast, and most are plain.
+    pub(crate) fn new(template: HandlebarsTemplate) -> Self {
+        match PlainTemplate::from_handlebars(&template) {
+            Some(plain) => Self::Plain(plain),
+            None => Self::Handlebars(template),
+        }
+    }
+}
+
+impl Template {
+    /// Parses a template in Handlebars' own notation. Errors are those of the setting `key`, with the place in its text.
+    pub fn new(key: &str, text: &str) -> Result<Self, SettingsError> {
+        Self::from_source(&Source::plain(text)).map_err(|fault| fault.under(key))
+    }
+
+    /// Parses a template whose tags stand between other delimiters: two different texts that are neither empty nor have
+    /// white space. Everything outside the tags is literal then.
+    pub fn with_delimiters(key: &str, text: &str, [open, close]: [&str; 2]) -> Result<Self, SettingsError> {
+        let source = Source::delimited(text, open, close);
+        source.and_then(|source| Self::from_source(&source)).map_err(|fault| fault.under(key))
+    }
+
+    fn from_source(source: &Source) -> Result<Self, crate::error::TextFault> {
+        let (template, uses) = compile(source)?;
+        Ok(Self { uses, program: Program::new(template) })
+    }
+
+    /// Prints the template for a record. A tombstone has no value, and so no fields.
+    pub fn render(&self, record: &Record) -> Result<String, Unprintable> {
+        let mut text = String::with_capacity(ROOM);
+        self.write(record, &mut text)?;
+        Ok(text)
+    }
+
+    /// Prints the template where what its tags stand for is there; `None` where it is missing or null.
+    pub fn render_present(&self, record: &Record) -> Result<Option<String>, Unprintable> {
+        if let Program::Plain(plain) = &self.program
+            && plain.lacks(record)
+        {
+            return self.check_shapes(record).or_else(absent_is_fine).map(|()| None);
+        }
+        match self.render(record) {
+            Ok(text) => Ok(Some(text)),
+            Err(reason) if reason.is_absent() => Ok(None),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// Prints the template piece by piece.
+    pub fn write<W: TemplateWriter>(&self, record: &Record, writer: &mut W) -> Result<(), Unprintable> {
+        self.check_shapes(record)?;
+        match &self.program {
+            Program::Plain(plain) => plain.write(record, writer),
+            Program::Handlebars(template) => render(template, &context(&self.uses, record)?, writer),
+        }
+    }
+
+    /// Returns what of a record the template reads, in the order of its text.
+    pub fn uses(&self) -> &[TemplateUse] {
+        &self.uses.all
+    }
+
+    /// Says whether the template reads the value, which a tombstone does not have.
+    pub fn reads_value(&self) -> bool {
+        self.uses.all.iter().any(|each| each.name == RecordName::Value)
+    }
+
+    /// Says whether the template has a tag.
+    pub fn has_tags(&self) -> bool {
+        self.uses.has_tags
+    }
+
+    /// Returns the text outside the tags, that in blocks included.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.uses.literals.iter().map(String::as_str)
+    }
+
+    /// Returns the text before the first tag.
+    pub fn start(&self) -> &str {
+        &self.uses.start
+    }
+
+    /// Says whether the template has no more than text and plain tags: no blocks and no helpers. It is then printed with the
+    /// value of every tag, or not at all.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.program, Program::Plain(_))
+    }
+
+    /// Says whether the template is one plain tag and nothing else, such as `{{tags}}`.
+    pub fn is_one_tag(&self) -> bool {
+        matches!(&self.program, Program::Plain(plain) if plain.is_one_tag())
+    }
+
+    /// Returns the texts of the array that the template's one plain tag stands for, without those that are null; `None`
+    /// where it stands for no array.
+    pub fn items<'a>(&self, record: &'a Record) -> Option<Result<Vec<&'a str>, Unprintable>> {
+        match &self.program {
+            Program::Plain(plain) => plain.items(record),
+            Program::Handlebars(_) => None,
+        }
+    }
+
+    /// Fields are asked of JSON alone; those of the value of an object, or of an array by their index.
+    fn check_shapes(&self, record: &Record) -> Result<(), Unprintable> {
+        if let (Some(field), Some(value)) = (&self.uses.value_field, &record.value) {
+            match value {
+                Payload::Json(json) if json.is_object() => {}
+                Payload::Json(json) if json.value().is_array() && field.parse::<usize>().is_ok() => {}
+                // A scalar has no fields: they are missing.
+                Payload::Json(_) => {
+                    return Err(Unprintable::absent(shape::no_object(value, "value", "template", field)));
+                }
+                _ => return Err(Unprintable::unfit(shape::no_object(value, "value", "template", field))),
+            }
+        }
+        match (&self.uses.key_field, &record.key) {
+            (Some(field), Some(key @ (Payload::Text(_) | Payload::Bytes(_)))) => {
+                Err(Unprintable::unfit(shape::no_object(key, "key", "template", field)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn absent_is_fine(reason: Unprintable) -> Result<(), Unprintable> {
+    if reason.is_absent() { Ok(()) } else { Err(reason) }
+}
+
+fn render<W: TemplateWriter>(
+    template: &HandlebarsTemplate,
+    context: &handlebars::Context,
+    writer: &mut W,
+) -> Result<(), Unprintable> {
+    let mut scope = RenderContext::new(None);
+    if let Some(block) = scope.block_mut() {
+        block.base_path_mut().push(ROOT.to_owned());
+    }
+    let printed = template.render(&REGISTRY, context, &mut scope, &mut Pieces(writer));
+    printed.map_err(|error| checks::reason(&error))
+}
+
+/// Tells what tags print from the rest: `checks` prints them by `write_fmt`, and Handlebars all else by `write`.
+struct Pieces<'a, W>(&'a mut W);
+
+impl<W: TemplateWriter> Output for Pieces<'_, W> {
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.0.literal(text);
+        Ok(())
+    }
+
+    fn write_fmt(&mut self, value: std::fmt::Arguments<'_>) -> io::Result<()> {
+        let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
+        self.0.value(&text).map_err(io::Error::other)
+    }
+}
