@@ -13,6 +13,7 @@
 //! Every call blocks its thread and panics on a failure. A test of a current-thread runtime that runs the
 //! engine in the same thread stops it meanwhile: use the multi-thread flavour there.
 
+mod client;
 mod record;
 pub mod secure;
 mod server;
@@ -31,12 +32,13 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+pub use client::client_of;
+use client::has_leader;
 pub use record::{NewRecord, StoredRecord};
-use server::Server;
+use server::BrokerProcess;
 
 /// How long one request may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,7 +53,7 @@ pub fn unique(stem: &str) -> String {
 /// A broker of this test process. It dies with its value, and with the process however that ends; it lives
 /// for 30 minutes at most after each start.
 pub struct Broker {
-    server: Server,
+    server: BrokerProcess,
 }
 
 impl fmt::Debug for Broker {
@@ -71,14 +73,14 @@ impl Broker {
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Broker, String>> = OnceLock::new();
         let jars = server::jars_or_notice()?;
-        let started = SHARED.get_or_init(|| Server::start(jars).map(|server| Self { server }));
+        let started = SHARED.get_or_init(|| BrokerProcess::start(jars).map(|server| Self { server }));
         Some(started.as_ref().unwrap_or_else(|problem| panic!("{problem}")))
     }
 
     /// Starts a broker of the caller's own, which it may stop and kill. `None` and panics as [`Broker::shared`].
     pub fn start() -> Option<Self> {
         let jars = server::jars_or_notice()?;
-        let server = Server::start(jars).unwrap_or_else(|problem| panic!("{problem}"));
+        let server = BrokerProcess::start(jars).unwrap_or_else(|problem| panic!("{problem}"));
         Some(Self { server })
     }
 
@@ -257,31 +259,11 @@ pub fn committed(mut client: ClientConfig, group: &str, topic: &str, partitions:
     committed.unwrap_or_else(|error| panic!("no offsets of group {group}: {error}"))
 }
 
-/// Settings that every client of the tests has: it is back quickly when the broker is.
-pub fn client_of(address: &str) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", address).set("reconnect.backoff.max.ms", "200");
-    client
-}
-
-/// Tells whether the broker behind `consumer` serves every partition it has.
-fn serves(consumer: &BaseConsumer) -> bool {
-    let Ok(metadata) = consumer.fetch_metadata(None, Duration::from_secs(2)) else {
-        return false;
-    };
-    let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-    !metadata.brokers().is_empty() && partitions.all(has_leader)
-}
-
 /// Returns how many partitions of the topic have a leader; `None` if there is no such topic.
 fn leaders(consumer: &BaseConsumer, topic: &str) -> Option<i32> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).ok()?;
     let topic = metadata.topics().first().filter(|topic| topic.error().is_none())?;
     i32::try_from(topic.partitions().iter().filter(|partition| has_leader(partition)).count()).ok()
-}
-
-fn has_leader(partition: &MetadataPartition) -> bool {
-    partition.leader() >= 0
 }
 
 fn at(offset: Offset) -> Option<i64> {

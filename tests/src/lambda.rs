@@ -28,7 +28,7 @@ pub const TRACE: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197a
 pub struct RuntimeApi {
     address: SocketAddr,
     events: UnboundedSender<Invocation>,
-    replies: Receiver<Reply>,
+    replies: Receiver<FunctionAnswer>,
     polls: Receiver<Instant>,
     invocations: usize,
     /// Dropped last.
@@ -44,7 +44,7 @@ struct Invocation {
 
 /// What a function answered, or what it could not begin for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
+pub struct FunctionAnswer {
     /// The last part of the path: `response` or `error`.
     pub kind: String,
     /// The request that it answers; `init` for an error before the first.
@@ -55,7 +55,7 @@ pub struct Reply {
     pub took: Duration,
 }
 
-impl Reply {
+impl FunctionAnswer {
     /// Returns the partitions and offsets that are listed as not done.
     #[track_caller]
     pub fn failures(&self) -> Vec<(String, i64)> {
@@ -81,7 +81,7 @@ impl Reply {
 
 struct Served {
     events: tokio::sync::Mutex<UnboundedReceiver<Invocation>>,
-    replies: Mutex<Sender<Reply>>,
+    replies: Mutex<Sender<FunctionAnswer>>,
     polls: Mutex<Sender<Instant>>,
     handed_out: Mutex<Instant>,
 }
@@ -132,7 +132,7 @@ impl RuntimeApi {
 
     /// Invokes the function with so much time, and waits for the answer a while longer.
     #[track_caller]
-    pub fn invoke(&mut self, event: impl AsRef<[u8]>, timeout: Duration) -> Reply {
+    pub fn invoke(&mut self, event: impl AsRef<[u8]>, timeout: Duration) -> FunctionAnswer {
         self.invocations += 1;
         let request = format!("8476a536-e9f4-11e8-9739-{:012}", self.invocations);
         let event = Bytes::copy_from_slice(event.as_ref());
@@ -144,14 +144,14 @@ impl RuntimeApi {
 
     /// Waits for the error of a function that could not begin.
     #[track_caller]
-    pub fn init_error(&self) -> Reply {
+    pub fn init_error(&self) -> FunctionAnswer {
         let reply = self.reply(PATIENCE);
         assert_eq!(reply.request, "init");
         reply
     }
 
     #[track_caller]
-    fn reply(&self, patience: Duration) -> Reply {
+    fn reply(&self, patience: Duration) -> FunctionAnswer {
         self.replies.recv_timeout(patience).expect("the function answers")
     }
 
@@ -200,7 +200,7 @@ async fn failed_to_start(State(served): State<Arc<Served>>, body: Bytes) -> Stat
 }
 
 fn take(served: &Served, request: String, kind: String, body: &[u8]) -> StatusCode {
-    let reply = Reply {
+    let reply = FunctionAnswer {
         kind,
         request,
         body: serde_json::from_slice(body).expect("JSON"),

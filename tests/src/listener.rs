@@ -7,7 +7,7 @@ use crate::sluice::{PATIENCE, Running};
 
 /// What it answered.
 #[derive(Debug)]
-pub struct Reply {
+pub struct ListenerAnswer {
     /// The status.
     pub status: u16,
     /// The status line and the headers, in small letters.
@@ -23,12 +23,12 @@ pub fn address(daemon: &mut Running) -> String {
 }
 
 /// Gets what is at a path.
-pub fn get(address: &str, path: &str) -> Reply {
+pub fn get(address: &str, path: &str) -> ListenerAnswer {
     ask(address, "GET", path, "*/*")
 }
 
 /// Asks with another method, or for another type of content.
-pub fn ask(address: &str, method: &str, path: &str, accept: &str) -> Reply {
+pub fn ask(address: &str, method: &str, path: &str, accept: &str) -> ListenerAnswer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\n");
@@ -37,5 +37,5 @@ pub fn ask(address: &str, method: &str, path: &str, accept: &str) -> Reply {
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Reply { status, head: head.to_lowercase(), body: body.to_owned() }
+    ListenerAnswer { status, head: head.to_lowercase(), body: body.to_owned() }
 }

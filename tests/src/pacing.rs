@@ -7,12 +7,10 @@ mod report;
 
 use std::thread::{self, ScopedJoinHandle};
 
-pub use contenders::Contender;
+pub use contenders::{Contender, DOCUMENTS};
 pub use course::{Course, CoursePhase, Measured};
 pub use report::{Comparison, report};
 
-/// How many documents are sent.
-pub const DOCUMENTS: usize = 2000;
 /// How many documents a call carries.
 const PER_CALL: usize = 10;
 

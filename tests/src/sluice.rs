@@ -11,6 +11,7 @@
 //! Nothing of the caller's own settings reaches it: see [`Sluice::new`].
 
 mod binary;
+mod root;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub use root::root;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long anything may take before the test fails, on a machine that is busy with other things.
@@ -29,11 +31,6 @@ pub const PATIENCE: Duration = Duration::from_secs(45);
 const LOOK: Duration = Duration::from_millis(10);
 /// Variables that would change what a command does.
 const FOREIGN: [&str; 9] = ["AWS_", "SLUICE_", "KAFKA_", "KBID", "DSID", "RUST_", "http", "HTTP", "NO_COLOR"];
-
-/// Returns the root of the repository.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the repository")
-}
 
 /// Returns the path of the binary.
 pub fn binary() -> &'static Path {

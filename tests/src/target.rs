@@ -5,6 +5,7 @@
 
 mod exchange;
 
+use self::exchange::TargetAnswer;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,15 +98,6 @@ struct Line {
     poison: bool,
 }
 
-/// What is sent back.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    /// A status, the seconds of a `retry-after`, and the statuses of the items, after a pause.
-    Status(u16, Option<u64>, Vec<u16>, Duration),
-    Hang,
-    Reset,
-}
-
 impl CountingTarget {
     /// Starts a target whose luck follows from a seed.
     pub fn start(manners: Manners, seed: u64) -> Self {
@@ -170,10 +162,10 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, body: &[u8]) -> Answer {
+    fn take(&self, body: &[u8]) -> TargetAnswer {
         let lines = serde_json::Deserializer::from_slice(body).into_iter();
         let lines: Vec<Line> = lines.collect::<Result<_, _>>().expect("lines of JSON");
-        let plain = |status| Answer::Status(status, None, Vec::new(), self.manners.pause);
+        let plain = |status| TargetAnswer::Status(status, None, Vec::new(), self.manners.pause);
         if self.down.load(Ordering::SeqCst) {
             return plain(503);
         }
@@ -181,13 +173,13 @@ impl Shared {
         match log.fault(self.manners.faults) {
             Some(Mishap::Status(status)) => plain(status),
             Some(Mishap::Throttle(seconds)) => {
-                Answer::Status(429, Some(seconds), Vec::new(), self.manners.pause)
+                TargetAnswer::Status(429, Some(seconds), Vec::new(), self.manners.pause)
             }
-            Some(Mishap::Hang) => Answer::Hang,
-            Some(Mishap::Reset) => Answer::Reset,
+            Some(Mishap::Hang) => TargetAnswer::Hang,
+            Some(Mishap::Reset) => TargetAnswer::Reset,
             _ if !self.manners.names_poison && lines.iter().any(|line| line.poison) => plain(400),
-            Some(Mishap::HangStored) => log.store_unanswered(&lines, Answer::Hang),
-            Some(Mishap::ResetStored) => log.store_unanswered(&lines, Answer::Reset),
+            Some(Mishap::HangStored) => log.store_unanswered(&lines, TargetAnswer::Hang),
+            Some(Mishap::ResetStored) => log.store_unanswered(&lines, TargetAnswer::Reset),
             Some(Mishap::Busy) => log.store(&lines, true, self.manners.pause),
             Some(Mishap::Slow(millis)) => log.store(&lines, false, Duration::from_millis(millis)),
             None => log.store(&lines, false, self.manners.pause),
@@ -207,7 +199,7 @@ impl Log {
 
     /// Stores what is not poisoned, and part of it only where the target is `busy`. The sender has to put what comes
     /// behind a busy record of its key again.
-    fn store(&mut self, lines: &[Line], busy: bool, pause: Duration) -> Answer {
+    fn store(&mut self, lines: &[Line], busy: bool, pause: Duration) -> TargetAnswer {
         let mut statuses = Vec::new();
         let mut busy_keys = Vec::new();
         for line in lines {
@@ -223,10 +215,10 @@ impl Log {
                 self.keep(line, busy_keys.contains(&&line.k));
             }
         }
-        Answer::Status(200, None, statuses, pause)
+        TargetAnswer::Status(200, None, statuses, pause)
     }
 
-    fn store_unanswered(&mut self, lines: &[Line], answer: Answer) -> Answer {
+    fn store_unanswered(&mut self, lines: &[Line], answer: TargetAnswer) -> TargetAnswer {
         for line in lines.iter().filter(|line| !line.poison) {
             self.keep(line, false);
             self.excuse(line);

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::Broker;
-use super::server::{self, More, Server};
+use super::server::{self, BrokerProcess, More};
 
 /// The user of SCRAM and PLAIN.
 pub const USER: &str = "alice";
@@ -70,7 +70,7 @@ impl SecureBroker {
             compile(jars, &home.join("classes"));
             Ok(more(home, sasl, mutual))
         };
-        let server = Server::start_with(jars, &prepare).unwrap_or_else(|problem| panic!("{problem}"));
+        let server = BrokerProcess::start_with(jars, &prepare).unwrap_or_else(|problem| panic!("{problem}"));
         let [sasl, mutual] = [sasl, mutual].map(server::address_of);
         Self { broker: Broker { server }, sasl, mutual, ca, certificate, key }
     }

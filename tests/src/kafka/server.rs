@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::BaseConsumer;
 use tempfile::TempDir;
 
+use super::client::{client_of, serves};
 use crate::requirement::{is_required, tell};
 
 /// How long a start may take on a busy machine; it takes 3 s on an idle one.
@@ -76,7 +77,7 @@ pub(super) struct More {
 type Prepare<'a> = &'a dyn Fn(&Path) -> io::Result<More>;
 
 /// A broker that runs, or is stopped and keeps its data.
-pub(super) struct Server {
+pub(super) struct BrokerProcess {
     home: TempDir,
     jars: PathBuf,
     port: u16,
@@ -84,7 +85,7 @@ pub(super) struct Server {
     process: Option<Child>,
 }
 
-impl Server {
+impl BrokerProcess {
     /// Starts a broker with an empty storage.
     pub(super) fn start(jars: &Path) -> Result<Self, String> {
         Self::start_with(jars, &|_| Ok(More::default()))
@@ -113,7 +114,7 @@ impl Server {
         fs::write(home.path().join("format.args"), more.format.join("\n"))?;
         let properties = properties(home.path(), port, free_port(), &more);
         fs::write(home.path().join("server.properties"), properties)?;
-        let consumer = super::client_of(&address_of(port)).create().map_err(io::Error::other)?;
+        let consumer = client_of(&address_of(port)).create().map_err(io::Error::other)?;
         Ok(Self { home, jars: jars.to_owned(), port, consumer, process: None })
     }
 
@@ -135,7 +136,7 @@ impl Server {
 
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + START_DEADLINE;
-        while !(self.listens() && super::serves(&self.consumer)) {
+        while !(self.listens() && serves(&self.consumer)) {
             if self.has_ended() || Instant::now() > deadline {
                 self.end("kill");
                 return Err(format!("Kafka did not start; its log ends with\n{}", self.log_tail()));
@@ -199,7 +200,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for BrokerProcess {
     fn drop(&mut self) {
         self.end("kill");
     }

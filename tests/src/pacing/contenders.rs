@@ -5,12 +5,14 @@ use std::process::{Child, Command};
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_emulator::Call;
 
-use super::DOCUMENTS;
 use crate::bedrock::LocalKnowledgeBase;
 use crate::connector::Folder;
 use crate::kafka;
 use crate::python::Python;
 use crate::sluice::{Running, Sluice};
+
+/// How many documents are sent.
+pub const DOCUMENTS: usize = 2000;
 
 const TOPIC: &str = "streamtopic";
 /// Sluice's defaults at a speed of 1.

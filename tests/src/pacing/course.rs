@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sluice_emulator::{Call, Limits, Settings};
 
-use super::Contender;
+use super::contenders::Contender;
 use crate::bedrock::LocalKnowledgeBase;
 
 /// How long a call takes that is not throttled.

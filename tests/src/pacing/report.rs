@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Course, DOCUMENTS, Measured};
+use super::contenders::DOCUMENTS;
+use super::course::{Course, Measured};
 
 /// Both on one plan.
 #[derive(Clone, Debug)]

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::root::root;
+
 /// What Cargo sets for the tests that it runs. Build scripts that look at these would be run again.
 const OF_THIS_TEST: [&str; 8] = [
     "CARGO_BIN_",
@@ -38,7 +40,7 @@ fn build() -> Result<PathBuf, String> {
         cargo.arg("--target").arg(triple);
     }
     cargo.arg("--profile").arg(if place.profile == "debug" { "dev".as_ref() } else { place.profile });
-    cargo.arg("--target-dir").arg(place.target).current_dir(super::root()).stderr(Stdio::piped());
+    cargo.arg("--target-dir").arg(place.target).current_dir(root()).stderr(Stdio::piped());
     let foreign = |name: &str| OF_THIS_TEST.iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(foreign)) {
         cargo.env_remove(name);

@@ -8,22 +8,29 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::Answer;
+/// What is sent back.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TargetAnswer {
+    /// A status, the seconds of a `retry-after`, and the statuses of the items, after a pause.
+    Status(u16, Option<u64>, Vec<u16>, Duration),
+    Hang,
+    Reset,
+}
 
 /// Answers requests until the client closes the connection, or the answer is to do so.
-pub(super) fn serve(stream: TcpStream, mut take: impl FnMut(&[u8]) -> Answer) -> io::Result<()> {
+pub(super) fn serve(stream: TcpStream, mut take: impl FnMut(&[u8]) -> TargetAnswer) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     while let Some(body) = read(&mut reader)? {
         match take(&body) {
-            Answer::Status(status, retry_after, items, pause) => {
+            TargetAnswer::Status(status, retry_after, items, pause) => {
                 thread::sleep(pause);
                 reader.get_mut().write_all(head_and_body(status, retry_after, &items).as_bytes())?;
             }
             // Until the client has had enough.
-            Answer::Hang => return reader.read(&mut [0]).map(drop),
+            TargetAnswer::Hang => return reader.read(&mut [0]).map(drop),
             // With nothing left to wait for, closing sends a reset.
-            Answer::Reset => return SockRef::from(reader.get_ref()).set_linger(Some(Duration::ZERO)),
+            TargetAnswer::Reset => return SockRef::from(reader.get_ref()).set_linger(Some(Duration::ZERO)),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice_emulator::{DocumentStatus, Fault};
 use sluice_tests::bedrock::LocalKnowledgeBase;
-use sluice_tests::lambda::Reply;
+use sluice_tests::lambda::FunctionAnswer;
 
 use crate::{AMPLE, Function, numbers};
 
@@ -46,7 +46,7 @@ fn a_document_that_fails_is_named_in_both_modes_and_all_others_are_stored() {
 
 /// Every record is in the list, and the answer came before the deadline, but not long before.
 #[track_caller]
-fn given_up_in_time(reply: &Reply, timeout: Duration) {
+fn given_up_in_time(reply: &FunctionAnswer, timeout: Duration) {
     assert_eq!(reply.failures().len(), 17, "{reply:?}");
     assert!(reply.took < timeout, "{:?}", reply.took);
     assert!(reply.took > timeout.saturating_sub(Duration::from_secs(3)), "{:?}", reply.took);

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::connector::{ConnectorText, Folder};
-use sluice_tests::lambda::{Reply, RuntimeApi, event};
+use sluice_tests::lambda::{FunctionAnswer, RuntimeApi, event};
 use sluice_tests::sluice::{Running, Sluice};
 
 /// More time than an invocation takes here unless it waits for its deadline.
@@ -48,7 +48,7 @@ impl Function {
     }
 
     #[track_caller]
-    fn invoke(&mut self, event: &Value, timeout: Duration) -> Reply {
+    fn invoke(&mut self, event: &Value, timeout: Duration) -> FunctionAnswer {
         self.api.invoke(event.to_string(), timeout)
     }
 

@@ -31,26 +31,19 @@ use sluice_tests::process;
 
 use self::bare::ConsumerTuning;
 use self::report::{BenchmarkReport, Round};
-use self::stage::BenchmarkStage;
+use self::stage::{BenchmarkStage, TopicOptions};
 
 /// Measures Sluice beside bare consumers.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Records in the topic.
-    #[arg(long, default_value_t = 1_000_000)]
-    records: usize,
-    /// Partitions of the topic.
-    #[arg(long, default_value_t = 4)]
-    partitions: i32,
+    #[command(flatten)]
+    topic: TopicOptions,
     /// How often each is measured.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Seconds for which an idle daemon is watched.
     #[arg(long, default_value_t = 30)]
     idle: u64,
-    /// Takes the broker inside the process, which needs no Java. It holds 5 MiB a partition.
-    #[arg(long)]
-    embedded: bool,
     /// The page whose table is written anew.
     #[arg(long)]
     page: Option<PathBuf>,
@@ -74,7 +67,7 @@ fn main() {
 }
 
 fn measure(options: &Options) {
-    let Some(stage) = BenchmarkStage::set_up(options) else { return };
+    let Some(stage) = BenchmarkStage::set_up(&options.topic) else { return };
     let load_before = process::load();
     let rounds: Vec<Round> =
         (1..=options.rounds).map(|number| round(&stage, number, options.rounds)).collect();

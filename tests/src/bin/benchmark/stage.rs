@@ -5,7 +5,19 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 
-use crate::Options;
+/// What the broker and its topic are like.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TopicOptions {
+    /// Records in the topic.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: usize,
+    /// Partitions of the topic.
+    #[arg(long, default_value_t = 4)]
+    partitions: i32,
+    /// Takes the broker inside the process, which needs no Java. It holds 5 MiB per partition.
+    #[arg(long)]
+    embedded: bool,
+}
 
 /// A broker with a topic full of stock prices.
 pub(crate) struct BenchmarkStage {
@@ -22,7 +34,7 @@ enum AnyBroker {
 
 impl BenchmarkStage {
     /// Starts the broker and fills the topic. `None` where there is no real Kafka and one is asked for.
-    pub(crate) fn set_up(options: &Options) -> Option<Self> {
+    pub(crate) fn set_up(options: &TopicOptions) -> Option<Self> {
         let broker = if options.embedded {
             AnyBroker::Embedded(EmbeddedKafka::start().expect("a broker"))
         } else {
