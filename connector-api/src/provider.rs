@@ -33,6 +33,11 @@ pub trait Provider: Send + Sync {
     /// A failure's text names what could not be read and the way out, and no value.
     async fn value(&self, name: &str) -> Result<Option<String>, Failure>;
 
+    /// Says that a name has no value, as it is shown to the operator.
+    fn missing(&self, name: &str) -> String {
+        format!("there is nothing named `{name}`")
+    }
+
     /// Says whether the answer comes from another machine. `sluice check` without `--connect` then looks at the form of a
     /// reference only. Default: no.
     fn is_remote(&self) -> bool {

@@ -12,6 +12,7 @@
 
 pub mod bedrock;
 pub mod connector;
+pub mod environment;
 pub mod kafka;
 pub mod lambda;
 pub mod listener;

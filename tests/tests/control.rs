@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::groups::GroupInfo;
 use sluice_connector_api::Registry;
 use sluice_embedded_kafka::EmbeddedKafka;
-use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::Connector;
 use sluice_runtime::worker::{
     Applied, ConnectorStatus, Control, State, TaskStatus, UnknownConnector, Worker,
@@ -46,7 +47,9 @@ tasks_max: {tasks_max}
 "
     );
     let registry = sluice_transforms::register(Registry::new()).with_sink::<RecorderSettings>();
-    Connector::parse(Path::new(&format!("{topic}.yaml")), &text, &registry, &ProcessEnv).unwrap()
+    let file = format!("{topic}.yaml");
+    let parsed = Connector::parse(Path::new(&file), &text, &registry, Follow::Every);
+    parsed.now_or_never().unwrap().unwrap()
 }
 
 /// A worker with a connector of one partition for each topic, at a broker in this process.

@@ -6,9 +6,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sluice_connector_api::Registry;
-use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::Connector;
 use sluice_tests::connector::Folder;
+use sluice_tests::environment::EverythingIsSet;
 use sluice_tests::kafka::secure::{PASSWORD, SECRET_KEY, SecureBroker, USER};
 use sluice_tests::kafka::{self, NewRecord};
 use sluice_tests::sluice::{Exited, Sluice, root};
@@ -151,17 +152,8 @@ fn a_refusal_is_told_with_its_reason() {
     assert!(signature.len() == 1 && signature[0].contains("invalid_token"), "{signature:?}");
 }
 
-/// Stands for an environment in which everything is set.
-struct EverythingIsSet;
-
-impl Lookup for EverythingIsSet {
-    fn env(&self, name: &str) -> Option<String> {
-        Some(name.to_lowercase())
-    }
-}
-
-#[test]
-fn every_example_of_the_page_is_a_good_connector() {
+#[tokio::test]
+async fn every_example_of_the_page_is_a_good_connector() {
     let folder = Folder::new();
     for name in ["ca.pem", "client.pem", "client.key"] {
         folder.write(name, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
@@ -173,8 +165,9 @@ fn every_example_of_the_page_is_a_good_connector() {
     for example in examples {
         let here = folder.path().display().to_string();
         let text = format!("{}sink: {{ blackhole: {{}} }}\n", example.replace("/etc/sluice", &here));
-        let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()));
-        let connector = Connector::parse(Path::new("c.yaml"), &text, &registry, &EverythingIsSet);
+        let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()))
+            .with_provider::<EverythingIsSet>();
+        let connector = Connector::parse(Path::new("c.yaml"), &text, &registry, Follow::Every).await;
         assert!(connector.is_ok(), "{example}{connector:?}");
     }
 }

@@ -6,11 +6,12 @@ use std::path::Path;
 use regex::Regex;
 use serde_json::json;
 use sluice_connector_api::Registry;
-use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::WorkerSettings;
 use sluice_runtime::connector::load::Connector;
 use sluice_runtime::reference::{Page, pages};
 use sluice_tests::connector::Folder;
+use sluice_tests::environment::EverythingIsSet;
 use sluice_tests::sluice::Sluice;
 
 fn registry() -> Registry {
@@ -29,15 +30,6 @@ fn examples(page: &Page) -> Vec<String> {
     block.captures_iter(&page.text).map(|captures| captures[1].to_owned()).collect()
 }
 
-/// Stands for an environment in which everything is set.
-struct EverythingIsSet;
-
-impl Lookup for EverythingIsSet {
-    fn env(&self, name: &str) -> Option<String> {
-        Some(name.to_lowercase())
-    }
-}
-
 /// An example shows a part of a connector file; what it leaves out is put around it.
 fn completed(example: &str) -> String {
     let mut text = example.to_owned();
@@ -50,8 +42,9 @@ fn completed(example: &str) -> String {
     text
 }
 
-#[test]
-fn every_page_has_an_example_and_each_is_a_good_one() {
+#[tokio::test]
+async fn every_page_has_an_example_and_each_is_a_good_one() {
+    let registry = registry().with_provider::<EverythingIsSet>();
     for page in with_examples() {
         let examples = examples(&page);
         assert!(
@@ -69,7 +62,8 @@ fn every_page_has_an_example_and_each_is_a_good_one() {
                 )
                 .unwrap();
             } else {
-                Connector::parse(Path::new(&page.path), &completed(&example), &registry(), &EverythingIsSet)
+                Connector::parse(Path::new(&page.path), &completed(&example), &registry, Follow::Every)
+                    .await
                     .unwrap();
             }
         }

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::Value;
 use sluice_connector_api::Registry;
-use sluice_runtime::config::interpolate::Lookup;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::Connector;
 use sluice_runtime::reference::pages;
+use sluice_tests::environment::EverythingIsSet;
 use sluice_tests::sluice::root;
 
 /// A source file, by its path from the root of the repository.
@@ -135,28 +136,15 @@ fn every_plug_in_is_in_its_table() {
     }
 }
 
-/// Stands for an environment in which everything is set.
-struct EverythingIsSet;
-
-impl Lookup for EverythingIsSet {
-    fn env(&self, name: &str) -> Option<String> {
-        Some(match name {
-            "KBID" => "KB12345678".to_owned(),
-            "DSID" => "DS12345678".to_owned(),
-            url if url.contains("URL") => "https://localhost".to_owned(),
-            other => other.to_lowercase(),
-        })
-    }
-}
-
-#[test]
-fn every_ready_made_connector_loads_and_helps_editors() {
+#[tokio::test]
+async fn every_ready_made_connector_loads_and_helps_editors() {
     let mut found = Vec::new();
     files(&root().join("connectors.d"), "yaml", &mut found);
     assert!(!found.is_empty());
-    let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()));
+    let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()))
+        .with_provider::<EverythingIsSet>();
     for path in found {
-        Connector::load(&path, &registry, &EverythingIsSet).unwrap();
+        Connector::load(&path, &registry, Follow::Every).await.unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let first = text.lines().next().unwrap();
         let schema = first.strip_prefix("# yaml-language-server: $schema=").unwrap();

@@ -89,7 +89,7 @@ impl Command for KbArgs {
 
 impl Options {
     async fn open(&self, registry: &Registry) -> Result<Documents, Exit> {
-        let settings: BedrockKbSettings = self.data_source.settings(registry)?;
+        let settings: BedrockKbSettings = self.data_source.settings(registry).await?;
         Documents::open(&settings).await.map_err(|failure| failed(&failure))
     }
 

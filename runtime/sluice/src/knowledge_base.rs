@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use sluice_connector_api::{Failure, FailureKind, Registry};
 use sluice_runtime::cli::Exit;
-use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::sink_of;
 use sluice_sinks::BedrockKbSettings;
 
@@ -45,17 +45,17 @@ pub(crate) struct DataSourceArgs {
 
 impl DataSourceArgs {
     /// Returns what a connector's sink would have in its file.
-    pub(crate) fn settings(&self, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
+    pub(crate) async fn settings(&self, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
         let mut written = self.knowledge_base.written();
         written.extend(one_of(("data_source_id", &self.data_source_id), ("data_source", &self.data_source)));
-        self.knowledge_base.read(written, registry)
+        self.knowledge_base.read(written, registry).await
     }
 }
 
 impl KnowledgeBaseArgs {
     /// Returns the same for a question, which goes to all data sources.
-    pub(crate) fn settings(&self, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
-        self.read(self.written(), registry)
+    pub(crate) async fn settings(&self, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
+        self.read(self.written(), registry).await
     }
 
     fn written(&self) -> Map<String, Value> {
@@ -65,10 +65,14 @@ impl KnowledgeBaseArgs {
         base.into_iter().chain(others.into_iter().filter_map(entry)).collect()
     }
 
-    fn read(&self, written: Map<String, Value>, registry: &Registry) -> Result<BedrockKbSettings, Exit> {
+    async fn read(
+        &self,
+        written: Map<String, Value>,
+        registry: &Registry,
+    ) -> Result<BedrockKbSettings, Exit> {
         let settings = match &self.connector {
             None => written.into(),
-            Some(file) => match sink_of(file, registry, &ProcessEnv)? {
+            Some(file) => match sink_of(file, registry, Follow::Every).await? {
                 (name, settings) if name == "bedrock_kb" => settings,
                 (name, _) => {
                     let text = format!("{}: the sink is {name}, and not bedrock_kb", file.display());

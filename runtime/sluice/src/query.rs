@@ -39,7 +39,7 @@ impl Command for QueryArgs {
 }
 
 async fn query(args: QueryArgs, context: &Context) -> Result<(), Exit> {
-    let settings = args.knowledge_base.settings(context.registry())?;
+    let settings = args.knowledge_base.settings(context.registry()).await?;
     let (knowledge_base, id) = KnowledgeBase::of(&settings).await.map_err(|failure| failed(&failure))?;
     let QueryArgs { text, number_of_results, filter, .. } = args;
     let question = Question { text, number_of_results, filter };

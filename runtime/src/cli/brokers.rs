@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::interpolate::ProcessEnv;
+use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
 use crate::kafka::{Access, KafkaSettings};
 use clap::Args;
@@ -33,15 +33,15 @@ pub(crate) struct Brokers {
 
 impl Brokers {
     /// Returns the name and the source of the connector, if one is named.
-    pub(crate) fn source(&self, registry: &Registry) -> Result<Option<(String, KafkaSettings)>, Exit> {
+    pub(crate) async fn source(&self, registry: &Registry) -> Result<Option<(String, KafkaSettings)>, Exit> {
         let Some(file) = &self.connector else { return Ok(None) };
-        let connector = Connector::load(file, registry, &ProcessEnv)?;
+        let connector = Connector::load(file, registry, Follow::Every).await?;
         Ok(Some((connector.name.to_string(), connector.source.kafka)))
     }
 
     /// Returns how to become a client of theirs.
-    pub(crate) fn access(&self, registry: &Registry) -> Result<Access, Exit> {
-        let source = self.source(registry)?;
+    pub(crate) async fn access(&self, registry: &Registry) -> Result<Access, Exit> {
+        let source = self.source(registry).await?;
         let mut access =
             source.map_or_else(|| Access::from_servers(&self.bootstrap_servers), |(_, kafka)| kafka.access());
         for (name, value) in &self.property {

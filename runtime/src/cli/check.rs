@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::interpolate::ProcessEnv;
+use crate::config::interpolate::Follow;
 use crate::config::problem::{Position, Problem};
 use crate::connector::files;
 use crate::connector::load::Connector;
@@ -47,7 +47,7 @@ impl Command for CheckArgs {
     }
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        let connectors = check_files(context, self.output)?;
+        let connectors = check_files(context, self.connect, self.output).await?;
         if !self.connect {
             return Ok(());
         }
@@ -63,12 +63,13 @@ impl Command for CheckArgs {
 }
 
 /// Checks each file on its own, so that the good ones are seen to be good.
-fn check_files(context: &Context, output: Output) -> Result<Vec<Connector>, Exit> {
+async fn check_files(context: &Context, connect: bool, output: Output) -> Result<Vec<Connector>, Exit> {
+    let follow = if connect { Follow::Every } else { Follow::Local };
     let (files, problems) = files::find(&context.settings().connectors);
     let (mut connectors, mut bad) = (Vec::new(), !problems.is_empty());
     let mut lines: Vec<_> = problems.iter().map(|problem| problem_line(problem, output)).collect();
     for file in files {
-        match Connector::load(&file, context.registry(), &ProcessEnv) {
+        match Connector::load(&file, context.registry(), follow).await {
             Ok(connector) => {
                 lines.push(good_line(&file, output));
                 connectors.push(connector);

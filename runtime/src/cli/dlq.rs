@@ -121,7 +121,7 @@ impl Command for DlqArgs {
 
 impl QueueArgs {
     async fn read(&self, registry: &Registry) -> Result<Vec<Record>, Exit> {
-        let read = scan(self.brokers.access(registry)?, self.topic.clone(), SILENCE).await;
+        let read = scan(self.brokers.access(registry).await?, self.topic.clone(), SILENCE).await;
         read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
     }
 }
@@ -203,7 +203,8 @@ async fn send_back(
         if dry_run {
             records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
         } else {
-            let put = TopicSink::from_existing(&topic, queue.brokers.access(registry)?).put(&records).await;
+            let put =
+                TopicSink::from_existing(&topic, queue.brokers.access(registry).await?).put(&records).await;
             put.map_err(|error: PutError| {
                 Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
             })?;

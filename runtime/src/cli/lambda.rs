@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::config::interpolate::ProcessEnv;
+use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::config::worker::{BatchResponse, LogFormat, WorkerSettings};
 use crate::connector::files;
@@ -99,7 +99,7 @@ impl Command for LambdaArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         must_be_a_function()?;
         let settings = context.settings();
-        let connector = match connector(settings, context.registry()) {
+        let connector = match connector(settings, context.registry()).await {
             Ok(connector) => connector,
             Err(problems) => {
                 report(&problems).await?;
@@ -154,14 +154,14 @@ impl From<Failure> for Diagnostic {
 }
 
 /// Finds and builds the one connector.
-fn connector(settings: &WorkerSettings, registry: &Registry) -> Result<Connector, Vec<Problem>> {
+async fn connector(settings: &WorkerSettings, registry: &Registry) -> Result<Connector, Vec<Problem>> {
     let by_default = settings.connectors == WorkerSettings::default().connectors;
     let (file, text) = match std::env::var(CONNECTOR_TEXT) {
         Ok(text) if by_default => (named_by_function(), text),
         _ if by_default => read(&[beside_the_binary()])?,
         _ => read(&settings.connectors)?,
     };
-    lambda::load(&file, &text, registry, &ProcessEnv)
+    lambda::load(&file, &text, registry, Follow::Every).await
 }
 
 /// A connector without a file is called as the function is.

@@ -89,12 +89,12 @@ impl Command for OffsetsArgs {
 
 impl GroupArgs {
     async fn open(self, registry: &Registry) -> Result<ConsumerGroup, Exit> {
-        let source = self.brokers.source(registry)?;
+        let source = self.brokers.source(registry).await?;
         let of_source = |(name, kafka): (String, KafkaSettings)| (kafka.group_of(&name), kafka.topics);
         let (of_connector, topics) = source.map(of_source).unzip();
         let name = self.group.or(of_connector).unwrap_or_default();
         let topics = if self.topic.is_empty() { topics.unwrap_or_default() } else { self.topic };
-        ConsumerGroup::open(&self.brokers.access(registry)?, name, topics).await.map_err(unreachable)
+        ConsumerGroup::open(&self.brokers.access(registry).await?, name, topics).await.map_err(unreachable)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use crate::config::interpolate::PreviewEnv;
+use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
 use crate::offline::preview::{InputFormat, Preview, Previewed, preview};
 use clap::{Args, ValueEnum};
@@ -54,12 +54,12 @@ impl Command for PreviewArgs {
     const NAME: &'static str = "preview";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        preview_with(&self, context.registry())
+        preview_with(&self, context.registry()).await
     }
 }
 
-fn preview_with(args: &PreviewArgs, registry: &Registry) -> Result<(), Exit> {
-    let connector = Connector::load(&args.connector, registry, &PreviewEnv)?;
+async fn preview_with(args: &PreviewArgs, registry: &Registry) -> Result<(), Exit> {
+    let connector = Connector::load(&args.connector, registry, Follow::Present).await?;
     let format = match args.format {
         Format::Value => InputFormat::Value,
         Format::Record => InputFormat::Record,

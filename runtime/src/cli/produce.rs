@@ -61,7 +61,7 @@ impl Command for ProduceArgs {
     const NAME: &'static str = "produce";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        let access = self.brokers.access(context.registry())?;
+        let access = self.brokers.access(context.registry()).await?;
         let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
         let producer = TopicProducer::new(&self.topic, access, identity)?;
         let joined = tokio::task::spawn_blocking(move || produce(&self, producer)).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::interpolate::ProcessEnv;
+use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::offline::replay::{Replayed, as_read, replay};
@@ -30,7 +30,7 @@ pub(crate) async fn through(
     letters: Vec<Record>,
     dry_run: bool,
 ) -> Result<(), Exit> {
-    let connector = Connector::load(file, registry, &ProcessEnv)?;
+    let connector = Connector::load(file, registry, Follow::Every).await?;
     let chosen = letters.into_iter().map(by_origin).collect::<Result<Chosen, Exit>>()?;
     if dry_run {
         chosen.keys().try_for_each(|origin| print(format!("record {origin} -> {}", connector.sink_name)))?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::interpolate::ProcessEnv;
+use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
 use crate::connector::files;
@@ -49,7 +49,7 @@ impl Command for RunArgs {
 
 async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     let settings = context.settings();
-    let connectors = files::load(&settings.connectors, context.registry(), &ProcessEnv)?;
+    let connectors = files::load(&settings.connectors, context.registry(), Follow::Every).await?;
     let stop = CancellationToken::new();
     let mut signals = Signals::listen()?;
     tracing::info!(connectors = connectors.len(), version = context.version(), "sluice runs");

@@ -77,7 +77,7 @@ impl Command for TopicsArgs {
             TopicsCommand::List { output, brokers } => list(&brokers, registry, output).await,
             TopicsCommand::Delete { topics, yes, brokers } => {
                 ask(&format!("Delete {} with all records?", topics.join(", ")), yes)?;
-                let access = brokers.access(registry)?;
+                let access = brokers.access(registry).await?;
                 report(topics::delete(&access, &topics).await.map_err(unreachable)?, "deleted")
             }
         }
@@ -86,7 +86,7 @@ impl Command for TopicsArgs {
 
 impl CreateArgs {
     async fn create(self, registry: &Registry) -> Result<(), Exit> {
-        let access = self.brokers.access(registry)?;
+        let access = self.brokers.access(registry).await?;
         let layout = TopicLayout {
             partitions: self.partitions,
             replication_factor: self.replication_factor,
@@ -114,7 +114,7 @@ fn report(changes: Vec<(String, TopicChange)>, done: &str) -> Result<(), Exit> {
 }
 
 async fn list(brokers: &Brokers, registry: &Registry, output: Output) -> Result<(), Exit> {
-    let topics = topics::list(&brokers.access(registry)?).await.map_err(unreachable)?;
+    let topics = topics::list(&brokers.access(registry).await?).await.map_err(unreachable)?;
     topics.iter().try_for_each(|topic| print(shown(topic, output)))
 }
 

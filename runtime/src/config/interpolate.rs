@@ -1,149 +1,301 @@
-//! `${env:NAME}`, `${env:NAME:-default}` and `${file:/path}` in scalar values.
+//! References such as `${env:NAME}`, `${env:NAME:-default}` and `${file:/path}` in scalar values.
 //!
-//! References are resolved after the file is parsed, so that no value can inject YAML. `$${` stands for `${`.
+//! They are resolved after the file is parsed, so that no value can inject YAML. `$${` stands for `${`. What is behind
+//! a prefix is a [`Provider`](sluice_connector_api::Provider): `env` and `file` are always there, a program's registry may
+//! add more. Each reference is asked for once per file, however often it stands there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use serde_json::Value;
+use sluice_connector_api::{Provider, Registry};
 
-use crate::config::problem::Problem;
-use crate::config::yaml::Node;
+use crate::config::problem::{Position, Problem};
+use crate::config::providers::Providers;
+use crate::config::reference::{Dialect, Piece, Reference, parse};
+use crate::config::yaml::{Content, Node, Scalar};
 
-/// Where references get their values from.
-pub trait Lookup {
-    /// Returns an environment variable.
-    fn env(&self, name: &str) -> Option<String>;
-
-    /// Says what to do about a variable that is not set and has no default.
-    fn unset(&self) -> Unset {
-        Unset::Problem
-    }
-}
-
-/// What to do about a variable that is not set and has no default.
+/// How far references are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unset {
-    /// Report it.
-    Problem,
-    /// Keep the reference as the text; for a preview, which does not need the value.
-    Keep,
+#[non_exhaustive]
+pub enum Follow {
+    /// Every provider is asked, and what has no value is a problem: to run.
+    Every,
+    /// Only providers of this machine are asked. What others have stays the reference that it is: to check the form of a
+    /// file without reaching anything.
+    Local,
+    /// As `Local`, and what has no value stays, too: for a preview, which does not need it.
+    Present,
 }
 
-/// Reads the process environment.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessEnv;
-
-impl Lookup for ProcessEnv {
-    fn env(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
-    }
+/// What a reference was found to stand for.
+enum Found {
+    Value(String),
+    /// There is none; the text says so, with the way out.
+    Missing(String),
+    /// Nobody was asked.
+    Kept,
+    /// The provider could not answer.
+    Failed(String),
 }
 
-/// Reads the process environment and keeps references to what is not set there.
-#[derive(Clone, Copy, Debug)]
-pub struct PreviewEnv;
+/// The answers, by prefix and name.
+type Answers = BTreeMap<(String, String), Found>;
 
-impl Lookup for PreviewEnv {
-    fn env(&self, name: &str) -> Option<String> {
-        ProcessEnv.env(name)
-    }
-
-    fn unset(&self) -> Unset {
-        Unset::Keep
-    }
-}
-
-#[allow(clippy::unwrap_used, reason = "the pattern is a constant that a test compiles")]
-static REFERENCE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\$\$\{|\$\{(env|file):([^}]*)\}|\$\{([A-Z_][A-Z0-9_]*)\}").unwrap());
-
-/// Resolves every reference below `node`; returns what could not be resolved.
-pub fn interpolate(file: &Path, node: &mut Node, lookup: &dyn Lookup) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    node.for_each_scalar(&mut |position, scalar| {
-        if !scalar.text.contains("${") {
-            return;
-        }
-        let mut failed = Vec::new();
-        let text = REFERENCE.replace_all(&scalar.text, |captures: &Captures<'_>| {
-            let (whole, interpolated) = match resolve(captures, lookup) {
-                Ok(resolved) => resolved,
-                Err(text) => {
-                    failed.push(text);
-                    (String::new(), true)
-                }
-            };
-            scalar.interpolated |= interpolated;
-            whole
-        });
-        scalar.text = text.into_owned();
-        problems.extend(failed.into_iter().map(|text| Problem::at(file, position, text)));
-    });
-    problems
-}
-
-/// Resolves one match; says whether the text came from outside the file.
-fn resolve(captures: &Captures<'_>, lookup: &dyn Lookup) -> Result<(String, bool), String> {
-    let group = |index| captures.get(index).map(|group| group.as_str());
-    match (group(1), group(2), group(3)) {
-        (Some("env"), Some(reference), _) => resolve_env(reference, lookup).map(|text| (text, true)),
-        (Some(_), Some(path), _) => read_file(path).map(|text| (text, true)),
-        (_, _, Some(name)) => Err(format!(
-            "write `${{env:{name}}}` for the environment variable, or `$${{{name}}}` for the text itself"
-        )),
-        _ => Ok(("${".to_owned(), false)),
-    }
-}
-
-fn resolve_env(reference: &str, lookup: &dyn Lookup) -> Result<String, String> {
-    let (name, default) = match reference.split_once(":-") {
-        Some((name, default)) => (name, Some(default)),
-        None => (reference, None),
+/// Resolves every reference below `node`; returns what could not be resolved. The schema says which values are patterns.
+pub(crate) async fn interpolate(
+    file: &Path,
+    node: &mut Node,
+    schema: &Value,
+    registry: &Registry,
+    follow: Follow,
+) -> Vec<Problem> {
+    let providers = match Providers::new(registry) {
+        Ok(providers) => providers,
+        Err(error) => return vec![Problem::of_file(file, format!("a provider cannot be built: {error}"))],
     };
-    // Like a shell's `:-`, the default also stands in for an empty variable.
-    let value = lookup.env(name).filter(|value| !(value.is_empty() && default.is_some()));
-    match (value, default, lookup.unset()) {
-        (Some(value), _, _) => Ok(value),
-        (None, Some(default), _) => Ok(default.to_owned()),
-        (None, None, Unset::Keep) => Ok(format!("${{env:{name}}}")),
-        (None, None, Unset::Problem) => Err(format!(
-            "environment variable `{name}` is not set; set it, or give a default: `${{env:{name}:-default}}`"
-        )),
+    let mut asked = BTreeSet::new();
+    let prefixes = providers.prefixes();
+    let schema = Below(vec![schema]);
+    visit(node, &schema, &mut |scalar, is_pattern| {
+        let dialect = Dialect { prefixes: &prefixes, is_pattern };
+        if let Ok(pieces) = parse(&scalar.text, dialect) {
+            collect(&pieces, &mut asked);
+        }
+        Ok(())
+    });
+    let mut answers = Answers::new();
+    for (prefix, name) in asked {
+        if let Some(provider) = providers.get(&prefix) {
+            let found = ask(provider, &name, follow).await;
+            answers.insert((prefix, name), found);
+        }
+    }
+    let wrong = visit(node, &schema, &mut |scalar, is_pattern| {
+        let dialect = Dialect { prefixes: &prefixes, is_pattern };
+        let pieces = parse(&scalar.text, dialect)?;
+        let mut text = String::new();
+        let written = write(&pieces, &answers, follow, scalar, &mut text);
+        scalar.text = text;
+        written
+    });
+    wrong.into_iter().map(|(position, text)| Problem::at(file, position, text)).collect()
+}
+
+/// Notes the references among pieces. Those in a default are asked for, too: they cost little, and order is kept simple.
+fn collect(pieces: &[Piece], asked: &mut BTreeSet<(String, String)>) {
+    for piece in pieces {
+        if let Piece::Reference(reference) = piece {
+            asked.insert((reference.prefix.clone(), reference.name.clone()));
+            collect(reference.default.as_deref().unwrap_or_default(), asked);
+        }
     }
 }
 
-/// Reads a file; the last line break, which editors add, is not part of the value.
-fn read_file(path: &str) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{path}`: {error}"))?;
-    Ok(text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text).to_owned()).unwrap_or(text))
+async fn ask(provider: &dyn Provider, name: &str, follow: Follow) -> Found {
+    if provider.is_remote() && follow != Follow::Every {
+        return Found::Kept;
+    }
+    match provider.value(name).await {
+        Ok(Some(value)) => Found::Value(value),
+        Ok(None) => Found::Missing(provider.missing(name)),
+        Err(failure) => Found::Failed(failure.to_string()),
+    }
+}
+
+/// Writes a value out of its pieces, and notes in `scalar` where they came from.
+fn write(
+    pieces: &[Piece],
+    answers: &Answers,
+    follow: Follow,
+    scalar: &mut Scalar,
+    text: &mut String,
+) -> Result<(), String> {
+    for piece in pieces {
+        match piece {
+            Piece::Text(plain) => text.push_str(plain),
+            Piece::Reference(reference) => {
+                scalar.interpolated = true;
+                write_reference(reference, answers, follow, scalar, text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_reference(
+    reference: &Reference,
+    answers: &Answers,
+    follow: Follow,
+    scalar: &mut Scalar,
+    text: &mut String,
+) -> Result<(), String> {
+    let Reference { prefix, name, default } = reference;
+    let found = answers.get(&(prefix.clone(), name.clone()));
+    match (found, default) {
+        // Like a shell's `:-`, the default also stands in for an empty value.
+        (Some(Found::Value(value)), Some(default)) if value.is_empty() => {
+            write(default, answers, follow, scalar, text)
+        }
+        (Some(Found::Value(value)), _) => {
+            text.push_str(value);
+            Ok(())
+        }
+        (Some(Found::Missing(_)), Some(default)) => write(default, answers, follow, scalar, text),
+        (Some(Found::Missing(reason)), None) if follow != Follow::Present => {
+            Err(format!("{reason}; set it, or give a default: `${{{prefix}:{name}:-default}}`"))
+        }
+        (Some(Found::Failed(reason)), _) => Err(reason.clone()),
+        (Some(Found::Missing(_) | Found::Kept) | None, _) => {
+            scalar.kept = true;
+            text.extend(["${", prefix, ":", name, "}"]);
+            Ok(())
+        }
+    }
+}
+
+/// The schemas that may hold for a value.
+struct Below<'a>(Vec<&'a Value>);
+
+impl<'a> Below<'a> {
+    /// Takes the alternatives of a schema for schemas of their own.
+    fn variants(&self) -> Vec<&'a Value> {
+        let mut found = Vec::new();
+        let mut waiting = self.0.clone();
+        while let Some(schema) = waiting.pop() {
+            found.push(schema);
+            for choice in ["anyOf", "oneOf"] {
+                waiting.extend(schema.get(choice).and_then(Value::as_array).into_iter().flatten());
+            }
+        }
+        found
+    }
+
+    fn key(&self, name: &str) -> Self {
+        let below = |schema: &'a Value| {
+            let property = schema.get("properties").and_then(|properties| properties.get(name));
+            property.or_else(|| schema.get("additionalProperties"))
+        };
+        Self(self.variants().into_iter().filter_map(below).collect())
+    }
+
+    fn items(&self) -> Self {
+        Self(self.variants().into_iter().filter_map(|schema| schema.get("items")).collect())
+    }
+
+    /// A plug-in declares a key as a pattern with `#[schemars(extend("x-pattern" = true))]`.
+    fn is_pattern(&self) -> bool {
+        self.variants().into_iter().any(|schema| schema.get("x-pattern") == Some(&Value::Bool(true)))
+    }
+}
+
+/// Calls `change` for every scalar that may hold a reference, and returns what it found wrong, with its place.
+fn visit(
+    node: &mut Node,
+    schema: &Below<'_>,
+    change: &mut impl FnMut(&mut Scalar, bool) -> Result<(), String>,
+) -> Vec<(Position, String)> {
+    let mut wrong = Vec::new();
+    match &mut node.content {
+        Content::Scalar(scalar) if scalar.text.contains("${") => {
+            let result = change(scalar, schema.is_pattern());
+            wrong.extend(result.err().map(|text| (node.position, text)));
+        }
+        Content::Scalar(_) => {}
+        Content::List(items) => {
+            let schema = schema.items();
+            for item in items {
+                wrong.extend(visit(item, &schema, change));
+            }
+        }
+        Content::Map(entries) => {
+            for (key, value) in entries {
+                wrong.extend(visit(value, &schema.key(&key.name), change));
+            }
+        }
+    }
+    wrong
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
+    use async_trait::async_trait;
+    use schemars::JsonSchema;
+    use serde::Deserialize;
     use serde_json::json;
+    use sluice_connector_api::{Failure, ProviderSettings, SettingsError};
 
     use super::*;
 
-    struct One;
+    /// An environment of the tests' own.
+    #[derive(Deserialize, JsonSchema)]
+    struct Env {}
 
-    impl Lookup for One {
-        fn env(&self, name: &str) -> Option<String> {
-            match name {
+    #[async_trait]
+    impl Provider for Env {
+        async fn value(&self, name: &str) -> Result<Option<String>, Failure> {
+            Ok(match name {
                 "SET" => Some("a: b\n- {x}".to_owned()),
                 "EMPTY" => Some(String::new()),
                 "DIGITS" => Some("1234567890".to_owned()),
                 _ => None,
-            }
+            })
+        }
+
+        fn missing(&self, name: &str) -> String {
+            format!("environment variable `{name}` is not set")
         }
     }
 
-    fn run(source: &str) -> (serde_json::Value, Vec<String>) {
+    impl ProviderSettings for Env {
+        const NAME: &'static str = "env";
+
+        fn build(self) -> Result<Box<dyn Provider>, SettingsError> {
+            Ok(Box::new(self))
+        }
+    }
+
+    /// A secret store far away.
+    #[derive(Deserialize, JsonSchema)]
+    struct Vault {}
+
+    #[async_trait]
+    impl Provider for Vault {
+        async fn value(&self, name: &str) -> Result<Option<String>, Failure> {
+            match name {
+                "away" => Err(Failure::retriable("the vault does not answer")),
+                "nothing" => Ok(None),
+                name => Ok(Some(format!("secret of {name}"))),
+            }
+        }
+
+        fn is_remote(&self) -> bool {
+            true
+        }
+    }
+
+    impl ProviderSettings for Vault {
+        const NAME: &'static str = "vault";
+
+        fn build(self) -> Result<Box<dyn Provider>, SettingsError> {
+            Ok(Box::new(self))
+        }
+    }
+
+    fn followed(source: &str, follow: Follow) -> (Value, Vec<String>) {
         let mut node = Node::parse(source).unwrap();
-        let problems = interpolate(Path::new("f.yaml"), &mut node, &One);
+        let registry = Registry::new().with_provider::<Env>().with_provider::<Vault>();
+        let schema = json!({ "properties": { "pattern": { "x-pattern": true } } });
+        let problems = interpolate(Path::new("f.yaml"), &mut node, &schema, &registry, follow);
+        let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let problems = tokio.block_on(problems);
         (node.to_json(), problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn run(source: &str) -> (Value, Vec<String>) {
+        followed(source, Follow::Every)
     }
 
     #[test]
@@ -157,6 +309,9 @@ mod tests {
             run("[\"${env:NO:-a:9092}\", \"${env:EMPTY:-b}\", \"${env:NO:-}\"]").0,
             json!(["a:9092", "b", ""])
         );
+        let nested =
+            run("[\"${env:NO:-${env:EMPTY:-c}}\", \"${env:NO:-${env:DIGITS}}\", \"${file:/no/such:-d}\"]");
+        assert_eq!(nested, (json!(["c", "1234567890", "d"]), vec![]));
     }
 
     #[test]
@@ -178,6 +333,14 @@ mod tests {
     fn other_dollars_are_text_but_a_forgotten_provider_is_not() {
         assert_eq!(run("k: 'a$ $b ${{c}} $${env:SET}'").0, json!({"k": "a$ $b ${{c}} ${env:SET}"}));
         assert!(run("k: ${KBID}").1.iter().all(|text| text.contains("write `${env:KBID}`")));
+        assert_eq!(run("k: ${KBID}").1.len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_is_a_pattern_knows_only_prefixes() {
+        let (value, problems) = run("pattern: 'a-${1}-${env:EMPTY:-b}'\nother: '${1}'");
+        assert_eq!(value["pattern"], "a-${1}-b");
+        assert_eq!(problems.len(), 1, "{problems:?}");
     }
 
     #[test]
@@ -187,5 +350,24 @@ mod tests {
         let (value, problems) = run(&format!("k: ${{file:{}}}", file.path().display()));
         assert_eq!((value, problems), (json!({"k": "secret"}), vec![]));
         assert!(run("k: ${file:/no/such}").1.iter().all(|text| text.contains("cannot read `/no/such`")));
+        assert_eq!(run("k: ${file:/no/such}").1.len(), 1);
+    }
+
+    #[test]
+    fn a_provider_far_away_is_asked_only_to_run() {
+        let text = "[\"${vault:a}\", \"${vault:nothing:-b}\"]";
+        assert_eq!(run(text), (json!(["secret of a", "b"]), vec![]));
+        for follow in [Follow::Local, Follow::Present] {
+            assert_eq!(followed(text, follow), (json!(["${vault:a}", "${vault:nothing}"]), vec![]));
+        }
+        assert!(run("k: ${vault:away:-x}").1.join("").contains("the vault does not answer"));
+        assert!(run("k: ${vault:nothing}").1.join("").contains("there is nothing named `nothing`"));
+    }
+
+    #[test]
+    fn a_preview_keeps_what_is_not_set() {
+        assert_eq!(followed("k: ${env:NO}", Follow::Present), (json!({"k": "${env:NO}"}), vec![]));
+        assert_eq!(followed("k: ${env:NO}", Follow::Local).1.len(), 1);
+        assert_eq!(followed("k: ${ENV:NO}", Follow::Present).1.len(), 1, "the form is still wrong");
     }
 }

@@ -70,7 +70,7 @@ fn fit(scalar: &Scalar, wanted: &TypeKind) -> Option<Value> {
             || (wants(wanted, JsonType::Integer) && !value.to_string().contains(['.', 'e', 'E']))
     };
     if scalar.interpolated {
-        let plain = Scalar { interpolated: false, style: Style::Plain, text: scalar.text.clone() };
+        let plain = Scalar { interpolated: false, style: Style::Plain, ..scalar.clone() };
         return match plain.to_json() {
             value @ Value::Bool(_) if wants(wanted, JsonType::Boolean) => Some(value),
             value @ Value::Number(_) if number(&value) => Some(value),
@@ -103,8 +103,8 @@ impl Checked<'_> {
     fn explain(&self, error: &ValidationError<'_>) -> Vec<Problem> {
         let path = segments(error.instance_path().as_str());
         let node = self.node.find(path.iter().map(String::as_str));
-        // A value that a preview left unresolved is not held against the schema.
-        if node.scalar().is_some_and(|scalar| scalar.interpolated && scalar.text.contains("${env:")) {
+        // A reference that nobody was asked for is not held against the schema.
+        if node.scalar().is_some_and(|scalar| scalar.kept) {
             return Vec::new();
         }
         match error.kind() {

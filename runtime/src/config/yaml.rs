@@ -47,6 +47,8 @@ pub struct Scalar {
     pub style: Style,
     /// Whether the text holds something from the environment or a file, which must not be shown.
     pub interpolated: bool,
+    /// Whether it is a reference still, since nobody was asked for its value.
+    pub kept: bool,
 }
 
 /// How a scalar was written.
@@ -256,7 +258,7 @@ impl<'a> Reader<'a> {
                 Style::Block { indent: self.indent_of(span.start.line()) }
             }
         };
-        Scalar { text: text.to_owned(), style, interpolated: false }
+        Scalar { text: text.to_owned(), style, interpolated: false, kept: false }
     }
 
     /// Counts the spaces before the first text from `line` on (which counts from 1). The parser places a block at

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sluice_connector_api::Registry;
 
-use crate::config::interpolate::Lookup;
+use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::connector::load::{Connector, name_of};
 
@@ -25,15 +25,15 @@ pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Problem>) {
 }
 
 /// Loads every connector in files and directories, or reports every problem of every file.
-pub fn load(
+pub async fn load(
     paths: &[PathBuf],
     registry: &Registry,
-    lookup: &dyn Lookup,
+    follow: Follow,
 ) -> Result<Vec<Connector>, Vec<Problem>> {
     let mut connectors = Vec::new();
     let (files, mut problems) = find(paths);
     for file in files {
-        match Connector::load(&file, registry, lookup) {
+        match Connector::load(&file, registry, follow).await {
             Ok(connector) => connectors.push(connector),
             Err(more) => problems.extend(more),
         }

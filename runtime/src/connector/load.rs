@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_connector_api::{ByteSize, Converter, Registry, SettingsError, Side, Sink};
 
-use crate::config::interpolate::{Lookup, interpolate};
+use crate::config::interpolate::{Follow, interpolate};
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
 use crate::config::settings::{
@@ -63,44 +63,44 @@ impl fmt::Debug for Connector {
 
 impl Connector {
     /// Reads, checks and builds the connector in a file, or reports everything that is wrong with it.
-    pub fn load(file: &Path, registry: &Registry, lookup: &dyn Lookup) -> Result<Self, Vec<Problem>> {
-        Self::parse(file, &read(file)?, registry, lookup)
+    pub async fn load(file: &Path, registry: &Registry, follow: Follow) -> Result<Self, Vec<Problem>> {
+        Self::parse(file, &read(file)?, registry, follow).await
     }
 
     /// Does what [`Connector::load`] does with a text that stands for the file's.
-    pub fn parse(
+    pub async fn parse(
         file: &Path,
         source: &str,
         registry: &Registry,
-        lookup: &dyn Lookup,
+        follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
         let node =
             Node::parse(source).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
-        Self::of(file, node, registry, lookup)
+        Self::of(file, node, registry, follow).await
     }
 
     /// Checks and builds the connector in a file that is parsed already.
-    pub(crate) fn of(
+    pub(crate) async fn of(
         file: &Path,
         mut node: Node,
         registry: &Registry,
-        lookup: &dyn Lookup,
+        follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
-        let (value, problems) = checked(file, &mut node, registry, lookup);
+        let (value, problems) = checked(file, &mut node, registry, follow).await;
         Loading { file, node: &node, registry, problems }.build(value)
     }
 }
 
 /// Reads a connector file for the sake of its sink: returns its name, and its settings with all references resolved.
-pub fn sink_of(
+pub async fn sink_of(
     file: &Path,
     registry: &Registry,
-    lookup: &dyn Lookup,
+    follow: Follow,
 ) -> Result<(String, Value), Vec<Problem>> {
     let source = read(file)?;
     let mut node =
         Node::parse(&source).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
-    let (value, problems) = checked(file, &mut node, registry, lookup);
+    let (value, problems) = checked(file, &mut node, registry, follow).await;
     let sink = value.get("sink").cloned().and_then(only_entry);
     sink.filter(|_| problems.is_empty()).ok_or(problems)
 }
@@ -111,9 +111,10 @@ fn read(file: &Path) -> Result<String, Vec<Problem>> {
 }
 
 /// Resolves references, and checks the result against the schema.
-fn checked(file: &Path, node: &mut Node, registry: &Registry, lookup: &dyn Lookup) -> (Value, Vec<Problem>) {
-    let mut problems = interpolate(file, node, lookup);
-    let (value, more) = validate(file, node, &connector_schema(registry));
+async fn checked(file: &Path, node: &mut Node, registry: &Registry, follow: Follow) -> (Value, Vec<Problem>) {
+    let schema = connector_schema(registry);
+    let mut problems = interpolate(file, node, &schema, registry, follow).await;
+    let (value, more) = validate(file, node, &schema);
     // A value that could not be resolved is one problem, not two.
     problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
     (value, problems)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sluice_connector_api::Registry;
 
-use crate::config::interpolate::Lookup;
+use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::config::yaml::{Content, Key, Node, YamlError};
 use crate::connector::load::Connector;
@@ -17,11 +17,11 @@ const UNUSED: &str = "{ bootstrap_servers: unused, topics: [unused] }";
 ///
 /// The event source mapping reads the topic, so that `source.kafka` may be absent, or refer to what is not set. Only a
 /// dead letter queue that is a topic needs it, for its brokers.
-pub fn load(
+pub async fn load(
     file: &Path,
     text: &str,
     registry: &Registry,
-    lookup: &dyn Lookup,
+    follow: Follow,
 ) -> Result<Connector, Vec<Problem>> {
     let at = |error: YamlError| vec![Problem::at(file, error.position, error.text)];
     let mut node = Node::parse(text).map_err(at)?;
@@ -29,7 +29,7 @@ pub fn load(
         let unused = Node::parse(UNUSED).map_err(at)?;
         set_kafka(&mut node, unused);
     }
-    Connector::of(file, node, registry, lookup)
+    Connector::of(file, node, registry, follow).await
 }
 
 fn has_topic(node: &Node) -> bool {

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{Failure, Limits, OrderedBy, Pace, Registry, SettingsError, Sink, SinkSettings};
-use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::BatchResponse;
 use sluice_runtime::lambda::{self, Host, HostSettings};
 use tokio::time::Instant;
@@ -73,7 +74,8 @@ impl Function {
         let text =
             format!("source: {{ value: bytes }}\nsink: {{ scripted: {{}} }}\nerrors: {}\n", self.errors);
         let registry = sluice_transforms::register(Registry::new()).with_sink::<ScriptedSettings>();
-        let mut connector = lambda::load(Path::new("prices.yaml"), &text, &registry, &ProcessEnv).unwrap();
+        let loaded = lambda::load(Path::new("prices.yaml"), &text, &registry, Follow::Every);
+        let mut connector = loaded.now_or_never().unwrap().unwrap();
         let (journal, letters) = (Journal::default(), Journal::default());
         connector.sink = Arc::new(ScriptedSink::new(script, self.limits, journal.clone()));
         connector.dead_letters = self.letters.map(|script| {

@@ -51,54 +51,57 @@ fn converted(connector: &Connector) -> (Payload, Payload) {
     (record.key.take().unwrap(), record.value.take().unwrap())
 }
 
-fn forms(source: &str) -> (&'static str, &'static str) {
-    let (key, value) = converted(&load(&with_source(source), &registry()).unwrap());
+async fn forms(source: &str) -> (&'static str, &'static str) {
+    let (key, value) = converted(&load(&with_source(source), &registry()).await.unwrap());
     (key.form(), value.form())
 }
 
-#[test]
-fn a_converter_is_named_by_its_name_or_by_the_key_of_its_settings() {
-    assert_eq!(forms(""), ("bytes", "JSON"), "the defaults");
-    assert_eq!(forms("  key: json\n  value: string\n"), ("JSON", "text"));
-    assert_eq!(forms("  key: { string: {} }\n  value: { bytes: }\n"), ("text", "bytes"));
+#[tokio::test]
+async fn a_converter_is_named_by_its_name_or_by_the_key_of_its_settings() {
+    assert_eq!(forms("").await, ("bytes", "JSON"), "the defaults");
+    assert_eq!(forms("  key: json\n  value: string\n").await, ("JSON", "text"));
+    assert_eq!(forms("  key: { string: {} }\n  value: { bytes: }\n").await, ("text", "bytes"));
 }
 
-#[test]
-fn a_converter_of_a_programs_own_gets_its_settings_and_the_context() {
+#[tokio::test]
+async fn a_converter_of_a_programs_own_gets_its_settings_and_the_context() {
     let registry = registry().with_converter::<Signed>();
     let text = with_source("  key: { signed: { sign: + } }\n  value: { signed: { sign: '-' } }\n");
-    let (key, value) = converted(&load(&text, &registry).unwrap());
+    let (key, value) = converted(&load(&text, &registry).await.unwrap());
     assert_eq!((key, value), ("+[1] (key of t)".into(), "-[2] (value of t)".into()));
 }
 
-#[test]
-fn what_is_wrong_with_a_converter_is_said_at_its_place() {
+#[tokio::test]
+async fn what_is_wrong_with_a_converter_is_said_at_its_place() {
     let registry = registry().with_converter::<Signed>();
-    let wrong = |source: &str| load(&with_source(source), &registry).unwrap_err().join("\n");
+    let wrong = async |source: &str| load(&with_source(source), &registry).await.unwrap_err().join("\n");
     assert!(
-        wrong("  value: { signed: { sign: '' } }\n").starts_with("c.yaml:3:28: `source.value.signed.sign`: ")
+        wrong("  value: { signed: { sign: '' } }\n")
+            .await
+            .starts_with("c.yaml:3:28: `source.value.signed.sign`: ")
     );
-    assert!(wrong("  value: { signed: {} }\n").contains("missing key `source.value.signed.sign`"));
-    let json = wrong("  value: { json: { a: 1 } }\n");
+    assert!(wrong("  value: { signed: {} }\n").await.contains("missing key `source.value.signed.sign`"));
+    let json = wrong("  value: { json: { a: 1 } }\n").await;
     assert!(json.ends_with(":20: unknown key `source.value.json.a`; there are no settings here"), "{json}");
     assert!(
         wrong("  key: { sgned: {} }\n")
+            .await
             .contains("unknown converter `source.key.sgned`; did you mean `signed`?")
     );
-    let words = wrong("  value: signed\n");
+    let words = wrong("  value: signed\n").await;
     assert!(
         words.starts_with("c.yaml:3:10: `source.value`: expected a map or one of `bytes`, `json`, `string`")
     );
-    assert!(problems(&with_source("  value: [json]\n")).join("\n").contains("found a list"));
+    assert!(problems(&with_source("  value: [json]\n")).await.join("\n").contains("found a list"));
 }
 
 /// A default that a program does not have is a problem of its own for values; keys stay bytes without a converter.
-#[test]
-fn a_program_without_the_default_converter_has_to_name_one() {
+#[tokio::test]
+async fn a_program_without_the_default_converter_has_to_name_one() {
     let registry = Registry::new().with_sink::<Nowhere>().with_converter::<Signed>();
-    let wrong = load(&with_source(""), &registry).unwrap_err().join("\n");
+    let wrong = load(&with_source(""), &registry).await.unwrap_err().join("\n");
     assert!(wrong.contains("unknown converter `json`; known are: signed"), "{wrong}");
-    let connector = load(&with_source("  value: { signed: { sign: '-' } }\n"), &registry).unwrap();
+    let connector = load(&with_source("  value: { signed: { sign: '-' } }\n"), &registry).await.unwrap();
     let (key, value) = converted(&connector);
     assert_eq!((key.form(), value), ("bytes", "-[2] (value of t)".into()));
 }

@@ -2,48 +2,60 @@
 
 use std::path::Path;
 
-use sluice_runtime::config::interpolate::{Lookup, Unset};
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sluice_connector_api::{Failure, Provider, ProviderSettings, SettingsError};
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::lambda;
 
 use crate::plug_ins::registry;
 
-struct NothingIsSet;
+/// An environment without a variable.
+#[derive(Deserialize, JsonSchema)]
+struct NothingIsSet {}
 
-impl Lookup for NothingIsSet {
-    fn env(&self, _name: &str) -> Option<String> {
-        None
+#[async_trait]
+impl Provider for NothingIsSet {
+    async fn value(&self, _name: &str) -> Result<Option<String>, Failure> {
+        Ok(None)
     }
+}
 
-    fn unset(&self) -> Unset {
-        Unset::Problem
+impl ProviderSettings for NothingIsSet {
+    const NAME: &'static str = "env";
+
+    fn build(self) -> Result<Box<dyn Provider>, SettingsError> {
+        Ok(Box::new(self))
     }
 }
 
 /// Returns what is wrong with a connector, the sink of which is good.
-fn problems(text: &str) -> Vec<String> {
+async fn problems(text: &str) -> Vec<String> {
     let text = format!("{text}sink: {{ nowhere: {{}} }}\n");
-    let loaded = lambda::load(Path::new("prices.yaml"), &text, &registry(), &NothingIsSet);
+    let registry = registry().with_provider::<NothingIsSet>();
+    let loaded = lambda::load(Path::new("prices.yaml"), &text, &registry, Follow::Every).await;
     loaded.err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-#[test]
-fn the_kafka_section_may_be_absent_or_refer_to_what_is_not_set() {
+#[tokio::test]
+async fn the_kafka_section_may_be_absent_or_refer_to_what_is_not_set() {
     let set = "source:\n  kafka: { bootstrap_servers: \"${env:BROKERS}\", topics: [t] }\n  value: string\n";
     for text in ["", "source: {}\n", "source: { value: json }\n", set] {
-        assert_eq!(problems(text), Vec::<String>::new(), "{text}");
+        assert_eq!(problems(text).await, Vec::<String>::new(), "{text}");
     }
 }
 
-#[test]
-fn a_dead_letter_topic_needs_its_brokers() {
+#[tokio::test]
+async fn a_dead_letter_topic_needs_its_brokers() {
     let queue = "errors: { tolerance: all, dead_letter_queue: { topic: dlq } }\n";
-    assert!(problems(&format!("source: {{}}\n{queue}")).join("\n").contains("kafka"));
+    assert!(problems(&format!("source: {{}}\n{queue}")).await.join("\n").contains("kafka"));
     let set = "source:\n  kafka: { bootstrap_servers: \"${env:BROKERS}\", topics: [t] }\n";
-    assert!(problems(&format!("{set}{queue}")).join("\n").contains("BROKERS"));
+    assert!(problems(&format!("{set}{queue}")).await.join("\n").contains("BROKERS"));
 }
 
-#[test]
-fn what_else_is_wrong_is_still_reported_at_its_place() {
-    assert_eq!(problems("source: { valeu: json }\n").len(), 1);
-    assert!(problems("source: []\n").iter().any(|problem| problem.starts_with("prices.yaml:1:9")));
+#[tokio::test]
+async fn what_else_is_wrong_is_still_reported_at_its_place() {
+    assert_eq!(problems("source: { valeu: json }\n").await.len(), 1);
+    assert!(problems("source: []\n").await.iter().any(|problem| problem.starts_with("prices.yaml:1:9")));
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_connector_api::{Limits, PutError, Record, Registry, SettingsError, Sink, SinkSettings};
-use sluice_runtime::config::interpolate::ProcessEnv;
+use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::Connector;
 
 /// Stores nothing.
@@ -39,14 +39,14 @@ pub(crate) fn registry() -> Registry {
 }
 
 /// Loads a connector, or returns what is wrong with it.
-pub(crate) fn load(text: &str, registry: &Registry) -> Result<Connector, Vec<String>> {
-    let loaded = Connector::parse(Path::new("c.yaml"), text, registry, &ProcessEnv);
+pub(crate) async fn load(text: &str, registry: &Registry) -> Result<Connector, Vec<String>> {
+    let loaded = Connector::parse(Path::new("c.yaml"), text, registry, Follow::Every).await;
     loaded.map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
 /// Returns what is wrong with a connector.
-pub(crate) fn problems(text: &str) -> Vec<String> {
-    load(text, &registry()).err().unwrap_or_default()
+pub(crate) async fn problems(text: &str) -> Vec<String> {
+    load(text, &registry()).await.err().unwrap_or_default()
 }
 
 /// A connector with this under `source`, and nothing wrong with the rest.

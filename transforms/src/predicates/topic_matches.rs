@@ -23,6 +23,7 @@ use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, Sett
 pub(crate) struct TopicNameMatches {
     /// The regular expression, in the syntax of Rust's `regex` (no look-around, no back-references). It has
     /// to fit the whole name: `orders` does not fit `orders-eu`, `orders.*` does.
+    #[schemars(extend("x-pattern" = true))]
     pattern: String,
 }
 

@@ -1,0 +1,92 @@
+//! The providers that every program has, `env` and `file`, beside those of its registry.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sluice_connector_api::{Failure, Provider, ProviderSettings, Registry, SettingsError};
+
+/// The providers at hand, by prefix.
+pub(super) struct Providers(BTreeMap<&'static str, Box<dyn Provider>>);
+
+impl Providers {
+    /// Builds those of a registry; `env` and `file` are there in any case.
+    pub(super) fn new(registry: &Registry) -> Result<Self, SettingsError> {
+        let own = Registry::new().with_provider::<EnvProvider>().with_provider::<FileProvider>();
+        let mut providers = BTreeMap::new();
+        for plugin in own.providers().chain(registry.providers()) {
+            providers.insert(plugin.name(), plugin.build(json!({}))?);
+        }
+        Ok(Self(providers))
+    }
+
+    pub(super) fn prefixes(&self) -> BTreeSet<&str> {
+        self.0.keys().copied().collect()
+    }
+
+    pub(super) fn get(&self, prefix: &str) -> Option<&dyn Provider> {
+        self.0.get(prefix).map(AsRef::as_ref)
+    }
+}
+
+/// Environment variables of the process.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EnvProvider {}
+
+#[async_trait]
+impl Provider for EnvProvider {
+    async fn value(&self, name: &str) -> Result<Option<String>, Failure> {
+        Ok(std::env::var(name).ok())
+    }
+
+    fn missing(&self, name: &str) -> String {
+        format!("environment variable `{name}` is not set")
+    }
+}
+
+impl ProviderSettings for EnvProvider {
+    const NAME: &'static str = "env";
+
+    fn build(self) -> Result<Box<dyn Provider>, SettingsError> {
+        Ok(Box::new(self))
+    }
+}
+
+/// Files, each of which holds one value. The last line break, which editors add, is not part of it.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FileProvider {}
+
+#[async_trait]
+impl Provider for FileProvider {
+    async fn value(&self, name: &str) -> Result<Option<String>, Failure> {
+        match tokio::fs::read_to_string(name).await {
+            Ok(text) => Ok(Some(without_last_break(&text).to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::fatal(format!("cannot read `{name}`: {error}"))),
+        }
+    }
+
+    fn missing(&self, name: &str) -> String {
+        format!("cannot read `{name}`: there is no such file")
+    }
+}
+
+impl ProviderSettings for FileProvider {
+    const NAME: &'static str = "file";
+
+    fn build(self) -> Result<Box<dyn Provider>, SettingsError> {
+        Ok(Box::new(self))
+    }
+}
+
+fn without_last_break(text: &str) -> &str {
+    match text.strip_suffix('\n') {
+        Some(text) => text.strip_suffix('\r').unwrap_or(text),
+        None => text,
+    }
+}
