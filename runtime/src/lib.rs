@@ -16,6 +16,7 @@
 //! transform    converters and transforms, record by record
 //! pace         how many calls a target takes
 //! retry        how long to wait, and for how long
+//! guard        calls plug-ins, and answers for one that panics
 //! ```
 //!
 //! A room imports only rooms that stand below it here; `engine` and `kafka` stand side by side and do not know each
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod engine;
+mod guard;
 pub mod kafka;
 pub mod lambda;
 pub mod meter;

@@ -43,6 +43,7 @@ source:
 sink:
   recorder: {{ name: {topic} }}
 batch: {{ {batch} }}
+errors: {{ retry_timeout: 1s }}
 tasks_max: {tasks_max}
 "
     );

@@ -1,11 +1,13 @@
 //! What happens to a record between the source and the batch: converters, then transforms.
 
+use std::cell::Cell;
 use std::fmt;
 
 use sluice_connector_api::{
     Converter, Origin, Payload, Predicate, Record, Rejection, Side, Transform, Transformed,
 };
 
+use crate::guard;
 use crate::transform::converter::SideConverter;
 
 /// Where a record was rejected, in Kafka Connect's words.
@@ -96,53 +98,97 @@ impl Chain {
 
     /// Takes a record as read through the whole chain. Several records from one are numbered. `origin` is that of the
     /// record, which none of its successors may change.
+    ///
+    /// A plug-in that panics rejects the record (invariant 9: no record can crash a connector).
     pub fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, StageError> {
-        let out = self.apply_seen(origin, record, |_, _| {})?;
-        records(&out).iter().for_each(read_json);
-        Ok(out)
+        self.guarded(|at| {
+            let out = self.run(at, origin, record, |_, _| {})?;
+            records(&out).iter().for_each(read_json);
+            Ok(out)
+        })
     }
 
     /// Does what [`Chain::apply`] does, and shows the records after each stage.
     pub fn apply_seen(
         &self,
         origin: &Origin,
+        record: Record,
+        see: impl FnMut(&str, &[Record]),
+    ) -> Result<Transformed, StageError> {
+        self.guarded(|at| self.run(at, origin, record, see))
+    }
+
+    /// Runs plug-ins, which say in the cell at which stage they are, and answers for one that panics.
+    fn guarded(
+        &self,
+        run: impl FnOnce(&Cell<At>) -> Result<Transformed, Rejection>,
+    ) -> Result<Transformed, StageError> {
+        let at = Cell::new(At::Key);
+        let result = guard::call(|| run(&at));
+        let result = result.unwrap_or_else(|panicked| Err(Rejection::new(panicked.to_string())));
+        result.map_err(|rejection| StageError { stage: self.stage(at.get()), rejection })
+    }
+
+    fn run(
+        &self,
+        at: &Cell<At>,
+        origin: &Origin,
         mut record: Record,
         mut see: impl FnMut(&str, &[Record]),
-    ) -> Result<Transformed, StageError> {
-        self.convert(&mut record)?;
+    ) -> Result<Transformed, Rejection> {
+        self.key.convert(&mut record)?;
+        at.set(At::Value);
+        self.value.convert(&mut record)?;
         see("read", std::slice::from_ref(&record));
         let mut steps = self.steps.iter().enumerate();
         while let Some((index, step)) = steps.next() {
-            let out = step.apply(origin, record).map_err(|rejection| step.rejected(index, rejection))?;
+            at.set(At::Step(index));
+            let out = step.apply(origin, record)?;
             see(step.name, records(&out));
             match out {
                 Transformed::One(next) => record = next,
                 Transformed::Dropped => return Ok(Transformed::Dropped),
-                Transformed::Several(records) => return apply_each(steps, origin, records, see).map(number),
+                Transformed::Several(records) => {
+                    return apply_each(at, steps, origin, records, see).map(number);
+                }
             }
         }
         Ok(Transformed::One(record))
     }
 
-    fn convert(&self, record: &mut Record) -> Result<(), StageError> {
-        let at = |stage| move |rejection| StageError { stage, rejection };
-        self.key.convert(record).map_err(at(Stage::KeyConverter))?;
-        self.value.convert(record).map_err(at(Stage::ValueConverter))?;
-        Ok(())
+    fn stage(&self, at: At) -> Stage {
+        match at {
+            At::Key => Stage::KeyConverter,
+            At::Value => Stage::ValueConverter,
+            At::Step(index) => {
+                let name = self.steps.get(index).map_or("", |step| step.name);
+                Stage::Transformation { index, name }
+            }
+        }
     }
+}
+
+/// Where in the chain a record is.
+#[derive(Clone, Copy)]
+enum At {
+    Key,
+    Value,
+    Step(usize),
 }
 
 /// Takes the records that a step made of one through the steps behind it.
 fn apply_each<'a>(
+    at: &Cell<At>,
     steps: impl Iterator<Item = (usize, &'a Step)>,
     origin: &Origin,
     mut current: Vec<Record>,
     mut see: impl FnMut(&str, &[Record]),
-) -> Result<Vec<Record>, StageError> {
+) -> Result<Vec<Record>, Rejection> {
     for (index, step) in steps {
+        at.set(At::Step(index));
         let mut out = Vec::with_capacity(current.len());
         for record in current {
-            match step.apply(origin, record).map_err(|rejection| step.rejected(index, rejection))? {
+            match step.apply(origin, record)? {
                 Transformed::One(record) => out.push(record),
                 Transformed::Dropped => {}
                 Transformed::Several(records) => out.extend(records),
@@ -173,10 +219,6 @@ impl Step {
             None => Ok(true),
         }
     }
-
-    fn rejected(&self, index: usize, rejection: Rejection) -> StageError {
-        StageError { stage: Stage::Transformation { index, name: self.name }, rejection }
-    }
 }
 
 /// Reads JSON that has to be read to be measured: here many cores do, and behind the chain one task makes the batches of
@@ -206,4 +248,80 @@ fn number(records: Vec<Record>) -> Transformed {
         return Transformed::Dropped;
     }
     Transformed::Several((0..).zip(records).map(|(part, record)| record.with_part(part)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sluice_connector_api::{ConverterContext, Form, Forms, NotConverted};
+
+    use super::*;
+
+    /// Panics over what holds this text; a transform makes two of every other record.
+    struct Upset(&'static str);
+
+    impl Upset {
+        fn look(&self, bytes: &[u8]) {
+            assert!(bytes != self.0.as_bytes(), "upset by {}", self.0);
+        }
+    }
+
+    impl Converter for Upset {
+        fn convert(&self, bytes: Bytes, _: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+            self.look(&bytes);
+            Ok(Payload::Bytes(bytes))
+        }
+
+        fn makes(&self) -> Forms {
+            Form::Bytes.into()
+        }
+    }
+
+    impl Predicate for Upset {
+        fn test(&self, record: &Record) -> Result<bool, Rejection> {
+            self.look(&record.value.as_ref().unwrap().to_bytes());
+            Ok(true)
+        }
+    }
+
+    impl Transform for Upset {
+        fn apply(&self, record: Record) -> Result<Transformed, Rejection> {
+            self.look(&record.value.as_ref().unwrap().to_bytes());
+            Ok(Transformed::Several(vec![record.clone(), record]))
+        }
+    }
+
+    /// Takes a record with this value through a chain with something that is upset by it at every stage.
+    fn stage_of_panic(value: &'static str) -> Option<(String, String)> {
+        let step = |name, upset, asked| {
+            let condition = Some(Condition { predicate: Box::new(Upset(asked)), negate: false });
+            Step { name, transform: Box::new(Upset(upset)), condition }
+        };
+        let steps = vec![step("first", "c", "d"), step("second", "e", "f")];
+        let chain = Chain::new(Some(Box::new(Upset("a"))), Some(Box::new(Upset("b"))), steps);
+        let mut record = Record::new(Origin::new("t", 0, 0));
+        record.key = (value == "a").then(|| Payload::Bytes(value.into()));
+        record.value = Some(Payload::Bytes(value.into()));
+        let error = chain.apply(&Origin::new("t", 0, 0), record).err()?;
+        Some((error.stage.to_string(), error.rejection.to_string()))
+    }
+
+    #[test]
+    fn a_panic_rejects_the_record_at_the_stage_where_it_happened() {
+        let stages = [
+            ("a", "key converter"),
+            ("b", "value converter"),
+            ("c", "transform 1 (first)"),
+            ("d", "transform 1 (first)"),
+            ("e", "transform 2 (second)"),
+            ("f", "transform 2 (second)"),
+        ];
+        for (value, expected) in stages {
+            let (stage, reason) = stage_of_panic(value).unwrap();
+            assert_eq!(stage, expected, "{value}");
+            assert!(reason.starts_with("panicked at "), "{reason}");
+            assert!(reason.ends_with(&format!(": upset by {value}")), "{reason}");
+        }
+        assert_eq!(stage_of_panic("g"), None);
+    }
 }

@@ -366,3 +366,21 @@ async fn only_what_the_put_accepted_is_asked_for() {
     run.finish().await.unwrap();
     assert_eq!((run.puts().len(), run.asked().len()), (2, 1));
 }
+
+/// Invariants 1 and 9: a sink that panics when it is asked what became of records is asked again, and then the connector
+/// says what it said. Nothing is committed, and nothing is put again.
+#[tokio::test(start_paused = true)]
+async fn a_confirmation_that_panics_is_tried_again_until_the_time_is_up() {
+    let mut run = accepting(questions([Reply::Panic])).start_with(keyed(&["x"]));
+    run.finish().await.unwrap();
+    assert_eq!((run.asked().len(), run.committed()), (2, Some(1)));
+
+    let mut run = accepting(Box::new(|_| Reply::Panic)).tolerant().start_with(keyed(&["x"]));
+    let failed = run.ended().await.unwrap_err().to_string();
+    assert!(
+        failed.starts_with("it is not known what became of accepted records: retries used up"),
+        "{failed}"
+    );
+    assert!(failed.ends_with(": the script says so"), "{failed}");
+    assert_eq!((run.puts().len(), run.tally().skipped, run.committed()), (1, 0, Some(0)));
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice_connector_api::Failure;
 
-use crate::support::{Answer, Gate, Run, Setup, once, records, script};
+use crate::support::{Answer, Gate, Run, Setup, once, record, records, script};
 
 /// What a run and the one after it stored together.
 async fn restart(failed: &Run, all: &[&str]) -> Vec<i64> {
@@ -31,20 +31,57 @@ async fn a_failed_connector_is_the_same_after_a_restart() {
     ];
     let all = ["a", "b", "c", "d", "e", "f"];
     for fail in failures {
-        let setup =
-            Setup::new(script([Answer::Store, fail()])).with(|settings| settings.lane.batch.max_records = 2);
+        let setup = Setup::new(script(std::iter::once(Answer::Store).chain(std::iter::repeat_with(fail))))
+            .with(|settings| settings.lane.batch.max_records = 2);
         let mut run = setup.start_with(records(0, 0, &all));
         assert!(!matches!(run.join().await, Ok(Ok(()))));
         assert_eq!(restart(&run, &all).await, [0, 1, 2, 3, 4, 5]);
     }
 }
 
-/// Invariant 10: a panic ends the pipeline's task and nothing else; what was in flight is not committed.
+/// Invariants 9 and 10: a panic of the sink is tried again like an outage, and then the connector says what it said. It
+/// says nothing of the record, which is neither skipped nor committed.
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_panics_commits_nothing() {
-    let mut run = Setup::new(once(Answer::Panic)).start_with(records(0, 0, &["a"]));
-    assert!(run.join().await.unwrap_err().is_panic());
-    assert!(run.journal.commits(0).iter().all(|offset| *offset == 0));
+async fn a_sink_that_panics_is_tried_again_until_the_time_is_up() {
+    let setup = Setup::new(script(std::iter::repeat_with(|| Answer::Panic))).tolerant();
+    let mut run = setup.start_with(records(0, 0, &["a", "b"]));
+    let failed = run.ended().await.unwrap_err().to_string();
+    assert!(failed.starts_with("retries used up after "), "{failed}");
+    assert!(
+        failed.contains(": the sink panicked at ") && failed.ends_with(": the script says so"),
+        "{failed}"
+    );
+    assert!(run.puts().len() > 10 && run.puts().iter().all(|put| put == &[0, 1]), "{:?}", run.puts());
+    assert_eq!((run.tally().skipped, run.tally().abandoned, run.committed()), (0, 2, Some(0)));
+}
+
+/// Invariant 9: a sink that panics now and then costs no more than the puts that it failed.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_once_loses_nothing() {
+    for answer in [Answer::Panic, Answer::Late(Duration::from_millis(5), Box::new(Answer::Panic))] {
+        let mut run = Setup::new(once(answer)).start_with(records(0, 0, &["a", "b"]));
+        run.finish().await.unwrap();
+        assert_eq!((run.stored(), run.tally().retries, run.committed()), (vec![0, 1], 1, Some(2)));
+    }
+}
+
+/// Invariants 1 and 9: so is a sink that panics when it is asked about a record before the put: it says nothing of the
+/// record. What came before is delivered.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_before_the_put_stops_the_connector_and_rejects_nothing() {
+    for method in ["size_of", "id", "batch_key"] {
+        let setup = Setup::new(script([])).tolerant().with(|settings| {
+            settings.lane.limits.ordered_by = sluice_connector_api::OrderedBy::Id;
+        });
+        let told = format!("upset {method}");
+        let mut run = setup.start_with(vec![record(0, 0, "k", "a"), record(0, 1, "k", &told)]);
+        let failed = run.ended().await.unwrap_err();
+        let reason = failed.to_string();
+        assert!(reason.starts_with("the sink was asked about record t-0-1 and panicked at "), "{reason}");
+        assert!(reason.ends_with(": the record says so"), "{reason}");
+        assert_eq!(failed.origin.map(|origin| origin.offset()), Some(1));
+        assert_eq!((run.stored(), run.tally().skipped, run.committed()), (vec![0], 0, Some(1)));
+    }
 }
 
 /// Invariants 1 and 9: a fatal failure stops at once, without another try and without a verdict on a record.

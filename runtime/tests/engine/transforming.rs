@@ -137,22 +137,42 @@ async fn a_stop_does_not_wait_for_transforms() {
     run.door.open();
 }
 
-/// Invariant 10: a transform that panics fails its connector as if the pipeline itself had called it.
+/// Invariant 9: a transform that panics, here or on another thread, rejects its record; the connector stops at it as at
+/// any other, and says where and what.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_transform_that_panics_on_another_thread_ends_the_pipeline_with_its_words() {
+async fn a_transform_that_panics_rejects_its_record_with_its_words() {
     let (mut one, mut many) = (setup().start(), setup().start());
     one.assign([0]);
     one.read(records(0, 0, &["panic"]));
     many.assign([0]);
     many.read(chunk_of(0, []));
     many.read(chunk_of(20, ["plain", "panic"]));
-    for run in [&mut one, &mut many] {
-        let error = run.join().await.unwrap_err();
-        assert!(error.to_string().ends_with(r#"panicked with message "the record says so""#), "{error}");
-        assert!(run.journal.commits(0).iter().all(|offset| *offset <= 20));
+    for (run, offset) in [(&mut one, 0), (&mut many, 21)] {
+        let failed = run.ended().await.unwrap_err();
+        let reason = failed.to_string();
+        let begin = format!("record t-0-{offset} was rejected by transform 1 (obey): panicked at ");
+        assert!(reason.starts_with(&begin) && reason.ends_with(": the record says so"), "{reason}");
+        assert_eq!(failed.origin.map(|origin| origin.offset()), Some(offset));
+        assert_eq!(run.committed(), Some(offset));
     }
-    assert_eq!(one.tally().delivered, 0);
-    assert!(many.tally().in_flight() >= 20, "{:?}", many.tally());
+    assert_eq!((one.tally().delivered, many.tally().delivered), (0, 21));
+}
+
+/// Invariants 2 and 9: where records at fault are tolerated it is one of these, and its neighbours are delivered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_panic_costs_one_record_where_records_at_fault_are_tolerated() {
+    let mut run = setup().letters(script([])).start();
+    run.assign([0]);
+    run.read(chunk_of(0, ["panic", "plain", "panic"]));
+    run.read(records(0, 20, &["panic"]));
+    run.finish().await.unwrap();
+    let tally = run.tally();
+    assert_eq!((tally.delivered, tally.dead_lettered, run.committed()), (18, 3, Some(21)));
+    let stage = "__connect.errors.stage";
+    for letter in run.letters.stored() {
+        let header = letter.headers.last(stage).and_then(|header| header.value.clone());
+        assert_eq!(header.as_deref(), Some(b"TRANSFORMATION".as_slice()));
+    }
 }
 
 /// Invariant 6: a source that goes faster than the transforms is not asked for more than a few chunks.

@@ -99,6 +99,8 @@ pub(crate) enum Reply {
     Each(Vec<Confirmation>),
     /// Fails as a whole.
     Fail(Failure),
+    /// Panics.
+    Panic,
     /// Takes its time.
     Late(Duration, Box<Reply>),
     /// Waits until the test opens the gate.
@@ -201,6 +203,7 @@ impl Sink for ScriptedSink {
                     return Ok(each);
                 }
                 Reply::Fail(failure) => return Err(failure),
+                Reply::Panic => panic!("the script says so"),
                 Reply::Late(wait, then) => {
                     tokio::time::sleep(wait).await;
                     reply = *then;
@@ -213,14 +216,27 @@ impl Sink for ScriptedSink {
         }
     }
 
+    fn size_of(&self, record: &Record) -> usize {
+        panic_if_told(record, "size_of");
+        record.size()
+    }
+
     fn id(&self, record: &Record) -> Option<String> {
+        panic_if_told(record, "id");
         record.key.as_ref().map(|key| key.to_display().into_owned())
     }
 
     /// Parts deletes from writes.
     fn batch_key(&self, record: &Record) -> u64 {
+        panic_if_told(record, "batch_key");
         u64::from(record.value_text() == Some("delete"))
     }
+}
+
+/// Panics where the record's value says so, such as `upset id`.
+fn panic_if_told(record: &Record, method: &str) {
+    let told = record.value_text().and_then(|value| value.strip_prefix("upset "));
+    assert!(told != Some(method), "the record says so");
 }
 
 fn kept(batch: &[Record], result: &Result<(), PutError>) -> Vec<Record> {

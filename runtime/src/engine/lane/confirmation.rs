@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
+use crate::guard;
 use crate::pace::pacer::{Pacer, Turn};
 use crate::retry::policy::{Retries, RetryPolicy};
 
@@ -59,7 +60,9 @@ impl Confirmer {
     ) -> Result<Vec<Confirmation>, Option<String>> {
         let mut retries = Retries::default();
         while let Some(turn) = Turn::wait_for(self.pacer.as_ref(), interrupt).await {
-            let result = self.sink.confirm(records).await;
+            let answer = guard::wait_for(async { self.sink.confirm(records).await }).await;
+            let result =
+                answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}"))));
             turn.answered(result.as_ref().err());
             match result {
                 Ok(answers) if answers.len() == records.len() => return Ok(answers),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::{Item, Meta};
+use crate::guard;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::put_meter::PutMeter;
 use crate::pace::pacer::{Pacer, Turn};
@@ -109,7 +110,7 @@ impl Delivery {
         for meta in &mut group.metas {
             meta.attempts += 1;
         }
-        let result = self.sink.put(&group.records).await;
+        let result = self.call_sink(&group.records).await;
         self.meter.put(group.records.len(), turn.since.elapsed(), &result);
         turn.answered(failures(&result));
         match result {
@@ -123,6 +124,13 @@ impl Delivery {
             Err(PutError::Batch(failure)) => group.failed(failure, outcome),
             Err(PutError::Records(failures)) => group.failed_in_part(failures, outcome),
         }
+    }
+
+    /// Puts records. A sink that panics did not say that they are at fault: it is tried again, like one whose target is
+    /// away.
+    async fn call_sink(&self, records: &[Record]) -> Result<(), PutError> {
+        let answer = guard::wait_for(async { self.sink.put(records).await }).await;
+        answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}")).into()))
     }
 
     /// Logs that a put failed, in full or as one of many. Its first record stands for all.

@@ -19,6 +19,7 @@ use crate::engine::lane::delivery::{Delivery, Outcome};
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::lane::unconfirmed::Unconfirmed;
 use crate::engine::ledger::tracker::{Ticket, Tracker};
+use crate::guard;
 use crate::meter::log_throttle::LogThrottle;
 use crate::meter::put_meter::PutMeter;
 
@@ -28,6 +29,23 @@ type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
 enum Ended {
     Put(Outcome),
     Confirmation(Confirmed),
+}
+
+/// What a sink says of a record before it is put.
+pub(crate) struct Measured {
+    /// Bytes in a batch.
+    size: usize,
+    pub(crate) order: Option<u64>,
+    batch_key: u64,
+    id: Option<String>,
+}
+
+/// Why a record cannot be put.
+pub(crate) enum Unfit {
+    /// The sink would never take it; with what orders it.
+    TooLarge { order: Option<u64>, reason: String },
+    /// The sink panicked when it was asked about it, in these words.
+    Unknown(String),
 }
 
 /// A sink, with the batches on their way to it.
@@ -67,33 +85,41 @@ impl Lane {
         }
     }
 
-    /// Returns how many bytes a record takes in a batch, or says why the sink would never take it.
-    pub(crate) fn measure(&self, record: &Record) -> Result<usize, String> {
-        let (size, limit) = (self.sink.size_of(record), self.limits.max_record_bytes);
+    /// Measures a record, or says why it cannot be put.
+    pub(crate) fn measure(&self, record: &Record) -> Result<Measured, Unfit> {
+        let measured = guard::call(|| Measured {
+            size: self.sink.size_of(record),
+            order: order_key(self.limits.ordered_by, &*self.sink, record),
+            batch_key: self.sink.batch_key(record),
+            id: if self.newest_wins() { self.sink.id(record) } else { None },
+        });
+        let measured = measured.map_err(|panicked| Unfit::Unknown(panicked.to_string()))?;
+        let (size, limit) = (measured.size, self.limits.max_record_bytes);
         if size > limit {
-            return Err(format!("the record takes {size} bytes, and the sink takes no more than {limit}"));
+            let reason = format!("the record takes {size} bytes, and the sink takes no more than {limit}");
+            return Err(Unfit::TooLarge { order: measured.order, reason });
         }
-        Ok(size)
+        Ok(measured)
     }
 
-    /// Adds a record of a size that was measured behind all others. It came at `since`.
+    /// Adds a record that was measured behind all others. It came at `since`.
     pub(crate) fn push(
         &mut self,
         ticket: Ticket,
         record: Record,
         read: Option<Arc<Record>>,
-        size: usize,
+        measured: Measured,
         since: Instant,
     ) {
-        let (order, batch_key) = (self.order_of(&record), self.sink.batch_key(&record));
-        let id = if self.newest_wins() { self.sink.id(&record) } else { None };
+        let Measured { size, order, batch_key, id } = measured;
         let meta = Meta { order, batch_key, id, read, ..Meta::new(ticket, size, since) };
         self.batcher.push(Item { record, meta });
     }
 
-    /// Returns what orders a record here.
-    pub(crate) fn order_of(&self, record: &Record) -> Option<u64> {
-        order_key(self.limits.ordered_by, &*self.sink, record)
+    /// Returns what orders a record here, or the words of a sink that panicked.
+    pub(crate) fn order_of(&self, record: &Record) -> Result<Option<u64>, String> {
+        let order = guard::call(|| order_key(self.limits.ordered_by, &*self.sink, record));
+        order.map_err(|panicked| panicked.to_string())
     }
 
     /// With another order, an older record that is put after all would come behind others that it belongs before.

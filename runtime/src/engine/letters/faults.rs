@@ -2,9 +2,8 @@
 
 use std::future::pending;
 
-use sluice_connector_api::{Origin, Record};
+use sluice_connector_api::Origin;
 
-use crate::engine::batch::item::Item;
 use crate::engine::lane::delivery::Outcome;
 use crate::engine::lane::in_flight::Lane;
 use crate::engine::ledger::tracker::{Tracker, Verdict};
@@ -14,6 +13,7 @@ use crate::engine::letters::tolerance::{FaultSettings, Tolerance};
 use crate::engine::letters::undone::Undone;
 use crate::engine::letters::window::Window;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
+use crate::transform::chain::Stage;
 
 /// Records at fault for one reason that get a log line of their own before they are summed up.
 const FULL_LINES: u32 = 5;
@@ -85,19 +85,10 @@ impl Faults {
     }
 
     /// Says whether a record is not to be put, since one before it of its ordering key is left undone.
-    pub(crate) fn holds_back(&self, lane: &Lane, record: &Record) -> bool {
+    /// That holds for records that were put already, too.
+    pub(crate) fn holds_back(&self, order: Option<u64>, origin: &Origin) -> bool {
         match &self.policy {
-            Policy::LeaveUndone(undone) if !undone.is_empty() => {
-                undone.is_behind(lane.order_of(record), record.origin())
-            }
-            _ => false,
-        }
-    }
-
-    /// Says whether a record that was put is not done all the same.
-    pub(crate) fn holds_back_item(&self, item: &Item) -> bool {
-        match &self.policy {
-            Policy::LeaveUndone(undone) => undone.is_item_behind(item),
+            Policy::LeaveUndone(undone) => undone.is_behind(order, origin),
             _ => false,
         }
     }
@@ -123,8 +114,7 @@ impl Faults {
         match &mut self.policy {
             Policy::Stop => return Fate::Stops(format!("record {} {rejected}", rejected.origin)),
             Policy::LeaveUndone(undone) => {
-                leave_undone(undone, rejected, lane);
-                return Fate::Waits;
+                return leave_undone(undone, rejected, lane);
             }
             Policy::Skip | Policy::Letter(_) => {}
         }
@@ -198,11 +188,26 @@ pub(crate) fn letter_refused(origin: &Origin, reason: &str) -> String {
     format!("the dead letter queue does not take record {origin}: {reason}")
 }
 
-fn leave_undone(undone: &mut Undone, rejected: &Rejected, lane: &mut Lane) {
+/// Says that a sink panicked when it was asked about a record before the put. That says nothing of the record, and
+/// another call would do no better: the connector stops.
+pub(crate) fn unfit_sink(origin: &Origin, panicked: &str) -> String {
+    format!("the sink was asked about record {origin} and {panicked}")
+}
+
+fn leave_undone(undone: &mut Undone, rejected: &Rejected, lane: &mut Lane) -> Fate {
     let Rejected { origin, order, .. } = rejected;
-    undone.add(*order, origin);
+    let order = match (&rejected.stage, &rejected.read) {
+        (Stage::TaskPut, _) | (_, None) => Ok(*order),
+        // No sink has seen it: what orders it is told from it as it was read.
+        (_, Some(read)) => lane.order_of(read),
+    };
+    match order {
+        Ok(order) => undone.add(order, origin),
+        Err(panicked) => return Fate::Stops(unfit_sink(origin, &panicked)),
+    }
     let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
     tracing::warn!(topic, partition, offset, "record is reported as not done, {rejected}");
     undone.first.get_or_insert_with(|| format!("record {origin} {rejected}"));
-    lane.retain(|item| !undone.is_item_behind(item));
+    lane.retain(|item| !undone.is_behind(item.meta.order, item.record.origin()));
+    Fate::Waits
 }

@@ -8,7 +8,7 @@ use sluice_connector_api::{Limits, Sink};
 use tokio::time::Instant;
 
 use crate::engine::batch::batcher::BatchLimits;
-use crate::engine::lane::in_flight::Lane;
+use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::counters::Counters;
 use crate::engine::letters::letter::{Provenance, letter};
@@ -82,7 +82,14 @@ impl DeadLetterQueue {
             attempts: *attempts,
         };
         let letter = letter(read.as_ref()?, &provenance);
-        let posted = self.lane.measure(&letter);
-        Some(posted.map(|size| self.lane.push(*ticket, letter, None, size, Instant::now())))
+        let posted = match self.lane.measure(&letter) {
+            Ok(measured) => {
+                self.lane.push(*ticket, letter, None, measured, Instant::now());
+                Ok(())
+            }
+            Err(Unfit::TooLarge { reason, .. }) => Err(reason),
+            Err(Unfit::Unknown(panicked)) => Err(format!("its sink {panicked}")),
+        };
+        Some(posted)
     }
 }

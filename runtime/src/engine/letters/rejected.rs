@@ -14,7 +14,7 @@ pub(crate) struct Rejected {
     pub(crate) origin: Origin,
     /// As it was read, where a policy may want it.
     pub(crate) read: Option<Arc<Record>>,
-    /// What orders it.
+    /// What orders it, as the lane knows; nothing where the chain rejected it.
     pub(crate) order: Option<u64>,
     pub(crate) stage: Stage,
     pub(crate) reason: String,

@@ -3,8 +3,6 @@
 use foldhash::HashMap;
 use sluice_connector_api::Origin;
 
-use crate::engine::batch::item::Item;
-
 /// Records that were rejected and not tolerated, where that does not stop the run: what comes later of their ordering
 /// keys is not put any more, and counts as not done even if it was. Else it would be overwritten by what is older,
 /// when that is put at last (invariant 3).
@@ -29,16 +27,6 @@ impl Undone {
         let Some(first) = order.and_then(|order| self.keys.get(&order)) else { return false };
         first.topic_partition() != origin.topic_partition() || first.offset() < origin.offset()
     }
-
-    /// Does what [`Undone::is_behind`] does for a record on its way.
-    pub(super) fn is_item_behind(&self, item: &Item) -> bool {
-        self.is_behind(item.meta.order, item.record.origin())
-    }
-
-    /// Says whether nothing is held back.
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -53,7 +41,7 @@ mod tests {
     fn only_what_comes_later_of_the_same_key_is_held_back() {
         let mut undone = Undone::default();
         undone.add(None, &origin(0, 1));
-        assert!(undone.is_empty());
+        assert!(undone.keys.is_empty());
         undone.add(Some(7), &origin(0, 5));
         undone.add(Some(7), &origin(0, 9));
         let is_behind = |order, partition, offset| undone.is_behind(order, &origin(partition, offset));

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::delivery::Outcome;
-use crate::engine::lane::in_flight::Lane;
+use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::ledger::entries::Ledger;
 use crate::engine::ledger::tracker::{Ticket, Verdict};
-use crate::engine::letters::faults::{Fate, Faults, letter_refused};
+use crate::engine::letters::faults::{Fate, Faults, letter_refused, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::phase::{Failed, Phase};
 use crate::engine::pipeline::revoke::PendingRevoke;
@@ -79,25 +79,25 @@ impl Delivering {
             }
             Err(fault) => {
                 let (origin, StageError { stage, rejection }) = *fault;
-                // No sink has seen it: what orders it is told from it as it was read.
-                let order = read.as_ref().and_then(|read| self.lane.order_of(read));
                 let reason = rejection.to_string();
-                self.reject(&Rejected { ticket, origin, read, order, stage, reason, attempts: 0 });
+                self.reject(&Rejected { ticket, origin, read, order: None, stage, reason, attempts: 0 });
             }
         }
     }
 
     fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>, now: Instant) {
-        if self.faults.holds_back(&self.lane, &record) {
-            return;
-        }
+        let origin = record.origin();
         match self.lane.measure(&record) {
-            Ok(size) => self.lane.push(ticket, record, read, size, now),
-            Err(reason) => {
-                let order = self.lane.order_of(&record);
-                let origin = record.origin().clone();
-                let stage = Stage::TaskPut;
+            Ok(measured) if self.faults.holds_back(measured.order, origin) => {}
+            Ok(measured) => self.lane.push(ticket, record, read, measured, now),
+            Err(Unfit::TooLarge { order, .. }) if self.faults.holds_back(order, origin) => {}
+            Err(Unfit::TooLarge { order, reason }) => {
+                let (origin, stage) = (origin.clone(), Stage::TaskPut);
                 self.reject(&Rejected { ticket, origin, read, order, stage, reason, attempts: 0 });
+            }
+            Err(Unfit::Unknown(panicked)) => {
+                let origin = origin.clone();
+                self.fail(&origin, unfit_sink(&origin, &panicked));
             }
         }
     }
@@ -131,7 +131,7 @@ impl Delivering {
     /// A record is stored, and so the older ones that waited with it are superseded.
     fn stored(&mut self, item: &Item, verdict: Verdict) {
         for (each, verdict) in item.each().zip(once(verdict).chain(repeat(Verdict::Superseded))) {
-            if !self.faults.holds_back_item(each) {
+            if !self.faults.holds_back(each.meta.order, each.record.origin()) {
                 self.done(each.meta.ticket, verdict);
             }
         }

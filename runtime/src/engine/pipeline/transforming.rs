@@ -98,7 +98,6 @@ impl Transforming {
     }
 
     /// Waits for the next chunk in the order read; for ever where none is under way. Dropping the future loses nothing.
-    /// A plug-in that panicked does so here, as if it had been called here.
     pub(super) async fn next(&mut self) -> Vec<Changed> {
         let Some(first) = self.under_way.front_mut() else { return pending().await };
         let result = first.await;
