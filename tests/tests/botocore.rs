@@ -3,19 +3,19 @@
 
 use std::time::Duration;
 
-use sluice_emulator::{DataSource, DataSourceType, KnowledgeBase, Settings};
+use sluice_emulator::{DataSource, DataSourceType, KnowledgeBaseResource, Settings};
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::python::Python;
 
 /// Knowledge bases of both kinds, with a data source of each kind; two have the same name.
-fn knowledge_bases() -> Vec<KnowledgeBase> {
+fn knowledge_bases() -> Vec<KnowledgeBaseResource> {
     let custom = DataSource::new("TICKS00001", "ticks");
     let bucket = DataSource::new("BUCKET0001", "ticks").of(DataSourceType::S3);
     let managed = DataSource::new("MANAGED001", "ticks").of(DataSourceType::ManagedCustom);
     vec![
-        KnowledgeBase::new("PRICES0001", "prices").with(custom).with(bucket),
-        KnowledgeBase::new("PRICES0002", "prices"),
-        KnowledgeBase::new("NEWS000001", "news").managed().with(managed),
+        KnowledgeBaseResource::new("PRICES0001", "prices").with(custom).with(bucket),
+        KnowledgeBaseResource::new("PRICES0002", "prices"),
+        KnowledgeBaseResource::new("NEWS000001", "news").managed().with(managed),
     ]
 }
 

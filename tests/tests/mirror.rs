@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sluice_emulator::{Documents, Fault, Operation, Outcome, Rule};
+use sluice_emulator::{DocumentOutcome, DocumentSelector, Fault, Operation, Rule};
 use sluice_tests::bedrock::LocalKnowledgeBase;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
@@ -149,10 +149,11 @@ fn killed_at_random_moments_it_ends_as_exactly_the_documents_of_the_topic() {
 #[test]
 fn one_bad_document_in_ten_costs_only_itself() {
     let Some(mut stage) = Stage::set_up("one-in-ten", "max_in_flight: 4") else { return };
-    let refused = Outcome::Refused("The request is invalid.".to_owned());
-    stage
-        .knowledge_base
-        .set_rules(vec![Rule { documents: Documents::TextContains("poison".to_owned()), outcome: refused }]);
+    let refused = DocumentOutcome::Refused("The request is invalid.".to_owned());
+    stage.knowledge_base.set_rules(vec![Rule {
+        documents: DocumentSelector::TextContains("poison".to_owned()),
+        outcome: refused,
+    }]);
     let text = |number: usize| if number % 10 == 3 { "poison".to_owned() } else { format!("text {number}") };
     let changes: Vec<_> =
         (0..100).map(|number| stage.change(&format!("key/{number}"), Some(&text(number)))).collect();

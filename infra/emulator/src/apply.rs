@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use crate::document::NewDocument;
 use crate::error::ServiceError;
 use crate::fault::DocumentFault;
-use crate::filter::Filter;
+use crate::filter::RetrievalFilter;
 use crate::json::with;
-use crate::operation::Target;
+use crate::operation::OperationTarget;
 use crate::paging::Paging;
 use crate::request::{self, Request};
-use crate::rule::{Outcome, Rule};
+use crate::rule::{DocumentOutcome, Rule};
 use crate::shape::Violation;
 use crate::state::Shared;
-use crate::store::{Detail, Page};
-use crate::{DataSource, KnowledgeBase, KnowledgeBaseType, catalog, retrieve};
+use crate::store::{Detail, ListPage};
+use crate::{DataSource, KnowledgeBaseResource, KnowledgeBaseType, catalog, retrieve};
 
 /// Metadata keys with this prefix are the service's own in a managed knowledge base (user guide).
 const RESERVED_BY_MANAGED: &str = "_";
@@ -22,7 +22,7 @@ const RESERVED_BY_MANAGED: &str = "_";
 /// Carries a request out, in the order of checks AWS has: the model, what there is, and what suits it.
 pub(crate) fn apply(
     shared: &Shared,
-    target: &Target,
+    target: &OperationTarget,
     body: &Value,
     faults: &[DocumentFault],
 ) -> Result<Value, ServiceError> {
@@ -53,7 +53,7 @@ fn account(shared: &Shared, request: &Request) -> Result<Value, ServiceError> {
 
 fn in_knowledge_base(
     shared: &Shared,
-    knowledge_base: &KnowledgeBase,
+    knowledge_base: &KnowledgeBaseResource,
     request: Request,
 ) -> Result<Value, ServiceError> {
     match request {
@@ -70,7 +70,7 @@ fn in_knowledge_base(
 
 fn in_data_source(
     shared: &Shared,
-    knowledge_base: &KnowledgeBase,
+    knowledge_base: &KnowledgeBaseResource,
     data_source: &DataSource,
     request: Request,
     faults: &[DocumentFault],
@@ -87,7 +87,7 @@ fn in_data_source(
         Request::Delete { client_token, ids } => store.delete(now, client_token, ids, faults),
         Request::Get { ids } => return Ok(answer(&store.get(now, ids))),
         Request::List(paging) => {
-            let Page { details, next_token } = store.list(now, &paging).ok_or_else(unknown_token)?;
+            let ListPage { details, next_token } = store.list(now, &paging).ok_or_else(unknown_token)?;
             return Ok(with(answer(&details), "nextToken", next_token));
         }
         Request::GetDataSource => {
@@ -101,7 +101,7 @@ fn in_data_source(
 
 /// Refuses documents of a kind that the data source does not take, and keys that the knowledge base does not.
 fn check_suits(
-    knowledge_base: &KnowledgeBase,
+    knowledge_base: &KnowledgeBaseResource,
     data_source: &DataSource,
     body: &Value,
 ) -> Result<(), ServiceError> {
@@ -134,7 +134,7 @@ fn check_suits(
 fn refuse_by_rule(rules: &[Rule], documents: &[NewDocument]) -> Result<(), ServiceError> {
     let outcomes = documents.iter().filter_map(|document| rules.iter().find(|rule| rule.fits(document)));
     for rule in outcomes {
-        if let Outcome::Refused(message) = &rule.outcome {
+        if let DocumentOutcome::Refused(message) = &rule.outcome {
             return Err(ServiceError::validation(message));
         }
     }
@@ -144,9 +144,9 @@ fn refuse_by_rule(rules: &[Rule], documents: &[NewDocument]) -> Result<(), Servi
 /// Searches all data sources, each by its own words, and ranks what is found together.
 fn search(
     shared: &Shared,
-    knowledge_base: &KnowledgeBase,
+    knowledge_base: &KnowledgeBaseResource,
     query: &str,
-    filter: Option<&Filter>,
+    filter: Option<&RetrievalFilter>,
     paging: &Paging,
 ) -> Result<Value, ServiceError> {
     let now = shared.now();
@@ -171,12 +171,16 @@ fn unknown_token() -> ServiceError {
     ServiceError::validation("The nextToken is invalid.")
 }
 
-fn details_json(knowledge_base: &KnowledgeBase, data_source: &DataSource, details: &[Detail]) -> Value {
+fn details_json(
+    knowledge_base: &KnowledgeBaseResource,
+    data_source: &DataSource,
+    details: &[Detail],
+) -> Value {
     let details = details.iter().map(|detail| detail_json(knowledge_base, data_source, detail));
     json!({ "documentDetails": details.collect::<Vec<_>>() })
 }
 
-fn detail_json(knowledge_base: &KnowledgeBase, data_source: &DataSource, detail: &Detail) -> Value {
+fn detail_json(knowledge_base: &KnowledgeBaseResource, data_source: &DataSource, detail: &Detail) -> Value {
     let identifier = match data_source.document_type() {
         "S3" => json!({ "dataSourceType": "S3", "s3": { "uri": detail.id } }),
         _ => json!({ "dataSourceType": "CUSTOM", "custom": { "id": detail.id } }),

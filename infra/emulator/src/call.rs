@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::Operation;
-use crate::operation::Target;
+use crate::operation::OperationTarget;
 
 /// One request that named an operation, whether it was answered well, badly or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Call {
 
 impl Call {
     /// Reads what it can of `body`, which may break every rule of the model.
-    pub(crate) fn arrived(at: Timestamp, target: &Target, body: Option<&Value>) -> Self {
+    pub(crate) fn arrived(at: Timestamp, target: &OperationTarget, body: Option<&Value>) -> Self {
         let body = body.unwrap_or(&Value::Null);
         Self {
             at,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::json::with;
 use crate::paging::Paging;
-use crate::{DataSource, DataSourceType, KnowledgeBase, KnowledgeBaseType, Settings};
+use crate::{DataSource, DataSourceType, KnowledgeBaseResource, KnowledgeBaseType, Settings};
 
 /// Every region and account is this one.
 const ACCOUNT: &str = "us-east-1:123456789012";
@@ -19,7 +19,7 @@ pub(crate) fn knowledge_bases(settings: &Settings, paging: &Paging, at: Timestam
 }
 
 /// Returns `ListDataSources`' answer; `None` for an unknown token.
-pub(crate) fn data_sources(of: &KnowledgeBase, paging: &Paging, at: Timestamp) -> Option<Value> {
+pub(crate) fn data_sources(of: &KnowledgeBaseResource, paging: &Paging, at: Timestamp) -> Option<Value> {
     let (page, next_token) = page(&of.data_sources, paging)?;
     let summaries: Vec<Value> =
         page.iter().map(|data_source| data_source_summary(of, data_source, at)).collect();
@@ -27,7 +27,7 @@ pub(crate) fn data_sources(of: &KnowledgeBase, paging: &Paging, at: Timestamp) -
 }
 
 /// Returns `GetKnowledgeBase`'s answer.
-pub(crate) fn knowledge_base(knowledge_base: &KnowledgeBase, at: Timestamp) -> Value {
+pub(crate) fn knowledge_base(knowledge_base: &KnowledgeBaseResource, at: Timestamp) -> Value {
     let id = &knowledge_base.id;
     let mut described = summary(knowledge_base, at);
     let (configuration, storage) = match knowledge_base.kind {
@@ -52,7 +52,7 @@ pub(crate) fn knowledge_base(knowledge_base: &KnowledgeBase, at: Timestamp) -> V
 }
 
 /// Returns `GetDataSource`'s answer.
-pub(crate) fn data_source(of: &KnowledgeBase, data_source: &DataSource, at: Timestamp) -> Value {
+pub(crate) fn data_source(of: &KnowledgeBaseResource, data_source: &DataSource, at: Timestamp) -> Value {
     let configuration = match data_source.kind {
         DataSourceType::Custom => json!({ "type": "CUSTOM" }),
         DataSourceType::S3 => {
@@ -70,12 +70,12 @@ pub(crate) fn data_source(of: &KnowledgeBase, data_source: &DataSource, at: Time
     json!({ "dataSource": with(described, "createdAt", Some(time(at))) })
 }
 
-fn summary(knowledge_base: &KnowledgeBase, at: Timestamp) -> Value {
-    let KnowledgeBase { id, name, .. } = knowledge_base;
+fn summary(knowledge_base: &KnowledgeBaseResource, at: Timestamp) -> Value {
+    let KnowledgeBaseResource { id, name, .. } = knowledge_base;
     json!({ "knowledgeBaseId": id, "name": name, "status": "ACTIVE", "updatedAt": time(at) })
 }
 
-fn data_source_summary(of: &KnowledgeBase, data_source: &DataSource, at: Timestamp) -> Value {
+fn data_source_summary(of: &KnowledgeBaseResource, data_source: &DataSource, at: Timestamp) -> Value {
     let DataSource { id, name, .. } = data_source;
     json!({
         "knowledgeBaseId": of.id,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::state::Shared;
-use crate::{Call, Content, Limits, Operation, Rule, StoredDocument, answer, fault};
+use crate::{Call, DocumentContent, Operation, RateLimits, Rule, StoredDocument, answer, fault};
 
 /// The most times that one request may script a fault.
 const MAX_TIMES: usize = 100_000;
@@ -38,9 +38,9 @@ async fn documents(State(shared): State<Arc<Shared>>) -> Response {
 
 fn document(document: &StoredDocument) -> Value {
     let content = match &document.content {
-        Content::Text => json!("text"),
-        Content::Bytes { mime_type, data } => json!({ "mime_type": mime_type, "bytes": data.len() }),
-        Content::S3Location { uri } => json!({ "uri": uri }),
+        DocumentContent::Text => json!("text"),
+        DocumentContent::Bytes { mime_type, data } => json!({ "mime_type": mime_type, "bytes": data.len() }),
+        DocumentContent::S3Location { uri } => json!({ "uri": uri }),
     };
     json!({
         "knowledge_base_id": document.knowledge_base_id,
@@ -100,7 +100,7 @@ async fn limits(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn set_limits(State(shared): State<Arc<Shared>>, body: String) -> Response {
-    match Limits::parse(&body) {
+    match RateLimits::parse(&body) {
         Ok(limits) => {
             shared.state().quotas.set(limits, tokio::time::Instant::now());
             done()

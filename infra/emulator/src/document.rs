@@ -12,7 +12,7 @@ pub(crate) struct NewDocument {
     pub(crate) id: String,
     /// What can be read of it.
     pub(crate) text: String,
-    pub(crate) content: Content,
+    pub(crate) content: DocumentContent,
     pub(crate) attributes: Map<String, Value>,
 }
 
@@ -28,7 +28,7 @@ pub struct StoredDocument {
     /// Its text, as ingested last; what can be read of bytes as UTF-8. Empty where there is none.
     pub text: String,
     /// How its content came.
-    pub content: Content,
+    pub content: DocumentContent,
     /// Its metadata attributes, as ingested last: strings, numbers, booleans, lists of strings.
     pub attributes: Map<String, Value>,
     /// Its status at the time of asking.
@@ -41,7 +41,7 @@ pub struct StoredDocument {
 
 /// How the content of a document came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum DocumentContent {
     /// As text in the request.
     Text,
     /// As bytes in the request.
@@ -58,7 +58,7 @@ pub enum Content {
     },
 }
 
-impl Content {
+impl DocumentContent {
     /// Returns the text that bytes hold.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {

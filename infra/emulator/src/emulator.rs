@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::connection::CuttableListener;
 use crate::state::Shared;
-use crate::{Call, Fault, Limits, Operation, Rule, Settings, StoredDocument, server};
+use crate::{Call, Fault, Operation, RateLimits, Rule, Settings, StoredDocument, server};
 
 /// How long a stop waits for requests that are being answered.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -96,7 +96,7 @@ impl Emulator {
     }
 
     /// Changes what the account may use, from now on. Fails on limits that make no sense.
-    pub fn set_limits(&self, limits: Limits) -> Result<(), String> {
+    pub fn set_limits(&self, limits: RateLimits) -> Result<(), String> {
         limits.check()?;
         self.shared.state().quotas.set(limits, Instant::now());
         Ok(())

@@ -8,9 +8,9 @@ use crate::error::ServiceError;
 
 /// A filter that makes sense.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Filter {
-    All(Vec<Filter>),
-    Any(Vec<Filter>),
+pub(crate) enum RetrievalFilter {
+    All(Vec<RetrievalFilter>),
+    Any(Vec<RetrievalFilter>),
     Attribute { test: Test, key: String, value: Value },
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Test {
     StringContains,
 }
 
-impl Filter {
+impl RetrievalFilter {
     /// Reads a filter that satisfies the model: one member, named for what it does. Refuses values that the test
     /// cannot be made with.
     pub(crate) fn read(filter: &Value) -> Result<Self, ServiceError> {
@@ -161,7 +161,7 @@ mod tests {
             "ticker": "OOOO", "price": 44.5, "shares": 100, "open": true, "markets": ["NYSE", "LSE"],
         });
         let Value::Object(metadata) = metadata else { panic!() };
-        Filter::read(filter).unwrap().holds(&metadata)
+        RetrievalFilter::read(filter).unwrap().holds(&metadata)
     }
 
     fn passes(test: &str, key: &str, value: &Value) -> bool {
@@ -237,7 +237,7 @@ mod tests {
             ("in", json!([])),
             ("startsWith", json!(1)),
         ] {
-            let error = Filter::read(&json!({ test: { "key": "k", "value": value } })).unwrap_err();
+            let error = RetrievalFilter::read(&json!({ test: { "key": "k", "value": value } })).unwrap_err();
             assert!(error.message.contains(test), "{error:?}");
         }
     }

@@ -10,9 +10,9 @@
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
-//! use sluice_emulator::{Emulator, Fault, Limits, Operation, Settings};
+//! use sluice_emulator::{Emulator, Fault, RateLimits, Operation, Settings};
 //!
-//! let emulator = Emulator::start(Settings { limits: Limits::documented(), ..Settings::default() }).await?;
+//! let emulator = Emulator::start(Settings { limits: RateLimits::documented(), ..Settings::default() }).await?;
 //! emulator.script(Operation::Ingest, Fault::throttled());
 //! // ... point a client at emulator.url(), then look at what arrived:
 //! assert!(emulator.calls().is_empty());
@@ -25,7 +25,7 @@
 //!
 //! As at AWS, and when it is wanted:
 //!
-//! - [`Limits`]: quotas of calls a second and of calls at a time, and latency. Clients cannot see them. They can change
+//! - [`RateLimits`]: quotas of calls a second and of calls at a time, and latency. Clients cannot see them. They can change
 //!   while the emulator runs.
 //! - [`Fault`]: what one call meets: any error, a reset before or after the request is applied, a hang, a broken answer.
 //! - [`Rule`]: what becomes of certain documents: `FAILED`, `IGNORED`, or the whole call refused for their sake.
@@ -38,7 +38,7 @@
 //! |---|---|
 //! | `GET /_emulator/calls` | all calls, with time, operation, ids, status and error code |
 //! | `GET /_emulator/documents` | all documents that are not deleted: the ground truth |
-//! | `GET`, `PUT /_emulator/limits` | the [`Limits`], as JSON, or the word `none` or `documented` |
+//! | `GET`, `PUT /_emulator/limits` | the [`RateLimits`], as JSON, or the word `none` or `documented` |
 //! | `GET`, `PUT /_emulator/rules` | the list of [`Rule`]s |
 //! | `POST /_emulator/faults` | scripts a [`Fault`]: `{"operation": "ingest", "times": 3, "fault": "throttled"}` |
 //! | `GET`, `DELETE /_emulator/faults` | the faults that have not struck yet |
@@ -92,13 +92,13 @@ mod status;
 mod store;
 
 pub use call::Call;
-pub use document::{Content, StoredDocument};
+pub use document::{DocumentContent, StoredDocument};
 pub use emulator::Emulator;
 pub use fault::{DocumentFault, DocumentRef, Fault};
-pub use limits::{ConcurrentUntil, Limits, Rate};
+pub use limits::{ConcurrentUntil, Rate, RateLimits};
 pub use operation::Operation;
 pub use request::MAX_BODY_BYTES;
-pub use resource::{DataSource, DataSourceType, KnowledgeBase, KnowledgeBaseType};
-pub use rule::{Documents, Outcome, Rule};
+pub use resource::{DataSource, DataSourceType, KnowledgeBaseResource, KnowledgeBaseType};
+pub use rule::{DocumentOutcome, DocumentSelector, Rule};
 pub use settings::Settings;
 pub use status::DocumentStatus;

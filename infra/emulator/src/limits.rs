@@ -12,7 +12,7 @@ use crate::Operation;
 /// "max_concurrent": 10, "concurrent_until": "answered", "latency": "200ms"}`; what is left out is not limited.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct RateLimits {
     /// Calls a second. A call needs a token of each bucket that its operation draws on; one that gets none is
     /// answered with 429 `ThrottlingException` and uses up none.
     pub rates: Vec<Rate>,
@@ -55,7 +55,7 @@ fn one() -> f64 {
     1.0
 }
 
-impl Limits {
+impl RateLimits {
     /// Returns the quotas of an account with a `VECTOR` knowledge base: 5 calls a second of each document operation,
     /// 20 of Retrieve, 10 calls at a time (AWS General Reference, Amazon Bedrock quotas).
     pub fn documented() -> Self {
@@ -113,10 +113,13 @@ mod tests {
     #[test]
     fn limits_are_read_from_json_and_from_words() {
         let json = r#"{"rates": [{"operations": ["ingest", "DeleteKnowledgeBaseDocuments"], "calls_per_second": 0.5}]}"#;
-        assert_eq!(Limits::parse(json).unwrap(), Limits::writes(0.5));
-        assert_eq!(Limits::parse("none\n").unwrap(), Limits::default());
-        assert_eq!(Limits::parse("documented").unwrap().max_concurrent, Some(10));
-        assert_eq!(Limits::parse(r#"{"latency": "1s 500ms"}"#).unwrap().latency, Duration::from_millis(1500));
+        assert_eq!(RateLimits::parse(json).unwrap(), RateLimits::writes(0.5));
+        assert_eq!(RateLimits::parse("none\n").unwrap(), RateLimits::default());
+        assert_eq!(RateLimits::parse("documented").unwrap().max_concurrent, Some(10));
+        assert_eq!(
+            RateLimits::parse(r#"{"latency": "1s 500ms"}"#).unwrap().latency,
+            Duration::from_millis(1500)
+        );
     }
 
     #[test]
@@ -129,13 +132,13 @@ mod tests {
             r#"{"latency": 5}"#,
             "documentd",
         ] {
-            assert!(Limits::parse(wrong).is_err(), "{wrong}");
+            assert!(RateLimits::parse(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        let limits = Limits { latency: Duration::from_millis(70), ..Limits::documented() };
-        assert_eq!(Limits::parse(&serde_json::to_string(&limits).unwrap()).unwrap(), limits);
+        let limits = RateLimits { latency: Duration::from_millis(70), ..RateLimits::documented() };
+        assert_eq!(RateLimits::parse(&serde_json::to_string(&limits).unwrap()).unwrap(), limits);
     }
 }

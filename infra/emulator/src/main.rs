@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use sluice_emulator::{DataSource, DataSourceType, Emulator, KnowledgeBase, Limits, Settings};
+use sluice_emulator::{DataSource, DataSourceType, Emulator, KnowledgeBaseResource, RateLimits, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The exit code for what lies outside the program: as `sluice` has it.
@@ -29,7 +29,7 @@ struct Options {
         default_value = "DEMOKB0001",
         value_parser = knowledge_base
     )]
-    knowledge_bases: Vec<KnowledgeBase>,
+    knowledge_bases: Vec<KnowledgeBaseResource>,
     /// A data source of the first knowledge base, or of the one named: an id, a name and a type (custom, s3,
     /// managed). Repeatable
     #[arg(
@@ -52,8 +52,8 @@ struct Options {
     #[arg(long, value_name = "ID")]
     access_key_id: Option<String>,
     /// What the account may use: `none`, `documented`, or JSON such as `{"rates": [{"calls_per_second": 0.5}]}`
-    #[arg(long, value_name = "LIMITS", default_value = "none", value_parser = Limits::parse)]
-    limits: Limits,
+    #[arg(long, value_name = "LIMITS", default_value = "none", value_parser = RateLimits::parse)]
+    limits: RateLimits,
 }
 
 /// A data source and the knowledge base it is in.
@@ -68,7 +68,7 @@ impl Options {
         let mut knowledge_bases = self.knowledge_bases;
         for Placed { knowledge_base, data_source } in self.data_sources {
             let wanted =
-                |found: &&mut KnowledgeBase| knowledge_base.as_ref().is_none_or(|id| *id == found.id);
+                |found: &&mut KnowledgeBaseResource| knowledge_base.as_ref().is_none_or(|id| *id == found.id);
             let place = knowledge_bases.iter_mut().find(wanted);
             let place = place.ok_or_else(|| format!("{} is in no knowledge base given", data_source.id))?;
             place.data_sources.push(data_source);
@@ -118,11 +118,11 @@ async fn run(options: Options) -> io::Result<()> {
 /// Writes lines that a shell can evaluate.
 fn describe(
     emulator: &Emulator,
-    knowledge_bases: &[KnowledgeBase],
+    knowledge_bases: &[KnowledgeBaseResource],
     mut out: impl io::Write,
 ) -> io::Result<()> {
     writeln!(out, "# {}", emulator.url())?;
-    for KnowledgeBase { id, name, data_sources, .. } in knowledge_bases {
+    for KnowledgeBaseResource { id, name, data_sources, .. } in knowledge_bases {
         writeln!(out, "# {id}: {name}")?;
         for DataSource { id, name, .. } in data_sources {
             writeln!(out, "#   {id}: {name}")?;
@@ -139,12 +139,12 @@ fn complain(problem: &str) {
     eprintln!("error: {problem}");
 }
 
-fn knowledge_base(text: &str) -> Result<KnowledgeBase, String> {
+fn knowledge_base(text: &str) -> Result<KnowledgeBaseResource, String> {
     let (rest, kind) = kind(text);
     let (id, name) = rest.split_once('=').unwrap_or((rest, rest));
     match kind {
-        None => Ok(KnowledgeBase::new(id, name)),
-        Some("managed") => Ok(KnowledgeBase::new(id, name).managed()),
+        None => Ok(KnowledgeBaseResource::new(id, name)),
+        Some("managed") => Ok(KnowledgeBaseResource::new(id, name).managed()),
         Some(other) => Err(format!("a knowledge base is not {other:?}: leave it out, or say `managed`")),
     }
 }
@@ -186,10 +186,10 @@ mod tests {
     #[test]
     fn by_itself_there_is_one_knowledge_base_with_one_data_source() {
         let settings = settings(&[]).unwrap();
-        let expected =
-            KnowledgeBase::new("DEMOKB0001", "DEMOKB0001").with(DataSource::new("DEMODS0001", "DEMODS0001"));
+        let expected = KnowledgeBaseResource::new("DEMOKB0001", "DEMOKB0001")
+            .with(DataSource::new("DEMODS0001", "DEMODS0001"));
         assert_eq!(settings.knowledge_bases, [expected]);
-        assert_eq!(settings.limits, Limits::default());
+        assert_eq!(settings.limits, RateLimits::default());
     }
 
     #[test]
@@ -201,10 +201,10 @@ mod tests {
             "--data-source=KB00000002/DS00000002=ticks:managed",
             "--data-source=DS00000003:s3",
         ]);
-        let prices = KnowledgeBase::new("KB00000001", "prices")
+        let prices = KnowledgeBaseResource::new("KB00000001", "prices")
             .with(DataSource::new("DS00000001", "ticks"))
             .with(DataSource::new("DS00000003", "DS00000003").of(DataSourceType::S3));
-        let news = KnowledgeBase::new("KB00000002", "news")
+        let news = KnowledgeBaseResource::new("KB00000002", "news")
             .managed()
             .with(DataSource::new("DS00000002", "ticks").of(DataSourceType::ManagedCustom));
         assert_eq!(settings.unwrap().knowledge_bases, [prices, news]);

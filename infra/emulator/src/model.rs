@@ -5,7 +5,7 @@ use crate::Operation;
 use crate::shape::Shape::{
     Blob, Boolean, Document, Integer, List, NotEmulated, Number, OneOf, Structure, Tagged, Union,
 };
-use crate::shape::{Pattern, Shape, optional, required};
+use crate::shape::{ModelPattern, Shape, optional, required};
 
 /// Returns the shape of an operation's body (its path is checked apart).
 pub(crate) fn body_of(operation: Operation) -> &'static Shape {
@@ -19,7 +19,7 @@ pub(crate) fn body_of(operation: Operation) -> &'static Shape {
     }
 }
 
-pub(crate) static ID_PATTERN: Pattern = Pattern::new("^[0-9a-zA-Z]{10}$");
+pub(crate) static ID_PATTERN: ModelPattern = ModelPattern::new("^[0-9a-zA-Z]{10}$");
 pub(crate) static ID: Shape = pattern(10, 10, &ID_PATTERN);
 /// `Retrieve` takes an id or an ARN.
 pub(crate) static KNOWLEDGE_BASE_IDENTIFIER: Shape = pattern(10, 2048, &KB_IDENTIFIER_PATTERN);
@@ -193,15 +193,16 @@ static FILTER_KEY: Shape = text(1, 100);
 static USER_CONTEXT: Shape = Structure(&[required("userId", &USER_ID)]);
 static USER_ID: Shape = text(0, usize::MAX);
 
-pub(crate) static NAME_PATTERN: Pattern = Pattern::new("^([0-9a-zA-Z][_-]?){1,100}$");
+pub(crate) static NAME_PATTERN: ModelPattern = ModelPattern::new("^([0-9a-zA-Z][_-]?){1,100}$");
 // The model leaves some patterns without anchors; the service matches the whole string.
-static CLIENT_TOKEN_PATTERN: Pattern = Pattern::new("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}$");
-static NEXT_TOKEN_PATTERN: Pattern = Pattern::new(r"^\S*$");
-static MIME_TYPE_PATTERN: Pattern = Pattern::new("^.*[a-z]{1,20}/.{1,20}.*$");
-static S3_BUCKET_URI_PATTERN: Pattern = Pattern::new("^s3://.{1,128}$");
-static S3_OBJECT_URI_PATTERN: Pattern = Pattern::new("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.{1,1024}$");
-static ACCOUNT_ID_PATTERN: Pattern = Pattern::new("^[0-9]{12}$");
-static KB_IDENTIFIER_PATTERN: Pattern = Pattern::new(concat!(
+static CLIENT_TOKEN_PATTERN: ModelPattern = ModelPattern::new("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}$");
+static NEXT_TOKEN_PATTERN: ModelPattern = ModelPattern::new(r"^\S*$");
+static MIME_TYPE_PATTERN: ModelPattern = ModelPattern::new("^.*[a-z]{1,20}/.{1,20}.*$");
+static S3_BUCKET_URI_PATTERN: ModelPattern = ModelPattern::new("^s3://.{1,128}$");
+static S3_OBJECT_URI_PATTERN: ModelPattern =
+    ModelPattern::new("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.{1,1024}$");
+static ACCOUNT_ID_PATTERN: ModelPattern = ModelPattern::new("^[0-9]{12}$");
+static KB_IDENTIFIER_PATTERN: ModelPattern = ModelPattern::new(concat!(
     "^[0-9a-zA-Z]{10}$|",
     "^arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:knowledge-base/[0-9a-zA-Z]{10}$"
 ));
@@ -210,7 +211,7 @@ const fn text(min: usize, max: usize) -> Shape {
     Shape::Text { min, max, pattern: None }
 }
 
-const fn pattern(min: usize, max: usize, pattern: &'static Pattern) -> Shape {
+const fn pattern(min: usize, max: usize, pattern: &'static ModelPattern) -> Shape {
     Shape::Text { min, max, pattern: Some(pattern) }
 }
 

@@ -66,7 +66,7 @@ impl Operation {
 
 /// What a request line asks for. The ids are decoded, but not checked.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct OperationTarget {
     pub(crate) operation: Operation,
     /// `None` for what is about the whole account.
     pub(crate) knowledge_base: Option<String>,
@@ -76,7 +76,7 @@ pub(crate) struct Target {
 
 /// Returns the target of a request line, or `None` when no operation has this verb and path. The lists of knowledge
 /// bases and data sources have a slash at the end, as the model gives them; the SDKs for some languages leave it out.
-pub(crate) fn route(method: &str, path: &str) -> Option<Target> {
+pub(crate) fn route(method: &str, path: &str) -> Option<OperationTarget> {
     // Split before decoding: the ARN of a knowledge base arrives as one segment with `%2F` in it.
     let decoded: Vec<String> = path.split('/').map(decode).collect();
     let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
@@ -98,7 +98,7 @@ pub(crate) fn route(method: &str, path: &str) -> Option<Target> {
         }
         _ => return None,
     };
-    Some(Target {
+    Some(OperationTarget {
         operation,
         knowledge_base: knowledge_base.map(str::to_owned),
         data_source: data_source.map(str::to_owned),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::ServiceError;
-use crate::limits::{ConcurrentUntil, Limits, Rate};
+use crate::limits::{ConcurrentUntil, Rate, RateLimits};
 use crate::{Fault, Operation};
 
 /// Sums of many small times fall short of the whole by less than this.
 const ROUNDING: f64 = 1e-9;
 
 pub(crate) struct Quotas {
-    limits: Limits,
+    limits: RateLimits,
     buckets: Vec<Bucket>,
     in_flight: usize,
     /// When the documents of each accepted call are done, as far as it is not past.
@@ -26,19 +26,19 @@ struct Bucket {
 }
 
 impl Quotas {
-    pub(crate) fn new(limits: Limits, now: Instant) -> Self {
+    pub(crate) fn new(limits: RateLimits, now: Instant) -> Self {
         let mut quotas =
-            Self { limits: Limits::default(), buckets: Vec::new(), in_flight: 0, unfinished: Vec::new() };
+            Self { limits: RateLimits::default(), buckets: Vec::new(), in_flight: 0, unfinished: Vec::new() };
         quotas.set(limits, now);
         quotas
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &RateLimits {
         &self.limits
     }
 
     /// Puts other limits in force. All buckets begin full.
-    pub(crate) fn set(&mut self, limits: Limits, now: Instant) {
+    pub(crate) fn set(&mut self, limits: RateLimits, now: Instant) {
         let full = |rate: &Rate| Bucket { tokens: rate.burst, filled: now };
         self.buckets = limits.rates.iter().map(full).collect();
         self.limits = limits;
@@ -120,7 +120,7 @@ mod tests {
     fn a_bucket_lets_through_what_comes_in_and_a_burst() {
         let now = Instant::now();
         for (limit, burst, expected) in [(0.5, 1.0, 30), (5.0, 1.0, 300), (5.0, 5.0, 304)] {
-            let mut limits = Limits::writes(limit);
+            let mut limits = RateLimits::writes(limit);
             limits.rates.iter_mut().for_each(|rate| rate.burst = burst);
             assert_eq!(taken(&mut Quotas::new(limits, now), now, Operation::Ingest, 20), expected);
         }
@@ -129,11 +129,11 @@ mod tests {
     #[test]
     fn operations_share_a_bucket_or_have_their_own() {
         let now = Instant::now();
-        let mut shared = Quotas::new(Limits::writes(1.0), now);
+        let mut shared = Quotas::new(RateLimits::writes(1.0), now);
         assert!(shared.take(Operation::Ingest, now).is_ok());
         assert_eq!(shared.take(Operation::Delete, now).map_err(|error| error.status), Err(429));
         assert!(shared.take(Operation::Get, now).is_ok());
-        let mut own = Quotas::new(Limits::documented(), now);
+        let mut own = Quotas::new(RateLimits::documented(), now);
         assert_eq!(taken(&mut own, now, Operation::Ingest, 100), 304);
         assert_eq!(taken(&mut own, now, Operation::Delete, 100), 304);
     }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_call_that_one_bucket_refuses_costs_the_others_nothing() {
         let now = Instant::now();
-        let mut limits = Limits::writes(1.0);
+        let mut limits = RateLimits::writes(1.0);
         limits.rates.push(Rate { operations: vec![Operation::Ingest], calls_per_second: 0.0, burst: 1.0 });
         let mut quotas = Quotas::new(limits, now);
         assert!(quotas.take(Operation::Ingest, now).is_ok());
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn the_eleventh_call_at_a_time_is_one_too_many() {
         let now = Instant::now();
-        let mut quotas = Quotas::new(Limits::documented(), now);
+        let mut quotas = Quotas::new(RateLimits::documented(), now);
         assert!((0..10).all(|_| !quotas.begin(Operation::Ingest, now)));
         assert!(!quotas.begin(Operation::List, now), "only writes count");
         assert!(quotas.begin(Operation::Delete, now));
@@ -166,7 +166,7 @@ mod tests {
     fn a_call_can_count_until_its_documents_are_indexed() {
         let now = Instant::now();
         let until_indexed = ConcurrentUntil::Indexed;
-        let limits = Limits { concurrent_until: until_indexed, ..Limits::documented() };
+        let limits = RateLimits { concurrent_until: until_indexed, ..RateLimits::documented() };
         let mut quotas = Quotas::new(limits, now);
         for _ in 0..10 {
             assert!(!quotas.begin(Operation::Ingest, now));

@@ -6,10 +6,10 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value};
 use sluice_connector_api::Json;
 
-use crate::document::{Content, NewDocument};
+use crate::document::{DocumentContent, NewDocument};
 use crate::error::ServiceError;
-use crate::filter::Filter;
-use crate::operation::{Operation, Target};
+use crate::filter::RetrievalFilter;
+use crate::operation::{Operation, OperationTarget};
 use crate::paging::Paging;
 use crate::shape::{Shape, Violation, length};
 use crate::{Settings, model};
@@ -28,14 +28,14 @@ const DEFAULT_PAGE: usize = 100;
 /// Metadata keys with this prefix are the service's own (user guide, customer-managed stores).
 const RESERVED_KEY_PREFIX: &str = "x-amz-bedrock";
 
-/// A request that satisfies the model. What it is for is in its [`Target`].
+/// A request that satisfies the model. What it is for is in its [`OperationTarget`].
 #[derive(Debug, PartialEq)]
 pub(crate) enum Request {
     Ingest { client_token: Option<String>, documents: Vec<NewDocument> },
     Delete { client_token: Option<String>, ids: Vec<String> },
     Get { ids: Vec<String> },
     List(Paging),
-    Retrieve { query: String, filter: Option<Filter>, paging: Paging },
+    Retrieve { query: String, filter: Option<RetrievalFilter>, paging: Paging },
     ListKnowledgeBases(Paging),
     GetKnowledgeBase,
     ListDataSources(Paging),
@@ -58,7 +58,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ServiceError> {
 }
 
 /// Checks the ids of the path and the body, and makes a request of them.
-pub(crate) fn parse(target: &Target, body: &Value, settings: &Settings) -> Result<Request, ServiceError> {
+pub(crate) fn parse(
+    target: &OperationTarget,
+    body: &Value,
+    settings: &Settings,
+) -> Result<Request, ServiceError> {
     let mut violations = path_violations(target);
     violations.extend(model::body_of(target.operation).violations(body));
     if !violations.is_empty() {
@@ -84,7 +88,7 @@ pub(crate) fn parse(target: &Target, body: &Value, settings: &Settings) -> Resul
     })
 }
 
-fn path_violations(target: &Target) -> Vec<Violation> {
+fn path_violations(target: &OperationTarget) -> Vec<Violation> {
     let shape: &Shape = match target.operation {
         Operation::Retrieve => &model::KNOWLEDGE_BASE_IDENTIFIER,
         _ => &model::ID,
@@ -154,17 +158,17 @@ fn new_document(document: &Value) -> NewDocument {
     }
 }
 
-fn content(document: &Value) -> Content {
+fn content(document: &Value) -> DocumentContent {
     let object = string(document, "/content/s3/s3Location/uri")
         .or_else(|| string(document, "/content/custom/s3Location/uri"));
     if let Some(uri) = object {
-        return Content::S3Location { uri };
+        return DocumentContent::S3Location { uri };
     }
     let bytes = document.pointer("/content/custom/inlineContent/byteContent");
     let decoded = bytes.and_then(|bytes| BASE64_STANDARD.decode(str_at(bytes, "/data")?).ok());
     match (bytes.and_then(|bytes| string(bytes, "/mimeType")), decoded) {
-        (Some(mime_type), Some(data)) => Content::Bytes { mime_type, data },
-        _ => Content::Text,
+        (Some(mime_type), Some(data)) => DocumentContent::Bytes { mime_type, data },
+        _ => DocumentContent::Text,
     }
 }
 
@@ -205,7 +209,7 @@ fn retrieve(body: &Value) -> Result<Request, ServiceError> {
     let filter = search.get("filter").filter(|filter| !filter.is_null());
     Ok(Request::Retrieve {
         query: string(body, "/retrievalQuery/text").unwrap_or_default(),
-        filter: filter.map(Filter::read).transpose()?,
+        filter: filter.map(RetrievalFilter::read).transpose()?,
         paging: Paging {
             max_results: number(search, "/numberOfResults").unwrap_or(DEFAULT_RESULTS),
             next_token: string(body, "/nextToken"),

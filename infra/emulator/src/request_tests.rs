@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::*;
 
-fn target(operation: Operation) -> Target {
+fn target(operation: Operation) -> OperationTarget {
     let has_data_source = operation != Operation::Retrieve;
-    Target {
+    OperationTarget {
         operation,
         knowledge_base: Some("DEMOKB0001".to_owned()),
         data_source: has_data_source.then(|| "DEMODS0001".to_owned()),
@@ -172,10 +172,10 @@ fn reads_bytes_and_the_text_they_hold() {
     let mime_type = || "text/csv".to_owned();
     let document = read_document(bytes("aGk="));
     assert_eq!(document.text, "hi");
-    assert_eq!(document.content, Content::Bytes { mime_type: mime_type(), data: b"hi".to_vec() });
+    assert_eq!(document.content, DocumentContent::Bytes { mime_type: mime_type(), data: b"hi".to_vec() });
     let document = read_document(bytes("/w=="));
     assert_eq!(document.text, "");
-    assert_eq!(document.content, Content::Bytes { mime_type: mime_type(), data: vec![0xff] });
+    assert_eq!(document.content, DocumentContent::Bytes { mime_type: mime_type(), data: vec![0xff] });
     assert_eq!(refused(bytes("aGk")), [format!("{INLINE}.byteContent.data")]);
     assert_eq!(refused(bytes("")), [format!("{INLINE}.byteContent.data")]);
 }
@@ -183,7 +183,7 @@ fn reads_bytes_and_the_text_they_hold() {
 #[test]
 fn reads_locations_and_takes_metadata_from_there_too() {
     let uri = "s3://bucket/key";
-    let content = || Content::S3Location { uri: uri.to_owned() };
+    let content = || DocumentContent::S3Location { uri: uri.to_owned() };
     let metadata = json!({ "type": "S3_LOCATION", "s3Location": { "uri": "s3://bucket/key.json" } });
     let located = json!({
         "customDocumentIdentifier": { "id": "a" },

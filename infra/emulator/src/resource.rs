@@ -5,7 +5,7 @@ use crate::model;
 
 /// A knowledge base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnowledgeBase {
+pub struct KnowledgeBaseResource {
     /// Its id: 10 letters and digits (`^[0-9a-zA-Z]{10}$`, botocore 1.44.5).
     pub id: String,
     /// Its name: up to 100 letters and digits, each followed by `_` or `-` at most once. Several may have the same.
@@ -48,7 +48,7 @@ pub enum DataSourceType {
     ManagedCustom,
 }
 
-impl KnowledgeBase {
+impl KnowledgeBaseResource {
     /// Makes a knowledge base of type `VECTOR` without data sources.
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         let kind = KnowledgeBaseType::Vector;

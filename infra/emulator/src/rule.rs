@@ -15,15 +15,15 @@ use crate::document::NewDocument;
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Which documents.
-    pub documents: Documents,
+    pub documents: DocumentSelector,
     /// What becomes of them.
-    pub outcome: Outcome,
+    pub outcome: DocumentOutcome,
 }
 
 /// Which documents a rule is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Documents {
+pub enum DocumentSelector {
     /// All.
     All,
     /// The one with this id.
@@ -35,7 +35,7 @@ pub enum Documents {
 /// What becomes of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outcome {
+pub enum DocumentOutcome {
     /// The whole call is refused with 400 `ValidationException` and this text; nothing of it is applied.
     Refused(String),
     /// The document is accepted, and ends otherwise than as `INDEXED`.
@@ -54,9 +54,9 @@ pub enum Outcome {
 impl Rule {
     pub(crate) fn fits(&self, document: &NewDocument) -> bool {
         match &self.documents {
-            Documents::All => true,
-            Documents::Id(id) => document.id == *id,
-            Documents::TextContains(part) => document.text.contains(part),
+            DocumentSelector::All => true,
+            DocumentSelector::Id(id) => document.id == *id,
+            DocumentSelector::TextContains(part) => document.text.contains(part),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::apply::apply;
 use crate::connection::{Cut, CuttableListener};
 use crate::error::ServiceError;
 use crate::fault::DocumentFault;
-use crate::operation::{Target, route};
+use crate::operation::{OperationTarget, route};
 use crate::state::{Flight, Shared};
 use crate::{Call, Fault, answer, control, request, signature};
 
@@ -72,7 +72,7 @@ async fn exchange(shared: &Shared, http: HttpRequest, gone: oneshot::Receiver<()
 /// A request that is being answered.
 struct Exchange<'a> {
     shared: &'a Shared,
-    target: Target,
+    target: OperationTarget,
     headers: HeaderMap,
     body: Result<Value, ServiceError>,
     flight: Flight<'a>,

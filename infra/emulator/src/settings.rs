@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::error::ServiceError;
-use crate::{DataSource, KnowledgeBase, Limits};
+use crate::{DataSource, KnowledgeBaseResource, RateLimits};
 
 /// The settings of an emulator. [`Default`] is what most tests want.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The knowledge bases with their data sources. Default: `DEMOKB0001` (`demo-knowledge-base`), with `DEMODS0001`
     /// (`demo-data-source`) of type CUSTOM.
-    pub knowledge_bases: Vec<KnowledgeBase>,
+    pub knowledge_bases: Vec<KnowledgeBaseResource>,
     /// How long an accepted document takes to become INDEXED, and a deleted one to be gone.
     /// Default: 200 ms. AWS takes seconds to minutes.
     pub indexing_delay: Duration,
@@ -27,7 +27,7 @@ pub struct Settings {
     /// The access key id that requests must be signed with. Default: `None`, any will do.
     pub expected_access_key_id: Option<String>,
     /// What the account may use, to begin with. Default: no limits.
-    pub limits: Limits,
+    pub limits: RateLimits,
 }
 
 impl Default for Settings {
@@ -35,12 +35,14 @@ impl Default for Settings {
         let data_source = DataSource::new("DEMODS0001", "demo-data-source");
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            knowledge_bases: vec![KnowledgeBase::new("DEMOKB0001", "demo-knowledge-base").with(data_source)],
+            knowledge_bases: vec![
+                KnowledgeBaseResource::new("DEMOKB0001", "demo-knowledge-base").with(data_source),
+            ],
             indexing_delay: Duration::from_millis(200),
             max_documents_per_ingest: 10,
             largest_page: 1000,
             expected_access_key_id: None,
-            limits: Limits::default(),
+            limits: RateLimits::default(),
         }
     }
 }
@@ -60,7 +62,7 @@ impl Settings {
     }
 
     /// Finds a knowledge base by its id, or by its ARN, which ends in a slash and the id.
-    pub(crate) fn knowledge_base(&self, id: &str) -> Result<&KnowledgeBase, ServiceError> {
+    pub(crate) fn knowledge_base(&self, id: &str) -> Result<&KnowledgeBaseResource, ServiceError> {
         let last = id.rsplit('/').next();
         let found = self.knowledge_bases.iter().find(|knowledge_base| Some(&*knowledge_base.id) == last);
         found.ok_or_else(|| ServiceError::not_found("Knowledge base", id))

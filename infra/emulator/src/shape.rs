@@ -31,7 +31,7 @@ pub(crate) enum Shape {
     Text {
         min: usize,
         max: usize,
-        pattern: Option<&'static Pattern>,
+        pattern: Option<&'static ModelPattern>,
     },
     OneOf(&'static [&'static str]),
     Integer {
@@ -68,12 +68,12 @@ pub(crate) const fn optional(name: &'static str, shape: &'static Shape) -> Membe
 
 /// A regular expression, compiled when first used.
 #[derive(Debug)]
-pub(crate) struct Pattern {
+pub(crate) struct ModelPattern {
     source: &'static str,
     compiled: OnceLock<Option<Regex>>,
 }
 
-impl Pattern {
+impl ModelPattern {
     pub(crate) const fn new(source: &'static str) -> Self {
         Self { source, compiled: OnceLock::new() }
     }
@@ -248,7 +248,7 @@ pub(crate) fn length(length: usize, min: usize, max: usize) -> Option<String> {
     Some(format!("must have length {order} than or equal to {limit}"))
 }
 
-fn text(value: &Value, min: usize, max: usize, pattern: Option<&Pattern>) -> Option<String> {
+fn text(value: &Value, min: usize, max: usize, pattern: Option<&ModelPattern>) -> Option<String> {
     let Some(text) = value.as_str() else {
         return Some("must be a string".to_owned());
     };

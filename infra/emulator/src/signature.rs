@@ -7,13 +7,13 @@
 use axum::http::HeaderMap;
 
 use crate::error::ServiceError;
-use crate::shape::Pattern;
+use crate::shape::ModelPattern;
 
 /// Both services sign as `bedrock`, whatever their endpoint prefix (botocore 1.44.5).
 const SERVICE: &str = "bedrock";
 
-static AMZ_DATE: Pattern = Pattern::new("^[0-9]{8}T[0-9]{6}Z$");
-static HEX_SHA256: Pattern = Pattern::new("^[0-9a-f]{64}$");
+static AMZ_DATE: ModelPattern = ModelPattern::new("^[0-9]{8}T[0-9]{6}Z$");
+static HEX_SHA256: ModelPattern = ModelPattern::new("^[0-9a-f]{64}$");
 
 /// Refuses a request that AWS would refuse for its signature's form or for its access key.
 pub(crate) fn check(headers: &HeaderMap, expected_key: Option<&str>) -> Result<(), ServiceError> {

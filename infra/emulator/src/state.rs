@@ -11,18 +11,20 @@ use tokio::time::Instant;
 use crate::error::ServiceError;
 use crate::quota::Quotas;
 use crate::store::{Place, Store};
-use crate::{Call, DataSource, Fault, KnowledgeBase, Limits, Operation, Rule, Settings, StoredDocument};
+use crate::{
+    Call, DataSource, Fault, KnowledgeBaseResource, Operation, RateLimits, Rule, Settings, StoredDocument,
+};
 
 /// What the requests share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    state: Mutex<State>,
+    state: Mutex<EmulatorState>,
     stopped: watch::Receiver<()>,
     started: (Timestamp, Instant),
 }
 
 /// What requests change.
-pub(crate) struct State {
+pub(crate) struct EmulatorState {
     /// By knowledge base and data source.
     stores: BTreeMap<(String, String), Store>,
     pub(crate) calls: Vec<Call>,
@@ -40,8 +42,8 @@ pub(crate) struct CallId {
     cleared: u64,
 }
 
-impl State {
-    fn new(limits: Limits) -> Self {
+impl EmulatorState {
+    fn new(limits: RateLimits) -> Self {
         Self {
             stores: BTreeMap::new(),
             calls: Vec::new(),
@@ -55,7 +57,7 @@ impl State {
     /// Returns what a request to a data source needs.
     pub(crate) fn parts(
         &mut self,
-        knowledge_base: &KnowledgeBase,
+        knowledge_base: &KnowledgeBaseResource,
         data_source: &DataSource,
         indexing_delay: Duration,
     ) -> (&mut Store, &[Rule], &mut Quotas) {
@@ -89,7 +91,7 @@ impl State {
 impl Shared {
     pub(crate) fn new(settings: Settings, stopped: watch::Receiver<()>) -> Self {
         Self {
-            state: Mutex::new(State::new(settings.limits.clone())),
+            state: Mutex::new(EmulatorState::new(settings.limits.clone())),
             settings,
             stopped,
             started: (Timestamp::now(), Instant::now()),
@@ -97,7 +99,7 @@ impl Shared {
     }
 
     /// The state is sound after every statement, so a panic elsewhere does not spoil it.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, EmulatorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::document::{Content, NewDocument, StoredDocument};
+use crate::document::{DocumentContent, NewDocument, StoredDocument};
 use crate::fault::DocumentFault;
 use crate::paging::Paging;
 use crate::retrieve::Index;
-use crate::rule::{Outcome, Rule};
+use crate::rule::{DocumentOutcome, Rule};
 use crate::{DocumentStatus, Operation};
 
 /// What a store is for.
@@ -32,7 +32,7 @@ pub(crate) struct Detail {
 
 /// A page of the list.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct ListPage {
     pub(crate) details: Vec<Detail>,
     pub(crate) next_token: Option<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Store {
 
 struct Entry {
     text: String,
-    content: Content,
+    content: DocumentContent,
     attributes: Map<String, Value>,
     change: Change,
     at: Timestamp,
@@ -157,12 +157,12 @@ impl Store {
 
     fn settling(&self, rule: Option<&Rule>) -> Settling {
         match rule.map(|rule| &rule.outcome) {
-            Some(Outcome::Settles { status, reason, after }) => Settling {
+            Some(DocumentOutcome::Settles { status, reason, after }) => Settling {
                 status: *status,
                 reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
                 after: after.map_or(self.indexing_delay, signed),
             },
-            Some(Outcome::Refused(_)) | None => {
+            Some(DocumentOutcome::Refused(_)) | None => {
                 Settling { status: DocumentStatus::Indexed, reason: None, after: self.indexing_delay }
             }
         }
@@ -203,7 +203,7 @@ impl Store {
         &mut self,
         now: Timestamp,
         Paging { max_results, next_token }: &Paging,
-    ) -> Option<Page> {
+    ) -> Option<ListPage> {
         let start = match next_token {
             Some(token) => Bound::Excluded(self.last_of_page(token)?),
             None => Bound::Unbounded,
@@ -214,7 +214,7 @@ impl Store {
         let more = rest.next().is_some();
         let last = details.last().filter(|_| more).map(|last| last.id.clone());
         let next_token = last.map(|id| self.hand_out_token(id));
-        Some(Page { details, next_token })
+        Some(ListPage { details, next_token })
     }
 
     fn hand_out_token(&mut self, last_id: String) -> String {

@@ -5,7 +5,7 @@
 use super::*;
 use crate::DocumentStatus::{Deleting, Failed, Ignored, InProgress, Indexed, NotFound, Starting};
 use crate::Fault;
-use crate::rule::Documents;
+use crate::rule::DocumentSelector;
 
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(1_000_000 + milliseconds).unwrap()
@@ -21,7 +21,12 @@ fn store_with(delay: Duration) -> Store {
 }
 
 fn document(id: &str, text: &str) -> NewDocument {
-    NewDocument { id: id.to_owned(), text: text.to_owned(), content: Content::Text, attributes: Map::new() }
+    NewDocument {
+        id: id.to_owned(),
+        text: text.to_owned(),
+        content: DocumentContent::Text,
+        attributes: Map::new(),
+    }
 }
 
 fn ingest(store: &mut Store, now: i64, ids: &[&str]) -> Vec<DocumentStatus> {
@@ -52,7 +57,7 @@ fn page(max_results: usize, next_token: Option<&str>) -> Paging {
     Paging { max_results, next_token: next_token.map(str::to_owned) }
 }
 
-fn listed(page: &Page) -> Vec<&str> {
+fn listed(page: &ListPage) -> Vec<&str> {
     let details = page.details.iter();
     details.map(|detail| detail.id.as_str()).collect()
 }
@@ -205,11 +210,11 @@ fn a_document_that_a_rule_fits_settles_otherwise_and_says_why() {
     let mut store = store();
     let rule = |documents, status, after| Rule {
         documents,
-        outcome: Outcome::Settles { status, reason: "too odd".to_owned(), after },
+        outcome: DocumentOutcome::Settles { status, reason: "too odd".to_owned(), after },
     };
     let rules = [
-        rule(Documents::Id("a".to_owned()), Failed, None),
-        rule(Documents::TextContains("skip".to_owned()), Ignored, Some(Duration::from_secs(1))),
+        rule(DocumentSelector::Id("a".to_owned()), Failed, None),
+        rule(DocumentSelector::TextContains("skip".to_owned()), Ignored, Some(Duration::from_secs(1))),
     ];
     let documents = vec![document("a", "text"), document("b", "skip this"), document("c", "text")];
     let details = store.ingest(at(0), None, documents, &[], &rules);

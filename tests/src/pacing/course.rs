@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sluice_emulator::{Call, Limits, Settings};
+use sluice_emulator::{Call, RateLimits, Settings};
 
 use super::contenders::Contender;
 use crate::bedrock::LocalKnowledgeBase;
@@ -102,12 +102,12 @@ pub(super) fn measure(contender: &Contender, plan: &Course, speed: f64) -> Measu
     sum_up(&knowledge_base, plan, speed, &starts)
 }
 
-fn limits(phase: CoursePhase, speed: f64) -> Limits {
-    let mut limits = Limits::writes(phase.calls_per_second * speed);
+fn limits(phase: CoursePhase, speed: f64) -> RateLimits {
+    let mut limits = RateLimits::writes(phase.calls_per_second * speed);
     for rate in &mut limits.rates {
         rate.burst = phase.burst();
     }
-    Limits { latency: LATENCY.div_f64(speed), ..limits }
+    RateLimits { latency: LATENCY.div_f64(speed), ..limits }
 }
 
 fn is_taken(call: &Call) -> bool {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_emulator::{DocumentFault, DocumentStatus, Documents, Fault, Operation, Outcome, Rule};
+use sluice_emulator::{
+    DocumentFault, DocumentOutcome, DocumentSelector, DocumentStatus, Fault, Operation, Rule,
+};
 
 use crate::client::{Client, DOCUMENTS, documents};
 use crate::{assert_refused, start, stored_ids};
@@ -113,8 +115,8 @@ async fn a_garbled_answer_hides_a_success() {
 #[tokio::test]
 async fn a_rule_refuses_every_call_with_a_document_that_it_fits() {
     let (emulator, client) = start().await;
-    let refused = Outcome::Refused("The document cannot be parsed.".to_owned());
-    emulator.set_rules(vec![Rule { documents: Documents::Id("bad".to_owned()), outcome: refused }]);
+    let refused = DocumentOutcome::Refused("The document cannot be parsed.".to_owned());
+    emulator.set_rules(vec![Rule { documents: DocumentSelector::Id("bad".to_owned()), outcome: refused }]);
     for _ in 0..2 {
         let answer = client.put(DOCUMENTS, &documents(&["a", "bad"])).await;
         assert_refused(&answer, 400, "ValidationException");

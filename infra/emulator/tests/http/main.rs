@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sluice_emulator::{
-    DocumentStatus, Emulator, KnowledgeBase, MAX_BODY_BYTES, Operation, Settings, StoredDocument,
+    DocumentStatus, Emulator, KnowledgeBaseResource, MAX_BODY_BYTES, Operation, Settings, StoredDocument,
 };
 
 use crate::client::{Answer, Client, DOCUMENTS, RETRIEVE, document, documents, identifiers};
@@ -277,10 +277,11 @@ async fn knows_only_the_access_key_it_is_set_to() {
 
 #[tokio::test]
 async fn does_not_start_with_ids_and_names_that_no_request_could_name() {
-    let twice = [KnowledgeBase::new("DEMOKB0001", "a"), KnowledgeBase::new("DEMOKB0001", "b")];
+    let twice =
+        [KnowledgeBaseResource::new("DEMOKB0001", "a"), KnowledgeBaseResource::new("DEMOKB0001", "b")];
     for knowledge_bases in [
-        vec![KnowledgeBase::new("too-short", "a")],
-        vec![KnowledgeBase::new("DEMOKB0001", "two words")],
+        vec![KnowledgeBaseResource::new("too-short", "a")],
+        vec![KnowledgeBaseResource::new("DEMOKB0001", "two words")],
         twice.to_vec(),
     ] {
         let settings = Settings { knowledge_bases, ..Settings::default() };

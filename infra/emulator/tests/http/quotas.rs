@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_emulator::{ConcurrentUntil, Fault, Limits, Operation};
+use sluice_emulator::{ConcurrentUntil, Fault, Operation, RateLimits};
 
 use crate::client::{Client, DOCUMENTS, documents, identifiers};
 use crate::{assert_refused, start_with, stored_ids};
@@ -17,7 +17,7 @@ async fn statuses(client: &Client, ids: &[&str]) -> Vec<u16> {
 
 #[tokio::test]
 async fn a_call_above_the_limit_is_throttled_and_not_applied() {
-    let (emulator, client) = start_with(|s| s.limits = Limits::writes(0.001)).await;
+    let (emulator, client) = start_with(|s| s.limits = RateLimits::writes(0.001)).await;
     assert_eq!(statuses(&client, &["a", "b"]).await, [202, 429]);
     let answer = client.post(&format!("{DOCUMENTS}/deleteDocuments"), &identifiers(&["a"])).await;
     assert_refused(&answer, 429, "ThrottlingException");
@@ -28,18 +28,18 @@ async fn a_call_above_the_limit_is_throttled_and_not_applied() {
 
 #[tokio::test]
 async fn limits_change_while_it_runs() {
-    let (emulator, client) = start_with(|s| s.limits = Limits::writes(0.0)).await;
+    let (emulator, client) = start_with(|s| s.limits = RateLimits::writes(0.0)).await;
     assert_eq!(statuses(&client, &["a", "b"]).await, [202, 429]);
-    emulator.set_limits(Limits::default()).unwrap();
+    emulator.set_limits(RateLimits::default()).unwrap();
     assert_eq!(statuses(&client, &["b", "c"]).await, [202, 202]);
-    let mut wrong = Limits::writes(1.0);
+    let mut wrong = RateLimits::writes(1.0);
     wrong.rates[0].burst = 0.0;
     assert!(emulator.set_limits(wrong).is_err());
 }
 
 #[tokio::test]
 async fn the_eleventh_call_at_a_time_is_refused_in_the_words_of_the_service() {
-    let limits = Limits { max_concurrent: Some(10), ..Limits::default() };
+    let limits = RateLimits { max_concurrent: Some(10), ..RateLimits::default() };
     let (emulator, client) = start_with(|s| s.limits = limits).await;
     (0..10).for_each(|_| emulator.script(Operation::Ingest, Fault::Delay(Duration::from_hours(1))));
     let address = emulator.address();
@@ -62,8 +62,11 @@ async fn the_eleventh_call_at_a_time_is_refused_in_the_words_of_the_service() {
 
 #[tokio::test]
 async fn calls_can_count_until_their_documents_are_indexed() {
-    let limits =
-        Limits { max_concurrent: Some(1), concurrent_until: ConcurrentUntil::Indexed, ..Limits::default() };
+    let limits = RateLimits {
+        max_concurrent: Some(1),
+        concurrent_until: ConcurrentUntil::Indexed,
+        ..RateLimits::default()
+    };
     let (_emulator, client) = start_with(|s| {
         s.limits = limits;
         s.indexing_delay = Duration::from_millis(300);
@@ -77,7 +80,8 @@ async fn calls_can_count_until_their_documents_are_indexed() {
 #[tokio::test]
 async fn answers_take_as_long_as_they_are_set_to() {
     let latency = Duration::from_millis(80);
-    let (_emulator, client) = start_with(|s| s.limits = Limits { latency, ..Limits::default() }).await;
+    let (_emulator, client) =
+        start_with(|s| s.limits = RateLimits { latency, ..RateLimits::default() }).await;
     let begun = std::time::Instant::now();
     assert_eq!(statuses(&client, &["a"]).await, [202]);
     assert!(begun.elapsed() >= latency);

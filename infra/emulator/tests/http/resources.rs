@@ -1,7 +1,7 @@
 //! Knowledge bases and data sources, as a client finds them.
 
 use serde_json::{Value, json};
-use sluice_emulator::{Content, DataSource, DataSourceType, KnowledgeBase, Settings};
+use sluice_emulator::{DataSource, DataSourceType, DocumentContent, KnowledgeBaseResource, Settings};
 
 use crate::client::{Client, document};
 use crate::{assert_refused, start_with};
@@ -11,9 +11,9 @@ fn three(settings: &mut Settings) {
     let bucket = DataSource::new("BUCKET0001", "ticks").of(DataSourceType::S3);
     let managed = DataSource::new("MANAGED001", "ticks").of(DataSourceType::ManagedCustom);
     settings.knowledge_bases = vec![
-        KnowledgeBase::new("PRICES0001", "prices").with(custom).with(bucket),
-        KnowledgeBase::new("PRICES0002", "prices"),
-        KnowledgeBase::new("NEWS000001", "news").managed().with(managed),
+        KnowledgeBaseResource::new("PRICES0001", "prices").with(custom).with(bucket),
+        KnowledgeBaseResource::new("PRICES0002", "prices"),
+        KnowledgeBaseResource::new("NEWS000001", "news").managed().with(managed),
     ];
 }
 
@@ -134,6 +134,6 @@ async fn bytes_arrive_as_they_were() {
         json!({ "type": "BYTE", "byteContent": { "mimeType": "application/pdf", "data": "AP8K" } });
     let answer = client.put(crate::client::DOCUMENTS, &json!({ "documents": [bytes] })).await;
     assert_eq!(answer.status, 202, "{answer:?}");
-    let content = Content::Bytes { mime_type: "application/pdf".to_owned(), data: vec![0, 255, 10] };
+    let content = DocumentContent::Bytes { mime_type: "application/pdf".to_owned(), data: vec![0, 255, 10] };
     assert_eq!(emulator.documents()[0].content, content);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sluice_emulator::{DataSource, KnowledgeBase};
+use sluice_emulator::{DataSource, KnowledgeBaseResource};
 
 use crate::client::{Client, DOCUMENTS, RETRIEVE, document, identifiers};
 use crate::{assert_refused, start, start_with};
@@ -100,8 +100,10 @@ async fn finds_nothing_that_is_not_indexed_or_is_deleted() {
 async fn searches_all_data_sources_of_one_knowledge_base() {
     let (_emulator, client) = start_with(|s| {
         let [first, second] = ["SOURCE0001", "SOURCE0002"].map(|id| DataSource::new(id, "ticks"));
-        let other = KnowledgeBase::new("OTHERKB001", "other").with(DataSource::new("SOURCE0003", "ticks"));
-        s.knowledge_bases = vec![KnowledgeBase::new("DEMOKB0001", "demo").with(first).with(second), other];
+        let other =
+            KnowledgeBaseResource::new("OTHERKB001", "other").with(DataSource::new("SOURCE0003", "ticks"));
+        s.knowledge_bases =
+            vec![KnowledgeBaseResource::new("DEMOKB0001", "demo").with(first).with(second), other];
     })
     .await;
     for (number, place) in [
