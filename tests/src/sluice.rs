@@ -17,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -110,14 +110,24 @@ impl Sluice {
         self
     }
 
+    /// Sends its log elsewhere; none of it is captured then.
+    #[must_use]
+    pub fn log_to(mut self, log: Stdio) -> Self {
+        self.command.stderr(log);
+        self
+    }
+
     /// Starts it.
     pub fn spawn(mut self) -> Running {
         let mut child = self.command.stdin(Stdio::piped()).spawn().expect("the binary starts");
+        // What it was given, such as an end of a pipe, is the child's alone.
+        drop(self.command);
         let mut stdin = child.stdin.take().expect("a pipe");
         // A command that does not read its input closes the pipe, which is no matter here.
         thread::spawn(move || stdin.write_all(&self.input).ok());
         let stdout = Captured::of(child.stdout.take().expect("a pipe"));
-        let stderr = Captured::of(child.stderr.take().expect("a pipe"));
+        let log = child.stderr.take().map_or_else(|| Box::new(std::io::empty()) as Box<_>, boxed);
+        let stderr = Captured::of(log);
         Running { child, stdout, stderr, has_child: self.has_child, since: Instant::now() }
     }
 
@@ -125,6 +135,10 @@ impl Sluice {
     pub fn output(self) -> Exited {
         self.spawn().wait()
     }
+}
+
+fn boxed(log: ChildStderr) -> Box<dyn Read + Send> {
+    Box::new(log)
 }
 
 /// A process that runs. It is killed when the value is dropped.

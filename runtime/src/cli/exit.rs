@@ -1,8 +1,8 @@
 //! How a command ends: the exit code tells a script whose turn it is.
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use crate::cli::logging::say;
 use crate::config::problem::Problem;
 
 /// Why a command failed.
@@ -34,11 +34,7 @@ impl Exit {
             Self::Unreachable => (3, Vec::new()),
             Self::Unread => (0, Vec::new()),
         };
-        let mut stderr = std::io::stderr().lock();
-        for line in lines {
-            // There is nowhere left to report to.
-            let _unseen = writeln!(stderr, "{line}").is_err();
-        }
+        say(lines);
         ExitCode::from(code)
     }
 }

@@ -1,30 +1,92 @@
 //! Logs go to standard error.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::panic::PanicHookInfo;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::worker::{LogFormat, WorkerSettings};
-use tracing_subscriber::EnvFilter;
+use crate::observe::logs::{LogDirectly, LogQueue};
 
 /// What the names of the crates begin with that a plain level is about. Of all others, warnings are enough.
 const OURS: &str = "sluice";
+/// How long the end of a command waits for its last lines: a pipe that nobody reads must not keep the process.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Starts logging. A level that cannot be read counts as `info`, and says so.
-pub(crate) fn start(settings: &WorkerSettings) {
-    let parsed = EnvFilter::try_new(directives(&settings.log_level));
-    let unreadable = parsed.as_ref().err().map(ToString::to_string);
-    let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A program that logs already goes on as it does.
-    let _goes_on = match settings.log_format {
-        LogFormat::Text => builder
-            .with_ansi(in_colour(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR")))
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+/// The log of a process. Nobody who logs waits for it, or fails with it; see [`LogQueue`].
+#[derive(Debug)]
+pub(crate) struct Logging(Option<LogQueue>);
+
+impl Logging {
+    /// Starts logging. A level that cannot be read counts as `info`, and says so. `at_once` writes each line before whoever
+    /// logs goes on, for a process that may be frozen at any moment.
+    pub(crate) fn start(settings: &WorkerSettings, at_once: bool) -> Self {
+        let parsed = EnvFilter::try_new(directives(&settings.log_level));
+        let unreadable = parsed.as_ref().err().map(ToString::to_string);
+        let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info")));
+        let queue = if at_once { None } else { queue_to_stderr() };
+        let writer = match queue.clone() {
+            Some(queue) => BoxMakeWriter::new(move || queue.clone()),
+            None => BoxMakeWriter::new(|| LogDirectly),
+        };
+        // What goes wrong in the log itself would be written to standard error, or panic where that cannot be.
+        let builder =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+        let started = match settings.log_format {
+            LogFormat::Text => builder
+                .with_ansi(in_colour(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR")))
+                .try_init(),
+            LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        };
+        // A program that logs already goes on as it does.
+        if started.is_ok() {
+            std::panic::set_hook(Box::new(log_panic));
+        }
+        if let Some(error) = unreadable {
+            tracing::warn!("log level `{}` cannot be read, `info` is used: {error}", settings.log_level);
+        }
+        Self(queue)
     }
-    .is_err();
-    if let Some(error) = unreadable {
-        tracing::warn!("log level `{}` cannot be read, `info` is used: {error}", settings.log_level);
+
+    /// Waits for the last lines, within a bound.
+    pub(crate) fn end(&self) {
+        if let Some(queue) = &self.0 {
+            queue.flush(LAST_LINES);
+        }
+    }
+}
+
+/// A handle of its own: whoever writes to standard error elsewhere must not wait for a line that nobody takes.
+fn queue_to_stderr() -> Option<LogQueue> {
+    let stderr = std::io::stderr().as_fd().try_clone_to_owned().ok()?;
+    Some(LogQueue::start(File::from(stderr)))
+}
+
+/// A panic is a log line like any other: the default way to say it waits for whoever reads standard error.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let text = info.payload_as_str().unwrap_or("a value that is no text");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!("panicked at {place}: {text}");
+}
+
+/// Writes lines to standard error, within a bound.
+pub(crate) fn say(lines: Vec<String>) {
+    let (done, wait) = std::sync::mpsc::channel();
+    let write = move || {
+        let mut stderr = std::io::stderr().lock();
+        for line in lines {
+            // There is nowhere left to report to.
+            let _unseen = writeln!(stderr, "{line}").is_err();
+        }
+        let _nobody_waits = done.send(()).is_err();
+    };
+    if std::thread::Builder::new().spawn(write).is_ok() {
+        let _late = wait.recv_timeout(LAST_LINES).is_err();
     }
 }
 

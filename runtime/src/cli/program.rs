@@ -15,13 +15,14 @@ use crate::cli::dlq::DlqArgs;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::lambda::{LambdaArgs, arguments};
-use crate::cli::logging;
+use crate::cli::logging::Logging;
 use crate::cli::offsets::OffsetsArgs;
 use crate::cli::plugins::PluginsArgs;
 use crate::cli::preview::PreviewArgs;
 use crate::cli::produce::ProduceArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::schema::SchemaArgs;
+use crate::cli::signals;
 use crate::cli::topics::TopicsArgs;
 
 const EXIT_CODES: &str =
@@ -136,7 +137,8 @@ impl Program {
         given: Box<dyn Given>,
     ) -> Result<(), Exit> {
         let settings = global.settings(&given.defaults(), given.connectors())?;
-        logging::start(&settings);
+        // A function is frozen between invocations, with the lines that are not written yet.
+        let logging = Logging::start(&settings, entry.one_thread);
         let mut builder = if entry.one_thread {
             tokio::runtime::Builder::new_current_thread()
         } else {
@@ -147,8 +149,12 @@ impl Program {
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
         let context = Context::new(self.registry, settings, syntax);
-        let result = runtime.block_on(given.run(&context));
+        let result = runtime.block_on(async {
+            signals::ignore_harmless();
+            given.run(&context).await
+        });
         runtime.shutdown_timeout(LEAVE);
+        logging.end();
         result
     }
 }

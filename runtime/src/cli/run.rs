@@ -23,8 +23,10 @@ use crate::cli::signals::Signals;
 /// connector that fails later is restarted with growing waits, and does not disturb the others.
 ///
 /// SIGTERM or SIGINT (Ctrl-C) stops: what is in flight ends, offsets are committed, the group is left. That takes
-/// no longer than `--shutdown-timeout`. A second signal leaves at once; what was in flight is then read again at
-/// the next start.
+/// no longer than `--shutdown-timeout`. A second signal, later than half a second after the first, leaves at once; what
+/// was in flight is then read again at the next start. SIGHUP is ignored.
+///
+/// Logging never holds the records up: lines that nobody takes are dropped and counted.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Files and directories with connectors [default: connectors.d]
@@ -64,7 +66,6 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     let ended = worker.ended(settings.shutdown_timeout.get());
     tokio::pin!(ended);
     tokio::select! {
-        _ = &mut ended => return Err(Exit::Running("every connector has ended".to_owned())),
         name = signals.next() => tracing::info!("{name}: stopping; once more to leave at once"),
         () = input_ended(), if stop_with_input => tracing::info!("standard input has ended: stopping"),
     }

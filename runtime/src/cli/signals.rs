@@ -1,30 +1,68 @@
-//! The signals that end a process.
+//! The signals that end a process, and those that must not.
+
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::cli::exit::Exit;
+
+/// `timeout` and a terminal send to a process and to its group, so that one signal may come twice. So soon after the first
+/// it is the same one.
+const SAME: Duration = Duration::from_millis(500);
+/// SIGXFSZ: a file may not grow any more. Its number is the same on every system that Sluice runs on.
+const FILE_TOO_LARGE: i32 = 25;
 
 /// The signals that end a process: SIGINT and SIGTERM.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
+    last: Option<(&'static str, Instant)>,
 }
 
 impl Signals {
-    /// Takes them over: from now on they no longer end the process.
+    /// Takes them over: from now on they no longer end the process. Nor does SIGHUP, which is what the end of a terminal
+    /// sends.
     pub fn listen() -> Result<Self, Exit> {
         let listen = |kind| {
             signal(kind).map_err(|error| Exit::Environment(format!("cannot listen for signals: {error}")))
         };
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+            last: None,
+        })
     }
 
-    /// Waits for the next one and names it.
+    /// Waits for the next one and names it. One that comes twice in half a second counts once. SIGHUP is logged and
+    /// ignored.
     pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+        loop {
+            let name = tokio::select! {
+                _ = self.interrupt.recv() => "SIGINT",
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.hangup.recv() => {
+                    tracing::info!("SIGHUP: ignored; restart the process to read its files again");
+                    continue;
+                }
+            };
+            let now = Instant::now();
+            let last = self.last.replace((name, now));
+            if last.is_none_or(|(before, at)| before != name || now.duration_since(at) > SAME) {
+                return name;
+            }
+            self.last = last;
         }
+    }
+}
+
+/// Lets a file that may not grow any more be an error of the write, as a full disk is, and not the end of the process. A
+/// reader that has gone is one already: Rust ignores SIGPIPE. Must be called within the async runtime.
+pub(crate) fn ignore_harmless() {
+    if let Err(error) = signal(SignalKind::from_raw(FILE_TOO_LARGE)) {
+        tracing::debug!("SIGXFSZ cannot be ignored: {error}");
     }
 }

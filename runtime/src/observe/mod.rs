@@ -1,5 +1,7 @@
 //! What the outside can see of a worker: metrics, health and status, over HTTP.
 
+mod connections;
+pub(crate) mod logs;
 pub mod metrics;
 mod page;
 mod rows;

@@ -2,9 +2,11 @@
 
 use crate::engine::Counters;
 use crate::meter::measure::float;
+use crate::observe::logs;
 use crate::observe::table::Metric;
 use crate::observe::table::Values::{
-    self, Connector, ConnectorState, Counter, Each, Histogram, Partition, Seconds, Task, TaskState, Worker,
+    self, Connector, ConnectorState, Counter, Each, Histogram, Partition, Process, Seconds, Task, TaskState,
+    Worker,
 };
 use crate::worker::State;
 
@@ -144,6 +146,11 @@ pub(super) const METRICS: &[Metric] = &[
         "sluice_learned_calls_per_second",
         "Calls a second that were learned to be taken",
         Connector(|connector| connector.calls_per_second),
+    ),
+    row(
+        "sluice_log_lines_dropped",
+        "Log lines that were dropped, as nobody took them in time",
+        Process(logs::dropped),
     ),
     row(
         "kafka_connect_connector_status",

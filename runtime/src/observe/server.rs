@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::observe::metrics;
+use crate::observe::{connections, metrics};
 use crate::worker::{ConnectorStatus, Control};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -46,8 +46,8 @@ impl Listener {
     /// operator wants it, none has failed and not recovered, and no puts have failed for a minute, else 503 with the
     /// reasons; `/metrics` is in the `OpenMetrics` or the Prometheus text format, as `Accept` asks; `/status` is JSON:
     /// each connector with its tasks, their state and what became of its records. Nothing served holds a setting or a
-    /// record.
-    pub async fn serve(self, control: Control, stop: CancellationToken) -> std::io::Result<()> {
+    /// record. How many connections there may be, and how long each, is bounded.
+    pub async fn serve(self, control: Control, stop: CancellationToken) {
         let registry = metrics::registry(control.clone());
         let router = Router::new()
             .route("/metrics", get(metrics_text))
@@ -58,7 +58,7 @@ impl Listener {
                 (StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz and /status\n")
             })
             .with_state(Arc::new(Seen { control, registry }));
-        axum::serve(self.0, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        connections::serve(&self.0, router, stop).await;
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) enum Values {
     ConnectorState,
     /// A gauge of the worker.
     Worker(fn(&Seen) -> usize),
+    /// A counter of the process.
+    Process(fn() -> u64),
 }
 
 /// A value of a metric.
@@ -66,7 +68,7 @@ impl Metric {
     /// Returns the type, in Prometheus' words.
     pub(super) fn kind(&self) -> &'static str {
         match self.values {
-            Values::Counter(_) | Values::Seconds(_) | Values::Each(..) => "counter",
+            Values::Counter(_) | Values::Seconds(_) | Values::Each(..) | Values::Process(_) => "counter",
             Values::Histogram(_) => "histogram",
             _ => "gauge",
         }
@@ -75,7 +77,7 @@ impl Metric {
     /// Returns the names of the labels.
     pub(super) fn labels(&self) -> Vec<&'static str> {
         match self.values {
-            Values::Worker(_) => vec![],
+            Values::Worker(_) | Values::Process(_) => vec![],
             Values::Connector(_) => vec!["connector"],
             Values::ConnectorState => vec!["connector", "status"],
             Values::TaskState => vec!["connector", "task", "status"],
@@ -91,6 +93,7 @@ impl Metric {
     pub(super) fn samples<'a>(&self, seen: &'a Seen) -> Samples<'a> {
         match self.values {
             Values::Worker(value) => vec![(Vec::new(), Value::Gauge(float(value(seen) as u64)))],
+            Values::Process(value) => vec![(Vec::new(), Value::Counter(value()))],
             Values::Connector(value) => seen
                 .connectors()
                 .filter_map(|connector| Some((of(connector), gauge(value(connector)?))))
@@ -125,7 +128,9 @@ impl Metric {
                 .iter()
                 .filter_map(|partition| Some((of_partition(&labels, partition), gauge(value(partition)?))))
                 .collect(),
-            Values::Worker(_) | Values::Connector(_) | Values::ConnectorState => Vec::new(),
+            Values::Worker(_) | Values::Process(_) | Values::Connector(_) | Values::ConnectorState => {
+                Vec::new()
+            }
         }
     }
 }
