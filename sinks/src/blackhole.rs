@@ -63,18 +63,19 @@ mod tests {
     use serde_json::json;
     use tokio::time::Instant;
 
-    use crate::contract::{self, built};
+    use crate::built::built;
+    use sluice_plugin_testing::{sink_contract, text};
 
     #[tokio::test]
     async fn keeps_the_contract() {
-        contract::holds(&*built("blackhole", json!({}))).await;
+        sink_contract(&*built("blackhole", json!({}))).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_put_takes_as_long_as_told() {
         let sink = built("blackhole", json!({ "delay": "5s" }));
         let start = Instant::now();
-        sink.put(&[contract::text(0, "a")]).await.unwrap();
+        sink.put(&[text(0, "a")]).await.unwrap();
         assert_eq!(start.elapsed(), Duration::from_secs(5));
     }
 }

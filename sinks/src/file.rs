@@ -196,7 +196,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::contract::{self, built};
+    use crate::built::built;
+    use sluice_plugin_testing::{poll_once, sink_contract, text, tombstone};
 
     fn raw_file(path: &Path) -> Box<dyn Sink> {
         built("file", json!({ "path": path, "format": "raw" }))
@@ -210,7 +211,7 @@ mod tests {
     async fn keeps_the_contract() {
         let directory = TempDir::new().unwrap();
         let sink = built("file", json!({ "path": directory.path().join("out.jsonl") }));
-        contract::holds(&*sink).await;
+        sink_contract(&*sink).await;
     }
 
     #[tokio::test]
@@ -218,8 +219,8 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
         let sink = raw_file(&path);
-        sink.put(&[contract::text(0, "a"), contract::text(1, "b")]).await.unwrap();
-        sink.put(&[contract::text(2, "c")]).await.unwrap();
+        sink.put(&[text(0, "a"), text(1, "b")]).await.unwrap();
+        sink.put(&[text(2, "c")]).await.unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
     }
 
@@ -227,7 +228,7 @@ mod tests {
     async fn writes_the_good_records_and_names_the_others() {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
-        let error = raw_file(&path).put(&[contract::tombstone(0), contract::text(1, "b")]).await.unwrap_err();
+        let error = raw_file(&path).put(&[tombstone(0), text(1, "b")]).await.unwrap_err();
         assert!(matches!(error, PutError::Records(failures) if failures.len() == 1 && failures[0].0 == 0));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
     }
@@ -237,7 +238,7 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
         std::fs::write(&path, "whole\nhal").unwrap();
-        raw_file(&path).put(&[contract::text(0, "a")]).await.unwrap();
+        raw_file(&path).put(&[text(0, "a")]).await.unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\nhal\na\n");
     }
 
@@ -246,9 +247,9 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
         let sink = raw_file(&path);
-        sink.put(&[contract::text(0, "a")]).await.unwrap();
+        sink.put(&[text(0, "a")]).await.unwrap();
         std::fs::rename(&path, directory.path().join("out.1")).unwrap();
-        sink.put(&[contract::text(1, "b")]).await.unwrap();
+        sink.put(&[text(1, "b")]).await.unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
     }
 
@@ -258,8 +259,8 @@ mod tests {
         let path = directory.path().join("out");
         let sink = raw_file(&path);
         let long = "x".repeat(1 << 20);
-        let batch = [contract::text(0, &long), contract::text(1, &long)];
-        contract::poll_once(sink.put(&batch)).await;
+        let batch = [text(0, &long), text(1, &long)];
+        poll_once(sink.put(&batch)).await;
         sink.put(&batch).await.unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with('\n') && text.lines().all(|line| line == long));
@@ -268,8 +269,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_directory_is_fatal_and_says_what_to_do() {
         let directory = TempDir::new().unwrap();
-        let error =
-            raw_file(&directory.path().join("no/out")).put(&[contract::text(0, "a")]).await.unwrap_err();
+        let error = raw_file(&directory.path().join("no/out")).put(&[text(0, "a")]).await.unwrap_err();
         let PutError::Batch(failure) = error else { panic!("{error}") };
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert!(failure.to_string().contains("create its directory"), "{failure}");
@@ -279,7 +279,7 @@ mod tests {
     async fn a_directory_or_a_device_is_no_file() {
         let directory = TempDir::new().unwrap();
         for path in [directory.path(), Path::new("/dev/null")] {
-            let error = raw_file(path).put(&[contract::text(0, "a")]).await.unwrap_err();
+            let error = raw_file(path).put(&[text(0, "a")]).await.unwrap_err();
             assert!(error.to_string().contains("regular file"), "{error}");
         }
     }

@@ -16,7 +16,7 @@
 pub mod bedrock_kb;
 pub mod blackhole;
 #[cfg(test)]
-mod contract;
+mod built;
 pub mod file;
 pub mod http;
 mod record;

@@ -221,10 +221,11 @@ mod tests {
     use sluice_connector_api::{FailureKind, Origin};
 
     use super::*;
-    use crate::contract::{self, built, of_batch, of_records, text, tombstone};
-    use sluice_wire_testing::{Reply, Server, reply, status};
+    use crate::built::built;
+    use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone};
+    use sluice_wire_testing::{HttpReply, HttpServer, reply, status};
 
-    fn sink_at(server: &Server, changes: &Value) -> Box<dyn Sink> {
+    fn sink_at(server: &HttpServer, changes: &Value) -> Box<dyn Sink> {
         let mut settings = json!({ "bucket": "archive", "endpoint_url": server.url, "region": "eu-west-3" });
         settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         built("s3", settings)
@@ -232,12 +233,12 @@ mod tests {
 
     #[tokio::test]
     async fn keeps_the_contract() {
-        contract::holds(&*sink_at(&Server::start([]).await, &json!({}))).await;
+        sink_contract(&*sink_at(&HttpServer::start([]).await, &json!({}))).await;
     }
 
     #[tokio::test]
     async fn a_batch_is_one_signed_object_named_by_where_it_was_read() {
-        let server = Server::start([]).await;
+        let server = HttpServer::start([]).await;
         sink_at(&server, &json!({ "prefix": "all of/it/" }))
             .put(&[text(7, "a"), text(9, "b")])
             .await
@@ -252,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_object_may_be_packed() {
-        let server = Server::start([]).await;
+        let server = HttpServer::start([]).await;
         sink_at(&server, &json!({ "compression": "gzip", "format": "raw" }))
             .put(&[text(1, "a")])
             .await
@@ -266,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_parts_of_one_record_have_names_of_their_own() {
-        let server = Server::start([]).await;
+        let server = HttpServer::start([]).await;
         let sink = sink_at(&server, &json!({}));
         for part in 0..2 {
             sink.put(&[text(7, "a").with_part(part)]).await.unwrap();
@@ -283,9 +284,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_that_makes_no_line_is_named_and_the_others_are_stored() {
-        let server = Server::start([]).await;
+        let server = HttpServer::start([]).await;
         let sink = sink_at(&server, &json!({ "format": "raw" }));
-        let failures = of_records(sink.put(&[text(0, "a"), tombstone(1)]).await);
+        let failures = record_failures(sink.put(&[text(0, "a"), tombstone(1)]).await);
         assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
         assert_eq!(server.seen()[0].text(), "a\n");
     }
@@ -302,18 +303,18 @@ mod tests {
             (error(404, "NoSuchBucket"), FailureKind::Fatal, false),
             (error(301, "PermanentRedirect"), FailureKind::Fatal, false),
             (error(400, "EntityTooLarge"), FailureKind::Rejected, false),
-            (Reply::Close, FailureKind::Retriable, false),
+            (HttpReply::Close, FailureKind::Retriable, false),
         ];
         for (reply, kind, throttled) in cases {
-            let server = Server::start([reply.clone()]).await;
-            let failure = of_batch(sink_at(&server, &json!({})).put(&[text(0, "a")]).await);
+            let server = HttpServer::start([reply.clone()]).await;
+            let failure = batch_failure(sink_at(&server, &json!({})).put(&[text(0, "a")]).await);
             assert_eq!((failure.kind(), failure.is_throttled()), (kind, throttled), "{reply:?}: {failure}");
         }
     }
 
     #[tokio::test]
     async fn the_check_asks_for_the_bucket_and_writes_nothing() {
-        let server = Server::start([status(200), status(404)]).await;
+        let server = HttpServer::start([status(200), status(404)]).await;
         let sink = sink_at(&server, &json!({}));
         assert!(sink.check().await.last().unwrap().outcome.is_ok());
         assert!(sink.check().await.last().unwrap().outcome.is_err());

@@ -263,16 +263,17 @@ mod tests {
     use sluice_connector_api::{FailureKind, Payload};
 
     use super::*;
-    use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
-    use sluice_wire_testing::{Reply, Server, reply};
+    use crate::built::built;
+    use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone, with_value};
+    use sluice_wire_testing::{HttpReply, HttpServer, reply};
 
     /// Answers each call as if all ten entries that there may be were sent.
-    fn all_sent() -> Reply {
+    fn all_sent() -> HttpReply {
         let entries: Vec<_> = (0..10).map(|id| json!({ "Id": id.to_string(), "MessageId": "m" })).collect();
         reply(200, "", &json!({ "Successful": entries }).to_string())
     }
 
-    fn sink_at(server: &Server, changes: &Value) -> Box<dyn Sink> {
+    fn sink_at(server: &HttpServer, changes: &Value) -> Box<dyn Sink> {
         let queue = format!("{}/123456789012/dlq", server.url);
         let mut settings = json!({ "queue_url": queue, "region": "eu-west-3" });
         settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -281,13 +282,13 @@ mod tests {
 
     #[tokio::test]
     async fn keeps_the_contract() {
-        let server = Server::start(std::iter::repeat_with(all_sent).take(50)).await;
-        contract::holds(&*sink_at(&server, &json!({}))).await;
+        let server = HttpServer::start(std::iter::repeat_with(all_sent).take(50)).await;
+        sink_contract(&*sink_at(&server, &json!({}))).await;
     }
 
     #[tokio::test]
     async fn a_batch_is_one_signed_call_with_the_whole_records() {
-        let server = Server::start([all_sent()]).await;
+        let server = HttpServer::start([all_sent()]).await;
         let mut record = text(7, "a");
         record.headers.push("__connect.errors.topic", Some("prices".into()));
         sink_at(&server, &json!({})).put(&[record, tombstone(8)]).await.unwrap();
@@ -307,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fifo_queue_gets_groups_and_ids() {
-        let server = Server::start([all_sent()]).await;
+        let server = HttpServer::start([all_sent()]).await;
         let queue = format!("{}/123456789012/dlq.fifo", server.url);
         let sink = sink_at(&server, &json!({ "queue_url": queue }));
         sink.put(&[text(7, "a").with_part(2)]).await.unwrap();
@@ -330,9 +331,9 @@ mod tests {
                 failed("3", true, "AccessDenied"),
             ],
         });
-        let server = Server::start([reply(200, "", &answer.to_string())]).await;
+        let server = HttpServer::start([reply(200, "", &answer.to_string())]).await;
         let batch: Vec<_> = (0..5).map(|offset| text(offset, "a")).collect();
-        let seen = of_records(sink_at(&server, &json!({})).put(&batch).await);
+        let seen = record_failures(sink_at(&server, &json!({})).put(&batch).await);
         let kinds: Vec<_> = seen.iter().map(|(index, kind, _)| (*index, *kind)).collect();
         let (rejected, retriable) = (FailureKind::Rejected, FailureKind::Retriable);
         assert_eq!(
@@ -344,7 +345,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_that_no_queue_takes_is_rejected_without_a_call_and_written_as_json_otherwise() {
-        let server = Server::start([all_sent()]).await;
+        let server = HttpServer::start([all_sent()]).await;
         let values = [
             Payload::from(""),
             Payload::from("a\u{1}"),
@@ -352,7 +353,7 @@ mod tests {
             Payload::Bytes(vec![0xff].into()),
         ];
         let batch: Vec<_> = (0..).zip(values).map(|(offset, value)| with_value(offset, value)).collect();
-        let failures = of_records(sink_at(&server, &json!({ "format": "raw" })).put(&batch).await);
+        let failures = record_failures(sink_at(&server, &json!({ "format": "raw" })).put(&batch).await);
         assert_eq!(failures.iter().filter(|(_, kind, _)| *kind == FailureKind::Rejected).count(), 4);
         assert!(server.seen().is_empty());
         sink_at(&server, &json!({})).put(&batch).await.unwrap();
@@ -373,11 +374,11 @@ mod tests {
             (error(400, "BatchRequestTooLong"), FailureKind::Rejected, false),
             (error(500, "InternalFailure"), FailureKind::Retriable, false),
             (reply(200, "", "{"), FailureKind::Retriable, false),
-            (Reply::Close, FailureKind::Retriable, false),
+            (HttpReply::Close, FailureKind::Retriable, false),
         ];
         for (reply, kind, throttled) in cases {
-            let server = Server::start([reply.clone()]).await;
-            let failure = of_batch(sink_at(&server, &json!({})).put(&[text(0, "a")]).await);
+            let server = HttpServer::start([reply.clone()]).await;
+            let failure = batch_failure(sink_at(&server, &json!({})).put(&[text(0, "a")]).await);
             assert_eq!((failure.kind(), failure.is_throttled()), (kind, throttled), "{reply:?}: {failure}");
         }
     }

@@ -89,7 +89,7 @@ mod tests {
     use sluice_connector_api::FailureKind;
 
     use super::*;
-    use crate::contract;
+    use sluice_plugin_testing::{sink_contract, text, tombstone};
 
     struct Failing(ErrorKind);
 
@@ -109,16 +109,13 @@ mod tests {
 
     #[tokio::test]
     async fn keeps_the_contract() {
-        contract::holds(&Stdout::new(StdoutSettings { format: LineFormat::JsonLines }, Vec::new())).await;
+        sink_contract(&Stdout::new(StdoutSettings { format: LineFormat::JsonLines }, Vec::new())).await;
     }
 
     #[tokio::test]
     async fn writes_each_value_on_its_line_and_names_the_records_without_one() {
         let sink = Stdout::new(raw(), Vec::new());
-        let error = sink
-            .put(&[contract::text(0, "a"), contract::tombstone(1), contract::text(2, "b")])
-            .await
-            .unwrap_err();
+        let error = sink.put(&[text(0, "a"), tombstone(1), text(2, "b")]).await.unwrap_err();
         assert!(matches!(error, PutError::Records(failures) if failures.len() == 1 && failures[0].0 == 1));
         assert_eq!(*sink.out.lock().unwrap(), b"a\nb\n");
     }
@@ -128,7 +125,7 @@ mod tests {
         for (kind, expected) in
             [(ErrorKind::BrokenPipe, FailureKind::Fatal), (ErrorKind::StorageFull, FailureKind::Retriable)]
         {
-            let error = Stdout::new(raw(), Failing(kind)).put(&[contract::text(0, "a")]).await.unwrap_err();
+            let error = Stdout::new(raw(), Failing(kind)).put(&[text(0, "a")]).await.unwrap_err();
             assert!(matches!(error, PutError::Batch(failure) if failure.kind() == expected), "{kind:?}");
         }
     }

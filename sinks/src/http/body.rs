@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use sluice_connector_api::Payload;
 
-use super::settings::{BatchSettings, BodyFormat};
+use super::settings::{BodyBatchSettings, BodyFormat};
 
 /// A value as it stands in a body.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct BodyPart {
     bytes: Bytes,
     form: Form,
 }
@@ -19,7 +19,7 @@ enum Form {
     Bytes,
 }
 
-impl Part {
+impl BodyPart {
     /// Encodes a value for a request of its own (`None`) or for one that it shares.
     pub(super) fn of(value: &Payload, format: Option<BodyFormat>) -> Result<Self, String> {
         match format {
@@ -56,7 +56,7 @@ fn json(value: &Payload) -> Result<Bytes, String> {
 }
 
 /// Puts parts together.
-pub(super) fn join(parts: &[Part], batch: Option<&BatchSettings>) -> Vec<u8> {
+pub(super) fn join(parts: &[BodyPart], batch: Option<&BodyBatchSettings>) -> Vec<u8> {
     let values: Vec<&[u8]> = parts.iter().map(|part| &*part.bytes).collect();
     match batch.map(|batch| (batch.format, batch)) {
         None => values.concat(),
@@ -67,7 +67,7 @@ pub(super) fn join(parts: &[Part], batch: Option<&BatchSettings>) -> Vec<u8> {
 }
 
 /// Names what the parts make.
-pub(super) fn content_type(parts: &[Part], format: Option<BodyFormat>) -> &'static str {
+pub(super) fn content_type(parts: &[BodyPart], format: Option<BodyFormat>) -> &'static str {
     let all = |form| parts.iter().all(|part| part.form == form);
     match format {
         Some(BodyFormat::JsonLines) => "application/x-ndjson",

@@ -6,9 +6,9 @@ use sluice_template::RecordName;
 use sluice_wire::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{HttpRequest, Method, Url};
 
-use super::body::{self, Part};
-use super::settings::{BatchSettings, BodyFormat, HttpMethod, HttpSettings};
-use super::target::{HeaderTemplates, Target};
+use super::body::{self, BodyPart};
+use super::settings::{BodyBatchSettings, BodyFormat, HttpMethod, HttpSettings};
+use super::target::{HeaderTemplates, RequestTarget};
 use crate::record::on_null::OnNull;
 
 /// A request, and the records that it stores.
@@ -30,12 +30,12 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Planner {
     method: Method,
-    target: Target,
+    target: RequestTarget,
     /// Where a tombstone goes, if it goes anywhere.
-    delete: Option<Target>,
+    delete: Option<RequestTarget>,
     on_null: OnNull,
     headers: HeaderTemplates,
-    batch: Option<BatchSettings>,
+    batch: Option<BodyBatchSettings>,
 }
 
 /// A request that may yet take more records.
@@ -44,12 +44,12 @@ struct Open {
     method: Method,
     url: Url,
     headers: HeaderMap,
-    parts: Vec<Part>,
+    parts: Vec<BodyPart>,
 }
 
 impl Planner {
     pub(super) fn new(settings: &HttpSettings) -> Result<Self, SettingsError> {
-        let target = Target::parse("url", &settings.url)?;
+        let target = RequestTarget::parse("url", &settings.url)?;
         Ok(Self {
             method: match settings.method {
                 HttpMethod::Post => Method::POST,
@@ -68,7 +68,7 @@ impl Planner {
         })
     }
 
-    pub(super) fn target(&self) -> &Target {
+    pub(super) fn target(&self) -> &RequestTarget {
         &self.target
     }
 
@@ -82,7 +82,7 @@ impl Planner {
 
     /// Measures what a record adds to a body, with what stands between it and the next.
     pub(super) fn size_of(&self, record: &Record) -> usize {
-        let part = record.value.as_ref().map(|value| Part::of(value, self.format()));
+        let part = record.value.as_ref().map(|value| BodyPart::of(value, self.format()));
         let between = self.batch.as_ref().map_or(0, |batch| match batch.format {
             BodyFormat::Raw => batch.separator().len(),
             BodyFormat::JsonArray | BodyFormat::JsonLines => 1,
@@ -108,7 +108,9 @@ impl Planner {
     /// Makes a record's request; `None` for a tombstone that is ignored.
     fn open(&self, index: usize, record: &Record) -> Result<Option<Open>, String> {
         let (method, target, parts) = match (&record.value, &self.delete) {
-            (Some(value), _) => (self.method.clone(), &self.target, vec![Part::of(value, self.format())?]),
+            (Some(value), _) => {
+                (self.method.clone(), &self.target, vec![BodyPart::of(value, self.format())?])
+            }
             (None, Some(target)) => (Method::DELETE, target, Vec::new()),
             (None, None) if self.on_null == OnNull::Ignore => return Ok(None),
             (None, None) => return Err(TOMBSTONE.to_owned()),
@@ -158,10 +160,10 @@ impl Open {
 }
 
 /// A `DELETE` of the collection instead of a record would be a disaster, so that the key must be in its path.
-fn delete_target(settings: &HttpSettings, target: &Target) -> Result<Target, SettingsError> {
+fn delete_target(settings: &HttpSettings, target: &RequestTarget) -> Result<RequestTarget, SettingsError> {
     let (key, target) = match &settings.delete_path {
         Some(path) => ("delete_path", target.with_path("delete_path", path)?),
-        None => ("on_null", Target::parse("url", &settings.url)?),
+        None => ("on_null", RequestTarget::parse("url", &settings.url)?),
     };
     let wrong = |reason: String| Err(SettingsError::at(key, reason));
     if let Some(value) = target.uses().iter().find(|each| each.name == RecordName::Value) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, SettingsError};
-use sluice_wire::{AuthSettings, Compression, HttpTlsSettings, StatusMeaning};
+use sluice_wire::{Compression, HttpAuthSettings, HttpTlsSettings, StatusMeaning};
 
 use crate::record::on_null::OnNull;
 
@@ -59,7 +59,7 @@ pub struct HttpSettings {
     /// Sends many records a request. Successive records whose URLs and headers come out alike share one. Default: one
     /// record a request, whose body is the value.
     #[serde(default)]
-    pub batch: Option<BatchSettings>,
+    pub batch: Option<BodyBatchSettings>,
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete`, which sends a `DELETE`
     /// without a body, after what came before it; 404 and 410 then mean that it is gone already. Default: `reject`.
     #[serde(default)]
@@ -71,7 +71,7 @@ pub struct HttpSettings {
     pub delete_path: Option<String>,
     /// How requests authenticate. Default: `none`.
     #[serde(default)]
-    pub auth: AuthSettings,
+    pub auth: HttpAuthSettings,
     /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]
     pub tls: HttpTlsSettings,
@@ -121,7 +121,7 @@ pub enum HttpMethod {
 /// How many records share a request.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BatchSettings {
+pub struct BodyBatchSettings {
     /// What the body is.
     pub format: BodyFormat,
     /// What stands between two values of the format `raw`. Default: a line feed.
@@ -193,7 +193,7 @@ impl HttpSettings {
         if self.delete_path.is_some() && self.on_null != OnNull::Delete {
             return Err(SettingsError::at("delete_path", "it needs `on_null: delete`"));
         }
-        self.batch.as_ref().map_or(Ok(()), BatchSettings::validate)?;
+        self.batch.as_ref().map_or(Ok(()), BodyBatchSettings::validate)?;
         self.tls.validate()?;
         self.item_errors.as_ref().map_or(Ok(()), ItemErrors::validate)?;
         self.validate_statuses()
@@ -210,7 +210,7 @@ impl HttpSettings {
     }
 }
 
-impl BatchSettings {
+impl BodyBatchSettings {
     fn validate(&self) -> Result<(), SettingsError> {
         if self.separator.is_some() && self.format != BodyFormat::Raw {
             return Err(SettingsError::at(

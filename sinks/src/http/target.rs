@@ -27,12 +27,12 @@ const OURS: [&str; 13] = [
 
 /// Where requests go, with tags for a path.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct RequestTarget {
     base: Url,
     path: Template,
 }
 
-impl Target {
+impl RequestTarget {
     /// Takes a URL apart. Its errors never show it: it may hold a secret.
     pub(super) fn parse(key: &str, url: &str) -> Result<Self, SettingsError> {
         let wrong = |reason: &str| SettingsError::at(key, reason);
@@ -219,10 +219,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::with_value;
+    use sluice_plugin_testing::with_value;
 
     fn url_of(template: &str, id: &str) -> Result<String, String> {
-        let target = Target::parse("url", template).unwrap();
+        let target = RequestTarget::parse("url", template).unwrap();
         target.url(&with_value(0, json!({ "id": id }).into())).map(String::from)
     }
 
@@ -273,11 +273,11 @@ mod tests {
             "https://h//{{x}}\\",
             "https:{{x}}",
         ] {
-            assert!(Target::parse("url", url).is_err(), "{url}");
+            assert!(RequestTarget::parse("url", url).is_err(), "{url}");
         }
         for path in ["/\\x{{id}}", "{{id}}", "https://{{id}}"] {
             assert!(
-                Target::parse("url", "https://h/").unwrap().with_path("delete_path", path).is_err(),
+                RequestTarget::parse("url", "https://h/").unwrap().with_path("delete_path", path).is_err(),
                 "{path}"
             );
         }
@@ -304,13 +304,13 @@ mod tests {
             assert!(url_of(template, id).is_err(), "{template} {id}");
         }
         for url in ["https://h/{{#if a}}#{{/if}}", "https://h/{{#if a}}\\x{{/if}}"] {
-            assert!(Target::parse("url", url).is_err(), "{url}");
+            assert!(RequestTarget::parse("url", url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn a_template_that_does_not_parse_does_not_show_the_address() {
-        let refused = |url: &str| Target::parse("url", url).unwrap_err().to_string();
+        let refused = |url: &str| RequestTarget::parse("url", url).unwrap_err().to_string();
         for url in ["https://h/{{id}/hunter2", "https://h/hunter2/{{id", "https://h/{{upper id}}/hunter2"] {
             assert!(!refused(url).contains("hunter2"), "{}", refused(url));
         }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn an_address_with_credentials_is_refused_without_showing_them() {
         for url in ["https://me:hunter2@h/", "https://hunter2@h/{{id}}"] {
-            let error = Target::parse("url", url).unwrap_err().to_string();
+            let error = RequestTarget::parse("url", url).unwrap_err().to_string();
             assert!(error.contains("auth") && !error.contains("hunter2"), "{error}");
         }
     }
@@ -333,7 +333,7 @@ mod tests {
             ("https://h/a?b=/{{id}}", "https://h/"),
             ("https://h/{{id}}", "https://h/"),
         ] {
-            assert_eq!(Target::parse("url", url).unwrap().fixed_part().as_str(), fixed);
+            assert_eq!(RequestTarget::parse("url", url).unwrap().fixed_part().as_str(), fixed);
         }
     }
 

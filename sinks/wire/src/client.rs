@@ -141,21 +141,21 @@ fn build(connections: &Connections) -> Result<Client, Failure> {
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use reqwest::{Method, Url};
-    use sluice_wire_testing::{Reply, Server, reply};
+    use sluice_wire_testing::{HttpReply, HttpServer, reply};
 
     use super::*;
-    use crate::auth::AuthSettings;
+    use crate::auth::HttpAuthSettings;
 
     fn client(url: &Url) -> HttpClient {
         let timeout = Duration::from_secs(5);
         HttpClient::new(
             Connections::new(timeout),
-            Auth::new("auth", &AuthSettings::None, url, timeout).unwrap(),
+            Auth::new("auth", &HttpAuthSettings::None, url, timeout).unwrap(),
         )
     }
 
-    async fn ask(replies: [Reply; 1], most_bytes: usize) -> HttpAnswer {
-        let server = Server::start(replies).await;
+    async fn ask(replies: [HttpReply; 1], most_bytes: usize) -> HttpAnswer {
+        let server = HttpServer::start(replies).await;
         let url = Url::parse(&server.url).unwrap();
         client(&url).exchange(&HttpRequest::new(Method::GET, url), most_bytes).await.unwrap()
     }
@@ -181,7 +181,7 @@ mod tests {
     async fn an_answer_without_a_length_is_bounded_as_well() {
         let endless =
             format!("HTTP/1.1 200 Told\r\ntransfer-encoding: chunked\r\n\r\n{}", "4\r\nabcd\r\n".repeat(999));
-        let answer = ask([Reply::Text(endless)], 10).await;
+        let answer = ask([HttpReply::Text(endless)], 10).await;
         assert_eq!((answer.body.as_slice(), answer.is_whole), (b"abcdabcdab".as_slice(), false));
     }
 }

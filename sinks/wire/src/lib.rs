@@ -3,7 +3,7 @@
 //! | room | what it holds |
 //! |---|---|
 //! | [`HttpClient`] | one exchange: a request with its authentication, an answer of a bounded size |
-//! | [`AuthSettings`] | how requests authenticate: basic, bearer, a header, OAuth 2.0, AWS Signature Version 4 |
+//! | [`HttpAuthSettings`] | how requests authenticate: basic, bearer, a header, OAuth 2.0, AWS Signature Version 4 |
 //! | [`AwsSettings`] | where a service of AWS is, and the configuration of its SDK; [`OnAws`] puts these keys beside a sink's own |
 //! | [`AwsService`] | signed calls of a service of AWS without its SDK |
 //! | [`StatusMeaning`] | what an HTTP status says about the records of a request |
@@ -13,11 +13,11 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use sluice_wire::{Auth, AuthSettings, Connections, HttpClient, HttpRequest, Method, Url, WHOLE_BYTES};
+//! use sluice_wire::{Auth, HttpAuthSettings, Connections, HttpClient, HttpRequest, Method, Url, WHOLE_BYTES};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let url = Url::parse("https://registry.example.com/subjects")?;
-//! let auth = Auth::new("auth", &AuthSettings::None, &url, Duration::from_secs(30))?;
+//! let auth = Auth::new("auth", &HttpAuthSettings::None, &url, Duration::from_secs(30))?;
 //! let client = HttpClient::new(Connections::new(Duration::from_secs(30)), auth);
 //! let answer = client.exchange(&HttpRequest::new(Method::GET, url), WHOLE_BYTES).await?;
 //! assert!(answer.is_success());
@@ -41,7 +41,8 @@ mod url;
 
 pub use answer::HttpAnswer;
 pub use auth::{
-    Auth, AuthSettings, BasicAuth, BearerAuth, CredentialsIn, HeaderAuth, OAuth2Auth, SigV4Auth, signature,
+    Auth, BasicAuth, BearerAuth, CredentialsIn, HeaderAuth, HttpAuthSettings, OAuth2Auth, SigV4Auth,
+    signature,
 };
 pub use aws::{AwsSettings, AwsSinkSettings, OnAws, credentials_error, credentials_failure};
 pub use client::{Connections, HttpClient};

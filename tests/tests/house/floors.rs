@@ -36,6 +36,24 @@ pub(crate) const FLOORS: &[Floors] = &[
         inside: "engine",
         rooms: &[&["pipeline"], &["letters"], &["lane"], &["batch"], &["ledger"]],
     },
+    // No sink knows another.
+    Floors {
+        folder: "sinks/src",
+        inside: "",
+        rooms: &[&["bedrock_kb", "blackhole", "file", "http", "s3", "sqs", "stdout"], &["record"]],
+    },
+    Floors {
+        folder: "sinks/wire/src",
+        inside: "",
+        rooms: &[
+            &["service"],
+            &["client"],
+            &["auth"],
+            &["aws", "cached", "exchange"],
+            &["answer", "compression", "status", "tls", "url"],
+            &["request", "text"],
+        ],
+    },
 ];
 
 /// Names that several types have on purpose, each with the reason.

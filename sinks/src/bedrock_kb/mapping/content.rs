@@ -179,7 +179,7 @@ mod tests {
     use sluice_connector_api::FailureKind;
 
     use super::*;
-    use crate::contract::{text, tombstone, with_value};
+    use sluice_plugin_testing::{text, tombstone, with_value};
 
     fn contents(settings: Value) -> Result<ContentRule, SettingsError> {
         ContentRule::new(&serde_json::from_value(settings).unwrap())

@@ -139,7 +139,7 @@ mod tests {
     use sluice_connector_api::{FailureKind, Origin, Payload};
 
     use super::*;
-    use crate::contract::{tombstone, with_value};
+    use sluice_plugin_testing::{tombstone, with_value};
 
     fn identity(id: &DocumentId) -> DocumentIdRule {
         DocumentIdRule::new(id, DocumentIdForm::Plain).unwrap()

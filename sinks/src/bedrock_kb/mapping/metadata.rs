@@ -285,7 +285,7 @@ mod tests {
     use sluice_connector_api::{FailureKind, Timestamp, TimestampType};
 
     use super::*;
-    use crate::contract::{text, with_value};
+    use sluice_plugin_testing::{text, with_value};
 
     fn metadata(settings: Value) -> Result<MetadataRules, SettingsError> {
         MetadataRules::new(&serde_json::from_value(settings).unwrap())

@@ -3,7 +3,8 @@
 use serde_json::json;
 use sluice_connector_api::{FailureKind, PutError};
 
-use crate::contract::{built, text};
+use crate::built::built;
+use sluice_plugin_testing::text;
 
 /// Set in a process that [`is_bare`] starts.
 const BARE: &str = "SLUICE_TEST_BARE";

@@ -5,7 +5,7 @@ use sluice_connector_api::FailureKind;
 use sluice_emulator::{DocumentStatus, Emulator, Fault, Operation, Settings};
 
 use super::{emulator, keyed, mirror, sink_at};
-use crate::contract::{of_batch, of_records};
+use sluice_plugin_testing::{batch_failure, record_failures};
 
 #[tokio::test]
 async fn a_tombstone_deletes_the_document_of_its_id() {
@@ -74,7 +74,7 @@ async fn an_ignored_tombstone_is_stored_by_doing_nothing_and_supersedes_nothing(
 async fn a_tombstone_is_rejected_unless_told_otherwise() {
     let emulator = emulator().await;
     let sink = sink_at(&emulator.url(), &json!({ "document_id": "key" }));
-    let failures = of_records(sink.put(&[keyed(0, "a", None)]).await);
+    let failures = record_failures(sink.put(&[keyed(0, "a", None)]).await);
     assert_eq!((failures[0].0, failures[0].1), (0, FailureKind::Rejected));
     assert!(failures[0].2.contains("`on_null`"), "{failures:?}");
     assert_eq!(sink.id(&keyed(0, "a", None)), None);
@@ -86,7 +86,7 @@ async fn a_tombstone_without_a_key_is_rejected_by_its_index() {
     let sink = sink_at(&emulator.url(), &mirror());
     let mut nameless = keyed(1, "", None);
     nameless.key = None;
-    let failures = of_records(sink.put(&[keyed(0, "a", None), nameless]).await);
+    let failures = record_failures(sink.put(&[keyed(0, "a", None), nameless]).await);
     assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
     assert_eq!(emulator.calls()[0].document_ids, ["a"]);
 }
@@ -102,10 +102,10 @@ async fn a_delete_that_fails_says_what_to_do() {
         (Fault::error(400, "ValidationException", "no"), FailureKind::Rejected),
     ] {
         emulator.script(Operation::Delete, fault);
-        assert_eq!(of_batch(sink.put(&[keyed(0, "a", None)]).await).kind(), kind);
+        assert_eq!(batch_failure(sink.put(&[keyed(0, "a", None)]).await).kind(), kind);
     }
     emulator.script(Operation::Delete, Fault::error(403, "AccessDeniedException", "no"));
-    let denied = of_batch(sink.put(&[keyed(0, "a", None)]).await);
+    let denied = batch_failure(sink.put(&[keyed(0, "a", None)]).await);
     assert_eq!(denied.kind(), FailureKind::Fatal);
     assert!(denied.to_string().contains("bedrock:DeleteKnowledgeBaseDocuments"), "{denied}");
     let tokens: Vec<_> = emulator.calls().into_iter().map(|call| call.client_token.unwrap()).collect();
@@ -117,7 +117,7 @@ async fn a_document_that_cannot_be_deleted_is_named_with_the_reason() {
     let emulator = emulator().await;
     emulator.script(Operation::Delete, Fault::document(1, DocumentStatus::Failed, "locked"));
     let sink = sink_at(&emulator.url(), &mirror());
-    let failures = of_records(sink.put(&[keyed(0, "a", None), keyed(1, "b", None)]).await);
+    let failures = record_failures(sink.put(&[keyed(0, "a", None), keyed(1, "b", None)]).await);
     assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
     assert!(failures[0].2.contains("locked"), "{failures:?}");
 }

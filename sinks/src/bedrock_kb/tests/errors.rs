@@ -7,20 +7,20 @@ use sluice_connector_api::{Failure, FailureKind};
 use sluice_emulator::{Emulator, Fault, Operation, Settings};
 
 use super::{accepted, batch, emulator, exchanged, put_answered, sink, sink_at};
-use crate::contract::{of_batch, of_records, text, tombstone};
+use sluice_plugin_testing::{batch_failure, record_failures, text, tombstone};
 
 /// Puts once against a scripted fault and checks that there was one call.
 async fn failure_of(fault: Fault) -> Failure {
     let emulator = emulator().await;
     emulator.script(Operation::Ingest, fault);
-    let failure = of_batch(sink(&emulator).put(&batch()).await);
+    let failure = batch_failure(sink(&emulator).put(&batch()).await);
     assert_eq!(emulator.calls().len(), 1, "the engine retries, not the SDK");
     failure
 }
 
 #[tokio::test]
 async fn a_success_that_cannot_be_read_is_none() {
-    let failure = of_batch(put_answered(&accepted("<html>\n  login</html>")).await);
+    let failure = batch_failure(put_answered(&accepted("<html>\n  login</html>")).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(failure.to_string().ends_with("202, which cannot be read: <html> login</html>"), "{failure}");
 }
@@ -43,7 +43,7 @@ async fn throttles_are_retriable_and_carry_the_wait() {
 #[tokio::test]
 async fn the_standard_header_counts_in_seconds() {
     let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 3\r\ncontent-length: 0\r\n\r\n";
-    let failure = of_batch(put_answered(answer).await);
+    let failure = batch_failure(put_answered(answer).await);
     assert_eq!((failure.kind(), failure.wait()), (FailureKind::Retriable, Some(Duration::from_secs(3))));
     assert!(!failure.is_throttled());
 }
@@ -81,7 +81,7 @@ async fn trouble_of_the_service_and_of_the_network_is_retriable() {
 
 #[tokio::test]
 async fn a_service_that_is_not_there_is_retriable_and_the_failure_says_why() {
-    let failure = of_batch(sink_at("http://127.0.0.1:1", &json!({})).put(&batch()).await);
+    let failure = batch_failure(sink_at("http://127.0.0.1:1", &json!({})).put(&batch()).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(failure.to_string().contains("refused"), "{failure}");
 }
@@ -92,7 +92,7 @@ async fn a_call_without_an_answer_ends_with_the_time_out() {
     emulator.script(Operation::Ingest, Fault::Delay(Duration::from_mins(1)));
     let start = Instant::now();
     let failure =
-        of_batch(sink_at(&emulator.url(), &json!({ "request_timeout": "300ms" })).put(&batch()).await);
+        batch_failure(sink_at(&emulator.url(), &json!({ "request_timeout": "300ms" })).put(&batch()).await);
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(failure.to_string().contains("request_timeout"), "{failure}");
@@ -133,7 +133,7 @@ async fn fault_with_the_set_up_is_fatal_and_names_the_way_out() {
 async fn wrong_credentials_are_fatal() {
     let settings = Settings { expected_access_key_id: Some("SOMEONEELSE".to_owned()), ..Settings::default() };
     let emulator = Emulator::start(settings).await.unwrap();
-    let failure = of_batch(sink(&emulator).put(&batch()).await);
+    let failure = batch_failure(sink(&emulator).put(&batch()).await);
     assert_eq!(failure.kind(), FailureKind::Fatal);
     assert!(failure.to_string().contains("UnrecognizedClientException"), "{failure}");
     assert!(failure.to_string().contains("credentials"), "{failure}");
@@ -156,7 +156,7 @@ async fn a_document_that_the_service_names_is_rejected_at_once_and_the_others_pu
         invalid("The request is invalid.", &["documents[1].content"]),
         invalid("The document 'prices-0-1' cannot be read.", &[]),
     ] {
-        let failures = of_records(put_answered(&answer).await);
+        let failures = record_failures(put_answered(&answer).await);
         let kinds: Vec<_> = failures.iter().map(|(index, kind, _)| (*index, *kind)).collect();
         let expected = [(0, FailureKind::Retriable), (1, FailureKind::Rejected), (2, FailureKind::Retriable)];
         assert_eq!(kinds, expected);
@@ -168,7 +168,7 @@ async fn a_document_that_the_service_names_is_rejected_at_once_and_the_others_pu
 async fn a_document_is_blamed_by_its_place_in_the_batch_and_not_in_the_call() {
     let batch = [tombstone(0), text(1, "a"), text(2, "b")];
     let answer = invalid("The request is invalid.", &["documents[0].content"]);
-    let failures = of_records(exchanged(&json!({}), &batch, &answer).await.0);
+    let failures = record_failures(exchanged(&json!({}), &batch, &answer).await.0);
     let mut kinds: Vec<_> = failures.iter().map(|(index, kind, _)| (*index, *kind)).collect();
     kinds.sort_by_key(|(index, _)| *index);
     assert_eq!(kinds, [(0, FailureKind::Rejected), (1, FailureKind::Rejected), (2, FailureKind::Retriable)]);
@@ -177,7 +177,7 @@ async fn a_document_is_blamed_by_its_place_in_the_batch_and_not_in_the_call() {
 #[tokio::test]
 async fn nobody_is_blamed_on_a_guess() {
     for fields in [&["documents.1.content"] as &[_], &["documents"], &[]] {
-        let failure = of_batch(put_answered(&invalid("The request is invalid.", fields)).await);
+        let failure = batch_failure(put_answered(&invalid("The request is invalid.", fields)).await);
         assert_eq!(failure.kind(), FailureKind::Rejected, "the engine narrows it down");
     }
 }
@@ -186,6 +186,6 @@ async fn nobody_is_blamed_on_a_guess() {
 async fn too_many_at_once_is_no_fault_of_the_data_even_where_it_names_a_document() {
     let words = "Your account's sum of concurrent IngestKnowledgeBaseDocuments and DeleteKnowledgeBaseDocuments requests \
                  can't exceed (10)";
-    let failure = of_batch(put_answered(&invalid(words, &["documents[1]"])).await);
+    let failure = batch_failure(put_answered(&invalid(words, &["documents[1]"])).await);
     assert!(failure.is_throttled(), "{failure}");
 }

@@ -19,7 +19,8 @@ use sluice_emulator::{Emulator, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::contract::{built, text, with_value};
+use crate::built::built;
+use sluice_plugin_testing::{text, with_value};
 
 async fn emulator() -> Emulator {
     let settings = Settings { indexing_delay: Duration::ZERO, ..Settings::default() };

@@ -5,7 +5,7 @@ use sluice_connector_api::{FailureKind, Sink};
 use sluice_emulator::{DataSource, DataSourceType, Emulator, Fault, KnowledgeBase, Operation, Settings};
 
 use super::{batch, sink_at};
-use crate::contract::of_batch;
+use sluice_plugin_testing::batch_failure;
 
 /// Seven knowledge bases, two of them alike, in pages of two.
 async fn account() -> Emulator {
@@ -84,7 +84,7 @@ async fn a_name_that_is_not_there_or_twice_stops_the_connector_and_says_what_is_
         ("prices", "streams", ["data source of KB00000006", "`stream`"]),
         ("filings", "twice", ["DS00000042, DS00000043", "`data_source_id`"]),
     ] {
-        let failure = of_batch(named(&emulator, knowledge_base, data_source).put(&batch()).await);
+        let failure = batch_failure(named(&emulator, knowledge_base, data_source).put(&batch()).await);
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert!(words.iter().all(|word| failure.to_string().contains(word)), "{failure}");
     }
@@ -96,16 +96,16 @@ async fn a_lookup_that_fails_is_tried_again_or_names_the_right() {
     let emulator = account().await;
     let sink = named(&emulator, "prices", "stream");
     emulator.script(Operation::ListKnowledgeBases, Fault::throttled());
-    assert!(of_batch(sink.put(&batch()).await).is_throttled());
+    assert!(batch_failure(sink.put(&batch()).await).is_throttled());
     emulator.script(Operation::ListKnowledgeBases, Fault::error(403, "AccessDeniedException", "no"));
-    let denied = of_batch(sink.put(&batch()).await);
+    let denied = batch_failure(sink.put(&batch()).await);
     assert_eq!(denied.kind(), FailureKind::Fatal);
     assert!(
         denied.to_string().ends_with("allow this AWS identity bedrock:ListKnowledgeBases on *"),
         "{denied}"
     );
     emulator.script(Operation::ListDataSources, Fault::error(403, "AccessDeniedException", "no"));
-    let denied = of_batch(sink.put(&batch()).await);
+    let denied = batch_failure(sink.put(&batch()).await);
     assert!(denied.to_string().contains("bedrock:ListDataSources on arn:"), "{denied}");
     sink.put(&batch()).await.unwrap();
 }

@@ -6,12 +6,12 @@ use sluice_connector_api::{FailureKind, Payload, PutError};
 use sluice_emulator::{DocumentFault, DocumentStatus, Emulator, Fault, Operation, Settings};
 
 use super::{accepted, batch, emulator, keyed, mirror, put_answered, sink, sink_at};
-use crate::contract::{self, of_batch, of_records, text, tombstone, with_value};
+use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone, with_value};
 
 #[tokio::test]
 async fn keeps_the_contract() {
     let emulator = emulator().await;
-    contract::holds(&*sink(&emulator)).await;
+    sink_contract(&*sink(&emulator)).await;
 }
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn keeps_the_contract_with_25_documents_a_call() {
     let emulator = Emulator::start(settings).await.unwrap();
     let sink = sink_at(&emulator.url(), &json!({ "documents_per_call": 25 }));
     assert_eq!(sink.limits().max_records, 25);
-    contract::holds(&*sink).await;
+    sink_contract(&*sink).await;
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn the_token_is_the_same_over_a_retry_and_another_for_another_text() {
     let emulator = emulator().await;
     let sink = sink(&emulator);
     emulator.script(Operation::Ingest, Fault::DropAfterApplying);
-    assert_eq!(of_batch(sink.put(&batch()).await).kind(), FailureKind::Retriable);
+    assert_eq!(batch_failure(sink.put(&batch()).await).kind(), FailureKind::Retriable);
     sink.put(&batch()).await.unwrap();
     sink.put(&[text(0, "another text")]).await.unwrap();
     let tokens: Vec<_> = emulator.calls().into_iter().map(|call| call.client_token.unwrap()).collect();
@@ -70,7 +70,7 @@ async fn a_document_that_the_answer_leaves_out_is_to_be_put_again() {
             "identifier": { "dataSourceType": "CUSTOM", "custom": { "id": id } } })
     };
     let answer = json!({ "documentDetails": [detail("prices-0-2"), detail("prices-0-0")] }).to_string();
-    let failures = of_records(put_answered(&accepted(&answer)).await);
+    let failures = record_failures(put_answered(&accepted(&answer)).await);
     assert_eq!(failures.len(), 1);
     assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Retriable));
 }
@@ -86,7 +86,7 @@ async fn documents_that_were_not_taken_are_named_with_their_reason() {
         let emulator = emulator().await;
         let fault = DocumentFault { document: 1.into(), status, reason: "too strange".to_owned() };
         emulator.script(Operation::Ingest, Fault::Documents(vec![fault]));
-        let failures = of_records(sink(&emulator).put(&batch()).await);
+        let failures = record_failures(sink(&emulator).put(&batch()).await);
         assert_eq!(failures.len(), 1);
         assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
         assert!(
@@ -108,7 +108,7 @@ async fn records_that_make_no_document_are_named_and_the_others_stored() {
         with_value(5, Payload::Text("x".repeat(10_000_000))),
         text(6, "good too"),
     ];
-    let failures = of_records(sink(&emulator).put(&batch).await);
+    let failures = record_failures(sink(&emulator).put(&batch).await);
     assert!(failures.iter().all(|(_, kind, _)| *kind == FailureKind::Rejected));
     assert_eq!(failures.iter().map(|(index, ..)| *index).collect::<Vec<_>>(), [0, 2, 3, 4, 5]);
     for (failure, word) in failures.iter().zip(["tombstone", "blank", "`template`", "UTF-8", "5242880"]) {
@@ -122,14 +122,14 @@ async fn records_that_make_no_document_are_named_and_the_others_stored() {
 async fn an_index_is_that_of_the_batch_and_not_of_the_call() {
     let emulator = emulator().await;
     emulator.script(Operation::Ingest, Fault::document(1, DocumentStatus::Failed, "too strange"));
-    let failures = of_records(sink(&emulator).put(&[tombstone(0), text(1, "a"), text(2, "b")]).await);
+    let failures = record_failures(sink(&emulator).put(&[tombstone(0), text(1, "a"), text(2, "b")]).await);
     assert_eq!(failures.iter().map(|(index, ..)| *index).collect::<Vec<_>>(), [0, 2]);
 }
 
 #[tokio::test]
 async fn a_batch_without_a_document_makes_no_call() {
     let emulator = emulator().await;
-    assert_eq!(of_records(sink(&emulator).put(&[tombstone(0), text(1, "")]).await).len(), 2);
+    assert_eq!(record_failures(sink(&emulator).put(&[tombstone(0), text(1, "")]).await).len(), 2);
     assert!(emulator.calls().is_empty());
 }
 
@@ -137,7 +137,7 @@ async fn a_batch_without_a_document_makes_no_call() {
 async fn a_call_that_fails_fails_the_batch_whatever_else_is_wrong_with_it() {
     let emulator = emulator().await;
     emulator.script(Operation::Ingest, Fault::throttled());
-    let failure = of_batch(sink(&emulator).put(&[tombstone(0), text(1, "good")]).await);
+    let failure = batch_failure(sink(&emulator).put(&[tombstone(0), text(1, "good")]).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
 }
 

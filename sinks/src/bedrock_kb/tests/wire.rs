@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sluice_connector_api::{Payload, Record};
 
 use super::{accepted, batch, exchanged, keyed, mirror, sink_at};
-use crate::contract::{text, with_value};
+use sluice_plugin_testing::{text, with_value};
 
 /// Puts a batch, and sees that the request is the one previewed, its token aside, and that the sizes add up to its body;
 /// returns the body.

@@ -31,7 +31,7 @@ async fn every_status_says_what_to_do() {
         assert!(failure.to_string().contains(&format!("was answered {code}: because")), "{failure}");
     }
     for code in [200, 201, 202, 204, 207] {
-        let server = Server::start([status(code)]).await;
+        let server = HttpServer::start([status(code)]).await;
         sink_at(&server, "/", &json!({})).put(&prices()[..1]).await.unwrap();
     }
 }
@@ -43,7 +43,7 @@ async fn a_status_means_what_the_settings_say() {
     assert_eq!(failure_of([status(404)], &statuses).await.kind(), FailureKind::Fatal);
     assert_eq!(failure_of([status(503)], &statuses).await.kind(), FailureKind::Rejected);
     assert_eq!(failure_of([status(400)], &statuses).await.kind(), FailureKind::Retriable);
-    let server = Server::start([status(409)]).await;
+    let server = HttpServer::start([status(409)]).await;
     sink_at(&server, "/", &statuses).put(&prices()[..1]).await.unwrap();
 }
 
@@ -67,9 +67,9 @@ async fn retry_after_is_heard_as_seconds_and_as_a_date() {
 
 #[tokio::test]
 async fn a_lost_connection_is_retriable_and_not_tried_again_by_the_client() {
-    let server = Server::start([Reply::Close]).await;
+    let server = HttpServer::start([HttpReply::Close]).await;
     let sink = sink_at(&server, "/secret", &json!({}));
-    let failure = of_batch(sink.put(&prices()[..1]).await);
+    let failure = batch_failure(sink.put(&prices()[..1]).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(!failure.to_string().contains("secret"), "{failure}");
     assert_eq!(server.seen().len(), 1);
@@ -78,12 +78,12 @@ async fn a_lost_connection_is_retriable_and_not_tried_again_by_the_client() {
 
 #[tokio::test]
 async fn an_answer_cut_short_counts_by_its_status() {
-    let cut = |code: u16| Reply::Text(format!("HTTP/1.1 {code} Told\r\ncontent-length: 99\r\n\r\nhalf"));
-    let server = Server::start([cut(200), Reply::Close, cut(400)]).await;
+    let cut = |code: u16| HttpReply::Text(format!("HTTP/1.1 {code} Told\r\ncontent-length: 99\r\n\r\nhalf"));
+    let server = HttpServer::start([cut(200), HttpReply::Close, cut(400)]).await;
     let sink = sink_at(&server, "/", &json!({ "request_timeout": "300ms" }));
     sink.put(&prices()[..1]).await.unwrap();
-    assert_eq!(of_batch(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
-    let (_, kind, reason) = of_records(sink.put(&prices()[..1]).await).remove(0);
+    assert_eq!(batch_failure(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
+    let (_, kind, reason) = record_failures(sink.put(&prices()[..1]).await).remove(0);
     assert_eq!(kind, FailureKind::Rejected);
     assert!(reason.ends_with("400: half"), "{reason}");
 }
@@ -91,15 +91,15 @@ async fn an_answer_cut_short_counts_by_its_status() {
 #[tokio::test]
 async fn nobody_there_and_no_http_are_retriable() {
     let sink = built("http", json!({ "url": "http://127.0.0.1:1/" }));
-    assert_eq!(of_batch(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
-    let failure = failure_of([Reply::Text("SMTP ready\r\n\r\n".into())], &json!({})).await;
+    assert_eq!(batch_failure(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
+    let failure = failure_of([HttpReply::Text("SMTP ready\r\n\r\n".into())], &json!({})).await;
     assert_eq!(failure.kind(), FailureKind::Retriable);
 }
 
 #[tokio::test]
 async fn a_target_that_hangs_is_left_at_the_time_out() {
     let start = Instant::now();
-    let failure = failure_of([Reply::Hang], &json!({ "request_timeout": "200ms" })).await;
+    let failure = failure_of([HttpReply::Hang], &json!({ "request_timeout": "200ms" })).await;
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(failure.to_string().contains("`request_timeout`"), "{failure}");
@@ -107,7 +107,7 @@ async fn a_target_that_hangs_is_left_at_the_time_out() {
 
 #[tokio::test]
 async fn a_rejected_record_does_not_keep_the_next_from_being_sent() {
-    let server = Server::start([status(200), reply(422, "", "no such ticker"), status(200)]).await;
+    let server = HttpServer::start([status(200), reply(422, "", "no such ticker"), status(200)]).await;
     let outcome = sink_at(&server, "/", &json!({})).put(&prices()).await;
     assert_eq!(kinds(outcome), [(1, FailureKind::Rejected)]);
     assert_eq!(server.seen().len(), 3);
@@ -116,7 +116,7 @@ async fn a_rejected_record_does_not_keep_the_next_from_being_sent() {
 #[tokio::test]
 async fn what_comes_after_a_failure_is_not_sent_and_fails_alike() {
     for (code, kind) in [(503, FailureKind::Retriable), (403, FailureKind::Fatal)] {
-        let server = Server::start([status(200), reply(code, "retry-after: 9\r\n", "")]).await;
+        let server = HttpServer::start([status(200), reply(code, "retry-after: 9\r\n", "")]).await;
         let outcome = sink_at(&server, "/", &json!({})).put(&prices()).await;
         let Err(PutError::Records(failures)) = outcome else { panic!("{outcome:?}") };
         let seen: Vec<_> = failures.iter().map(|(index, failure)| (*index, failure.kind())).collect();
@@ -129,19 +129,22 @@ async fn what_comes_after_a_failure_is_not_sent_and_fails_alike() {
 
 #[tokio::test]
 async fn a_rejected_batch_is_left_to_the_engine_to_narrow() {
-    let server = Server::start([status(400), status(400)]).await;
+    let server = HttpServer::start([status(400), status(400)]).await;
     let sink = sink_at(&server, "/", &json!({ "batch": { "format": "json_array" } }));
-    assert_eq!(of_batch(sink.put(&prices()).await).kind(), FailureKind::Rejected);
+    assert_eq!(batch_failure(sink.put(&prices()).await).kind(), FailureKind::Rejected);
     assert_eq!(kinds(sink.put(&prices()[..1]).await), [(0, FailureKind::Rejected)]);
 }
 
 #[tokio::test]
 async fn a_rejected_request_among_several_blames_no_innocent_record() {
-    let server = Server::start([status(200), status(200), status(400)]).await;
+    let server = HttpServer::start([status(200), status(200), status(400)]).await;
     let changes =
         json!({ "batch": { "format": "raw" }, "on_null": "delete", "delete_path": "/{{@record.key}}" });
     let batch = [price(0, "A"), gone(1, "A"), price(2, "B"), price(3, "C")];
-    assert_eq!(of_batch(sink_at(&server, "/", &changes).put(&batch).await).kind(), FailureKind::Rejected);
+    assert_eq!(
+        batch_failure(sink_at(&server, "/", &changes).put(&batch).await).kind(),
+        FailureKind::Rejected
+    );
 }
 
 fn with_items(reason: bool) -> Value {
@@ -155,8 +158,8 @@ fn with_items(reason: bool) -> Value {
 #[tokio::test]
 async fn an_answer_per_item_names_the_records() {
     let body = r#"{"items":[{"status":201},{"status":"429","error":"slow\n down"},{"status":400,"error":{"type":"bad"}}]}"#;
-    let server = Server::start([reply(207, "retry-after: 3\r\n", body)]).await;
-    let failures = of_records(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
+    let server = HttpServer::start([reply(207, "retry-after: 3\r\n", body)]).await;
+    let failures = record_failures(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
     let [(1, FailureKind::Retriable, slow), (2, FailureKind::Rejected, bad)] = &*failures else {
         panic!("{failures:?}")
     };
@@ -167,15 +170,15 @@ async fn an_answer_per_item_names_the_records() {
 #[tokio::test]
 async fn an_answer_that_echoes_names_of_the_json_library_is_read() {
     let echo = r#"{"items":[{"status":201},{"status":400,"error":{"$serde_json::private::Number":"7"}},{"status":200,"of":{"$serde_json::private::Number":7}}]}"#;
-    let server = Server::start([reply(207, "", echo)]).await;
-    let failures = of_records(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
+    let server = HttpServer::start([reply(207, "", echo)]).await;
+    let failures = record_failures(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
     let [(1, FailureKind::Rejected, reason)] = &*failures else { panic!("{failures:?}") };
     assert!(reason.ends_with(r#"{"$serde_json::private::Number":"7"}"#), "{reason}");
 }
 
 #[tokio::test]
 async fn items_that_are_all_well_are_stored_and_an_item_without_rights_stops() {
-    let server = Server::start([
+    let server = HttpServer::start([
         reply(200, "", r#"{"items":[{"status":200},{"status":201},{"status":204}]}"#),
         reply(200, "", r#"{"items":[{"status":200},{"status":403},{"status":204}]}"#),
     ])
@@ -187,7 +190,7 @@ async fn items_that_are_all_well_are_stored_and_an_item_without_rights_stops() {
 
 #[tokio::test]
 async fn an_item_that_is_tried_again_holds_back_what_was_to_be_sent_later() {
-    let server = Server::start([reply(200, "", r#"{"items":[{"status":503},{"status":200}]}"#)]).await;
+    let server = HttpServer::start([reply(200, "", r#"{"items":[{"status":503},{"status":200}]}"#)]).await;
     let mut changes = with_items(false);
     changes["on_null"] = json!("delete");
     changes["delete_path"] = json!("/{{@record.key}}");
@@ -207,19 +210,19 @@ async fn an_answer_without_the_items_loses_nothing() {
         (r#"{"items":[]}"#, FailureKind::Fatal),
         (r#"{"items":[{"status":200}]}"#, FailureKind::Fatal),
     ] {
-        let server = Server::start([reply(200, "", body)]).await;
-        let failure = of_batch(sink_at(&server, "/", &with_items(false)).put(&prices()).await);
+        let server = HttpServer::start([reply(200, "", body)]).await;
+        let failure = batch_failure(sink_at(&server, "/", &with_items(false)).put(&prices()).await);
         assert_eq!(failure.kind(), kind, "{body}");
     }
-    let server = Server::start([reply(200, "", r#"{"items":[{"status":200},{},{"status":200}]}"#)]).await;
-    let failures = of_records(sink_at(&server, "/", &with_items(false)).put(&prices()).await);
+    let server = HttpServer::start([reply(200, "", r#"{"items":[{"status":200},{},{"status":200}]}"#)]).await;
+    let failures = record_failures(sink_at(&server, "/", &with_items(false)).put(&prices()).await);
     assert_eq!(failures[0].1, FailureKind::Fatal);
     assert!(failures[0].2.contains("item_errors.status"), "{failures:?}");
 }
 
 #[tokio::test]
 async fn a_dropped_put_can_be_put_again() {
-    let server = Server::start([Reply::Hang]).await;
+    let server = HttpServer::start([HttpReply::Hang]).await;
     let sink = sink_at(&server, "/", &json!({}));
     let batch = prices();
     let mut hanging = sink.put(&batch);

@@ -9,7 +9,7 @@ use sluice_wire::{HttpRequest, Method, signature};
 
 use super::*;
 
-fn token(token: &str, expires_in: u64) -> Reply {
+fn token(token: &str, expires_in: u64) -> HttpReply {
     reply(
         200,
         "",
@@ -17,7 +17,7 @@ fn token(token: &str, expires_in: u64) -> Reply {
     )
 }
 
-fn oauth2(tokens: &Server, changes: &Value) -> Value {
+fn oauth2(tokens: &HttpServer, changes: &Value) -> Value {
     let mut settings = json!({
         "token_url": format!("{}/token", tokens.url),
         "client_id": "me:1",
@@ -27,13 +27,13 @@ fn oauth2(tokens: &Server, changes: &Value) -> Value {
     json!({ "auth": { "oauth2": settings } })
 }
 
-fn sent_tokens(server: &Server) -> Vec<String> {
+fn sent_tokens(server: &HttpServer) -> Vec<String> {
     server.seen().iter().map(|seen| seen.headers["authorization"].clone()).collect()
 }
 
 #[tokio::test]
 async fn fixed_credentials_are_sent() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     for auth in [
         json!({ "basic": { "username": "me", "password": "hunter2" } }),
         json!({ "bearer": { "token": "t-1" } }),
@@ -51,7 +51,7 @@ async fn fixed_credentials_are_sent() {
 
 #[tokio::test]
 async fn a_token_is_fetched_once_and_kept() {
-    let (server, tokens) = (Server::start([]).await, Server::start([token("t-1", 3600)]).await);
+    let (server, tokens) = (HttpServer::start([]).await, HttpServer::start([token("t-1", 3600)]).await);
     let changes = json!({ "scope": "write read", "params": { "audience": "https://a/" } });
     sink_at(&server, "/", &oauth2(&tokens, &changes)).put(&prices()).await.unwrap();
     assert_eq!(sent_tokens(&server), ["Bearer t-1"; 3]);
@@ -68,7 +68,7 @@ async fn a_token_is_fetched_once_and_kept() {
 
 #[tokio::test]
 async fn the_client_can_be_named_in_the_body() {
-    let (server, tokens) = (Server::start([]).await, Server::start([token("t-1", 3600)]).await);
+    let (server, tokens) = (HttpServer::start([]).await, HttpServer::start([token("t-1", 3600)]).await);
     let settings = oauth2(&tokens, &json!({ "credentials_in": "body" }));
     sink_at(&server, "/", &settings).put(&prices()[..1]).await.unwrap();
     let asked = &tokens.seen()[0];
@@ -79,7 +79,7 @@ async fn the_client_can_be_named_in_the_body() {
 #[tokio::test]
 async fn a_token_is_fetched_again_before_it_expires() {
     let (server, tokens) =
-        (Server::start([]).await, Server::start([token("t-1", 1), token("t-2", 3600)]).await);
+        (HttpServer::start([]).await, HttpServer::start([token("t-1", 1), token("t-2", 3600)]).await);
     let sink = sink_at(&server, "/", &oauth2(&tokens, &json!({})));
     sink.put(&prices()[..1]).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
@@ -89,12 +89,12 @@ async fn a_token_is_fetched_again_before_it_expires() {
 
 #[tokio::test]
 async fn a_refused_token_is_fetched_again_once() {
-    let tokens = Server::start([token("t-1", 3600), token("t-2", 3600), token("t-3", 3600)]).await;
-    let server = Server::start([status(401), status(200), status(401), status(401)]).await;
+    let tokens = HttpServer::start([token("t-1", 3600), token("t-2", 3600), token("t-3", 3600)]).await;
+    let server = HttpServer::start([status(401), status(200), status(401), status(401)]).await;
     let sink = sink_at(&server, "/", &oauth2(&tokens, &json!({})));
     sink.put(&prices()[..1]).await.unwrap();
     assert_eq!(sent_tokens(&server), ["Bearer t-1", "Bearer t-2"]);
-    let failure = of_batch(sink.put(&prices()[..1]).await);
+    let failure = batch_failure(sink.put(&prices()[..1]).await);
     assert_eq!(failure.kind(), FailureKind::Fatal, "a second 401 is not about the token");
     assert_eq!(sent_tokens(&server).len(), 4);
 }
@@ -111,15 +111,15 @@ async fn an_outage_of_the_token_endpoint_is_retriable_and_a_refused_client_is_no
         (status(302), FailureKind::Fatal),
         (reply(503, "retry-after: 5\r\n", ""), FailureKind::Retriable),
         (status(429), FailureKind::Retriable),
-        (Reply::Close, FailureKind::Retriable),
-        (Reply::Hang, FailureKind::Retriable),
+        (HttpReply::Close, FailureKind::Retriable),
+        (HttpReply::Hang, FailureKind::Retriable),
         (reply(200, "", "<html>"), FailureKind::Retriable),
     ] {
-        let (server, tokens) = (Server::start([]).await, Server::start([reply.clone()]).await);
+        let (server, tokens) = (HttpServer::start([]).await, HttpServer::start([reply.clone()]).await);
         let mut settings = oauth2(&tokens, &json!({}));
         settings["request_timeout"] = json!("300ms");
         let sink = sink_at(&server, "/", &settings);
-        let failure = of_batch(sink.put(&prices()[..1]).await);
+        let failure = batch_failure(sink.put(&prices()[..1]).await);
         assert_eq!(failure.kind(), kind, "{reply:?}: {failure}");
         assert!(failure.to_string().contains("token endpoint"), "{failure}");
         assert!(!failure.to_string().contains("hunter2"), "{failure}");
@@ -133,7 +133,7 @@ async fn an_outage_of_the_token_endpoint_is_retriable_and_a_refused_client_is_no
 
 #[tokio::test]
 async fn a_check_fetches_a_token_first() {
-    let (server, tokens) = (Server::start([]).await, Server::start([status(401)]).await);
+    let (server, tokens) = (HttpServer::start([]).await, HttpServer::start([status(401)]).await);
     let sink = sink_at(&server, "/", &oauth2(&tokens, &json!({})));
     let findings = sink.check().await;
     assert_eq!(findings.len(), 1, "nothing is asked without a token");
@@ -151,7 +151,7 @@ async fn no_echo_of_a_secret_is_shown() {
     let auth = json!({ "auth": { "basic": { "username": "me", "password": "hunter2" } } });
     let failure = failure_of([reply(400, "", &echo)], &auth).await;
     assert!(failure.to_string().ends_with("400: you sent [redacted] or [redacted]"), "{failure}");
-    let tokens = Server::start([token("t-secret", 60)]).await;
+    let tokens = HttpServer::start([token("t-secret", 60)]).await;
     let settings = oauth2(&tokens, &json!({}));
     let failure = failure_of([reply(500, "", "bad token t-secret")], &settings).await;
     assert!(failure.to_string().ends_with("500: bad token [redacted]"), "{failure}");
@@ -159,7 +159,7 @@ async fn no_echo_of_a_secret_is_shown() {
 }
 
 /// Signs what a server saw once more, with the same library, and compares.
-fn assert_signed(server: &Server, service: &str) {
+fn assert_signed(server: &HttpServer, service: &str) {
     let seen = &server.seen()[0];
     let variable = |name, placeholder: &str| std::env::var(name).unwrap_or_else(|_| placeholder.to_owned());
     let credentials = Credentials::new(
@@ -211,7 +211,7 @@ fn moment(amz: &str) -> SystemTime {
 #[tokio::test]
 async fn requests_are_signed_for_aws() {
     for (service, method, compression) in [("es", "POST", "none"), ("s3", "PUT", "gzip")] {
-        let server = Server::start([]).await;
+        let server = HttpServer::start([]).await;
         let changes = json!({
             "auth": { "sigv4": { "service": service, "region": "eu-central-1" } },
             "headers": { "x-n": "n {{@record.offset}}" },
@@ -225,7 +225,7 @@ async fn requests_are_signed_for_aws() {
 
 #[tokio::test]
 async fn a_check_signs_as_well() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let changes = json!({ "auth": { "sigv4": { "service": "es", "region": "eu-central-1" } } });
     let findings = sink_at(&server, "/", &changes).check().await;
     assert!(findings.len() == 3 && findings.iter().all(|finding| finding.outcome.is_ok()), "{findings:?}");

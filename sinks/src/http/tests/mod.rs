@@ -16,12 +16,13 @@ mod tls;
 use serde_json::{Value, json};
 use sluice_connector_api::{Failure, FailureKind, Payload, PutError, Record, Sink};
 
-use sluice_wire_testing::{Reply, Server, reply, status};
+use sluice_wire_testing::{HttpReply, HttpServer, reply, status};
 
-use crate::contract::{self, built, of_batch, of_records, text, tombstone, with_value};
+use crate::built::built;
+use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone, with_value};
 
 /// Builds a sink for a path of a server.
-fn sink_at(server: &Server, path: &str, changes: &Value) -> Box<dyn Sink> {
+fn sink_at(server: &HttpServer, path: &str, changes: &Value) -> Box<dyn Sink> {
     let mut settings = json!({ "url": format!("{}{path}", server.url) });
     settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     built("http", settings)
@@ -45,12 +46,12 @@ fn gone(offset: i64, ticker: &str) -> Record {
 }
 
 fn kinds(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind)> {
-    of_records(outcome).into_iter().map(|(index, kind, _)| (index, kind)).collect()
+    record_failures(outcome).into_iter().map(|(index, kind, _)| (index, kind)).collect()
 }
 
 /// Puts a record once and returns how it failed.
-async fn failure_of(replies: impl IntoIterator<Item = Reply>, changes: &Value) -> Failure {
-    let server = Server::start(replies).await;
+async fn failure_of(replies: impl IntoIterator<Item = HttpReply>, changes: &Value) -> Failure {
+    let server = HttpServer::start(replies).await;
     let outcome = sink_at(&server, "/", changes).put(&[price(0, "OOOO")]).await;
     match outcome {
         Err(PutError::Batch(failure)) => failure,
@@ -61,15 +62,15 @@ async fn failure_of(replies: impl IntoIterator<Item = Reply>, changes: &Value) -
 
 #[tokio::test]
 async fn keeps_the_contract_with_one_record_a_request() {
-    let server = Server::start([]).await;
-    contract::holds(&*sink_at(&server, "/", &json!({}))).await;
+    let server = HttpServer::start([]).await;
+    sink_contract(&*sink_at(&server, "/", &json!({}))).await;
 }
 
 #[tokio::test]
 async fn keeps_the_contract_with_a_batch_a_request() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     for format in ["json_array", "json_lines", "raw"] {
         let changes = json!({ "batch": { "format": format }, "compression": "gzip", "max_in_flight": 4 });
-        contract::holds(&*sink_at(&server, "/{{@record.topic}}", &changes)).await;
+        sink_contract(&*sink_at(&server, "/{{@record.topic}}", &changes)).await;
     }
 }

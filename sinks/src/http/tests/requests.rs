@@ -6,7 +6,7 @@ use super::*;
 
 #[tokio::test]
 async fn each_record_makes_a_request_of_its_own_in_order() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let sink = sink_at(&server, "/p/{{ticker}}?n={{@record.offset}}", &json!({ "method": "PUT" }));
     assert_eq!(sink.limits().max_records, 1);
     sink.put(&prices()).await.unwrap();
@@ -17,14 +17,14 @@ async fn each_record_makes_a_request_of_its_own_in_order() {
 
 #[tokio::test]
 async fn without_keep_alive_each_request_has_its_connection() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     sink_at(&server, "/", &json!({ "keep_alive": "0s" })).put(&prices()).await.unwrap();
     assert_eq!(server.connections(), 3);
 }
 
 #[tokio::test]
 async fn the_content_type_follows_from_the_value_unless_it_is_set() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let records = [
         price(0, "OOOO"),
         text(1, "zażółć"),
@@ -44,7 +44,7 @@ async fn the_content_type_follows_from_the_value_unless_it_is_set() {
 
 #[tokio::test]
 async fn a_batch_is_one_body_in_each_format() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let records = [price(0, "OOOO"), text(1, "a \"b\"\n"), text(2, "c")];
     for (batch, content_type, body) in [
         (
@@ -80,7 +80,7 @@ async fn a_batch_is_one_body_in_each_format() {
 
 #[tokio::test]
 async fn bytes_that_json_cannot_hold_are_rejected_and_the_others_are_sent() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let records =
         [price(0, "OOOO"), with_value(1, Payload::Bytes(Bytes::from_static(b"\xff"))), text(2, "c")];
     let sink = sink_at(&server, "/", &json!({ "batch": { "format": "json_array" } }));
@@ -93,7 +93,7 @@ async fn bytes_that_json_cannot_hold_are_rejected_and_the_others_are_sent() {
 
 #[tokio::test]
 async fn a_batch_is_parted_where_url_or_headers_change() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let changes = json!({ "batch": { "format": "raw" }, "headers": { "x-n": "{{n}}" } });
     let sink = sink_at(&server, "/{{t}}", &changes);
     let record = |offset, t: &str, n: i64| with_value(offset, json!({ "t": t, "n": n }).into());
@@ -106,7 +106,7 @@ async fn a_batch_is_parted_where_url_or_headers_change() {
 
 #[tokio::test]
 async fn tombstones_are_rejected_ignored_or_deleted() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let records = [price(0, "OOOO"), gone(1, "a/b"), price(2, "ACME")];
     assert_eq!(kinds(sink_at(&server, "/", &json!({})).put(&records).await), [(1, FailureKind::Rejected)]);
     sink_at(&server, "/", &json!({ "on_null": "ignore" })).put(&records).await.unwrap();
@@ -122,7 +122,7 @@ async fn tombstones_are_rejected_ignored_or_deleted() {
 
 #[tokio::test]
 async fn a_tombstone_parts_a_batch_so_that_order_holds() {
-    let server = Server::start([status(200), status(404)]).await;
+    let server = HttpServer::start([status(200), status(404)]).await;
     let changes = json!({
         "on_null": "delete",
         "delete_path": "/p/{{@record.key}}?soft=1",
@@ -137,7 +137,7 @@ async fn a_tombstone_parts_a_batch_so_that_order_holds() {
 
 #[tokio::test]
 async fn a_tombstone_without_a_key_is_rejected_and_deletes_nothing() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let sink = sink_at(&server, "/p/{{@record.key}}", &json!({ "on_null": "delete" }));
     assert_eq!(kinds(sink.put(&[tombstone(0)]).await), [(0, FailureKind::Rejected)]);
     assert_eq!(kinds(sink.put(&[gone(0, "")]).await), [(0, FailureKind::Rejected)]);
@@ -146,7 +146,7 @@ async fn a_tombstone_without_a_key_is_rejected_and_deletes_nothing() {
 
 #[tokio::test]
 async fn data_cannot_leave_its_place_in_a_path_or_a_header() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let sink = sink_at(&server, "/p/{{ticker}}/z", &json!({ "headers": { "x-ticker": "{{ticker}}" } }));
     for ticker in ["..", ".", "", "a\r\nx-admin: 1"] {
         assert_eq!(kinds(sink.put(&[price(0, ticker)]).await), [(0, FailureKind::Rejected)], "{ticker:?}");
@@ -159,7 +159,7 @@ async fn data_cannot_leave_its_place_in_a_path_or_a_header() {
 
 #[tokio::test]
 async fn a_body_is_compressed_when_asked_for() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let changes = json!({ "compression": "gzip", "batch": { "format": "json_lines" } });
     sink_at(&server, "/", &changes).put(&prices()).await.unwrap();
     let seen = server.seen().pop().unwrap();
@@ -172,7 +172,7 @@ async fn a_body_is_compressed_when_asked_for() {
 
 #[tokio::test]
 async fn a_preview_shows_the_request_without_sending_it() {
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let changes = json!({
         "auth": { "basic": { "username": "me", "password": "hunter2" } },
         "headers": { "x-n": "{{@record.offset}}" },
@@ -200,7 +200,7 @@ async fn a_check_asks_for_a_head_and_says_what_that_proves() {
         (status(401), false, "change `auth`"),
         (status(503), false, "503"),
     ] {
-        let server = Server::start([reply]).await;
+        let server = HttpServer::start([reply]).await;
         let findings = sink_at(&server, "/a/b-{{ticker}}", &json!({ "method": "PATCH" })).check().await;
         assert_eq!(server.lines(), ["HEAD /a"]);
         assert_eq!(findings.len(), 1);

@@ -106,7 +106,7 @@ fn the_schema_carries_patterns_ranges_and_defaults() {
     assert_eq!(properties["request_timeout"]["default"], "30s");
     assert_eq!(properties["auth"]["default"], "none");
     assert_eq!(properties["method"]["default"], "POST");
-    let auth = &schemars::schema_for!(HttpSettings).to_value()["$defs"]["AuthSettings"]["anyOf"];
+    let auth = &schemars::schema_for!(HttpSettings).to_value()["$defs"]["HttpAuthSettings"]["anyOf"];
     let keys: Vec<_> = auth[0]["properties"].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["basic", "bearer", "header", "oauth2", "sigv4"]);
     assert!(auth[0]["properties"]["oauth2"]["description"].as_str().unwrap().contains("kept until"));

@@ -69,8 +69,8 @@ impl Authority {
 #[tokio::test]
 async fn an_authority_of_ones_own_is_trusted_when_named() {
     let authority = Authority::new();
-    let server = Server::start_with([], Some(authority.acceptor(false))).await;
-    let failure = of_batch(sink_at(&server, "/", &json!({})).put(&prices()[..1]).await);
+    let server = HttpServer::start_with([], Some(authority.acceptor(false))).await;
+    let failure = batch_failure(sink_at(&server, "/", &json!({})).put(&prices()[..1]).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(failure.to_string().contains("set `tls.ca_file`"), "{failure}");
     assert!(server.seen().is_empty());
@@ -82,9 +82,9 @@ async fn an_authority_of_ones_own_is_trusted_when_named() {
 #[tokio::test]
 async fn a_target_that_asks_for_a_certificate_gets_it() {
     let authority = Authority::new();
-    let server = Server::start_with([], Some(authority.acceptor(true))).await;
+    let server = HttpServer::start_with([], Some(authority.acceptor(true))).await;
     let ca = json!({ "tls": { "ca_file": authority.path("ca.pem") } });
-    let failure = of_batch(sink_at(&server, "/", &ca).put(&prices()[..1]).await);
+    let failure = batch_failure(sink_at(&server, "/", &ca).put(&prices()[..1]).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
     assert!(server.seen().is_empty());
     let (cert, key) = authority.sign("client");
@@ -95,7 +95,7 @@ async fn a_target_that_asks_for_a_certificate_gets_it() {
 #[tokio::test]
 async fn files_that_are_no_certificates_are_fatal_and_named() {
     let authority = Authority::new();
-    let server = Server::start([]).await;
+    let server = HttpServer::start([]).await;
     let empty = authority.write("empty.pem", "");
     let (cert, _) = authority.sign("client");
     let (_, other_key) = authority.sign("other");
@@ -106,7 +106,7 @@ async fn files_that_are_no_certificates_are_fatal_and_named() {
         (json!({ "cert_file": &cert, "key_file": &other_key }), "tls.key_file"),
     ] {
         let sink = sink_at(&server, "/", &json!({ "tls": tls }));
-        let failure = of_batch(sink.put(&prices()[..1]).await);
+        let failure = batch_failure(sink.put(&prices()[..1]).await);
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert!(failure.to_string().contains(key), "{failure}");
         assert!(sink.check().await[0].outcome.as_ref().is_err_and(|wrong| wrong.contains(key)));
@@ -122,7 +122,7 @@ async fn a_proxy_counts_only_when_asked_for() {
         sink.put(&prices()[..1]).await.unwrap();
         return;
     }
-    let (target, proxy) = (Server::start([]).await, Server::start([]).await);
+    let (target, proxy) = (HttpServer::start([]).await, HttpServer::start([]).await);
     for asked in [false, true] {
         let output = tokio::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "http::tests::tls::a_proxy_counts_only_when_asked_for"])

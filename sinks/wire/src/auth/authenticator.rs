@@ -10,7 +10,7 @@ use reqwest::{Client, Url};
 use sluice_connector_api::{Failure, Finding, SettingsError};
 
 use super::oauth2::OAuth2;
-use super::settings::{AuthSettings, BasicAuth, HeaderAuth};
+use super::settings::{BasicAuth, HeaderAuth, HttpAuthSettings};
 use super::sigv4::SigV4;
 use crate::request::HttpRequest;
 
@@ -32,21 +32,21 @@ impl Auth {
     /// that of one fetch of credentials.
     pub fn new(
         key: &str,
-        settings: &AuthSettings,
+        settings: &HttpAuthSettings,
         target: &Url,
         timeout: Duration,
     ) -> Result<Self, SettingsError> {
         let way = match settings {
-            AuthSettings::None => Way::None,
-            AuthSettings::Basic(basic) => Way::basic(key, basic)?,
-            AuthSettings::Bearer(bearer) => {
+            HttpAuthSettings::None => Way::None,
+            HttpAuthSettings::Basic(basic) => Way::basic(key, basic)?,
+            HttpAuthSettings::Bearer(bearer) => {
                 let token = bearer.token.reveal();
                 let value = format!("Bearer {token}");
                 Way::fixed(format!("{key}.bearer.token"), AUTHORIZATION, &value, token)?
             }
-            AuthSettings::Header(header) => Way::header(key, header)?,
-            AuthSettings::Oauth2(oauth2) => Way::OAuth2(Box::new(OAuth2::new(key, oauth2)?)),
-            AuthSettings::Sigv4(sigv4) => Way::SigV4(Arc::new(SigV4::new(sigv4, target, timeout))),
+            HttpAuthSettings::Header(header) => Way::header(key, header)?,
+            HttpAuthSettings::Oauth2(oauth2) => Way::OAuth2(Box::new(OAuth2::new(key, oauth2)?)),
+            HttpAuthSettings::Sigv4(sigv4) => Way::SigV4(Arc::new(SigV4::new(sigv4, target, timeout))),
         };
         Ok(Self(way))
     }

@@ -10,7 +10,7 @@ use sluice_connector_api::{Secret, one_of_its_keys};
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(transform = one_of_its_keys)]
-pub enum AuthSettings {
+pub enum HttpAuthSettings {
     /// Not at all, or by the client certificate of `tls`.
     #[default]
     None,

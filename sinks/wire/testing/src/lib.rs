@@ -2,13 +2,13 @@
 //! asked. It speaks just enough HTTP/1.1, listens on loopback alone, and ends with its value.
 //!
 //! ```
-//! use sluice_wire_testing::{Server, reply};
+//! use sluice_wire_testing::{HttpServer, reply};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::TcpStream;
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # runtime.block_on(async {
-//! let server = Server::start([reply(503, "retry-after: 7\r\n", "busy")]).await;
+//! let server = HttpServer::start([reply(503, "retry-after: 7\r\n", "busy")]).await;
 //! let address = server.url.trim_start_matches("http://").to_owned();
 //! let mut stream = TcpStream::connect(address).await?;
 //! stream.write_all(b"GET /a HTTP/1.1\r\nhost: here\r\n\r\n").await?;
@@ -39,7 +39,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub enum HttpReply {
     /// Sends this.
     Text(String),
     /// Reads the request and closes the connection.
@@ -49,19 +49,19 @@ pub enum Reply {
 }
 
 /// Answers with a status, headers (each with its line end) and a body.
-pub fn reply(status: u16, headers: &str, body: &str) -> Reply {
+pub fn reply(status: u16, headers: &str, body: &str) -> HttpReply {
     let length = body.len();
-    Reply::Text(format!("HTTP/1.1 {status} Told\r\n{headers}content-length: {length}\r\n\r\n{body}"))
+    HttpReply::Text(format!("HTTP/1.1 {status} Told\r\n{headers}content-length: {length}\r\n\r\n{body}"))
 }
 
 /// Answers with a status and nothing else.
-pub fn status(status: u16) -> Reply {
+pub fn status(status: u16) -> HttpReply {
     reply(status, "", "")
 }
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct SeenRequest {
     /// The method, such as `POST`.
     pub method: String,
     /// The path and the query, as sent.
@@ -72,7 +72,7 @@ pub struct Seen {
     pub body: Vec<u8>,
 }
 
-impl Seen {
+impl SeenRequest {
     /// Returns the body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
@@ -91,34 +91,34 @@ impl Seen {
 
 #[derive(Debug, Default)]
 struct State {
-    script: Mutex<VecDeque<Reply>>,
-    seen: Mutex<Vec<Seen>>,
+    script: Mutex<VecDeque<HttpReply>>,
+    seen: Mutex<Vec<SeenRequest>>,
     connections: AtomicUsize,
 }
 
 /// A server on a free port of 127.0.0.1, which ends when it is dropped.
 #[derive(Debug)]
-pub struct Server {
+pub struct HttpServer {
     /// Where it is, such as `http://127.0.0.1:40123`.
     pub url: String,
     state: Arc<State>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Server {
+impl Drop for HttpServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Server {
+impl HttpServer {
     /// Starts a server, which answers 200 once its script is at its end.
-    pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+    pub async fn start(script: impl IntoIterator<Item = HttpReply>) -> Self {
         Self::start_with(script, None).await
     }
 
     /// Starts a server, with TLS where an acceptor is given.
-    pub async fn start_with(script: impl IntoIterator<Item = Reply>, tls: Option<TlsAcceptor>) -> Self {
+    pub async fn start_with(script: impl IntoIterator<Item = HttpReply>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
@@ -128,18 +128,18 @@ impl Server {
     }
 
     /// Adds to the script.
-    pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub fn script(&self, replies: impl IntoIterator<Item = HttpReply>) {
         self.state.script.lock().unwrap().extend(replies);
     }
 
     /// Returns the requests so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<SeenRequest> {
         self.state.seen.lock().unwrap().clone()
     }
 
     /// Returns method and path of each request.
     pub fn lines(&self) -> Vec<String> {
-        self.seen().iter().map(Seen::line).collect()
+        self.seen().iter().map(SeenRequest::line).collect()
     }
 
     /// Returns how many connections were opened so far.
@@ -172,18 +172,18 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State
         state.seen.lock().unwrap().push(seen);
         let reply = state.script.lock().unwrap().pop_front().unwrap_or_else(|| status(200));
         match reply {
-            Reply::Text(text) => {
+            HttpReply::Text(text) => {
                 let head_end = text.find("\r\n\r\n").unwrap() + 4;
                 let text = if is_head { &text[..head_end] } else { &text };
                 stream.write_all(text.as_bytes()).await.unwrap();
             }
-            Reply::Close => return,
-            Reply::Hang => std::future::pending().await,
+            HttpReply::Close => return,
+            HttpReply::Hang => std::future::pending().await,
         }
     }
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<SeenRequest> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -207,5 +207,5 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
             return None;
         }
     }
-    Some(Seen { method: first.next().unwrap(), path: first.next().unwrap(), headers, body })
+    Some(SeenRequest { method: first.next().unwrap(), path: first.next().unwrap(), headers, body })
 }
