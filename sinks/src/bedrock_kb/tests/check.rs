@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use sluice_connector_api::Finding;
-use sluice_emulator::{DataSource, DataSourceType, Emulator, Fault, KnowledgeBase, Operation, Settings};
+use sluice_emulator::{
+    DataSource, DataSourceType, Emulator, Fault, KnowledgeBaseResource, Operation, Settings,
+};
 
 use super::{emulator, mirror, sink, sink_at};
 
@@ -95,8 +97,8 @@ async fn a_data_source_that_takes_no_documents_of_ours_is_told() {
     let files = DataSource::new("FILESDS001", "files").of(DataSourceType::S3);
     let managed = DataSource::new("MANAGEDDS1", "stream").of(DataSourceType::ManagedCustom);
     let knowledge_bases = vec![
-        KnowledgeBase::new("FILESKB001", "files").with(files),
-        KnowledgeBase::new("MANAGEDKB1", "managed").managed().with(managed),
+        KnowledgeBaseResource::new("FILESKB001", "files").with(files),
+        KnowledgeBaseResource::new("MANAGEDKB1", "managed").managed().with(managed),
     ];
     let emulator = Emulator::start(Settings { knowledge_bases, ..Settings::default() }).await.unwrap();
     let wrong =

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_connector_api::{Confirmation, FailureKind, Record, Sink};
-use sluice_emulator::{DocumentStatus, Documents, Emulator, Fault, Operation, Outcome, Rule, Settings};
+use sluice_emulator::{
+    DocumentOutcome, DocumentSelector, DocumentStatus, Emulator, Fault, Operation, Rule, Settings,
+};
 
 use super::{emulator, keyed, mirror, sink_at};
 
@@ -65,8 +67,9 @@ async fn a_document_that_fails_later_is_rejected_with_the_reason() {
     let emulator = Emulator::start(settings).await.unwrap();
     let sink = confirming(&emulator);
     let settle = |id: &str, status| {
-        let outcome = Outcome::Settles { status, reason: "cannot be embedded".to_owned(), after: None };
-        Rule { documents: Documents::Id(id.to_owned()), outcome }
+        let outcome =
+            DocumentOutcome::Settles { status, reason: "cannot be embedded".to_owned(), after: None };
+        Rule { documents: DocumentSelector::Id(id.to_owned()), outcome }
     };
     let rules = vec![settle("a", DocumentStatus::Failed), settle("c", DocumentStatus::PartiallyIndexed)];
     emulator.set_rules(rules);

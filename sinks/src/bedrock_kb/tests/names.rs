@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use sluice_connector_api::{FailureKind, Sink};
-use sluice_emulator::{DataSource, DataSourceType, Emulator, Fault, KnowledgeBase, Operation, Settings};
+use sluice_emulator::{
+    DataSource, DataSourceType, Emulator, Fault, KnowledgeBaseResource, Operation, Settings,
+};
 
 use super::{batch, sink_at};
 use sluice_plugin_testing::batch_failure;
@@ -10,7 +12,7 @@ use sluice_plugin_testing::batch_failure;
 /// Seven knowledge bases, two of them alike, in pages of two.
 async fn account() -> Emulator {
     let with = |id: &str, name: &str, data_sources: &[(&str, &str)]| {
-        let empty = KnowledgeBase::new(id, name);
+        let empty = KnowledgeBaseResource::new(id, name);
         data_sources.iter().fold(empty, |base, (id, name)| base.with(DataSource::new(*id, *name)))
     };
     let managed = DataSource::new("DSMANAGED1", "stream").of(DataSourceType::ManagedCustom);
@@ -25,7 +27,7 @@ async fn account() -> Emulator {
         ),
         with("KB00000005", "price", &[]),
         with("KB00000006", "prices", &[("DS00000061", "a"), ("DS00000062", "b"), ("DS00000063", "stream")]),
-        KnowledgeBase::new("KB00000007", "managed").managed().with(managed),
+        KnowledgeBaseResource::new("KB00000007", "managed").managed().with(managed),
     ];
     Emulator::start(Settings { knowledge_bases, largest_page: 2, ..Settings::default() }).await.unwrap()
 }
