@@ -59,6 +59,7 @@
 //! ```
 
 mod converter;
+mod decimal;
 mod error;
 mod form;
 mod json;
@@ -73,9 +74,10 @@ mod transform;
 pub use converter::{
     Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId, SchemaMetadata, Side,
 };
+pub use decimal::Decimal;
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
 pub use form::{Form, Forms, Need, RecordForms};
-pub use json::{Found, Json, Scalar, field_at};
+pub use json::{Found, Json, Scalar, field_at, is_same_json, order_of_json};
 pub use payload::Payload;
 pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};

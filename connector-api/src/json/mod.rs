@@ -5,6 +5,7 @@
 //! where in it the fields are, `read` makes a value of it for whoever asks, and `written` is the text without blanks, which
 //! is how a document goes out that nobody has changed.
 
+mod compare;
 mod document;
 mod fault;
 mod fields;
@@ -14,6 +15,7 @@ mod path;
 mod read;
 mod written;
 
+pub use self::compare::{is_same_json, order_of_json};
 pub use self::document::Json;
 pub use self::found::{Found, Scalar};
 pub use self::path::field_at;

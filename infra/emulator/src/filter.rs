@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
+use sluice_connector_api::{is_same_json, order_of_json};
 
 use crate::error::ServiceError;
 
@@ -111,16 +112,16 @@ impl Test {
     fn holds(self, found: &Value, value: &Value) -> bool {
         let members = |value: &Value| value.as_array().cloned().unwrap_or_default();
         match self {
-            Self::Equals => same(found, value),
-            Self::NotEquals => !same(found, value),
-            Self::GreaterThan => compare(found, value, |found, value| found > value),
-            Self::GreaterThanOrEquals => compare(found, value, |found, value| found >= value),
-            Self::LessThan => compare(found, value, |found, value| found < value),
-            Self::LessThanOrEquals => compare(found, value, |found, value| found <= value),
-            Self::In => members(value).iter().any(|member| same(found, member)),
-            Self::NotIn => !members(value).iter().any(|member| same(found, member)),
+            Self::Equals => is_same_json(found, value),
+            Self::NotEquals => !is_same_json(found, value),
+            Self::GreaterThan => compare(found, value, Ordering::is_gt),
+            Self::GreaterThanOrEquals => compare(found, value, Ordering::is_ge),
+            Self::LessThan => compare(found, value, Ordering::is_lt),
+            Self::LessThanOrEquals => compare(found, value, Ordering::is_le),
+            Self::In => members(value).iter().any(|member| is_same_json(found, member)),
+            Self::NotIn => !members(value).iter().any(|member| is_same_json(found, member)),
             Self::StartsWith => texts(found, value, |found, value| found.starts_with(value)),
-            Self::ListContains => members(found).iter().any(|member| same(member, value)),
+            Self::ListContains => members(found).iter().any(|member| is_same_json(member, value)),
             Self::StringContains => {
                 let contains = |found: &Value| texts(found, value, |found, value| found.contains(value));
                 contains(found) || members(found).iter().any(contains)
@@ -133,16 +134,8 @@ fn is_scalar(value: &Value) -> bool {
     value.is_string() || value.is_number() || value.is_boolean()
 }
 
-/// Compares numbers by what they are and not by how they are written.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.partial_cmp(&b).is_some_and(Ordering::is_eq),
-        _ => a == b,
-    }
-}
-
-fn compare(found: &Value, value: &Value, holds: impl Fn(f64, f64) -> bool) -> bool {
-    matches!((found.as_f64(), value.as_f64()), (Some(found), Some(value)) if holds(found, value))
+fn compare(found: &Value, value: &Value, holds: fn(Ordering) -> bool) -> bool {
+    found.is_number() && value.is_number() && order_of_json(found, value).is_some_and(holds)
 }
 
 fn texts(found: &Value, value: &Value, holds: impl Fn(&str, &str) -> bool) -> bool {
