@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sluice_connector_api::{Found, Json, Rejection, SettingsError};
 use sluice_template::shape;
 
-/// A path into a JSON value, such as `quote.time` or `quotes.0.time`.
+/// A path into a JSON value, such as `quote.time`, `quotes.0.time` or `quote.[trade.time]`.
 #[derive(Debug)]
 pub(crate) struct FieldPath {
     written: String,
@@ -14,12 +14,16 @@ pub(crate) struct FieldPath {
 impl FieldPath {
     /// Reads a path; `key` is the setting that holds it.
     pub(crate) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
-        let names: Vec<_> = written.split('.').map(str::to_owned).collect();
-        if names.iter().any(String::is_empty) {
-            let reason = format!("`{written}` is no field name; names within names are parted by one dot");
-            return Err(SettingsError::at(key, reason));
+        match names(&written) {
+            Some(names) => Ok(Self { written, names }),
+            None => {
+                let reason = format!(
+                    "`{written}` is not a field name; names within names are separated by one dot, and a name that has \
+                     a dot stands in brackets, such as `[trade.time]`"
+                );
+                Err(SettingsError::at(key, reason))
+            }
         }
-        Ok(Self { written, names })
     }
 
     /// Returns the path as it was written.
@@ -48,6 +52,39 @@ impl FieldPath {
         })? = new;
         Ok(())
     }
+}
+
+/// Takes a path apart; `None` where a name is empty.
+fn names(written: &str) -> Option<Vec<String>> {
+    let (mut names, mut rest) = (Vec::new(), written);
+    loop {
+        let (name, behind) = bracketed(rest).unwrap_or_else(|| match rest.split_once('.') {
+            Some((name, behind)) => (name, Some(behind)),
+            None => (rest, None),
+        });
+        if name.is_empty() {
+            return None;
+        }
+        names.push(name.to_owned());
+        match behind {
+            Some(behind) => rest = behind,
+            None => return Some(names),
+        }
+    }
+}
+
+/// Takes a name in brackets from the beginning of a path, up to a bracket that a dot or the end follows.
+fn bracketed(path: &str) -> Option<(&str, Option<&str>)> {
+    let inner = path.strip_prefix('[')?;
+    let ends = inner.match_indices(']').map(|(at, _)| inner.split_at(at));
+    for (name, behind) in ends {
+        match behind.strip_prefix(']') {
+            Some("") => return Some((name, None)),
+            Some(rest) if rest.starts_with('.') => return Some((name, rest.strip_prefix('.'))),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn slot<'a>(value: &'a mut Value, name: &str) -> Result<&'a mut Value, String> {
@@ -101,8 +138,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_in_brackets_may_have_dots() {
+        for (path, expected) in [
+            ("[a.b]", vec!["a.b"]),
+            ("q.[a.b].c", vec!["q", "a.b", "c"]),
+            ("[a.b].[c d].0", vec!["a.b", "c d", "0"]),
+            ("[[x]]", vec!["[x]"]),
+            ("[a].b]", vec!["a", "b]"]),
+            ("a[0].b", vec!["a[0]", "b"]),
+            ("[open", vec!["[open"]),
+            ("[a.b", vec!["[a", "b"]),
+            ("[.]", vec!["."]),
+        ] {
+            assert_eq!(FieldPath::parse("field", path.to_owned()).unwrap().names, expected, "{path}");
+        }
+        assert_eq!(set("[a.b]", json!({"a.b": 2})), Ok(json!({"a.b": 1})));
+        assert_eq!(set("a.[b.c]", json!({})), Ok(json!({"a": {"b.c": 1}})));
+    }
+
+    #[test]
     fn a_path_with_an_empty_name_is_refused() {
-        for path in ["", ".", "a.", "a..b"] {
+        for path in ["", ".", "a.", "a..b", "[]", "a.[]", "[].a", "[a.b].", "[a]..b"] {
             assert_eq!(FieldPath::parse("field", path.to_owned()).unwrap_err().path(), "field");
         }
     }

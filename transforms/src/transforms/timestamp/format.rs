@@ -1,9 +1,10 @@
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 use sluice_connector_api::{Found, Scalar, SettingsError};
 
-use super::moment::{Moment, Unit, Unreadable};
+use super::moment::{self, Moment, Unit, Unreadable};
 use super::pattern::Pattern;
 use sluice_template::shape;
 
@@ -54,12 +55,8 @@ impl Format {
     fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, String> {
         match self {
             Self::Unix(unit) => Moment::from_number(text, *unit).map_err(|error| self.refuse(text, error)),
-            Self::Rfc3339 => {
-                text.parse::<Timestamp>().map(Moment::from).map_err(|error| self.misfit(text, &error))
-            }
-            Self::Pattern(pattern) => {
-                pattern.read(text, zone).map(Moment::from).map_err(|error| self.misfit(text, &error))
-            }
+            Self::Rfc3339 => read_rfc3339(text).map_err(|error| self.misfit(text, &error)),
+            Self::Pattern(pattern) => pattern.read(text, zone).map_err(|error| self.misfit(text, &error)),
         }
     }
 
@@ -67,9 +64,9 @@ impl Format {
     pub(super) fn write(&self, moment: Moment, zone: &TimeZone) -> Result<Value, String> {
         match self {
             Self::Unix(unit) => number(&moment.to_number(*unit)),
-            Self::Rfc3339 => Ok(Value::String(rfc3339(moment.timestamp(), zone))),
+            Self::Rfc3339 => rfc3339(moment, zone).map(Value::String),
             Self::Pattern(pattern) => {
-                let text = pattern.write(moment.timestamp(), zone);
+                let text = pattern.write(moment, zone);
                 text.map(Value::String)
                     .map_err(|error| format!("cannot be written as `{}`: {error}", pattern.as_str()))
             }
@@ -100,7 +97,7 @@ pub(super) fn check_reading(format: &Format, zone: &TimeZone) -> Result<(), Stri
     let Format::Pattern(pattern) = format else {
         return Ok(());
     };
-    let written = pattern.write(sample(), zone);
+    let written = pattern.write(sample().into(), zone);
     let read = written.and_then(|text| pattern.read(&text, zone));
     read.map(|_| ()).map_err(|error| format!("no time can be read with `{}`: {error}", pattern.as_str()))
 }
@@ -115,11 +112,40 @@ fn unknown(text: &str) -> String {
     format!("unknown format `{text}`; known are: {words}, or a pattern with % such as `%Y-%m-%d %H:%M:%S`")
 }
 
-fn rfc3339(timestamp: Timestamp, zone: &TimeZone) -> String {
-    if *zone == TimeZone::UTC {
-        return timestamp.to_string();
+fn read_rfc3339(text: &str) -> Result<Moment, jiff::Error> {
+    let error = match text.parse::<Timestamp>() {
+        Ok(timestamp) => return Ok(timestamp.into()),
+        Err(error) => error,
+    };
+    let Ok(pieces) = Pieces::parse(text) else { return Err(error) };
+    match (pieces.time(), pieces.to_numeric_offset()) {
+        (Some(time), Some(offset)) => {
+            Moment::from_clock(pieces.date().to_datetime(time), |clock| offset.to_timestamp(clock))
+        }
+        _ => Err(error),
     }
-    timestamp.display_with_offset(zone.to_offset(timestamp)).to_string()
+}
+
+/// The clocks of another zone may be past the end of the calendar when those of UTC are not.
+fn rfc3339(moment: Moment, zone: &TimeZone) -> Result<String, String> {
+    let in_zone =
+        moment.clock(zone).map(|(clock, offset)| (clock, Some(offset).filter(|_| *zone != TimeZone::UTC)));
+    let in_utc = || moment.clock(&TimeZone::UTC).map(|(clock, _)| (clock, None));
+    let (clock, offset) =
+        in_zone.or_else(in_utc).ok_or_else(|| format!("cannot be written: {}", moment::PAST_THE_END))?;
+    let timestamp = moment.timestamp();
+    let text = match offset {
+        Some(offset) => timestamp.display_with_offset(offset).to_string(),
+        None => timestamp.to_string(),
+    };
+    Ok(if moment.is_plain() { text } else { with_year(clock.year(), &text) })
+}
+
+/// Puts another year into a time that begins with its own.
+fn with_year(year: i16, text: &str) -> String {
+    let rest = text.char_indices().skip(1).find(|(_, char)| *char == '-').and_then(|(at, _)| text.get(at..));
+    let rest = rest.unwrap_or_default();
+    if year < 0 { format!("-{:06}{rest}", year.unsigned_abs()) } else { format!("{year:04}{rest}") }
 }
 
 /// Makes a JSON number that keeps its digits.

@@ -1,4 +1,8 @@
-use jiff::Timestamp;
+//! A point in time, exact beyond nanoseconds, up to the end of the calendar.
+
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, ToSpan};
 
 /// A unit in which times since the Unix epoch are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,18 +37,87 @@ const DIGITS: u32 = 18;
 const PER_SECOND: i128 = 10_i128.pow(DIGITS);
 const PER_NANO: i128 = 10_i128.pow(DIGITS - 9);
 
+/// Why a moment cannot be shown.
+pub(super) const PAST_THE_END: &str = "the clocks of the time zone are past the end of the calendar then";
+
+/// After so many years the calendar begins anew, with the same weekdays: 146,097 days, which is 20,871 weeks.
+const CYCLE_YEARS: i16 = 400;
+const CYCLE_SECONDS: i128 = 146_097 * 86_400;
+/// The years in which jiff's timestamps end.
+const LAST_YEAR: i16 = 9999;
+/// The last second that some clock on earth shows within the year 9999: that of the most western one.
+const LAST_SECOND: i128 = 253_402_300_799 + 93_599;
+/// The first second that some clock shows within the year -9999.
+const FIRST_SECOND: i128 = -377_705_116_800 - 93_599;
+
 /// A point in time between the years -9999 and 9999, exact to 10⁻¹⁸ s.
+///
+/// jiff's timestamps end a day before the calendar does, so that each can be shown with any offset. Databases write "never
+/// ends" as the last moment of all, so a moment beyond is kept as the same one of another cycle of 400 years: weekdays and
+/// the rules of time zones are the same, and only the year has to be put right when it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     count: i128,
+    /// The moment, or the same one of another cycle.
     timestamp: Timestamp,
+    /// How many cycles the moment lies behind `timestamp`: 0, 1 or -1.
+    cycles: i8,
 }
 
 impl Moment {
     fn new(count: i128) -> Result<Self, Unreadable> {
         // Whatever is finer than a nanosecond is cut towards the past, before 1970 too.
-        let timestamp = Timestamp::from_nanosecond(count.div_euclid(PER_NANO));
-        timestamp.map(|timestamp| Self { count, timestamp }).map_err(|_| Unreadable::OutOfRange)
+        let nanos = count.div_euclid(PER_NANO);
+        if let Ok(timestamp) = Timestamp::from_nanosecond(nanos) {
+            return Ok(Self { count, timestamp, cycles: 0 });
+        }
+        if !(FIRST_SECOND..=LAST_SECOND).contains(&count.div_euclid(PER_SECOND)) {
+            return Err(Unreadable::OutOfRange);
+        }
+        let cycles = if count > 0 { 1 } else { -1 };
+        let shift = i128::from(cycles) * CYCLE_SECONDS * (PER_SECOND / PER_NANO);
+        let timestamp = Timestamp::from_nanosecond(nanos - shift).map_err(|_| Unreadable::OutOfRange)?;
+        Ok(Self { count, timestamp, cycles })
+    }
+
+    /// Takes what a clock shows; `at` says which moment that is.
+    pub(super) fn from_clock(
+        clock: DateTime,
+        at: impl Fn(DateTime) -> Result<Timestamp, jiff::Error>,
+    ) -> Result<Self, jiff::Error> {
+        let error = match at(clock) {
+            Ok(timestamp) => return Ok(timestamp.into()),
+            Err(error) if clock.year().abs() < LAST_YEAR => return Err(error),
+            Err(error) => error,
+        };
+        let cycles = if clock.year() > 0 { 1 } else { -1 };
+        let timestamp = at(clock.checked_sub((cycles * CYCLE_YEARS).years())?)?;
+        let shift = i128::from(cycles) * CYCLE_SECONDS * PER_SECOND;
+        Self::new(timestamp.as_nanosecond() * PER_NANO + shift).map_err(|_| error)
+    }
+
+    /// Returns what the clocks of a zone show, and their offset; `None` where that is not within the calendar.
+    pub(super) fn clock(self, zone: &TimeZone) -> Option<(DateTime, Offset)> {
+        let offset = zone.to_offset(self.timestamp);
+        let clock = offset.to_datetime(self.timestamp);
+        Some((self.in_its_cycle(clock)?, offset))
+    }
+
+    fn in_its_cycle(self, clock: DateTime) -> Option<DateTime> {
+        match self.cycles {
+            0 => Some(clock),
+            cycles => clock.checked_add((i16::from(cycles) * CYCLE_YEARS).years()).ok(),
+        }
+    }
+
+    /// Says whether [`Self::timestamp`] is the moment itself.
+    pub(super) fn is_plain(self) -> bool {
+        self.cycles == 0
+    }
+
+    /// Returns the whole seconds since 1970, cut towards the past.
+    pub(super) fn second(self) -> i128 {
+        self.count.div_euclid(PER_SECOND)
     }
 
     /// Reads a decimal number, with or without a fraction and an exponent, as a count of units since the
@@ -73,10 +146,10 @@ impl Moment {
         let nanos = whole % per_second * 10_i64.pow(places) + fraction * 10_i64.pow(places - digits);
         let timestamp = Timestamp::new(whole / per_second, i32::try_from(nanos).ok()?).ok()?;
         let count = i128::from(whole / per_second) * PER_SECOND + i128::from(nanos) * PER_NANO;
-        Some(Self { count, timestamp })
+        Some(Self { count, timestamp, cycles: 0 })
     }
 
-    /// Returns the moment, cut to nanoseconds.
+    /// Returns the moment, cut to nanoseconds, or the same one of another cycle of 400 years.
     pub(super) fn timestamp(self) -> Timestamp {
         self.timestamp
     }
@@ -99,7 +172,7 @@ impl Moment {
 
 impl From<Timestamp> for Moment {
     fn from(timestamp: Timestamp) -> Self {
-        Self { count: timestamp.as_nanosecond() * PER_NANO, timestamp }
+        Self { count: timestamp.as_nanosecond() * PER_NANO, timestamp, cycles: 0 }
     }
 }
 

@@ -1,20 +1,23 @@
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sluice_connector_api::{
     Found, Json, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
 use super::format::{self, Format};
-use super::moment::Moment;
+use crate::absence::OnAbsence;
 use crate::transforms::field_path::FieldPath;
 
 /// Converts a time in a JSON field from one format into another.
 ///
-/// The value has to be a JSON object; a tombstone passes unchanged. A record whose field is missing, null or
-/// no time in the format of `from` is rejected. Numbers are read digit by digit and never rounded; a text
-/// that holds a number counts as one. Times lie between the years -9999 and 9999.
+/// The value has to be a JSON object; a tombstone passes unchanged. A record whose field is missing or null is
+/// rejected unless `on_missing` or `on_null` says otherwise, and one whose field is not a time in the format of
+/// `from` always. Numbers are read digit by digit and never rounded; a text that holds a number counts as one.
+/// Times lie between the years -9999 and 9999, to the last moment of `9999-12-31T23:59:59.999999999Z`, which
+/// databases write for "never ends".
 ///
 /// ```yaml
 /// transforms:
@@ -27,12 +30,12 @@ use crate::transforms::field_path::FieldPath;
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimestampSettings {
-    /// The field that holds the time. Names within names are parted by dots (`quote.time`); an item of an
-    /// array is a number from 0.
+    /// The field that holds the time. Names within names are separated by dots (`quote.time`); an item of an
+    /// array is a number from 0; a name that has a dot stands in brackets (`quote.[trade.time]`).
     field: String,
     /// The format that the field has: `unix_seconds`, `unix_millis`, `unix_micros` or `unix_nanos` (a number
     /// since 1970, with or without a fraction), `rfc3339` (`2025-02-16T13:25:45.678Z`, with an offset), or a
-    /// pattern for strptime, such as `%d/%m/%Y %H:%M`.
+    /// pattern for strptime, such as `%d/%m/%Y %H:%M`. `%z` reads `+02`, `+0200` and `+02:00`.
     from: String,
     /// The format to write: the same words, or a pattern for strftime. `unix_seconds` keeps the fraction of a
     /// second; the other numbers are whole and cut towards the past. `rfc3339` keeps the fraction to the
@@ -46,6 +49,12 @@ pub(crate) struct TimestampSettings {
     /// The field to write, a path like that of `field`; objects on the way are made. Default: `field` itself.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    /// What becomes of a record without the field. Default `reject`.
+    #[serde(default)]
+    on_missing: OnAbsence,
+    /// What becomes of a record whose field is null. Default `reject`.
+    #[serde(default)]
+    on_null: OnAbsence,
 }
 
 fn utc() -> String {
@@ -63,7 +72,8 @@ impl TransformSettings for TimestampSettings {
         format::check_writing(&to, &zone).map_err(|reason| SettingsError::at("to", reason))?;
         let field = FieldPath::parse("field", self.field)?;
         let target = self.target.map(|target| FieldPath::parse("as", target)).transpose()?;
-        Ok(Box::new(Timestamp { field, from, to, zone, target }))
+        let (on_missing, on_null) = (self.on_missing, self.on_null);
+        Ok(Box::new(Timestamp { field, from, to, zone, target, on_missing, on_null }))
     }
 }
 
@@ -84,6 +94,8 @@ struct Timestamp {
     to: Format,
     zone: TimeZone,
     target: Option<FieldPath>,
+    on_missing: OnAbsence,
+    on_null: OnAbsence,
 }
 
 impl Transform for Timestamp {
@@ -104,25 +116,38 @@ impl Timestamp {
     const WHO: &str = "timestamp transform";
 
     fn convert(&self, json: &mut Json) -> Result<(), Rejection> {
-        let converted = self.read(json).and_then(|moment| self.to.write(moment, &self.zone));
+        let converted = match self.field.find(json) {
+            None => absent(self.on_missing, "is missing"),
+            Some(Found::Null) => absent(self.on_null, "is null"),
+            Some(field) => self.time(field).map(Some),
+        };
         let converted = converted
             .map_err(|reason| Rejection::new(format!("field `{}` {reason}", self.field.as_str())))?;
-        self.target.as_ref().unwrap_or(&self.field).set(json, converted)
+        match converted {
+            Some(value) => self.target.as_ref().unwrap_or(&self.field).set(json, value),
+            None => Ok(()),
+        }
     }
 
-    fn read(&self, json: &Json) -> Result<Moment, String> {
-        match self.field.find(json) {
-            None => Err("is missing".to_owned()),
-            Some(Found::Null) => Err("is null".to_owned()),
-            Some(field) => self.from.read(field, &self.zone),
-        }
+    fn time(&self, field: Found<'_>) -> Result<Value, String> {
+        let moment = self.from.read(field, &self.zone)?;
+        self.to.write(moment, &self.zone)
+    }
+}
+
+/// Returns what is written where there is no time; `None` where nothing is.
+fn absent(on_absence: OnAbsence, reason: &str) -> Result<Option<Value>, String> {
+    match on_absence {
+        OnAbsence::Reject => Err(reason.to_owned()),
+        OnAbsence::Skip => Ok(None),
+        OnAbsence::Null => Ok(Some(Value::Null)),
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
     use sluice_connector_api::Origin;
 
     use super::*;
@@ -237,6 +262,119 @@ mod tests {
         assert!(date.starts_with(r#"field `t` does not fit `%d/%m/%Y`: "2025-02-16": "#), "{date}");
         let local = refused("rfc3339", r#""2025-02-16T13:25:45""#);
         assert!(local.starts_with(r#"field `t` does not fit `rfc3339`: "2025-02-16T13:25:45": "#), "{local}");
+    }
+
+    #[test]
+    fn the_calendar_is_read_and_written_to_its_last_moment() {
+        const NEVER: &str = r#""9999-12-31T23:59:59.999Z""#;
+        for (from, field) in [
+            ("rfc3339", NEVER),
+            ("rfc3339", r#""9999-12-31 23:59:59.999+00:00""#),
+            ("rfc3339", r#""9999-12-31T18:59:59.999-05:00""#),
+            ("unix_seconds", "253402300799.999"),
+            ("unix_millis", "253402300799999"),
+            ("unix_micros", "253402300799999000"),
+            ("unix_nanos", "253402300799999000000"),
+            ("%Y-%m-%d %H:%M:%S%.f", r#""9999-12-31 23:59:59.999""#),
+            ("%FT%T%.f%z", r#""9999-12-31T23:59:59.999+00""#),
+            ("%FT%T%.f[%Q]", r#""9999-12-31T23:59:59.999[UTC]""#),
+        ] {
+            for (to, expected) in [
+                ("rfc3339", NEVER),
+                ("unix_seconds", "253402300799.999"),
+                ("unix_millis", "253402300799999"),
+                ("unix_micros", "253402300799999000"),
+                ("unix_nanos", "253402300799999000000"),
+                ("%Y-%m-%d %H:%M:%S", r#""9999-12-31 23:59:59""#),
+                ("%F %T%.f %z %a %j %G-W%V %y", r#""9999-12-31 23:59:59.999 +0000 Fri 365 9999-W52 99""#),
+                ("%s", r#""253402300799""#),
+                ("%s %% %%s", r#""253402300799 % %s""#),
+                ("%C%y-%b-%e", r#""9999-Dec-31""#),
+            ] {
+                assert_eq!(convert(from, to, "UTC", field).as_deref(), Ok(expected), "{from} {field} {to}");
+            }
+        }
+        assert_eq!(convert("%s", "rfc3339", "UTC", "253402300799").unwrap(), r#""9999-12-31T23:59:59Z""#);
+        let first = convert("rfc3339", "%F %T", "UTC", r#""0001-01-01T00:00:00Z""#);
+        assert_eq!(first.unwrap(), r#""0001-01-01 00:00:00""#);
+    }
+
+    #[test]
+    fn the_last_moment_is_that_of_the_zone() {
+        let last = r#""9999-12-31 23:59:59""#;
+        for (zone, rfc3339, millis) in [
+            ("America/New_York", "9999-12-31T23:59:59-05:00", "253402318799000"),
+            ("Europe/Paris", "9999-12-31T23:59:59+01:00", "253402297199000"),
+            ("UTC", "9999-12-31T23:59:59Z", "253402300799000"),
+        ] {
+            assert_eq!(convert("%F %T", "%F %T", zone, last).unwrap(), last);
+            assert_eq!(convert("%F %T", "rfc3339", zone, last).unwrap(), format!("{rfc3339:?}"));
+            assert_eq!(convert("%F %T", "unix_millis", zone, last).unwrap(), millis);
+            assert_eq!(convert("unix_millis", "%F %T", zone, millis).unwrap(), last);
+        }
+        // It is 10000 there by now: the same moment is written as UTC has it, or the record is rejected.
+        let paris = |to| convert("unix_millis", to, "Europe/Paris", "253402300799999");
+        assert_eq!(paris("rfc3339").unwrap(), r#""9999-12-31T23:59:59.999Z""#);
+        assert!(paris("%F").unwrap_err().ends_with(
+            "cannot be written as `%F`: the clocks of the time zone are past the end of the calendar then"
+        ));
+        for field in ["253402300800000", "253402318799999"] {
+            assert!(convert("unix_millis", "rfc3339", "UTC", field).is_err(), "{field}");
+        }
+        assert!(convert("unix_millis", "unix_seconds", "UTC", "253402394399000").is_err());
+        assert!(convert("rfc3339", "unix_seconds", "UTC", r#""10000-01-01T00:00:00Z""#).is_err());
+    }
+
+    #[test]
+    fn the_first_moment_is_written_too() {
+        let first = r#""-009999-01-01T00:00:00Z""#;
+        assert_eq!(convert("rfc3339", "rfc3339", "UTC", first).unwrap(), first);
+        assert_eq!(convert("rfc3339", "unix_seconds", "UTC", first).unwrap(), "-377705116800");
+        assert_eq!(convert("unix_seconds", "rfc3339", "UTC", "-377705116800").unwrap(), first);
+        assert!(convert("unix_seconds", "rfc3339", "UTC", "-377705116801").is_err());
+    }
+
+    #[test]
+    fn an_offset_is_read_in_every_form() {
+        for offset in ["+02", "+0200", "+02:00"] {
+            let read = convert("%F %T%z", "rfc3339", "UTC", &format!("\"2025-02-16 15:25:45{offset}\""));
+            assert_eq!(read.unwrap(), r#""2025-02-16T13:25:45Z""#, "{offset}");
+        }
+        let half = convert("%F %T %z", "rfc3339", "UTC", r#""2025-02-16 18:55:45 +05:30""#);
+        assert_eq!(half.unwrap(), r#""2025-02-16T13:25:45Z""#);
+        let written = convert("%F %T%z", "%F %T%z", "Europe/Paris", r#""2025-02-16 15:25:45+02""#);
+        assert_eq!(written.unwrap(), r#""2025-02-16 14:25:45+0100""#);
+        assert!(convert("%F %%z", "rfc3339", "UTC", r#""2025-02-16 +02""#).is_err());
+    }
+
+    #[test]
+    fn a_field_with_a_dot_in_its_name_is_named_in_brackets() {
+        let settings = r#"{"field":"q.[trade.time]","from":"unix_seconds","to":"%F","as":"[q.day]"}"#;
+        let value = apply(&*build(settings).unwrap(), r#"{"q":{"trade.time":1739712345}}"#);
+        assert_eq!(value.unwrap(), r#"{"q":{"trade.time":1739712345},"q.day":"2025-02-16"}"#);
+    }
+
+    #[test]
+    fn a_field_that_is_missing_or_null_is_treated_as_the_settings_say() {
+        let build = |on_missing: &str, on_null: &str| {
+            let settings = json!({
+                "field": "q.t", "from": "unix_seconds", "to": "%F", "as": "day", "on_missing": on_missing, "on_null": on_null
+            });
+            build(&settings.to_string()).unwrap()
+        };
+        let (missing, null) = (r#"{"a":1.50}"#, r#"{"a":1.50,"q":{"t":null}}"#);
+        assert_eq!(apply(&*build("reject", "skip"), missing).unwrap_err(), "field `q.t` is missing");
+        assert_eq!(apply(&*build("skip", "reject"), null).unwrap_err(), "field `q.t` is null");
+        assert_eq!(apply(&*build("skip", "skip"), missing).unwrap(), missing);
+        assert_eq!(apply(&*build("skip", "skip"), null).unwrap(), null);
+        assert_eq!(apply(&*build("null", "reject"), missing).unwrap(), r#"{"a":1.50,"day":null}"#);
+        assert_eq!(
+            apply(&*build("reject", "null"), null).unwrap(),
+            r#"{"a":1.50,"q":{"t":null},"day":null}"#
+        );
+        let wrong = apply(&*build("skip", "skip"), r#"{"q":{"t":"x"}}"#).unwrap_err();
+        assert!(wrong.starts_with("field `q.t` is no number"), "{wrong}");
+        assert!(apply(&*build("skip", "skip"), "[]").is_err());
     }
 
     #[test]
