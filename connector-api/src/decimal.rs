@@ -201,11 +201,12 @@ mod tests {
         /// All brought to one exponent, they are whole numbers.
         #[test]
         fn the_order_is_that_of_whole_numbers(
-            a in -10_000_i64..10_000, b in -10_000_i64..10_000, power_a in 0..6_u32, power_b in 0..6_u32, zeros in 0..3_usize,
+            a in -10_000_i64..10_000, b in -10_000_i64..10_000, power_a in 0..6_u32, power_b in 0..6_u32, zeros in 0..3_u8,
         ) {
             let value = |number: i64, power: u32| i128::from(number) * 10_i128.pow(power);
-            let zeros = "0".repeat(zeros);
-            let (text_a, text_b) = (format!("{a}.{zeros}e{power_a}"), format!("{b}{zeros}e{}", i64::from(power_b) - zeros.len() as i64));
+            let padding = "0".repeat(zeros.into());
+            let text_a = format!("{a}.{padding}e{power_a}");
+            let text_b = format!("{b}{padding}e{}", i64::from(power_b) - i64::from(zeros));
             prop_assert_eq!(decimal(&text_a).cmp(&decimal(&text_b)), value(a, power_a).cmp(&value(b, power_b)));
         }
 

@@ -135,14 +135,6 @@ impl Json {
         }
     }
 
-    /// Returns a string, number or boolean at the root, if it can be told without reading the document.
-    pub fn glance(&self, path: &[impl AsRef<str>]) -> Option<Scalar<'_>> {
-        match (&self.0, path) {
-            (Form::Text(_), [_]) => self.find(path).and_then(Found::scalar),
-            _ => None,
-        }
-    }
-
     /// Returns the document as it came, if it came in the compact form: flat, without blanks, each name once.
     /// It is what [`Json::to_bytes`] returns, and takes no reading.
     pub fn compact(&self) -> Option<&Bytes> {

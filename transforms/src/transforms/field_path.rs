@@ -14,16 +14,14 @@ pub(crate) struct FieldPath {
 impl FieldPath {
     /// Reads a path; `key` is the setting that holds it.
     pub(crate) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
-        match names(&written) {
-            Some(names) => Ok(Self { written, names }),
-            None => {
-                let reason = format!(
-                    "`{written}` is not a field name; names within names are separated by one dot, and a name that has \
-                     a dot stands in brackets, such as `[trade.time]`"
-                );
-                Err(SettingsError::at(key, reason))
-            }
+        if let Some(names) = names(&written) {
+            return Ok(Self { written, names });
         }
+        let reason = format!(
+            "`{written}` is not a field name; names within names are separated by one dot, and a name that has a dot stands \
+             in brackets, such as `[trade.time]`"
+        );
+        Err(SettingsError::at(key, reason))
     }
 
     /// Returns the path as it was written.

@@ -7,6 +7,7 @@ use handlebars::{
 use serde_json::Value;
 use sluice_connector_api::field_at;
 
+use crate::compare;
 use crate::context::ROOT;
 use crate::error::Unprintable;
 use crate::field;
@@ -35,6 +36,7 @@ pub(crate) fn registry() -> Handlebars<'static> {
     for need in [Need::Given, Need::Filled, Need::Items, Need::Truthy] {
         registry.register_helper(name_of(need).unwrap_or_default(), Box::new(Check(need)));
     }
+    compare::register(&mut registry);
     registry.register_helper("default", Box::new(Fallback));
     registry.register_helper("json", Box::new(Json));
     registry

@@ -20,7 +20,7 @@
 //! Nothing is left blank in silence: a tag whose value is missing, null, an array or an object makes the record one that
 //! cannot be printed, and the reason names the tag. `default`, `if`, `unless`, and `each` and `with` that have an `else`
 //! accept what is missing or null; that is the same wherever a template is written. Nothing is escaped; numbers appear with
-//! the digits that they came with. What is not in the value is under `@record` ([`RecordName`]).
+//! the digits that they came with, and are compared by what they are: `1e2` is 100. What is not in the value is under `@record` ([`RecordName`]).
 //!
 //! # How the parts work together
 //!
@@ -34,6 +34,7 @@
 //! [`TemplateWriter`] lets a caller treat what records say unlike what the author wrote, as a URL has to. Pure: no I/O.
 
 mod checks;
+mod compare;
 mod compile;
 mod context;
 mod delimited;

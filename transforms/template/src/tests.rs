@@ -41,6 +41,42 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[test]
+fn numbers_are_compared_by_what_they_are() {
+    let printed = |text: &str, value: &str| {
+        let record = with_value(Payload::Json(Json::parse(value.to_owned().into()).unwrap()));
+        render(text, &record).unwrap()
+    };
+    let comparisons = "{{eq a b}} {{ne a b}} {{lt a b}} {{lte a b}} {{gt a b}} {{gte a b}}";
+    let (same, less, greater) = (
+        "true false false true false true",
+        "false true true true false false",
+        "false true false false true true",
+    );
+    for (value, expected) in [
+        (r#"{"a":0.0,"b":0}"#, same),
+        (r#"{"a":1e2,"b":100}"#, same),
+        (r#"{"a":1.50,"b":1.5}"#, same),
+        (r#"{"a":-0,"b":0}"#, same),
+        (r#"{"a":9007199254740993,"b":9007199254740992}"#, greater),
+        (r#"{"a":9007199254740992,"b":9007199254740993.0}"#, less),
+        (r#"{"a":123456789012345678901234567890,"b":123456789012345678901234567891}"#, less),
+        (r#"{"a":1e999999999,"b":1e999999998}"#, greater),
+        (r#"{"a":-1e999999999,"b":0}"#, less),
+        (r#"{"a":0.1,"b":0.10000000000000000001}"#, less),
+        (r#"{"a":"b","b":"a"}"#, greater),
+        (r#"{"a":[1.0,{"x":2}],"b":[1,{"x":2.0}]}"#, "true false false false false false"),
+    ] {
+        assert_eq!(printed(comparisons, value), expected, "{value}");
+        let block = "{{#eq a b}}same{{else}}other{{/eq}}{{#if (gte a b)}} not less{{/if}}";
+        let is_not_less = if expected.ends_with("true") { " not less" } else { "" };
+        let word = if expected.starts_with("true") { "same" } else { "other" };
+        assert_eq!(printed(block, value), format!("{word}{is_not_less}"), "{value}");
+    }
+    assert_eq!(printed("{{#if (eq a 100)}}x{{/if}}", r#"{"a":1E2}"#), "x");
+    assert_eq!(printed("{{eq a '5'}} {{gt a '4.9'}}", r#"{"a":5}"#), "false true");
+}
+
+#[test]
 fn plain_templates_do_without_handlebars() {
     for text in [
         "",

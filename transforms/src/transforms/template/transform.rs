@@ -18,7 +18,8 @@ use crate::transforms::field_path::FieldPath;
 /// Nothing is escaped; numbers appear with the digits that they came with.
 ///
 /// Blocks and helpers are those of Handlebars: `if`, `unless`, `each`, `with`, `lookup`, `and`, `or`, `not`,
-/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `len` (of an array or object), `raw`. A comparison needs its fields;
+/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `len` (of an array or object), `raw`. A comparison needs its fields, and
+/// compares numbers by what they are and exactly, however they are written: `1e2` is `100`, and `-0` is `0.0`;
 /// `each` and `with` do so unless they have an `else`. A name without arguments is a field, even that of a
 /// helper. Partials and decorators are not available.
 ///

@@ -187,12 +187,14 @@ fn value(word: &Word) -> Parsed<Document> {
 }
 
 fn plain(text: &str) -> Document {
+    if let Ok(number) = text.parse::<u64>() {
+        return Document::Number(Number::PosInt(number));
+    }
     match (text, text.parse::<i64>(), text.parse::<f64>()) {
         ("true" | "false", ..) => Document::Bool(text == "true"),
-        (_, Ok(number), _) => Document::Number(match u64::try_from(number) {
-            Ok(number) => Number::PosInt(number),
-            Err(_) => Number::NegInt(number),
-        }),
+        // That is -0.
+        (_, Ok(0), _) => Document::Number(Number::PosInt(0)),
+        (_, Ok(number), _) => Document::Number(Number::NegInt(number)),
         // `inf` and `nan` are words.
         (_, _, Ok(number)) if number.is_finite() && text.contains(|c: char| c.is_ascii_digit()) => {
             Document::Number(Number::Float(number))

@@ -50,6 +50,18 @@ fn one(operator: &str, value: Value) -> Value {
 }
 
 #[test]
+fn whole_numbers_are_sent_to_the_last_digit() {
+    for (text, value) in [
+        ("k = 9007199254740993", json!(9_007_199_254_740_993_u64)),
+        ("k = 18446744073709551615", json!(u64::MAX)),
+        ("k = -9223372036854775808", json!(i64::MIN)),
+        ("k = -0", json!(0)),
+    ] {
+        assert_filter(text, one("equals", value));
+    }
+}
+
+#[test]
 fn each_comparison_has_its_operator_of_the_service() {
     for (text, operator, value) in [
         ("k = a", "equals", json!("a")),
