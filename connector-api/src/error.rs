@@ -50,7 +50,20 @@ impl Trouble {
     }
 }
 
+/// The longest reason, in bytes: a sentence or two.
+const MAX_REASON_BYTES: usize = 2048;
+
+/// The longest detail, in bytes: it becomes a header of a dead letter.
+const MAX_DETAIL_BYTES: usize = 4096;
+
+/// What stands at the end of a text that was cut off.
+const CUT: &str = "...";
+
 /// Why something was not stored, and what to do about it.
+///
+/// The *reason* is the sink's own sentence: it is logged, listed and served, so it holds neither a secret nor content of a
+/// record. What the target said goes into the *detail* ([`Failure::with_detail`]), which is kept with a dead letter and shown
+/// to whoever asks for that letter, and is never logged.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,10 +73,10 @@ impl Trouble {
 /// assert_eq!(failure.kind(), FailureKind::Retriable);
 /// assert!(failure.is_throttled());
 /// ```
-#[derive(Debug)]
 pub struct Failure {
     kind: FailureKind,
     reason: String,
+    detail: Option<String>,
     trouble: Trouble,
     retry_after: Option<Duration>,
     source: Option<BoxError>,
@@ -71,7 +84,8 @@ pub struct Failure {
 
 impl Failure {
     fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), trouble: Trouble::Other, retry_after: None, source: None }
+        let (detail, trouble, retry_after, source) = (None, Trouble::Other, None, None);
+        Self { kind, reason: bounded(reason.into(), MAX_REASON_BYTES), detail, trouble, retry_after, source }
     }
 
     /// The target failed in a way that may pass: transport, time-out, server error. [`Failure::because`] says which.
@@ -108,6 +122,23 @@ impl Failure {
         self
     }
 
+    /// Keeps what the target said, apart from the reason: an answer may echo the record, or a secret of the settings. Blank
+    /// the secrets that the sink knows before. It is cut off after 4 KiB; an empty text is none.
+    ///
+    /// ```
+    /// use sluice_connector_api::Failure;
+    ///
+    /// let failure = Failure::rejected("POST to https://api.example.com was answered 422").with_detail("`card: 4111` is no number");
+    /// assert_eq!(failure.to_string(), "POST to https://api.example.com was answered 422");
+    /// assert_eq!(failure.detail(), Some("`card: 4111` is no number"));
+    /// assert!(!format!("{failure:?}").contains("4111"));
+    /// ```
+    #[must_use]
+    pub fn with_detail(mut self, said: impl Into<String>) -> Self {
+        self.detail = Some(bounded(said.into(), MAX_DETAIL_BYTES)).filter(|said| !said.is_empty());
+        self
+    }
+
     /// Keeps the error that caused this one.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
@@ -118,6 +149,12 @@ impl Failure {
     /// Returns what to do.
     pub fn kind(&self) -> FailureKind {
         self.kind
+    }
+
+    /// Returns what the target said, of at most 4 KiB. It may hold content of the record: for the dead letter and for whoever
+    /// asks to see it, never for a log, a list or a metric.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// Returns the wait that the target asked for, if it did.
@@ -134,6 +171,29 @@ impl Failure {
     pub fn trouble(&self) -> Trouble {
         self.trouble
     }
+}
+
+/// Hides the detail, since a failure may be logged in this form, too.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.kind)
+            .field("reason", &self.reason)
+            .field("detail_bytes", &self.detail.as_ref().map(String::len))
+            .field("trouble", &self.trouble)
+            .field("retry_after", &self.retry_after)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+/// Cuts a text off after so many bytes, between two characters.
+fn bounded(mut text: String, most_bytes: usize) -> String {
+    if text.len() > most_bytes {
+        text.truncate(text.floor_char_boundary(most_bytes - CUT.len()));
+        text.push_str(CUT);
+    }
+    text
 }
 
 impl fmt::Display for Failure {
@@ -193,14 +253,48 @@ impl fmt::Display for PutError {
 impl std::error::Error for PutError {}
 
 /// Why a converter, a transform or a predicate cannot take a record. The record is at fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Rejection(String);
+///
+/// As with a [`Failure`], the reason is logged and listed, and holds no content of the record; what was found instead goes into
+/// the detail.
+///
+/// ```
+/// use sluice_connector_api::Rejection;
+///
+/// let rejection = Rejection::new("field `price` is not a number").with_detail("$44.50");
+/// assert_eq!(rejection.to_string(), "field `price` is not a number");
+/// assert_eq!(rejection.detail(), Some("$44.50"));
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Rejection {
+    reason: String,
+    detail: Option<String>,
+}
 
 impl Rejection {
-    /// Makes a rejection; the reason names the field or the header at fault.
+    /// Makes a rejection; the reason names the field or the header at fault. It is cut off after 2 KiB.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: bounded(reason.into(), MAX_REASON_BYTES), detail: None }
+    }
+
+    /// Keeps what was found in the record, apart from the reason. It is cut off after 4 KiB; an empty text is none.
+    #[must_use]
+    pub fn with_detail(mut self, found: impl Into<String>) -> Self {
+        self.detail = Some(bounded(found.into(), MAX_DETAIL_BYTES)).filter(|found| !found.is_empty());
+        self
+    }
+
+    /// Returns what was found in the record, of at most 4 KiB: for the dead letter and for whoever asks to see it, never for a
+    /// log, a list or a metric.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+}
+
+/// Hides the detail, since a rejection may be logged in this form, too.
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rejection").field(&self.reason).finish()
     }
 }
 
@@ -267,6 +361,28 @@ impl std::error::Error for SettingsError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reason_and_detail_are_bounded_between_two_characters() {
+        let failure = Failure::fatal("ż".repeat(5000)).with_detail("🦀".repeat(5000));
+        assert_eq!(failure.to_string(), format!("{}...", "ż".repeat(1022)));
+        assert_eq!(failure.detail().map(str::len), Some(4095));
+        assert_eq!(Failure::fatal("x".repeat(2048)).to_string().len(), 2048);
+        assert_eq!(Failure::fatal("a").with_detail("").detail(), None);
+        let rejection = Rejection::new("x".repeat(3000)).with_detail("y".repeat(5000));
+        assert_eq!((rejection.to_string().len(), rejection.detail().map(str::len)), (2048, Some(4096)));
+    }
+
+    #[test]
+    fn a_detail_is_in_neither_form_that_may_be_logged() {
+        let failure = Failure::rejected("answered 422").with_detail("4111");
+        let rejection = Rejection::new("is not a number").with_detail("4111");
+        for shown in
+            [failure.to_string(), format!("{failure:?}"), rejection.to_string(), format!("{rejection:?}")]
+        {
+            assert!(!shown.contains("4111"), "{shown}");
+        }
+    }
 
     #[test]
     fn outcomes_without_a_failure_are_ok() {
