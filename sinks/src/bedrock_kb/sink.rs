@@ -158,15 +158,18 @@ fn not_taken(call: &DocumentCall<'_>, details: &[KnowledgeBaseDocumentDetail]) -
 /// The records of a call that was refused for the sake of some: the others are to be put again.
 fn told_apart(call: &DocumentCall<'_>, refusal: &CallRefusal) -> Vec<(usize, Failure)> {
     let reason = &refusal.failure;
-    let failure = |(position, (index, id)): (usize, (usize, &str))| {
+    let mut told = Vec::new();
+    for (position, (index, id)) in call.ids().into_iter().enumerate() {
+        let id = verdict::shown_id(id);
         let failure = if refusal.culprits.contains(&position) {
             Failure::rejected(format!("document {id} is at fault: {reason}"))
+                .with_detail(reason.detail().unwrap_or_default())
         } else {
             Failure::retriable(format!("document {id} shared a call with one at fault: {reason}"))
         };
-        (index, failure)
-    };
-    call.ids().into_iter().enumerate().map(failure).collect()
+        told.push((index, failure));
+    }
+    told
 }
 
 fn named(failures: Vec<(usize, Failure)>) -> Result<(), PutError> {

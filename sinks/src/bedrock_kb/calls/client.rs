@@ -67,7 +67,7 @@ impl DocumentClient {
         error: &SdkError<IngestKnowledgeBaseDocumentsError>,
     ) -> CallRefusal {
         let permissions = "bedrock:IngestKnowledgeBaseDocuments and bedrock:StartIngestionJob";
-        let failure = self.failure("IngestKnowledgeBaseDocuments", permissions, error);
+        let failure = self.failure("IngestKnowledgeBaseDocuments", permissions, ids, error);
         let culprits = match error.as_service_error() {
             Some(IngestKnowledgeBaseDocumentsError::ValidationException(invalid))
                 if failure.kind() == FailureKind::Rejected =>
@@ -97,7 +97,7 @@ impl DocumentClient {
             .await;
         let permissions = "bedrock:DeleteKnowledgeBaseDocuments";
         let output =
-            answer.map_err(|error| self.failure("DeleteKnowledgeBaseDocuments", permissions, &error))?;
+            answer.map_err(|error| self.failure("DeleteKnowledgeBaseDocuments", permissions, ids, &error))?;
         Ok(output.document_details.unwrap_or_default())
     }
 
@@ -115,24 +115,25 @@ impl DocumentClient {
             .await;
         let permissions = "bedrock:GetKnowledgeBaseDocuments, which `confirm: indexed` needs,";
         let output =
-            answer.map_err(|error| self.failure("GetKnowledgeBaseDocuments", permissions, &error))?;
+            answer.map_err(|error| self.failure("GetKnowledgeBaseDocuments", permissions, ids, &error))?;
         Ok(output.document_details.unwrap_or_default())
     }
 
+    /// Says what to do about a call that failed; `document_ids` are the documents that it sent or named.
     pub(crate) fn failure<E>(
         &self,
         operation: &'static str,
         permissions: &'static str,
+        document_ids: &[&str],
         error: &SdkError<E>,
     ) -> Failure
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
         let DataSourceIds { knowledge_base_id, data_source_id } = &self.ids;
-        verdict::failure(
-            ApiCall { operation, permissions, knowledge_base_id, data_source_id: Some(data_source_id) },
-            error,
-        )
+        let data_source_id = Some(&**data_source_id);
+        let call = ApiCall { operation, permissions, knowledge_base_id, data_source_id, document_ids };
+        verdict::failure(call, error)
     }
 }
 

@@ -126,7 +126,8 @@ fn refused<E>(
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    verdict::failure(ApiCall { operation, permissions, knowledge_base_id, data_source_id: None }, error)
+    let call = ApiCall { operation, permissions, knowledge_base_id, data_source_id: None, document_ids: &[] };
+    verdict::failure(call, error)
 }
 
 /// Picks the one of this name.

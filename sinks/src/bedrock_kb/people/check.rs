@@ -103,7 +103,7 @@ impl Look<'_> {
             Some("AccessDeniedException") => Ok(format!(
                 "not looked at: that takes {permission}, which this identity lacks and no put needs"
             )),
-            _ => Err(self.client.failure(operation, permission, error).to_string()),
+            _ => Err(self.client.failure(operation, permission, &[], error).to_string()),
         }
     }
 

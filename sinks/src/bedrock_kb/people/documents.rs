@@ -67,8 +67,8 @@ impl Documents {
             .send()
             .await;
         let permissions = "bedrock:ListKnowledgeBaseDocuments";
-        let output =
-            answer.map_err(|error| self.client.failure("ListKnowledgeBaseDocuments", permissions, &error))?;
+        let output = answer
+            .map_err(|error| self.client.failure("ListKnowledgeBaseDocuments", permissions, &[], &error))?;
         let documents = output.document_details.iter().map(DocumentState::from_detail).collect();
         Ok(DocumentPage { documents, next: output.next_token })
     }

@@ -94,7 +94,13 @@ impl KnowledgeBase {
             .send()
             .await;
         let permissions = "bedrock:Retrieve";
-        let call = ApiCall { operation: "Retrieve", permissions, knowledge_base_id, data_source_id: None };
+        let call = ApiCall {
+            operation: "Retrieve",
+            permissions,
+            knowledge_base_id,
+            data_source_id: None,
+            document_ids: &[],
+        };
         let output = answer.map_err(|error| verdict::failure(call, &error))?;
         Ok(output.retrieval_results.into_iter().map(Passage::from_result).collect())
     }

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sluice_connector_api::{Failure, FailureKind};
-use sluice_emulator::{Emulator, Fault, Operation, Settings};
+use sluice_connector_api::{Failure, FailureKind, PutError};
+use sluice_emulator::{
+    DataSource, DataSourceType, DocumentOutcome, DocumentSelector, Emulator, Fault, KnowledgeBaseResource,
+    Operation, Rule, Settings,
+};
 
-use super::{accepted, batch, emulator, exchanged, put_answered, sink, sink_at};
+use super::{accepted, batch, emulator, exchanged, keyed, put_answered, sink, sink_at};
 use sluice_plugin_testing::{batch_failure, record_failures, text, tombstone};
 
 /// Puts once against a scripted fault and checks that there was one call.
@@ -22,7 +25,8 @@ async fn failure_of(fault: Fault) -> Failure {
 async fn a_success_that_cannot_be_read_is_none() {
     let failure = batch_failure(put_answered(&accepted("<html>\n  login</html>")).await);
     assert_eq!(failure.kind(), FailureKind::Retriable);
-    assert!(failure.to_string().ends_with("202, which cannot be read: <html> login</html>"), "{failure}");
+    assert!(failure.to_string().ends_with("202, which cannot be read"), "{failure}");
+    assert_eq!(failure.detail(), Some("<html> login</html>"));
 }
 
 #[tokio::test]
@@ -107,6 +111,61 @@ async fn fault_with_the_data_rejects_the_batch() {
         let failure = failure_of(fault).await;
         assert_eq!(failure.kind(), FailureKind::Rejected, "{failure}");
     }
+}
+
+#[tokio::test]
+async fn what_speaks_of_the_knowledge_base_or_comes_from_a_proxy_is_no_fault_of_the_data() {
+    for fault in [
+        Fault::error(400, "ValidationException", "The data source has another type."),
+        Fault::error(400, "ValidationException", "Knowledge base DEMOKB0001 is in the status DELETING"),
+        Fault::error(400, "ResourceNotFoundException", "no such thing"),
+        Fault::Raw { status: 400, body: "<html>400 Bad Request</html>".to_owned() },
+        Fault::Raw { status: 422, body: String::new() },
+    ] {
+        let failure = failure_of(fault).await;
+        assert_eq!(failure.kind(), FailureKind::Fatal, "{failure}");
+    }
+    let failure =
+        failure_of(Fault::error(400, "ValidationException", "The data source has another type.")).await;
+    for word in ["has another type", "DEMOKB0001", "DEMODS0001", "check --connect"] {
+        assert!(failure.to_string().contains(word), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_source_of_another_type_is_fatal_and_one_bad_document_is_not() {
+    let emulator = emulator().await;
+    let bad = keyed(1, "k1", Some("a poison text".into()));
+    let refused = DocumentOutcome::Refused("The document cannot be stored in the knowledge base.".to_owned());
+    emulator.set_rules(vec![Rule {
+        documents: DocumentSelector::TextContains("poison".to_owned()),
+        outcome: refused,
+    }]);
+    let failure = batch_failure(sink(&emulator).put(&[text(0, "good"), bad]).await);
+    assert_eq!(failure.kind(), FailureKind::Rejected, "{failure}");
+    let knowledge_base = KnowledgeBaseResource {
+        data_sources: vec![DataSource { kind: DataSourceType::S3, ..DataSource::new("DEMODS0001", "files") }],
+        ..KnowledgeBaseResource::new("DEMOKB0001", "prices")
+    };
+    let settings = Settings { knowledge_bases: vec![knowledge_base], ..Settings::default() };
+    let emulator = Emulator::start(settings).await.unwrap();
+    let failure = batch_failure(sink(&emulator).put(&batch()).await);
+    assert_eq!(failure.kind(), FailureKind::Fatal, "{failure}");
+}
+
+#[tokio::test]
+async fn an_answer_that_echoes_a_document_is_told_apart_from_the_reason() {
+    let echo = "Value 'the price of OOOO is 44.50' is not allowed";
+    let failure = batch_failure(put_answered(&invalid(echo, &[])).await);
+    assert!(!failure.to_string().contains("44.50") && !format!("{failure:?}").contains("44.50"), "{failure}");
+    assert_eq!((failure.kind(), failure.detail()), (FailureKind::Rejected, Some(echo)));
+    let Err(PutError::Records(failures)) = put_answered(&invalid(echo, &["documents[0]"])).await else {
+        panic!()
+    };
+    for (_, failure) in &failures {
+        assert!(!failure.to_string().contains("44.50"), "{failure}");
+    }
+    assert_eq!(failures[0].1.detail(), Some(echo));
 }
 
 #[tokio::test]

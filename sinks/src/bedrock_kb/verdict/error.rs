@@ -6,11 +6,28 @@ use std::time::Duration;
 use aws_sdk_bedrockagent::config::http::HttpResponse;
 use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::RequestId;
-use sluice_connector_api::{Failure, Trouble};
+use serde_json::Value;
+use sluice_connector_api::{Failure, Json, Trouble};
 use sluice_wire::{causes, credentials_error, credentials_failure, one_line};
 
-/// Bytes of an answer that is no error of the service, as far as a failure shows it.
-const SHOWN_BYTES: usize = 200;
+use super::subject;
+
+/// Bytes of an answer that is no error of the service, as far as they are looked at.
+const START_BYTES: usize = 2048;
+
+/// Characters of the service's words, as far as a reason shows them.
+const SHOWN_CHARS: usize = 300;
+
+/// Codes of a refusal that may be about the data; every other one is about whoever calls.
+const DATA_CODES: [&str; 7] = [
+    "BadRequestException",
+    "InvalidParameterException",
+    "InvalidRequestException",
+    "RequestEntityTooLargeException",
+    "SerializationException",
+    "ValidationError",
+    "ValidationException",
+];
 
 /// A 400 that is none: the account has too many calls or unfinished documents just now. The model does not
 /// list it; two public code bases met it.
@@ -24,6 +41,8 @@ pub(crate) struct ApiCall<'a> {
     pub(crate) permissions: &'static str,
     pub(crate) knowledge_base_id: &'a str,
     pub(crate) data_source_id: Option<&'a str>,
+    /// The documents that the call sends or names. Its answer may echo what it sent.
+    pub(crate) document_ids: &'a [&'a str],
 }
 
 /// Says what to do about a call that failed.
@@ -56,6 +75,8 @@ struct ErrorAnswer<'a> {
     status: u16,
     code: Option<&'a str>,
     words: String,
+    /// The fields of the request that the answer lists as wrong.
+    fields: Vec<String>,
     request_id: Option<&'a str>,
     wait: Option<Duration>,
 }
@@ -69,24 +90,27 @@ enum Demand {
     ChangePermissions,
     ChangeCredentials,
     ChangeIds,
+    ChangeSetUp,
     ChangeEndpoint,
 }
 
 impl<'a> ErrorAnswer<'a> {
     fn new<E: ProvideErrorMetadata>(error: &'a SdkError<E>, response: &'a HttpResponse) -> Self {
-        let words = error.message().map_or_else(|| start_of(response.body().bytes()), one_line);
+        let body = response.body().bytes().unwrap_or_default();
         Self {
             status: response.status().as_u16(),
             code: error.code(),
-            words,
+            words: error.message().map_or_else(|| start_of(body), one_line),
+            fields: if error.code().is_some() { listed_fields(body) } else { Vec::new() },
             request_id: error.request_id(),
             wait: wait(response),
         }
     }
 
     fn failure(&self, call: ApiCall<'_>) -> Failure {
-        let demand = self.demand();
-        let reason = format!("{} {}{}", call.operation, self.said(), way_out(demand, call));
+        let demand = self.demand(call);
+        let said = self.said(self.may_show_words(demand, call));
+        let reason = format!("{} {said}{}", call.operation, way_out(demand, call));
         let failure = match demand {
             Demand::SlowDown => Failure::throttled(reason),
             Demand::TryLater if self.status >= 500 => {
@@ -96,14 +120,20 @@ impl<'a> ErrorAnswer<'a> {
             Demand::ChangeData => Failure::rejected(reason),
             _ => Failure::fatal(reason),
         };
+        let failure = failure.with_detail(&self.words);
         match self.wait {
             Some(wait) => failure.retry_after(wait),
             None => failure,
         }
     }
 
+    /// Words about the data may quote it, and a proxy may echo anything.
+    fn may_show_words(&self, demand: Demand, call: ApiCall<'_>) -> bool {
+        call.document_ids.is_empty() || (self.code.is_some() && demand != Demand::ChangeData)
+    }
+
     /// Codes count before the status: the same code comes with more than one.
-    fn demand(&self) -> Demand {
+    fn demand(&self, call: ApiCall<'_>) -> Demand {
         match self.code {
             Some(
                 "ThrottlingException"
@@ -121,15 +151,37 @@ impl<'a> ErrorAnswer<'a> {
                 | "MissingAuthenticationTokenException",
             ) => Demand::ChangeCredentials,
             Some("AccessDeniedException") => Demand::ChangePermissions,
+            Some("ResourceNotFoundException") => Demand::ChangeIds,
             _ if self.status == 400 && self.words.contains(TOO_MANY_CONCURRENT) => Demand::SlowDown,
-            _ => demand_of(self.status),
+            code => match (demand_of(self.status), code) {
+                (Demand::ChangeData, code) => self.refusal(code, call),
+                (demand, _) => demand,
+            },
         }
     }
 
-    fn said(&self) -> String {
+    /// Tells what a refusal is about. Only the service can find fault with a document: what has no code of its is a proxy's.
+    fn refusal(&self, code: Option<&str>, call: ApiCall<'_>) -> Demand {
+        match code {
+            // Whoever stands on the way may find a body too large, and halves of it pass.
+            _ if self.status == 413 => Demand::ChangeData,
+            None => Demand::ChangeEndpoint,
+            Some(code) if !DATA_CODES.contains(&code) => Demand::ChangeSetUp,
+            Some(_) if subject::is_set_up(&self.words, &self.fields, call.document_ids) => {
+                Demand::ChangeSetUp
+            }
+            Some(_) => Demand::ChangeData,
+        }
+    }
+
+    fn said(&self, with_words: bool) -> String {
         let code = self.code.map(|code| format!(" {code}")).unwrap_or_default();
         let unread = if self.status < 300 { ", which cannot be read" } else { "" };
-        let words = if self.words.is_empty() { String::new() } else { format!(": {}", self.words) };
+        let words = match shown(&self.words) {
+            "" => String::new(),
+            words if with_words => format!(": {words}"),
+            _ => String::new(),
+        };
         let request_id = self.request_id.map(|id| format!(" (request id {id})")).unwrap_or_default();
         format!("was answered {}{code}{unread}{words}{request_id}", self.status)
     }
@@ -166,6 +218,10 @@ fn way_out(demand: Demand, call: ApiCall<'_>) -> String {
             ),
             None => format!("; see that knowledge base {knowledge_base} is in this account and region"),
         },
+        Demand::ChangeSetUp => format!(
+            "; this is about knowledge base {knowledge_base}{} and not about a record: see what `sluice check --connect` says",
+            call.data_source_id.map(|id| format!(" or its data source {id}")).unwrap_or_default()
+        ),
         Demand::ChangeEndpoint => {
             "; this is no answer of Amazon Bedrock, check `endpoint_url` and any proxy".to_owned()
         }
@@ -180,9 +236,23 @@ fn wait(response: &HttpResponse) -> Option<Duration> {
         .or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
-fn start_of(body: Option<&[u8]>) -> String {
-    let body = body.unwrap_or_default();
-    one_line(&String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(body)))
+fn start_of(body: &[u8]) -> String {
+    one_line(&String::from_utf8_lossy(body.get(..START_BYTES).unwrap_or(body)))
+}
+
+/// As much of somebody else's words as a reason shows.
+fn shown(words: &str) -> &str {
+    words.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| words.get(..end)).unwrap_or(words)
+}
+
+/// Reads the names of a refusal's `fieldList`.
+fn listed_fields(body: &[u8]) -> Vec<String> {
+    let Ok(json) = Json::from_slice(body) else { return Vec::new() };
+    let mut names = Vec::new();
+    for field in json.value().get("fieldList").and_then(Value::as_array).into_iter().flatten() {
+        names.extend(field.get("name").and_then(Value::as_str).map(str::to_owned));
+    }
+    names
 }
 
 #[cfg(test)]
@@ -197,10 +267,15 @@ mod tests {
         permissions: "bedrock:IngestKnowledgeBaseDocuments",
         knowledge_base_id: "KB12345678",
         data_source_id: Some("DS12345678"),
+        document_ids: &["prices-0-1", "prices-0-2"],
     };
 
+    fn answer<'a>(status: u16, code: Option<&'a str>, words: &str) -> ErrorAnswer<'a> {
+        ErrorAnswer { status, code, words: words.into(), fields: Vec::new(), request_id: None, wait: None }
+    }
+
     fn demand(status: u16, code: Option<&str>, words: &str) -> Demand {
-        ErrorAnswer { status, code, words: words.into(), request_id: None, wait: None }.demand()
+        answer(status, code, words).demand(CALL)
     }
 
     #[test]
@@ -228,6 +303,49 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_that_speaks_of_the_set_up_is_no_fault_of_the_data() {
+        for (status, code, words) in [
+            (400, Some("ValidationException"), "The data source has another type."),
+            (422, Some("ValidationException"), "Knowledge base KB12345678 is being deleted"),
+            (400, Some("ResourceNotFoundException"), "no such thing"),
+            (400, Some("UnsupportedOperationException"), "not here"),
+            (400, None, "<html>400 Bad Request</html>"),
+            (422, None, ""),
+        ] {
+            let failure = answer(status, code, words).failure(CALL);
+            assert_eq!(failure.kind(), FailureKind::Fatal, "{failure}");
+        }
+        let mut refused = answer(400, Some("ValidationException"), "The request is invalid");
+        refused.fields = vec!["dataSourceId".to_owned()];
+        assert_eq!(refused.demand(CALL), Demand::ChangeSetUp);
+        refused.fields = vec!["documents[0].content".to_owned()];
+        assert_eq!(refused.demand(CALL), Demand::ChangeData);
+        let of_a_document = "prices-0-2 is not a document of a data source of this type";
+        assert_eq!(demand(400, Some("ValidationException"), of_a_document), Demand::ChangeData);
+        assert_eq!(demand(413, None, "<html>the data source"), Demand::ChangeData);
+    }
+
+    #[test]
+    fn words_that_may_quote_a_record_are_kept_out_of_the_reason() {
+        let echo = "card 4111 is wrong";
+        for (status, code) in
+            [(400, Some("ValidationException")), (413, None), (400, None), (502, None), (202, None)]
+        {
+            let failure = answer(status, code, echo).failure(CALL);
+            assert!(!failure.to_string().contains("4111"), "{failure}");
+            assert_eq!(failure.detail(), Some(echo));
+        }
+        let failure =
+            answer(400, Some("ValidationException"), echo).failure(ApiCall { document_ids: &[], ..CALL });
+        assert!(
+            failure.to_string().contains(echo),
+            "nobody's record is in a call without documents: {failure}"
+        );
+        let long = answer(500, Some("InternalServerException"), &"x".repeat(9000)).failure(CALL);
+        assert!(long.to_string().len() < 400, "{long}");
+    }
+
+    #[test]
     fn an_expired_token_is_tried_again_and_a_wrong_one_stops() {
         assert_eq!(demand(403, Some("ExpiredTokenException"), ""), Demand::TryLater);
         assert_eq!(demand(403, Some("UnrecognizedClientException"), ""), Demand::ChangeCredentials);
@@ -238,13 +356,8 @@ mod tests {
 
     #[test]
     fn a_failure_names_operation_code_words_request_and_way_out() {
-        let answer = ErrorAnswer {
-            status: 403,
-            code: Some("AccessDeniedException"),
-            words: "not authorized".into(),
-            request_id: Some("r-1"),
-            wait: None,
-        };
+        let mut answer = answer(403, Some("AccessDeniedException"), "not authorized");
+        answer.request_id = Some("r-1");
         let failure = answer.failure(CALL);
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert_eq!(

@@ -6,6 +6,9 @@
 use aws_sdk_bedrockagent::types::{CustomDocumentIdentifier, DocumentStatus, KnowledgeBaseDocumentDetail};
 use sluice_connector_api::{Confirmation, Failure};
 
+use sluice_wire::one_line;
+
+use super::subject;
 use crate::bedrock_kb::mapping::ChangeKind;
 
 /// Says what became of one document of a call that was accepted (202).
@@ -29,7 +32,7 @@ pub(crate) fn accepted(
     match (kind, detail.status()) {
         (_, DocumentStatus::Failed | DocumentStatus::Ignored)
         | (ChangeKind::Write, DocumentStatus::NotFound | DocumentStatus::MetadataUpdateFailed) => {
-            Err(Failure::rejected(said(id, detail)))
+            Err(not_stored(id, detail))
         }
         // Its deletion was asked for earlier and may yet take the new text along.
         (ChangeKind::Write, DocumentStatus::Deleting | DocumentStatus::DeleteInProgress) => {
@@ -57,7 +60,7 @@ pub(crate) fn confirmed(kind: ChangeKind, id: &str, details: &[KnowledgeBaseDocu
             DocumentStatus::PartiallyIndexed
             | DocumentStatus::MetadataPartiallyIndexed
             | DocumentStatus::MetadataUpdateFailed,
-        ) => Confirmation::Failed(Failure::rejected(said(id, detail))),
+        ) => Confirmation::Failed(not_stored(id, detail)),
         _ => Confirmation::Pending,
     }
 }
@@ -69,8 +72,49 @@ fn find<'a>(id: &str, details: &'a [KnowledgeBaseDocumentDetail]) -> Option<&'a 
     })
 }
 
+/// Makes the failure of a document that was not taken. Where the service speaks of the set-up, no document is at fault.
+fn not_stored(id: &str, detail: &KnowledgeBaseDocumentDetail) -> Failure {
+    let words = detail.status_reason().unwrap_or_default();
+    let reason = said(id, detail);
+    let failure = if subject::is_set_up(words, &[], &[id]) {
+        Failure::fatal(format!("{reason}; this is about the knowledge base and not about a record"))
+    } else {
+        Failure::rejected(reason)
+    };
+    failure.with_detail(words)
+}
+
 fn said(id: &str, detail: &KnowledgeBaseDocumentDetail) -> String {
-    format!("document {id} is {}: {}", detail.status(), detail.status_reason().unwrap_or("no reason given"))
+    let reason = detail.status_reason().map_or_else(|| "no reason given".to_owned(), unquoted);
+    format!("document {} is {}: {reason}", shown_id(id), detail.status())
+}
+
+/// As much of an id as a reason shows, which may be a record's key.
+pub(crate) fn shown_id(id: &str) -> String {
+    const SHOWN_CHARS: usize = 100;
+    let shown: String = one_line(id).chars().take(SHOWN_CHARS).collect();
+    if shown.len() < id.len() { format!("{shown}...") } else { shown }
+}
+
+/// As much of the service's words as a reason shows, without what it quotes, which may be a piece of the document.
+fn unquoted(words: &str) -> String {
+    const SHOWN_CHARS: usize = 300;
+    let (mut shown, mut awaited) = (String::new(), None);
+    for char in one_line(words).chars().take(SHOWN_CHARS) {
+        match awaited {
+            Some(end) if char == end => {
+                shown.push_str("...");
+                shown.push(char);
+                awaited = None;
+            }
+            Some(_) => {}
+            None => {
+                awaited = matches!(char, '"' | '`').then_some(char);
+                shown.push(char);
+            }
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -163,6 +207,30 @@ mod tests {
             "IGNORED",
         ];
         assert_eq!(failed, denied);
+    }
+
+    fn failed_for(words: &str) -> Failure {
+        let mut details = details("a-long-id", "FAILED");
+        details[0].status_reason = Some(words.to_owned());
+        accepted(ChangeKind::Write, "a-long-id", &details).unwrap_err()
+    }
+
+    #[test]
+    fn a_document_that_fails_for_the_sake_of_the_set_up_stops_the_connector() {
+        let failure = failed_for("The role of the knowledge base may not invoke its embedding model");
+        assert_eq!(failure.kind(), FailureKind::Fatal, "{failure}");
+        let failure = failed_for("a-long-id is too long for the knowledge base");
+        assert_eq!(failure.kind(), FailureKind::Rejected, "{failure}");
+    }
+
+    #[test]
+    fn a_reason_is_bounded_and_has_nothing_that_the_service_quotes() {
+        let failure = failed_for("cannot read \"card 4111\"\n or `4111` either");
+        let reason = "document a-long-id is FAILED: cannot read \"...\" or `...` either";
+        assert_eq!(failure.to_string(), reason);
+        assert!(failure.detail().is_some_and(|said| said.contains("card 4111")));
+        assert!(failed_for(&"x".repeat(9000)).to_string().len() < 400);
+        assert_eq!(shown_id(&"k".repeat(300)), format!("{}...", "k".repeat(100)));
     }
 
     #[test]
