@@ -201,14 +201,16 @@ fn failures(sent: Sent, indices: &[usize]) -> Vec<(usize, Failure)> {
 
 impl Failed {
     fn failure(&self) -> Failure {
-        let said = format!("SendMessageBatch: {}: {}", self.code, one_line(&self.message));
+        let said = format!("SendMessageBatch: {}", self.code);
         let code = self.code.rsplit('.').next().unwrap_or(&self.code);
-        match code {
+        let failure = match code {
             _ if code.contains("Throttl") => Failure::throttled(said),
             _ if REJECTING.contains(&code) => Failure::rejected(said),
             _ if self.sender_fault => Failure::fatal(said),
             _ => Failure::retriable(said),
-        }
+        };
+        // The words may quote the record.
+        failure.with_detail(one_line(&self.message))
     }
 }
 

@@ -42,8 +42,9 @@ impl Rules {
             }
             (StatusMeaning::Stored, _) => Ok(Vec::new()),
             (meaning, _) => {
-                let reason = format!("{subject} was answered {}{}", answer.said(), way_out(answer.status));
-                Err(meaning.failure(answer.status, reason, answer.wait))
+                // The body may echo the request.
+                let reason = format!("{subject} was answered {}{}", answer.status, way_out(answer.status));
+                Err(meaning.failure(answer.status, reason, answer.wait).with_detail(answer.words()))
             }
         }
     }
@@ -89,10 +90,9 @@ impl Rules {
             StatusMeaning::Stored => Ok(()),
             meaning => {
                 let reason = settings.reason.as_ref().and_then(|pointer| item.pointer(pointer));
-                let words =
-                    reason.map_or_else(String::new, |reason| format!(": {}", answer.shown(&text(reason))));
-                let reason = format!("{subject} was answered {status} for the record{words}");
-                Err(meaning.failure(status, reason, answer.wait))
+                let words = reason.map_or_else(String::new, |reason| answer.clean(&text(reason)));
+                let reason = format!("{subject} was answered {status} for the record");
+                Err(meaning.failure(status, reason, answer.wait).with_detail(words))
             }
         }
     }

@@ -2,12 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use serde_json::Value;
 
 use crate::text::one_line;
+use crate::url::UNRESERVED;
 
 /// Characters of somebody else's text, as far as a failure shows it.
 const SHOWN_CHARS: usize = 200;
+
+/// Bytes of a body that are looked at for a detail.
+const DETAIL_BYTES: usize = 4096;
 
 /// No target means a longer wait than this.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -33,13 +39,27 @@ impl HttpAnswer {
         (200..=299).contains(&self.status)
     }
 
-    /// Shortens a text of the target's to 200 characters, on one line and without secrets.
-    pub fn shown(&self, text: &str) -> String {
+    /// Puts a text of the target's on one line and blanks the secrets that were sent, also as JSON or a URL writes them. For
+    /// the detail of a failure: it may still echo the record.
+    pub fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in &self.secrets {
-            clean = clean.replace(secret, "[redacted]");
+            for form in forms(secret) {
+                clean = clean.replace(&form, "[redacted]");
+            }
         }
-        let line = one_line(&clean);
+        one_line(&clean)
+    }
+
+    /// Returns the start of the body, on one line and without secrets, for the detail of a failure.
+    pub fn words(&self) -> String {
+        let start = self.body.get(..DETAIL_BYTES).unwrap_or(&self.body);
+        self.clean(&String::from_utf8_lossy(start))
+    }
+
+    /// Shortens a text of the target's to 200 characters, on one line and without secrets.
+    pub fn shown(&self, text: &str) -> String {
+        let line = self.clean(text);
         line.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| line.get(..end)).unwrap_or(&line).to_owned()
     }
 
@@ -48,6 +68,20 @@ impl HttpAnswer {
         let words = self.shown(&String::from_utf8_lossy(&self.body));
         if words.is_empty() { self.status.to_string() } else { format!("{}: {words}", self.status) }
     }
+}
+
+/// Writes a secret in the ways in which an answer may echo it.
+fn forms(secret: &str) -> Vec<String> {
+    let json = Value::from(secret).to_string();
+    let json = json.trim_matches('"').to_owned();
+    let slashes = json.replace('/', "\\/");
+    let in_url = utf8_percent_encode(secret, UNRESERVED).to_string();
+    let mut forms = vec![secret.to_owned(), json, slashes, in_url.to_lowercase(), in_url];
+    forms.retain(|form| !form.is_empty());
+    // The longest first, or what is left of it would still tell a part.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms.dedup();
+    forms
 }
 
 /// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). A date counts from the answer's own, so that the two

@@ -90,7 +90,9 @@ impl AwsService {
             return Ok(answer);
         }
         let code = code(&answer);
-        Err(failure(operation, &answer, code.as_deref().unwrap_or_default(), rejecting))
+        let failure = failure(operation, &answer, code.as_deref().unwrap_or_default(), rejecting);
+        // The words may quote the record.
+        Err(failure.with_detail(answer.words()))
     }
 
     /// Looks for a region and for credentials, and, where they are found, for the subject by a call to it.
@@ -101,7 +103,11 @@ impl AwsService {
     ) -> Vec<Finding> {
         let mut findings = self.client.check().await;
         if findings.iter().all(|finding| finding.outcome.is_ok()) {
-            let outcome = call.await.map(|_| "found".to_owned()).map_err(|failure| failure.to_string());
+            // No record is in this call, so that all may be shown.
+            let outcome = call.await.map(|_| "found".to_owned()).map_err(|failure| match failure.detail() {
+                Some(detail) => format!("{failure}: {detail}"),
+                None => failure.to_string(),
+            });
             findings.push(Finding { subject, outcome });
         }
         findings
@@ -122,8 +128,16 @@ fn trace() -> Option<(&'static str, String)> {
     Some(("x-amzn-trace-id", std::env::var("_X_AMZN_TRACE_ID").ok()?))
 }
 
+/// Shows a code after the status, if it is one and not somebody's text.
+fn shown_code(code: &str) -> String {
+    const LONGEST: usize = 64;
+    let is_code =
+        !code.is_empty() && code.len() <= LONGEST && code.chars().all(|char| char.is_ascii_alphanumeric());
+    if is_code { format!(" {code}") } else { String::new() }
+}
+
 fn failure(operation: &str, answer: &HttpAnswer, code: &str, rejecting: &[&str]) -> Failure {
-    let said = format!("{operation} was answered {}", answer.said());
+    let said = format!("{operation} was answered {}{}", answer.status, shown_code(code));
     let throttled = ["Throttl", "SlowDown", "TooManyRequests"].iter().any(|word| code.contains(word));
     let failure = match answer.status {
         429 => Failure::throttled(said),

@@ -3,12 +3,13 @@
 use std::error::Error;
 
 use aws_config::SdkConfig;
-use aws_sdk_bedrockagent::Client;
 use aws_sdk_bedrockagent::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::ingest_knowledge_base_documents::IngestKnowledgeBaseDocumentsError;
 use aws_sdk_bedrockagent::types::{KnowledgeBaseDocument, KnowledgeBaseDocumentDetail};
+use aws_sdk_bedrockagent::{Client, config};
 use sluice_connector_api::{Failure, FailureKind};
 
+use super::answer_bound::{AnswerBound, DOCUMENT_BYTES};
 use super::data_source::{DataSourceIds, DataSourceRef};
 use super::plan::identifiers;
 use crate::bedrock_kb::verdict::{self, ApiCall};
@@ -37,7 +38,7 @@ impl From<Failure> for CallRefusal {
 impl DocumentClient {
     /// Makes a client for a data source. Names are looked up, ids are taken as they are.
     pub(crate) async fn from_config(config: &SdkConfig, wanted: &DataSourceRef) -> Result<Self, Failure> {
-        let api = Client::new(config);
+        let api = bounded_client(config);
         let ids = wanted.resolve(&api).await?;
         Ok(Self { api, ids })
     }
@@ -135,6 +136,12 @@ impl DocumentClient {
         let call = ApiCall { operation, permissions, knowledge_base_id, data_source_id, document_ids };
         verdict::failure(call, error)
     }
+}
+
+/// Makes a client that reads no more of an answer than it needs.
+pub(crate) fn bounded_client(config: &SdkConfig) -> Client {
+    let bound = AnswerBound::new(DOCUMENT_BYTES);
+    Client::from_conf(config::Builder::from(config).interceptor(bound).build())
 }
 
 fn unbuilt(error: &BuildError) -> Failure {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_bedrockagentruntime::Client;
 use aws_sdk_bedrockagentruntime::types::{
     KnowledgeBaseQuery, KnowledgeBaseRetrievalConfiguration, KnowledgeBaseRetrievalResult,
     KnowledgeBaseVectorSearchConfiguration,
 };
+use aws_sdk_bedrockagentruntime::{Client, config};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sluice_connector_api::Failure;
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::filter::Filter;
 use super::passage_json::json_of;
-use crate::bedrock_kb::calls::IdOrName;
+use crate::bedrock_kb::calls::{AnswerBound, IdOrName, PASSAGE_BYTES, bounded_client};
 use crate::bedrock_kb::settings::BedrockKbSettings;
 use crate::bedrock_kb::verdict::{self, ApiCall};
 
@@ -73,9 +73,7 @@ impl KnowledgeBase {
         let (aws, client) = (settings.aws.clone(), OnceCell::new());
         let id = match named {
             IdOrName::Id(id) => id,
-            IdOrName::Name(_) => {
-                named.knowledge_base_id(&aws_sdk_bedrockagent::Client::new(&aws.load().await?)).await?
-            }
+            IdOrName::Name(_) => named.knowledge_base_id(&bounded_client(&aws.load().await?)).await?,
         };
         Ok((Self { aws, client }, id))
     }
@@ -106,7 +104,11 @@ impl KnowledgeBase {
     }
 
     async fn client(&self) -> Result<&Client, Failure> {
-        self.client.get_or_try_init(|| async { Ok(Client::new(&self.aws.load().await?)) }).await
+        let make = || async {
+            let config = config::Builder::from(&self.aws.load().await?);
+            Ok(Client::from_conf(config.interceptor(AnswerBound::new(PASSAGE_BYTES)).build()))
+        };
+        self.client.get_or_try_init(make).await
     }
 }
 

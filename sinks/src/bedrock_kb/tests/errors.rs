@@ -1,5 +1,7 @@
 //! What each failure of the service asks for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -9,7 +11,11 @@ use sluice_emulator::{
     Operation, Rule, Settings,
 };
 
-use super::{accepted, batch, emulator, exchanged, keyed, put_answered, sink, sink_at};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use super::super::{KnowledgeBase, Question};
+use super::{accepted, batch, emulator, exchanged, keyed, put_answered, read_request, sink, sink_at};
 use sluice_plugin_testing::{batch_failure, record_failures, text, tombstone};
 
 /// Puts once against a scripted fault and checks that there was one call.
@@ -247,4 +253,57 @@ async fn too_many_at_once_is_no_fault_of_the_data_even_where_it_names_a_document
                  can't exceed (10)";
     let failure = batch_failure(put_answered(&invalid(words, &["documents[1]"])).await);
     assert!(failure.is_throttled(), "{failure}");
+}
+
+/// Starts a server that answers every request with a status and a body without an end, and counts the bytes that it got rid of.
+async fn endless(status: &'static str, piece: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\r\n{{\"message\":\"");
+            read_request(&mut stream).await;
+            let mut next = stream.write_all(head.as_bytes()).await;
+            // As much as would fill the memory, were it kept.
+            while next.is_ok() && counted.load(Ordering::Relaxed) < 200_000_000 {
+                next = stream.write_all(piece.as_bytes()).await;
+                counted.fetch_add(piece.len(), Ordering::Relaxed);
+            }
+        }
+    });
+    (url, sent)
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_cut_off_and_counts_by_its_status() {
+    let piece: &'static str = "x".repeat(64 * 1024).leak();
+    for (status, kind) in [
+        ("202 Accepted", FailureKind::Retriable),
+        ("400 Bad Request", FailureKind::Fatal),
+        ("500 Internal Server Error", FailureKind::Retriable),
+        ("403 Forbidden", FailureKind::Fatal),
+    ] {
+        let (url, sent) = endless(status, piece).await;
+        let failure = batch_failure(sink_at(&url, &json!({})).put(&batch()).await);
+        assert_eq!(failure.kind(), kind, "{failure}");
+        assert!(
+            failure.to_string().len() < 500 && failure.detail().is_none_or(|said| said.len() <= 4096),
+            "{failure}"
+        );
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent < 20_000_000, "{sent} bytes went out before the sink had enough");
+    }
+}
+
+#[tokio::test]
+async fn people_read_no_endless_answer_either() {
+    let piece: &'static str = "x".repeat(64 * 1024).leak();
+    let (url, sent) = endless("200 OK", piece).await;
+    let question = Question { text: "a".to_owned(), number_of_results: 1, filter: None };
+    let failure = KnowledgeBase::new(None, Some(url)).retrieve("DEMOKB0001", &question).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Retriable, "{failure}");
+    assert!(failure.to_string().len() < 500, "{failure}");
+    assert!(sent.load(Ordering::Relaxed) < 40_000_000);
 }

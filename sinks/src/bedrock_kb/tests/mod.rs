@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sluice_connector_api::{Payload, PutError, Record, Sink};
 use sluice_emulator::{Emulator, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::built::built;
 use sluice_plugin_testing::{text, with_value};
@@ -45,6 +45,13 @@ fn batch() -> [Record; 3] {
 /// Answers one request with `answer` and returns the request's head and body.
 async fn exchange(listener: &TcpListener, answer: &str) -> (String, Vec<u8>) {
     let (mut stream, _) = listener.accept().await.unwrap();
+    let request = read_request(&mut stream).await;
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    request
+}
+
+/// Reads the head and the body of a request.
+async fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut seen = Vec::new();
     let head_end = loop {
         stream.read_buf(&mut seen).await.unwrap();
@@ -57,7 +64,6 @@ async fn exchange(listener: &TcpListener, answer: &str) -> (String, Vec<u8>) {
     while seen.len() < head_end + 4 + length.parse::<usize>().unwrap() {
         stream.read_buf(&mut seen).await.unwrap();
     }
-    stream.write_all(answer.as_bytes()).await.unwrap();
     (head, seen.split_off(head_end + 4))
 }
 

@@ -28,7 +28,9 @@ async fn every_status_says_what_to_do() {
             failure_of([reply(code, "location: http://127.0.0.1:1/\r\n", "because")], &json!({})).await;
         assert_eq!(failure.kind(), kind, "{code}");
         assert_eq!(failure.is_throttled(), code == 429);
-        assert!(failure.to_string().contains(&format!("was answered {code}: because")), "{failure}");
+        assert!(failure.to_string().contains(&format!("was answered {code}")), "{failure}");
+        assert!(!failure.to_string().contains("because"), "{failure}");
+        assert_eq!(failure.detail(), Some("because"));
     }
     for code in [200, 201, 202, 204, 207] {
         let server = HttpServer::start([status(code)]).await;
@@ -83,9 +85,9 @@ async fn an_answer_cut_short_counts_by_its_status() {
     let sink = sink_at(&server, "/", &json!({ "request_timeout": "300ms" }));
     sink.put(&prices()[..1]).await.unwrap();
     assert_eq!(batch_failure(sink.put(&prices()[..1]).await).kind(), FailureKind::Retriable);
-    let (_, kind, reason) = record_failures(sink.put(&prices()[..1]).await).remove(0);
+    let (_, kind, reason, detail) = details(sink.put(&prices()[..1]).await).remove(0);
     assert_eq!(kind, FailureKind::Rejected);
-    assert!(reason.ends_with("400: half"), "{reason}");
+    assert!(reason.ends_with("400") && detail == "half", "{reason} {detail}");
 }
 
 #[tokio::test]
@@ -159,21 +161,23 @@ fn with_items(reason: bool) -> Value {
 async fn an_answer_per_item_names_the_records() {
     let body = r#"{"items":[{"status":201},{"status":"429","error":"slow\n down"},{"status":400,"error":{"type":"bad"}}]}"#;
     let server = HttpServer::start([reply(207, "retry-after: 3\r\n", body)]).await;
-    let failures = record_failures(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
-    let [(1, FailureKind::Retriable, slow), (2, FailureKind::Rejected, bad)] = &*failures else {
+    let failures = details(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
+    let [(1, FailureKind::Retriable, slow, slow_detail), (2, FailureKind::Rejected, bad, bad_detail)] =
+        &*failures
+    else {
         panic!("{failures:?}")
     };
-    assert!(slow.ends_with("answered 429 for the record: slow down"), "{slow}");
-    assert!(bad.ends_with("answered 400 for the record: {\"type\":\"bad\"}"), "{bad}");
+    assert!(slow.ends_with("answered 429 for the record") && slow_detail == "slow down", "{slow}");
+    assert!(bad.ends_with("answered 400 for the record") && bad_detail == "{\"type\":\"bad\"}", "{bad}");
 }
 
 #[tokio::test]
 async fn an_answer_that_echoes_names_of_the_json_library_is_read() {
     let echo = r#"{"items":[{"status":201},{"status":400,"error":{"$serde_json::private::Number":"7"}},{"status":200,"of":{"$serde_json::private::Number":7}}]}"#;
     let server = HttpServer::start([reply(207, "", echo)]).await;
-    let failures = record_failures(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
-    let [(1, FailureKind::Rejected, reason)] = &*failures else { panic!("{failures:?}") };
-    assert!(reason.ends_with(r#"{"$serde_json::private::Number":"7"}"#), "{reason}");
+    let failures = details(sink_at(&server, "/", &with_items(true)).put(&prices()).await);
+    let [(1, FailureKind::Rejected, _, detail)] = &*failures else { panic!("{failures:?}") };
+    assert_eq!(detail, r#"{"$serde_json::private::Number":"7"}"#);
 }
 
 #[tokio::test]
@@ -232,4 +236,27 @@ async fn a_dropped_put_can_be_put_again() {
     drop(hanging);
     sink.put(&batch).await.unwrap();
     assert_eq!(server.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn an_answer_that_echoes_its_input_says_nothing_of_it_in_the_reason() {
+    let sink_says = |code: u16, body: &str| {
+        let reply = reply(code, "", body);
+        async move {
+            let changes = json!({ "headers": { "x-a": "{{ticker}}" } });
+            failure_of([reply], &changes).await
+        }
+    };
+    for code in [301, 400, 401, 403, 404, 422, 429, 500, 503] {
+        let failure = sink_says(code, "Cannot POST /services/hunter2: card 4111 of OOOO").await;
+        for echo in ["hunter2", "4111", "OOOO"] {
+            assert!(
+                !failure.to_string().contains(echo) && !format!("{failure:?}").contains(echo),
+                "{failure}"
+            );
+        }
+        assert!(failure.detail().is_some_and(|said| said.contains("card 4111 of OOOO")));
+    }
+    let endless = sink_says(422, &"4111 ".repeat(100_000)).await;
+    assert!(endless.to_string().len() < 200 && endless.detail().is_some_and(|said| said.len() <= 4096));
 }

@@ -150,12 +150,32 @@ async fn no_echo_of_a_secret_is_shown() {
     let echo = format!("you sent\n Basic {basic} or hunter2");
     let auth = json!({ "auth": { "basic": { "username": "me", "password": "hunter2" } } });
     let failure = failure_of([reply(400, "", &echo)], &auth).await;
-    assert!(failure.to_string().ends_with("400: you sent [redacted] or [redacted]"), "{failure}");
+    assert!(failure.to_string().ends_with("was answered 400"), "{failure}");
+    assert_eq!(failure.detail(), Some("you sent [redacted] or [redacted]"));
     let tokens = HttpServer::start([token("t-secret", 60)]).await;
     let settings = oauth2(&tokens, &json!({}));
     let failure = failure_of([reply(500, "", "bad token t-secret")], &settings).await;
-    assert!(failure.to_string().ends_with("500: bad token [redacted]"), "{failure}");
+    assert!(failure.to_string().ends_with("was answered 500"), "{failure}");
+    assert_eq!(failure.detail(), Some("bad token [redacted]"));
     assert!(!format!("{failure:?}").contains("t-secret"));
+}
+
+#[tokio::test]
+async fn no_echo_of_a_secret_is_shown_in_another_notation() {
+    let secret = r#"hunter2/"x\y z"#;
+    let in_json = serde_json::to_string(secret).unwrap();
+    let auth = json!({ "auth": { "header": { "name": "x-key", "value": secret } } });
+    for echo in [
+        json!({ "key": secret }).to_string(),
+        in_json.replace('/', "\\/"),
+        "key=hunter2%2F%22x%5Cy%20z".to_owned(),
+        "key=hunter2%2f%22x%5cy%20z".to_owned(),
+        format!("you sent {secret}"),
+    ] {
+        let failure = failure_of([reply(400, "", &echo)], &auth).await;
+        let detail = failure.detail().unwrap();
+        assert!(detail.contains("[redacted]") && !detail.contains("hunter2"), "{echo}: {detail}");
+    }
 }
 
 /// Signs what a server saw once more, with the same library, and compares.

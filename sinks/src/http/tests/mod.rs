@@ -49,6 +49,16 @@ fn kinds(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind)> {
     record_failures(outcome).into_iter().map(|(index, kind, _)| (index, kind)).collect()
 }
 
+/// The failures of single records: index, kind, reason and detail.
+fn details(outcome: Result<(), PutError>) -> Vec<(usize, FailureKind, String, String)> {
+    let Err(PutError::Records(failures)) = outcome else { panic!("{outcome:?}") };
+    let told = |(index, failure): (usize, Failure)| {
+        let detail = failure.detail().unwrap_or_default().to_owned();
+        (index, failure.kind(), failure.to_string(), detail)
+    };
+    failures.into_iter().map(told).collect()
+}
+
 /// Puts a record once and returns how it failed.
 async fn failure_of(replies: impl IntoIterator<Item = HttpReply>, changes: &Value) -> Failure {
     let server = HttpServer::start(replies).await;
