@@ -147,7 +147,8 @@ fn the_whole_way_through_the_engine_costs_no_more_allocations_per_record() {
         events.push(Event::Records(records.by_ref().take(BATCH).collect()));
     }
     let backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(1) };
-    let retry = RetryPolicy { backoff, timeout: Duration::from_secs(1) };
+    let retry =
+        RetryPolicy { backoff, timeout: Duration::from_secs(1), retry_after_max: Duration::from_secs(1) };
     let settings = PipelineSettings {
         lane: LaneSettings::new(Nowhere.limits(), limits(), retry, &Pacers::default()),
         faults: FaultSettings { tolerance: Tolerance::None, threshold: None },

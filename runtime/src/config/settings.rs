@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{ByteSize, HumanDuration};
 
-use crate::engine::letters::tolerance::{Threshold, Tolerance};
+use crate::engine::letters::tolerance::{ThresholdSetting, Tolerance};
 use crate::kafka::KafkaSettings;
 
 /// How keys are read where the file does not say it.
@@ -106,9 +106,10 @@ pub struct ErrorSettings {
     pub tolerance: Tolerance,
     /// Where rejected records go, as they were read, under `tolerance: all`. Their offsets wait until they are there.
     pub dead_letter_queue: Option<DeadLetterSettings>,
-    /// How many records at fault are too many, under `tolerance: all`: then everything is going bad, and the
-    /// connector stops. Default: no number is.
-    pub threshold: Option<Threshold>,
+    /// How many records at fault are too many, under `tolerance: all`: then the set-up is at fault rather than the data,
+    /// and the connector stops. It also stops where nothing was ever stored and the first 20 records are all rejected,
+    /// and commits nothing of these. `off` tolerates any number. Default: 50 of the last 100.
+    pub threshold: ThresholdSetting,
     /// The wait after the first failure of a put; it doubles with every further one, and a random part of it is
     /// taken (full jitter). Default 300ms.
     pub retry_delay: HumanDuration,
@@ -116,6 +117,9 @@ pub struct ErrorSettings {
     pub retry_delay_max: HumanDuration,
     /// How long a batch is tried before the connector fails, keeps its offsets and is restarted. Default 5m.
     pub retry_timeout: HumanDuration,
+    /// The longest wait that a target may ask for, as with `Retry-After`. It is obeyed even where `retry_timeout` is
+    /// shorter: waiting as asked is no failed try. In AWS Lambda the deadline comes first. Default 1h.
+    pub retry_after_max: HumanDuration,
 }
 
 impl Default for ErrorSettings {
@@ -123,10 +127,11 @@ impl Default for ErrorSettings {
         Self {
             tolerance: Tolerance::None,
             dead_letter_queue: None,
-            threshold: None,
+            threshold: ThresholdSetting::default(),
             retry_delay: HumanDuration::millis(300),
             retry_delay_max: HumanDuration::secs(60),
             retry_timeout: HumanDuration::secs(300),
+            retry_after_max: HumanDuration::secs(3600),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::connector::load::Connector;
 use crate::engine::batch::batcher::BatchLimits;
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::letters::tolerance::FaultSettings;
-use crate::engine::{Counters, DeadLetterQueue, LetterSender, Pipeline, PipelineSettings};
+use crate::engine::{Counters, DeadLetterQueue, LetterSender, Pipeline, PipelineSettings, Window};
 use crate::pace::pacer::Pacers;
 use crate::retry::backoff::Backoff;
 use crate::retry::policy::RetryPolicy;
@@ -63,12 +63,21 @@ impl Connector {
         LaneSettings::new(limits, batch, self.retry_policy(), pacers)
     }
 
+    /// Makes the window over the records last done, which outlives a task that is restarted.
+    pub fn window(&self) -> Window {
+        Window::new(self.errors.threshold.get())
+    }
+
     fn fault_settings(&self) -> FaultSettings {
-        FaultSettings { tolerance: self.errors.tolerance, threshold: self.errors.threshold }
+        FaultSettings { tolerance: self.errors.tolerance, threshold: self.errors.threshold.get() }
     }
 
     fn retry_policy(&self) -> RetryPolicy {
-        RetryPolicy { backoff: self.backoff(), timeout: self.errors.retry_timeout.get() }
+        RetryPolicy {
+            backoff: self.backoff(),
+            timeout: self.errors.retry_timeout.get(),
+            retry_after_max: self.errors.retry_after_max.get(),
+        }
     }
 
     /// Returns the waits between tries of a put.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::worker::BatchResponse;
 use crate::connector::load::Connector;
-use crate::engine::{Counters, RunReport};
+use crate::engine::{Counters, RunReport, Window};
 use crate::lambda::answer::{Answer, NotDone};
 use crate::lambda::embedded_metrics;
 use crate::lambda::event::{KafkaEvent, Records};
@@ -31,6 +31,7 @@ pub struct HostSettings {
 pub struct Host {
     connector: Connector,
     pacers: Pacers,
+    window: Window,
     settings: HostSettings,
 }
 
@@ -43,7 +44,7 @@ impl fmt::Debug for Host {
 impl Host {
     /// Makes the host of a connector. It opens nothing before the first invocation.
     pub fn new(connector: Connector, settings: HostSettings) -> Self {
-        Self { connector, pacers: Pacers::default(), settings }
+        Self { window: connector.window(), connector, pacers: Pacers::default(), settings }
     }
 
     /// Delivers the records of an event until all are done or the deadline is near, and says which are not done.
@@ -77,7 +78,7 @@ impl Host {
         let source = EventSource::new(records, budget.clone());
         let pipeline = self.connector.pipeline(0, source, budget, counters, &self.pacers);
         let stop = CancellationToken::new();
-        let run = pipeline.run_and_report(stop.clone(), bounds.give_up_at);
+        let run = pipeline.with_window(self.window.clone()).run_and_report(stop.clone(), bounds.give_up_at);
         tokio::pin!(run);
         tokio::select! {
             report = &mut run => return report,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::settings::ErrorSettings;
 use crate::connector::load::Connector;
 use crate::engine::letters::letter::is_reason;
-use crate::engine::letters::tolerance::Tolerance;
+use crate::engine::letters::tolerance::{ThresholdSetting, Tolerance};
 use crate::engine::{Counters, Failed};
 use crate::pace::pacer::Pacers;
 use crate::source::budget::{Budget, footprint};
@@ -58,7 +58,11 @@ pub async fn replay(
     stop: CancellationToken,
 ) -> Replayed {
     let again = Arc::<Again>::default();
-    let errors = ErrorSettings { tolerance: Tolerance::All, threshold: None, ..connector.errors.clone() };
+    let errors = ErrorSettings {
+        tolerance: Tolerance::All,
+        threshold: ThresholdSetting::Off,
+        ..connector.errors.clone()
+    };
     let connector =
         Connector { errors, dead_letters: Some(Arc::<Again>::clone(&again)), ..connector.clone() };
     let budget = Budget::new(connector.buffer_memory.bytes());

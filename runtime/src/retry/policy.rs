@@ -12,8 +12,10 @@ use crate::retry::backoff::Backoff;
 pub struct RetryPolicy {
     /// The waits between tries.
     pub backoff: Backoff,
-    /// From the first failure to the last try, at most.
+    /// From the first failure to the last try, at most, but for waits that the target asked for.
     pub timeout: Duration,
+    /// The longest wait that a target may ask for.
+    pub retry_after_max: Duration,
 }
 
 /// How often something failed, and since when.
@@ -27,13 +29,22 @@ pub struct Retries {
 
 impl Retries {
     /// Notes a failure. Returns how long to wait for the next try, or why there is none.
+    ///
+    /// A wait that the target asks for is obeyed, even where it is longer than the time there is for tries. Of it only
+    /// as much counts as would have been waited without it; a target that asks for a second each time does not keep its
+    /// connector waiting for ever.
     pub fn failed(&mut self, policy: RetryPolicy, failure: &Failure) -> Result<Duration, String> {
-        let tried_for = self.since.get_or_insert_with(Instant::now).elapsed();
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let tried_for = since.elapsed();
         self.failures += 1;
-        let wait = policy.backoff.wait(self.failures, failure.wait());
-        if tried_for.saturating_add(wait) > policy.timeout {
+        let asked = failure.wait().map(|asked| asked.min(policy.retry_after_max));
+        let wait = policy.backoff.wait(self.failures, asked);
+        let counted = wait.min(policy.backoff.longest(self.failures));
+        if tried_for.saturating_add(counted) > policy.timeout {
             return Err(format!("retries used up after {} tries in {tried_for:?}: {failure}", self.failures));
         }
+        // What does not count is as if the first failure had come later.
+        self.since = since.checked_add(wait - counted).or(self.since);
         Ok(wait)
     }
 

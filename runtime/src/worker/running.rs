@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::connector::load::Connector;
-use crate::engine::{Counters, Tally, Window};
+use crate::engine::{Counters, Tally};
 use crate::pace::pacer::{Pacer, Pacers};
 use crate::source::budget::Budget;
 use crate::worker::desired::{DesiredState, TargetState};
@@ -71,7 +71,7 @@ impl RunningConnector {
                 counters: Arc::clone(&counters),
                 budget: budget.clone(),
                 pacers: pacers.clone(),
-                window: Window::new(connector.errors.threshold),
+                window: connector.window(),
                 desired: desired.subscribe(),
                 status: sender,
                 predecessors: earlier.iter().flat_map(|earlier| earlier.statuses.clone()).collect(),

@@ -75,7 +75,7 @@ impl Supervisor {
             match self.run_once(desired).await {
                 Ended::ForGood => break,
                 // An operator who starts it anew has seen what went wrong.
-                Ended::AsDesired => self.window = Window::new(self.connector.errors.threshold),
+                Ended::AsDesired => self.window = self.connector.window(),
                 Ended::Failed(failed) => self.after_failure(failed).await,
             }
         }

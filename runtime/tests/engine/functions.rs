@@ -307,3 +307,17 @@ async fn records_of_several_partitions_are_reported_by_partition() {
         }]
     );
 }
+
+/// Invariant 9: a target that rejects everything from the first record on is set up wrongly. Nothing of the event counts as
+/// done, so that the mapping reads it again; nor does it in the next invocation.
+#[tokio::test(start_paused = true)]
+async fn an_event_of_which_everything_is_rejected_is_not_done() {
+    let partial = Function { errors: "{ tolerance: all }", ..Function::new().partial() }.start(refusing());
+    let whole = Function { errors: "{ tolerance: all }", ..Function::new() }.start(refusing());
+    let all: Vec<i64> = (0..30).collect();
+    for _ in 0..2 {
+        assert_eq!(partial.invoke(event(&["bad"; 30])).await.offsets(), all);
+        let failed = whole.invoke(event(&["bad"; 30])).await.answer.unwrap_err();
+        assert!(failed.contains("30 of 30") && failed.contains("nothing was ever stored"), "{failed}");
+    }
+}

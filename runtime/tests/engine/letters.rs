@@ -392,3 +392,76 @@ async fn the_bytes_of_a_record_are_held_until_its_letter_is_stored() {
     run.pass(100).await;
     assert_eq!(run.budget.used(), 0);
 }
+
+/// The default threshold.
+const DEFAULT: Threshold = Threshold { rejected: 50, of_last: 100 };
+
+/// Invariant 9: what is rejected from the first record on is the set-up's fault, whoever rejects it. The connector stops,
+/// says why, and commits nothing of it; nor does it after a restart.
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_never_stored_anything_stops_at_its_twentieth_rejection_and_commits_nothing() {
+    for value in ["foul", "bad"] {
+        for with_queue in [true, false] {
+            let window = Window::new(Some(DEFAULT));
+            for (lettered, stopped_at) in [(19, 19), (0, 0)] {
+                let setup = Setup::new(refusing());
+                let setup = if with_queue { setup.letters(script([])) } else { setup.tolerant() };
+                let mut run = setup.window(&window).start_with(records(0, 0, &[value; 60]));
+                let failed = run.ended().await.unwrap_err();
+                let reason = failed.to_string();
+                let begin = "the first 20 records were all rejected, and nothing was ever stored";
+                assert!(reason.starts_with(begin), "{reason}");
+                assert!(reason.contains(&format!(": record t-0-{stopped_at} was rejected by ")), "{reason}");
+                assert_eq!(failed.origin.map(|origin| origin.offset()), Some(stopped_at));
+                assert_eq!(run.committed(), Some(0), "{value}, with a queue: {with_queue}");
+                let tally = run.tally();
+                assert_eq!(tally.skipped + tally.dead_lettered, lettered);
+            }
+        }
+    }
+}
+
+/// Invariant 9: a target that stored a record is set up; from then on only the share of records at fault counts.
+#[tokio::test(start_paused = true)]
+async fn bad_records_behind_a_good_one_are_tolerated_up_to_the_threshold() {
+    let values = |bad: usize| ["a"].into_iter().chain(std::iter::repeat_n("bad", bad)).collect::<Vec<_>>();
+    let setup = || Setup::new(naming()).tolerant().with(|settings| settings.faults.threshold = Some(DEFAULT));
+    let mut run = setup().start_with(records(0, 0, &values(49)));
+    run.finish().await.unwrap();
+    assert_eq!((run.tally().skipped, run.committed()), (49, Some(50)));
+    let mut run = setup().start_with(records(0, 0, &values(60)));
+    let failed = run.ended().await.unwrap_err().to_string();
+    assert!(failed.starts_with("50 of the last 51 records were rejected"), "{failed}");
+    assert_eq!(run.tally().skipped, 49);
+}
+
+/// Records that wait for their put are no proof that nothing can be stored.
+#[tokio::test(start_paused = true)]
+async fn bad_records_behind_one_that_is_still_on_its_way_are_tolerated() {
+    let values: Vec<_> = ["a"].into_iter().chain(std::iter::repeat_n("foul", 30)).collect();
+    let setup = Setup::new(once(Answer::late(1_000))).tolerant();
+    let mut run =
+        setup.with(|settings| settings.faults.threshold = Some(DEFAULT)).start_with(records(0, 0, &values));
+    run.finish().await.unwrap();
+    assert_eq!((run.tally().skipped, run.committed()), (30, Some(31)));
+}
+
+/// Invariant 9: records that a transform drops say nothing of the sink.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_rejects_all_that_reach_it_stops_the_connector_though_most_are_filtered() {
+    let values: Vec<_> = (0..400).map(|n| if n % 10 == 0 { "bad" } else { "drop" }).collect();
+    let setup = Setup::new(naming()).tolerant();
+    let mut run =
+        setup.with(|settings| settings.faults.threshold = Some(DEFAULT)).start_with(records(0, 0, &values));
+    let failed = run.ended().await.unwrap_err().to_string();
+    assert!(failed.starts_with("the first 20 records were all rejected"), "{failed}");
+    assert_eq!(run.committed(), Some(0));
+}
+
+/// With `threshold: off` the operator has taken it on.
+#[tokio::test(start_paused = true)]
+async fn without_a_threshold_any_number_is_tolerated_from_the_first_record_on() {
+    let mut run = Setup::new(naming()).tolerant().start_with(records(0, 0, &["bad"; 300]));
+    run.finish().await.unwrap();
+    assert_eq!((run.tally().skipped, run.committed()), (300, Some(300)));
+}

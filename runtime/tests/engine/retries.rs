@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use sluice_connector_api::Failure;
+use sluice_runtime::engine::PipelineSettings;
 use tokio::time::Instant;
 
 use crate::support::{Answer, Run, Setup, once, records, script};
 
 fn waits(run: &Run) -> Vec<Duration> {
     run.journal.starts().windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// So that hours pass in few steps.
+fn seldom_commits(settings: &mut PipelineSettings) {
+    settings.commit_interval = Duration::from_secs(1000);
 }
 
 /// Invariant 9: retries used up stop the connector, also where rejected records are skipped.
@@ -76,16 +82,49 @@ async fn the_longest_wait_of_an_answer_counts() {
     assert_eq!(waits(&run), [Duration::from_secs(9)]);
 }
 
-/// Invariant 5: a wait that no clock can hold is longer than any time-out, and no reason to panic.
+/// Invariant 5: a wait that the target asks for is obeyed also where it is longer than a batch is tried: waiting as asked
+/// is no failed try. It has a bound of its own.
 #[tokio::test(start_paused = true)]
-async fn a_wait_without_end_stops_the_connector() {
-    for asked in [Duration::from_secs(61), Duration::MAX] {
-        let setup = Setup::new(once(Answer::Fail(Failure::throttled("later").retry_after(asked))));
+async fn a_wait_longer_than_the_time_for_tries_is_obeyed_up_to_its_own_bound() {
+    let hour = Duration::from_hours(1);
+    for (asked, waited) in
+        [(Duration::from_secs(61), Duration::from_secs(61)), (hour, hour), (hour * 2, hour)]
+    {
+        let later = || Answer::Fail(Failure::throttled("later").retry_after(asked));
+        let setup = Setup::new(script([later(), Answer::down()])).with(seldom_commits);
         let mut run = setup.start_with(records(0, 0, &["a"]));
-        let failed = run.ended().await.unwrap_err();
-        assert!(failed.to_string().starts_with("retries used up after 1 tries"), "{failed}");
-        assert_eq!(run.committed(), Some(0));
+        run.pass(u64::try_from(waited.as_millis()).unwrap() + 5_000).await;
+        run.finish().await.unwrap();
+        assert_eq!(waits(&run)[0], waited);
+        assert_eq!(run.stored(), [0], "there is time left for the next try");
     }
+}
+
+/// Invariant 5: a target that asks for longer and longer waits does not keep a connector from failing at last: of each
+/// wait as much counts as would have been waited without it.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_never_takes_anything_fails_the_connector_whatever_it_asks_for() {
+    let later = || Answer::Fail(Failure::throttled("later").retry_after(Duration::from_secs(10)));
+    let setup = Setup::new(script(std::iter::repeat_with(later)));
+    let mut run = setup.start_with(records(0, 0, &["a"]));
+    let failed = run.ended().await.unwrap_err();
+    assert!(failed.to_string().starts_with("retries used up after "), "{failed}");
+    // A minute of backoffs of up to a second.
+    assert!((60..70).contains(&run.puts().len()), "{}", run.puts().len());
+    assert!(waits(&run).iter().all(|wait| *wait == Duration::from_secs(10)));
+    assert_eq!(run.committed(), Some(0));
+}
+
+/// Invariants 5 and 6: a wait that no clock can hold is no reason to panic, and ends with the connector.
+#[tokio::test(start_paused = true)]
+async fn a_wait_without_end_ends_with_the_connector() {
+    let setup = Setup::new(once(Answer::Fail(Failure::throttled("later").retry_after(Duration::MAX))));
+    let setup =
+        setup.with(seldom_commits).with(|settings| settings.lane.retry.retry_after_max = Duration::MAX);
+    let mut run = setup.start_with(records(0, 0, &["a"]));
+    run.pass(100_000_000).await;
+    run.stop().await.unwrap();
+    assert_eq!((run.puts().len(), run.committed()), (1, Some(0)));
 }
 
 /// Invariant 5: a time-out or a linger that no clock can hold is one that never passes.

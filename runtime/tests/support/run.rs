@@ -24,7 +24,7 @@ use super::source::{Hand, ScriptedSource};
 use super::transform::{Door, steps};
 
 /// Longer than any pipeline here may take to end.
-const HUNG: Duration = Duration::from_hours(1);
+const HUNG: Duration = Duration::from_hours(2);
 
 /// A pipeline that is about to run.
 pub(crate) struct Setup {
@@ -63,6 +63,7 @@ impl Setup {
         let retry = RetryPolicy {
             backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) },
             timeout: Duration::from_mins(1),
+            retry_after_max: Duration::from_hours(1),
         };
         let settings = PipelineSettings {
             lane: LaneSettings::new(limits, batch, retry, &Pacers::default()),

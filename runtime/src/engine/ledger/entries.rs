@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use sluice_connector_api::{Record, TopicPartition};
 
 use crate::engine::ledger::counters::Counters;
-use crate::engine::ledger::tracker::{Ticket, Tracker, Verdict};
+use crate::engine::ledger::tracker::{ReadSoFar, Ticket, Tracker, Verdict};
 use crate::source::Offsets;
 use crate::source::budget::{Budget, footprint};
 
@@ -17,12 +18,14 @@ pub(crate) struct Ledger {
     budget: Budget,
     /// Bytes that are free and not given back yet: that is done once for all that happened together.
     freed: usize,
+    /// Nothing is committed any more.
+    withheld: bool,
 }
 
 impl Ledger {
     /// Opens a ledger. `budget` is what the source takes bytes from.
     pub(crate) fn new(counters: Arc<Counters>, budget: Budget) -> Self {
-        Self { tracker: Tracker::new(), counters, budget, freed: 0 }
+        Self { tracker: Tracker::new(), counters, budget, freed: 0, withheld: false }
     }
 
     /// Enters a record. `None` where its partition is not ours: then it counts as abandoned.
@@ -54,7 +57,34 @@ impl Ledger {
         let (offsets, freed) = self.tracker.revoke(partitions);
         self.counters.abandoned((before - self.tracker.pending_records()) as u64);
         self.freed += freed;
-        offsets
+        self.unless_withheld(offsets)
+    }
+
+    /// Commits nothing any more: all that was done since the last commit is to be read again.
+    pub(crate) fn withhold(&mut self) {
+        self.withheld = true;
+    }
+
+    /// Returns what is to be committed.
+    pub(crate) fn commits(&mut self) -> Offsets {
+        let offsets = self.tracker.commits();
+        self.unless_withheld(offsets)
+    }
+
+    /// Returns what is to be committed of partitions that never had a commit.
+    pub(crate) fn first_commits(&mut self) -> Offsets {
+        let offsets = self.tracker.first_commits();
+        self.unless_withheld(offsets)
+    }
+
+    /// Returns how far each partition was read, and which of its records are not done: nothing of it, where nothing is
+    /// committed any more.
+    pub(crate) fn read_so_far(&self) -> HashMap<TopicPartition, ReadSoFar> {
+        if self.withheld { HashMap::default() } else { self.tracker.read_so_far() }
+    }
+
+    fn unless_withheld(&self, offsets: Offsets) -> Offsets {
+        if self.withheld { Vec::new() } else { offsets }
     }
 
     /// Gives the bytes that are free back to the budget.
@@ -64,7 +94,7 @@ impl Ledger {
 
     /// Closes the ledger: what is not done is left for the next reading. Returns what is to be committed.
     pub(crate) fn close(mut self) -> Offsets {
-        let offsets = self.tracker.commits();
+        let offsets = self.commits();
         self.counters.abandoned(self.tracker.pending_records() as u64);
         self.budget.give(self.freed + self.tracker.pending_bytes());
         offsets

@@ -11,7 +11,7 @@ use crate::engine::letters::queue::DeadLetterQueue;
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::letters::tolerance::{FaultSettings, Tolerance};
 use crate::engine::letters::undone::Undone;
-use crate::engine::letters::window::Window;
+use crate::engine::letters::window::{TooMany, Window};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::transform::chain::Stage;
 
@@ -26,6 +26,8 @@ pub(crate) enum Fate {
     Waits,
     /// The connector stops at it, for this reason.
     Stops(String),
+    /// The connector stops, since it is the set-up that is at fault. What was tolerated before it is not done after all.
+    StopsWithAll(String),
 }
 
 /// What a connector does about records at fault.
@@ -40,6 +42,10 @@ enum Policy {
 pub(crate) struct Faults {
     policy: Policy,
     window: Window,
+    /// Rejections of the chain, while no record came through it; nothing once one did.
+    first_of_the_chain: Option<usize>,
+    /// Rejections of the sink since it stored a record.
+    first_of_the_sink: usize,
     throttle: LogThrottle,
 }
 
@@ -49,7 +55,13 @@ impl Faults {
             Tolerance::None => Policy::Stop,
             Tolerance::All => Policy::Skip,
         };
-        Self { policy, window: Window::new(settings.threshold), throttle: LogThrottle::new(FULL_LINES) }
+        Self {
+            policy,
+            window: Window::new(settings.threshold),
+            first_of_the_chain: Some(0),
+            first_of_the_sink: 0,
+            throttle: LogThrottle::new(FULL_LINES),
+        }
     }
 
     /// Sends records at fault to a queue, where they are tolerated.
@@ -102,11 +114,39 @@ impl Faults {
         }
     }
 
+    /// Takes note of a record that came through the chain.
+    pub(crate) fn note_through(&mut self) {
+        self.first_of_the_chain = None;
+    }
+
     /// Takes note of a record that is done.
-    pub(crate) fn note_done(&self, verdict: Verdict) {
-        if verdict <= Verdict::Delivered {
-            self.window.note(false);
+    pub(crate) fn note_done(&mut self, verdict: Verdict) {
+        if !matches!(self.policy, Policy::Skip | Policy::Letter(_)) {
+            return;
         }
+        match verdict {
+            Verdict::Filtered => {
+                self.first_of_the_chain = None;
+                self.window.note_good(false);
+            }
+            Verdict::Superseded | Verdict::Delivered => {
+                self.first_of_the_sink = 0;
+                self.window.note_good(true);
+            }
+            Verdict::Skipped | Verdict::DeadLettered => {}
+        }
+    }
+
+    /// Counts a rejection. Returns how many there were from the first record on, by the chain or by the sink: what one of
+    /// them rejects says nothing of the other. A record that waits for its put has come through the chain.
+    fn from_the_first(&mut self, stage: &Stage) -> usize {
+        let count = match stage {
+            Stage::TaskPut => Some(&mut self.first_of_the_sink),
+            _ => self.first_of_the_chain.as_mut(),
+        };
+        let Some(count) = count else { return 0 };
+        *count = count.saturating_add(1);
+        *count
     }
 
     /// Decides what becomes of a record at fault. `lane` is the one that it, and what it may hold back, is on.
@@ -118,8 +158,13 @@ impl Faults {
             }
             Policy::Skip | Policy::Letter(_) => {}
         }
-        if self.window.note(true) {
-            return Fate::Stops(format!("{}record {} {rejected}", self.window, rejected.origin));
+        let from_the_first = self.from_the_first(&rejected.stage);
+        if let Some(too_many) = self.window.note_rejected(from_the_first) {
+            let reason = format!("{too_many}: record {} {rejected}", rejected.origin);
+            return match too_many {
+                TooMany::FromTheStart => Fate::StopsWithAll(reason),
+                TooMany::OfLast(..) => Fate::Stops(reason),
+            };
         }
         let posted = match &mut self.policy {
             Policy::Letter(queue) => queue.post(rejected),

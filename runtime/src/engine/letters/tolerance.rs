@@ -15,6 +15,33 @@ pub struct Threshold {
     pub of_last: usize,
 }
 
+/// How many records at fault are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdSetting {
+    /// No number is.
+    Off,
+    /// So many of the records last done.
+    #[serde(untagged)]
+    At(Threshold),
+}
+
+impl ThresholdSetting {
+    /// Returns the threshold; nothing where no number of records at fault is too many.
+    pub fn get(self) -> Option<Threshold> {
+        match self {
+            Self::Off => None,
+            Self::At(threshold) => Some(threshold),
+        }
+    }
+}
+
+impl Default for ThresholdSetting {
+    fn default() -> Self {
+        Self::At(Threshold { rejected: 50, of_last: 100 })
+    }
+}
+
 /// What a record at fault does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

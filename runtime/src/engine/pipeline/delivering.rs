@@ -69,9 +69,13 @@ impl Delivering {
 
     fn take_one(&mut self, Changed { ticket, read, result }: Changed, now: Instant) {
         match result {
-            Ok(Transformed::One(record)) => self.enqueue(ticket, record, read, now),
+            Ok(Transformed::One(record)) => {
+                self.faults.note_through();
+                self.enqueue(ticket, record, read, now);
+            }
             Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
             Ok(Transformed::Several(records)) => {
+                self.faults.note_through();
                 self.ledger.tracker.split(ticket, records.len());
                 for record in records {
                     self.enqueue(ticket, record, read.clone(), now);
@@ -113,6 +117,10 @@ impl Delivering {
             Fate::Skipped => self.done(rejected.ticket, Verdict::Skipped),
             Fate::Waits => {}
             Fate::Stops(reason) => self.fail(&rejected.origin, reason),
+            Fate::StopsWithAll(reason) => {
+                self.ledger.withhold();
+                self.fail(&rejected.origin, reason);
+            }
         }
     }
 

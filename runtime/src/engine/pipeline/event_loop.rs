@@ -87,7 +87,7 @@ impl<S: Source> Pipeline<S> {
         self.give_up_at = Some(give_up_at);
         let result = self.until_ended(&stop).await;
         let rejected = self.delivering.faults.first_undone().map(str::to_owned);
-        let report = RunReport { result, rejected, read: self.delivering.ledger.tracker.read_so_far() };
+        let report = RunReport { result, rejected, read: self.delivering.ledger.read_so_far() };
         self.close().await;
         report
     }
@@ -203,7 +203,7 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn commit_first(&mut self) {
-        let first = self.delivering.ledger.tracker.first_commits();
+        let first = self.delivering.ledger.first_commits();
         self.commit(first);
     }
 
@@ -222,7 +222,7 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn tick(&mut self) {
-        let offsets = self.delivering.ledger.tracker.commits();
+        let offsets = self.delivering.ledger.commits();
         self.commit(offsets);
         self.delivering.sum_up();
     }
