@@ -44,7 +44,7 @@ impl Retries {
             return Err(format!("retries used up after {} tries in {tried_for:?}: {failure}", self.failures));
         }
         // What does not count is as if the first failure had come later.
-        self.since = since.checked_add(wait - counted).or(self.since);
+        self.since = since.checked_add(wait.saturating_sub(counted)).or(self.since);
         Ok(wait)
     }
 

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod converters;
+mod errors;
 mod functions;
 mod plug_ins;

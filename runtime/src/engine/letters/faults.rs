@@ -139,7 +139,7 @@ impl Faults {
 
     /// Counts a rejection. Returns how many there were from the first record on, by the chain or by the sink: what one of
     /// them rejects says nothing of the other. A record that waits for its put has come through the chain.
-    fn from_the_first(&mut self, stage: &Stage) -> usize {
+    fn count_first(&mut self, stage: &Stage) -> usize {
         let count = match stage {
             Stage::TaskPut => Some(&mut self.first_of_the_sink),
             _ => self.first_of_the_chain.as_mut(),
@@ -158,7 +158,7 @@ impl Faults {
             }
             Policy::Skip | Policy::Letter(_) => {}
         }
-        let from_the_first = self.from_the_first(&rejected.stage);
+        let from_the_first = self.count_first(&rejected.stage);
         if let Some(too_many) = self.window.note_rejected(from_the_first) {
             let reason = format!("{too_many}: record {} {rejected}", rejected.origin);
             return match too_many {

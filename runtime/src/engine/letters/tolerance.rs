@@ -1,7 +1,8 @@
 //! What a record at fault does, and how many are too many.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A share of records at fault, such as 25 of the last 30.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -18,6 +19,7 @@ pub struct Threshold {
 /// How many records at fault are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = map_first)]
 pub enum ThresholdSetting {
     /// No number is.
     Off,
@@ -33,6 +35,13 @@ impl ThresholdSetting {
             Self::Off => None,
             Self::At(threshold) => Some(threshold),
         }
+    }
+}
+
+/// Lets the schema begin with the map, so that what is wrong within is said of its key.
+fn map_first(schema: &mut Schema) {
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.reverse();
     }
 }
 
