@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::config::interpolate::Follow;
-use crate::connector::load::Connector;
-use crate::kafka::{Access, KafkaSettings};
 use clap::Args;
 use sluice_connector_api::Registry;
 
 use crate::cli::exit::Exit;
 use crate::cli::parse::pair;
+use crate::config::interpolate::Follow;
+use crate::connector::load::Connector;
+use crate::kafka::Access;
 
 /// Where the brokers are, for the commands that talk to them without running a connector.
 #[derive(Debug, Args)]
@@ -32,18 +32,18 @@ pub(crate) struct Brokers {
 }
 
 impl Brokers {
-    /// Returns the name and the source of the connector, if one is named.
-    pub(crate) async fn source(&self, registry: &Registry) -> Result<Option<(String, KafkaSettings)>, Exit> {
+    /// Returns the connector, if one is named.
+    pub(crate) async fn connector(&self, registry: &Registry) -> Result<Option<Connector>, Exit> {
         let Some(file) = &self.connector else { return Ok(None) };
-        let connector = Connector::load(file, registry, Follow::Every).await?;
-        Ok(Some((connector.name.to_string(), connector.source.kafka)))
+        Ok(Some(Connector::load(file, registry, Follow::Every).await?))
     }
 
     /// Returns how to become a client of theirs.
     pub(crate) async fn access(&self, registry: &Registry) -> Result<Access, Exit> {
-        let source = self.source(registry).await?;
-        let mut access =
-            source.map_or_else(|| Access::from_servers(&self.bootstrap_servers), |(_, kafka)| kafka.access());
+        let mut access = match self.connector(registry).await? {
+            Some(connector) => connector.source.kafka.access(),
+            None => Access::from_servers(&self.bootstrap_servers),
+        };
         for (name, value) in &self.property {
             access.set(name, value);
         }

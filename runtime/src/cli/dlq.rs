@@ -1,13 +1,13 @@
 //! `sluice dlq`: dead letters, to look at and to send back.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::letters::letter::{is_reason, origin_topic};
 use crate::kafka::dead_letter_topic::TopicSink;
 use crate::kafka::scan::scan;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::Registry;
 use sluice_connector_api::{Payload, PutError, Record, Sink};
@@ -16,9 +16,12 @@ use crate::cli::brokers::Brokers;
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::pretty;
-use crate::cli::output::print;
+use crate::cli::output::{Output, pretty, print};
 use crate::cli::replay;
+use crate::config::interpolate::Follow;
+use crate::config::problem::Problem;
+use crate::connector::load::Connector;
+use crate::kafka::Access;
 
 /// How long the brokers may keep silent.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -37,7 +40,13 @@ pub(crate) struct DlqArgs {
 #[derive(Debug, Subcommand)]
 enum DlqCommand {
     /// Lists dead letters, a line each: its place in the queue, where it came from, the stage and the reason
-    List(QueueArgs),
+    List {
+        #[command(flatten)]
+        queue: QueueArgs,
+        /// How letters are printed
+        #[arg(long, short, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
     /// Shows dead letters in full, as JSON: key, value, headers, and the reason
     Show {
         #[command(flatten)]
@@ -55,14 +64,15 @@ enum DlqCommand {
     /// retries and its pace. A record keeps the place where it was read, and so the id that a sink gives it: to run it
     /// again after a kill overwrites what is there. What is rejected again is listed, and stays in the queue. A record
     /// that is newer in the target is overwritten by an older one from the queue where both have the same id.
+    #[command(group(ArgGroup::new("chosen").required(true).args(["letters", "all"])))]
     Replay {
         #[command(flatten)]
         queue: QueueArgs,
         /// The letters to send back
-        #[arg(required_unless_present = "all", value_name = "PARTITION:OFFSET", value_parser = place)]
+        #[arg(value_name = "PARTITION:OFFSET", value_parser = place)]
         letters: Vec<Place>,
         /// Send back every letter
-        #[arg(long, conflicts_with = "letters")]
+        #[arg(long)]
         all: bool,
         /// Send to this topic instead
         #[arg(long, value_name = "TOPIC")]
@@ -73,6 +83,9 @@ enum DlqCommand {
         /// Print what would be sent, and send nothing
         #[arg(long)]
         dry_run: bool,
+        /// How it is reported
+        #[arg(long, short, value_enum, default_value_t = Output::Text)]
+        output: Output,
     },
 }
 
@@ -81,9 +94,9 @@ type Place = (i32, i64);
 
 #[derive(Debug, Args)]
 struct QueueArgs {
-    /// The dead letter topic
-    #[arg(long, short)]
-    topic: String,
+    /// The dead letter topic [default: that of the connector]
+    #[arg(long, short, required_unless_present = "connector")]
+    topic: Option<String>,
     #[command(flatten)]
     brokers: Brokers,
 }
@@ -100,28 +113,60 @@ impl Command for DlqArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let registry = context.registry();
         match self.command {
-            DlqCommand::List(queue) => {
-                queue.read(registry).await?.iter().try_for_each(|letter| print(line(letter)))
+            DlqCommand::List { queue, output } => {
+                let letters = queue.open(registry).await?.read().await?;
+                letters.iter().try_for_each(|letter| print(line(letter, output)))
             }
             DlqCommand::Show { queue, letters } => {
-                let chosen = choose(queue.read(registry).await?, &letters)?;
+                let chosen = choose(queue.open(registry).await?.read().await?, &letters)?;
                 chosen.iter().try_for_each(|letter| print(pretty(&shown(letter))))
             }
-            DlqCommand::Replay { queue, letters, all, to, through, dry_run } => {
-                let read = queue.read(registry).await?;
+            DlqCommand::Replay { queue, letters, all, to, through, dry_run, output } => {
+                let queue = queue.open(registry).await?;
+                let read = queue.read().await?;
                 let chosen = if all { read } else { choose(read, &letters)? };
                 match through {
-                    Some(file) => replay::through(&file, registry, chosen, dry_run).await,
-                    None => send_back(&queue, registry, chosen, to.as_deref(), dry_run).await,
+                    Some(file) => {
+                        let connector = Connector::load(&file, registry, Follow::Every).await?;
+                        replay::through(&connector, chosen, dry_run, output).await
+                    }
+                    None => send_back(&queue.access, chosen, to.as_deref(), dry_run, output).await,
                 }
             }
         }
     }
 }
 
+/// A dead letter topic, and how to become a client of its brokers.
+struct Queue {
+    topic: String,
+    access: Access,
+}
+
 impl QueueArgs {
-    async fn read(&self, registry: &Registry) -> Result<Vec<Record>, Exit> {
-        let read = scan(self.brokers.access(registry).await?, self.topic.clone(), SILENCE).await;
+    async fn open(&self, registry: &Registry) -> Result<Queue, Exit> {
+        let access = self.brokers.access(registry).await?;
+        let topic = match &self.topic {
+            Some(topic) => topic.clone(),
+            None => self.topic_of_connector(registry).await?,
+        };
+        Ok(Queue { topic, access })
+    }
+
+    async fn topic_of_connector(&self, registry: &Registry) -> Result<String, Exit> {
+        let connector = self.brokers.connector(registry).await?;
+        let queue = connector.and_then(|connector| connector.errors.dead_letter_queue);
+        queue.and_then(|queue| queue.topic).ok_or_else(|| {
+            let file = self.brokers.connector.as_deref().unwrap_or(Path::new(""));
+            let text = "has no topic at `errors.dead_letter_queue.topic`; name one with --topic";
+            Exit::Configuration(vec![Problem::of_file(file, text)])
+        })
+    }
+}
+
+impl Queue {
+    async fn read(&self) -> Result<Vec<Record>, Exit> {
+        let read = scan(self.access.clone(), self.topic.clone(), SILENCE).await;
         read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
     }
 }
@@ -142,21 +187,33 @@ fn place_of(letter: &Record) -> Place {
     (letter.origin().partition(), letter.origin().offset())
 }
 
-fn header(letter: &Record, name: &str) -> String {
+fn header(letter: &Record, name: &str) -> Option<String> {
     let value = letter.headers.last(name).and_then(|header| header.value.as_deref());
-    value.map_or_else(|| "?".to_owned(), |value| String::from_utf8_lossy(value).into_owned())
+    value.map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
-fn line(letter: &Record) -> String {
+fn line(letter: &Record, output: Output) -> String {
     let of = |name: &str| header(letter, &format!("__connect.errors.{name}"));
     let (partition, offset) = place_of(letter);
-    let origin = format!("{}-{}-{}", of("topic"), of("partition"), of("offset"));
-    format!(
-        "{partition}:{offset}  {origin}  {}  {}  {}",
-        of("connector.name"),
-        of("stage"),
-        of("exception.message")
-    )
+    let (connector, stage, reason) = (of("connector.name"), of("stage"), of("exception.message"));
+    match output {
+        Output::Text => {
+            let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+            let origin = [of("topic"), of("partition"), of("offset")].map(known).join("-");
+            let (connector, stage, reason) = (known(connector), known(stage), known(reason));
+            format!("{partition}:{offset}  {origin}  {connector}  {stage}  {reason}")
+        }
+        Output::Json => {
+            let number = |name: &str| of(name).and_then(|text| text.parse::<i64>().ok());
+            let origin =
+                json!({ "topic": of("topic"), "partition": number("partition"), "offset": number("offset") });
+            let letter = format!("{partition}:{offset}");
+            json!({
+                "letter": letter, "origin": origin, "connector": connector, "stage": stage, "reason": reason,
+            })
+            .to_string()
+        }
+    }
 }
 
 fn shown(letter: &Record) -> Value {
@@ -183,11 +240,11 @@ fn shown(letter: &Record) -> Value {
 
 /// Sends each run of letters for one topic at once, in the order of the queue.
 async fn send_back(
-    queue: &QueueArgs,
-    registry: &Registry,
+    access: &Access,
     letters: Vec<Record>,
     to: Option<&str>,
     dry_run: bool,
+    output: Output,
 ) -> Result<(), Exit> {
     let target = |letter: &Record| to.map(str::to_owned).or_else(|| origin_topic(letter));
     let mut sent = 0;
@@ -201,20 +258,19 @@ async fn send_back(
         };
         let records: Vec<Record> = run.iter().map(as_read).collect();
         if dry_run {
-            records.iter().try_for_each(|record| print(format!("{} -> {topic}", line_of(record))))?;
+            records.iter().try_for_each(|record| print(planned(record, &topic, output)))?;
         } else {
-            let put =
-                TopicSink::from_existing(&topic, queue.brokers.access(registry).await?).put(&records).await;
+            let put = TopicSink::from_existing(&topic, access.clone()).put(&records).await;
             put.map_err(|error: PutError| {
                 Exit::Environment(format!("{sent} record(s) were sent back, then: {error}"))
             })?;
         }
         sent += records.len();
     }
-    print(if dry_run {
-        format!("{sent} record(s) would be sent back")
-    } else {
-        format!("{sent} record(s) sent back and acknowledged")
+    print(match output {
+        Output::Text if dry_run => format!("{sent} record(s) would be sent back"),
+        Output::Text => format!("{sent} record(s) sent back and acknowledged"),
+        Output::Json => json!({ "records": sent, "dry_run": dry_run }).to_string(),
     })
 }
 
@@ -227,11 +283,18 @@ fn as_read(letter: &Record) -> Record {
     record
 }
 
-fn line_of(record: &Record) -> String {
+/// A letter that would be sent to a topic.
+fn planned(record: &Record, topic: &str, output: Output) -> String {
     let (partition, offset) = place_of(record);
-    let value = record
-        .value
-        .as_ref()
-        .map_or_else(|| "(tombstone)".to_owned(), |value| value.to_display().into_owned());
-    format!("{partition}:{offset}  {value}")
+    let value = record.value.as_ref().map(|value| value.to_display());
+    match output {
+        Output::Text => {
+            let value = value.as_deref().unwrap_or("(tombstone)");
+            format!("{partition}:{offset}  {value} -> {topic}")
+        }
+        Output::Json => {
+            let letter = format!("{partition}:{offset}");
+            json!({ "letter": letter, "value": value, "to": topic }).to_string()
+        }
+    }
 }

@@ -16,12 +16,13 @@
 //!
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
-//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), plugins, schema, completions   a command each
+//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), new, plugins, schema, completions
+//!            a command each
 //! brokers    where the brokers are, for the commands that talk to them
 //! command    what a command is, and what it is given
 //! global     the process settings that every command takes as flags
 //! logging, signals, code_pages                         the process
-//! ask, output, parse, exit                             the terminal
+//! ask, output, parse, suggest, exit                             the terminal
 //! ```
 
 mod ask;
@@ -37,6 +38,7 @@ mod exit;
 mod global;
 mod lambda;
 mod logging;
+mod new;
 mod offsets;
 mod output;
 mod parse;
@@ -48,6 +50,7 @@ mod replay;
 mod run;
 mod schema;
 mod signals;
+mod suggest;
 mod topics;
 
 pub use ask::ask;

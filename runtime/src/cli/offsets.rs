@@ -8,9 +8,8 @@ use crate::cli::brokers::Brokers;
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::Output;
-use crate::cli::output::print;
-use crate::kafka::KafkaSettings;
+use crate::cli::output::{Output, print};
+use crate::connector::load::Connector;
 use crate::kafka::groups::{ConsumerGroup, GroupPosition, ResetTo};
 
 /// Shows how far a consumer group is, and moves it.
@@ -49,6 +48,9 @@ enum OffsetsCommand {
         /// Print what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,
+        /// How moves are printed
+        #[arg(long, short, value_enum, default_value_t = Output::Text)]
+        output: Output,
     },
 }
 
@@ -74,14 +76,10 @@ impl Command for OffsetsArgs {
                 let positions = group.positions().await.map_err(unreachable)?;
                 positions.iter().try_for_each(|position| print(shown(position, output)))
             }
-            OffsetsCommand::Reset { group, to, partition, dry_run } => {
+            OffsetsCommand::Reset { group, to, partition, dry_run, output } => {
                 let group = group.open(context.registry()).await?;
                 let moves = group.reset(to, partition, dry_run).await.map_err(unreachable)?;
-                moves.iter().try_for_each(|(position, to)| {
-                    let GroupPosition { topic, partition, committed, .. } = position;
-                    let from = committed.map_or_else(|| "none".to_owned(), |offset| offset.to_string());
-                    print(format!("{topic}-{partition}  {from} -> {to}"))
-                })
+                moves.iter().try_for_each(|(position, to)| print(moved(position, *to, output)))
             }
         }
     }
@@ -89,9 +87,9 @@ impl Command for OffsetsArgs {
 
 impl GroupArgs {
     async fn open(self, registry: &Registry) -> Result<ConsumerGroup, Exit> {
-        let source = self.brokers.source(registry).await?;
-        let of_source = |(name, kafka): (String, KafkaSettings)| (kafka.group_of(&name), kafka.topics);
-        let (of_connector, topics) = source.map(of_source).unzip();
+        let connector = self.brokers.connector(registry).await?;
+        let of_source = |Connector { name, source, .. }| (source.kafka.group_of(&name), source.kafka.topics);
+        let (of_connector, topics) = connector.map(of_source).unzip();
         let name = self.group.or(of_connector).unwrap_or_default();
         let topics = if self.topic.is_empty() { topics.unwrap_or_default() } else { self.topic };
         ConsumerGroup::open(&self.brokers.access(registry).await?, name, topics).await.map_err(unreachable)
@@ -100,6 +98,19 @@ impl GroupArgs {
 
 fn unreachable(error: impl Into<BoxError>) -> Exit {
     Exit::Environment(error.into().to_string())
+}
+
+fn moved(position: &GroupPosition, to: i64, output: Output) -> String {
+    let GroupPosition { topic, partition, committed, .. } = position;
+    match output {
+        Output::Text => {
+            let from = committed.map_or_else(|| "none".to_owned(), |offset| offset.to_string());
+            format!("{topic}-{partition}  {from} -> {to}")
+        }
+        Output::Json => {
+            json!({ "topic": topic, "partition": partition, "from": committed, "to": to }).to_string()
+        }
+    }
 }
 
 fn shown(position: &GroupPosition, output: Output) -> String {

@@ -8,11 +8,11 @@ use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
+use crate::cli::suggest::unknown;
 use crate::config::schema::plugin_schema;
-use crate::config::validate::nearest;
 use crate::reference::{Page, plugin_page};
 
-/// Lists the sinks, transforms, predicates and converters that this program has, or shows the settings of one.
+/// Lists the sinks, transforms, predicates, converters and providers that this program has, or shows the settings of one.
 #[derive(Debug, Args)]
 pub(crate) struct PluginsArgs {
     /// Show the settings of the plug-in of this name
@@ -39,11 +39,7 @@ fn find<'a>(all: &'a [Listed], name: &str) -> Result<&'a Listed, Exit> {
         return Ok(listed);
     }
     let known: Vec<String> = all.iter().map(|listed| listed.name.to_owned()).collect();
-    let hint = match nearest(name, &known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are: {}", known.join(", ")),
-    };
-    Err(Exit::Running(format!("no plug-in is named `{name}`; {hint}")))
+    Err(unknown("plug-in", name, &known))
 }
 
 struct Listed {
@@ -79,6 +75,7 @@ fn all(registry: &Registry) -> Vec<Listed> {
     all.extend(list("transform", registry.transforms()));
     all.extend(list("predicate", registry.predicates()));
     all.extend(list("converter", registry.converters()));
+    all.extend(list("provider", registry.providers()));
     all
 }
 

@@ -9,14 +9,14 @@ use crate::kafka::producer::RecordProducer;
 use crate::kafka::{Access, Identity};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 use sluice_connector_api::Json;
 
 use crate::cli::brokers::Brokers;
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::print;
+use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
 
 /// Sends CSV rows or JSON lines to a topic.
@@ -47,6 +47,9 @@ pub(crate) struct ProduceArgs {
     /// Records a second, evenly spaced, such as 50 or 0.5 [default: as fast as the broker takes them]
     #[arg(long, value_name = "RATE", value_parser = Pace::read, allow_negative_numbers = true)]
     rate: Option<Pace>,
+    /// How the outcome is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,7 +84,10 @@ fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> 
         producer.send(key.as_deref(), &value)?;
     }
     let count = producer.finish()?;
-    print(format!("{count} record(s) acknowledged in {}", args.topic))
+    print(match args.output {
+        Output::Text => format!("{count} record(s) acknowledged in {}", args.topic),
+        Output::Json => json!({ "topic": args.topic, "acknowledged": count }).to_string(),
+    })
 }
 
 /// Spaces records evenly.

@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::global::Global;
 use crate::cli::lambda::{LambdaArgs, arguments};
 use crate::cli::logging::Logging;
+use crate::cli::new::NewArgs;
 use crate::cli::offsets::OffsetsArgs;
 use crate::cli::plugins::PluginsArgs;
 use crate::cli::preview::PreviewArgs;
@@ -52,6 +53,7 @@ impl Program {
             Entry::of::<CheckArgs>(),
             Entry::of::<LambdaArgs>(),
             Entry::of::<PreviewArgs>(),
+            Entry::of::<NewArgs>(),
             Entry::of::<ProduceArgs>(),
             Entry::of::<TopicsArgs>(),
             Entry::of::<OffsetsArgs>(),

@@ -1,20 +1,19 @@
 //! `sluice dlq replay --through`: dead letters go straight through their connector.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::offline::replay::{Replayed, as_read, replay};
 use indicatif::ProgressBar;
-use sluice_connector_api::{Origin, Record, Registry};
+use serde_json::json;
+use sluice_connector_api::{Origin, Record};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::print;
+use crate::cli::output::{Output, print};
 use crate::cli::signals::Signals;
 
 /// How often the progress is shown.
@@ -23,23 +22,35 @@ const SHOW: Duration = Duration::from_millis(100);
 /// The records to send, by where they were read, and the letter that each was taken from.
 type Chosen = BTreeMap<Origin, Record>;
 
-/// Sends letters through the connector in a file. A record that is in the queue twice is sent once.
+/// Sends letters through a connector. A record that is in the queue twice is sent once.
 pub(crate) async fn through(
-    file: &Path,
-    registry: &Registry,
+    connector: &Connector,
     letters: Vec<Record>,
     dry_run: bool,
+    output: Output,
 ) -> Result<(), Exit> {
-    let connector = Connector::load(file, registry, Follow::Every).await?;
     let chosen = letters.into_iter().map(by_origin).collect::<Result<Chosen, Exit>>()?;
     if dry_run {
-        chosen.keys().try_for_each(|origin| print(format!("record {origin} -> {}", connector.sink_name)))?;
-        return print(format!("{} record(s) would be sent through {}", chosen.len(), connector.name));
+        return plan(connector, &chosen, output);
     }
     let counters = Arc::<Counters>::default();
     let records = chosen.values().filter_map(as_read).collect();
-    let replayed = watched(&connector, records, &counters).await?;
-    report(&chosen, &counters.tally(), replayed)
+    let replayed = watched(connector, records, &counters).await?;
+    report(&chosen, &counters.tally(), replayed, output)
+}
+
+fn plan(connector: &Connector, chosen: &Chosen, output: Output) -> Result<(), Exit> {
+    let (name, sink, count) = (&*connector.name, &connector.sink_name, chosen.len());
+    for origin in chosen.keys() {
+        print(match output {
+            Output::Text => format!("record {origin} -> {sink}"),
+            Output::Json => json!({ "record": origin.to_string(), "to": sink }).to_string(),
+        })?;
+    }
+    print(match output {
+        Output::Text => format!("{count} record(s) would be sent through {name}"),
+        Output::Json => json!({ "records": count, "dry_run": true }).to_string(),
+    })
 }
 
 fn by_origin(letter: Record) -> Result<(Origin, Record), Exit> {
@@ -81,21 +92,36 @@ async fn watched(
     }
 }
 
-fn report(chosen: &Chosen, tally: &Tally, Replayed { result, rejected }: Replayed) -> Result<(), Exit> {
+fn report(
+    chosen: &Chosen,
+    tally: &Tally,
+    Replayed { result, rejected }: Replayed,
+    output: Output,
+) -> Result<(), Exit> {
     for (origin, reason) in &rejected {
         let place = chosen
             .get(origin)
             .map(|letter| format!("{}:{}", letter.origin().partition(), letter.origin().offset()));
-        print(format!("{}  {origin}  rejected again: {reason}", place.unwrap_or_default()))?;
+        let letter = place.unwrap_or_default();
+        print(match output {
+            Output::Text => format!("{letter}  {origin}  rejected again: {reason}"),
+            Output::Json => {
+                json!({ "letter": letter, "record": origin.to_string(), "rejected": reason }).to_string()
+            }
+        })?;
     }
     let done = tally.delivered + tally.superseded + tally.filtered + rejected.len() as u64;
     let left = (chosen.len() as u64).saturating_sub(done);
-    print(format!(
-        "{} record(s) delivered, {} filtered, {} rejected again, {left} not done",
-        tally.delivered,
-        tally.filtered,
-        rejected.len()
-    ))?;
+    let (delivered, filtered, again) = (tally.delivered, tally.filtered, rejected.len());
+    print(match output {
+        Output::Text => format!(
+            "{delivered} record(s) delivered, {filtered} filtered, {again} rejected again, {left} not done"
+        ),
+        Output::Json => {
+            json!({ "delivered": delivered, "filtered": filtered, "rejected": again, "left": left })
+                .to_string()
+        }
+    })?;
     match result {
         Err(failed) => Err(Exit::Environment(format!("{failed}; run it again for what is not done"))),
         Ok(()) if left > 0 => {

@@ -12,8 +12,7 @@ use sluice_connector_api::Registry;
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::pretty;
-use crate::cli::output::print;
+use crate::cli::output::{pretty, print};
 
 /// Prints the JSON Schema of a connector file, for editors.
 ///

@@ -9,8 +9,7 @@ use crate::cli::brokers::Brokers;
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::Output;
-use crate::cli::output::print;
+use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
 use crate::kafka::topics::{self, TopicChange, TopicLayout, TopicSummary};
 
@@ -44,6 +43,9 @@ enum TopicsCommand {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
+        /// How the outcome is printed
+        #[arg(long, short, value_enum, default_value_t = Output::Text)]
+        output: Output,
         #[command(flatten)]
         brokers: Brokers,
     },
@@ -63,6 +65,9 @@ struct CreateArgs {
     /// A setting of the topics, such as cleanup.policy=compact
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
+    /// How the outcome is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
     #[command(flatten)]
     brokers: Brokers,
 }
@@ -75,10 +80,10 @@ impl Command for TopicsArgs {
         match self.command {
             TopicsCommand::Create(args) => args.create(registry).await,
             TopicsCommand::List { output, brokers } => list(&brokers, registry, output).await,
-            TopicsCommand::Delete { topics, yes, brokers } => {
+            TopicsCommand::Delete { topics, yes, output, brokers } => {
                 ask(&format!("Delete {} with all records?", topics.join(", ")), yes)?;
                 let access = brokers.access(registry).await?;
-                report(topics::delete(&access, &topics).await.map_err(unreachable)?, "deleted")
+                report(topics::delete(&access, &topics).await.map_err(unreachable)?, "deleted", output)
             }
         }
     }
@@ -92,7 +97,8 @@ impl CreateArgs {
             replication_factor: self.replication_factor,
             settings: self.set,
         };
-        report(topics::create(&access, &self.topics, &layout).await.map_err(unreachable)?, "created")
+        let changes = topics::create(&access, &self.topics, &layout).await.map_err(unreachable)?;
+        report(changes, "created", self.output)
     }
 }
 
@@ -101,14 +107,21 @@ fn unreachable(error: impl Into<BoxError>) -> Exit {
 }
 
 /// Prints what became of each topic. A topic that is there already is what was asked for.
-fn report(changes: Vec<(String, TopicChange)>, done: &str) -> Result<(), Exit> {
+fn report(changes: Vec<(String, TopicChange)>, done: &str, output: Output) -> Result<(), Exit> {
     let mut failed = Vec::new();
     for (topic, change) in changes {
-        match change {
-            TopicChange::Done => print(format!("{topic}: {done}"))?,
-            TopicChange::Existed => print(format!("{topic}: is there already"))?,
-            TopicChange::Refused(reason) => failed.push(format!("{topic}: {reason}")),
-        }
+        let outcome = match change {
+            TopicChange::Done => done,
+            TopicChange::Existed => "is there already",
+            TopicChange::Refused(reason) => {
+                failed.push(format!("{topic}: {reason}"));
+                continue;
+            }
+        };
+        print(match output {
+            Output::Text => format!("{topic}: {outcome}"),
+            Output::Json => json!({ "topic": topic, "outcome": outcome }).to_string(),
+        })?;
     }
     if failed.is_empty() { Ok(()) } else { Err(Exit::Running(format!("not {done}: {}", failed.join("; ")))) }
 }

@@ -133,7 +133,7 @@ fn bounds(least: Option<String>, most: Option<String>) -> Option<String> {
 }
 
 /// A default as it would be written; none where leaving the key out means something of its own.
-fn shown(default: &Value) -> Option<String> {
+pub(super) fn shown(default: &Value) -> Option<String> {
     match default {
         Value::Null | Value::Object(_) => None,
         Value::Array(items) if items.is_empty() => None,

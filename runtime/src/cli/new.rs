@@ -1,0 +1,52 @@
+//! `sluice new`: a connector file to begin with.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sluice_connector_api::{Plugin, Registry, Sink};
+
+use crate::cli::command::Command;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::cli::suggest::unknown;
+use crate::reference::starter;
+
+/// Writes a connector file to begin with: a source, the sink's example, and its other settings as comments.
+///
+/// An example: `sluice new http connectors.d/prices.yaml --topic prices`
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// The sink; `sluice plugins` lists them
+    sink: String,
+    /// The file to write, which must not be there yet [default: standard output]
+    file: Option<PathBuf>,
+    /// The topic to read
+    #[arg(long, short, default_value = "my-topic")]
+    topic: String,
+}
+
+impl Command for NewArgs {
+    const NAME: &'static str = "new";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let text = starter(find(context.registry(), &self.sink)?, &self.topic);
+        let Some(file) = &self.file else { return print(text.trim_end()) };
+        let shown = file.display();
+        write(file, &text).map_err(|error| Exit::Environment(format!("cannot write {shown}: {error}")))?;
+        print(format!("{shown}: written; next: sluice check {shown}"))
+    }
+}
+
+fn find<'a>(registry: &'a Registry, name: &str) -> Result<&'a Plugin<dyn Sink>, Exit> {
+    registry.sink(name).map_err(|error| {
+        let known: Vec<String> = error.known.iter().map(|name| (*name).to_owned()).collect();
+        unknown("sink", name, &known)
+    })
+}
+
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    File::create_new(file)?.write_all(text.as_bytes())
+}
