@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
+use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
 use sluice_tests::sluice::{Exited, Sluice};
 
@@ -109,4 +110,54 @@ fn a_queue_that_does_not_exist_or_a_broker_that_is_away_is_the_environments_faul
         list(&broker.bootstrap_servers()).expect_code(3).stderr.contains("`no-such-queue` does not exist")
     );
     assert!(list("127.0.0.1:1").expect_code(3).stderr.contains("cannot read no-such-queue"));
+}
+
+/// A connector with these errors, from the brokers of the environment.
+fn connector(errors: &str) -> Folder {
+    let source =
+        "source:\n  kafka:\n    bootstrap_servers: ${env:KAFKA_BOOTSTRAP_SERVERS}\n    topics: [t]\n";
+    Folder::with("c.yaml", format!("{source}sink:\n  blackhole: {{}}\n{errors}"))
+}
+
+#[test]
+fn the_queue_of_a_connector_is_found_in_its_file() {
+    let Some(queue) = Queue::set_up("of-connector") else { return };
+    let errors = format!("errors: {{ tolerance: all, dead_letter_queue: {{ topic: {} }} }}\n", queue.name);
+    let folder = connector(&errors);
+    let list = Sluice::new(["dlq", "list", "--output=json", "--connector"]).arg(folder.path().join("c.yaml"));
+    let list = list.env("KAFKA_BOOTSTRAP_SERVERS", queue.broker.bootstrap_servers()).output().expect_code(0);
+    let letters: Vec<Value> = list.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let origin = json!({ "topic": queue.origin, "partition": 0, "offset": 30 });
+    let reason = "field `price` is missing";
+    let last = json!({
+        "letter": "0:3", "origin": origin, "connector": "prices", "stage": "TRANSFORMATION", "reason": reason,
+    });
+    assert_eq!((letters.len(), &letters[3]), (4, &last));
+    assert_eq!(letters[2]["origin"], json!({ "topic": null, "partition": null, "offset": null }));
+}
+
+#[test]
+fn a_connector_without_a_queue_of_its_own_is_said_to_have_none() {
+    let folder = connector("");
+    let list = Sluice::new(["dlq", "list", "--connector", "c.yaml"]).current_dir(folder.path());
+    let list = list.env("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1").output().expect_code(2);
+    let expected = "c.yaml: has no topic at `errors.dead_letter_queue.topic`; name one with --topic";
+    assert_eq!(list.stderr, expected);
+}
+
+#[test]
+fn replay_without_letters_names_the_flag_for_all_of_them() {
+    let none = Sluice::new(["dlq", "replay", "--topic=t"]).output().expect_code(2);
+    assert!(none.stderr.contains("--all"), "{none}");
+    Sluice::new(["dlq", "replay", "--topic=t", "--all", "0:1"]).output().expect_code(2);
+}
+
+#[test]
+fn a_plan_as_json_is_an_object_for_each_letter_and_one_for_all() {
+    let Some(queue) = Queue::set_up("plan") else { return };
+    let plan = queue.dlq(&["replay", "0:0", "0:1", "--dry-run", "-o", "json"]).expect_code(0);
+    let lines: Vec<Value> = plan.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let letter = |letter: &str, value: Value| json!({ "letter": letter, "value": value, "to": queue.origin });
+    let all = json!({ "records": 2, "dry_run": true });
+    assert_eq!(lines, [letter("0:0", json!("v0")), letter("0:1", Value::Null), all]);
 }

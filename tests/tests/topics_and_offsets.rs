@@ -93,6 +93,22 @@ fn offsets_are_shown_and_moved_while_nobody_reads() {
     let whole =
         format!("{{\"topic\":\"{topic}\",\"partition\":0,\"next\":10,\"first\":0,\"end\":10,\"lag\":0}}");
     assert_eq!(by_group.lines(), [whole]);
+    let back = offsets(&["reset", "--to=4", "--dry-run", "--output=json"]).expect_code(0);
+    assert_eq!(back.lines(), [format!("{{\"topic\":\"{topic}\",\"partition\":0,\"from\":10,\"to\":4}}")]);
     offsets(&["reset", "--to=yesterday"]).expect_code(2);
     sluice(broker, &["offsets", "show"]).expect_code(2);
+}
+
+#[test]
+fn a_group_that_is_not_there_is_told_with_the_nearest_that_is() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("groups");
+    let folder = connector(broker, &topic);
+    let mut daemon = Sluice::new(["run", "--listen=none"]).arg(folder.path()).spawn();
+    daemon.wait_while_running("all offsets", || broker.committed(&topic, &topic) == [Some(10)]);
+    daemon.terminate().expect_code(0);
+    let near = sluice(broker, &["offsets", "show", "--group", &format!("{topic}x")]).expect_code(3);
+    assert_eq!(near.stderr, format!("error: there is no group `{topic}x`; did you mean `{topic}`?"));
+    let far = sluice(broker, &["offsets", "show", "--group", "zzz"]).expect_code(3);
+    assert_eq!(far.stderr, "error: there is no group `zzz`");
 }

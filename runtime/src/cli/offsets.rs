@@ -9,6 +9,7 @@ use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
+use crate::config::validate::nearest;
 use crate::connector::load::Connector;
 use crate::kafka::groups::{ConsumerGroup, GroupPosition, ResetTo};
 
@@ -72,8 +73,11 @@ impl Command for OffsetsArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         match self.command {
             OffsetsCommand::Show { group, output } => {
-                let group = group.open(context.registry()).await?;
-                let positions = group.positions().await.map_err(unreachable)?;
+                let positions =
+                    group.open(context.registry()).await?.positions().await.map_err(unreachable)?;
+                if positions.is_empty() {
+                    return Err(group.absent(context.registry()).await?);
+                }
                 positions.iter().try_for_each(|position| print(shown(position, output)))
             }
             OffsetsCommand::Reset { group, to, partition, dry_run, output } => {
@@ -86,12 +90,24 @@ impl Command for OffsetsArgs {
 }
 
 impl GroupArgs {
-    async fn open(self, registry: &Registry) -> Result<ConsumerGroup, Exit> {
+    /// Returns why there is nothing to show of a group.
+    async fn absent(&self, registry: &Registry) -> Result<Exit, Exit> {
+        let known = self.open(registry).await?.known().await.map_err(unreachable)?;
+        let name = self.group.as_deref().unwrap_or_default();
+        let text = match nearest(name, &known) {
+            Some(itself) if itself == name => format!("the group `{name}` has committed no offset yet"),
+            Some(near) => format!("there is no group `{name}`; did you mean `{near}`?"),
+            None => format!("there is no group `{name}`"),
+        };
+        Ok(Exit::Environment(text))
+    }
+
+    async fn open(&self, registry: &Registry) -> Result<ConsumerGroup, Exit> {
         let connector = self.brokers.connector(registry).await?;
         let of_source = |Connector { name, source, .. }| (source.kafka.group_of(&name), source.kafka.topics);
         let (of_connector, topics) = connector.map(of_source).unzip();
-        let name = self.group.or(of_connector).unwrap_or_default();
-        let topics = if self.topic.is_empty() { topics.unwrap_or_default() } else { self.topic };
+        let name = self.group.clone().or(of_connector).unwrap_or_default();
+        let topics = if self.topic.is_empty() { topics.unwrap_or_default() } else { self.topic.clone() };
         ConsumerGroup::open(&self.brokers.access(registry).await?, name, topics).await.map_err(unreachable)
     }
 }

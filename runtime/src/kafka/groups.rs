@@ -90,6 +90,17 @@ impl ConsumerGroup {
         Ok(Self { name, topics, consumer })
     }
 
+    /// Returns the names of the groups that the brokers know, this one among them if it is there, sorted.
+    pub async fn known(self) -> Result<Vec<String>, BoxError> {
+        self.ask(|group| {
+            let list = group.consumer.fetch_group_list(None, WAIT)?;
+            let mut names: Vec<_> = list.groups().iter().map(|known| known.name().to_owned()).collect();
+            names.sort();
+            Ok(names)
+        })
+        .await
+    }
+
     /// Returns how far the group is, by topic and partition.
     pub async fn positions(self) -> Result<Vec<GroupPosition>, BoxError> {
         self.ask(Self::ask_positions).await

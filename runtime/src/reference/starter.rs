@@ -78,3 +78,30 @@ fn others_of(name: &str, schema: &Value, sink: &str) -> String {
     }
     format!("    # Other settings; `sluice plugins {name}` says what they mean:\n{}", lines.concat())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sink_without_an_example_names_what_must_be_set_and_what_may() {
+        let schema = json!({
+            "required": ["path"],
+            "properties": { "path": {}, "extension": { "default": "txt" }, "owner": {} },
+        });
+        let sink = required_of("folder", &schema);
+        assert_eq!(sink, "sink:\n  folder:\n    path: # must be set\n");
+        let others = others_of("folder", &schema, &sink);
+        assert!(others.ends_with("mean:\n    # extension: txt\n    # owner:\n"), "{others}");
+        assert_eq!(required_of("plain", &json!({})), "sink:\n  plain: {}\n");
+    }
+
+    #[test]
+    fn the_sink_of_an_example_is_taken_alone() {
+        let text = "Stores.\n\n```yaml\nsource: {}\nsink:\n  s3:\n    bucket: b\nbatch: {}\n```\n";
+        assert_eq!(example_in(text).as_deref(), Some("sink:\n  s3:\n    bucket: b\n"));
+        assert_eq!(example_in("Stores."), None);
+    }
+}

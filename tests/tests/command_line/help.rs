@@ -4,7 +4,7 @@ use serde_json::Value;
 use sluice_runtime::config::yaml::Node;
 use sluice_tests::sluice::{Sluice, root};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "run",
     "check",
     "lambda",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 14] = [
     "plugins",
     "schema",
     "completions",
+    "new",
 ];
 
 #[test]

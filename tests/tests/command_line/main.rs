@@ -6,6 +6,7 @@ mod connect;
 mod dead_letters;
 mod demo;
 mod help;
+mod new;
 mod output;
 mod preview;
 mod secrets;

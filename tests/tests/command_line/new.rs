@@ -1,0 +1,48 @@
+//! `sluice new`: the file to begin with is a good one.
+
+use serde_json::Value;
+use sluice_tests::connector::Folder;
+use sluice_tests::sluice::Sluice;
+
+fn sinks() -> Vec<String> {
+    let listed = Sluice::new(["plugins", "--output=json"]).output().expect_code(0);
+    let listed = listed.lines().into_iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let sinks = listed.filter(|plugin| plugin["kind"] == "sink");
+    sinks.map(|sink| sink["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_file_of_every_sink_checks_and_shows_the_settings_that_are_left() {
+    let (folder, sinks) = (Folder::new(), sinks());
+    assert!(sinks.len() > 4, "{sinks:?}");
+    for sink in sinks {
+        let file = format!("{sink}.yaml");
+        let new = Sluice::new(["new", &sink, &file, "--topic=prices"]).current_dir(folder.path());
+        let written = new.output().expect_code(0);
+        assert_eq!(written.stdout, format!("{file}: written; next: sluice check {file}"));
+        let check = Sluice::new(["check", &file]).current_dir(folder.path()).env("CLIENT_SECRET", "s");
+        assert_eq!(check.output().expect_code(0).stdout, format!("{file}: ok"));
+        let printed = Sluice::new(["new", &sink, "-t", "prices"]).output().expect_code(0).stdout;
+        let text = std::fs::read_to_string(folder.path().join(&file)).unwrap();
+        assert_eq!(printed, text.trim_end());
+        let page = Sluice::new(["plugins", &sink]).output().expect_code(0).stdout;
+        for key in page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')) {
+            let first = key.split(['.', '[']).next().unwrap();
+            assert!(text.contains(&format!("{first}:")), "{sink}: {first} is missing in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_there_stays_as_it_is() {
+    let folder = Folder::with("c.yaml", "mine");
+    let new = Sluice::new(["new", "stdout", "c.yaml"]).current_dir(folder.path()).output().expect_code(3);
+    assert_eq!(new.stderr, "error: cannot write c.yaml: File exists (os error 17)");
+    assert_eq!(std::fs::read_to_string(folder.path().join("c.yaml")).unwrap(), "mine");
+}
+
+#[test]
+fn a_sink_that_is_nearly_named_is_suggested() {
+    let new = Sluice::new(["new", "htpp"]).output().expect_code(1);
+    assert_eq!(new.stderr, "error: no sink is named `htpp`; did you mean `http`?");
+}
