@@ -10,6 +10,10 @@
 //! * a converter implements [`ConverterSettings`] and [`Converter`];
 //! * a provider implements [`ProviderSettings`] and [`Provider`].
 //!
+//! A whole program with a sink of its own, its tests and a connector file, to be copied and changed in ten minutes, is in
+//! `infra/plugin-template` of the repository: its `main` hands a registry to `sluice_runtime::cli::main`, which is every
+//! command. `sluice-plugin-testing` holds a plug-in to this contract.
+//!
 //! A [`Registry`] maps the name that an operator writes in a connector file to the plug-in's settings. This
 //! crate does no I/O and knows neither an async runtime, nor Kafka, nor AWS.
 //!
