@@ -62,10 +62,39 @@ fn the_connector_in_the_readme_is_the_one_in_connectors_d() {
 }
 
 #[test]
-fn the_readme_leads_to_every_page() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+fn the_documentation_leads_to_every_page() {
+    let index = std::fs::read_to_string(root().join("docs/README.md")).unwrap();
     let pages = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
-    let missing: Vec<_> =
-        pages.filter(|page| !readme.contains(&format!("(docs/{}", page.to_string_lossy()))).collect();
+    let missing: Vec<_> = pages
+        .filter(|page| page != "README.md" && !index.contains(&format!("({}", page.to_string_lossy())))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_demo_prints_what_the_readme_shows() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let printed = Sluice::new(["demo"]).output().expect_code(0).stdout;
+    let printed: Vec<&str> = printed.lines().map(str::trim).collect();
+    let shown: Vec<&str> = shown.lines().map(str::trim).filter(|line| *line != "...").collect();
+    assert!(shown.len() > 5, "{shown:?}");
+    let missing: Vec<_> = shown.iter().filter(|line| !printed.contains(line)).collect();
+    assert!(missing.is_empty(), "{missing:?} is not in:\n{}", printed.join("\n"));
+}
+
+/// Every plug-in has its row in the README's tables.
+#[test]
+fn the_readme_lists_every_plug_in() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut missing = Vec::new();
+    for kind in ["sinks", "transforms", "predicates"] {
+        for page in std::fs::read_dir(root().join("docs/reference").join(kind)).unwrap() {
+            let page = page.unwrap().file_name().to_string_lossy().into_owned();
+            if !readme.contains(&format!("(docs/reference/{kind}/{page})")) {
+                missing.push(format!("{kind}/{page}"));
+            }
+        }
+    }
     assert!(missing.is_empty(), "{missing:?}");
 }
