@@ -16,6 +16,9 @@ struct Arguments {
     /// Run the long form, and write docs/reliability.md if all cases were run.
     #[arg(long)]
     long: bool,
+    /// Leave docs/reliability.md as it is.
+    #[arg(long)]
+    no_page: bool,
     /// Repeat the luck of an earlier run.
     #[arg(long)]
     seed: Option<u64>,
@@ -27,7 +30,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let Arguments { long, seed, parallel, case: only } = Arguments::parse();
+    let Arguments { long, no_page, seed, parallel, case: only } = Arguments::parse();
     let plan = MatrixOptions { long, seed: seed.unwrap_or_else(|| fastrand::u64(..)), only, parallel };
     if let [unknown, ..] = plan.unknown()[..] {
         eprintln!("no case is named `{unknown}`");
@@ -35,7 +38,7 @@ fn main() -> ExitCode {
     }
     println!("seed {}", plan.seed);
     let Some(report) = matrix::run(&plan, |row| println!("{row}")) else { return ExitCode::from(3) };
-    if long && plan.only.is_empty() {
+    if long && !no_page && plan.only.is_empty() {
         std::fs::write(root().join("docs/reliability.md"), report.page(&today()))
             .expect("the page is written");
     }
