@@ -34,7 +34,7 @@
 //! #[async_trait]
 //! impl Sink for WordCount {
 //!     fn limits(&self) -> Limits {
-//!         Limits { max_records: 100, ..Limits::default() }
+//!         Limits::default().with_max_records(100)
 //!     }
 //!
 //!     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
@@ -62,11 +62,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch_key;
+mod confirm;
 mod converter;
 mod decimal;
 mod error;
 mod form;
 mod json;
+mod limits;
 mod payload;
 mod provider;
 mod record;
@@ -75,6 +78,8 @@ mod settings;
 mod sink;
 mod transform;
 
+pub use batch_key::BatchKey;
+pub use confirm::{Confirm, ConfirmLimits, Confirmation};
 pub use converter::{
     Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId, SchemaMetadata, Side,
 };
@@ -82,10 +87,11 @@ pub use decimal::Decimal;
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
 pub use form::{Form, Forms, Need, RecordForms};
 pub use json::{Found, Json, Scalar, field_at, is_same_json, order_of_json};
+pub use limits::{Limits, Order, Pace};
 pub use payload::Payload;
 pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use settings::{ByteSize, HumanDuration, Secret, one_of_its_keys};
-pub use sink::{ConfirmLimits, Confirmation, Finding, Limits, OrderedBy, Pace, Sink, SinkSettings};
+pub use sink::{Finding, Sink, SinkSettings};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

@@ -1,104 +1,13 @@
 //! The contract of sinks.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Failure, PutError, Record, SettingsError};
-
-/// What must stay in the order read when several puts are in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderedBy {
-    /// Records of one partition.
-    Partition,
-    /// Records of one key; records without a key are free.
-    Key,
-    /// Records of one [`Sink::id`]; records without an id are free.
-    Id,
-}
-
-/// A budget of calls. The engine keeps to it, and learns the rate that the target really takes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pace {
-    /// What the budget belongs to, such as an account and region: in a process, sinks that name the same scope draw
-    /// on the same budget.
-    pub scope: String,
-    /// Calls a second to begin with, which are never exceeded: the configured or the documented limit.
-    pub calls_per_second: f64,
-    /// Calls that may be under way at once, over all that draw on the budget; the least that one of them asks for
-    /// holds. Default: as many as there are.
-    pub max_concurrent: Option<usize>,
-}
-
-/// How the engine finds out what became of records that a put accepted, for a target that stores later than it
-/// answers.
-///
-/// The engine asks [`Sink::confirm`] until each record is stored or failed. Until then its offset waits, and so do
-/// later records of its ordering key; a place among the puts in flight it does not take.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConfirmLimits {
-    /// Records a question, at least 1.
-    pub max_records: usize,
-    /// How long after the put, and then after each answer that says [`Confirmation::Pending`], a record is asked for.
-    pub interval: Duration,
-    /// How long after its put a record may be pending before it counts as not stored and is put again.
-    pub timeout: Duration,
-    /// How many questions a second. Default: as many as there are.
-    pub pace: Option<Pace>,
-}
-
-/// What became of a record that a put accepted.
-#[derive(Debug)]
-pub enum Confirmation {
-    /// Not known yet.
-    Pending,
-    /// Stored for good.
-    Stored,
-    /// Not stored, and what to do about it: a *retriable* record is put again, a *rejected* one is at fault.
-    Failed(Failure),
-}
-
-/// What a sink can take. The engine keeps to it, so that a sink need not check.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
-    /// Records a batch, at least 1. Default 500.
-    pub max_records: usize,
-    /// Bytes a batch, as [`Sink::size_of`] measures them. Default 5 MiB.
-    pub max_batch_bytes: usize,
-    /// Bytes a record, measured alike; a larger one is rejected without a put. Default: the batch's.
-    pub max_record_bytes: usize,
-    /// Puts in flight at once, at least 1. Default 1.
-    pub max_in_flight: usize,
-    /// What two puts in flight may not share. Default: the partition.
-    pub ordered_by: OrderedBy,
-    /// How many calls a second; a put is a call. Default: as many as there are.
-    pub pace: Option<Pace>,
-    /// Of the records of a batch with one [`Sink::id`], only the newest is put. The older ones count as superseded
-    /// once it is stored, and are put after all where it is rejected. Holds with [`OrderedBy::Id`]; with another order
-    /// all are put. Default: all are put.
-    pub newest_wins: bool,
-    /// How to find out what became of records that a put accepted. Default: `Ok` of a put says it all.
-    pub confirm: Option<ConfirmLimits>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let max_batch_bytes = 5 * 1024 * 1024;
-        Self {
-            max_records: 500,
-            max_batch_bytes,
-            max_record_bytes: max_batch_bytes,
-            max_in_flight: 1,
-            ordered_by: OrderedBy::Partition,
-            pace: None,
-            newest_wins: false,
-            confirm: None,
-        }
-    }
-}
+use crate::{BatchKey, Confirm, Limits, PutError, Record, SettingsError};
 
 /// Stores batches of records.
 ///
@@ -109,7 +18,7 @@ pub trait Sink: Send + Sync {
     /// Returns what the sink can take; asked once, at the start.
     fn limits(&self) -> Limits;
 
-    /// Stores a batch; `Ok` means that every record is stored for good, or, with [`Limits::confirm`], accepted. The
+    /// Stores a batch; `Ok` means that every record is stored for good, or, with a [`Sink::confirmation`], accepted. The
     /// batch is never empty and keeps to the [`Limits`]; a record may be put again after a failure or a restart, so a
     /// put should overwrite.
     ///
@@ -127,18 +36,17 @@ pub trait Sink: Send + Sync {
         None
     }
 
-    /// Parts records that one put cannot take together, such as writes and deletes: those of different keys never
-    /// share a batch. Default: all are alike.
-    fn batch_key(&self, record: &Record) -> u64 {
+    /// Says which records one put cannot take together, such as writes and deletes: those of different keys never share
+    /// a batch. Default: all are alike.
+    fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
         let _ = record;
-        0
+        BatchKey::Same
     }
 
-    /// Looks at what became of records that a put accepted, one answer for each, in order. Asked only with
-    /// [`Limits::confirm`], and never for more than [`ConfirmLimits::max_records`]. A failure is that of the question
-    /// and says nothing of the records: a *retriable* question is asked again, any other stops the connector.
-    async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
-        Ok(batch.iter().map(|_| Confirmation::Stored).collect())
+    /// Returns what finds out what became of records that a put accepted, for a target that stores later than it
+    /// answers; asked once, at the start. Default: none, since `Ok` of a put says it all.
+    fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
+        None
     }
 
     /// Shows the request that [`Sink::put`] would send, without sending it. Default: the values.

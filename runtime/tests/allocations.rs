@@ -70,7 +70,7 @@ struct Nowhere;
 #[async_trait]
 impl Sink for Nowhere {
     fn limits(&self) -> Limits {
-        Limits { max_records: BATCH, max_batch_bytes: usize::MAX, ..Limits::default() }
+        Limits::default().with_max_records(BATCH).with_max_batch_bytes(usize::MAX)
     }
 
     async fn put(&self, _batch: &[Record]) -> Result<(), PutError> {

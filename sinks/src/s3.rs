@@ -1,7 +1,5 @@
 //! Records as objects of an Amazon S3 bucket: `PutObject` by signed HTTP, see docs/decisions/0006-signed-http.md.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
@@ -9,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    Failure, Finding, HumanDuration, Limits, PutError, Record, SettingsError, Sink, TopicPartition,
+    BatchKey, Failure, Finding, HumanDuration, Limits, PutError, Record, SettingsError, Sink, TopicPartition,
 };
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, UNRESERVED, Url, endpoint_url,
@@ -175,14 +173,10 @@ fn code(answer: &HttpAnswer) -> Option<String> {
 #[async_trait]
 impl Sink for S3 {
     fn limits(&self) -> Limits {
-        let max_batch_bytes = 16 * 1024 * 1024;
-        Limits {
-            max_records: 10_000,
-            max_batch_bytes,
-            max_record_bytes: max_batch_bytes,
-            max_in_flight: self.settings.max_in_flight,
-            ..Limits::default()
-        }
+        Limits::default()
+            .with_max_records(10_000)
+            .with_max_batch_bytes(16 * 1024 * 1024)
+            .with_max_in_flight(self.settings.max_in_flight)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
@@ -194,10 +188,8 @@ impl Sink for S3 {
     }
 
     /// Each partition has objects of its own, so that no two have the same name.
-    fn batch_key(&self, record: &Record) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        record.origin().topic_partition().hash(&mut hasher);
-        hasher.finish()
+    fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
+        BatchKey::Partition(record.origin().topic_partition())
     }
 
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {

@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{
-    Failure, Finding, Json, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
-};
+use sluice_connector_api::{Failure, Finding, Json, Limits, Order, PutError, Record, SettingsError, Sink};
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, Url, endpoint_url, one_line,
 };
@@ -222,14 +220,11 @@ fn is_xml(char: char) -> bool {
 #[async_trait]
 impl Sink for Sqs {
     fn limits(&self) -> Limits {
-        Limits {
-            max_records: MAX_ENTRIES,
-            max_batch_bytes: MAX_BYTES,
-            max_record_bytes: MAX_BYTES,
-            max_in_flight: self.settings.max_in_flight,
-            ordered_by: if self.is_fifo { OrderedBy::Partition } else { OrderedBy::Key },
-            ..Limits::default()
-        }
+        Limits::default()
+            .with_max_records(MAX_ENTRIES)
+            .with_max_batch_bytes(MAX_BYTES)
+            .with_max_in_flight(self.settings.max_in_flight)
+            .with_order(if self.is_fifo { Order::Partition } else { Order::Key })
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
@@ -319,7 +314,7 @@ mod tests {
             (&entry["MessageGroupId"], &entry["MessageDeduplicationId"]),
             (&json!("prices-0"), &json!("prices-0-7.2"))
         );
-        assert_eq!(sink.limits().ordered_by, OrderedBy::Partition);
+        assert_eq!(sink.limits().order, Order::Partition);
     }
 
     #[tokio::test]

@@ -85,7 +85,7 @@ struct Recording(Arc<Recorder>);
 #[async_trait]
 impl Sink for Recording {
     fn limits(&self) -> Limits {
-        Limits { max_records: 10, ..Limits::default() }
+        Limits::default().with_max_records(10)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

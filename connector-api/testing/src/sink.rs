@@ -85,7 +85,9 @@ impl<'a> SinkContract<'a> {
             self.stores_the_largest_record().await;
         }
         self.survives_a_dropped_put().await;
+        self.answers_for_each_record().await;
         self.ids_are_stable();
+        self.batch_keys_are_stable();
         self.previews_are_stable();
     }
 
@@ -142,6 +144,21 @@ impl<'a> SinkContract<'a> {
         self.stores("a batch whose first put was dropped", &batch).await;
     }
 
+    /// A target that stores later than it answers says of each record what became of it.
+    async fn answers_for_each_record(&self) {
+        let Some(confirmation) = self.sink.confirmation() else { return };
+        let limits = confirmation.limits();
+        assert!(limits.max_records >= 1, "a confirmation takes at least one record");
+        assert!(limits.timeout > limits.interval, "a confirmation is asked for before its time is up");
+        let batch = self.batch(self.sink.limits().max_records.min(limits.max_records).min(3));
+        self.stores("a batch to be confirmed", &batch).await;
+        let answers = confirmation.confirm(&batch).await.map(|answers| answers.len());
+        assert!(
+            matches!(answers, Ok(count) if count == batch.len()),
+            "a confirmation has an answer for each record: {answers:?}"
+        );
+    }
+
     fn ids_are_stable(&self) {
         let batch = self.batch(2);
         let id = self.sink.id(&batch[0]);
@@ -149,6 +166,13 @@ impl<'a> SinkContract<'a> {
         if id.is_some() {
             assert_ne!(id, self.sink.id(&batch[1]), "two records have two ids");
         }
+    }
+
+    fn batch_keys_are_stable(&self) {
+        let record = (self.record)(0);
+        let [first, second] =
+            [&record, &record.clone()].map(|record| format!("{:?}", self.sink.batch_key(record)));
+        assert_eq!(first, second, "a record has one batch key");
     }
 
     fn previews_are_stable(&self) {

@@ -1,15 +1,17 @@
 //! The suite fails where a plug-in breaks its contract.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    Failure, Limits, Origin, Predicate, PutError, Record, Registry, Rejection, SettingsError, Sink,
-    SinkSettings, Transform, Transformed,
+    BatchKey, Confirm, ConfirmLimits, Confirmation, Failure, Limits, Origin, Predicate, PutError, Record,
+    Registry, Rejection, SettingsError, Sink, SinkSettings, Transform, Transformed,
 };
 use sluice_plugin_testing::{
     SinkContract, odd_records, predicate_contract, record, settings_contract, sink_contract, text,
@@ -30,6 +32,8 @@ enum Fault {
     OneId,
     NewId,
     NewPreview,
+    NewBatchKey,
+    NoAnswers,
 }
 
 struct Faulty {
@@ -48,8 +52,8 @@ impl Faulty {
 #[async_trait]
 impl Sink for Faulty {
     fn limits(&self) -> Limits {
-        let max_records = if self.fault == Fault::NoRecords { 0 } else { 5 };
-        let mut limits = Limits { max_records, ..Limits::default() };
+        let mut limits =
+            Limits::default().with_max_records(if self.fault == Fault::NoRecords { 0 } else { 5 });
         if self.fault == Fault::LargeRecord {
             limits.max_record_bytes = limits.max_batch_bytes + 1;
         }
@@ -89,11 +93,39 @@ impl Sink for Faulty {
         }
     }
 
+    fn batch_key<'a>(&'a self, _: &'a Record) -> BatchKey<'a> {
+        match self.fault {
+            Fault::NewBatchKey => self.ids.fetch_add(1, Ordering::SeqCst).to_string().into(),
+            _ => BatchKey::Same,
+        }
+    }
+
+    fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
+        match self.fault {
+            Fault::NoAnswers => Some(Arc::new(Silence)),
+            _ => None,
+        }
+    }
+
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
         match self.fault {
             Fault::NewPreview => Ok(self.ids.fetch_add(1, Ordering::SeqCst).into()),
             _ => Ok(batch.len().into()),
         }
+    }
+}
+
+/// Answers for no record.
+struct Silence;
+
+#[async_trait]
+impl Confirm for Silence {
+    fn limits(&self) -> ConfirmLimits {
+        ConfirmLimits::new(10, Duration::from_secs(1), Duration::from_secs(2))
+    }
+
+    async fn confirm(&self, _: &[Record]) -> Result<Vec<Confirmation>, Failure> {
+        Ok(Vec::new())
     }
 }
 
@@ -119,6 +151,8 @@ async fn each_way_to_break_the_contract_of_a_sink_is_found_and_named() {
         (Fault::OneId, "two records have two ids"),
         (Fault::NewId, "a record has one id"),
         (Fault::NewPreview, "a batch has one preview"),
+        (Fault::NewBatchKey, "a record has one batch key"),
+        (Fault::NoAnswers, "an answer for each record"),
     ] {
         let found = verdict(fault).await.unwrap_or_else(|| panic!("{fault:?} was not found"));
         assert!(found.contains(said), "{fault:?}: {found}");

@@ -46,7 +46,8 @@ impl Connector {
         pacers: &Pacers,
     ) -> Option<DeadLetterQueue> {
         let sink = self.dead_letters.as_ref()?;
-        let settings = DeadLetterQueue::lane_settings(sink.limits(), self.retry_policy(), pacers);
+        let settings = DeadLetterQueue::lane_settings(sink.limits(), self.retry_policy(), pacers)
+            .with_confirmation_of(&**sink, pacers);
         let connector = Arc::clone(&self.name);
         let sender = LetterSender { connector, task, sink_name: self.sink_name.clone() };
         Some(DeadLetterQueue::new(Arc::clone(sink), settings, counters, sender))
@@ -61,6 +62,7 @@ impl Connector {
             linger: self.batch.linger.get(),
         };
         LaneSettings::new(limits, batch, self.retry_policy(), pacers)
+            .with_confirmation_of(&*self.sink, pacers)
     }
 
     /// Makes the window over the records last done, which outlives a task that is restarted.

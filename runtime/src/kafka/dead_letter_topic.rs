@@ -11,7 +11,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{
-    BoxError, Failure, Finding, Limits, OrderedBy, Payload, PutError, Record, Sink, Trouble,
+    BoxError, Failure, Finding, Limits, Order, Payload, PutError, Record, Sink, Trouble,
 };
 use tokio::sync::Mutex;
 
@@ -188,14 +188,11 @@ fn is_useless(error: &KafkaError) -> bool {
 #[async_trait]
 impl Sink for TopicSink {
     fn limits(&self) -> Limits {
-        let max_batch_bytes = 16 * 1024 * 1024;
-        Limits {
-            max_records: 1000,
-            max_batch_bytes,
-            max_record_bytes: usize::MAX,
-            ordered_by: OrderedBy::Partition,
-            ..Limits::default()
-        }
+        Limits::default()
+            .with_max_records(1000)
+            .with_max_batch_bytes(16 * 1024 * 1024)
+            .with_max_record_bytes(usize::MAX)
+            .with_order(Order::Partition)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

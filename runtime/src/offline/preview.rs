@@ -12,6 +12,7 @@ use sluice_connector_api::{
 };
 
 use crate::connector::load::Connector;
+use crate::engine::batch::keys::BatchKeys;
 use crate::pace::pacer::Pacers;
 use crate::transform::chain::records;
 
@@ -86,7 +87,8 @@ fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previe
 fn requests(connector: &Connector, ready: &[Record]) -> Vec<Result<Value, String>> {
     let limits = connector.lane_settings(&Pacers::default()).batch;
     let mut ready = ready.to_vec();
-    ready.sort_by_key(|record| connector.sink.batch_key(record));
+    let mut keys = BatchKeys::default();
+    ready.sort_by_cached_key(|record| keys.number(&connector.sink.batch_key(record)));
     let (mut requests, mut rest) = (Vec::new(), ready.as_slice());
     while let Some(first) = rest.first() {
         let (mut bytes, batch_key) = (0, connector.sink.batch_key(first));

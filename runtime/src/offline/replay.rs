@@ -84,7 +84,7 @@ impl Again {
 #[async_trait]
 impl Sink for Again {
     fn limits(&self) -> Limits {
-        Limits { max_record_bytes: usize::MAX, ..Limits::default() }
+        Limits::default().with_max_record_bytes(usize::MAX)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

@@ -217,8 +217,7 @@ mod tests {
     #[test]
     fn one_scope_has_one_budget() {
         let pacers = Pacers::default();
-        let pace =
-            |scope: &str| Pace { scope: scope.to_owned(), calls_per_second: 5.0, max_concurrent: None };
+        let pace = |scope: &str| Pace::new(scope, 5.0);
         pacers.of(&pace("a")).throttled(Instant::now() + Duration::from_secs(1));
         assert!(pacers.of(&pace("a")).rate() < 5.0);
         assert!((pacers.of(&pace("b")).rate() - 5.0).abs() < f64::EPSILON);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_connector_api::{OrderedBy, Record};
+use sluice_connector_api::{Order, Record};
 use tokio::time::Instant;
 
 use crate::support::{Answer, Gate, Setup, once, record, script};
@@ -14,7 +14,7 @@ fn batch(of: &[(&str, bool)]) -> Vec<Record> {
 }
 
 fn by_id(setup: Setup) -> Setup {
-    setup.with(|settings| settings.lane.limits.ordered_by = OrderedBy::Id)
+    setup.with(|settings| settings.lane.limits.order = Order::Id { newest_wins: false })
 }
 
 /// Invariant 3: each put has one kind, and what nothing orders is gathered across the other kind.

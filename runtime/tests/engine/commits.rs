@@ -1,6 +1,6 @@
 //! What is committed, and when.
 
-use sluice_connector_api::{OrderedBy, Record};
+use sluice_connector_api::{Order, Record};
 
 use crate::support::{Answer, Entry, Gate, Run, Setup, once, partition, record, records, script};
 
@@ -22,7 +22,7 @@ async fn a_later_put_that_ends_first_commits_nothing() {
     let gate = Gate::new();
     let setup = Setup::new(script([Answer::held(&gate)])).in_flight(2).with(|settings| {
         settings.lane.batch.max_records = 2;
-        settings.lane.limits.ordered_by = OrderedBy::Key;
+        settings.lane.limits.order = Order::Key;
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c", "d"]));
     run.pass(1000).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_connector_api::{Failure, OrderedBy, Pace};
+use sluice_connector_api::{Failure, Order, Pace};
 use sluice_runtime::pace::pacer::Pacers;
 use tokio::time::Instant;
 
@@ -10,13 +10,12 @@ use crate::support::{Answer, Gate, Script, Setup, once, records, script};
 
 /// Four puts in flight, a record each, of which so many may be calls under way.
 fn bounded(script: Script, pacers: &Pacers, max_concurrent: usize) -> Setup {
-    let pace =
-        Pace { scope: "account".to_owned(), calls_per_second: 1e6, max_concurrent: Some(max_concurrent) };
+    let pace = Pace::new("account", 1e6).with_max_concurrent(max_concurrent);
     let pacer = pacers.of(&pace);
     Setup::new(script).in_flight(4).with(|settings| {
         settings.lane.pacer = Some(pacer);
         settings.lane.batch.max_records = 1;
-        settings.lane.limits.ordered_by = OrderedBy::Key;
+        settings.lane.limits.order = Order::Key;
     })
 }
 

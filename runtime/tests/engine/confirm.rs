@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_connector_api::{Confirmation, Failure, OrderedBy, Pace, Record};
+use sluice_connector_api::{Confirmation, Failure, Order, Pace, Record};
 use sluice_runtime::pace::pacer::Pacers;
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::support::{
 /// A sink that orders by key and accepts everything.
 fn accepting(questions: Questions) -> Setup {
     let by_key = |settings: &mut sluice_runtime::engine::PipelineSettings| {
-        settings.lane.limits.ordered_by = OrderedBy::Key;
+        settings.lane.limits.order = Order::Key;
     };
     Setup::new(script([])).with(by_key).confirm(questions)
 }
@@ -70,7 +70,7 @@ async fn a_pending_record_is_asked_for_again_after_each_interval() {
 async fn a_question_gathers_the_records_of_several_puts() {
     let setup = accepting(questions([])).with(|settings| {
         settings.lane.batch.max_records = 2;
-        settings.lane.limits.confirm.as_mut().unwrap().max_records = 3;
+        settings.lane.confirm.as_mut().unwrap().max_records = 3;
     });
     let mut run = setup.start_with(records(0, 0, &["a"; 7]));
     run.finish().await.unwrap();
@@ -120,8 +120,7 @@ async fn a_record_that_turns_out_at_fault_is_rejected() {
 async fn what_a_record_that_turns_out_at_fault_would_have_superseded_is_put_after_all() {
     let bad = Confirmation::Failed(Failure::rejected("too long"));
     let setup = accepting(questions([Reply::Each(vec![bad])])).tolerant().with(|settings| {
-        settings.lane.limits.ordered_by = OrderedBy::Id;
-        settings.lane.limits.newest_wins = true;
+        settings.lane.limits.order = Order::Id { newest_wins: true };
     });
     let mut run = setup.start_with(keyed(&["x", "x", "x"]));
     run.finish().await.unwrap();
@@ -231,10 +230,10 @@ async fn a_question_that_fails_is_asked_again() {
 /// Invariant 5: questions have a pace of their own.
 #[tokio::test(start_paused = true)]
 async fn questions_keep_to_their_pace() {
-    let pace = Pace { scope: "questions".to_owned(), calls_per_second: 0.5, max_concurrent: None };
+    let pace = Pace::new("questions", 0.5);
     let setup = accepting(questions([])).with(|settings| {
         settings.lane.confirm_pacer = Some(Pacers::default().of(&pace));
-        settings.lane.limits.confirm.as_mut().unwrap().max_records = 1;
+        settings.lane.confirm.as_mut().unwrap().max_records = 1;
         settings.lane.limits.max_in_flight = 4;
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c"]));
@@ -329,8 +328,7 @@ async fn an_older_record_is_put_after_all_where_the_accepted_one_goes() {
             },
         ));
     let setup = setup.with(|settings| {
-        settings.lane.limits.ordered_by = OrderedBy::Id;
-        settings.lane.limits.newest_wins = true;
+        settings.lane.limits.order = Order::Id { newest_wins: true };
     });
     let mut run = setup.start();
     run.assign([0, 1]);
@@ -355,7 +353,7 @@ async fn the_end_of_the_source_waits_for_accepted_records() {
 #[tokio::test(start_paused = true)]
 async fn only_what_the_put_accepted_is_asked_for() {
     let answers = [Answer::down_at([1])];
-    let setup = Setup::new(script(answers)).with(|settings| settings.lane.limits.ordered_by = OrderedBy::Key);
+    let setup = Setup::new(script(answers)).with(|settings| settings.lane.limits.order = Order::Key);
     let mut run = setup.confirm(questions([])).start_with(records(0, 0, &["a", "b"]));
     run.finish().await.unwrap();
     assert_eq!((run.puts(), run.asked()), (vec![vec![0, 1], vec![1]], vec![vec![0, 1]]));

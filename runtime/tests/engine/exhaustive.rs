@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sluice_connector_api::OrderedBy;
+use sluice_connector_api::Order;
 
 use crate::world::{Case, Kind, Mood, Op, World};
 
@@ -47,7 +47,7 @@ fn case(moods: &[Mood], ops: Vec<Op>) -> Case {
     let log = log.map(|(kind, key)| (kind, key, 1)).to_vec();
     let first = vec![Op::Assign(0), Op::Assign(1), Op::Read(0, 1), Op::Pass(11)];
     Case {
-        ordered_by: OrderedBy::Key,
+        ordered_by: Order::Key,
         max_in_flight: 2,
         max_records: 2,
         tolerant: false,

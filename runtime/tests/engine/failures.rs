@@ -71,7 +71,7 @@ async fn a_sink_that_panics_once_loses_nothing() {
 async fn a_sink_that_panics_before_the_put_stops_the_connector_and_rejects_nothing() {
     for method in ["size_of", "id", "batch_key"] {
         let setup = Setup::new(script([])).tolerant().with(|settings| {
-            settings.lane.limits.ordered_by = sluice_connector_api::OrderedBy::Id;
+            settings.lane.limits.order = sluice_connector_api::Order::Id { newest_wins: false };
         });
         let told = format!("upset {method}");
         let mut run = setup.start_with(vec![record(0, 0, "k", "a"), record(0, 1, "k", &told)]);

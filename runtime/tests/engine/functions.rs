@@ -8,7 +8,7 @@ use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{Failure, Limits, OrderedBy, Pace, Registry, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{Failure, Limits, Order, Pace, Registry, SettingsError, Sink, SinkSettings};
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::BatchResponse;
 use sluice_runtime::lambda::{self, Host, HostSettings};
@@ -52,7 +52,7 @@ struct Invoked {
 
 impl Function {
     fn new() -> Self {
-        let limits = Limits { max_records: 10, ordered_by: OrderedBy::Key, ..Limits::default() };
+        let limits = Limits::default().with_max_records(10).with_order(Order::Key);
         Self { limits, errors: "{ retry_delay: 1s }", response: BatchResponse::Whole, letters: None }
     }
 
@@ -233,7 +233,7 @@ async fn a_put_that_ends_within_the_margin_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn pacing_never_outlives_the_deadline() {
-    let pace = Pace { scope: "an account".to_owned(), calls_per_second: 0.1, max_concurrent: None };
+    let pace = Pace::new("an account", 0.1);
     let function = Function::new().with(|limits| limits.pace = Some(pace)).partial().start(script([]));
     let invoked = function.invoke(event(&["a"; 100])).await;
     assert_eq!(invoked.offsets(), (60..100).collect::<Vec<_>>(), "six calls in 58 seconds");
@@ -241,7 +241,7 @@ async fn pacing_never_outlives_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_learned_pace_stays_and_nothing_else_does() {
-    let pace = Pace { scope: "an account".to_owned(), calls_per_second: 10.0, max_concurrent: None };
+    let pace = Pace::new("an account", 10.0);
     let answers = [Answer::Fail(Failure::throttled("slow down"))];
     let function = Function::new().with(|limits| limits.pace = Some(pace)).start(script(answers));
     let rates = [function.invoke(event(&["a"])).await, function.invoke(event(&["a"])).await].map(|invoked| {
@@ -257,9 +257,8 @@ async fn the_learned_pace_stays_and_nothing_else_does() {
 #[tokio::test(start_paused = true)]
 async fn a_fatal_failure_leaves_all_that_is_not_stored_and_says_why() {
     let fail = || Answer::Fail(Failure::fatal("no rights"));
-    let function = Function::new()
-        .with(|limits| limits.ordered_by = OrderedBy::Partition)
-        .start(script([Answer::Store, fail()]));
+    let function =
+        Function::new().with(|limits| limits.order = Order::Partition).start(script([Answer::Store, fail()]));
     let error = function.invoke(event(&vec!["a"; 1200])).await.answer.unwrap_err();
     assert_eq!(error, "1190 of 1200 records are not done (t-0: 10-1199): no rights");
     assert_eq!(function.journal.puts().len(), 2);

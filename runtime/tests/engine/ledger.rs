@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sluice_connector_api::{OrderedBy, Record};
+use sluice_connector_api::{Order, Record};
 use sluice_runtime::source::Offsets;
 
 use crate::support::Entry;
@@ -13,7 +13,7 @@ type Thing = (i32, i64, Option<u32>);
 
 pub(crate) struct Ledger {
     topic: Vec<Vec<(Kind, Record)>>,
-    ordered_by: OrderedBy,
+    ordered_by: Order,
     max_in_flight: usize,
     max_records: usize,
     /// Partitions that the pipeline has and was not told to give up.
@@ -45,7 +45,7 @@ impl Ledger {
             max_in_flight: case.max_in_flight,
             max_records: case.max_records,
             owned: [false; PARTITIONS],
-            newest_wins: case.newest_wins && case.ordered_by == OrderedBy::Id,
+            newest_wins: case.newest_wins && matches!(case.ordered_by, Order::Id { .. }),
             stored: HashSet::new(),
             newest: HashMap::new(),
             unconfirmed: HashMap::new(),
@@ -143,8 +143,8 @@ impl Ledger {
 
     fn order(&self, record: &Record) -> Option<String> {
         match self.ordered_by {
-            OrderedBy::Partition => Some(record.origin().topic_partition().to_string()),
-            OrderedBy::Key | OrderedBy::Id => {
+            Order::Partition => Some(record.origin().topic_partition().to_string()),
+            Order::Key | Order::Id { .. } => {
                 record.key.as_ref().map(|key| key.as_text().unwrap_or_default().to_owned())
             }
         }

@@ -1,13 +1,12 @@
 //! Of the records of one thing only the newest is put (invariants 1, 2 and 3). A thing is named by the key.
 
-use sluice_connector_api::{Failure, OrderedBy, Record};
+use sluice_connector_api::{Failure, Order, Record};
 
 use crate::support::{Answer, Gate, Run, Script, Setup, naming, once, record, refusing, script};
 
 fn newest_wins(script: Script) -> Setup {
     Setup::new(script).with(|settings| {
-        settings.lane.limits.ordered_by = OrderedBy::Id;
-        settings.lane.limits.newest_wins = true;
+        settings.lane.limits.order = Order::Id { newest_wins: true };
     })
 }
 
@@ -127,8 +126,7 @@ async fn an_older_record_is_put_after_all_where_the_newer_one_goes_with_its_part
 /// Invariant 3: with another order an older record that is put after all would come too late for its neighbours.
 #[tokio::test(start_paused = true)]
 async fn all_are_put_where_something_else_orders() {
-    let setup =
-        newest_wins(script([])).with(|settings| settings.lane.limits.ordered_by = OrderedBy::Partition);
+    let setup = newest_wins(script([])).with(|settings| settings.lane.limits.order = Order::Partition);
     let mut run = setup.start_with(batch(&[("x", "1"), ("x", "2")]));
     run.finish().await.unwrap();
     assert_eq!((run.puts(), counts(&run)), (vec![vec![0, 1]], (2, 0, 0)));

@@ -1,11 +1,11 @@
 //! What keeps its order (invariant 3).
 
-use sluice_connector_api::OrderedBy;
+use sluice_connector_api::Order;
 
 use crate::support::{Answer, Gate, Setup, record, records, script};
 
 fn by_key(setup: Setup) -> Setup {
-    setup.with(|settings| settings.lane.limits.ordered_by = OrderedBy::Key)
+    setup.with(|settings| settings.lane.limits.order = Order::Key)
 }
 
 /// Invariant 3: what is older would overwrite what is newer, or it is put again behind it.
@@ -89,7 +89,7 @@ async fn records_without_a_key_are_all_in_flight_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_id_of_the_sink_orders_across_partitions() {
     let setup = Setup::new(script([Answer::late(100)])).in_flight(4).with(|settings| {
-        settings.lane.limits.ordered_by = OrderedBy::Id;
+        settings.lane.limits.order = Order::Id { newest_wins: false };
         settings.lane.batch.max_records = 1;
     });
     let run = setup.start();

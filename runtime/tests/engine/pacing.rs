@@ -9,7 +9,7 @@ use crate::support::{Setup, records, script};
 
 /// One call in two seconds, and a record a batch.
 fn paced(pacers: &Pacers) -> Setup {
-    let pacer = pacers.of(&Pace { scope: "account".to_owned(), calls_per_second: 0.5, max_concurrent: None });
+    let pacer = pacers.of(&Pace::new("account", 0.5));
     Setup::new(script([])).with(|settings| {
         settings.lane.pacer = Some(pacer);
         settings.lane.batch.max_records = 1;

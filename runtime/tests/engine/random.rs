@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use sluice_connector_api::OrderedBy;
+use sluice_connector_api::Order;
 
 use crate::world::{Case, Doubt, Kind, Mood, Op, PARTITIONS, World};
 
@@ -54,7 +54,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let ordered_by = prop::sample::select(vec![OrderedBy::Partition, OrderedBy::Key, OrderedBy::Id]);
+    let ordered_by =
+        prop::sample::select(vec![Order::Partition, Order::Key, Order::Id { newest_wins: false }]);
     let log = prop::collection::vec((kind(), 0_usize..4, 1_i64..3), 0..30);
     let logs = prop::collection::vec(log, PARTITIONS);
     let moods = prop::collection::vec(mood(), 1..12);

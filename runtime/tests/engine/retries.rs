@@ -36,7 +36,7 @@ async fn an_index_that_stays_down_stops_the_connector_and_its_neighbours_are_del
     let down = std::iter::once(Answer::down_at([1])).chain(std::iter::repeat_with(|| Answer::down_at([0])));
     let setup = Setup::new(script(down))
         .tolerant()
-        .with(|settings| settings.lane.limits.ordered_by = sluice_connector_api::OrderedBy::Key);
+        .with(|settings| settings.lane.limits.order = sluice_connector_api::Order::Key);
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c"]));
     assert!(run.ended().await.is_err());
     assert_eq!((run.tally().delivered, run.tally().skipped, run.committed()), (2, 0, Some(1)));
@@ -145,7 +145,7 @@ async fn settings_without_end_are_no_reason_to_panic() {
 #[tokio::test(start_paused = true)]
 async fn only_what_failed_is_put_again() {
     let setup = Setup::new(script([Answer::down_at([1, 3]), Answer::down_at([1])]))
-        .with(|settings| settings.lane.limits.ordered_by = sluice_connector_api::OrderedBy::Key);
+        .with(|settings| settings.lane.limits.order = sluice_connector_api::Order::Key);
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c", "d"]));
     run.finish().await.unwrap();
     assert_eq!(run.puts(), [vec![0, 1, 2, 3], vec![1, 3], vec![3]]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_connector_api::{Failure, OrderedBy};
+use sluice_connector_api::{Failure, Order};
 use tokio::time::Instant;
 
 use crate::support::{Answer, Gate, Setup, once, records, script};
@@ -47,7 +47,7 @@ async fn a_stop_lets_the_puts_in_flight_end() {
     let setup = Setup::new(script([Answer::late(2000), Answer::late(3000)])).in_flight(2);
     let setup = setup.with(|settings| {
         settings.lane.batch.max_records = 1;
-        settings.lane.limits.ordered_by = OrderedBy::Key;
+        settings.lane.limits.order = Order::Key;
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c"]));
     run.pass(100).await;

@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sluice_connector_api::{Limits, OrderedBy, Record};
+use sluice_connector_api::{Limits, Order, Record};
 
 use crate::support::{Run, Setup, records, refusing, script};
 
@@ -19,7 +19,7 @@ fn chunk_of<'a>(first: i64, values: impl IntoIterator<Item = &'a str>) -> Vec<Re
 /// Large batches, and all records free, so that nothing but the engine holds an order.
 fn setup() -> Setup {
     Setup::new(script([])).with(|settings| {
-        settings.lane.limits = Limits { ordered_by: OrderedBy::Key, ..Limits::default() };
+        settings.lane.limits = Limits::default().with_order(Order::Key);
         settings.lane.batch.max_records = 500;
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use sluice_connector_api::{Confirmation, Failure, OrderedBy, Record};
+use sluice_connector_api::{Confirmation, Failure, Order, Record};
 
 use crate::ledger::Ledger;
 use crate::support::{Answer, Questions, Reply, Run, Script, Setup, record};
@@ -72,7 +72,7 @@ pub(crate) enum Op {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    pub(crate) ordered_by: OrderedBy,
+    pub(crate) ordered_by: Order,
     pub(crate) max_in_flight: usize,
     pub(crate) max_records: usize,
     pub(crate) tolerant: bool,
@@ -257,8 +257,10 @@ impl World {
 fn setup(case: &Case, moods: &Arc<Mutex<usize>>, tolerant: bool) -> Setup {
     let script = script(case.moods.clone(), Arc::clone(moods), case.doubts.is_some());
     let setup = Setup::new(script).in_flight(case.max_in_flight).with(|settings| {
-        settings.lane.limits.ordered_by = case.ordered_by;
-        settings.lane.limits.newest_wins = case.newest_wins;
+        settings.lane.limits.order = match case.ordered_by {
+            Order::Id { .. } => Order::Id { newest_wins: case.newest_wins },
+            other => other,
+        };
         settings.lane.limits.max_record_bytes = MAX_RECORD_BYTES;
         settings.lane.batch.max_records = case.max_records;
     });

@@ -54,7 +54,7 @@ impl Setup {
     /// Batches of up to 10 records, a linger of 10ms, one put in flight, a commit every 50ms, a first backoff
     /// of up to 100ms that grows up to 1s, and 60s for a batch.
     pub(crate) fn new(script: Script) -> Self {
-        let limits = Limits { max_records: 10, ..Limits::default() };
+        let limits = Limits::default().with_max_records(10);
         let batch = BatchLimits {
             max_records: limits.max_records,
             max_bytes: limits.max_batch_bytes,
@@ -100,7 +100,6 @@ impl Setup {
     pub(crate) fn letters_with(self, queue: Script, change: impl FnOnce(&mut Limits)) -> Self {
         let mut tolerant = self.tolerant();
         let mut limits = tolerant.settings.lane.limits.clone();
-        limits.confirm = None;
         change(&mut limits);
         let retry = tolerant.settings.lane.retry;
         tolerant.queue = Some((queue, DeadLetterQueue::lane_settings(limits, retry, &Pacers::default())));
@@ -118,8 +117,7 @@ impl Setup {
     pub(crate) fn confirm(mut self, questions: Questions) -> Self {
         let (interval, timeout) = (Duration::from_millis(100), Duration::from_secs(1));
         self.questions = questions;
-        self.settings.lane.limits.confirm =
-            Some(ConfirmLimits { max_records: 10, interval, timeout, pace: None });
+        self.settings.lane.confirm = Some(ConfirmLimits::new(10, interval, timeout));
         self
     }
 
@@ -133,7 +131,7 @@ impl Setup {
         let (journal, budget) = (Journal::default(), Budget::new(1 << 20));
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
         let sink = ScriptedSink::new(self.script, self.settings.lane.limits.clone(), journal.clone());
-        let sink = sink.answering(self.questions);
+        let sink = sink.answering(self.questions).accepting(self.settings.lane.confirm.is_some());
         let door = Door::default();
         let chain = Chain::new(None, self.value, steps(door.clone()));
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());

@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sluice_connector_api::{Confirmation, Failure, Limits, PutError, Record, Sink};
+use sluice_connector_api::{
+    BatchKey, Confirm, ConfirmLimits, Confirmation, Failure, Limits, PutError, Record, Sink,
+};
 use tokio::sync::Semaphore;
 
 use super::journal::{Entry, Journal};
@@ -135,21 +137,37 @@ pub(crate) fn questions(answers: impl IntoIterator<Item = Reply, IntoIter: Send 
 /// Does with each put and question what its scripts say, and notes it.
 pub(crate) struct ScriptedSink {
     script: Mutex<Script>,
-    questions: Mutex<Questions>,
+    confirmation: Arc<ScriptedConfirmation>,
+    /// Whether a put only accepts records.
+    accepts: bool,
     limits: Limits,
     journal: Journal,
     puts: AtomicUsize,
 }
 
+/// Does with each question what its script says, and notes it.
+struct ScriptedConfirmation {
+    questions: Mutex<Questions>,
+    journal: Journal,
+}
+
 impl ScriptedSink {
     pub(crate) fn new(script: Script, limits: Limits, journal: Journal) -> Self {
-        let (script, questions) = (Mutex::new(script), Mutex::new(questions([])));
-        Self { script, questions, limits, journal, puts: AtomicUsize::new(0) }
+        let confirmation =
+            Arc::new(ScriptedConfirmation { questions: Mutex::new(questions([])), journal: journal.clone() });
+        let (script, puts) = (Mutex::new(script), AtomicUsize::new(0));
+        Self { script, confirmation, accepts: false, limits, journal, puts }
     }
 
     /// Answers questions like this.
     pub(crate) fn answering(self, questions: Questions) -> Self {
-        Self { questions: Mutex::new(questions), ..self }
+        let (questions, journal) = (Mutex::new(questions), self.journal.clone());
+        Self { confirmation: Arc::new(ScriptedConfirmation { questions, journal }), ..self }
+    }
+
+    /// Says whether a put only accepts records.
+    pub(crate) fn accepting(self, accepts: bool) -> Self {
+        Self { accepts, ..self }
     }
 }
 
@@ -180,9 +198,35 @@ impl Sink for ScriptedSink {
             }
         };
         let taken = kept(batch, &result);
-        let accepts = self.limits.confirm.is_some();
-        self.journal.note(if accepts { Entry::Accepted(put, taken) } else { Entry::Ended(put, taken) });
+        self.journal.note(if self.accepts { Entry::Accepted(put, taken) } else { Entry::Ended(put, taken) });
         result
+    }
+
+    fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
+        if self.accepts { Some(self.confirmation.clone()) } else { None }
+    }
+
+    fn size_of(&self, record: &Record) -> usize {
+        panic_if_told(record, "size_of");
+        record.size()
+    }
+
+    fn id(&self, record: &Record) -> Option<String> {
+        panic_if_told(record, "id");
+        record.key.as_ref().map(|key| key.to_display().into_owned())
+    }
+
+    /// Keeps deletes and writes apart.
+    fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
+        panic_if_told(record, "batch_key");
+        if record.value_text() == Some("delete") { "delete".into() } else { BatchKey::Same }
+    }
+}
+
+#[async_trait]
+impl Confirm for ScriptedConfirmation {
+    fn limits(&self) -> ConfirmLimits {
+        ConfirmLimits::new(10, Duration::from_millis(100), Duration::from_secs(1))
     }
 
     async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
@@ -214,22 +258,6 @@ impl Sink for ScriptedSink {
                 }
             }
         }
-    }
-
-    fn size_of(&self, record: &Record) -> usize {
-        panic_if_told(record, "size_of");
-        record.size()
-    }
-
-    fn id(&self, record: &Record) -> Option<String> {
-        panic_if_told(record, "id");
-        record.key.as_ref().map(|key| key.to_display().into_owned())
-    }
-
-    /// Parts deletes from writes.
-    fn batch_key(&self, record: &Record) -> u64 {
-        panic_if_told(record, "batch_key");
-        u64::from(record.value_text() == Some("delete"))
     }
 }
 

@@ -13,12 +13,14 @@
 //! | `verdict` | what to do, and which document is at fault | an answer |
 //! | `calls` | calls of documents, made one at a time | a batch |
 //! | `people` | checks, lists, deletions, searches | what a person asks |
+//! | `confirmation` | whether accepted documents are indexed | records |
 //! | `sink` | the sink: a put is a plan, its calls, and the verdict on each | all of these |
 //!
 //! A room imports only those above it in this table. `mapping` and `verdict` are pure and do not talk to anybody; all that
 //! waits for the service is in `calls` and `people`. Nothing is tried twice here: the engine retries.
 
 mod calls;
+mod confirmation;
 mod mapping;
 mod people;
 mod settings;

@@ -1,18 +1,20 @@
 //! The sink: a put is a plan, its calls, and the verdict on each.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
-    Confirmation, Failure, Finding, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
+    BatchKey, Confirm, Failure, Finding, Limits, Order, PutError, Record, SettingsError, Sink,
 };
 use sluice_wire::{AwsSettings, AwsSinkSettings, OnAws};
-use tokio::sync::OnceCell;
 
 use super::calls::{
-    self, CallContent, CallPlan, CallRefusal, ClientTokens, DataSourceRef, DocumentCall, DocumentClient,
+    self, CallContent, CallPlan, CallRefusal, ClientTokens, DataSourceRef, DocumentCall, LazyClient,
     MAX_BATCH_BYTES,
 };
+use super::confirmation::IndexConfirmation;
 use super::mapping::{ChangeKind, DocumentMapping};
 use super::settings::{BedrockKbSettings, KnowledgeBaseSettings};
 use super::{people, verdict};
@@ -29,34 +31,26 @@ impl AwsSinkSettings for KnowledgeBaseSettings {
 /// Stores batches of documents, one call per put.
 struct BedrockKb {
     settings: BedrockKbSettings,
-    mapping: DocumentMapping,
-    data_source: DataSourceRef,
+    mapping: Arc<DocumentMapping>,
     tokens: ClientTokens,
-    /// Made at the first put, since it looks for credentials and, where there are names, for ids.
-    client: OnceCell<DocumentClient>,
+    client: Arc<LazyClient>,
 }
 
 impl BedrockKb {
     fn new(settings: BedrockKbSettings) -> Result<Self, SettingsError> {
         Ok(Self {
-            mapping: DocumentMapping::new(&settings.own)?,
-            data_source: DataSourceRef::from_settings(&settings.own)?,
+            mapping: Arc::new(DocumentMapping::new(&settings.own)?),
             tokens: ClientTokens::new(),
-            client: OnceCell::new(),
+            client: Arc::new(LazyClient::new(
+                settings.aws.clone(),
+                DataSourceRef::from_settings(&settings.own)?,
+            )),
             settings,
         })
     }
 
-    async fn client(&self) -> Result<&DocumentClient, Failure> {
-        let make = || async {
-            let config = self.settings.aws.load().await?;
-            DocumentClient::from_config(&config, &self.data_source).await
-        };
-        self.client.get_or_try_init(make).await
-    }
-
     async fn send(&self, call: &DocumentCall<'_>) -> Result<Vec<KnowledgeBaseDocumentDetail>, CallRefusal> {
-        let client = self.client().await?;
+        let client = self.client.get().await?;
         let ids: Vec<_> = call.ids().into_iter().map(|(_, id)| id).collect();
         let token = self.tokens.of(&call.digest(), &ids);
         let details = match &call.content {
@@ -72,16 +66,12 @@ impl BedrockKb {
 impl Sink for BedrockKb {
     fn limits(&self) -> Limits {
         let BedrockKbSettings { own, aws } = &self.settings;
-        Limits {
-            max_records: own.documents_per_call,
-            max_batch_bytes: MAX_BATCH_BYTES,
-            max_record_bytes: MAX_BATCH_BYTES,
-            max_in_flight: own.max_in_flight,
-            ordered_by: OrderedBy::Id,
-            pace: Some(own.pace(aws)),
-            newest_wins: true,
-            confirm: own.confirm_limits(aws),
-        }
+        Limits::default()
+            .with_max_records(own.documents_per_call)
+            .with_max_batch_bytes(MAX_BATCH_BYTES)
+            .with_max_in_flight(own.max_in_flight)
+            .with_order(Order::Id { newest_wins: true })
+            .with_pace(own.pace(aws))
     }
 
     /// Sends what makes documents and names the records that make none.
@@ -111,37 +101,29 @@ impl Sink for BedrockKb {
         self.mapping.id(record)
     }
 
-    fn batch_key(&self, record: &Record) -> u64 {
-        u64::from(self.mapping.deletes(record))
+    fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
+        BatchKey::from(if self.mapping.deletes(record) { "delete" } else { "write" })
     }
 
-    async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
-        let ids: Vec<_> = batch.iter().map(|record| self.mapping.id(record)).collect();
-        let mut asked: Vec<&str> = ids.iter().flatten().map(String::as_str).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let details =
-            if asked.is_empty() { Vec::new() } else { self.client().await?.statuses(&asked).await? };
-        let confirmation = |(record, id): (&Record, &Option<String>)| match id {
-            Some(id) => verdict::confirmed(self.mapping.kind(record), id, &details),
-            // A tombstone that was ignored.
-            None => Confirmation::Stored,
-        };
-        Ok(batch.iter().zip(&ids).map(confirmation).collect())
+    fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
+        let BedrockKbSettings { own, aws } = &self.settings;
+        let limits = own.confirm_limits(aws)?;
+        let (mapping, client) = (Arc::clone(&self.mapping), Arc::clone(&self.client));
+        Some(Arc::new(IndexConfirmation { limits, mapping, client }))
     }
 
     /// Shows the call, or a list of them where writes and deletes are mixed; where records make no document, names
     /// these instead.
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
         let CallPlan { calls, rejected } = CallPlan::new(&self.mapping, batch);
-        let ids = self.data_source.shown();
+        let ids = self.client.data_source.shown();
         let mut shown: Vec<_> = calls.iter().map(|call| call.shown(&ids)).collect();
         let shown = if shown.len() == 1 { shown.swap_remove(0) } else { Value::Array(shown) };
         named(rejected).map(|()| shown)
     }
 
     async fn check(&self) -> Vec<Finding> {
-        people::findings(&self.settings, &self.data_source).await
+        people::findings(&self.settings, &self.client.data_source).await
     }
 }
 

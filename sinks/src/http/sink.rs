@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    Failure, FailureKind, Finding, Json, Limits, OrderedBy, PutError, Record, SettingsError, Sink,
-    SinkSettings,
+    Failure, FailureKind, Finding, Json, Limits, Order, PutError, Record, SettingsError, Sink, SinkSettings,
 };
 use sluice_wire::header::HeaderMap;
 use sluice_wire::{Auth, Connections, HttpAnswer, HttpClient, HttpRequest, Method, START_BYTES, WHOLE_BYTES};
@@ -89,12 +88,8 @@ impl Http {
 impl Sink for Http {
     /// One record a request makes one a put, so that puts in flight run side by side and a failure repeats nothing.
     fn limits(&self) -> Limits {
-        let limits = Limits {
-            max_in_flight: self.settings.max_in_flight,
-            ordered_by: OrderedBy::Key,
-            ..Limits::default()
-        };
-        if self.settings.batch.is_some() { limits } else { Limits { max_records: 1, ..limits } }
+        let limits = Limits::default().with_max_in_flight(self.settings.max_in_flight).with_order(Order::Key);
+        if self.settings.batch.is_some() { limits } else { limits.with_max_records(1) }
     }
 
     /// Sends the requests in order, up to the first that fails for another reason than the data.

@@ -14,4 +14,5 @@
 
 pub mod batcher;
 pub mod item;
+pub mod keys;
 mod queue;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sluice_connector_api::{Confirmation, Failure, FailureKind, Record, Sink};
+use sluice_connector_api::{Confirm, Confirmation, Failure, FailureKind, Record};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ pub(super) struct Confirmed {
 /// How the sink is asked.
 #[derive(Clone)]
 pub(super) struct Confirmer {
-    pub(super) sink: Arc<dyn Sink>,
+    pub(super) confirmation: Arc<dyn Confirm>,
     pub(super) retry: RetryPolicy,
     /// The pace of confirmations, where the sink asks for one.
     pub(super) pacer: Option<Pacer>,
@@ -60,7 +60,7 @@ impl Confirmer {
     ) -> Result<Vec<Confirmation>, Option<String>> {
         let mut retries = Retries::default();
         while let Some(turn) = Turn::wait_for(self.pacer.as_ref(), interrupt).await {
-            let answer = guard::wait_for(async { self.sink.confirm(records).await }).await;
+            let answer = guard::wait_for(async { self.confirmation.confirm(records).await }).await;
             let result =
                 answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}"))));
             turn.answered(result.as_ref().err());

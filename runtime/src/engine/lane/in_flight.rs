@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use sluice_connector_api::{Limits, OrderedBy, Record, Sink, TopicPartition};
+use sluice_connector_api::{Limits, Order, Record, Sink, TopicPartition};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::batcher::Batcher;
 use crate::engine::batch::item::{Item, Meta};
+use crate::engine::batch::keys::BatchKeys;
 use crate::engine::lane::confirmation::Confirmed;
 use crate::engine::lane::delivery::{Delivery, Outcome};
 use crate::engine::lane::settings::LaneSettings;
@@ -52,6 +53,7 @@ pub(crate) enum Unfit {
 pub(crate) struct Lane {
     sink: Arc<dyn Sink>,
     limits: Limits,
+    batch_keys: BatchKeys,
     batcher: Batcher,
     delivery: Delivery,
     /// Where the sink stores later than it answers: the records that it accepted.
@@ -78,6 +80,7 @@ impl Lane {
             },
             sink,
             limits: settings.limits,
+            batch_keys: BatchKeys::default(),
             unconfirmed,
             in_flight: FuturesUnordered::new(),
             confirmations: 0,
@@ -86,12 +89,12 @@ impl Lane {
     }
 
     /// Measures a record, or says why it cannot be put.
-    pub(crate) fn measure(&self, record: &Record) -> Result<Measured, Unfit> {
+    pub(crate) fn measure(&mut self, record: &Record) -> Result<Measured, Unfit> {
         let measured = guard::call(|| Measured {
             size: self.sink.size_of(record),
-            order: order_key(self.limits.ordered_by, &*self.sink, record),
-            batch_key: self.sink.batch_key(record),
-            id: if self.newest_wins() { self.sink.id(record) } else { None },
+            order: order_key(self.limits.order, &*self.sink, record),
+            batch_key: self.batch_keys.number(&self.sink.batch_key(record)),
+            id: if newest_wins(self.limits.order) { self.sink.id(record) } else { None },
         });
         let measured = measured.map_err(|panicked| Unfit::Unknown(panicked.to_string()))?;
         let (size, limit) = (measured.size, self.limits.max_record_bytes);
@@ -118,13 +121,8 @@ impl Lane {
 
     /// Returns what orders a record here, or the words of a sink that panicked.
     pub(crate) fn order_of(&self, record: &Record) -> Result<Option<u64>, String> {
-        let order = guard::call(|| order_key(self.limits.ordered_by, &*self.sink, record));
+        let order = guard::call(|| order_key(self.limits.order, &*self.sink, record));
         order.map_err(|panicked| panicked.to_string())
-    }
-
-    /// With another order, an older record that is put after all would come behind others that it belongs before.
-    fn newest_wins(&self) -> bool {
-        self.limits.newest_wins && self.limits.ordered_by == OrderedBy::Id
     }
 
     /// Starts as many puts as there are batches due and permits left, and as many confirmations. `flush` does not wait
@@ -243,13 +241,18 @@ impl Lane {
     }
 }
 
+/// Says whether the newest record of a thing takes the place of the older ones in a batch.
+fn newest_wins(order: Order) -> bool {
+    matches!(order, Order::Id { newest_wins: true })
+}
+
 /// Folds what orders a record into a number. Two keys that fold alike wait for each other, which is harmless.
-fn order_key(ordered_by: OrderedBy, sink: &dyn Sink, record: &Record) -> Option<u64> {
+fn order_key(order: Order, sink: &dyn Sink, record: &Record) -> Option<u64> {
     let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-    match ordered_by {
-        OrderedBy::Partition => record.origin().topic_partition().hash(&mut hasher),
-        OrderedBy::Key => record.key.as_ref()?.to_bytes().hash(&mut hasher),
-        OrderedBy::Id => sink.id(record)?.hash(&mut hasher),
+    match order {
+        Order::Partition => record.origin().topic_partition().hash(&mut hasher),
+        Order::Key => record.key.as_ref()?.to_bytes().hash(&mut hasher),
+        Order::Id { .. } => sink.id(record)?.hash(&mut hasher),
     }
     Some(hasher.finish())
 }

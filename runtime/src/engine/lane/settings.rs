@@ -1,6 +1,6 @@
 //! What a lane keeps to.
 
-use sluice_connector_api::Limits;
+use sluice_connector_api::{ConfirmLimits, Limits, Sink};
 
 use crate::engine::batch::batcher::BatchLimits;
 use crate::pace::pacer::{Pacer, Pacers};
@@ -17,6 +17,8 @@ pub struct LaneSettings {
     pub retry: RetryPolicy,
     /// The pace of calls, where the sink asks for one.
     pub pacer: Option<Pacer>,
+    /// How the sink is asked what became of records that a put accepted, where it stores later than it answers.
+    pub confirm: Option<ConfirmLimits>,
     /// The pace of confirmations, where the sink asks for one.
     pub confirm_pacer: Option<Pacer>,
 }
@@ -24,13 +26,24 @@ pub struct LaneSettings {
 impl LaneSettings {
     /// Puts settings together for a sink with these limits, with its paces from among those of the process.
     pub fn new(limits: Limits, batch: BatchLimits, retry: RetryPolicy, pacers: &Pacers) -> Self {
-        let confirm = limits.confirm.as_ref();
         Self {
             pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
-            confirm_pacer: confirm.and_then(|confirm| confirm.pace.as_ref()).map(|pace| pacers.of(pace)),
             limits,
             batch,
             retry,
+            confirm: None,
+            confirm_pacer: None,
         }
+    }
+
+    /// Keeps to what the sink says of its confirmations, if it has such.
+    #[must_use]
+    pub fn with_confirmation_of(mut self, sink: &dyn Sink, pacers: &Pacers) -> Self {
+        if let Some(confirmation) = sink.confirmation() {
+            let limits = confirmation.limits();
+            self.confirm_pacer = limits.pace.as_ref().map(|pace| pacers.of(pace));
+            self.confirm = Some(limits);
+        }
+        self
     }
 }

@@ -49,9 +49,9 @@ struct Lost {
 impl Unconfirmed {
     /// Makes the place for such records. `None` where `Ok` of a put says it all.
     pub(super) fn new(sink: &Arc<dyn Sink>, settings: &LaneSettings, meter: &Arc<PutMeter>) -> Option<Self> {
-        let limits = settings.limits.confirm.clone()?;
+        let limits = settings.confirm.clone()?;
         let confirmer = Confirmer {
-            sink: Arc::clone(sink),
+            confirmation: sink.confirmation()?,
             retry: settings.retry,
             pacer: settings.confirm_pacer.clone(),
             max_records: limits.max_records.max(1),

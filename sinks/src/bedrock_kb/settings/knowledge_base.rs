@@ -90,7 +90,7 @@ pub struct KnowledgeBaseSettings {
     /// cannot any more), and a document that fails to be indexed, be it in part, is rejected with the service's reason.
     /// Default: `accepted`.
     #[serde(default)]
-    pub confirm: Confirm,
+    pub confirm: ConfirmLevel,
     /// How long after a put, and then again, `confirm: indexed` asks. Default: `5s`.
     #[serde(default = "confirm_interval")]
     pub confirm_interval: HumanDuration,
@@ -126,7 +126,7 @@ pub type BedrockKbSettings = OnAws<KnowledgeBaseSettings>;
 /// What counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Confirm {
+pub enum ConfirmLevel {
     /// The service has taken the document.
     #[default]
     Accepted,
@@ -166,27 +166,19 @@ fn calls_per_second() -> f64 {
 impl KnowledgeBaseSettings {
     /// What the writes and deletes of a process are counted by.
     pub(crate) fn pace(&self, aws: &AwsSettings) -> Pace {
-        Pace {
-            scope: scope(aws),
-            calls_per_second: self.calls_per_second,
-            max_concurrent: Some(self.max_concurrent_calls),
-        }
+        Pace::new(scope(aws), self.calls_per_second).with_max_concurrent(self.max_concurrent_calls)
     }
 
     /// Statuses have a quota of their own.
     pub(crate) fn confirm_limits(&self, aws: &AwsSettings) -> Option<ConfirmLimits> {
         let scope = format!("{} GetKnowledgeBaseDocuments", scope(aws));
-        let pace = Pace { scope, calls_per_second: STATUS_CALLS_PER_SECOND, max_concurrent: None };
-        self.confirms().then(|| ConfirmLimits {
-            max_records: STATUSES_PER_CALL,
-            interval: self.confirm_interval.get(),
-            timeout: self.confirm_timeout.get(),
-            pace: Some(pace),
-        })
+        let pace = Pace::new(scope, STATUS_CALLS_PER_SECOND);
+        let (interval, timeout) = (self.confirm_interval.get(), self.confirm_timeout.get());
+        self.confirms().then(|| ConfirmLimits::new(STATUSES_PER_CALL, interval, timeout).with_pace(pace))
     }
 
     pub(crate) fn confirms(&self) -> bool {
-        self.confirm == Confirm::Indexed
+        self.confirm == ConfirmLevel::Indexed
     }
 
     /// Checks what the schema cannot say.

@@ -26,7 +26,7 @@ async fn confirmed(sink: &dyn Sink, batch: &[Record]) -> Vec<String> {
             failure.to_string()
         }
     };
-    sink.confirm(batch).await.unwrap().into_iter().map(shown).collect()
+    sink.confirmation().unwrap().confirm(batch).await.unwrap().into_iter().map(shown).collect()
 }
 
 fn write(offset: i64, key: &str) -> Record {
@@ -35,17 +35,21 @@ fn write(offset: i64, key: &str) -> Record {
 
 #[tokio::test]
 async fn the_engine_is_asked_to_confirm_only_where_the_settings_say_so() {
-    let limits = |changes: Value| sink_at("http://127.0.0.1:1", &changes).limits();
-    assert_eq!(limits(json!({})).confirm, None);
+    let sink = |changes: Value| sink_at("http://127.0.0.1:1", &changes);
+    assert!(sink(json!({})).confirmation().is_none());
     let settings = json!({ "confirm": "indexed", "confirm_interval": "1s", "confirm_timeout": "2m" });
-    let confirm = limits(settings).confirm.unwrap();
+    let confirm = sink(settings).confirmation().unwrap().limits();
     assert_eq!(
         (confirm.max_records, confirm.interval, confirm.timeout),
         (10, Duration::from_secs(1), Duration::from_mins(2))
     );
     let pace = confirm.pace.unwrap();
     assert!(pace.calls_per_second <= 5.0);
-    assert_ne!(pace.scope, limits(json!({})).pace.unwrap().scope, "statuses have a quota of their own");
+    assert_ne!(
+        pace.scope,
+        sink(json!({})).limits().pace.unwrap().scope,
+        "statuses have a quota of their own"
+    );
 }
 
 #[tokio::test]
@@ -97,10 +101,10 @@ async fn a_question_that_fails_says_nothing_of_the_records() {
     let emulator = emulator().await;
     let sink = confirming(&emulator);
     emulator.script(Operation::Get, Fault::throttled());
-    let throttled = sink.confirm(&[write(0, "a")]).await.unwrap_err();
+    let throttled = sink.confirmation().unwrap().confirm(&[write(0, "a")]).await.unwrap_err();
     assert!(throttled.is_throttled(), "{throttled}");
     emulator.script(Operation::Get, Fault::error(403, "AccessDeniedException", "no"));
-    let denied = sink.confirm(&[write(0, "a")]).await.unwrap_err();
+    let denied = sink.confirmation().unwrap().confirm(&[write(0, "a")]).await.unwrap_err();
     assert_eq!(denied.kind(), FailureKind::Fatal);
     assert!(denied.to_string().contains("bedrock:GetKnowledgeBaseDocuments"), "{denied}");
 }

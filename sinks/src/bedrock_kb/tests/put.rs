@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sluice_connector_api::{FailureKind, Payload, PutError};
+use sluice_connector_api::{FailureKind, Order, Payload, PutError};
 use sluice_emulator::{DocumentFault, DocumentStatus, Emulator, Fault, Operation, Settings};
 
 use super::{accepted, batch, emulator, keyed, mirror, put_answered, sink, sink_at};
@@ -167,7 +167,7 @@ async fn records_of_one_key_are_versions_of_one_document() {
     let sink = sink_at(&emulator.url(), &mirror());
     let (old, new) = (keyed(0, "OOOO", Some("old".into())), keyed(1, "OOOO", Some("new".into())));
     assert_eq!((sink.id(&old).as_deref(), sink.id(&new).as_deref()), (Some("OOOO"), Some("OOOO")));
-    assert!(sink.limits().newest_wins);
+    assert_eq!(sink.limits().order, Order::Id { newest_wins: true });
     sink.put(&[old]).await.unwrap();
     sink.put(&[new]).await.unwrap();
     let texts: Vec<_> = emulator.documents().into_iter().map(|document| document.text).collect();

@@ -1,4 +1,4 @@
-use sluice_connector_api::{OrderedBy, Registry};
+use sluice_connector_api::{Order, Registry};
 
 use super::*;
 use crate::http::HttpSettings;
@@ -14,7 +14,7 @@ fn refused(changes: &Value) -> Option<String> {
 fn a_url_is_enough() {
     assert_eq!(refused(&json!({})), None);
     let limits = built("http", json!({ "url": "https://h/" })).limits();
-    assert_eq!((limits.max_records, limits.max_in_flight, limits.ordered_by), (1, 1, OrderedBy::Key));
+    assert_eq!((limits.max_records, limits.max_in_flight, limits.order), (1, 1, Order::Key));
 }
 
 #[test]
