@@ -52,7 +52,8 @@ impl Stub {
         let path = format!("{}:{}", self.folder.path().display(), std::env::var("PATH").unwrap());
         Command::new(root().join("infra").join(script))
             .args(args)
-            .current_dir(root())
+            // Neither needs to be called from the repository.
+            .current_dir(self.folder.path())
             .env("PATH", path)
             .env("CALLS", self.path("calls"))
             .env("FAIL", fail)
@@ -149,6 +150,27 @@ fn a_step_that_fails_ends_the_deployment() {
 }
 
 #[test]
+fn a_parameter_that_there_is_not_is_named_by_a_dry_run_too() {
+    let output = Stub::new().run("deploy", &["--dry-run", "Topicname=orders"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("TopicPartitions"), "it names those there are: {}", stderr(&output));
+}
+
+/// The brokers of the stack take IAM and nothing else, and so every command on this file has to sign in with it.
+#[test]
+fn the_connector_that_is_deployed_signs_in_as_the_brokers_ask_for() {
+    let output = Stub::new().run("deploy", &["--dry-run"], "");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("connectors.d/msk/stock-prices.yaml"), "{shown}");
+    let file = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let with_iam: Vec<_> = file("connectors.d/msk/stock-prices.yaml").lines().map(str::to_owned).collect();
+    assert!(with_iam.contains(&"    auth: { msk_iam: {} }".to_owned()), "{with_iam:?}");
+    let plain = file("connectors.d/stock-prices.yaml");
+    let added = with_iam.iter().filter(|line| !plain.lines().any(|other| other == *line));
+    assert_eq!(added.count(), 3, "the schema's path, and what signs in");
+}
+
+#[test]
 fn a_dry_run_asks_nobody_and_shows_every_step() {
     let stub = Stub::new();
     let output = stub.run("deploy", &["--dry-run"], "");
@@ -166,12 +188,14 @@ fn a_dry_run_asks_nobody_and_shows_every_step() {
 #[test]
 fn what_is_not_understood_is_named_before_anything_is_done() {
     let stub = Stub::new();
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["--stak", "prices"], "--stak"),
         (&["--stack", "Prices!"], "Prices!"),
         (&["--stack", "prices--2"], "prices--2"),
         (&["--connector", "nowhere.yaml"], "nowhere.yaml"),
         (&["--zip", "nowhere.zip"], "nowhere.zip"),
+        (&["Topicname=orders"], "no parameter Topicname"),
+        (&["TopicName=orders"], "the topic is orders"),
     ];
     for (args, named) in cases {
         let output = stub.run("deploy", args, "");
