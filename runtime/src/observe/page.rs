@@ -1,3 +1,5 @@
+//! The reference page of the metrics.
+
 use crate::observe::rows::{METRICS, NOT_SERVED};
 use crate::observe::table::Metric;
 

@@ -1,3 +1,5 @@
+//! The pages of the reference: one for each plug-in, and those of connector, process and metrics.
+
 use serde_json::Value;
 use sluice_connector_api::{Plugin, Registry};
 

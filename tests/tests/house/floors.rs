@@ -16,6 +16,7 @@ pub(crate) const FLOORS: &[Floors] = &[
         folder: "runtime/src",
         inside: "",
         rooms: &[
+            &["cli"],
             &["reference"],
             &["lambda"],
             &["observe"],
@@ -28,7 +29,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["source"],
             &["transform"],
             &["pace"],
-            &["retry"],
+            &["retry", "guard"],
         ],
     },
     Floors {
@@ -36,7 +37,18 @@ pub(crate) const FLOORS: &[Floors] = &[
         inside: "engine",
         rooms: &[&["pipeline"], &["letters"], &["lane"], &["batch"], &["ledger"]],
     },
-    // No sink knows another.
+    // No plug-in knows another.
+    Floors {
+        folder: "transforms/src",
+        inside: "",
+        rooms: &[&["converters", "predicates", "transforms"], &["absence"]],
+    },
+    Floors { folder: "transforms/src", inside: "converters", rooms: &[&["bytes", "json", "string"]] },
+    Floors {
+        folder: "transforms/src",
+        inside: "predicates",
+        rooms: &[&["has_header_key", "tombstone", "topic_matches"]],
+    },
     Floors {
         folder: "sinks/src",
         inside: "",
