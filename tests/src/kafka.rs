@@ -26,7 +26,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -159,6 +161,75 @@ impl Broker {
         }
     }
 
+    /// Removes the records of a partition before an offset, as retention does.
+    pub fn delete_records(&self, name: &str, partition: i32, before: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(name, partition, Offset::Offset(before)).expect("a partition");
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+        let answer = block_on(admin.delete_records(&list, &options)).expect("an answer to delete_records");
+        for element in answer.elements() {
+            element.error().unwrap_or_else(|error| panic!("cannot delete records of {name}: {error}"));
+        }
+    }
+
+    /// Raises the number of a topic's partitions, and waits until each has a leader.
+    pub fn add_partitions(&self, name: &str, count: i32) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+        let more = NewPartitions::new(name, usize::try_from(count).expect("a count"));
+        let results = block_on(admin.create_partitions([&more], &options));
+        for result in results.expect("an answer to create_partitions") {
+            result.unwrap_or_else(|(name, code)| panic!("cannot add partitions to {name}: {code}"));
+        }
+        self.wait_for_leaders(name, count);
+    }
+
+    /// Writes records in a transaction of this name, and leaves it open until it is ended.
+    pub fn open_transaction(&self, id: &str, topic: &str, values: &[&str]) -> Transaction {
+        let mut client = self.client();
+        let producer: BaseProducer<Deliveries> = client
+            .set("transactional.id", id)
+            .create_with_context(Deliveries::default())
+            .expect("a producer");
+        producer.init_transactions(TIMEOUT).expect("the right to write in transactions");
+        producer.begin_transaction().expect("a transaction");
+        for (index, value) in values.iter().enumerate() {
+            send(&producer, topic, &NewRecord::unkeyed(value).partition(0), index);
+        }
+        producer.flush(TIMEOUT).expect("all is written");
+        Transaction(producer)
+    }
+
+    /// Commits an offset of a group, which must have no member, as a tool without metadata does.
+    pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+        let consumer = self.consumer(group);
+        let committed = once_coordinated(|| consumer.commit(&list, CommitMode::Sync));
+        committed.unwrap_or_else(|error| panic!("cannot commit for group {group}: {error}"));
+    }
+
+    /// Commits an offset of partition 0 with this metadata, for a group which must have no member.
+    pub fn commit_with(&self, group: &str, topic: &str, offset: i64, metadata: &str) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(offset)).expect("an offset");
+        list.find_partition(topic, 0).expect("the partition").set_metadata(metadata);
+        let consumer = self.consumer(group);
+        let committed = once_coordinated(|| consumer.commit(&list, CommitMode::Sync));
+        committed.unwrap_or_else(|error| panic!("cannot commit for group {group}: {error}"));
+    }
+
+    /// Returns the metadata of what the group has committed for partition 0.
+    pub fn committed_metadata(&self, group: &str, topic: &str) -> String {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, 0);
+        let consumer = self.consumer(group);
+        let committed = once_coordinated(|| consumer.committed_offsets(list.clone(), TIMEOUT));
+        let committed = committed.unwrap_or_else(|error| panic!("no offsets of group {group}: {error}"));
+        committed.elements().first().map(|element| element.metadata().to_owned()).unwrap_or_default()
+    }
+
     /// Writes the records and waits until all are stored; returns partition and offset of each, in their order.
     pub fn produce<R: Into<NewRecord>>(
         &self,
@@ -227,6 +298,27 @@ impl Broker {
             assert!(Instant::now() < deadline, "topic {topic} has no leader after {TIMEOUT:?}");
             thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// A transaction that is open. One that is dropped hangs until the broker gives it up.
+pub struct Transaction(BaseProducer<Deliveries>);
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").finish_non_exhaustive()
+    }
+}
+
+impl Transaction {
+    /// Ends it, so that its records are there.
+    pub fn commit(self) {
+        self.0.commit_transaction(TIMEOUT).expect("a commit of the transaction");
+    }
+
+    /// Ends it, so that its records are no records.
+    pub fn abort(self) {
+        self.0.abort_transaction(TIMEOUT).expect("an end of the transaction");
     }
 }
 

@@ -90,11 +90,13 @@ fn offsets_are_shown_and_moved_while_nobody_reads() {
     assert!(outside.stderr.contains("has no offset 11; it holds 0 to 10"), "{outside}");
     shown("next 10  first 0  end 10  lag 0");
     let by_group = sluice(broker, &["offsets", "show", "--group", &topic, "--output=json"]).expect_code(0);
-    let whole =
-        format!("{{\"topic\":\"{topic}\",\"partition\":0,\"next\":10,\"first\":0,\"end\":10,\"lag\":0}}");
+    let place = format!("\"topic\":\"{topic}\",\"partition\":0,\"next\":10,\"first\":0,\"end\":10,\"lag\":0");
+    let whole = format!("{{{place},\"open_transactions\":0,\"position_lost\":null}}");
     assert_eq!(by_group.lines(), [whole]);
     let back = offsets(&["reset", "--to=4", "--dry-run", "--output=json"]).expect_code(0);
     assert_eq!(back.lines(), [format!("{{\"topic\":\"{topic}\",\"partition\":0,\"from\":10,\"to\":4}}")]);
+    let large = offsets(&["reset", "--to=4294967296"]).expect_code(3);
+    assert!(large.stderr.contains("has no offset 4294967296; it holds 0 to 10"), "{large}");
     offsets(&["reset", "--to=yesterday"]).expect_code(2);
     sluice(broker, &["offsets", "show"]).expect_code(2);
 }

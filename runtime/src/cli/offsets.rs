@@ -12,6 +12,7 @@ use crate::cli::output::{Output, print};
 use crate::config::validate::nearest;
 use crate::connector::load::Connector;
 use crate::kafka::groups::{ConsumerGroup, GroupPosition, ResetTo};
+use crate::meter::position_loss::PositionLoss;
 
 /// Shows how far a consumer group is, and moves it.
 ///
@@ -131,14 +132,22 @@ fn moved(position: &GroupPosition, to: i64, output: Output) -> String {
 
 fn shown(position: &GroupPosition, output: Output) -> String {
     let lag = position.lag();
-    let GroupPosition { topic, partition, committed, first, end } = position;
+    let GroupPosition { topic, partition, committed, first, end, open_transactions, lost } = position;
+    let lost = lost.map(PositionLoss::name);
     match output {
         Output::Text => {
             let next = committed.map_or_else(|| "none".to_owned(), |offset| offset.to_string());
-            format!("{topic}-{partition}  next {next}  first {first}  end {end}  lag {lag}")
+            let open = if *open_transactions > 0 {
+                format!("  behind open transactions {open_transactions}")
+            } else {
+                String::new()
+            };
+            let lost = lost.map(|why| format!("  position lost: {why}")).unwrap_or_default();
+            format!("{topic}-{partition}  next {next}  first {first}  end {end}  lag {lag}{open}{lost}")
         }
         Output::Json => json!({
             "topic": topic, "partition": partition, "next": committed, "first": first, "end": end, "lag": lag,
+            "open_transactions": open_transactions, "position_lost": lost,
         })
         .to_string(),
     }

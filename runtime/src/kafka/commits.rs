@@ -1,6 +1,6 @@
 //! Offsets that are to be committed, and the one commit at a time that takes them to the brokers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,9 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use sluice_connector_api::TopicPartition;
 
+use crate::kafka::native::epochs::set_leader_epoch;
+use crate::kafka::positions::Positions;
+use crate::kafka::stamp::{Stamp, TopicId};
 use crate::source::Offsets;
 
 /// How long one commit waits for another to end. During an outage of the brokers none does.
@@ -17,7 +20,9 @@ const TURN: Duration = Duration::from_secs(5);
 /// Offsets that wait to be committed.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
-    waiting: Mutex<BTreeMap<TopicPartition, i64>>,
+    waiting: Mutex<BTreeMap<TopicPartition, (i64, Stamp)>>,
+    /// What the offsets that come from the engine are positions in.
+    stamps: Mutex<HashMap<TopicPartition, Stamp>>,
     came: Condvar,
     turn: Mutex<()>,
 }
@@ -32,8 +37,25 @@ pub(super) struct Committed {
 impl Commits {
     /// Adds offsets to what waits; the later of a partition counts.
     pub(super) fn add(&self, offsets: Offsets) {
-        self.waiting().extend(offsets);
+        let stamps = self.stamps();
+        let mut waiting = self.waiting();
+        for (partition, offset) in offsets {
+            let stamp = stamps.get(&partition).copied().unwrap_or_default();
+            waiting.insert(partition, (offset, stamp));
+        }
         self.came.notify_one();
+    }
+
+    /// Says what the offsets of a partition that come from now on are positions in.
+    pub(super) fn stamp(&self, partition: &TopicPartition, stamp: Stamp) {
+        self.stamps().insert(partition.clone(), stamp);
+    }
+
+    /// Adds the id of the topic to a stamp that has none.
+    pub(super) fn learn(&self, partition: &TopicPartition, id: TopicId) {
+        if let Some(stamp) = self.stamps().get_mut(partition) {
+            stamp.id.get_or_insert(id);
+        }
     }
 
     /// Forgets what waits for partitions that are somebody else's now.
@@ -49,21 +71,24 @@ impl Commits {
 
     /// Commits what waits, and waits for the broker's answer. `None` where there was nothing to commit, or where another
     /// commit does not end.
-    pub(super) fn run<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) -> Option<Committed> {
+    pub(super) fn run<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        positions: &Positions,
+    ) -> Option<Committed> {
         let Some(_turn) = self.turn() else {
             tracing::warn!(
                 "offsets are not committed, their records will be read again: the brokers do not answer"
             );
             return None;
         };
-        let offsets: Offsets = std::mem::take(&mut *self.waiting()).into_iter().collect();
-        if offsets.is_empty() {
+        let waiting = std::mem::take(&mut *self.waiting());
+        if waiting.is_empty() {
             return None;
         }
         let begun = Instant::now();
-        let sent =
-            list(offsets.iter().map(|(partition, offset)| (partition.clone(), Offset::Offset(*offset))));
-        let result = sent.and_then(|list| consumer.commit(&list, CommitMode::Sync));
+        let result = stamped(&waiting, positions).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+        let offsets = waiting.into_iter().map(|(partition, (offset, _))| (partition, offset)).collect();
         Some(Committed { offsets, result, took: begun.elapsed() })
     }
 
@@ -80,9 +105,31 @@ impl Commits {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, i64>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, (i64, Stamp)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn stamps(&self) -> MutexGuard<'_, HashMap<TopicPartition, Stamp>> {
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the list of a commit: with each offset goes what it is a position in.
+fn stamped(
+    waiting: &BTreeMap<TopicPartition, (i64, Stamp)>,
+    positions: &Positions,
+) -> KafkaResult<TopicPartitionList> {
+    let offsets = waiting.iter().map(|(partition, (offset, _))| (partition.clone(), Offset::Offset(*offset)));
+    let list = list(offsets)?;
+    for (partition, (offset, stamp)) in waiting {
+        if let Some(mut element) = list.find_partition(&partition.topic, partition.partition) {
+            element.set_metadata(stamp.to_text());
+        }
+        if let Some(epoch) = positions.epoch_before(partition, *offset) {
+            set_leader_epoch(&list, partition, epoch);
+        }
+    }
+    Ok(list)
 }
 
 /// Makes a list for librdkafka.
@@ -115,6 +162,20 @@ mod tests {
         commits.add(vec![(partition(0), 5), (partition(1), 7)]);
         commits.add(vec![(partition(0), 9)]);
         commits.forget(&[partition(1)]);
-        assert_eq!(*commits.waiting(), [(partition(0), 9)].into());
+        assert_eq!(*commits.waiting(), [(partition(0), (9, Stamp::default()))].into());
+    }
+
+    #[test]
+    fn an_offset_keeps_the_stamp_of_the_moment_it_came() {
+        let (commits, partition) = (Commits::default(), TopicPartition::new("t", 0));
+        let stamp = |id| Stamp { id: TopicId::from_halves(0, id), partitions: None };
+        commits.stamp(&partition, stamp(0));
+        commits.learn(&partition, TopicId::from_halves(0, 7).unwrap());
+        commits.learn(&partition, TopicId::from_halves(0, 9).unwrap());
+        commits.add(vec![(partition.clone(), 25)]);
+        commits.stamp(&partition, stamp(8));
+        assert_eq!(*commits.waiting(), [(partition.clone(), (25, stamp(7)))].into(), "of the old topic");
+        commits.add(vec![(partition.clone(), 0)]);
+        assert_eq!(*commits.waiting(), [(partition, (0, stamp(8)))].into());
     }
 }

@@ -1,7 +1,8 @@
-//! The thread that commits, and that asks how far the group is behind. Both wait for the brokers, which the thread that
-//! polls must not.
+//! The thread that commits, and that asks how far the group is behind and whether the topics are still those that were
+//! read. All of that waits for the brokers, which the thread that polls must not.
 
-use std::sync::Weak;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -11,46 +12,241 @@ use rdkafka::topic_partition_list::Offset;
 use sluice_connector_api::TopicPartition;
 
 use crate::kafka::commits::{Commits, list, offsets};
-use crate::kafka::context::GroupContext;
+use crate::kafka::context::{Corrected, Correction, GroupContext};
+use crate::kafka::native::epochs::fetched_range;
+use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
+use crate::kafka::settings::{AutoOffsetReset, KafkaSettings};
+use crate::kafka::stamp::Stamp;
+use crate::kafka::start::is_another;
+use crate::kafka::tail::Onlooker;
+use crate::meter::position_loss::PositionLoss;
 use crate::meter::source_meter::SourceMeter;
 use crate::source::Offsets;
 
-/// How often the brokers are asked for the ends of partitions.
+/// How often the brokers are asked.
 const EVERY: Duration = Duration::from_secs(10);
-/// How soon after partitions came.
+/// How soon after partitions came, or after an error that a topic is gone.
 const SOON: Duration = Duration::from_secs(1);
-/// How long the brokers may take to say them.
+/// How long the brokers may take to answer.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// Commits what is given, and keeps the meter up to date, for as long as the poller has the consumer. Blocks.
-pub(super) fn serve(consumer: &Weak<BaseConsumer<GroupContext>>, commits: &Commits, meter: &SourceMeter) {
-    let (mut known, mut looked) = (Vec::new(), Instant::now());
-    loop {
-        commits.wait(SOON);
-        let Some(consumer) = consumer.upgrade() else { return };
-        consumer.context().commit(&consumer, Vec::new());
-        let assigned = meter.assigned();
-        if !assigned.is_empty() && (assigned != known || looked.elapsed() >= EVERY) {
-            (known, looked) = (assigned, Instant::now());
-            look_at_lag(&consumer, meter);
+/// Commits what is given, and keeps an eye on the brokers, for as long as the poller has the consumer.
+pub(super) struct Committer {
+    consumer: Weak<BaseConsumer<GroupContext>>,
+    commits: Arc<Commits>,
+    meter: Arc<SourceMeter>,
+    /// Topics of which it matters whether they are there before any partition comes.
+    first: Vec<String>,
+    known: Vec<TopicPartition>,
+    looked: Instant,
+    /// How far the partitions that do not stand at their end were read at the last look.
+    stood: HashMap<TopicPartition, i64>,
+    /// From where to which end it was looked for records.
+    behind: HashMap<TopicPartition, (i64, i64)>,
+    onlooker: Onlooker,
+}
+
+impl Committer {
+    pub(super) fn new(
+        consumer: &Arc<BaseConsumer<GroupContext>>,
+        commits: &Arc<Commits>,
+        meter: &Arc<SourceMeter>,
+        settings: &KafkaSettings,
+        onlooker: Onlooker,
+    ) -> Self {
+        // A group that begins at the first record has no use for it.
+        let is_wanted = |topic: &&String| {
+            settings.auto_offset_reset == AutoOffsetReset::Latest && !topic.starts_with('^')
+        };
+        Self {
+            consumer: Arc::downgrade(consumer),
+            commits: Arc::clone(commits),
+            meter: Arc::clone(meter),
+            first: settings.topics.iter().filter(is_wanted).cloned().collect(),
+            known: Vec::new(),
+            looked: Instant::now(),
+            stood: HashMap::new(),
+            behind: HashMap::new(),
+            onlooker,
         }
+    }
+
+    /// Blocks until the consumer is gone.
+    pub(super) fn run(&mut self) {
+        loop {
+            {
+                let Some(consumer) = self.consumer.upgrade() else { return };
+                self.look_first(&consumer);
+            }
+            self.commits.wait(SOON);
+            let Some(consumer) = self.consumer.upgrade() else { return };
+            consumer.context().commit(&consumer, Vec::new());
+            self.look(&consumer);
+        }
+    }
+
+    /// Takes note of the topics as they are before any partition comes.
+    fn look_first(&mut self, consumer: &BaseConsumer<GroupContext>) {
+        if self.first.is_empty() {
+            return;
+        }
+        let topics: Vec<&str> = self.first.iter().map(String::as_str).collect();
+        if let Some(facts) = ask_topics(consumer, &topics) {
+            consumer.context().starts.note_first(&topics, &facts);
+            self.first.clear();
+        }
+    }
+
+    fn look(&mut self, consumer: &BaseConsumer<GroupContext>) {
+        let assigned = self.meter.assigned();
+        let is_due = self.looked.elapsed() >= EVERY || consumer.context().take_hurry();
+        if assigned.is_empty() || (assigned == self.known && !is_due) {
+            return;
+        }
+        self.looked = Instant::now();
+        look_at_topics(consumer);
+        let ends = self.look_at_lag(consumer, &assigned);
+        self.look_at_ends(consumer, &ends);
+        self.known = assigned;
+    }
+
+    /// Looks for partitions that do not stand at their end, and of which nothing came since the last look.
+    fn look_at_ends(&mut self, consumer: &BaseConsumer<GroupContext>, ends: &HashMap<TopicPartition, i64>) {
+        let context = consumer.context();
+        let (is_reading, is_quiet) = (context.positions.is_reading(), context.positions.is_quiet());
+        let stood = std::mem::take(&mut self.stood);
+        let mut before_end = Vec::new();
+        for (partition, next, _) in context.positions.held() {
+            let (Some(next), true) = (next, is_reading) else { continue };
+            let (first, log_end) = fetched_range(consumer.client(), &partition).unwrap_or((next, next));
+            let end = ends.get(&partition).copied().unwrap_or(next);
+            if first <= next && next <= log_end && next == end {
+                continue;
+            }
+            self.stood.insert(partition.clone(), next);
+            if stood.get(&partition) != Some(&next) {
+                context.hurry();
+            } else if first > next && is_quiet {
+                let what = Corrected::Lost { from: next, why: PositionLoss::LogTrimmed };
+                context.correct(Correction { partition, to: first, what });
+            } else if next > log_end && is_quiet {
+                let what = Corrected::Lost { from: next, why: PositionLoss::LogTruncated };
+                context.correct(Correction { partition, to: first, what });
+            } else if next < end && self.behind.get(&partition) != Some(&(next, end)) {
+                // Once for each end: what is found there does not change.
+                self.behind.insert(partition.clone(), (next, end));
+                before_end.push((partition, next));
+            }
+        }
+        before_end.sort();
+        self.look_behind(consumer, before_end, ends);
+    }
+
+    fn look_behind(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        before_end: Offsets,
+        ends: &HashMap<TopicPartition, i64>,
+    ) {
+        if before_end.is_empty() {
+            return;
+        }
+        match self.onlooker.passed(&before_end, ends) {
+            Ok(passed) => {
+                let from: HashMap<_, _> = before_end.into_iter().collect();
+                for (partition, to) in passed {
+                    let from = from.get(&partition).copied().unwrap_or(to);
+                    let what = Corrected::Passed { from };
+                    consumer.context().correct(Correction { partition, to, what });
+                }
+            }
+            Err(error) => {
+                self.behind.clear();
+                tracing::debug!("what lies behind the last records is not known for now: {error}");
+            }
+        }
+    }
+
+    /// Asks for the ends of the partitions. What a consumer has fetched says nothing about one that is paused, and a sink
+    /// that stalls is when the lag matters.
+    fn look_at_lag(
+        &self,
+        consumer: &BaseConsumer<GroupContext>,
+        assigned: &[TopicPartition],
+    ) -> HashMap<TopicPartition, i64> {
+        let unknown = self.meter.without_commit();
+        if !unknown.is_empty() {
+            let committed =
+                ends_of(&unknown, Offset::End).and_then(|list| consumer.committed_offsets(list, WAIT));
+            note(committed, |committed| self.meter.known(committed));
+        }
+        // A question for the offset of a time, and the time is that of the end.
+        let ends = ends_of(assigned, Offset::End).and_then(|list| consumer.offsets_for_times(list, WAIT));
+        let mut found = HashMap::new();
+        note(ends, |ends| {
+            self.meter.ends(ends);
+            found.extend(ends.iter().cloned());
+        });
+        let mut log_ends = Vec::new();
+        for partition in assigned {
+            if let Some((_, end)) = fetched_range(consumer.client(), partition) {
+                log_ends.push((partition.clone(), end));
+            }
+        }
+        self.meter.log_ends(&log_ends);
+        found
     }
 }
 
-/// Asks for the ends of the partitions. What a consumer has fetched says nothing about one that is paused, and a sink
-/// that stalls is when the lag matters.
-fn look_at_lag(consumer: &BaseConsumer<GroupContext>, meter: &SourceMeter) {
-    let all = |partitions: Vec<TopicPartition>| {
-        list(partitions.into_iter().map(|partition| (partition, Offset::End)))
-    };
-    let unknown = meter.without_commit();
-    if !unknown.is_empty() {
-        let committed = all(unknown).and_then(|list| consumer.committed_offsets(list, WAIT));
-        note(committed, |committed| meter.known(committed));
+/// Looks whether the topics are still those that the offsets are positions in.
+fn look_at_topics(consumer: &BaseConsumer<GroupContext>) {
+    let context = consumer.context();
+    let held = context.positions.held();
+    let topics: BTreeSet<&str> = held.iter().map(|(partition, ..)| &*partition.topic).collect();
+    let Some(facts) = ask_topics(consumer, &topics.into_iter().collect::<Vec<_>>()) else { return };
+    let mut recreated = Vec::new();
+    for (partition, _, stamp) in &held {
+        let Some(now) = facts.get(&*partition.topic).copied().flatten() else { continue };
+        if is_another(*stamp, Some(now)) {
+            recreated.push((partition.clone(), *stamp, now));
+        } else if let Some(id) = now.id {
+            let partitions = stamp.partitions.or(Some(now.partitions));
+            context.positions.learn(partition, Stamp { id: Some(id), partitions });
+            context.learn(partition, id);
+        }
     }
-    // A question for the offset of a time, and the time is that of the end.
-    let ends = all(meter.assigned()).and_then(|list| consumer.offsets_for_times(list, WAIT));
-    note(ends, |ends| meter.ends(ends));
+    if !recreated.is_empty() {
+        restart(consumer, &recreated);
+    }
+}
+
+/// Has the partitions of topics that were made again read from where their logs begin.
+fn restart(consumer: &BaseConsumer<GroupContext>, recreated: &[(TopicPartition, Stamp, TopicFacts)]) {
+    let partitions: Vec<_> = recreated.iter().map(|(partition, ..)| partition.clone()).collect();
+    let beginnings =
+        ends_of(&partitions, Offset::Beginning).and_then(|list| consumer.offsets_for_times(list, WAIT));
+    note(beginnings, |beginnings| {
+        let beginnings: HashMap<_, _> = beginnings.iter().cloned().collect();
+        for (partition, before, now) in recreated {
+            if let Some(to) = beginnings.get(partition) {
+                let stamp = Stamp { id: now.id, partitions: Some(now.partitions) };
+                let what = Corrected::Recreated { before: before.id, stamp };
+                consumer.context().correct(Correction { partition: partition.clone(), to: *to, what });
+            }
+        }
+    });
+}
+
+fn ask_topics(
+    consumer: &BaseConsumer<GroupContext>,
+    topics: &[&str],
+) -> Option<HashMap<String, Option<TopicFacts>>> {
+    let answer = TopicQuestion::new(consumer.client(), topics, WAIT)?.wait(WAIT);
+    answer.inspect_err(|error| tracing::debug!("the topics are not known for now: {error}")).ok()
+}
+
+fn ends_of(partitions: &[TopicPartition], end: Offset) -> KafkaResult<TopicPartitionList> {
+    list(partitions.iter().map(|partition| (partition.clone(), end)))
 }
 
 fn note(answer: KafkaResult<TopicPartitionList>, take: impl FnOnce(&Offsets)) {

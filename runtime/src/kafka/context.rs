@@ -10,29 +10,64 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
 use sluice_connector_api::TopicPartition;
 
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{Commits, Committed};
 use crate::kafka::event_sender::EventSender;
+use crate::kafka::losses::Losses;
+use crate::kafka::native::epochs::set_leader_epoch;
 use crate::kafka::native::queue::RecordQueue;
+use crate::kafka::positions::Positions;
+use crate::kafka::settings::KafkaSettings;
+use crate::kafka::stamp::{Stamp, TopicId};
+use crate::kafka::start::{Start, Starts};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
+use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::meter::source_meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
 const REVOKE_WAIT: Duration = Duration::from_secs(10);
 
+/// A position that was found to be another, while no record of the partition came.
+pub(super) struct Correction {
+    pub(super) partition: TopicPartition,
+    /// Where reading goes on.
+    pub(super) to: i64,
+    pub(super) what: Corrected,
+}
+
+/// Why a position is another, and what it has to be for this to be still so.
+pub(super) enum Corrected {
+    /// There is no record behind this offset.
+    Passed { from: i64 },
+    /// This offset does not mean any more what it meant.
+    Lost { from: i64, why: PositionLoss },
+    /// It is a position in this topic, which was made again.
+    Recreated { before: Option<TopicId>, stamp: Stamp },
+}
+
 /// What librdkafka calls back.
 pub(super) struct GroupContext {
     /// The way to the pipeline.
     pub(super) events: EventSender,
+    /// How far the partitions were read.
+    pub(super) positions: Positions,
+    /// Where reading begins.
+    pub(super) starts: Starts,
+    /// What is done about positions that were lost.
+    losses: Losses,
+    /// What the poller is to correct.
+    corrections: Mutex<Vec<Correction>>,
+    /// Something may have become of a topic.
+    hurry: AtomicBool,
     /// Where the records of partitions are to come.
     records: OnceLock<Weak<RecordQueue<Self>>>,
     /// The partitions that were assigned since the poller last asked.
@@ -55,9 +90,15 @@ impl GroupContext {
         identity: Identity,
         commits: Arc<Commits>,
         meter: Arc<SourceMeter>,
+        settings: &KafkaSettings,
     ) -> Self {
         Self {
             events,
+            positions: Positions::default(),
+            starts: Starts::new(settings.auto_offset_reset),
+            losses: Losses::new(settings.on_position_lost, Arc::clone(&meter)),
+            corrections: Mutex::default(),
+            hurry: AtomicBool::new(false),
             records: OnceLock::new(),
             assigned: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -94,6 +135,31 @@ impl GroupContext {
         std::mem::take(&mut *self.assigned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Has the poller correct a position.
+    pub(super) fn correct(&self, correction: Correction) {
+        self.corrections.lock().unwrap_or_else(PoisonError::into_inner).push(correction);
+    }
+
+    /// Returns the positions that are to be corrected.
+    pub(super) fn take_corrections(&self) -> Vec<Correction> {
+        std::mem::take(&mut *self.corrections.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says that something may have become of a topic.
+    pub(super) fn hurry(&self) {
+        self.hurry.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether something may have become of a topic since the last call.
+    pub(super) fn take_hurry(&self) -> bool {
+        self.hurry.swap(false, Ordering::Relaxed)
+    }
+
+    /// Adds the id of its topic to what goes with the commits of a partition.
+    pub(super) fn learn(&self, partition: &TopicPartition, id: TopicId) {
+        self.commits.learn(partition, id);
+    }
+
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         self.meter.closed();
@@ -104,7 +170,7 @@ impl GroupContext {
         if !offsets.is_empty() {
             self.commits.add(offsets);
         }
-        if let Some(committed) = self.commits.run(consumer) {
+        if let Some(committed) = self.commits.run(consumer, &self.positions) {
             self.committed(committed);
         }
     }
@@ -143,6 +209,59 @@ impl GroupContext {
         }
     }
 
+    /// Before they are assigned: says where in them reading begins.
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = partitions(list);
+        self.forward(&partitions);
+        let found = self.starts.find(consumer, &partitions, &|| self.events.is_over());
+        tracing::info!(partitions = partitions.len(), "partitions assigned");
+        self.assigned.lock().unwrap_or_else(PoisonError::into_inner).extend(partitions.iter().cloned());
+        self.meter.rebalanced(source_meter::Rebalance::Assigned, &partitions);
+        self.events.send(Event::Assigned(partitions));
+        match found {
+            Ok(starts) => self.begin(list, starts),
+            Err(error) => {
+                self.events.send(Event::Failed(error));
+            }
+        }
+    }
+
+    fn begin(&self, list: &TopicPartitionList, starts: Vec<Start>) {
+        let (mut pins, mut committed) = (Vec::new(), Vec::new());
+        for Start { partition, offset, epoch, stamp, is_new, lost } in starts {
+            if let Some(lost) = lost {
+                self.lose(&partition, lost);
+            }
+            if let Some(mut element) = list.find_partition(&partition.topic, partition.partition) {
+                // Only offsets below 0 are refused.
+                let _set = element.set_offset(Offset::Offset(offset)).is_ok();
+            }
+            if let Some(epoch) = epoch {
+                set_leader_epoch(list, &partition, epoch);
+            }
+            self.positions.begin(&partition, offset, stamp, epoch);
+            self.commits.stamp(&partition, stamp);
+            if is_new {
+                pins.push((partition, offset));
+            } else {
+                committed.push((partition, offset));
+            }
+        }
+        self.meter.known(&committed);
+        if !pins.is_empty() {
+            self.events.send(Event::Passed(pins));
+        }
+    }
+
+    /// Takes note of a position that was lost. Says whether reading may go on.
+    pub(super) fn lose(&self, partition: &TopicPartition, lost: LostPosition) -> bool {
+        let noted = self.losses.note(partition, lost);
+        if let Err(reason) = &noted {
+            self.events.send(Event::Failed(reason.clone().into()));
+        }
+        noted.is_ok()
+    }
+
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &[TopicPartition]) {
         let (done, wait) = channel();
         let (lost, begun) = (consumer.assignment_lost(), Instant::now());
@@ -160,6 +279,7 @@ impl GroupContext {
         if !lost {
             self.commit(consumer, answer.unwrap_or_default());
         }
+        self.positions.forget(partitions);
         self.meter.rebalanced(change, partitions);
         self.meter.revoke.observe(begun.elapsed());
     }
@@ -171,17 +291,7 @@ impl ConsumerContext for GroupContext {
             return;
         }
         match rebalance {
-            Rebalance::Assign(list) if list.count() > 0 => {
-                let partitions = partitions(list);
-                tracing::info!(partitions = partitions.len(), "partitions assigned");
-                self.forward(&partitions);
-                self.assigned
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .extend(partitions.iter().cloned());
-                self.meter.rebalanced(source_meter::Rebalance::Assigned, &partitions);
-                self.events.send(Event::Assigned(partitions));
-            }
+            Rebalance::Assign(list) if list.count() > 0 => self.assign(consumer, list),
             Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, &partitions(list)),
             Rebalance::Assign(_) | Rebalance::Revoke(_) => {}
             Rebalance::Error(error) => tracing::warn!("rebalance failed and is tried again: {error}"),

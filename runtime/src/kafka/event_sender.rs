@@ -3,17 +3,27 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sluice_connector_api::Record;
+use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::kafka::backlog::Backlog;
+use crate::kafka::stamp::Stamp;
 use crate::source::Event;
 use crate::source::budget::Budget;
+
+/// What is handed over.
+#[derive(Debug)]
+pub(super) enum Handed {
+    /// As it is.
+    Event(Event),
+    /// [`Event::Restarted`], and what the offsets are positions in from then on.
+    Restarted(TopicPartition, i64, Stamp),
+}
 
 /// Hands records and events over, in order.
 #[derive(Debug)]
 pub(super) struct EventSender {
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<Handed>,
     /// Records read and not handed over yet. They belong before whatever happens next: a rebalance comes in the
     /// middle of a poll, and a record that arrived behind the loss of its partition would be taken for ours.
     outbox: Mutex<Outbox>,
@@ -29,7 +39,7 @@ struct Outbox {
 }
 
 impl EventSender {
-    pub(super) fn new(events: UnboundedSender<Event>, budget: Budget) -> Self {
+    pub(super) fn new(events: UnboundedSender<Handed>, budget: Budget) -> Self {
         Self { events, outbox: Mutex::default(), budget, backlog: Arc::default() }
     }
 
@@ -58,18 +68,29 @@ impl EventSender {
         }
         self.budget.take(footprint);
         self.backlog.add(records.len());
-        self.events.send(Event::Records(records)).is_ok()
+        self.events.send(Handed::Event(Event::Records(records))).is_ok()
     }
 
     /// Sends an event behind the records kept. Says whether somebody listens.
     pub(super) fn send(&self, event: Event) -> bool {
         self.hand_over();
-        self.events.send(event).is_ok()
+        self.events.send(Handed::Event(event)).is_ok()
+    }
+
+    /// Says that the offsets of a partition mean something else behind the records kept. At the end nobody listens.
+    pub(super) fn restart(&self, partition: &TopicPartition, offset: i64, stamp: Stamp) {
+        self.hand_over();
+        let _unheard = self.events.send(Handed::Restarted(partition.clone(), offset, stamp)).is_err();
+    }
+
+    /// Says whether nobody listens any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.events.is_closed()
     }
 
     /// Sends an event of which it does not matter where it comes among the records. At the end nobody listens.
     pub(super) fn send_aside(&self, event: Event) {
-        let _unheard = self.events.send(event).is_err();
+        let _unheard = self.events.send(Handed::Event(event)).is_err();
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {

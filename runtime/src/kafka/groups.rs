@@ -1,5 +1,6 @@
 //! How far a consumer group is, and how it is moved, for whoever is not a member of it.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -8,10 +9,15 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use regex::Regex;
-use sluice_connector_api::BoxError;
+use sluice_connector_api::{BoxError, TopicPartition};
 
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
+use crate::kafka::commits::{list, offsets};
+use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
+use crate::kafka::stamp::Stamp;
+use crate::kafka::start::is_another;
+use crate::meter::position_loss::PositionLoss;
 
 /// How long the brokers may take for one answer.
 const WAIT: Duration = Duration::from_secs(15);
@@ -58,14 +64,35 @@ pub struct GroupPosition {
     pub committed: Option<i64>,
     /// The first offset that is there.
     pub first: i64,
-    /// The offset behind the last record.
+    /// The offset behind the last record that can be read.
     pub end: i64,
+    /// How many offsets behind that end belong to transactions that are open, or came after one.
+    pub open_transactions: i64,
+    /// Why the committed offset does not mean any more what it meant, if it does not.
+    pub lost: Option<PositionLoss>,
 }
 
 impl GroupPosition {
-    /// Returns how many records are still to be read.
+    /// Returns how many offsets are still to be read. A position that was lost is taken up at the first one.
     pub fn lag(&self) -> i64 {
-        self.end - self.committed.unwrap_or(self.first)
+        let next = self.committed.filter(|_| self.lost.is_none()).unwrap_or(self.first);
+        self.end - next
+    }
+}
+
+/// Says why an offset does not mean any more what it meant.
+fn loss(
+    committed: Option<i64>,
+    stamp: Stamp,
+    now: Option<TopicFacts>,
+    range: (i64, i64),
+) -> Option<PositionLoss> {
+    let committed = committed?;
+    match range {
+        _ if is_another(stamp, now) => Some(PositionLoss::TopicRecreated),
+        (first, _) if committed < first => Some(PositionLoss::LogTrimmed),
+        (_, end) if committed > end => Some(PositionLoss::LogTruncated),
+        _ => None,
     }
 }
 
@@ -74,6 +101,8 @@ pub struct ConsumerGroup {
     name: String,
     topics: Vec<String>,
     consumer: BaseConsumer<Identity>,
+    /// Another client, which looks behind transactions that are open.
+    beyond: BaseConsumer<Identity>,
 }
 
 impl std::fmt::Debug for ConsumerGroup {
@@ -86,8 +115,12 @@ impl ConsumerGroup {
     /// Makes a client that asks about a group. `topics` are names and patterns; none stands for all that the group has an
     /// offset for.
     pub async fn open(access: &Access, name: String, topics: Vec<String>) -> Result<Self, BoxError> {
+        let mut access = access.clone();
+        access.set("isolation.level", "read_committed");
         let consumer = access.consumer(&name).await?;
-        Ok(Self { name, topics, consumer })
+        access.set("isolation.level", "read_uncommitted");
+        let beyond = access.consumer(&name).await?;
+        Ok(Self { name, topics, consumer, beyond })
     }
 
     /// Returns the names of the groups that the brokers know, this one among them if it is there, sorted.
@@ -137,15 +170,40 @@ impl ConsumerGroup {
             return Err(format!("there is no topic {}, or it may not be seen", self.topics.join(", ")).into());
         }
         let committed = coordinated(|| self.consumer.committed_offsets(list.clone(), WAIT))?;
-        let mut positions = Vec::new();
+        let mut wanted = Vec::new();
         for element in committed.elements() {
             element.error()?;
             let committed = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
             if committed.is_some() || !self.topics.is_empty() {
-                let (topic, partition) = (element.topic().to_owned(), element.partition());
-                let (first, end) = self.consumer.fetch_watermarks(&topic, partition, WAIT)?;
-                positions.push(GroupPosition { topic, partition, committed, first, end });
+                let partition = TopicPartition::new(element.topic(), element.partition());
+                wanted.push((partition, committed, Stamp::from_text(element.metadata())));
             }
+        }
+        let partitions: Vec<_> = wanted.iter().map(|(partition, ..)| partition.clone()).collect();
+        let firsts = ends(&self.consumer, &partitions, Offset::Beginning)?;
+        let readable = ends(&self.consumer, &partitions, Offset::End)?;
+        let written = ends(&self.beyond, &partitions, Offset::End)?;
+        let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let question =
+            TopicQuestion::new(self.consumer.client(), &topics.into_iter().collect::<Vec<_>>(), WAIT);
+        // Brokers without ids say nothing, and those that do not answer now do not keep the rest from being shown.
+        let facts = question.and_then(|question| question.wait(WAIT).ok()).unwrap_or_default();
+        let mut positions = Vec::new();
+        for (partition, committed, stamp) in wanted {
+            let at = |ends: &HashMap<TopicPartition, i64>| ends.get(&partition).copied();
+            let (Some(first), Some(end)) = (at(&firsts), at(&readable)) else {
+                return Err(format!("the brokers do not say where {partition} begins and ends").into());
+            };
+            let now = facts.get(&*partition.topic).copied().flatten();
+            positions.push(GroupPosition {
+                topic: partition.topic.to_string(),
+                partition: partition.partition,
+                committed,
+                first,
+                end,
+                open_transactions: (at(&written).unwrap_or(end) - end).max(0),
+                lost: loss(committed, stamp, now, (first, end)),
+            });
         }
         positions.sort_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
         Ok(positions)
@@ -219,6 +277,17 @@ impl ConsumerGroup {
     }
 }
 
+/// Returns where partitions begin, or where they end for this client.
+fn ends(
+    consumer: &BaseConsumer<Identity>,
+    partitions: &[TopicPartition],
+    end: Offset,
+) -> KafkaResult<HashMap<TopicPartition, i64>> {
+    let asked = list(partitions.iter().map(|partition| (partition.clone(), end)))?;
+    let answer = consumer.offsets_for_times(asked, WAIT)?;
+    Ok(offsets(&answer).into_iter().collect())
+}
+
 /// Asks again while the group's coordinator moves or loads, which passes.
 fn coordinated<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
     use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
@@ -237,6 +306,27 @@ fn coordinated<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lag_of_a_position_that_was_lost_is_all_that_is_there() {
+        let lag = |committed, range: (i64, i64)| {
+            let lost = loss(committed, Stamp::default(), None, range);
+            let position = GroupPosition {
+                topic: "t".to_owned(),
+                partition: 0,
+                committed,
+                first: range.0,
+                end: range.1,
+                open_transactions: 0,
+                lost,
+            };
+            (position.lag(), lost)
+        };
+        assert_eq!(lag(Some(7), (5, 10)), (3, None));
+        assert_eq!(lag(None, (5, 10)), (5, None));
+        assert_eq!(lag(Some(2), (5, 10)), (5, Some(PositionLoss::LogTrimmed)));
+        assert_eq!(lag(Some(40), (5, 10)), (5, Some(PositionLoss::LogTruncated)));
+    }
 
     #[test]
     fn a_place_to_go_is_an_offset_of_64_bits_a_time_or_an_end() {

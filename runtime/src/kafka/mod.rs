@@ -39,10 +39,14 @@ mod commits;
 mod committer;
 mod context;
 mod event_sender;
+mod losses;
 mod native;
 mod poller;
 mod positions;
 mod record;
+mod stamp;
+mod start;
+mod tail;
 
 pub mod dead_letter_topic;
 pub mod groups;

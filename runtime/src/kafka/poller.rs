@@ -8,15 +8,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message as _, Offset};
-use sluice_connector_api::TopicPartition;
+use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::oneshot;
 
-use crate::kafka::context::{GroupContext, is_refusal};
-use crate::kafka::native::queue::{Message, RecordQueue};
-use crate::kafka::positions::Positions;
+use crate::kafka::context::{Corrected, Correction, GroupContext, is_refusal};
+use crate::kafka::native::epochs::fetched_range;
+use crate::kafka::native::queue::{Message, RecordQueue, Taken};
 use crate::kafka::record::{record_of, record_taken};
 use crate::kafka::settings::KafkaSettings;
+use crate::kafka::stamp::Stamp;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
+use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::source::Event;
 use crate::source::budget::{Budget, footprint};
 
@@ -47,7 +49,6 @@ pub(super) struct Poller {
     typical: usize,
     /// No record was there when one was last looked for.
     quiet: bool,
-    positions: Positions,
     /// Partitions came that may not be paused yet.
     came: bool,
     /// What was said of errors.
@@ -71,7 +72,6 @@ impl Poller {
             // A few to begin with, as they may be large.
             typical: CHUNK_BYTES / 16,
             quiet: false,
-            positions: Positions::default(),
             came: false,
             commands,
             budget,
@@ -168,10 +168,13 @@ impl Poller {
         }
         let came = consumer.context().take_assigned();
         self.came |= !came.is_empty();
-        self.positions.forget(&came);
+        for correction in consumer.context().take_corrections() {
+            self.correct(correction);
+        }
         if reads {
             self.take();
         }
+        consumer.context().positions.set_reading(reads, self.quiet);
         let passed = if consumer.context().events.hand_over() { self.throttle.passed() } else { None };
         if let Some(sum) = passed {
             tracing::info!("records come from Kafka again, after errors {sum}");
@@ -186,31 +189,125 @@ impl Poller {
         let (mut records, mut bytes) = (Vec::with_capacity(most), 0);
         // One name for the records of a chunk. Not for those of all: threads that count the same thing wait for each other.
         let mut topics: Vec<(usize, Arc<str>)> = Vec::new();
-        let mut errors = Vec::new();
+        let (mut epochs, mut faults) = (Vec::with_capacity(most), Vec::new());
         self.records.take(most, time, |taken| match taken {
-            Ok(message) => {
+            Taken::Record(message) => {
                 let record = record_taken(message, name_of(message, &mut topics));
                 bytes += footprint(&record);
                 records.push(record);
+                epochs.push(message.leader_epoch());
             }
-            Err(error) => errors.push(error),
+            Taken::Fault(partition, error) => faults.push((partition, error)),
         });
         self.quiet = records.is_empty();
         self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
-        let back = self.positions.follow(&records);
-        self.consumer().context().events.keep(records, bytes);
-        for (partition, next) in back {
-            self.go_on_at(&partition, next);
-        }
-        for error in errors {
+        self.keep(records, &epochs, bytes);
+        for (partition, error) in faults {
+            if let Some(partition) = partition {
+                self.undo(&partition);
+            }
             self.on_error(&error);
         }
+    }
+
+    /// Has librdkafka forget that it took what went wrong with a partition for a record: after a pause it would pass over the
+    /// next one. Where it does not hear, it does not fetch, and begins anew when it does.
+    fn undo(&self, partition: &TopicPartition) {
+        let next = self.consumer().context().positions.get(partition).and_then(|(next, _)| next);
+        let TopicPartition { topic, partition } = partition;
+        if let Some(next) = next
+            && let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK)
+        {
+            tracing::debug!("{topic}-{partition} is not fetched: {error}");
+        }
+    }
+
+    /// Keeps records for the hand-over. Where one does not follow what was read before, what is before it goes ahead.
+    fn keep(&self, mut records: Vec<Record>, mut epochs: &[i32], mut bytes: usize) {
+        let consumer = self.consumer();
+        let context = consumer.context();
+        let first = |partition: &TopicPartition| first_offset(consumer, partition);
+        let mut back = Vec::new();
+        while let Some(misfit) = context.positions.follow(&records, epochs, first) {
+            let rest = records.split_off(misfit.index);
+            epochs = epochs.get(misfit.index..).unwrap_or_default();
+            let before = records.iter().map(footprint).sum();
+            context.events.keep(records, before);
+            (records, bytes) = (rest, bytes.saturating_sub(before));
+            if !self.lose(&misfit.partition, misfit.lost) {
+                return;
+            }
+            if misfit.lost.why == PositionLoss::LogTruncated {
+                back.push(misfit.partition);
+            }
+        }
+        context.events.keep(records, bytes);
+        for partition in back {
+            let next = context.positions.get(&partition).and_then(|(next, _)| next);
+            if let Some(next) = next {
+                self.go_on_at(&partition, next);
+            }
+        }
+    }
+
+    /// Takes note of a position that was lost. Says whether reading may go on.
+    fn lose(&self, partition: &TopicPartition, lost: LostPosition) -> bool {
+        let context = self.consumer().context();
+        if !context.lose(partition, lost) {
+            return false;
+        }
+        if lost.why == PositionLoss::LogTruncated {
+            // Which topic it is a position in is found out later.
+            let (_, stamp) = context.positions.get(partition).unwrap_or_default();
+            context.events.restart(partition, lost.to, stamp);
+            context.hurry();
+        }
+        true
+    }
+
+    /// Corrects a position, unless a record came meanwhile.
+    fn correct(&self, Correction { partition, to, what }: Correction) {
+        let context = self.consumer().context();
+        let Some((next, now)) = context.positions.get(&partition) else { return };
+        match what {
+            Corrected::Passed { from } => self.pass(&partition, from, to),
+            Corrected::Lost { from, .. } if next != Some(from) => {}
+            Corrected::Lost { from, why } => {
+                if context.lose(&partition, LostPosition { from, to, why }) {
+                    if why == PositionLoss::LogTrimmed {
+                        self.pass(&partition, from, to);
+                    } else {
+                        self.restart(&partition, to, Stamp { id: None, ..now });
+                    }
+                }
+            }
+            Corrected::Recreated { before, stamp } => {
+                let from = next.unwrap_or(to);
+                let lost = LostPosition { from, to, why: PositionLoss::TopicRecreated };
+                if now.id == before && context.lose(&partition, lost) {
+                    self.restart(&partition, to, stamp);
+                }
+            }
+        }
+    }
+
+    fn pass(&self, partition: &TopicPartition, from: i64, to: i64) {
+        let context = self.consumer().context();
+        if context.positions.pass(partition, from, to) {
+            context.events.send(Event::Passed(vec![(partition.clone(), to)]));
+        }
+    }
+
+    fn restart(&self, partition: &TopicPartition, to: i64, stamp: Stamp) {
+        let context = self.consumer().context();
+        context.positions.restart(partition, to, stamp);
+        context.events.restart(partition, to, stamp);
+        self.go_on_at(partition, to);
     }
 
     /// Tells librdkafka where to go on in a partition whose offsets went back. Where it does not hear, the connector must not
     /// go on: see `positions`.
     fn go_on_at(&self, partition: &TopicPartition, next: i64) {
-        tracing::warn!("the offsets of {partition} went back; reading goes on at {next}");
         let TopicPartition { topic, partition } = partition;
         if let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK) {
             let reason = format!("cannot go on at offset {next} of {topic}-{partition}: {error}");
@@ -222,6 +319,9 @@ impl Poller {
         if is_final(error) {
             self.consumer().context().events.send(Event::Failed(error.to_string().into()));
             return;
+        }
+        if is_of_topic(error) {
+            self.consumer().context().hurry();
         }
         let text = self.describe(error);
         match self.throttle.note(&text) {
@@ -245,6 +345,18 @@ impl Poller {
             None => error.to_string(),
         }
     }
+}
+
+/// The first offset that a partition has, as the last fetch told it.
+fn first_offset(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) -> Option<i64> {
+    fetched_range(consumer.client(), partition).map(|(first, _)| first)
+}
+
+/// Says whether an error may mean that a topic is another one now.
+fn is_of_topic(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicId, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(UnknownPartition | UnknownTopic | UnknownTopicId | UnknownTopicOrPartition))
 }
 
 /// Returns the name of a record's topic, which it shares with others of the chunk.

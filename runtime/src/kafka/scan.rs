@@ -15,7 +15,9 @@ use crate::kafka::record::record_of;
 
 /// Reads every record that a topic holds at the moment of the call, by partition and offset. Fails if the brokers
 /// keep silent for as long as `timeout`.
-pub async fn scan(access: Access, topic: String, timeout: Duration) -> Result<Vec<Record>, BoxError> {
+pub async fn scan(mut access: Access, topic: String, timeout: Duration) -> Result<Vec<Record>, BoxError> {
+    // Behind the last record there may be offsets without one, such as the marks of transactions.
+    access.set("enable.partition.eof", "true");
     let consumer = access.consumer("sluice-scan").await?;
     tokio::task::spawn_blocking(move || read(&consumer, &topic, timeout)).await?
 }
@@ -31,6 +33,10 @@ fn read(consumer: &BaseConsumer<Identity>, topic: &str, timeout: Duration) -> Re
     while !ends.is_empty() {
         let message = match consumer.poll(timeout) {
             Some(Ok(message)) => message,
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                ends.remove(&partition);
+                continue;
+            }
             Some(Err(KafkaError::MessageConsumption(code))) if is_passing(code) => continue,
             Some(Err(error)) => return Err(error.into()),
             None => return Err(format!("the brokers sent nothing for {timeout:?}").into()),

@@ -32,6 +32,11 @@ pub struct KafkaSettings {
     /// Where to begin in a partition for which the group has no offset. Default `earliest`.
     #[serde(default)]
     pub auto_offset_reset: AutoOffsetReset,
+    /// What to do where the position of the group does not mean any more what it meant: the topic was deleted and made
+    /// again, retention removed records that were not read, or the end of the log was lost. Each is a line in the log, a
+    /// metric and a part of `/status`. Default `earliest`.
+    #[serde(default)]
+    pub on_position_lost: OnPositionLost,
     /// How often offsets are committed, if there is something to commit. A crash repeats what was delivered
     /// since. Default 1s.
     #[serde(default = "default_commit_interval")]
@@ -59,13 +64,24 @@ pub enum AutoOffsetReset {
     Latest,
 }
 
+/// What to do where the position of the group does not mean any more what it meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnPositionLost {
+    /// Go on at the earliest record that is there and was not read.
+    #[default]
+    Earliest,
+    /// Stop the connector, until `sluice offsets reset` says where to go on.
+    Stop,
+}
+
 /// Properties that are refused, with the reason.
 const REFUSED: [(&str, &str); 12] = [
     ("enable.auto.commit", "offsets are committed when their records are done, and never before"),
     ("auto.commit.enable", "offsets are committed when their records are done, and never before"),
     ("auto.commit.interval.ms", "use `commit_interval`"),
     ("enable.auto.offset.store", "offsets are stored when their records are done, and never before"),
-    ("enable.partition.eof", "the engine has no use for it"),
+    ("enable.partition.eof", "the engine sets it"),
     ("group.id", "use `group`"),
     ("bootstrap.servers", "use `bootstrap_servers`"),
     ("metadata.broker.list", "use `bootstrap_servers`"),
@@ -173,13 +189,13 @@ impl KafkaSettings {
     /// Returns the configuration of a consumer in the connector's group.
     pub(crate) fn client_config(&self, name: &str) -> ClientConfig {
         let mut config = self.config_over(&[&CLIENT_DEFAULTS[..], &DEFAULTS].concat());
-        let reset = match self.auto_offset_reset {
-            AutoOffsetReset::Earliest => "earliest",
-            AutoOffsetReset::Latest => "latest",
-        };
         config
             .set("group.id", self.group_of(name))
-            .set("auto.offset.reset", reset)
+            // Where a group begins is found without librdkafka (`start`); where its position was lost, nothing that is
+            // there may be passed over.
+            .set("auto.offset.reset", "earliest")
+            // See `tail`.
+            .set("enable.partition.eof", "false")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set_log_level(RDKafkaLogLevel::Warning);

@@ -9,12 +9,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::kafka::backlog::Backlog;
 use crate::kafka::commits::Commits;
-use crate::kafka::committer;
+use crate::kafka::committer::Committer;
 use crate::kafka::context::GroupContext;
-use crate::kafka::event_sender::EventSender;
+use crate::kafka::event_sender::{EventSender, Handed};
 use crate::kafka::native::queue::RecordQueue;
 use crate::kafka::poller::{Command, Poller};
 use crate::kafka::settings::KafkaSettings;
+use crate::kafka::tail::Onlooker;
 use crate::meter::source_meter::SourceMeter;
 use crate::source::budget::Budget;
 use crate::source::{Event, Offsets, Source};
@@ -22,7 +23,7 @@ use crate::source::{Event, Offsets, Source};
 /// A member of a consumer group.
 #[derive(Debug)]
 pub struct KafkaSource {
-    events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<Handed>,
     backlog: Arc<Backlog>,
     commands: Sender<Command>,
     commits: Arc<Commits>,
@@ -43,16 +44,17 @@ impl KafkaSource {
         let (identity, meter) = (settings.identity(), Arc::clone(meter));
         let sender = EventSender::new(sender, budget.clone());
         let backlog = sender.backlog();
-        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter));
+        let onlooker = Onlooker::new(settings.client_config(name), identity.clone());
+        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter), settings);
         let consumer = settings.client_config(name).create_with_context(context)?;
         let records = RecordQueue::from_consumer(consumer)
             .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
-        let (asked, served) = (Arc::downgrade(records.consumer()), Arc::clone(&commits));
+        let mut committer = Committer::new(records.consumer(), &commits, &meter, settings, onlooker);
         let poller = Poller::new(records, command_receiver, budget, settings);
         poller.subscribe()?;
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());
-        start_thread(format!("commit-{name}"), move || committer::serve(&asked, &served, &meter));
+        start_thread(format!("commit-{name}"), move || committer.run());
         Ok(Self { events, backlog, commands, commits })
     }
 }
@@ -64,12 +66,20 @@ fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
 
 impl Source for KafkaSource {
     async fn next(&mut self) -> Event {
-        let ended = || Event::Failed("the thread that polls Kafka has ended".into());
-        let event = self.events.recv().await.unwrap_or_else(ended);
-        if let Event::Records(records) = &event {
-            self.backlog.take(records.len());
+        match self.events.recv().await {
+            Some(Handed::Event(event)) => {
+                if let Event::Records(records) = &event {
+                    self.backlog.take(records.len());
+                }
+                event
+            }
+            // Whoever gets the event commits no offset from before it.
+            Some(Handed::Restarted(partition, offset, stamp)) => {
+                self.commits.stamp(&partition, stamp);
+                Event::Restarted(partition, offset)
+            }
+            None => Event::Failed("the thread that polls Kafka has ended".into()),
         }
-        event
     }
 
     fn commit(&mut self, offsets: Offsets) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sluice_connector_api::TopicPartition;
 
 use crate::meter::measure::{Measure, mean};
+use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::source::Offsets;
 
 /// Counts and measures a task's source, over all restarts of the task.
@@ -20,6 +21,7 @@ pub struct SourceMeter {
     /// How long commits took until the broker acknowledged them.
     pub commit: Measure,
     rebalances: [AtomicU64; 3],
+    lost_positions: [AtomicU64; 3],
     /// How long it took to give partitions up: what was in flight ended, and their offsets were committed.
     pub revoke: Measure,
 }
@@ -39,6 +41,9 @@ pub enum Rebalance {
 struct Progress {
     committed: Option<i64>,
     end: Option<i64>,
+    /// The end of the log, transactions that are open included.
+    log_end: Option<i64>,
+    lost: Option<LostPosition>,
 }
 
 /// How far a partition is.
@@ -52,6 +57,13 @@ pub struct PartitionStatus {
     pub committed: Option<i64>,
     /// How many records the commit is behind the end of the partition. None before both are known.
     pub lag: Option<u64>,
+    /// How many offsets behind that end belong to transactions that are open, or came after one: they are read when it
+    /// ends. None where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_transactions: Option<u64>,
+    /// The last time that the position stopped to mean what it meant, since the partition came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_position: Option<LostPosition>,
 }
 
 impl SourceMeter {
@@ -94,6 +106,29 @@ impl SourceMeter {
     /// Takes note of the ends of partitions: the offsets behind their last records.
     pub fn ends(&self, ends: &Offsets) {
         self.note(ends, |progress| &mut progress.end);
+    }
+
+    /// Takes note of the ends of logs, transactions that are open included.
+    pub fn log_ends(&self, ends: &Offsets) {
+        self.note(ends, |progress| &mut progress.log_end);
+    }
+
+    /// Counts a position that stopped to mean what it meant.
+    pub fn position_lost(&self, partition: &TopicPartition, lost: LostPosition) {
+        for (why, count) in PositionLoss::ALL.iter().zip(&self.lost_positions) {
+            if *why == lost.why {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if let Some(progress) = self.lock().get_mut(partition) {
+            progress.lost = Some(lost);
+        }
+    }
+
+    /// Returns how often positions stopped to mean what they meant, by why.
+    pub fn lost_positions(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.lost_positions.iter().map(|count| count.load(Ordering::Relaxed));
+        PositionLoss::ALL.iter().map(|why| why.name()).zip(counts).collect()
     }
 
     fn note(&self, offsets: &Offsets, place: fn(&mut Progress) -> &mut Option<i64>) {
@@ -158,6 +193,8 @@ impl SourceMeter {
             partition: name.partition,
             committed: progress.committed,
             lag: progress.lag(),
+            open_transactions: progress.open_transactions(),
+            lost_position: progress.lost,
         };
         self.lock().iter().map(status).collect()
     }
@@ -171,6 +208,11 @@ impl Progress {
     /// A topic that was made anew ends before what was committed of the old one.
     fn lag(&self) -> Option<u64> {
         Some(u64::try_from(self.end? - self.committed?).unwrap_or_default())
+    }
+
+    /// The end that was asked for is that of the last transaction that has ended.
+    fn open_transactions(&self) -> Option<u64> {
+        u64::try_from(self.log_end? - self.end?).ok().filter(|open| *open > 0)
     }
 }
 
@@ -197,6 +239,29 @@ mod tests {
         meter.known(&vec![(partition(1), 7)]);
         assert_eq!(lags(&meter), [(0, Some(40)), (1, Some(0))]);
         assert_eq!(meter.commits(), [("success", 1), ("failure", 0)]);
+    }
+
+    #[test]
+    fn what_lies_behind_an_open_transaction_is_told_apart_from_lag() {
+        let meter = SourceMeter::default();
+        meter.rebalanced(Rebalance::Assigned, &[partition(0), partition(1)]);
+        meter.known(&vec![(partition(0), 7), (partition(1), 7)]);
+        meter.ends(&vec![(partition(0), 7), (partition(1), 7)]);
+        meter.log_ends(&vec![(partition(0), 12), (partition(1), 7)]);
+        let open: Vec<_> = meter.partitions().iter().map(|status| status.open_transactions).collect();
+        assert_eq!((open, lags(&meter)), (vec![Some(5), None], vec![(0, Some(0)), (1, Some(0))]));
+    }
+
+    #[test]
+    fn lost_positions_are_counted_and_the_last_of_a_partition_is_kept() {
+        let meter = SourceMeter::default();
+        meter.rebalanced(Rebalance::Assigned, &[partition(0)]);
+        let lost = LostPosition { from: 15, to: 0, why: PositionLoss::TopicRecreated };
+        meter.position_lost(&partition(0), LostPosition { why: PositionLoss::LogTrimmed, ..lost });
+        meter.position_lost(&partition(0), lost);
+        let counts = [("topic_recreated", 1), ("log_trimmed", 1), ("log_truncated", 0)];
+        assert_eq!(meter.lost_positions(), counts);
+        assert_eq!(meter.partitions().first().unwrap().lost_position, Some(lost));
     }
 
     #[test]

@@ -61,6 +61,16 @@ pub(super) const METRICS: &[Metric] = &[
         Task(|task, _| task.partitions.iter().filter_map(|partition| partition.lag).max().map(float)),
     ),
     row(
+        "sluice_partition_open_transaction_records",
+        "Offsets behind the end of a partition that cannot be read before a transaction ends",
+        Partition(|partition| partition.open_transactions.map(float)),
+    ),
+    row(
+        "sluice_lost_positions",
+        "Positions that stopped to mean what they meant, by why",
+        Each("why", |counters| counters.source.lost_positions()),
+    ),
+    row(
         "sluice_put_seconds",
         "How long puts took, whatever came of them",
         Histogram(|counters| &counters.puts.took.histogram),

@@ -1,4 +1,6 @@
 //! What librdkafka can do and its safe wrapper cannot: the only place of this room with unsafe code.
 
+pub(super) mod epochs;
 pub(super) mod queue;
 pub(super) mod token;
+pub(super) mod topics;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rdkafka::Timestamp;
 use rdkafka::bindings as librdkafka;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{IsError, KafkaError, KafkaResult};
+use rdkafka::error::{IsError, KafkaError};
 use rdkafka::types::{RDKafkaHeaders, RDKafkaMessage, RDKafkaQueue};
 use sluice_connector_api::TopicPartition;
 
@@ -88,14 +88,9 @@ impl<C: ConsumerContext> RecordQueue<C> {
         true
     }
 
-    /// Takes so many records, or what there is when the time is up, or something else comes to the consumer. What went wrong
-    /// with a partition comes among them.
-    pub(in crate::kafka) fn take(
-        &self,
-        most: usize,
-        time: Duration,
-        mut each: impl FnMut(KafkaResult<&Message>),
-    ) {
+    /// Takes so many records, or what there is when the time is up, or something else comes to the consumer. What else there
+    /// is to say of a partition comes among them.
+    pub(in crate::kafka) fn take(&self, most: usize, time: Duration, mut each: impl FnMut(Taken<'_>)) {
         let mut taken: Vec<*mut RDKafkaMessage> = vec![null_mut(); most];
         let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, and there is room for so many.
@@ -106,9 +101,18 @@ impl<C: ConsumerContext> RecordQueue<C> {
         let taken = taken.into_iter().take(usize::try_from(count).unwrap_or_default());
         for message in taken.filter_map(NonNull::new) {
             let message = Message(message);
-            each(message.fault().map_or(Ok(&message), Err));
+            each(message.taken());
         }
     }
+}
+
+/// What comes out of a queue.
+pub(in crate::kafka) enum Taken<'a> {
+    /// A record.
+    Record(&'a Message),
+    /// What went wrong, and with which partition, where it is said. librdkafka takes it for a record of the offset where it
+    /// happened: it has to be told where to go on.
+    Fault(Option<TopicPartition>, KafkaError),
 }
 
 /// A record in librdkafka's memory.
@@ -127,9 +131,20 @@ impl Message {
         unsafe { self.0.as_ref() }
     }
 
-    fn fault(&self) -> Option<KafkaError> {
+    fn taken(&self) -> Taken<'_> {
         let code = self.native().err;
-        code.is_error().then(|| KafkaError::MessageConsumption(code.into()))
+        if !code.is_error() {
+            return Taken::Record(self);
+        }
+        let is_of_partition = !self.native().rkt.is_null() && self.partition() >= 0;
+        let partition = is_of_partition.then(|| TopicPartition::new(self.topic(), self.partition()));
+        Taken::Fault(partition, KafkaError::MessageConsumption(code.into()))
+    }
+
+    /// Returns the epoch of the leader that wrote it; -1 if it is not known.
+    pub(in crate::kafka) fn leader_epoch(&self) -> i32 {
+        // SAFETY: the message is alive.
+        unsafe { librdkafka::rd_kafka_message_leader_epoch(self.0.as_ptr()) }
     }
 
     /// Tells topics apart, while the message is alive.
@@ -138,7 +153,7 @@ impl Message {
     }
 
     pub(in crate::kafka) fn topic(&self) -> &str {
-        // SAFETY: a message without a fault has a topic, which it keeps alive, and whose name ends with a zero.
+        // SAFETY: a record has a topic, as a fault has that says so, which it keeps alive, and whose name ends with a zero.
         let name = unsafe { CStr::from_ptr(librdkafka::rd_kafka_topic_name(self.native().rkt)) };
         // Names of topics are ASCII.
         name.to_str().unwrap_or_default()

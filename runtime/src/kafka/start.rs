@@ -1,0 +1,391 @@
+//! Where reading begins in partitions that came.
+//!
+//! The offset that the group has committed, if it is a position in the topic that is there now. Where the group has none,
+//! the first offset or the end, which the engine then commits at once: a start that is not pinned by a commit would be
+//! chosen anew by whoever comes next. Everything is decided before librdkafka begins to fetch, with the one question that it
+//! would ask itself; what is asked beside that (which topic it is) is asked at the same time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::Offset;
+use sluice_connector_api::{BoxError, TopicPartition};
+
+use crate::kafka::commits::list;
+use crate::kafka::native::epochs::leader_epoch;
+use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
+use crate::kafka::settings::AutoOffsetReset;
+use crate::kafka::stamp::Stamp;
+use crate::meter::position_loss::{LostPosition, PositionLoss};
+
+/// How long the brokers may take for one answer.
+const WAIT: Duration = Duration::from_secs(3);
+/// How much longer than the group's offsets the topics' ids may take. Later they are looked at while records are read.
+const BESIDE: Duration = Duration::from_millis(250);
+/// How long the brokers are asked again and again.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two questions.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Where reading begins in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    pub(super) partition: TopicPartition,
+    /// The first offset to be read.
+    pub(super) offset: i64,
+    /// The leader epoch of the record before, if it is known.
+    pub(super) epoch: Option<i32>,
+    /// What goes with the commits.
+    pub(super) stamp: Stamp,
+    /// The group has no offset, so that this one is to be pinned.
+    pub(super) is_new: bool,
+    /// What the group has committed is no position any more.
+    pub(super) lost: Option<LostPosition>,
+}
+
+/// What the group has committed for a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stored {
+    offset: Option<i64>,
+    epoch: Option<i32>,
+    stamp: Stamp,
+}
+
+/// What is known of a topic when a partition of it comes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// What the brokers say now.
+    now: Option<TopicFacts>,
+    /// What they said when this member came.
+    at_first: AtFirst,
+    /// How many partitions there were when the group began, as the commits of the others say.
+    of_group: Option<i32>,
+}
+
+/// What a topic was when this member came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AtFirst {
+    #[default]
+    Unknown,
+    Missing,
+    There(TopicFacts),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    GoOn,
+    Earliest,
+    Latest,
+    Lost,
+}
+
+/// Chooses where reading begins.
+#[derive(Debug)]
+pub(super) struct Starts {
+    reset: AutoOffsetReset,
+    /// The topics that are named, as they were when this member came.
+    at_first: Mutex<HashMap<String, Option<TopicFacts>>>,
+}
+
+impl Starts {
+    pub(super) fn new(reset: AutoOffsetReset) -> Self {
+        Self { reset, at_first: Mutex::default() }
+    }
+
+    /// Takes note of what the brokers say of topics before any partition came.
+    pub(super) fn note_first(&self, topics: &[&str], facts: &HashMap<String, Option<TopicFacts>>) {
+        let mut at_first = self.at_first.lock().unwrap_or_else(PoisonError::into_inner);
+        for topic in topics {
+            if let Some(found) = facts.get(*topic) {
+                at_first.entry((*topic).to_owned()).or_insert(*found);
+            }
+        }
+    }
+
+    /// Finds where reading begins in partitions that came. Asks the brokers until they answer, for a minute at most, or until
+    /// `is_over`.
+    pub(super) fn find<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        partitions: &[TopicPartition],
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<Vec<Start>, BoxError> {
+        let asking = Asking { consumer, is_over };
+        let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let topics: Vec<&str> = topics.into_iter().collect();
+        let question = TopicQuestion::new(consumer.client(), &topics, WAIT);
+        let stored = asking.stored(partitions)?;
+        // To begin at the end of a topic that was made while nobody looked would pass over its first records.
+        let is_new =
+            |partition: &TopicPartition| stored.get(partition).is_none_or(|one| one.offset.is_none());
+        let is_careful = self.reset == AutoOffsetReset::Latest && partitions.iter().any(is_new);
+        let answer = question.map(|question| question.wait(if is_careful { WAIT } else { BESIDE }));
+        let facts = answer.and_then(Result::ok).unwrap_or_default();
+        let of_group =
+            if is_careful { asking.partitions_of_group(partitions, &facts) } else { HashMap::new() };
+        let mut starts = Vec::new();
+        for partition in partitions {
+            let known = Known {
+                now: facts.get(&*partition.topic).copied().flatten(),
+                at_first: self.at_first(&partition.topic),
+                of_group: of_group.get(&*partition.topic).copied(),
+            };
+            let stored = stored.get(partition).copied().unwrap_or_default();
+            starts.push((
+                partition.clone(),
+                stored,
+                known,
+                choose(self.reset, partition.partition, stored, known),
+            ));
+        }
+        let ends = asking.ends(&starts)?;
+        Ok(starts
+            .into_iter()
+            .map(|(partition, stored, known, choice)| start(partition, stored, known, choice, &ends))
+            .collect())
+    }
+
+    fn at_first(&self, topic: &str) -> AtFirst {
+        match self.at_first.lock().unwrap_or_else(PoisonError::into_inner).get(topic) {
+            None => AtFirst::Unknown,
+            Some(None) => AtFirst::Missing,
+            Some(Some(facts)) => AtFirst::There(*facts),
+        }
+    }
+}
+
+/// Chooses where to begin in the partition of this number.
+fn choose(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) -> Choice {
+    if stored.offset.is_some() {
+        return if is_another(stored.stamp, known.now) { Choice::Lost } else { Choice::GoOn };
+    }
+    let was_added = match known.at_first {
+        AtFirst::Unknown => false,
+        AtFirst::Missing => true,
+        AtFirst::There(first) => {
+            let stamp = Stamp { id: first.id, partitions: None };
+            is_another(stamp, known.now) || partition >= first.partitions
+        }
+    };
+    let was_added = was_added || known.of_group.is_some_and(|count| partition >= count);
+    match reset {
+        AutoOffsetReset::Latest if !was_added => Choice::Latest,
+        // All of its records came after the group began to read the topic.
+        AutoOffsetReset::Latest | AutoOffsetReset::Earliest => Choice::Earliest,
+    }
+}
+
+/// Says whether a position is one in another topic than the one that has this name now.
+pub(super) fn is_another(stamp: Stamp, now: Option<TopicFacts>) -> bool {
+    match (stamp.id, now.and_then(|facts| facts.id)) {
+        (Some(before), Some(now)) => before != now,
+        _ => false,
+    }
+}
+
+fn start(
+    partition: TopicPartition,
+    stored: Stored,
+    known: Known,
+    choice: Choice,
+    ends: &HashMap<TopicPartition, i64>,
+) -> Start {
+    let now = known.now;
+    let fresh = Stamp { id: now.and_then(|facts| facts.id), partitions: now.map(|facts| facts.partitions) };
+    let end = ends.get(&partition).copied();
+    match (choice, stored.offset) {
+        (Choice::GoOn, Some(offset)) => {
+            let Stamp { id, partitions } = stored.stamp;
+            let stamp = Stamp { id: id.or(fresh.id), partitions: partitions.or(fresh.partitions) };
+            Start { partition, offset, epoch: stored.epoch, stamp, is_new: false, lost: None }
+        }
+        (Choice::Lost, Some(from)) => {
+            let to = end.unwrap_or(0);
+            let lost = Some(LostPosition { from, to, why: PositionLoss::TopicRecreated });
+            Start { partition, offset: to, epoch: None, stamp: fresh, is_new: true, lost }
+        }
+        _ => {
+            let offset = end.unwrap_or(0);
+            Start { partition, offset, epoch: None, stamp: fresh, is_new: true, lost: None }
+        }
+    }
+}
+
+/// Asks brokers that may have to be asked again.
+struct Asking<'a, C: ConsumerContext> {
+    consumer: &'a BaseConsumer<C>,
+    is_over: &'a dyn Fn() -> bool,
+}
+
+impl<C: ConsumerContext> Asking<'_, C> {
+    fn until_answered<T>(&self, what: &str, ask: impl Fn() -> KafkaResult<T>) -> Result<T, BoxError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) if (self.is_over)() || Instant::now() >= deadline => {
+                    return Err(format!("the brokers do not say {what}: {error}").into());
+                }
+                Err(error) => {
+                    tracing::debug!("the brokers do not say {what} yet: {error}");
+                    std::thread::sleep(AGAIN);
+                }
+            }
+        }
+    }
+
+    fn stored(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, Stored>, BoxError> {
+        self.until_answered("what the group has committed", || self.stored_once(partitions))
+    }
+
+    fn stored_once(&self, partitions: &[TopicPartition]) -> KafkaResult<HashMap<TopicPartition, Stored>> {
+        let asked = list(partitions.iter().map(|partition| (partition.clone(), Offset::Invalid)))?;
+        let answer = self.consumer.committed_offsets(asked, WAIT)?;
+        let mut stored = HashMap::new();
+        for element in answer.elements() {
+            element.error()?;
+            let partition = TopicPartition::new(element.topic(), element.partition());
+            let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
+            let epoch = leader_epoch(&answer, &partition);
+            stored.insert(partition, Stored { offset, epoch, stamp: Stamp::from_text(element.metadata()) });
+        }
+        Ok(stored)
+    }
+
+    /// Returns by topic how many partitions it had when the group began, as the commits of the partitions before those that
+    /// came say. What is not known is left out.
+    fn partitions_of_group(
+        &self,
+        partitions: &[TopicPartition],
+        facts: &HashMap<String, Option<TopicFacts>>,
+    ) -> HashMap<String, i32> {
+        let mut others = BTreeSet::new();
+        for partition in partitions {
+            others.extend(
+                (0..partition.partition).map(|number| TopicPartition::new(&*partition.topic, number)),
+            );
+        }
+        let others: Vec<_> = others.into_iter().collect();
+        if others.is_empty() {
+            return HashMap::new();
+        }
+        let mut counts: HashMap<String, i32> = HashMap::new();
+        for (partition, stored) in self.stored_once(&others).unwrap_or_default() {
+            let now = facts.get(&*partition.topic).copied().flatten();
+            if let Some(count) = stored.stamp.partitions.filter(|_| !is_another(stored.stamp, now)) {
+                let least = counts.entry(partition.topic.to_string()).or_insert(count);
+                *least = count.min(*least);
+            }
+        }
+        counts
+    }
+
+    /// Returns the first offset or the end of the partitions in which reading begins there.
+    fn ends(
+        &self,
+        starts: &[(TopicPartition, Stored, Known, Choice)],
+    ) -> Result<HashMap<TopicPartition, i64>, BoxError> {
+        let mut wanted = Vec::new();
+        for (partition, _, _, choice) in starts {
+            match choice {
+                Choice::GoOn => {}
+                Choice::Earliest | Choice::Lost => wanted.push((partition.clone(), Offset::Beginning)),
+                Choice::Latest => wanted.push((partition.clone(), Offset::End)),
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.until_answered("where the partitions begin and end", || self.ends_once(&wanted))
+    }
+
+    fn ends_once(&self, wanted: &[(TopicPartition, Offset)]) -> KafkaResult<HashMap<TopicPartition, i64>> {
+        let answer: TopicPartitionList =
+            self.consumer.offsets_for_times(list(wanted.iter().cloned())?, WAIT)?;
+        let mut ends = HashMap::new();
+        for element in answer.elements() {
+            element.error()?;
+            if let Offset::Offset(offset) = element.offset() {
+                ends.insert(TopicPartition::new(element.topic(), element.partition()), offset);
+            }
+        }
+        Ok(ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::stamp::TopicId;
+
+    fn facts(id: i64, partitions: i32) -> TopicFacts {
+        TopicFacts { id: TopicId::from_halves(0, id), partitions }
+    }
+
+    fn stored(offset: i64, id: i64) -> Stored {
+        let stamp = Stamp { id: TopicId::from_halves(0, id), partitions: None };
+        Stored { offset: Some(offset), epoch: None, stamp }
+    }
+
+    fn choose_by(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) -> Choice {
+        choose(reset, partition, stored, known)
+    }
+
+    #[test]
+    fn a_commit_is_trusted_unless_it_is_of_another_topic() {
+        for reset in [AutoOffsetReset::Earliest, AutoOffsetReset::Latest] {
+            let at = |id| Known { now: Some(facts(id, 1)), ..Known::default() };
+            assert_eq!(choose_by(reset, 0, stored(15, 7), at(7)), Choice::GoOn);
+            assert_eq!(choose_by(reset, 0, stored(15, 7), at(8)), Choice::Lost);
+            assert_eq!(choose_by(reset, 0, stored(15, 0), at(8)), Choice::GoOn, "a commit without an id");
+            assert_eq!(choose_by(reset, 0, stored(15, 7), at(0)), Choice::GoOn, "brokers without ids");
+            assert_eq!(choose_by(reset, 0, stored(15, 7), Known::default()), Choice::GoOn, "no answer");
+        }
+    }
+
+    #[test]
+    fn latest_is_the_end_of_what_was_there_when_the_group_began_and_no_later_end() {
+        let latest =
+            |partition, known| choose_by(AutoOffsetReset::Latest, partition, Stored::default(), known);
+        let now = Some(facts(7, 3));
+        assert_eq!(latest(2, Known { now, ..Known::default() }), Choice::Latest);
+        let same = Known { now, at_first: AtFirst::There(facts(7, 3)), of_group: Some(3) };
+        assert_eq!(latest(2, same), Choice::Latest);
+        let fewer = Known { at_first: AtFirst::There(facts(7, 2)), ..same };
+        assert_eq!((latest(1, fewer), latest(2, fewer)), (Choice::Latest, Choice::Earliest));
+        let of_group = Known { of_group: Some(2), ..same };
+        assert_eq!((latest(1, of_group), latest(2, of_group)), (Choice::Latest, Choice::Earliest));
+        assert_eq!(latest(0, Known { at_first: AtFirst::Missing, ..same }), Choice::Earliest, "made since");
+        assert_eq!(
+            latest(0, Known { at_first: AtFirst::There(facts(6, 3)), ..same }),
+            Choice::Earliest,
+            "anew"
+        );
+    }
+
+    #[test]
+    fn a_lost_position_is_taken_up_where_the_new_log_begins() {
+        let partition = TopicPartition::new("t", 0);
+        let known = Known { now: Some(facts(8, 2)), ..Known::default() };
+        let ends = HashMap::from([(partition.clone(), 3)]);
+        let start = start(partition, stored(15, 7), known, Choice::Lost, &ends);
+        assert_eq!((start.offset, start.is_new), (3, true));
+        assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2) });
+        let lost = LostPosition { from: 15, to: 3, why: PositionLoss::TopicRecreated };
+        assert_eq!(start.lost, Some(lost));
+    }
+
+    #[test]
+    fn a_commit_keeps_what_it_says_of_the_groups_beginning_and_learns_the_id() {
+        let partition = TopicPartition::new("t", 0);
+        let known = Known { now: Some(facts(8, 5)), ..Known::default() };
+        let stored = Stored { stamp: Stamp { id: None, partitions: Some(2) }, ..stored(15, 0) };
+        let start = start(partition, stored, known, Choice::GoOn, &HashMap::new());
+        assert_eq!((start.offset, start.is_new), (15, false));
+        assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2) });
+    }
+}

@@ -1,0 +1,440 @@
+//! Positions that do not mean any more what they meant, on a real broker: topics that were made again, logs that lost their
+//! beginning or their end, starts that nothing was committed for, and offsets without a record.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use sluice_tests::connector::Folder;
+use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::listener;
+use sluice_tests::sluice::{Running, Sluice};
+
+/// A connector from the topic into the file `out` beside it, in a group of the topic's name.
+struct Setup {
+    broker: &'static Broker,
+    topic: String,
+    folder: Folder,
+}
+
+impl Setup {
+    /// With more lines of `source.kafka`.
+    fn new(broker: &'static Broker, stem: &str, lines: &[&str]) -> Self {
+        let (topic, folder) = (kafka::unique(stem), Folder::new());
+        let out = folder.path().join("out").display().to_string();
+        let lines = lines.iter().fold(String::new(), |all, line| all + "    " + line + "\n");
+        let properties = "session.timeout.ms: 6000, topic.metadata.refresh.interval.ms: 500";
+        folder.write(
+            "c.yaml",
+            format!(
+                "source:\n  kafka:\n    bootstrap_servers: ${{env:SERVERS}}\n    topics: [{topic}]\n    \
+                 group: {topic}\n    commit_interval: 100ms\n    properties: {{ {properties} }}\n{lines}  \
+                 value: string\nsink:\n  file: {{ path: \"{out}\" }}\nbatch: {{ linger: 20ms }}\n"
+            ),
+        );
+        Self { broker, topic, folder }
+    }
+
+    fn sluice(&self, arguments: &[&str]) -> Sluice {
+        let sluice = Sluice::new(arguments).env("SERVERS", self.broker.bootstrap_servers());
+        sluice.env("SLUICE_LISTEN", "127.0.0.1:0")
+    }
+
+    fn start(&self) -> Running {
+        let mut daemon = self.sluice(&["run", &self.file()]).spawn();
+        daemon.wait_for_log("partitions assigned");
+        daemon
+    }
+
+    fn file(&self) -> String {
+        self.folder.path().join("c.yaml").display().to_string()
+    }
+
+    fn values(&self) -> Vec<String> {
+        values(self.folder.path())
+    }
+
+    fn wait_for(&self, daemon: &mut Running, what: &[String]) {
+        daemon.wait_while_running("all values", || {
+            let values = self.values();
+            what.iter().all(|value| values.contains(value))
+        });
+    }
+
+    fn wait_for_commits(&self, daemon: &mut Running, commits: &[i64]) {
+        let expected: Vec<_> = commits.iter().copied().map(Some).collect();
+        daemon.wait_while_running("the commits", || {
+            self.broker.committed(&self.topic, &self.topic) == expected
+        });
+    }
+
+    fn produce(&self, values: &[String]) {
+        self.broker.produce(&self.topic, values.iter().map(|value| NewRecord::unkeyed(value).partition(0)));
+    }
+
+    fn recreate(&self, partitions: i32) {
+        self.broker.delete_topic(&self.topic);
+        self.broker.create_topic(&self.topic, partitions);
+    }
+
+    /// What `sluice offsets show` prints.
+    fn shown(&self) -> Vec<String> {
+        let ended = self.sluice(&["offsets", "show", "--connector", &self.file()]).output().expect_code(0);
+        ended.lines().into_iter().map(str::to_owned).collect()
+    }
+}
+
+fn values(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("out")).unwrap_or_default();
+    let value = |line: &str| -> Option<String> {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(line["value"].as_str()?.to_owned())
+    };
+    text.lines().filter_map(value).collect()
+}
+
+fn named(stem: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{stem}-{number}")).collect()
+}
+
+/// Returns the one line about a lost position.
+fn line_of_loss(daemon: &Running) -> String {
+    let lines = daemon.log_lines("the position was lost");
+    assert_eq!(lines.len(), 1, "{}", daemon.log());
+    lines[0].clone()
+}
+
+#[track_caller]
+fn assert_loss(line: &str, partition: &str, from: i64, to: i64, why: &str) {
+    for part in [
+        format!("partition={partition}"),
+        format!("from={from}"),
+        format!("to={to}"),
+        format!("why=\"{why}\""),
+    ] {
+        assert!(line.contains(&part), "{part} is not in: {line}");
+    }
+}
+
+#[test]
+fn a_topic_that_is_made_again_while_it_is_read_and_is_longer_is_read_from_its_beginning() {
+    let Some(broker) = Broker::shared() else { return };
+    for policy in ["earliest", "latest"] {
+        let setup = Setup::new(broker, "remade", &[&format!("auto_offset_reset: {policy}")]);
+        broker.create_topic(&setup.topic, 1);
+        let mut daemon = setup.start();
+        setup.produce(&named("old", 15));
+        setup.wait_for_commits(&mut daemon, &[15]);
+        setup.recreate(1);
+        let new = named("new", 25);
+        setup.produce(&new);
+        setup.wait_for(&mut daemon, &new);
+        setup.wait_for_commits(&mut daemon, &[25]);
+        // Records of the new topic may have been taken for those that follow before it is noticed.
+        let line = line_of_loss(&daemon);
+        assert!(line.contains(" to=0 why=\"topic_recreated\""), "{line}");
+        let status = listener::get(&listener::address(&mut daemon), "/status").body;
+        assert!(status.contains("\"to\":0,\"why\":\"topic_recreated\"}"), "{status}");
+        let metrics = listener::get(&listener::address(&mut daemon), "/metrics").body;
+        let counted = metrics.lines().any(|line| {
+            line.starts_with("sluice_lost_positions_total")
+                && line.contains("topic_recreated")
+                && line.ends_with(" 1")
+        });
+        assert!(counted, "{metrics}");
+        daemon.terminate().expect_code(0);
+        // The position is one in the new topic now, and is trusted.
+        let mut daemon = setup.start();
+        setup.produce(&named("more", 1));
+        setup.wait_for(&mut daemon, &named("more", 1));
+        assert!(daemon.log_lines("the position was lost").is_empty());
+        daemon.terminate().expect_code(0);
+    }
+}
+
+#[test]
+fn a_topic_that_was_made_again_while_nobody_read_it_is_read_from_its_beginning() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "remade-away", &[]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("old", 15));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[15]);
+    daemon.terminate().expect_code(0);
+    let metadata = broker.committed_metadata(&setup.topic, &setup.topic);
+    assert!(metadata.starts_with("sluice:1;id="), "{metadata}");
+    setup.recreate(1);
+    let new = named("new", 25);
+    setup.produce(&new);
+    // The brokers may or may not have forgotten the offset with the topic: here they have not.
+    broker.commit_with(&setup.topic, &setup.topic, 15, &metadata);
+    let shown = setup.shown();
+    assert!(shown[0].ends_with("lag 25  position lost: topic_recreated"), "{shown:?}");
+    let mut daemon = setup.start();
+    setup.wait_for(&mut daemon, &new);
+    setup.wait_for_commits(&mut daemon, &[25]);
+    assert_loss(&line_of_loss(&daemon), &format!("{}-0", setup.topic), 15, 0, "topic_recreated");
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values()[15..], new[..], "each once, in order");
+}
+
+#[test]
+fn a_topic_that_is_made_again_with_fewer_or_more_partitions_is_read_whole() {
+    let Some(broker) = Broker::shared() else { return };
+    for (before, after) in [(3, 1), (1, 3)] {
+        let setup = Setup::new(broker, "resized", &["auto_offset_reset: latest"]);
+        broker.create_topic(&setup.topic, before);
+        let mut daemon = setup.start();
+        setup.produce(&named("old", 5));
+        daemon.wait_while_running("commits", || broker.committed(&setup.topic, &setup.topic)[0] == Some(5));
+        setup.recreate(after);
+        let records: Vec<_> = (0..after)
+            .flat_map(|partition| {
+                named(&format!("new-{partition}"), 9).into_iter().map(move |value| (value, partition))
+            })
+            .collect();
+        broker.produce(
+            &setup.topic,
+            records.iter().map(|(value, partition)| NewRecord::unkeyed(value).partition(*partition)),
+        );
+        let expected: Vec<_> = records.into_iter().map(|(value, _)| value).collect();
+        setup.wait_for(&mut daemon, &expected);
+        let commits = vec![9; usize::try_from(after).unwrap()];
+        setup.wait_for_commits(&mut daemon, &commits);
+        daemon.terminate().expect_code(0);
+    }
+}
+
+#[test]
+fn what_is_left_behind_a_position_that_fell_off_the_log_is_read_whatever_the_start() {
+    let Some(broker) = Broker::shared() else { return };
+    for policy in ["earliest", "latest"] {
+        let setup = Setup::new(broker, "trimmed", &[&format!("auto_offset_reset: {policy}")]);
+        broker.create_topic(&setup.topic, 1);
+        let mut daemon = setup.start();
+        setup.produce(&named("a", 10));
+        setup.wait_for_commits(&mut daemon, &[10]);
+        daemon.terminate().expect_code(0);
+        let more = named("b", 50);
+        setup.produce(&more);
+        broker.delete_records(&setup.topic, 0, 30);
+        let shown = setup.shown();
+        assert!(
+            shown[0].ends_with("next 10  first 30  end 60  lag 30  position lost: log_trimmed"),
+            "{shown:?}"
+        );
+        let mut daemon = setup.start();
+        setup.wait_for(&mut daemon, &more[20..]);
+        setup.wait_for_commits(&mut daemon, &[60]);
+        assert_loss(&line_of_loss(&daemon), &format!("{}-0", setup.topic), 10, 30, "log_trimmed");
+        daemon.terminate().expect_code(0);
+        assert_eq!(setup.values()[10..], more[20..], "{policy}: each once, in order");
+    }
+}
+
+#[test]
+fn a_log_that_was_emptied_behind_a_position_is_noticed_without_a_record() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "emptied", &[]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 10));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[10]);
+    daemon.terminate().expect_code(0);
+    setup.produce(&named("b", 5));
+    broker.delete_records(&setup.topic, 0, 15);
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[15]);
+    assert_loss(&line_of_loss(&daemon), &format!("{}-0", setup.topic), 10, 15, "log_trimmed");
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn a_commit_beyond_the_end_is_told_and_everything_is_read() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "beyond", &["auto_offset_reset: latest"]);
+    broker.create_topic(&setup.topic, 1);
+    let all = named("a", 10);
+    setup.produce(&all);
+    broker.commit(&setup.topic, &setup.topic, 0, 100);
+    let shown = setup.shown();
+    assert!(
+        shown[0].ends_with("next 100  first 0  end 10  lag 10  position lost: log_truncated"),
+        "{shown:?}"
+    );
+    let mut daemon = setup.start();
+    setup.wait_for(&mut daemon, &all);
+    setup.wait_for_commits(&mut daemon, &[10]);
+    assert_loss(&line_of_loss(&daemon), &format!("{}-0", setup.topic), 100, 0, "log_truncated");
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values(), all);
+}
+
+#[test]
+fn a_start_at_the_end_of_a_quiet_topic_is_kept() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "quiet", &["auto_offset_reset: latest"]);
+    broker.create_topic(&setup.topic, 2);
+    setup.produce(&named("before", 3));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[3, 0]);
+    daemon.terminate().expect_code(0);
+    setup.produce(&named("after", 5));
+    let mut daemon = setup.start();
+    setup.wait_for(&mut daemon, &named("after", 5));
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values(), named("after", 5));
+}
+
+#[test]
+fn the_first_records_of_partitions_that_were_added_are_read() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "added", &["auto_offset_reset: latest"]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("before", 3));
+    let write = |partition: i32| {
+        let value = format!("first-{partition}");
+        broker.produce(&setup.topic, [NewRecord::unkeyed(&value).partition(partition)]);
+        value
+    };
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[3]);
+    broker.add_partitions(&setup.topic, 2);
+    let while_running = write(1);
+    setup.wait_for(&mut daemon, &[while_running]);
+    setup.wait_for_commits(&mut daemon, &[3, 1]);
+    daemon.terminate().expect_code(0);
+    broker.add_partitions(&setup.topic, 3);
+    let while_away = write(2);
+    let mut daemon = setup.start();
+    setup.wait_for(&mut daemon, &[while_away]);
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values(), ["first-1", "first-2"]);
+}
+
+#[test]
+fn a_topic_that_is_made_after_the_connector_began_is_read_whole() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "later", &["auto_offset_reset: latest"]);
+    let mut daemon = setup.sluice(&["run", &setup.file()]).spawn();
+    daemon.wait_for_log("not every topic of");
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 5));
+    setup.wait_for(&mut daemon, &named("a", 5));
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn a_connector_that_is_told_to_stops_at_a_lost_position_until_the_group_is_moved() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "stops", &["on_position_lost: stop"]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 10));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[10]);
+    daemon.terminate().expect_code(0);
+    setup.produce(&named("b", 50));
+    broker.delete_records(&setup.topic, 0, 30);
+    let mut daemon = setup.start();
+    let line = daemon.wait_for_log("connector failed and is restarted");
+    assert!(line.contains(&format!("the position 10 of {}-0 was lost", setup.topic)), "{line}");
+    assert!(line.contains("`sluice offsets reset` says where to go on"), "{line}");
+    daemon.wait_for_logs("connector failed and is restarted", 2);
+    daemon.terminate().expect_code(0);
+    assert_eq!(
+        (setup.values(), broker.committed(&setup.topic, &setup.topic)),
+        (named("a", 10), vec![Some(10)])
+    );
+    setup
+        .sluice(&["offsets", "reset", "--to=earliest", "--connector", &setup.file()])
+        .output()
+        .expect_code(0);
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[60]);
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values()[10..], named("b", 50)[20..]);
+}
+
+#[test]
+fn a_commit_without_metadata_is_trusted_and_pinned_with_the_next() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "plain", &[]);
+    broker.create_topic(&setup.topic, 1);
+    let all = named("a", 10);
+    setup.produce(&all);
+    broker.commit(&setup.topic, &setup.topic, 0, 5);
+    assert_eq!(broker.committed_metadata(&setup.topic, &setup.topic), "");
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[10]);
+    assert!(daemon.log_lines("the position was lost").is_empty());
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values(), all[5..]);
+    let metadata = broker.committed_metadata(&setup.topic, &setup.topic);
+    assert!(metadata.starts_with("sluice:1;id=") && metadata.ends_with(";partitions=1"), "{metadata}");
+}
+
+#[test]
+fn offsets_without_a_record_are_no_lag() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "aborted", &[]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 3));
+    let aborted = named("aborted", 20);
+    let aborted: Vec<&str> = aborted.iter().map(String::as_str).collect();
+    broker.open_transaction(&setup.topic, &setup.topic, &aborted).abort();
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[24]);
+    let address = listener::address(&mut daemon);
+    daemon.wait_while_running("no lag", || {
+        lag(&setup.topic, &listener::get(&address, "/metrics").body) == Some(0.0)
+    });
+    assert!(setup.shown()[0].ends_with("next 24  first 0  end 24  lag 0"), "{:?}", setup.shown());
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values(), named("a", 3));
+}
+
+#[test]
+fn a_transaction_that_hangs_is_seen_and_holds_nothing_before_it() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "hangs", &[]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 3));
+    let open = broker.open_transaction(&setup.topic, &setup.topic, &["in it"]);
+    setup.produce(&named("behind", 4));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[3]);
+    assert!(setup.shown()[0].ends_with("lag 0  behind open transactions 5"), "{:?}", setup.shown());
+    let address = listener::address(&mut daemon);
+    daemon.wait_while_running("the metric", || {
+        let metrics = listener::get(&address, "/metrics").body;
+        metrics.lines().any(|line| {
+            line.starts_with("sluice_partition_open_transaction_records{") && line.ends_with(" 5.0")
+        })
+    });
+    open.commit();
+    setup.wait_for_commits(&mut daemon, &[9]);
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values().len(), 8);
+}
+
+fn lag(topic: &str, metrics: &str) -> Option<f64> {
+    let line = metrics.lines().find(|line| {
+        line.starts_with("sluice_partition_lag_records{") && line.contains(&format!("topic=\"{topic}\""))
+    })?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_dead_letter_queue_that_ends_in_a_mark_is_listed() {
+    let Some(broker) = Broker::shared() else { return };
+    let queue = kafka::unique("marked-queue");
+    broker.create_topic(&queue, 1);
+    broker.open_transaction(&queue, &queue, &["letter"]).commit();
+    broker.open_transaction(&queue, &queue, &["never"]).abort();
+    let began = std::time::Instant::now();
+    let servers = broker.bootstrap_servers();
+    let listed =
+        Sluice::new(["dlq", "list", "--topic", &queue]).env("KAFKA_BOOTSTRAP_SERVERS", servers).output();
+    let listed = listed.expect_code(0);
+    assert_eq!(listed.lines().len(), 1, "{listed}");
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
