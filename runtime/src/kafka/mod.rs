@@ -30,6 +30,15 @@
 //! | the channel to the engine | 4000 records (`backlog`), then the poller waits; in bytes `buffer_memory` (`Budget`) | the engine's `next` |
 //! | an offset, in `commits` | one for each partition | the committer, at once; at a rebalance or the end whoever leads that |
 //!
+//! # What an offset is a position in
+//!
+//! `start` finds where reading begins when partitions come, before librdkafka fetches: at the offset that the group has
+//! committed, unless that is one in another topic of the name. `positions` follows every record; one that does not follow
+//! what was read before is a lost position (`losses`), or a gap that compaction and transactions leave. Every 10 s the
+//! committer looks whether the topics are still the same, and has an onlooker read on (`tail`) where a partition stands
+//! still before its end. What goes with a commit (`stamp`) changes where the engine learns of a new beginning, behind the
+//! last record of the old one: an offset of the one topic is never committed as a position in the other.
+//!
 //! What stands apart from the source: `auth` (who a client is), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `scan`, `groups`, `topics`, `producer`.
 

@@ -261,9 +261,9 @@ mod tests {
         positions.learn(&partition(0), stamp(8));
         assert_eq!(positions.get(&partition(0)).unwrap().1, stamp(7), "it is known");
         follow(&positions, 0, &[(0, 3)]);
-        assert_eq!(positions.get(&partition(0)), Some((Some(4), stamp(0))));
+        assert_eq!(positions.get(&partition(0)), Some((Some(3), stamp(0))));
         positions.learn(&partition(0), stamp(8));
-        assert_eq!(positions.held(), [(partition(0), Some(4), stamp(8))]);
+        assert_eq!(positions.held(), [(partition(0), Some(3), stamp(8))]);
     }
 
     #[test]
