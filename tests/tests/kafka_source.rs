@@ -102,6 +102,8 @@ async fn member(broker: &Broker, topic: &str, strategy: &str) -> KafkaSource {
     let mut source = KafkaSource::new("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap();
     let Event::Assigned(partitions) = source.next().await else { panic!("no assignment") };
     assert_eq!(partitions.len(), 2);
+    let Event::Passed(starts) = source.next().await else { panic!("no start that is to be pinned") };
+    assert_eq!(starts.len(), 2);
     source
 }
 
