@@ -23,7 +23,7 @@ use crate::kafka::commits::{Commits, Committed};
 use crate::kafka::event_sender::EventSender;
 use crate::kafka::losses::Losses;
 use crate::kafka::native::epochs::set_leader_epoch;
-use crate::kafka::native::queue::RecordQueue;
+use crate::kafka::native::queue::ConsumerQueue;
 use crate::kafka::positions::Positions;
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::{Stamp, TopicId};
@@ -69,7 +69,7 @@ pub(super) struct GroupContext {
     /// Something may have become of a topic.
     hurry: AtomicBool,
     /// Where the records of partitions are to come.
-    records: OnceLock<Weak<RecordQueue<Self>>>,
+    records: OnceLock<Weak<ConsumerQueue<Self>>>,
     /// The partitions that were assigned since the poller last asked.
     assigned: Mutex<Vec<TopicPartition>>,
     /// The pipeline has ended; partitions go without a word.
@@ -121,7 +121,7 @@ impl GroupContext {
     }
 
     /// Lets the records of the partitions that will be assigned come to a queue.
-    pub(super) fn forward_to(&self, records: &Arc<RecordQueue<Self>>) {
+    pub(super) fn forward_to(&self, records: &Arc<ConsumerQueue<Self>>) {
         self.records.get_or_init(|| Arc::downgrade(records));
     }
 

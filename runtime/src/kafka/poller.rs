@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::kafka::context::{Corrected, Correction, GroupContext, is_refusal};
 use crate::kafka::native::epochs::fetched_range;
-use crate::kafka::native::queue::{Message, RecordQueue, Taken};
+use crate::kafka::native::queue::{ConsumerQueue, Message, Taken};
 use crate::kafka::record::{record_of, record_taken};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::Stamp;
@@ -34,15 +34,15 @@ const CHUNK_RECORDS: usize = 500;
 const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// What the pipeline asks of the poller.
-pub(super) enum Command {
+pub(super) enum PollerCommand {
     /// Commits what waits, leaves the group, and ends.
     Close(oneshot::Sender<()>),
 }
 
 /// The state of the thread that polls.
 pub(super) struct Poller {
-    records: Arc<RecordQueue<GroupContext>>,
-    commands: Receiver<Command>,
+    records: Arc<ConsumerQueue<GroupContext>>,
+    commands: Receiver<PollerCommand>,
     budget: Budget,
     paused: bool,
     /// Bytes of a record, as they were last.
@@ -60,8 +60,8 @@ pub(super) struct Poller {
 
 impl Poller {
     pub(super) fn new(
-        records: RecordQueue<GroupContext>,
-        commands: Receiver<Command>,
+        records: ConsumerQueue<GroupContext>,
+        commands: Receiver<PollerCommand>,
         budget: Budget,
         settings: &KafkaSettings,
     ) -> Self {
@@ -96,7 +96,7 @@ impl Poller {
     pub(super) fn run(mut self) {
         let closed = loop {
             match self.commands.try_recv() {
-                Ok(Command::Close(closed)) => {
+                Ok(PollerCommand::Close(closed)) => {
                     self.consumer().context().commit(self.consumer(), Vec::new());
                     break Some(closed);
                 }

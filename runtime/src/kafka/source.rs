@@ -12,8 +12,8 @@ use crate::kafka::commits::Commits;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::GroupContext;
 use crate::kafka::event_sender::{EventSender, Handed};
-use crate::kafka::native::queue::RecordQueue;
-use crate::kafka::poller::{Command, Poller};
+use crate::kafka::native::queue::ConsumerQueue;
+use crate::kafka::poller::{Poller, PollerCommand};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::tail::Onlooker;
 use crate::meter::source_meter::SourceMeter;
@@ -25,7 +25,7 @@ use crate::source::{Event, Offsets, Source};
 pub struct KafkaSource {
     events: mpsc::UnboundedReceiver<Handed>,
     backlog: Arc<Backlog>,
-    commands: Sender<Command>,
+    commands: Sender<PollerCommand>,
     commits: Arc<Commits>,
 }
 
@@ -47,7 +47,7 @@ impl KafkaSource {
         let onlooker = Onlooker::new(settings.client_config(name), identity.clone());
         let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter), settings);
         let consumer = settings.client_config(name).create_with_context(context)?;
-        let records = RecordQueue::from_consumer(consumer)
+        let records = ConsumerQueue::from_consumer(consumer)
             .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
         let mut committer = Committer::new(records.consumer(), &commits, &meter, settings, onlooker);
         let poller = Poller::new(records, command_receiver, budget, settings);
@@ -93,7 +93,7 @@ impl Source for KafkaSource {
         // Nobody listens any more: a rebalance that waits for an answer goes on at once.
         drop(events);
         let (closed, wait) = oneshot::channel();
-        if commands.send(Command::Close(closed)).is_ok() {
+        if commands.send(PollerCommand::Close(closed)).is_ok() {
             // An error means that the poller is gone, which is what was asked for.
             let _gone = wait.await.is_err();
         }

@@ -20,7 +20,7 @@ use rdkafka::types::{RDKafkaHeaders, RDKafkaMessage, RDKafkaQueue};
 use sluice_connector_api::TopicPartition;
 
 /// A queue to which partitions of a consumer are forwarded.
-pub(in crate::kafka) struct RecordQueue<C: ConsumerContext> {
+pub(in crate::kafka) struct ConsumerQueue<C: ConsumerContext> {
     /// Goes before the consumer does.
     native: Arc<Native>,
     consumer: Arc<BaseConsumer<C>>,
@@ -35,7 +35,7 @@ unsafe impl Sync for Native {}
 
 impl Drop for Native {
     fn drop(&mut self) {
-        // SAFETY: the queue is ours and nobody else has it. Its consumer is alive: `RecordQueue` holds it for longer, and who
+        // SAFETY: the queue is ours and nobody else has it. Its consumer is alive: `ConsumerQueue` holds it for longer, and who
         // wakes the queue is called by it.
         unsafe { librdkafka::rd_kafka_queue_destroy(self.0.as_ptr()) }
     }
@@ -49,7 +49,7 @@ impl Native {
     }
 }
 
-impl<C: ConsumerContext> RecordQueue<C> {
+impl<C: ConsumerContext> ConsumerQueue<C> {
     /// Makes a queue; `None` where there is no memory. Whatever else comes to the consumer ends a wait for records.
     pub(in crate::kafka) fn from_consumer(mut consumer: BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the consumer is alive.
@@ -192,23 +192,23 @@ impl Message {
     }
 
     /// Walks the headers; a name that is no UTF-8 has replacement characters.
-    pub(in crate::kafka) fn headers(&self) -> Headers<'_> {
+    pub(in crate::kafka) fn headers(&self) -> MessageHeaders<'_> {
         let mut headers: *mut RDKafkaHeaders = null_mut();
         // SAFETY: the message is alive and keeps its headers, to which a pointer is written.
         let found = unsafe { librdkafka::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers) };
         let list = NonNull::new(headers).filter(|_| !found.is_error());
-        Headers { list, next: 0, message: PhantomData }
+        MessageHeaders { list, next: 0, message: PhantomData }
     }
 }
 
 /// The headers of a message, by name and value.
-pub(in crate::kafka) struct Headers<'a> {
+pub(in crate::kafka) struct MessageHeaders<'a> {
     list: Option<NonNull<RDKafkaHeaders>>,
     next: usize,
     message: PhantomData<&'a RDKafkaMessage>,
 }
 
-impl<'a> Iterator for Headers<'a> {
+impl<'a> Iterator for MessageHeaders<'a> {
     type Item = (String, Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -250,7 +250,7 @@ mod tests {
             let list = librdkafka::rd_kafka_headers_new(2);
             librdkafka::rd_kafka_header_add(list, c"caf\xe9".as_ptr(), -1, b"1".as_ptr().cast(), 1);
             librdkafka::rd_kafka_header_add(list, c"none".as_ptr(), -1, null(), 0);
-            let headers = Headers { list: NonNull::new(list), next: 0, message: PhantomData };
+            let headers = MessageHeaders { list: NonNull::new(list), next: 0, message: PhantomData };
             let expected = [("caf\u{fffd}".to_owned(), Some(b"1".as_slice())), ("none".to_owned(), None)];
             assert_eq!(headers.collect::<Vec<_>>(), expected);
             librdkafka::rd_kafka_headers_destroy(list);
