@@ -8,7 +8,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, Forms, Headers, Payload, Rejection, SettingsError};
+use crate::{Failure, Headers, Payload, PayloadForms, Rejection, SettingsError};
 
 /// Which of the two payloads of a record is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,7 +134,7 @@ impl From<Rejection> for NotConverted {
 ///
 /// ```
 /// use bytes::Bytes;
-/// use sluice_connector_api::{Converter, ConverterContext, Form, Forms, Headers, NotConverted, Payload, Rejection, Side};
+/// use sluice_connector_api::{Converter, ConverterContext, PayloadForm, PayloadForms, Headers, NotConverted, Payload, Rejection, Side};
 ///
 /// struct Latin1;
 ///
@@ -146,8 +146,8 @@ impl From<Rejection> for NotConverted {
 ///         Ok(Payload::Text(bytes.iter().copied().map(char::from).collect()))
 ///     }
 ///
-///     fn makes(&self) -> Forms {
-///         Form::Text.into()
+///     fn makes(&self) -> PayloadForms {
+///         PayloadForm::Text.into()
 ///     }
 /// }
 ///
@@ -162,7 +162,7 @@ pub trait Converter: Send + Sync {
     fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Payload, NotConverted>;
 
     /// Says which forms come out, so that a connector in which no record could go on is refused before it runs.
-    fn makes(&self) -> Forms;
+    fn makes(&self) -> PayloadForms;
 
     /// Fetches a schema that [`Converter::convert`] asked for and keeps it. The engine makes one such call at a time; it
     /// may drop the future at any await.

@@ -8,7 +8,7 @@ use crate::{SettingsError, Side};
 /// A form that a payload can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Form {
+pub enum PayloadForm {
     /// Bytes that nobody has looked into. Those that are valid UTF-8 pass for text.
     Bytes,
     /// Text.
@@ -17,7 +17,7 @@ pub enum Form {
     Json,
 }
 
-impl Form {
+impl PayloadForm {
     const ALL: [Self; 3] = [Self::Bytes, Self::Text, Self::Json];
 
     /// Names the form, as error texts use it: `bytes`, `text` or `JSON`.
@@ -37,22 +37,22 @@ impl Form {
 /// Several forms: those that a payload may have at a place, or that a plug-in takes.
 ///
 /// ```
-/// use sluice_connector_api::{Form, Forms};
+/// use sluice_connector_api::{PayloadForm, PayloadForms};
 ///
-/// let words = Form::Text | Form::Bytes;
-/// assert!(words.has(Form::Text) && !words.has(Form::Json));
-/// assert!(words.meets(Forms::ANY) && !words.meets(Form::Json.into()));
+/// let words = PayloadForm::Text | PayloadForm::Bytes;
+/// assert!(words.has(PayloadForm::Text) && !words.has(PayloadForm::Json));
+/// assert!(words.meets(PayloadForms::ANY) && !words.meets(PayloadForm::Json.into()));
 /// assert_eq!(words.to_string(), "bytes or text");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forms(u8);
+pub struct PayloadForms(u8);
 
-impl Forms {
+impl PayloadForms {
     /// All of them.
-    pub const ANY: Self = Self(Form::Bytes.bit() | Form::Text.bit() | Form::Json.bit());
+    pub const ANY: Self = Self(PayloadForm::Bytes.bit() | PayloadForm::Text.bit() | PayloadForm::Json.bit());
 
     /// Says whether a form is among these.
-    pub fn has(self, form: Form) -> bool {
+    pub fn has(self, form: PayloadForm) -> bool {
         self.0 & form.bit() != 0
     }
 
@@ -62,13 +62,13 @@ impl Forms {
     }
 }
 
-impl From<Form> for Forms {
-    fn from(form: Form) -> Self {
+impl From<PayloadForm> for PayloadForms {
+    fn from(form: PayloadForm) -> Self {
         Self(form.bit())
     }
 }
 
-impl BitOr for Forms {
+impl BitOr for PayloadForms {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
@@ -76,17 +76,18 @@ impl BitOr for Forms {
     }
 }
 
-impl BitOr for Form {
-    type Output = Forms;
+impl BitOr for PayloadForm {
+    type Output = PayloadForms;
 
-    fn bitor(self, other: Self) -> Forms {
-        Forms::from(self) | other.into()
+    fn bitor(self, other: Self) -> PayloadForms {
+        PayloadForms::from(self) | other.into()
     }
 }
 
-impl fmt::Display for Forms {
+impl fmt::Display for PayloadForms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = Form::ALL.into_iter().filter(|form| self.has(*form)).map(Form::name).collect();
+        let names: Vec<_> =
+            PayloadForm::ALL.into_iter().filter(|form| self.has(*form)).map(PayloadForm::name).collect();
         f.write_str(&names.join(" or "))
     }
 }
@@ -96,19 +97,19 @@ impl fmt::Display for Forms {
 #[non_exhaustive]
 pub struct RecordForms {
     /// Those of the key.
-    pub key: Forms,
+    pub key: PayloadForms,
     /// Those of the value.
-    pub value: Forms,
+    pub value: PayloadForms,
 }
 
 impl RecordForms {
     /// Names the forms of key and value.
-    pub fn new(key: impl Into<Forms>, value: impl Into<Forms>) -> Self {
+    pub fn new(key: impl Into<PayloadForms>, value: impl Into<PayloadForms>) -> Self {
         Self { key: key.into(), value: value.into() }
     }
 
     /// Returns the forms of one side.
-    pub fn of(self, side: Side) -> Forms {
+    pub fn of(self, side: Side) -> PayloadForms {
         match side {
             Side::Key => self.key,
             Side::Value => self.value,
@@ -127,32 +128,32 @@ impl BitOr for RecordForms {
 /// A form without which a plug-in rejects every record, and the setting that asks for it.
 ///
 /// ```
-/// use sluice_connector_api::{Form, Need, SettingsError, Side};
+/// use sluice_connector_api::{PayloadForm, FormNeed, SettingsError, Side};
 ///
 /// let why = SettingsError::at("field", "names a field of a JSON object");
-/// let need = Need::new(Side::Value, Form::Json, why);
-/// assert!(!need.is_met_by(Form::Text.into()));
+/// let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
+/// assert!(!need.is_met_by(PayloadForm::Text.into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Need {
+pub struct FormNeed {
     /// Whose form it is.
     pub side: Side,
     /// The forms of which it has to be one.
-    pub forms: Forms,
+    pub forms: PayloadForms,
     /// The key, and what it does with the payload, as a text that goes on with `, which ...`: such as
     /// ``takes `name` from a JSON object``.
     pub why: SettingsError,
 }
 
-impl Need {
+impl FormNeed {
     /// States a need.
-    pub fn new(side: Side, forms: impl Into<Forms>, why: SettingsError) -> Self {
+    pub fn new(side: Side, forms: impl Into<PayloadForms>, why: SettingsError) -> Self {
         Self { side, forms: forms.into(), why }
     }
 
     /// Says whether a payload that has one of these forms may do.
-    pub fn is_met_by(&self, forms: Forms) -> bool {
+    pub fn is_met_by(&self, forms: PayloadForms) -> bool {
         self.forms.meets(forms)
     }
 }

@@ -85,7 +85,7 @@ pub use converter::{
 };
 pub use decimal::Decimal;
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
-pub use form::{Form, Forms, Need, RecordForms};
+pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
 pub use json::{Found, Json, Scalar, field_at, is_same_json, order_of_json};
 pub use limits::{Limits, Order, Pace};
 pub use payload::Payload;

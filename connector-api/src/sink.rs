@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{BatchKey, Confirm, Limits, PutError, Record, SettingsError};
+use crate::{BatchKey, Confirm, FormNeed, Limits, PutError, Record, SettingsError};
 
 /// Stores batches of records.
 ///
@@ -55,6 +55,14 @@ pub trait Sink: Send + Sync {
             .iter()
             .map(|record| record.value.as_ref().map_or(Value::Null, |value| value.to_display().into()));
         Ok(Value::Array(shown.collect()))
+    }
+
+    /// States the forms without which it rejects every record that has a key or a value; see [`Transform::needs`].
+    /// Default: it takes every form.
+    ///
+    /// [`Transform::needs`]: crate::Transform::needs
+    fn needs(&self) -> Vec<FormNeed> {
+        Vec::new()
     }
 
     /// Looks at the target without writing: reachability, credentials, rights, ids. Default: nothing to say.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Record, Rejection, SettingsError};
+use crate::{FormNeed, Record, RecordForms, Rejection, SettingsError};
 
 /// What became of a record in a [`Transform`].
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,17 @@ impl From<Record> for Transformed {
 pub trait Transform: Send + Sync {
     /// Changes a record, drops it on purpose, or makes several of it.
     fn apply(&self, record: Record) -> Result<Transformed, Rejection>;
+
+    /// States the forms without which it rejects every record that has a key or a value, so that a connector file in
+    /// which that would happen is refused. Default: it takes every form.
+    fn needs(&self) -> Vec<FormNeed> {
+        Vec::new()
+    }
+
+    /// Says in which forms records come out that go in like this. Default: in the same.
+    fn makes(&self, forms: RecordForms) -> RecordForms {
+        forms
+    }
 }
 
 /// Says whether a transform applies to a record. `negate: true` in the connector file turns the answer round.
@@ -70,6 +81,11 @@ pub trait Transform: Send + Sync {
 pub trait Predicate: Send + Sync {
     /// Tests a record.
     fn test(&self, record: &Record) -> Result<bool, Rejection>;
+
+    /// States the forms that it needs; see [`Transform::needs`]. Default: it takes every form.
+    fn needs(&self) -> Vec<FormNeed> {
+        Vec::new()
+    }
 }
 
 /// The settings of a transform, which are also its factory. See [`SinkSettings`](crate::SinkSettings).

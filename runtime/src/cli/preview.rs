@@ -65,6 +65,7 @@ async fn preview_with(args: &PreviewArgs, registry: &Registry) -> Result<(), Exi
         Format::Record => InputFormat::Record,
     };
     let preview = preview(&connector, open(&args.input)?, format)
+        .await
         .map_err(|error| Exit::Running(format!("{}: {error}", args.input.display())))?;
     let printed = if args.json || args.output == Output::Json {
         print(pretty(&to_json(&preview)))

@@ -18,6 +18,7 @@ use crate::config::settings::{
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
+use crate::connector::forms::{DeadKey, FormCheck};
 use crate::engine::letters::tolerance::Threshold;
 use crate::kafka::KafkaSettings;
 use crate::kafka::dead_letter_topic::TopicSink;
@@ -141,6 +142,16 @@ impl Loading<'_> {
         let sink = self.sink(&value);
         let dead_letters = self.dead_letters(&value);
         self.check_threshold(&value);
+        if let Some((name, sink)) = &sink
+            && !self.has_problem_in("source")
+            && !self.has_problem_in("transforms")
+        {
+            let mut forms = FormCheck::read_by(key.as_deref(), converter.as_deref());
+            for (index, step) in steps.iter().enumerate() {
+                forms.through(index, step);
+            }
+            self.refuse_dead(&forms.into_sink(&format!("sink.{name}"), &**sink));
+        }
         let (Some((sink_name, sink)), true) = (sink, self.problems.is_empty()) else {
             self.problems.sort();
             return Err(self.problems);
@@ -170,6 +181,11 @@ impl Loading<'_> {
     fn is_wrong(&self, path: &str) -> bool {
         let node = self.node.find(path.split('.'));
         self.problems.iter().filter_map(|problem| problem.position).any(|position| node.holds(position))
+    }
+
+    /// Says whether a part of the file that is there has something wrong in it.
+    fn has_problem_in(&self, key: &str) -> bool {
+        self.node.get(key).is_some() && self.is_wrong(key)
     }
 
     fn check_kafka(&mut self, value: &Value) {
@@ -225,6 +241,11 @@ impl Loading<'_> {
         }
     }
 
+    fn refuse_dead(&mut self, dead: &[DeadKey]) {
+        let dead: Vec<_> = dead.iter().map(|(path, error)| self.refused(path, error)).collect();
+        self.problems.extend(dead);
+    }
+
     fn check_threshold(&mut self, value: &Value) {
         let threshold = value.pointer("/errors/threshold").map(Threshold::deserialize).and_then(Result::ok);
         if threshold.is_some_and(|threshold| threshold.rejected > threshold.of_last) {
@@ -266,7 +287,11 @@ impl Loading<'_> {
             .and_then(only_entry)
             .ok_or_else(|| refuse("", "names neither a topic nor a sink"))?;
         let plugin = self.registry.sink(&name).map_err(|error| refuse(".sink", &error.to_string()))?;
-        plugin.build(settings).map_err(|error| (format!(".sink.{name}"), error))
+        let sink = plugin.build(settings).map_err(|error| (format!(".sink.{name}"), error))?;
+        match FormCheck::as_read().into_sink(&format!(".sink.{name}"), &*sink).into_iter().next() {
+            Some(dead) => Err(dead),
+            None => Ok(sink),
+        }
     }
 
     fn steps(&mut self, value: &Value) -> Vec<Step> {
@@ -311,7 +336,11 @@ impl Loading<'_> {
             self.registry.predicate(&name).map_err(|error| self.problem(&path, &error.to_string()))?;
         let predicate =
             plugin.build(settings).map_err(|error| self.refused(&format!("{path}.{name}"), &error))?;
-        Ok(Condition { predicate, negate: negate.and_then(|negate| negate.as_bool()).unwrap_or(false) })
+        Ok(Condition {
+            name: plugin.name(),
+            predicate,
+            negate: negate.and_then(|negate| negate.as_bool()).unwrap_or(false),
+        })
     }
 
     /// Places what a plug-in says about its settings at the key, or inside the key's text.

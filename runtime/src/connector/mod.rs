@@ -3,4 +3,5 @@
 pub mod assembly;
 pub mod definition;
 pub mod files;
+mod forms;
 pub mod load;

@@ -1,6 +1,6 @@
 //! The real chain and the real sink's request on sample records, without a broker or a target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
 
 use bytes::Bytes;
@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    BoxError, Headers, Json, Origin, Payload, PutError, Record, Timestamp, TimestampType, Transformed,
+    BoxError, Headers, Json, Origin, Payload, PutError, Record, Side, Timestamp, TimestampType, Transformed,
 };
 
 use crate::connector::load::Connector;
 use crate::engine::batch::keys::BatchKeys;
 use crate::pace::pacer::Pacers;
-use crate::transform::chain::records;
+use crate::transform::chain::{NotApplied, records};
 
 /// How sample records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,13 @@ pub struct Preview {
 }
 
 /// Runs a connector's chain on sample records and asks its sink for the requests it would send.
-pub fn preview(connector: &Connector, input: impl BufRead, format: InputFormat) -> Result<Preview, BoxError> {
+///
+/// A schema that a converter asks for is fetched once; where that fails, the record shows why it could not be read.
+pub async fn preview(
+    connector: &Connector,
+    input: impl BufRead,
+    format: InputFormat,
+) -> Result<Preview, BoxError> {
     let topic = connector.source.kafka.topics.first().map_or("sample", |topic| topic.trim_start_matches('^'));
     let (mut shown, mut ready) = (Vec::new(), Vec::new());
     for (number, line) in input.split(b'\n').enumerate() {
@@ -59,28 +65,56 @@ pub fn preview(connector: &Connector, input: impl BufRead, format: InputFormat) 
         let offset = i64::try_from(shown.len())?;
         let record =
             read(line, topic, offset, format).map_err(|error| format!("line {}: {error}", number + 1))?;
-        shown.push(run(connector, record, &mut ready));
+        shown.push(run(connector, record, &mut ready).await);
     }
     Ok(Preview { records: shown, requests: requests(connector, &ready) })
 }
 
-fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previewed {
+async fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previewed {
     let origin = record.origin().clone();
     let mut stages = Vec::new();
-    let see =
-        |stage: &str, records: &[Record]| stages.push((stage.to_owned(), records.iter().map(show).collect()));
-    let result = connector.chain.apply_seen(&origin, record, see);
+    let result = changed(connector, &origin, record, &mut stages).await;
     let rejected = match &result {
         Ok(transformed) => {
             ready.extend_from_slice(records(transformed));
             None
         }
-        Err(error) => Some(format!("rejected by {}: {}", error.stage, error.rejection)),
+        Err(reason) => Some(reason.clone()),
     };
     if matches!(result, Ok(Transformed::Dropped)) {
         stages.push(("dropped on purpose".to_owned(), Vec::new()));
     }
     Previewed { origin, stages, rejected }
+}
+
+/// Takes a record through the chain, or says why it does not come out of it.
+async fn changed(
+    connector: &Connector,
+    origin: &Origin,
+    mut record: Record,
+    stages: &mut Vec<(String, Vec<Value>)>,
+) -> Result<Transformed, String> {
+    let mut side = Side::Key;
+    let mut fetched = HashSet::new();
+    loop {
+        let see = |stage: &str, records: &[Record]| {
+            stages.push((stage.to_owned(), records.iter().map(show).collect()));
+        };
+        let pending = match connector.chain.apply_seen(side, origin, record, see) {
+            Ok(transformed) => return Ok(transformed),
+            Err(NotApplied::Rejected(error)) => {
+                return Err(format!("rejected by {}: {}", error.stage, error.rejection));
+            }
+            Err(NotApplied::NeedsSchema(pending)) => *pending,
+        };
+        let cannot = format!("the {} needs the schema `{}`", pending.side, pending.schema);
+        let fetching = connector.chain.fetch(pending.side, &pending.schema).await;
+        fetching.map_err(|failure| format!("{cannot}: {failure}"))?;
+        if !fetched.insert(pending.schema) {
+            return Err(format!("{cannot}, though it was fetched"));
+        }
+        (side, record) = (pending.side, pending.record);
+    }
 }
 
 /// Cuts the records into batches as the engine would with all of them at hand.

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::fmt;
 
 use sluice_connector_api::{
-    Converter, Origin, Payload, Predicate, Record, Rejection, Side, Transform, Transformed,
+    Converter, Failure, Origin, Payload, Predicate, Record, RecordForms, Rejection, SchemaId, Side,
+    Transform, Transformed,
 };
 
 use crate::guard;
-use crate::transform::converter::SideConverter;
+use crate::transform::converter::{SideConverter, Unread};
 
 /// Where a record was rejected, in Kafka Connect's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,30 @@ pub struct StageError {
     pub rejection: Rejection,
 }
 
+/// A record that waits for a schema, without which one of its sides cannot be read.
+#[derive(Clone, Debug)]
+pub struct PendingRecord {
+    /// The record; what stands before the side is read already.
+    pub record: Record,
+    /// The side that waits.
+    pub side: Side,
+    /// What it waits for.
+    pub schema: SchemaId,
+}
+
+/// Why a record did not come out of the chain.
+#[derive(Clone, Debug)]
+pub enum NotApplied {
+    /// Some stage rejected it.
+    Rejected(StageError),
+    /// A schema has to be fetched, and then [`Chain::go_on`].
+    NeedsSchema(Box<PendingRecord>),
+}
+
 /// When a transform applies.
 pub struct Condition {
+    /// The predicate's name.
+    pub name: &'static str,
     /// What is asked.
     pub predicate: Box<dyn Predicate>,
     /// Whether the answer is turned round.
@@ -100,45 +123,79 @@ impl Chain {
     /// record, which none of its successors may change.
     ///
     /// A plug-in that panics rejects the record (invariant 9: no record can crash a connector).
-    pub fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, StageError> {
+    pub fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, NotApplied> {
+        self.apply_from(Side::Key, origin, record)
+    }
+
+    /// Goes on with a record whose schema was fetched.
+    pub fn go_on(&self, origin: &Origin, pending: PendingRecord) -> Result<Transformed, NotApplied> {
+        self.apply_from(pending.side, origin, pending.record)
+    }
+
+    fn apply_from(&self, side: Side, origin: &Origin, record: Record) -> Result<Transformed, NotApplied> {
         self.guarded(|at| {
-            let out = self.run(at, origin, record, |_, _| {})?;
+            let out = self.run(at, side, origin, record, |_, _| {})?;
             records(&out).iter().for_each(read_json);
             Ok(out)
         })
     }
 
-    /// Does what [`Chain::apply`] does, and shows the records after each stage.
+    /// Fetches a schema that a record waits for. One call at a time.
+    ///
+    /// A converter that panics here has failed in a way that may pass: it says nothing of the record.
+    pub async fn fetch(&self, side: Side, schema: &SchemaId) -> Result<(), Failure> {
+        let converter = match side {
+            Side::Key => &self.key,
+            Side::Value => &self.value,
+        };
+        let fetched = guard::wait_for(converter.fetch(schema)).await;
+        fetched.unwrap_or_else(|panicked| Err(Failure::retriable(panicked.to_string())))
+    }
+
+    /// Does what [`Chain::apply`] does, and shows the records after each stage. `side` is the first one that is not read.
     pub fn apply_seen(
         &self,
+        side: Side,
         origin: &Origin,
         record: Record,
         see: impl FnMut(&str, &[Record]),
-    ) -> Result<Transformed, StageError> {
-        self.guarded(|at| self.run(at, origin, record, see))
+    ) -> Result<Transformed, NotApplied> {
+        self.guarded(|at| self.run(at, side, origin, record, see))
     }
 
     /// Runs plug-ins, which say in the cell at which stage they are, and answers for one that panics.
     fn guarded(
         &self,
-        run: impl FnOnce(&Cell<At>) -> Result<Transformed, Rejection>,
-    ) -> Result<Transformed, StageError> {
+        run: impl FnOnce(&Cell<At>) -> Result<Transformed, Halt>,
+    ) -> Result<Transformed, NotApplied> {
         let at = Cell::new(At::Key);
         let result = guard::call(|| run(&at));
-        let result = result.unwrap_or_else(|panicked| Err(Rejection::new(panicked.to_string())));
-        result.map_err(|rejection| StageError { stage: self.stage(at.get()), rejection })
+        let result = result.unwrap_or_else(|panicked| Err(Rejection::new(panicked.to_string()).into()));
+        result.map_err(|halt| match halt {
+            Halt::Rejected(rejection) => {
+                NotApplied::Rejected(StageError { stage: self.stage(at.get()), rejection })
+            }
+            Halt::NeedsSchema(pending) => NotApplied::NeedsSchema(pending),
+        })
     }
 
     fn run(
         &self,
         at: &Cell<At>,
+        side: Side,
         origin: &Origin,
         mut record: Record,
         mut see: impl FnMut(&str, &[Record]),
-    ) -> Result<Transformed, Rejection> {
-        self.key.convert(&mut record)?;
+    ) -> Result<Transformed, Halt> {
+        if side == Side::Key
+            && let Err(unread) = self.key.convert(&mut record)
+        {
+            return Err(Halt::new(unread, record, Side::Key));
+        }
         at.set(At::Value);
-        self.value.convert(&mut record)?;
+        if let Err(unread) = self.value.convert(&mut record) {
+            return Err(Halt::new(unread, record, Side::Value));
+        }
         see("read", std::slice::from_ref(&record));
         let mut steps = self.steps.iter().enumerate();
         while let Some((index, step)) = steps.next() {
@@ -149,7 +206,7 @@ impl Chain {
                 Transformed::One(next) => record = next,
                 Transformed::Dropped => return Ok(Transformed::Dropped),
                 Transformed::Several(records) => {
-                    return apply_each(at, steps, origin, records, see).map(number);
+                    return Ok(number(apply_each(at, steps, origin, records, see)?));
                 }
             }
         }
@@ -165,6 +222,29 @@ impl Chain {
                 Stage::Transformation { index, name }
             }
         }
+    }
+}
+
+/// Why a record goes no further in the chain.
+enum Halt {
+    Rejected(Rejection),
+    NeedsSchema(Box<PendingRecord>),
+}
+
+impl Halt {
+    fn new(unread: Unread, record: Record, side: Side) -> Self {
+        match unread {
+            Unread::Rejected(rejection) => Self::Rejected(rejection),
+            Unread::NeedsSchema(schema) => {
+                Self::NeedsSchema(Box::new(PendingRecord { record, side, schema }))
+            }
+        }
+    }
+}
+
+impl From<Rejection> for Halt {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
     }
 }
 
@@ -201,6 +281,12 @@ fn apply_each<'a>(
 }
 
 impl Step {
+    /// Says in which forms records come out: with a predicate, some come out as they went in.
+    pub(crate) fn makes(&self, forms: RecordForms) -> RecordForms {
+        let made = self.transform.makes(forms);
+        if self.condition.is_some() { made | forms } else { made }
+    }
+
     fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, Rejection> {
         if !self.applies(&record)? {
             return Ok(record.into());
@@ -253,7 +339,7 @@ fn number(records: Vec<Record>) -> Transformed {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use sluice_connector_api::{ConverterContext, Form, Forms, NotConverted};
+    use sluice_connector_api::{ConverterContext, NotConverted, PayloadForm, PayloadForms};
 
     use super::*;
 
@@ -272,8 +358,8 @@ mod tests {
             Ok(Payload::Bytes(bytes))
         }
 
-        fn makes(&self) -> Forms {
-            Form::Bytes.into()
+        fn makes(&self) -> PayloadForms {
+            PayloadForm::Bytes.into()
         }
     }
 
@@ -294,7 +380,8 @@ mod tests {
     /// Takes a record with this value through a chain with something that is upset by it at every stage.
     fn stage_of_panic(value: &'static str) -> Option<(String, String)> {
         let step = |name, upset, asked| {
-            let condition = Some(Condition { predicate: Box::new(Upset(asked)), negate: false });
+            let condition =
+                Some(Condition { name: "upset", predicate: Box::new(Upset(asked)), negate: false });
             Step { name, transform: Box::new(Upset(upset)), condition }
         };
         let steps = vec![step("first", "c", "d"), step("second", "e", "f")];
@@ -302,7 +389,9 @@ mod tests {
         let mut record = Record::new(Origin::new("t", 0, 0));
         record.key = (value == "a").then(|| Payload::Bytes(value.into()));
         record.value = Some(Payload::Bytes(value.into()));
-        let error = chain.apply(&Origin::new("t", 0, 0), record).err()?;
+        let NotApplied::Rejected(error) = chain.apply(&Origin::new("t", 0, 0), record).err()? else {
+            return None;
+        };
         Some((error.stage.to_string(), error.rejection.to_string()))
     }
 

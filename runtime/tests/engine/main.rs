@@ -30,6 +30,7 @@ mod poison;
 mod random;
 mod rebalance;
 mod retries;
+mod schemas;
 mod stops;
 mod transforming;
 mod world;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_connector_api::{
-    Converter, ConverterContext, ConverterSettings, Form, Forms, NotConverted, Origin, Payload, Record,
-    Registry, SettingsError, Transformed,
+    Converter, ConverterContext, ConverterSettings, NotConverted, Origin, Payload, PayloadForm, PayloadForms,
+    Record, Registry, SettingsError, Transformed,
 };
 use sluice_runtime::connector::load::Connector;
 
@@ -25,8 +25,8 @@ impl Converter for Signed {
         Ok(Payload::Text(format!("{}{text} ({} of {})", self.sign, context.side, context.topic)))
     }
 
-    fn makes(&self) -> Forms {
-        Form::Text.into()
+    fn makes(&self) -> PayloadForms {
+        PayloadForm::Text.into()
     }
 }
 

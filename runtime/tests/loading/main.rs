@@ -3,5 +3,6 @@
 
 mod converters;
 mod errors;
+mod forms;
 mod functions;
 mod plug_ins;

@@ -5,12 +5,14 @@
 
 mod journal;
 mod run;
+mod schemas;
 mod sink;
 mod source;
 mod transform;
 
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use run::{Run, Setup};
+pub(crate) use schemas::{Fetch, SchemaRegistry};
 pub(crate) use sink::{
     Answer, Gate, Questions, Reply, Script, ScriptedSink, naming, once, pending, questions, refusing, script,
     stored,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
-    BatchKey, Confirm, Failure, Finding, Limits, Order, PutError, Record, SettingsError, Sink,
+    BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, SettingsError, Sink,
 };
 use sluice_wire::{AwsSettings, AwsSinkSettings, OnAws};
 
@@ -99,6 +99,10 @@ impl Sink for BedrockKb {
 
     fn id(&self, record: &Record) -> Option<String> {
         self.mapping.id(record)
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        self.mapping.needs()
     }
 
     fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {

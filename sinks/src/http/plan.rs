@@ -1,7 +1,7 @@
 //! Which requests a batch makes. Pure.
 
 use bytes::Bytes;
-use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 use sluice_template::RecordName;
 use sluice_wire::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{HttpRequest, Method, Url};
@@ -70,6 +70,16 @@ impl Planner {
 
     pub(super) fn target(&self) -> &RequestTarget {
         &self.target
+    }
+
+    /// States the forms that addresses and headers need.
+    pub(super) fn needs(&self) -> Vec<FormNeed> {
+        let mut needs = self.target.needs("url");
+        if let Some(delete) = &self.delete {
+            needs.extend(delete.needs("delete_path"));
+        }
+        needs.extend(self.headers.needs());
+        needs
     }
 
     pub(super) fn method(&self) -> &Method {

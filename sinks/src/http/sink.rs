@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    Failure, FailureKind, Finding, Json, Limits, Order, PutError, Record, SettingsError, Sink, SinkSettings,
+    Failure, FailureKind, Finding, FormNeed, Json, Limits, Order, PutError, Record, SettingsError, Sink,
+    SinkSettings,
 };
 use sluice_wire::header::HeaderMap;
 use sluice_wire::{Auth, Connections, HttpAnswer, HttpClient, HttpRequest, Method, START_BYTES, WHOLE_BYTES};
@@ -118,6 +119,10 @@ impl Sink for Http {
             }
         }
         if failures.is_empty() { Ok(()) } else { Err(PutError::Records(failures)) }
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        self.planner.needs()
     }
 
     fn size_of(&self, record: &Record) -> usize {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::utf8_percent_encode;
-use sluice_connector_api::{Record, SettingsError};
+use sluice_connector_api::{FormNeed, Record, SettingsError};
 use sluice_template::{Template, TemplateUse, TemplateWriter};
 use sluice_wire::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{UNRESERVED, Url, http_url};
@@ -53,6 +53,11 @@ impl RequestTarget {
             return Err(SettingsError::at(key, "a path starts with `/`"));
         }
         Ok(Self { base: self.base.clone(), path: path_template(key, path)? })
+    }
+
+    /// States the forms that the path needs; `key` is the setting that holds it.
+    pub(super) fn needs(&self, key: &str) -> Vec<FormNeed> {
+        self.path.needs(key)
     }
 
     /// Returns scheme, host and port as a URL.
@@ -171,6 +176,15 @@ impl HeaderTemplates {
 
     pub(super) fn has(&self, name: &HeaderName) -> bool {
         self.0.iter().any(|(had, _)| had == name)
+    }
+
+    /// States the forms that they need.
+    pub(super) fn needs(&self) -> Vec<FormNeed> {
+        let mut needs = Vec::new();
+        for (name, template) in &self.0 {
+            needs.extend(template.needs(&format!("headers.{name}")));
+        }
+        needs
     }
 
     /// Renders the headers of a record; those that read the value are left out for a tombstone.

@@ -3,6 +3,7 @@
 
 mod check;
 mod connect;
+mod dead_files;
 mod dead_letters;
 mod demo;
 mod help;

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    Converter, ConverterContext, ConverterSettings, Form, Forms, NotConverted, Payload, SettingsError,
+    Converter, ConverterContext, ConverterSettings, NotConverted, Payload, PayloadForm, PayloadForms,
+    SettingsError,
 };
 
 /// Bytes as they are.
@@ -26,8 +27,8 @@ impl Converter for BytesConverter {
         Ok(Payload::Bytes(bytes))
     }
 
-    fn makes(&self) -> Forms {
-        Form::Bytes.into()
+    fn makes(&self) -> PayloadForms {
+        PayloadForm::Bytes.into()
     }
 }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    Converter, ConverterContext, ConverterSettings, Form, Forms, Json, NotConverted, Payload, Rejection,
-    SettingsError,
+    Converter, ConverterContext, ConverterSettings, Json, NotConverted, Payload, PayloadForm, PayloadForms,
+    Rejection, SettingsError,
 };
 
 /// A JSON document in UTF-8. Numbers keep the digits that they were written with.
@@ -33,8 +33,8 @@ impl Converter for JsonConverter {
         }
     }
 
-    fn makes(&self) -> Forms {
-        Form::Json.into()
+    fn makes(&self) -> PayloadForms {
+        PayloadForm::Json.into()
     }
 }
 

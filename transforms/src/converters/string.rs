@@ -4,8 +4,8 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    Converter, ConverterContext, ConverterSettings, Form, Forms, NotConverted, Payload, Rejection,
-    SettingsError,
+    Converter, ConverterContext, ConverterSettings, NotConverted, Payload, PayloadForm, PayloadForms,
+    Rejection, SettingsError,
 };
 
 /// Text in UTF-8.
@@ -33,8 +33,8 @@ impl Converter for StringConverter {
         }
     }
 
-    fn makes(&self) -> Forms {
-        Form::Text.into()
+    fn makes(&self) -> PayloadForms {
+        PayloadForm::Text.into()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::LazyLock;
 
 use handlebars::{Handlebars, Output, RenderContext, Renderable, Template as HandlebarsTemplate};
-use sluice_connector_api::{Payload, Record, SettingsError};
+use sluice_connector_api::{FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
 
 use crate::checks;
 use crate::compile::compile;
@@ -103,6 +103,18 @@ impl Template {
     /// Says whether the template reads the value, which a tombstone does not have.
     pub fn reads_value(&self) -> bool {
         self.uses.all.iter().any(|each| each.name == RecordName::Value)
+    }
+
+    /// States the forms that the template needs: it takes fields of JSON alone. `key` is the setting that holds its text.
+    pub fn needs(&self, key: &str) -> Vec<FormNeed> {
+        let mut needs = Vec::new();
+        for (side, field) in [(Side::Key, &self.uses.key_field), (Side::Value, &self.uses.value_field)] {
+            if let Some(field) = field {
+                let why = SettingsError::at(key, format!("reads the field `{field}` of the {side}"));
+                needs.push(FormNeed::new(side, PayloadForm::Json, why));
+            }
+        }
+        needs
     }
 
     /// Says whether the template has a tag.

@@ -16,6 +16,7 @@ use crate::engine::letters::faults::{Fate, Faults, letter_refused, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::phase::{Failed, Phase};
 use crate::engine::pipeline::revoke::PendingRevoke;
+use crate::engine::pipeline::schemas::NotChanged;
 use crate::engine::pipeline::settings::PipelineSettings;
 use crate::engine::pipeline::transforming::Changed;
 use crate::source::Revoked;
@@ -81,11 +82,13 @@ impl Delivering {
                     self.enqueue(ticket, record, read.clone(), now);
                 }
             }
-            Err(fault) => {
-                let (origin, StageError { stage, rejection }) = *fault;
-                let reason = rejection.to_string();
-                self.reject(&Rejected { ticket, origin, read, order: None, stage, reason, attempts: 0 });
-            }
+            Err(fault) => match *fault {
+                NotChanged::Stop(origin, reason) => self.fail(&origin, reason),
+                NotChanged::Rejected(origin, StageError { stage, rejection }) => {
+                    let reason = rejection.to_string();
+                    self.reject(&Rejected { ticket, origin, read, order: None, stage, reason, attempts: 0 });
+                }
+            },
         }
     }
 

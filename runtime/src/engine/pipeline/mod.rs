@@ -17,6 +17,7 @@ mod event_loop;
 pub mod phase;
 pub mod report;
 mod revoke;
+mod schemas;
 pub mod settings;
 mod transforming;
 

@@ -15,7 +15,9 @@ use tokio::task::{JoinError, JoinHandle, yield_now};
 use tracing::Instrument;
 
 use crate::engine::ledger::tracker::Ticket;
-use crate::transform::chain::{Chain, StageError};
+use crate::engine::pipeline::schemas::{NotChanged, Schemas};
+use crate::retry::policy::RetryPolicy;
+use crate::transform::chain::{Chain, NotApplied, PendingRecord, StageError};
 
 /// Records that are transformed at once where they are if nothing is under way: they would wait longer for another
 /// thread to wake up than they take.
@@ -31,20 +33,28 @@ pub(super) struct Changed {
     /// As it was read, where somebody may want it so.
     pub(super) read: Option<Arc<Record>>,
     /// What it became; or which record was rejected, where, and why.
-    pub(super) result: Result<Transformed, Box<(Origin, StageError)>>,
+    pub(super) result: Result<Transformed, Box<NotChanged>>,
 }
 
 impl Changed {
     /// What became of a record that the source could not read.
     pub(super) fn unreadable(ticket: Ticket, record: Record, error: StageError) -> Self {
-        let fault = (record.origin().clone(), error);
+        let fault = NotChanged::Rejected(record.origin().clone(), error);
         Self { ticket, read: Some(Arc::new(record)), result: Err(Box::new(fault)) }
     }
 }
 
+/// A record that waits for a schema.
+struct Waiting {
+    ticket: Ticket,
+    read: Option<Arc<Record>>,
+    origin: Origin,
+    pending: PendingRecord,
+}
+
 /// Chunks of records on their way through the chain.
 pub(super) struct Transforming {
-    chain: Arc<Chain>,
+    schemas: Arc<Schemas>,
     /// In the order read.
     under_way: VecDeque<JoinHandle<Vec<Changed>>>,
     /// The most chunks at once: enough to keep the cores busy, and few enough for an event that is read behind them,
@@ -54,9 +64,11 @@ pub(super) struct Transforming {
 }
 
 impl Transforming {
-    pub(super) fn new(chain: Arc<Chain>) -> Self {
+    /// `retry` says how long a schema is waited for that cannot be fetched.
+    pub(super) fn new(chain: Arc<Chain>, retry: RetryPolicy) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        Self { chain, under_way: VecDeque::new(), max_chunks: 2 * cores, keep_read: false }
+        let schemas = Arc::new(Schemas::new(chain, retry));
+        Self { schemas, under_way: VecDeque::new(), max_chunks: 2 * cores, keep_read: false }
     }
 
     /// Keeps each record as it was read beside what it becomes, or does not.
@@ -76,16 +88,28 @@ impl Transforming {
 
     /// Takes records in. Gives back what they became if that is known at once; else [`Transforming::next`] does.
     pub(super) fn push(&mut self, chunk: Vec<(Ticket, Record)>) -> Vec<Changed> {
-        if self.is_empty() && chunk.len() <= AT_ONCE {
-            let mut changed = Vec::with_capacity(chunk.len());
-            for (ticket, record) in chunk {
-                changed.push(change(&self.chain, self.keep_read, ticket, record));
-            }
-            return changed;
+        if !self.is_empty() || chunk.len() > AT_ONCE {
+            self.start(None, chunk);
+            return Vec::new();
         }
-        let change_all = change_all(Arc::clone(&self.chain), self.keep_read, chunk);
+        let mut changed = Vec::with_capacity(chunk.len());
+        let mut chunk = chunk.into_iter();
+        while let Some((ticket, record)) = chunk.next() {
+            match change(self.schemas.chain(), self.keep_read, ticket, record) {
+                Ok(done) => changed.push(done),
+                Err(waiting) => {
+                    self.start(Some(*waiting), chunk.collect());
+                    break;
+                }
+            }
+        }
+        changed
+    }
+
+    /// Has another thread work, behind what is under way.
+    fn start(&mut self, first: Option<Waiting>, chunk: Vec<(Ticket, Record)>) {
+        let change_all = change_all(Arc::clone(&self.schemas), self.keep_read, first, chunk);
         self.under_way.push_back(tokio::spawn(change_all.in_current_span()));
-        Vec::new()
     }
 
     /// Lets a record whose fate is known wait for those read before it. Gives it back where nothing is under way.
@@ -123,20 +147,43 @@ impl Drop for Transforming {
     }
 }
 
-async fn change_all(chain: Arc<Chain>, keep_read: bool, chunk: Vec<(Ticket, Record)>) -> Vec<Changed> {
-    let mut changed = Vec::with_capacity(chunk.len());
+async fn change_all(
+    schemas: Arc<Schemas>,
+    keep_read: bool,
+    first: Option<Waiting>,
+    chunk: Vec<(Ticket, Record)>,
+) -> Vec<Changed> {
+    let mut changed = Vec::with_capacity(chunk.len() + usize::from(first.is_some()));
+    if let Some(waiting) = first {
+        changed.push(fetch_and_change(&schemas, waiting).await);
+    }
     for (ticket, record) in chunk {
         if changed.len() % TURN == TURN - 1 {
             yield_now().await;
         }
-        changed.push(change(&chain, keep_read, ticket, record));
+        match change(schemas.chain(), keep_read, ticket, record) {
+            Ok(done) => changed.push(done),
+            Err(waiting) => changed.push(fetch_and_change(&schemas, *waiting).await),
+        }
     }
     changed
 }
 
-fn change(chain: &Chain, keep_read: bool, ticket: Ticket, record: Record) -> Changed {
+/// Takes a record through the chain, as far as that can be done at once.
+fn change(chain: &Chain, keep_read: bool, ticket: Ticket, record: Record) -> Result<Changed, Box<Waiting>> {
     let read = keep_read.then(|| Arc::new(record.clone()));
     let origin = record.origin().clone();
-    let result = chain.apply(&origin, record);
-    Changed { ticket, read, result: result.map_err(|error| Box::new((origin, error))) }
+    let result = match chain.apply(&origin, record) {
+        Ok(transformed) => Ok(transformed),
+        Err(NotApplied::Rejected(error)) => Err(Box::new(NotChanged::Rejected(origin, error))),
+        Err(NotApplied::NeedsSchema(pending)) => {
+            return Err(Box::new(Waiting { ticket, read, origin, pending: *pending }));
+        }
+    };
+    Ok(Changed { ticket, read, result })
+}
+
+async fn fetch_and_change(schemas: &Schemas, waiting: Waiting) -> Changed {
+    let Waiting { ticket, read, origin, pending } = waiting;
+    Changed { ticket, read, result: schemas.go_on(origin, pending).await }
 }

@@ -1,6 +1,6 @@
 //! What a record does to the knowledge base: it writes a document, or deletes one. Pure.
 
-use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 
 use super::content::ContentRule;
 use super::document::DocumentWrite;
@@ -47,6 +47,14 @@ impl DocumentMapping {
             metadata: MetadataRules::new(&settings.metadata)?,
             on_null: settings.on_null,
         })
+    }
+
+    /// States the forms that documents need.
+    pub(crate) fn needs(&self) -> Vec<FormNeed> {
+        let mut needs = self.identity.needs();
+        needs.extend(self.contents.needs());
+        needs.extend(self.metadata.needs());
+        needs
     }
 
     pub(crate) fn change<'a>(&'a self, record: &'a Record) -> Result<DocumentChange<'a>, Failure> {

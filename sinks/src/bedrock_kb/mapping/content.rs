@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use sluice_connector_api::{Failure, FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
 use sluice_template::Template;
 
 use crate::bedrock_kb::settings::{BytesContent, Content, S3Content};
@@ -69,6 +69,21 @@ impl ContentRule {
             buckets.push(bucket.to_owned());
         }
         Ok(Self::S3 { uri, buckets, bucket_owner: settings.bucket_owner.clone() })
+    }
+
+    /// States the forms that it needs.
+    pub(crate) fn needs(&self) -> Vec<FormNeed> {
+        match self {
+            Self::Value => {
+                let why = "is the value, which has to be text; write `content: { template: ... }`, or add a \
+                           `template` transform";
+                let text = PayloadForm::Text | PayloadForm::Bytes;
+                vec![FormNeed::new(Side::Value, text, SettingsError::at("content", why))]
+            }
+            Self::Template(template) => template.needs("content.template"),
+            Self::Bytes { mime_type } => mime_type.needs("content.bytes.mime_type"),
+            Self::S3 { uri, .. } => uri.needs("content.s3_location.uri"),
+        }
     }
 
     /// Makes the body of a record's document. A tombstone has none.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 use sluice_template::{RecordName, Template};
 use uuid::Uuid;
 
@@ -59,6 +59,14 @@ impl DocumentIdRule {
                 format!("sha256-{}", hex(&Sha256::digest(id.as_bytes())))
             }
             DocumentIdForm::Plain => id,
+        }
+    }
+
+    /// States the forms that it needs.
+    pub(crate) fn needs(&self) -> Vec<FormNeed> {
+        match &self.source {
+            IdSource::Template(template) => template.needs("document_id.template"),
+            IdSource::Origin | IdSource::Key => Vec::new(),
         }
     }
 

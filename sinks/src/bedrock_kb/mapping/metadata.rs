@@ -2,7 +2,7 @@
 
 use aws_smithy_types::primitive::Encoder;
 use serde_json::{Map, Value, json};
-use sluice_connector_api::{Failure, Record, SettingsError};
+use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 use sluice_template::Template;
 
 use crate::bedrock_kb::settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
@@ -69,6 +69,15 @@ impl MetadataRules {
             Ok((key.clone(), AttributeRule::new(attribute, &key_path)?))
         });
         Ok(Self { attributes: rules.collect::<Result<_, _>>()?, origin, profile: settings.profile })
+    }
+
+    /// States the forms that they need.
+    pub(crate) fn needs(&self) -> Vec<FormNeed> {
+        let mut needs = Vec::new();
+        for (key, rule) in &self.attributes {
+            needs.extend(rule.needs(&format!("metadata.attributes.{key}")));
+        }
+        needs
     }
 
     /// Returns the attributes of a record; those that are missing, null or empty are left out.
@@ -149,6 +158,16 @@ impl AttributeRule {
                 Ok(Self::StringList(template))
             }
         }
+    }
+
+    fn needs(&self, key_path: &str) -> Vec<FormNeed> {
+        let (kind, template) = match self {
+            Self::String(template) => ("string", template),
+            Self::Number(template) => ("number", template),
+            Self::Boolean(template) => ("boolean", template),
+            Self::StringList(template) => ("string_list", template),
+        };
+        template.needs(&format!("{key_path}.{kind}"))
     }
 
     /// Makes the value; `None` where there is nothing to make it of.

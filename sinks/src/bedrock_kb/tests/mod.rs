@@ -7,6 +7,7 @@ mod confirm;
 mod deletes;
 mod errors;
 mod names;
+mod needs;
 mod put;
 mod retrieve;
 mod wire;

@@ -115,3 +115,22 @@ fn the_schema_carries_patterns_ranges_and_defaults() {
         assert!(property.get("description").is_some(), "{name}");
     }
 }
+
+#[test]
+fn what_reads_a_field_needs_json() {
+    let needs = |changes: Value| {
+        let mut settings = json!({ "url": "https://h/p" });
+        settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let needs = built("http", settings).needs();
+        needs
+            .iter()
+            .map(|need| format!("{} {} {}", need.why.path(), need.side, need.forms))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(needs(json!({})), [""; 0]);
+    assert_eq!(needs(json!({ "url": "https://h/{{@record.value}}/{{@record.key}}" })), [""; 0]);
+    let both = json!({ "url": "https://h/{{id}}", "headers": { "x-a": "{{@record.key.id}}" } });
+    assert_eq!(needs(both), ["url value JSON", "headers.x-a key JSON"]);
+    let delete = json!({ "on_null": "delete", "delete_path": "/p/{{@record.key.id}}" });
+    assert_eq!(needs(delete), ["delete_path key JSON"]);
+}

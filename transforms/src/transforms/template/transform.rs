@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Payload, PayloadForm, Record, RecordForms, Rejection, SettingsError, Side, Transform,
+    TransformSettings, Transformed,
 };
 use sluice_template::{HANDLEBARS, Template, shape};
 
@@ -107,5 +108,21 @@ impl Transform for TextWriter {
             (_, value) => *value = Some(Payload::Text(text)),
         }
         Ok(record.into())
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        let mut needs = self.template.needs("text");
+        if let Some(field) = &self.target {
+            let why = format!("writes the field `{}` of the value", field.as_str());
+            needs.push(FormNeed::new(Side::Value, PayloadForm::Json, SettingsError::at("as", why)));
+        }
+        needs
+    }
+
+    fn makes(&self, forms: RecordForms) -> RecordForms {
+        match self.target {
+            Some(_) => forms,
+            None => RecordForms::new(forms.key, PayloadForm::Text),
+        }
     }
 }

@@ -3,7 +3,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    Found, Json, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Found, Json, Payload, PayloadForm, Record, Rejection, SettingsError, Side, Transform,
+    TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -109,6 +110,11 @@ impl Transform for Timestamp {
             }
         }
         Ok(record.into())
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        let why = format!("reads the field `{}` of the value", self.field.as_str());
+        vec![FormNeed::new(Side::Value, PayloadForm::Json, SettingsError::at("field", why))]
     }
 }
 

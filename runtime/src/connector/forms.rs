@@ -1,0 +1,107 @@
+//! Refuses a chain in which every record would be rejected for its form.
+//!
+//! Each plug-in states the forms of payloads that it takes and makes. Here a record's forms are followed from the
+//! converters through the transforms into the sink; where none of those that can arrive is one that a plug-in takes, the
+//! key that asks for another is at fault.
+
+use sluice_connector_api::{
+    Converter, FormNeed, PayloadForm, PayloadForms, RecordForms, SettingsError, Side, Sink,
+};
+
+use crate::transform::chain::Step;
+
+/// A key that rejects every record: the path to the plug-in's settings, and what is wrong in them.
+pub(super) type DeadKey = (String, SettingsError);
+
+/// The forms of records on their way, and what made them so.
+pub(super) struct FormCheck<'a> {
+    forms: RecordForms,
+    makers: [Maker<'a>; 2],
+    dead: Vec<DeadKey>,
+}
+
+/// What made a payload what it is.
+#[derive(Clone, Copy)]
+enum Maker<'a> {
+    /// The converter.
+    Converter,
+    /// A transform, by its name and its place in the file, from 0.
+    Transform(&'a str, usize),
+    /// The dead letter queue gets records as they were read.
+    AsRead,
+}
+
+impl<'a> FormCheck<'a> {
+    /// Begins with what converters make. Without one, bytes stay bytes.
+    pub(super) fn read_by(key: Option<&dyn Converter>, value: Option<&dyn Converter>) -> Self {
+        let made = |converter: Option<&dyn Converter>| match converter {
+            Some(converter) => converter.makes(),
+            None => PayloadForm::Bytes.into(),
+        };
+        let forms = RecordForms::new(made(key), made(value));
+        Self { forms, makers: [Maker::Converter; 2], dead: Vec::new() }
+    }
+
+    /// Begins with records as they were read, as the dead letter queue gets them.
+    pub(super) fn as_read() -> Self {
+        let forms = RecordForms::new(PayloadForm::Bytes, PayloadForm::Bytes);
+        Self { forms, makers: [Maker::AsRead; 2], dead: Vec::new() }
+    }
+
+    /// Goes through a transform.
+    pub(super) fn through(&mut self, index: usize, step: &'a Step) {
+        let path = format!("transforms.{index}");
+        if let Some(condition) = &step.condition {
+            let path = format!("{path}.predicate.{}", condition.name);
+            self.meet(&path, condition.predicate.needs());
+        }
+        self.meet(&format!("{path}.{}", step.name), step.transform.needs());
+        let made = step.makes(self.forms);
+        let [key, value] = &mut self.makers;
+        for (side, maker) in [(Side::Key, key), (Side::Value, value)] {
+            if made.of(side) != self.forms.of(side) {
+                *maker = Maker::Transform(step.name, index);
+            }
+        }
+        self.forms = made;
+    }
+
+    /// Ends in a sink. Returns what is dead.
+    pub(super) fn into_sink(mut self, path: &str, sink: &dyn Sink) -> Vec<DeadKey> {
+        self.meet(path, sink.needs());
+        self.dead
+    }
+
+    fn meet(&mut self, path: &str, needs: Vec<FormNeed>) {
+        for need in needs {
+            if !need.is_met_by(self.forms.of(need.side)) {
+                let reason = self.reason(&need);
+                let why = SettingsError::at(need.why.path(), reason);
+                self.dead.push((path.to_owned(), why));
+            }
+        }
+    }
+
+    fn reason(&self, need: &FormNeed) -> String {
+        let (side, forms) = (need.side, self.forms.of(need.side));
+        let [key, value] = self.makers;
+        let maker = match side {
+            Side::Key => key,
+            Side::Value => value,
+        };
+        let wants_json = need.forms == PayloadForms::from(PayloadForm::Json);
+        let made = match maker {
+            Maker::Converter if wants_json => format!("; set `source.{side}: json`"),
+            Maker::Transform(name, index) => {
+                format!(
+                    "; `{name}` (transform {}) makes it so, which has to come after what needs more",
+                    index + 1
+                )
+            }
+            Maker::AsRead => "; the queue gets records as they were read".to_owned(),
+            Maker::Converter => String::new(),
+        };
+        let why = need.why.reason();
+        format!("{why}, but the {side} is {forms} here, and every record would be rejected{made}")
+    }
+}
