@@ -141,15 +141,24 @@ pub struct FormNeed {
     pub side: Side,
     /// The forms of which it has to be one.
     pub forms: PayloadForms,
-    /// The key, and what it does with the payload, as a text that goes on with `, which ...`: such as
-    /// ``takes `name` from a JSON object``.
+    /// The key, and what it does with the payload, such as ``reads the field `id` of the value``. The text goes on with
+    /// "but the value is text here".
     pub why: SettingsError,
+    /// What to do about it, where the plug-in knows.
+    pub way_out: Option<String>,
 }
 
 impl FormNeed {
     /// States a need.
     pub fn new(side: Side, forms: impl Into<PayloadForms>, why: SettingsError) -> Self {
-        Self { side, forms: forms.into(), why }
+        Self { side, forms: forms.into(), why, way_out: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_way_out(mut self, way_out: impl Into<String>) -> Self {
+        self.way_out = Some(way_out.into());
+        self
     }
 
     /// Says whether a payload that has one of these forms may do.

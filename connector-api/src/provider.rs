@@ -33,7 +33,7 @@ pub trait Provider: Send + Sync {
     /// A failure's text names what could not be read and the way out, and no value.
     async fn value(&self, name: &str) -> Result<Option<String>, Failure>;
 
-    /// Says that a name has no value, as it is shown to the operator.
+    /// Says that a name has no value, and the way out, as it is shown to the operator.
     fn missing(&self, name: &str) -> String {
         format!("there is nothing named `{name}`")
     }

@@ -142,9 +142,7 @@ fn write_reference(
             Ok(())
         }
         (Some(Found::Missing(_)), Some(default)) => write(default, answers, follow, scalar, text),
-        (Some(Found::Missing(reason)), None) if follow != Follow::Present => {
-            Err(format!("{reason}; set it, or give a default: `${{{prefix}:{name}:-default}}`"))
-        }
+        (Some(Found::Missing(reason)), None) if follow != Follow::Present => Err(reason.clone()),
         (Some(Found::Failed(reason)), _) => Err(reason.clone()),
         (Some(Found::Missing(_) | Found::Kept) | None, _) => {
             scalar.kept = true;

@@ -44,7 +44,9 @@ impl Provider for EnvProvider {
     }
 
     fn missing(&self, name: &str) -> String {
-        format!("environment variable `{name}` is not set")
+        format!(
+            "environment variable `{name}` is not set; set it, or give a default: `${{env:{name}:-default}}`"
+        )
     }
 }
 
@@ -72,7 +74,10 @@ impl Provider for FileProvider {
     }
 
     fn missing(&self, name: &str) -> String {
-        format!("cannot read `{name}`: there is no such file")
+        match std::fs::metadata(name) {
+            Err(error) => format!("cannot read `{name}`: {error}"),
+            Ok(_) => format!("cannot read `{name}`"),
+        }
     }
 }
 

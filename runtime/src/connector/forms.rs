@@ -53,9 +53,10 @@ impl<'a> FormCheck<'a> {
         let path = format!("transforms.{index}");
         if let Some(condition) = &step.condition {
             let path = format!("{path}.predicate.{}", condition.name);
-            self.meet(&path, condition.predicate.needs());
+            self.meet(&path, condition.predicate.needs(), "; move it behind this one");
         }
-        self.meet(&format!("{path}.{}", step.name), step.transform.needs());
+        let needs = step.transform.needs();
+        self.meet(&format!("{path}.{}", step.name), needs, "; move it behind this one");
         let made = step.makes(self.forms);
         let [key, value] = &mut self.makers;
         for (side, maker) in [(Side::Key, key), (Side::Value, value)] {
@@ -68,21 +69,22 @@ impl<'a> FormCheck<'a> {
 
     /// Ends in a sink. Returns what is dead.
     pub(super) fn into_sink(mut self, path: &str, sink: &dyn Sink) -> Vec<DeadKey> {
-        self.meet(path, sink.needs());
+        self.meet(path, sink.needs(), "");
         self.dead
     }
 
-    fn meet(&mut self, path: &str, needs: Vec<FormNeed>) {
+    /// `move_it` is the way out where a transform took the form away.
+    fn meet(&mut self, path: &str, needs: Vec<FormNeed>, move_it: &str) {
         for need in needs {
             if !need.is_met_by(self.forms.of(need.side)) {
-                let reason = self.reason(&need);
+                let reason = self.reason(&need, move_it);
                 let why = SettingsError::at(need.why.path(), reason);
                 self.dead.push((path.to_owned(), why));
             }
         }
     }
 
-    fn reason(&self, need: &FormNeed) -> String {
+    fn reason(&self, need: &FormNeed, move_it: &str) -> String {
         let (side, forms) = (need.side, self.forms.of(need.side));
         let [key, value] = self.makers;
         let maker = match side {
@@ -91,17 +93,15 @@ impl<'a> FormCheck<'a> {
         };
         let wants_json = need.forms == PayloadForms::from(PayloadForm::Json);
         let made = match maker {
-            Maker::Converter if wants_json => format!("; set `source.{side}: json`"),
             Maker::Transform(name, index) => {
-                format!(
-                    "; `{name}` (transform {}) makes it so, which has to come after what needs more",
-                    index + 1
-                )
+                format!("; `{name}` (transform {}) makes it so{move_it}", index + 1)
             }
             Maker::AsRead => "; the queue gets records as they were read".to_owned(),
+            Maker::Converter if wants_json => format!("; set `source.{side}: json`"),
             Maker::Converter => String::new(),
         };
+        let way_out = need.way_out.as_ref().map_or_else(String::new, |way_out| format!("; {way_out}"));
         let why = need.why.reason();
-        format!("{why}, but the {side} is {forms} here, and every record would be rejected{made}")
+        format!("{why}, but the {side} is {forms} here, and every record would be rejected{made}{way_out}")
     }
 }

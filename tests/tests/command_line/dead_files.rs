@@ -25,7 +25,9 @@ fn json_without_content_is_no_document() {
     let lines = refused(&format!("  value: json\nsink:\n  bedrock_kb: {{ {KNOWLEDGE_BASE} }}\n"));
     starts(
         &lines,
-        &["c.yaml:5:15: `sink.bedrock_kb.content`: is the value, which has to be text; write `content:"],
+        &[
+            "c.yaml:5:15: `sink.bedrock_kb.content`: takes the value, which has to be text, but the value is JSON here",
+        ],
     );
 }
 
@@ -41,7 +43,7 @@ fn what_a_template_took_away_is_missed_by_transform_and_metadata() {
         &lines,
         &[
             "c.yaml:6:25: `transforms.1.timestamp.field`: reads the field `created` of the value, but the value is text",
-            "c.yaml:10:50: `sink.bedrock_kb.metadata.attributes.city.string`: reads the field `city` of the value",
+            "c.yaml:10:47: `sink.bedrock_kb.metadata.attributes.city.string`: reads the field `city` of the value",
             "c.yaml:11:30: `sink.bedrock_kb.document_id.template`: reads the field `name` of the value",
         ],
     );
@@ -56,7 +58,7 @@ fn a_field_of_a_text_and_one_of_a_key_that_stays_bytes_are_refused() {
         &lines,
         &[
             "c.yaml:5:16: `sink.http.url`: reads the field `id` of the value, but the value is text here",
-            "c.yaml:5:53: `sink.http.headers.x-a`: reads the field `id` of the key, but the key is bytes here",
+            "c.yaml:5:52: `sink.http.headers.x-a`: reads the field `id` of the key, but the key is bytes here",
         ],
     );
 }

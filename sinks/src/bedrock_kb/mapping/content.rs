@@ -75,10 +75,10 @@ impl ContentRule {
     pub(crate) fn needs(&self) -> Vec<FormNeed> {
         match self {
             Self::Value => {
-                let why = "is the value, which has to be text; write `content: { template: ... }`, or add a \
-                           `template` transform";
                 let text = PayloadForm::Text | PayloadForm::Bytes;
-                vec![FormNeed::new(Side::Value, text, SettingsError::at("content", why))]
+                let why = SettingsError::at("content", "takes the value, which has to be text");
+                let way_out = "write `content: { template: ... }`, or add a `template` transform";
+                vec![FormNeed::new(Side::Value, text, why).with_way_out(way_out)]
             }
             Self::Template(template) => template.needs("content.template"),
             Self::Bytes { mime_type } => mime_type.needs("content.bytes.mime_type"),
