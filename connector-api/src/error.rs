@@ -19,6 +19,7 @@ pub enum FailureKind {
 
 /// Why a retriable failure may pass, as far as the sink can tell. Retries are counted by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Trouble {
     /// The target asks for fewer calls.
     Throttled,

@@ -73,6 +73,7 @@ pub trait Sink: Send + Sync {
 
 /// One thing that [`Sink::check`] looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// What was looked at, such as `knowledge base KB12345678`.
     pub subject: String,
@@ -81,6 +82,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Reports what was seen, or what is wrong and the way out.
+    pub fn new(subject: impl Into<String>, outcome: Result<String, String>) -> Self {
+        Self { subject: subject.into(), outcome }
+    }
+
     /// Reports that the subject is as it should be.
     pub fn good(subject: impl Into<String>, seen: impl Into<String>) -> Self {
         Self { subject: subject.into(), outcome: Ok(seen.into()) }

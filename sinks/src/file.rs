@@ -81,7 +81,7 @@ impl Sink for LineFile {
         let path = self.settings.path.clone();
         let subject = format!("file {}", path.display());
         let outcome = tokio::task::spawn_blocking(move || look(&path)).await;
-        vec![Finding { subject, outcome: outcome.unwrap_or_else(|cut| Err(cut.to_string())) }]
+        vec![Finding::new(subject, outcome.unwrap_or_else(|cut| Err(cut.to_string())))]
     }
 }
 

@@ -65,7 +65,7 @@ impl Http {
             Ok(answer) => seen(&answer, self.planner.method()),
             Err(failure) => Err(failure.to_string()),
         };
-        Finding { subject: format!("target {}", target.origin()), outcome }
+        Finding::new(format!("target {}", target.origin()), outcome)
     }
 
     fn shown(&self, request: &HttpRequest) -> Value {

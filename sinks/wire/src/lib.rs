@@ -9,7 +9,7 @@
 //! | [`StatusMeaning`] | what an HTTP status says about the records of a request |
 //! | [`causes`] | the errors below an error, as one line |
 //!
-//! The crate knows neither records nor sinks. It neither retries nor waits: every failure says what the engine is to do.
+//! The crate knows no sink and no record. It neither retries nor waits: every failure says what the engine is to do.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -108,7 +108,7 @@ impl AwsService {
                 Some(detail) => format!("{failure}: {detail}"),
                 None => failure.to_string(),
             });
-            findings.push(Finding { subject, outcome });
+            findings.push(Finding::new(subject, outcome));
         }
         findings
     }

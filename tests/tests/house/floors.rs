@@ -62,8 +62,8 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["client"],
             &["auth"],
             &["aws", "cached", "exchange"],
-            &["answer", "compression", "status", "tls", "url"],
-            &["request", "text"],
+            &["answer", "compression", "status", "tls"],
+            &["request", "text", "url"],
         ],
     },
 ];

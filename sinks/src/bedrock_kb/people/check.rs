@@ -60,7 +60,7 @@ impl Look<'_> {
             }
             Err(error) => self.excused("GetKnowledgeBase", "bedrock:GetKnowledgeBase", &error),
         };
-        Finding { subject: subject("knowledge base", id, &self.wanted.knowledge_base), outcome }
+        Finding::new(subject("knowledge base", id, &self.wanted.knowledge_base), outcome)
     }
 
     async fn data_source(&self) -> Finding {
@@ -72,7 +72,7 @@ impl Look<'_> {
             }
             Err(error) => self.excused("GetDataSource", "bedrock:GetDataSource", &error),
         };
-        Finding { subject: subject("data source", &ids.data_source_id, &self.wanted.data_source), outcome }
+        Finding::new(subject("data source", &ids.data_source_id, &self.wanted.data_source), outcome)
     }
 
     /// Reads one document's status: what finds both ids with one right.
@@ -86,7 +86,7 @@ impl Look<'_> {
                 self.excused("ListKnowledgeBaseDocuments", "bedrock:ListKnowledgeBaseDocuments", &error)
             }
         };
-        Finding { subject: "documents".to_owned(), outcome }
+        Finding::new("documents", outcome)
     }
 
     /// A right that only this check needs is not missed; all else that fails is wrong.
@@ -110,7 +110,7 @@ impl Look<'_> {
     async fn statuses(&self) -> Finding {
         let outcome = self.client.statuses(&[PROBE_ID]).await;
         let outcome = outcome.map(|_| "can be read".to_owned()).map_err(|failure| failure.to_string());
-        Finding { subject: "statuses of documents".to_owned(), outcome }
+        Finding::new("statuses of documents", outcome)
     }
 
     fn rights_to_write(&self) -> Finding {
