@@ -10,6 +10,7 @@
     reason = "a test support crate fails by panicking"
 )]
 
+pub mod any_bytes;
 pub mod bedrock;
 pub mod connector;
 pub mod environment;

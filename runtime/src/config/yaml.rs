@@ -4,6 +4,8 @@
 //! as written, lists and maps. Anchors, tags and second documents are refused, so that a file means what it
 //! shows and cannot grow when it is read.
 
+use std::collections::HashMap;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 use serde_json::Value;
 
@@ -77,7 +79,7 @@ pub struct YamlError {
 impl Node {
     /// Reads one YAML document. An empty one is an empty map.
     pub fn parse(source: &str) -> Result<Self, YamlError> {
-        Reader { parser: Parser::new_from_str(source), source }.document()
+        Reader { parser: Parser::new_from_str(source), source, level: 0 }.document()
     }
 
     /// Returns the value as JSON: plain scalars by YAML's core rules, everything else as text.
@@ -191,9 +193,14 @@ pub(super) fn parse_number(text: &str) -> Option<Value> {
     text.parse::<serde_json::Number>().ok().map(Value::Number)
 }
 
+/// So many lists and maps may stand within each other. Each takes room on the stack, here and wherever a file is walked.
+const MOST_LEVELS: usize = 64;
+
 struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     source: &'a str,
+    /// How many lists and maps stand around what is read.
+    level: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -243,11 +250,24 @@ impl<'a> Reader<'a> {
                 ));
             }
             Event::Scalar(text, style, ..) => Content::Scalar(self.scalar(&text, style, span)),
-            Event::SequenceStart(..) => Content::List(self.list()?),
-            Event::MappingStart(..) => Content::Map(self.map()?),
+            Event::SequenceStart(..) | Event::MappingStart(..) if self.level == MOST_LEVELS => {
+                let text =
+                    format!("this is nested deeper than the {MOST_LEVELS} levels that a file may have");
+                return Err(YamlError { position, text });
+            }
+            Event::SequenceStart(..) => Content::List(self.within(Self::list)?),
+            Event::MappingStart(..) => Content::Map(self.within(Self::map)?),
             _ => return Err(refuse(span.start, "something that is no value")),
         };
         Ok(Node { position, content })
+    }
+
+    /// Reads what is one level deeper.
+    fn within<T>(&mut self, read: fn(&mut Self) -> Result<T, YamlError>) -> Result<T, YamlError> {
+        self.level += 1;
+        let read = read(self);
+        self.level -= 1;
+        read
     }
 
     fn scalar(&self, text: &str, style: ScalarStyle, span: Span) -> Scalar {
@@ -280,14 +300,15 @@ impl<'a> Reader<'a> {
 
     fn map(&mut self) -> Result<Vec<(Key, Node)>, YamlError> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
                 return Ok(entries);
             }
             let key = self.key(event, span)?;
-            if let Some((first, _)) = entries.iter().find(|(other, _)| other.name == key.name) {
-                let text = format!("duplicate key `{}`, first at line {}", key.name, first.position.line);
+            if let Some(first) = lines.insert(key.name.clone(), key.position.line) {
+                let text = format!("duplicate key `{}`, first at line {first}", key.name);
                 return Err(YamlError { position: key.position, text });
             }
             let (event, span) = self.next()?;
@@ -370,6 +391,27 @@ mod tests {
     #[test]
     fn an_empty_file_is_an_empty_map() {
         assert_eq!(Node::parse("# nothing\n").unwrap().to_json(), json!({}));
+    }
+
+    #[test]
+    fn a_file_that_is_nested_too_deep_says_where() {
+        let deep = |levels: usize| format!("{}a", "- ".repeat(levels));
+        assert!(Node::parse(&deep(MOST_LEVELS)).is_ok());
+        let (line, column, text) = error(&deep(MOST_LEVELS + 1));
+        assert_eq!((line, column), (1, 2 * MOST_LEVELS + 1));
+        assert_eq!(text, "this is nested deeper than the 64 levels that a file may have");
+        assert_eq!(error(&deep(100_000)).2, text);
+        assert!(Node::parse(&format!("a: {}{}", "[".repeat(200_000), "]".repeat(200_000))).is_err());
+        assert!(Node::parse(&format!("{}b: 1", "{a: ".repeat(10_000))).is_err());
+    }
+
+    #[test]
+    fn many_keys_take_no_time() {
+        let keys: Vec<String> = (0..60_000).map(|number| format!("k{number}: {number}\n")).collect();
+        let start = std::time::Instant::now();
+        let node = Node::parse(&keys.concat()).unwrap();
+        assert_eq!(node.keys().len(), 60_000);
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
     }
 
     #[test]

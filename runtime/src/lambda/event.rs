@@ -45,18 +45,20 @@ struct EventSchema {
 }
 
 /// A record, and why it is rejected if it cannot be read.
-pub(super) type Readable = (Record, Option<StageError>);
+pub type Readable = (Record, Option<StageError>);
 
 /// The records of an event in its order.
 #[derive(Debug)]
-pub(super) struct Records {
-    pub(super) partitions: Vec<TopicPartition>,
-    pub(super) records: Vec<Readable>,
+pub struct Records {
+    /// The partitions, also those without records.
+    pub partitions: Vec<TopicPartition>,
+    /// The records, by partition.
+    pub records: Vec<Readable>,
 }
 
 impl KafkaEvent {
     /// Takes the records out, or says why this is not an event to be had here.
-    pub(super) fn into_records(self) -> Result<Records, BoxError> {
+    pub fn into_records(self) -> Result<Records, BoxError> {
         let Some(InOrder(partitions)) = self.records else {
             return Err(not_kafka(self.event_source.as_deref()));
         };

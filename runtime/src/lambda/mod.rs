@@ -15,5 +15,5 @@ mod source;
 
 pub use crate::lambda::answer::{Answer, NotDone};
 pub use crate::lambda::connector::load;
-pub use crate::lambda::event::KafkaEvent;
+pub use crate::lambda::event::{KafkaEvent, Readable, Records};
 pub use crate::lambda::host::{Host, HostSettings};

@@ -8,7 +8,8 @@ use sluice_connector_api::{
     Rejection, SettingsError,
 };
 
-/// A JSON document in UTF-8. Numbers keep the digits that they were written with.
+/// A JSON document in UTF-8. Numbers keep the digits that they were written with. A byte order mark before it is passed
+/// over.
 ///
 /// Anything else is rejected, and so are empty bytes.
 ///

@@ -11,6 +11,7 @@ use crate::context::{RECORD, ROOT};
 use crate::delimited::Source;
 use crate::error::TextFault;
 use crate::known::{Form, Known, Need};
+use crate::nesting;
 use crate::record_name::RecordName;
 use crate::syntax;
 use crate::uses::Uses;
@@ -18,6 +19,7 @@ use crate::uses::Uses;
 /// Parses a template, finds every error that can be found without data, and rewrites it: every tag is printed
 /// by a function that refuses what would be a blank, and `@record` leads to its place in the context.
 pub(crate) fn compile(source: &Source) -> Result<(Template, Uses), TextFault> {
+    nesting::check(source)?;
     let mut template =
         Template::compile(source.handlebars()).map_err(|error| syntax::explain(source, &error))?;
     let mut walk = Walk { source, uses: Uses::default() };

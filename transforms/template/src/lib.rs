@@ -26,7 +26,7 @@
 //!
 //! ```text
 //! text ── delimited ──> Handlebars' notation ── compile ──> checked and rewritten ──┬── plain: text and plain tags (fast)
-//!          (other delimiters)          (known, syntax: what is wrong, and where)    └── Handlebars, with the functions of `checks`
+//!          (other delimiters)          (known, nesting, syntax: what is wrong, where)    └── Handlebars, with the functions of `checks`
 //! ```
 //!
 //! `compile` also notes what of a record a template reads ([`TemplateUse`]), so that a sink can refuse settings that cannot
@@ -41,6 +41,7 @@ mod delimited;
 mod error;
 mod field;
 mod known;
+mod nesting;
 mod plain;
 mod record_name;
 pub mod shape;

@@ -41,6 +41,34 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[test]
+fn a_template_that_is_nested_too_deep_is_refused_at_its_place() {
+    let blocks = |count: usize| format!("{}x{}", "{{#if a}}".repeat(count), "{{/if}}".repeat(count));
+    let calls =
+        |count: usize| format!("{{{{#if {}a{}}}}}x{{{{/if}}}}", "(not ".repeat(count), ")".repeat(count));
+    let branches = |count: usize| format!("{{{{#if a}}}}x{}{{{{/if}}}}", "{{else if a}}x".repeat(count));
+    let lists =
+        |count: usize| format!("{{{{#if (eq a {}{})}}}}x{{{{/if}}}}", "[".repeat(count), "]".repeat(count));
+    let record = with_value(json!({ "a": true }));
+    assert_eq!(render(&blocks(64), &record).as_deref(), Ok("x"));
+    assert_eq!(render(&calls(62), &record).as_deref(), Ok("x"));
+    assert_eq!(render(&branches(63), &record).as_deref(), Ok("x"));
+    assert_eq!(render(&branches(63), &with_value(json!({ "a": false }))).as_deref(), Ok(""));
+    for text in [
+        blocks(65),
+        blocks(100_000),
+        calls(65),
+        calls(100_000),
+        branches(64),
+        branches(100_000),
+        lists(100_000),
+    ] {
+        let error = Template::new("text", &text).unwrap_err();
+        assert_eq!(error.reason(), "the template is nested deeper than 64 levels here");
+    }
+    assert_eq!(render(&"{{#if a}}x{{/if}}".repeat(1000), &record), Ok("x".repeat(1000)));
+}
+
+#[test]
 fn numbers_are_compared_by_what_they_are() {
     let printed = |text: &str, value: &str| {
         let record = with_value(Payload::Json(Json::parse(value.to_owned().into()).unwrap()));
