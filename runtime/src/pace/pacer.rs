@@ -10,28 +10,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_connector_api::{Failure, FailureKind, Pace};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::learner::Learner;
-use crate::pace::permits::{Permit, Permits};
 
 /// The pace of one budget, shared by everything that draws on it.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     learner: Arc<Mutex<Learner>>,
     permits: Permits,
-    front: Arc<Front>,
-}
-
-/// The front of the queue of calls: one call waits for its moment, and the others wait for it. So a rate that changes
-/// holds for all that have not gone.
-#[derive(Debug, Default)]
-struct Front {
-    turn: tokio::sync::Mutex<()>,
-    /// Tells the one there that its moment has changed.
-    changed: Notify,
+    /// The front of the queue of calls: one call waits for its moment, and the others wait for it. So a rate that changes
+    /// holds for all that have not gone.
+    front: Arc<tokio::sync::Mutex<()>>,
+    /// Tells the call at the front that its moment has changed.
+    changed: Arc<Notify>,
 }
 
 impl Pacer {
@@ -41,6 +35,7 @@ impl Pacer {
             learner: Arc::new(Mutex::new(Learner::new(calls_per_second))),
             permits: Permits::new(),
             front: Arc::default(),
+            changed: Arc::default(),
         }
     }
 
@@ -52,11 +47,11 @@ impl Pacer {
     /// Waits for a permit first: a call that waits for its moment with its permit in hand makes no burst once others end.
     async fn turn(&self) -> Permit {
         let permit = self.permits.acquire().await;
-        let _front = self.front.turn.lock().await;
+        let _front = self.front.lock().await;
         while let Some(due) = self.due() {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => {}
-                () = self.front.changed.notified() => {}
+                () = self.changed.notified() => {}
             }
         }
         self.learner().sent(Instant::now());
@@ -71,12 +66,12 @@ impl Pacer {
 
     fn taken(&self, sent: Instant) {
         self.learner().taken(sent);
-        self.front.changed.notify_one();
+        self.changed.notify_one();
     }
 
     fn throttled(&self, sent: Instant) {
         self.learner().throttled(sent, Instant::now());
-        self.front.changed.notify_one();
+        self.changed.notify_one();
     }
 
     fn learner(&self) -> MutexGuard<'_, Learner> {
@@ -125,6 +120,68 @@ impl Turn {
     }
 }
 
+/// The permits for calls under way, shared by everything that draws on one budget. tokio's semaphore cannot forget
+/// permits that are out; this one does so when they come back.
+#[derive(Clone, Debug)]
+struct Permits {
+    free: Arc<Semaphore>,
+    bound: Arc<Mutex<Bound>>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    /// How many permits there may be.
+    permits: usize,
+    /// Permits that are out and will be forgotten once they come back.
+    excess: usize,
+}
+
+impl Permits {
+    /// Makes as many permits as there can be.
+    fn new() -> Self {
+        let permits = Semaphore::MAX_PERMITS;
+        let bound = Bound { permits, excess: 0 };
+        Self { free: Arc::new(Semaphore::new(permits)), bound: Arc::new(Mutex::new(bound)) }
+    }
+
+    /// Leaves no more than so many permits, and at least one. Calls that are under way go on.
+    fn narrow(&self, permits: usize) {
+        let mut bound = self.bound();
+        let surplus = bound.permits.saturating_sub(permits.max(1));
+        bound.permits -= surplus;
+        bound.excess += surplus - self.free.forget_permits(surplus);
+    }
+
+    /// Waits for a permit, in the order of asking. Dropping the future loses nothing.
+    async fn acquire(&self) -> Permit {
+        // Nobody closes the semaphore, so that this never fails.
+        Permit { permit: Arc::clone(&self.free).acquire_owned().await.ok(), permits: self.clone() }
+    }
+
+    fn bound(&self) -> MutexGuard<'_, Bound> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A permit for one call, until it is dropped.
+#[derive(Debug)]
+struct Permit {
+    permit: Option<OwnedSemaphorePermit>,
+    permits: Permits,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut bound = self.permits.bound();
+        if bound.excess > 0
+            && let Some(permit) = self.permit.take()
+        {
+            bound.excess -= 1;
+            permit.forget();
+        }
+    }
+}
+
 /// The budgets of a process, by their scope. An explicit value, one per worker.
 #[derive(Clone, Debug, Default)]
 pub struct Pacers(Arc<Mutex<HashMap<String, Pacer>>>);
@@ -150,6 +207,8 @@ impl Pacers {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use futures::FutureExt;
 
     use super::*;
 
@@ -221,5 +280,42 @@ mod tests {
         pacers.of(&pace("a")).throttled(Instant::now() + Duration::from_secs(1));
         assert!(pacers.of(&pace("a")).rate() < 5.0);
         assert!((pacers.of(&pace("b")).rate() - 5.0).abs() < f64::EPSILON);
+    }
+
+    fn acquire(permits: &Permits) -> Option<Permit> {
+        permits.acquire().now_or_never()
+    }
+
+    #[test]
+    fn the_least_bound_that_was_asked_for_holds() {
+        let permits = Permits::new();
+        permits.narrow(2);
+        permits.narrow(5);
+        let out = [acquire(&permits).unwrap(), acquire(&permits).unwrap()];
+        assert!(acquire(&permits).is_none());
+        drop(out);
+        assert!(acquire(&permits).is_some());
+    }
+
+    #[test]
+    fn permits_that_are_out_when_the_bound_narrows_are_not_given_out_again() {
+        let permits = Permits::new();
+        let mut out: Vec<_> = (0..4).map(|_| acquire(&permits).unwrap()).collect();
+        permits.narrow(2);
+        for left in (0..4).rev() {
+            assert!(acquire(&permits).is_none(), "{} are under way", left + 1);
+            out.pop();
+            if left < 2 {
+                assert!(acquire(&permits).is_some(), "{left} are under way");
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn one_permit_is_the_least() {
+        let permits = Permits::new();
+        permits.narrow(0);
+        assert!(acquire(&permits).is_some());
     }
 }

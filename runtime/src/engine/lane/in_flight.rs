@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::{Future, pending};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -30,15 +30,6 @@ type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
 enum Ended {
     Put(Outcome),
     Confirmation(Confirmed),
-}
-
-/// What a sink says of a record before it is put.
-pub(crate) struct Measured {
-    /// Bytes in a batch.
-    size: usize,
-    pub(crate) order: Option<u64>,
-    batch_key: u64,
-    id: Option<String>,
 }
 
 /// Why a record cannot be put.
@@ -88,40 +79,31 @@ impl Lane {
         }
     }
 
-    /// Measures a record, or says why it cannot be put.
-    pub(crate) fn measure(&mut self, record: &Record) -> Result<Measured, Unfit> {
-        let measured = guard::call(|| Measured {
-            size: self.sink.size_of(record),
-            order: order_key(self.limits.order, &*self.sink, record),
-            batch_key: self.batch_keys.number(&self.sink.batch_key(record)),
-            id: if newest_wins(self.limits.order) { self.sink.id(record) } else { None },
+    /// Asks the sink about a record that came at `since`, or says why it cannot be put.
+    pub(crate) fn meta_of(&mut self, ticket: Ticket, record: &Record, since: Instant) -> Result<Meta, Unfit> {
+        let meta = guard::call(|| {
+            let (order, id) = order_and_id(self.limits.order, &*self.sink, record);
+            let batch_key = self.batch_keys.number(&self.sink.batch_key(record));
+            let id = if newest_wins(self.limits.order) { id } else { None };
+            Meta { order, batch_key, id, ..Meta::new(ticket, self.sink.size_of(record), since) }
         });
-        let measured = measured.map_err(|panicked| Unfit::Unknown(panicked.to_string()))?;
-        let (size, limit) = (measured.size, self.limits.max_record_bytes);
+        let meta = meta.map_err(|panicked| Unfit::Unknown(panicked.to_string()))?;
+        let (size, limit) = (meta.size, self.limits.max_record_bytes);
         if size > limit {
             let reason = format!("the record takes {size} bytes, and the sink takes no more than {limit}");
-            return Err(Unfit::TooLarge { order: measured.order, reason });
+            return Err(Unfit::TooLarge { order: meta.order, reason });
         }
-        Ok(measured)
+        Ok(meta)
     }
 
-    /// Adds a record that was measured behind all others. It came at `since`.
-    pub(crate) fn push(
-        &mut self,
-        ticket: Ticket,
-        record: Record,
-        read: Option<Arc<Record>>,
-        measured: Measured,
-        since: Instant,
-    ) {
-        let Measured { size, order, batch_key, id } = measured;
-        let meta = Meta { order, batch_key, id, read, ..Meta::new(ticket, size, since) };
-        self.batcher.push(Item { record, meta });
+    /// Adds a record that the sink was asked about behind all others.
+    pub(crate) fn push(&mut self, item: Item) {
+        self.batcher.push(item);
     }
 
     /// Returns what orders a record here, or the words of a sink that panicked.
     pub(crate) fn order_of(&self, record: &Record) -> Result<Option<u64>, String> {
-        let order = guard::call(|| order_key(self.limits.order, &*self.sink, record));
+        let order = guard::call(|| order_and_id(self.limits.order, &*self.sink, record).0);
         order.map_err(|panicked| panicked.to_string())
     }
 
@@ -246,13 +228,19 @@ fn newest_wins(order: Order) -> bool {
     matches!(order, Order::Id { newest_wins: true })
 }
 
-/// Folds what orders a record into a number. Two keys that fold alike wait for each other, which is harmless.
-fn order_key(order: Order, sink: &dyn Sink, record: &Record) -> Option<u64> {
-    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
+/// Folds what orders a record into a number, and returns its id where that is it. Two keys that fold alike wait for each
+/// other, which is harmless.
+fn order_and_id(order: Order, sink: &dyn Sink, record: &Record) -> (Option<u64>, Option<String>) {
     match order {
-        Order::Partition => record.origin().topic_partition().hash(&mut hasher),
-        Order::Key => record.key.as_ref()?.to_bytes().hash(&mut hasher),
-        Order::Id { .. } => sink.id(record)?.hash(&mut hasher),
+        Order::Partition => (Some(folded(record.origin().topic_partition())), None),
+        Order::Key => (record.key.as_ref().map(|key| folded(key.to_bytes())), None),
+        Order::Id { .. } => {
+            let id = sink.id(record);
+            (id.as_ref().map(folded), id)
+        }
     }
-    Some(hasher.finish())
+}
+
+fn folded(key: impl Hash) -> u64 {
+    foldhash::quality::FixedState::default().hash_one(key)
 }

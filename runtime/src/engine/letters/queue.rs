@@ -8,6 +8,7 @@ use sluice_connector_api::{Limits, Sink};
 use tokio::time::Instant;
 
 use crate::engine::batch::batcher::BatchLimits;
+use crate::engine::batch::item::Item;
 use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::counters::Counters;
@@ -82,9 +83,9 @@ impl DeadLetterQueue {
             attempts: *attempts,
         };
         let letter = letter(read.as_ref()?, &provenance);
-        let posted = match self.lane.measure(&letter) {
-            Ok(measured) => {
-                self.lane.push(*ticket, letter, None, measured, Instant::now());
+        let posted = match self.lane.meta_of(*ticket, &letter, Instant::now()) {
+            Ok(meta) => {
+                self.lane.push(Item { record: letter, meta });
                 Ok(())
             }
             Err(Unfit::TooLarge { reason, .. }) => Err(reason),

@@ -94,9 +94,9 @@ impl Delivering {
 
     fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>, now: Instant) {
         let origin = record.origin();
-        match self.lane.measure(&record) {
-            Ok(measured) if self.faults.holds_back(measured.order, origin) => {}
-            Ok(measured) => self.lane.push(ticket, record, read, measured, now),
+        match self.lane.meta_of(ticket, &record, now) {
+            Ok(meta) if self.faults.holds_back(meta.order, origin) => {}
+            Ok(meta) => self.lane.push(Item { record, meta: Meta { read, ..meta } }),
             Err(Unfit::TooLarge { order, .. }) if self.faults.holds_back(order, origin) => {}
             Err(Unfit::TooLarge { order, reason }) => {
                 let (origin, stage) = (origin.clone(), Stage::TaskPut);
