@@ -48,7 +48,7 @@ struct Part {
 }
 
 fn main() {
-    println!("| Part | ns a record | Beside | ns a record | Ratio |\n|---|--:|---|--:|--:|");
+    println!("| Part | ns per record | Beside | ns per record | Ratio |\n|---|--:|---|--:|--:|");
     for part in [value(), timestamp(), template(), chain(), order()] {
         println!("{}", part.measure());
     }

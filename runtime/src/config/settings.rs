@@ -82,10 +82,10 @@ pub struct SourceSettings {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchSettings {
-    /// Records a batch. Default and upper bound: what the sink can take.
+    /// Records per batch. Default and upper bound: what the sink can take.
     #[schemars(range(min = 1))]
     pub max_records: Option<usize>,
-    /// Bytes a batch, as the sink measures them. Default and upper bound: what the sink can take.
+    /// Bytes per batch, as the sink measures them. Default and upper bound: what the sink can take.
     pub max_bytes: Option<ByteSize>,
     /// How long a record waits for others before a batch that is not full is put. Default 200ms.
     pub linger: HumanDuration,

@@ -1,4 +1,7 @@
 //! Counts, times and rates, and the log throttle.
+//!
+//! What happens is noted where it happens, in atomics that any thread may read: `put_meter` by the lanes, `source_meter` by
+//! the source. `observe` makes metrics of them, and `worker` statuses.
 
 pub mod log_throttle;
 pub mod measure;

@@ -20,7 +20,7 @@ pub struct PutMeter {
     pub took: Measure,
     /// From a put until its records were seen to be stored, where the target stores later than it answers.
     pub confirmed: Measure,
-    /// Records a put.
+    /// Records per put.
     pub batch_records: Histogram,
     puts: AtomicU64,
     records: AtomicU64,
@@ -145,7 +145,7 @@ impl PutMeter {
         get(&self.failed_records)
     }
 
-    /// Returns the mean of records a put.
+    /// Returns the mean of records per put.
     pub fn mean_records(&self) -> f64 {
         mean(get(&self.records), get(&self.puts))
     }

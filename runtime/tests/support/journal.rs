@@ -1,3 +1,5 @@
+//! What a scripted source and a scripted sink saw, in order.
+
 use std::sync::{Arc, Mutex};
 
 use sluice_connector_api::Record;

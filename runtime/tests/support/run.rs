@@ -1,3 +1,5 @@
+//! A pipeline that is about to run, and one that runs.
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;

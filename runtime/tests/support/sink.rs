@@ -1,3 +1,5 @@
+//! A sink that does with each put what its script says.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! A source that yields what the test hands it.
+
 use std::future::Future;
 use std::sync::mpsc::{Receiver, channel};
 

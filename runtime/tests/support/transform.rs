@@ -1,3 +1,5 @@
+//! Transforms that do as the record says.
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
