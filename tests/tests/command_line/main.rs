@@ -7,6 +7,7 @@ mod dead_files;
 mod dead_letters;
 mod demo;
 mod help;
+mod log;
 mod new;
 mod output;
 mod preview;

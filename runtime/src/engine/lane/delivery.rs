@@ -111,7 +111,9 @@ impl Delivery {
             meta.attempts += 1;
         }
         let result = self.call_sink(&group.records).await;
-        self.meter.put(group.records.len(), turn.since.elapsed(), &result);
+        let took = turn.since.elapsed();
+        self.meter.put(group.records.len(), took, &result);
+        log_put(&group.records, took, &result);
         turn.answered(failures(&result));
         match result {
             Ok(()) => {
@@ -186,6 +188,23 @@ fn failures(result: &Result<(), PutError>) -> Vec<&Failure> {
         Err(PutError::Batch(failure)) => vec![failure],
         Err(PutError::Records(failures)) => failures.iter().map(|(_, failure)| failure).collect(),
     }
+}
+
+/// Logs a put for who asks to see each of them. Never what is in a record (invariant 8).
+fn log_put(records: &[Record], took: Duration, result: &Result<(), PutError>) {
+    let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
+    let outcome = match result {
+        Ok(()) => "stored",
+        Err(PutError::Batch(_)) => "failed",
+        Err(PutError::Records(_)) => "failed in part",
+    };
+    tracing::debug!(
+        records = records.len(),
+        first = %first.origin(),
+        last = %last.origin(),
+        ?took,
+        "put: {outcome}"
+    );
 }
 
 /// What is to be done after a put.

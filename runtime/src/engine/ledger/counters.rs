@@ -200,9 +200,9 @@ impl Counters {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, delivered, superseded, filtered, skipped, dead_lettered, .. } = self;
+        let Self { read, delivered, superseded, filtered, skipped, dead_lettered, abandoned, .. } = self;
         write!(f, "{read} read, {delivered} delivered, {filtered} filtered, {skipped} skipped, ")?;
-        write!(f, "{dead_lettered} dead-lettered, {superseded} superseded")
+        write!(f, "{dead_lettered} dead-lettered, {superseded} superseded, {abandoned} abandoned")
     }
 }
 
