@@ -3,13 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sluice_connector_api::Registry;
+use sluice_connector_api::{BoxError, Registry};
 
 use crate::cli::exit::Exit;
 use crate::cli::parse::pair;
 use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
-use crate::kafka::Access;
+use crate::kafka::{Access, reason};
+
+/// Ends a command that asked the brokers.
+pub(crate) fn failed(access: &Access, error: &BoxError) -> Exit {
+    Exit::Environment(reason(access, error))
+}
 
 /// Where the brokers are, for the commands that talk to them without running a connector.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::engine::letters::letter::{is_reason, origin_topic};
 use crate::kafka::dead_letter_topic::TopicSink;
 use crate::kafka::scan::scan;
+use crate::kafka::{Access, reason};
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 use sluice_connector_api::Registry;
@@ -21,7 +22,6 @@ use crate::cli::replay;
 use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::connector::load::Connector;
-use crate::kafka::Access;
 
 /// How long the brokers may keep silent.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -167,7 +167,9 @@ impl QueueArgs {
 impl Queue {
     async fn read(&self) -> Result<Vec<Record>, Exit> {
         let read = scan(self.access.clone(), self.topic.clone(), SILENCE).await;
-        read.map_err(|error| Exit::Environment(format!("cannot read {}: {error}", self.topic)))
+        read.map_err(|error| {
+            Exit::Environment(format!("cannot read {}: {}", self.topic, reason(&self.access, &error)))
+        })
     }
 }
 

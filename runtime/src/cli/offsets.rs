@@ -2,15 +2,16 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use sluice_connector_api::{BoxError, Registry};
+use sluice_connector_api::Registry;
 
-use crate::cli::brokers::Brokers;
+use crate::cli::brokers::{Brokers, failed};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::config::validate::nearest;
 use crate::connector::load::Connector;
+use crate::kafka::Access;
 use crate::kafka::groups::{ConsumerGroup, GroupPosition, ResetTo};
 use crate::meter::position_loss::PositionLoss;
 
@@ -74,16 +75,17 @@ impl Command for OffsetsArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         match self.command {
             OffsetsCommand::Show { group, output } => {
-                let positions =
-                    group.open(context.registry()).await?.positions().await.map_err(unreachable)?;
+                let (opened, access) = group.open(context.registry()).await?;
+                let positions = opened.positions().await.map_err(|error| failed(&access, &error))?;
                 if positions.is_empty() {
                     return Err(group.absent(context.registry()).await?);
                 }
                 positions.iter().try_for_each(|position| print(shown(position, output)))
             }
             OffsetsCommand::Reset { group, to, partition, dry_run, output } => {
-                let group = group.open(context.registry()).await?;
-                let moves = group.reset(to, partition, dry_run).await.map_err(unreachable)?;
+                let (group, access) = group.open(context.registry()).await?;
+                let moves = group.reset(to, partition, dry_run).await;
+                let moves = moves.map_err(|error| failed(&access, &error))?;
                 moves.iter().try_for_each(|(position, to)| print(moved(position, *to, output)))
             }
         }
@@ -93,7 +95,8 @@ impl Command for OffsetsArgs {
 impl GroupArgs {
     /// Returns why there is nothing to show of a group.
     async fn absent(&self, registry: &Registry) -> Result<Exit, Exit> {
-        let known = self.open(registry).await?.known().await.map_err(unreachable)?;
+        let (group, access) = self.open(registry).await?;
+        let known = group.known().await.map_err(|error| failed(&access, &error))?;
         let name = self.group.as_deref().unwrap_or_default();
         let text = match nearest(name, &known) {
             Some(itself) if itself == name => format!("the group `{name}` has committed no offset yet"),
@@ -103,18 +106,16 @@ impl GroupArgs {
         Ok(Exit::Environment(text))
     }
 
-    async fn open(&self, registry: &Registry) -> Result<ConsumerGroup, Exit> {
+    async fn open(&self, registry: &Registry) -> Result<(ConsumerGroup, Access), Exit> {
         let connector = self.brokers.connector(registry).await?;
         let of_source = |Connector { name, source, .. }| (source.kafka.group_of(&name), source.kafka.topics);
         let (of_connector, topics) = connector.map(of_source).unzip();
         let name = self.group.clone().or(of_connector).unwrap_or_default();
         let topics = if self.topic.is_empty() { topics.unwrap_or_default() } else { self.topic.clone() };
-        ConsumerGroup::open(&self.brokers.access(registry).await?, name, topics).await.map_err(unreachable)
+        let access = self.brokers.access(registry).await?;
+        let group = ConsumerGroup::open(&access, name, topics).await;
+        Ok((group.map_err(|error| failed(&access, &error))?, access))
     }
-}
-
-fn unreachable(error: impl Into<BoxError>) -> Exit {
-    Exit::Environment(error.into().to_string())
 }
 
 fn moved(position: &GroupPosition, to: i64, output: Output) -> String {

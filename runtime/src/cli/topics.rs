@@ -2,10 +2,10 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use sluice_connector_api::{BoxError, Registry};
+use sluice_connector_api::Registry;
 
 use crate::cli::ask::ask;
-use crate::cli::brokers::Brokers;
+use crate::cli::brokers::{Brokers, failed};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -83,7 +83,9 @@ impl Command for TopicsArgs {
             TopicsCommand::Delete { topics, yes, output, brokers } => {
                 ask(&format!("Delete {} with all records?", topics.join(", ")), yes)?;
                 let access = brokers.access(registry).await?;
-                report(topics::delete(&access, &topics).await.map_err(unreachable)?, "deleted", output)
+                let changes =
+                    topics::delete(&access, &topics).await.map_err(|error| failed(&access, &error))?;
+                report(changes, "deleted", output)
             }
         }
     }
@@ -97,24 +99,21 @@ impl CreateArgs {
             replication_factor: self.replication_factor,
             settings: self.set,
         };
-        let changes = topics::create(&access, &self.topics, &layout).await.map_err(unreachable)?;
+        let changes = topics::create(&access, &self.topics, &layout).await;
+        let changes = changes.map_err(|error| failed(&access, &error))?;
         report(changes, "created", self.output)
     }
 }
 
-fn unreachable(error: impl Into<BoxError>) -> Exit {
-    Exit::Environment(error.into().to_string())
-}
-
 /// Prints what became of each topic. A topic that is there already is what was asked for.
 fn report(changes: Vec<(String, TopicChange)>, done: &str, output: Output) -> Result<(), Exit> {
-    let mut failed = Vec::new();
+    let mut refused = Vec::new();
     for (topic, change) in changes {
         let outcome = match change {
             TopicChange::Done => done,
             TopicChange::Existed => "is there already",
             TopicChange::Refused(reason) => {
-                failed.push(format!("{topic}: {reason}"));
+                refused.push(format!("{topic}: {reason}"));
                 continue;
             }
         };
@@ -123,11 +122,15 @@ fn report(changes: Vec<(String, TopicChange)>, done: &str, output: Output) -> Re
             Output::Json => json!({ "topic": topic, "outcome": outcome }).to_string(),
         })?;
     }
-    if failed.is_empty() { Ok(()) } else { Err(Exit::Running(format!("not {done}: {}", failed.join("; ")))) }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Exit::Running(format!("not {done}: {}", refused.join("; "))))
 }
 
 async fn list(brokers: &Brokers, registry: &Registry, output: Output) -> Result<(), Exit> {
-    let topics = topics::list(&brokers.access(registry).await?).await.map_err(unreachable)?;
+    let access = brokers.access(registry).await?;
+    let topics = topics::list(&access).await.map_err(|error| failed(&access, &error))?;
     topics.iter().try_for_each(|topic| print(shown(topic, output)))
 }
 

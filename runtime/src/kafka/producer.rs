@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -14,6 +14,8 @@ use sluice_connector_api::BoxError;
 
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
+use crate::kafka::context::without_times;
+use crate::kafka::reason::described;
 
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(30);
@@ -36,6 +38,8 @@ struct Counts {
     acknowledged: AtomicU64,
     failed: AtomicU64,
     first_failure: OnceLock<String>,
+    /// What librdkafka said last of the brokers.
+    trouble: Mutex<Option<String>>,
 }
 
 struct Reports {
@@ -51,7 +55,16 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("Kafka: {error}: {reason}");
+        // Comes with each broker's own reason, over and over.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            return;
+        }
+        let reason = without_times(reason);
+        let mut trouble = self.counts.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_ref() != Some(&reason) {
+            tracing::warn!("Kafka: {reason}");
+            *trouble = Some(reason);
+        }
     }
 }
 
@@ -62,7 +75,7 @@ impl ProducerContext for Reports {
         match result {
             Ok(_) => self.counts.acknowledged.fetch_add(1, Ordering::Relaxed),
             Err((error, _)) => {
-                self.counts.first_failure.get_or_init(|| error.to_string());
+                self.counts.first_failure.get_or_init(|| described(error));
                 self.counts.failed.fetch_add(1, Ordering::Relaxed)
             }
         };
@@ -82,7 +95,7 @@ impl RecordProducer {
         let reports = Arc::<Counts>::default();
         let producer = config
             .create_with_context(Reports { counts: Arc::clone(&reports), identity })
-            .map_err(|error| format!("cannot make a Kafka producer: {error}"))?;
+            .map_err(|error| format!("cannot make a Kafka producer: {}", described(&error)))?;
         Ok(Self { producer, reports, topic: topic.to_owned() })
     }
 
@@ -92,7 +105,7 @@ impl RecordProducer {
         record.key = key;
         while let Err((error, back)) = self.producer.send(record) {
             if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
-                return Err(format!("cannot send to {}: {error}", self.topic).into());
+                return Err(format!("cannot send to {}: {}", self.topic, described(&error)).into());
             }
             record = back;
             self.producer.poll(Duration::from_millis(100));
@@ -116,7 +129,11 @@ impl RecordProducer {
             let failed = self.reports.failed.load(Ordering::Relaxed);
             return Err(format!("{failed} record(s) were not acknowledged: {failure}").into());
         }
-        flushed.map_err(|error| format!("the broker did not acknowledge in {FLUSH:?}: {error}"))?;
+        flushed.map_err(|error| {
+            let trouble = self.reports.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let reason = trouble.unwrap_or_else(|| described(&error));
+            format!("the brokers did not acknowledge within {FLUSH:?}: {reason}")
+        })?;
         Ok(self.reports.acknowledged.load(Ordering::Relaxed))
     }
 }

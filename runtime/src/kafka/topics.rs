@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::BoxError;
 
 use crate::kafka::auth::access::Access;
+use crate::kafka::reason::described;
 
 /// How long the brokers may take.
 const WAIT: Duration = Duration::from_secs(15);
@@ -98,6 +100,6 @@ fn change(answer: TopicResult) -> (String, TopicChange) {
     match answer {
         Ok(topic) => (topic, TopicChange::Done),
         Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => (topic, TopicChange::Existed),
-        Err((topic, code)) => (topic, TopicChange::Refused(code.to_string())),
+        Err((topic, code)) => (topic, TopicChange::Refused(described(&KafkaError::AdminOp(code)))),
     }
 }

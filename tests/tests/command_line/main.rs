@@ -13,3 +13,4 @@ mod output;
 mod preview;
 mod secrets;
 mod settings;
+mod unreachable;
