@@ -14,7 +14,7 @@ pub fn reason(access: &Access, error: &BoxError) -> String {
     };
     let Some(error) = error.downcast_ref::<KafkaError>() else { return error.to_string() };
     let brokers = access.config.get("bootstrap.servers").unwrap_or_default();
-    match error.rdkafka_error_code() {
+    match code_of(error) {
         Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut | Resolve) => {
             format!("Kafka at {brokers} cannot be reached; check the address, the network, `auth` and `tls`")
         }
@@ -30,10 +30,18 @@ pub(super) fn described(error: &KafkaError) -> String {
     if let KafkaError::ClientConfig(_, description, property, _) = error {
         return format!("`{property}`: {description}");
     }
-    let Some(code) = error.rdkafka_error_code() else { return error.to_string() };
+    let Some(code) = code_of(error) else { return error.to_string() };
     let text = code.to_string();
     let description = text.split_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
     description.unwrap_or(&text).trim_start_matches("Broker: ").trim_start_matches("Local: ").to_owned()
+}
+
+/// The wrapper keeps the code of a failed admin operation to itself.
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
+    }
 }
 
 #[cfg(test)]
