@@ -75,14 +75,13 @@ mod provider;
 mod record;
 mod registry;
 mod settings;
+mod side;
 mod sink;
 mod transform;
 
 pub use batch_key::BatchKey;
 pub use confirm::{Confirm, ConfirmLimits, Confirmation};
-pub use converter::{
-    Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId, SchemaMetadata, Side,
-};
+pub use converter::{Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId};
 pub use decimal::Decimal;
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, SettingsError, Trouble};
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
@@ -93,5 +92,6 @@ pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use settings::{ByteSize, HumanDuration, Secret, one_of_its_keys};
+pub use side::{SchemaMetadata, Side};
 pub use sink::{Finding, Sink, SinkSettings};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

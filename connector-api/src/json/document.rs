@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::fault;
-use super::fields::{Fields, Piece};
+use super::fields::{FieldPiece, FieldPlaces};
 use super::found::{Found, Scalar};
 use super::path::field_at;
 use super::read::{self, Document};
@@ -46,7 +46,7 @@ enum Form {
 struct Text {
     source: Bytes,
     /// Where the fields are, if it is an object that can be told apart without reading it; what cannot is read at once.
-    fields: Option<Fields>,
+    fields: Option<FieldPlaces>,
     /// Fields that were set since, in that order.
     set: Vec<(String, Value)>,
     read: OnceLock<Box<Document>>,
@@ -72,7 +72,7 @@ impl Json {
     pub fn parse(text: Bytes) -> serde_json::Result<Self> {
         let source =
             if text.starts_with(BYTE_ORDER_MARK) { text.slice(BYTE_ORDER_MARK.len()..) } else { text };
-        let fields = Fields::find(&source);
+        let fields = FieldPlaces::find(&source);
         let read = match &fields {
             Some(_) => OnceLock::new(),
             None => read::read(&source).map(Box::new).map_err(|error| fault::explain(error, &source))?.into(),
@@ -223,9 +223,9 @@ impl Text {
         let Some(fields) = &self.fields else { return Told::Unread };
         match fields.get(&self.source, name) {
             None => Told::Missing,
-            Some(Piece::Scalar(scalar)) => Told::Scalar(scalar),
-            Some(Piece::Null) => Told::Null,
-            Some(Piece::Nested) => Told::Unread,
+            Some(FieldPiece::Scalar(scalar)) => Told::Scalar(scalar),
+            Some(FieldPiece::Null) => Told::Null,
+            Some(FieldPiece::Nested) => Told::Unread,
         }
     }
 }

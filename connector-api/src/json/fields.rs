@@ -17,7 +17,7 @@ const MOST_BRACKETS: usize = 100;
 
 /// What the text says of a field by itself.
 #[derive(Clone, Copy)]
-pub(super) enum Piece<'a> {
+pub(super) enum FieldPiece<'a> {
     Scalar(Scalar<'a>),
     Null,
     /// An array or an object, which takes reading.
@@ -26,7 +26,7 @@ pub(super) enum Piece<'a> {
 
 /// The fields of an object, in their order.
 #[derive(Clone)]
-pub(super) struct Fields(Vec<(Span, Span)>);
+pub(super) struct FieldPlaces(Vec<(Span, Span)>);
 
 /// A piece of a text, in bytes.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ struct Span {
     length: u32,
 }
 
-impl Fields {
+impl FieldPlaces {
     /// Finds the fields of an object. `None` where the text is none, or is one whose pieces do not stand for themselves:
     /// escapes, or exponents, whose form is changed where a name comes twice.
     pub(super) fn find(text: &[u8]) -> Option<Self> {
@@ -49,15 +49,15 @@ impl Fields {
     }
 
     /// Returns what the last field of a name is, as `serde_json` has it where there are several.
-    pub(super) fn get<'a>(&self, text: &'a [u8], name: &str) -> Option<Piece<'a>> {
+    pub(super) fn get<'a>(&self, text: &'a [u8], name: &str) -> Option<FieldPiece<'a>> {
         let (_, value) = self.0.iter().rev().find(|(field, _)| field.of(text) == Some(name.as_bytes()))?;
         let value = std::str::from_utf8(value.of(text)?).ok()?;
         Some(match value.as_bytes().first()? {
-            b'"' => Piece::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),
-            b'-' | b'0'..=b'9' => Piece::Scalar(Scalar::Number(value)),
-            b't' | b'f' => Piece::Scalar(Scalar::Bool(value)),
-            b'n' => Piece::Null,
-            _ => Piece::Nested,
+            b'"' => FieldPiece::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),
+            b'-' | b'0'..=b'9' => FieldPiece::Scalar(Scalar::Number(value)),
+            b't' | b'f' => FieldPiece::Scalar(Scalar::Bool(value)),
+            b'n' => FieldPiece::Null,
+            _ => FieldPiece::Nested,
         })
     }
 
@@ -103,18 +103,18 @@ impl Finder {
 }
 
 impl<'de> Visitor<'de> for Finder {
-    type Value = Fields;
+    type Value = FieldPlaces;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<FieldPlaces, A::Error> {
         let mut found = Vec::with_capacity(ROOM);
         while let Some(name) = fields.next_key::<&'de str>()? {
             let value = fields.next_value::<&'de RawValue>()?;
             found.push((self.span(name)?, self.span(value.get())?));
         }
-        Ok(Fields(found))
+        Ok(FieldPlaces(found))
     }
 }

@@ -1,3 +1,5 @@
+//! How times are written in fields: numbers since 1970, RFC 3339, and patterns.
+
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;

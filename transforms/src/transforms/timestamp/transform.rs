@@ -1,3 +1,5 @@
+//! The transform and its settings.
+
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
