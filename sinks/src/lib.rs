@@ -42,7 +42,7 @@ use sluice_wire::OnAws;
 /// ```
 pub fn register(registry: Registry) -> Registry {
     registry
-        .with_sink::<BedrockKbSettings>()
+        .with_sink::<OnAws<bedrock_kb::KnowledgeBaseSettings>>()
         .with_sink::<blackhole::BlackholeSettings>()
         .with_sink::<file::FileSettings>()
         .with_sink::<http::HttpSettings>()

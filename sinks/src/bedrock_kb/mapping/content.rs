@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sluice_connector_api::{Failure, FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
 use sluice_template::Template;
 
-use crate::bedrock_kb::settings::{BytesContent, Content, S3Content};
+use crate::bedrock_kb::settings::{BytesContent, ContentSettings, S3Content};
 
 /// The longest text that the model of the API allows, in characters.
 const MAX_TEXT_CHARS: usize = 5_242_880;
@@ -33,12 +33,12 @@ pub(crate) enum ContentRule {
 }
 
 impl ContentRule {
-    pub(crate) fn new(content: &Content) -> Result<Self, SettingsError> {
+    pub(crate) fn new(content: &ContentSettings) -> Result<Self, SettingsError> {
         match content {
-            Content::Value => Ok(Self::Value),
-            Content::Template(text) => Template::new("content.template", text).map(Self::Template),
-            Content::Bytes(settings) => Self::bytes(settings),
-            Content::S3Location(settings) => Self::s3(settings),
+            ContentSettings::Value => Ok(Self::Value),
+            ContentSettings::Template(text) => Template::new("content.template", text).map(Self::Template),
+            ContentSettings::Bytes(settings) => Self::bytes(settings),
+            ContentSettings::S3Location(settings) => Self::s3(settings),
         }
     }
 

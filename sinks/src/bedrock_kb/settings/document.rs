@@ -36,7 +36,7 @@ pub enum DocumentIdForm {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(transform = one_of_its_keys)]
-pub enum Content {
+pub enum ContentSettings {
     /// The value, which is text: a `template` transform makes text of JSON.
     #[default]
     Value,

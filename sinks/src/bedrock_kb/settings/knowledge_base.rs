@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluice_connector_api::{ConfirmLimits, HumanDuration, Pace, SettingsError};
 use sluice_wire::{AwsSettings, OnAws};
 
-use super::document::{Content, DocumentId, DocumentIdForm, MetadataSettings};
+use super::document::{ContentSettings, DocumentId, DocumentIdForm, MetadataSettings};
 use crate::record::on_null::OnNull;
 
 /// Documents a status call, as the model of the API allows.
@@ -77,7 +77,7 @@ pub struct KnowledgeBaseSettings {
     /// What a document holds: `value` (as text), `{ template: ... }`, `{ bytes: ... }` or `{ s3_location: ... }`. Default:
     /// `value`.
     #[serde(default)]
-    pub content: Content,
+    pub content: ContentSettings,
     /// Attributes of the document, for filters of a search. Default: none.
     #[serde(default)]
     pub metadata: MetadataSettings,

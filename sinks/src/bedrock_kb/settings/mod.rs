@@ -4,7 +4,7 @@ mod document;
 mod knowledge_base;
 
 pub(crate) use document::{
-    Attribute, BytesContent, Content, DocumentId, DocumentIdForm, MetadataSettings, OriginAttribute, Profile,
-    S3Content,
+    Attribute, BytesContent, ContentSettings, DocumentId, DocumentIdForm, MetadataSettings, OriginAttribute,
+    Profile, S3Content,
 };
 pub use knowledge_base::{BedrockKbSettings, KnowledgeBaseSettings};
