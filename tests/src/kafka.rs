@@ -20,6 +20,7 @@ mod server;
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -40,7 +41,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 pub use client::client_of;
 use client::has_leader;
 pub use record::{NewRecord, StoredRecord};
-use server::BrokerProcess;
+use server::{BrokerProcess, More};
 
 /// How long one request may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -84,6 +85,28 @@ impl Broker {
         let jars = server::jars_or_notice()?;
         let server = BrokerProcess::start(jars).unwrap_or_else(|problem| panic!("{problem}"));
         Some(Self { server })
+    }
+
+    /// Starts a broker of the caller's own, and returns the address of a listener that is advertised at the host
+    /// `broker.invalid`, which nobody knows.
+    pub fn start_unresolved() -> Option<(Self, String)> {
+        let jars = server::jars_or_notice()?;
+        let port = server::free_port();
+        let more = |_: &Path| Ok(More { unresolved: Some(port), ..More::default() });
+        let server = BrokerProcess::start_with(jars, &more).unwrap_or_else(|problem| panic!("{problem}"));
+        Some((Self { server }, server::address_of(port)))
+    }
+
+    /// Makes the one batch of a partition unreadable where the broker keeps it, which takes a restart.
+    pub fn spoil(&mut self, topic: &str, partition: i32) {
+        /// What stands before the records of a batch.
+        const HEAD: usize = 61;
+        self.stop();
+        let file = self.server.first_segment(topic, partition);
+        let mut batch = std::fs::read(&file).expect("a segment");
+        batch.iter_mut().skip(HEAD).for_each(|byte| *byte = !*byte);
+        std::fs::write(&file, batch).expect("a segment");
+        self.restart();
     }
 
     /// Stops the broker in good order; its data and its address stay for [`Broker::restart`].

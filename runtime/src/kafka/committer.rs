@@ -182,6 +182,7 @@ impl Committer {
         }
         // A question for the offset of a time, and the time is that of the end.
         let ends = ends_of(assigned, Offset::End).and_then(|list| consumer.offsets_for_times(list, WAIT));
+        self.look_at_reading(&ends);
         let mut found = HashMap::new();
         note(ends, |ends| {
             self.meter.ends(ends);
@@ -195,6 +196,18 @@ impl Committer {
         }
         self.meter.log_ends(&log_ends);
         found
+    }
+
+    /// Whoever says the ends of all partitions can be read from.
+    fn look_at_reading(&self, ends: &KafkaResult<TopicPartitionList>) {
+        match ends {
+            Ok(ends) if offsets(ends).len() == ends.count() => self.meter.reading.clear_source(),
+            Ok(_) => {}
+            Err(error) => {
+                let reason = format!("the brokers of its partitions do not answer: {error}");
+                self.meter.reading.note_in_general(reason);
+            }
+        }
     }
 }
 

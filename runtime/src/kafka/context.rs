@@ -30,6 +30,7 @@ use crate::kafka::stamp::{Stamp, TopicId};
 use crate::kafka::start::{Start, Starts};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
+use crate::meter::reading::Reading;
 use crate::meter::source_meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Revoked};
 
@@ -76,8 +77,8 @@ pub(super) struct GroupContext {
     closing: AtomicBool,
     /// Who the consumer is.
     identity: Identity,
-    /// Why the brokers let the consumer in no more, in librdkafka's own words.
-    refusal: Mutex<Option<String>>,
+    /// The last error in librdkafka's own words, which the poller gets as a mere code right after it.
+    reason: Mutex<String>,
     commits: Arc<Commits>,
     meter: Arc<SourceMeter>,
     /// What was said of commits that failed.
@@ -103,7 +104,7 @@ impl GroupContext {
             assigned: Mutex::default(),
             closing: AtomicBool::new(false),
             identity,
-            refusal: Mutex::default(),
+            reason: Mutex::default(),
             commits,
             meter,
             throttle: LogThrottle::new(1),
@@ -115,9 +116,14 @@ impl GroupContext {
         self.identity.is_ready()
     }
 
-    /// Returns why the brokers refuse the consumer, if they said so.
-    pub(super) fn refusal(&self) -> Option<String> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns librdkafka's own words for the error that was polled last.
+    pub(super) fn take_reason(&self) -> String {
+        std::mem::take(&mut *self.reason.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns whether the consumer reads, and what keeps it from that.
+    pub(super) fn reading(&self) -> &Reading {
+        &self.meter.reading
     }
 
     /// Lets the records of the partitions that will be assigned come to a queue.
@@ -321,9 +327,7 @@ impl ClientContext for GroupContext {
     /// The poller sees the same errors, in their order among the records.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
-        if is_refusal(&error) {
-            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_times(reason));
-        }
+        reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -21,6 +21,9 @@
 //! librdkafka takes partitions away inside `poll`: the context tells the pipeline which, waits until it has let go of
 //! them, and commits what it says is done before librdkafka lets go, too.
 //!
+//! What keeps the consumer from reading is noted in the source's meter: `obstacles` puts librdkafka's words with the way
+//! out, `watch`, which is the poller's, says them again and notices what librdkafka does not say.
+//!
 //! # Where a record can wait
 //!
 //! | where | what bounds it | what wakes it |
@@ -50,12 +53,14 @@ mod context;
 mod event_sender;
 mod losses;
 mod native;
+mod obstacles;
 mod poller;
 mod positions;
 mod record;
 mod stamp;
 mod start;
 mod tail;
+mod watch;
 
 pub mod dead_letter_topic;
 pub mod groups;

@@ -11,13 +11,13 @@ use rdkafka::{Message as _, Offset};
 use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::oneshot;
 
-use crate::kafka::context::{Corrected, Correction, GroupContext, is_refusal};
+use crate::kafka::context::{Corrected, Correction, GroupContext};
 use crate::kafka::native::epochs::fetched_range;
-use crate::kafka::native::queue::{ConsumerQueue, Message, Taken};
+use crate::kafka::native::queue::{ConsumerQueue, Message, PartitionError, Taken};
 use crate::kafka::record::{record_of, record_taken};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::Stamp;
-use crate::meter::log_throttle::{LogLine, LogThrottle};
+use crate::kafka::watch::{Watch, obstacle_of};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::source::Event;
 use crate::source::budget::{Budget, footprint};
@@ -51,11 +51,8 @@ pub(super) struct Poller {
     quiet: bool,
     /// Partitions came that may not be paused yet.
     came: bool,
-    /// What was said of errors.
-    throttle: LogThrottle,
-    /// Who is asked for what, for the log.
-    servers: String,
     subscribed: Vec<String>,
+    watch: Watch,
 }
 
 impl Poller {
@@ -76,9 +73,8 @@ impl Poller {
             commands,
             budget,
             paused: false,
-            throttle: LogThrottle::new(1),
-            servers: settings.bootstrap_servers.clone(),
             subscribed: settings.topics.clone(),
+            watch: Watch::new(settings.topics.clone()),
         }
     }
 
@@ -140,6 +136,7 @@ impl Poller {
     /// Takes what is there and hands it over.
     fn poll(&mut self) {
         let consumer = Arc::clone(self.records.consumer());
+        self.watch.look(&consumer);
         if !consumer.context().may_be_polled() {
             std::thread::sleep(POLL);
             return;
@@ -161,7 +158,10 @@ impl Poller {
                     let footprint = footprint(&record);
                     consumer.context().events.keep([record], footprint);
                 }
-                Some(Err(error)) => self.on_error(&error),
+                Some(Err(error)) => {
+                    let reason = consumer.context().take_reason();
+                    self.on_error(&PartitionError { error, reason, place: None });
+                }
                 None => break,
             }
             wait = Duration::ZERO;
@@ -175,9 +175,8 @@ impl Poller {
             self.take();
         }
         consumer.context().positions.set_reading(reads, self.quiet);
-        let passed = if consumer.context().events.hand_over() { self.throttle.passed() } else { None };
-        if let Some(sum) = passed {
-            tracing::info!("records come from Kafka again, after errors {sum}");
+        if consumer.context().events.hand_over() {
+            self.watch.passed();
         }
     }
 
@@ -197,16 +196,29 @@ impl Poller {
                 records.push(record);
                 epochs.push(message.leader_epoch());
             }
-            Taken::Fault(partition, error) => faults.push((partition, error)),
+            Taken::Fault(fault) => faults.push(fault),
         });
         self.quiet = records.is_empty();
         self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
+        self.clear_partitions_of(&records);
         self.keep(records, &epochs, bytes);
-        for (partition, error) in faults {
-            if let Some(partition) = partition {
-                self.undo(&partition);
+        for fault in faults {
+            if let Some((partition, _)) = &fault.place {
+                self.undo(partition);
             }
-            self.on_error(&error);
+            self.on_error(&fault);
+        }
+    }
+
+    /// What can be read is no obstacle any more.
+    fn clear_partitions_of(&self, records: &[Record]) {
+        let reading = self.consumer().context().reading();
+        if reading.is_clear() {
+            return;
+        }
+        for record in records {
+            reading.clear_partition(record.origin().topic_partition());
+            reading.clear_topic(record.origin().topic());
         }
     }
 
@@ -315,34 +327,16 @@ impl Poller {
         }
     }
 
-    fn on_error(&mut self, error: &KafkaError) {
-        if is_final(error) {
-            self.consumer().context().events.send(Event::Failed(error.to_string().into()));
+    fn on_error(&self, fault: &PartitionError) {
+        let context = self.consumer().context();
+        if is_final(&fault.error) {
+            let reason = format!("{}: {}", fault.error, obstacle_of(fault).reason);
+            context.events.send(Event::Failed(reason.into()));
             return;
         }
-        if is_of_topic(error) {
-            self.consumer().context().hurry();
-        }
-        let text = self.describe(error);
-        match self.throttle.note(&text) {
-            LogLine::Full => tracing::warn!("Kafka at {}: {text}; tried again until it passes", self.servers),
-            LogLine::Summary(sum) => tracing::warn!("Kafka at {}: {sum}: {text}; tried again", self.servers),
-            LogLine::Nothing => {}
-        }
-    }
-
-    fn describe(&self, error: &KafkaError) -> String {
-        match error.rdkafka_error_code() {
-            // librdkafka does not say which.
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                format!("not every topic of {} exists or may be seen", self.subscribed.join(", "))
-            }
-            // The code says no more than that they did.
-            Some(code) if is_refusal(error) => {
-                self.consumer().context().refusal().unwrap_or_else(|| code.to_string())
-            }
-            Some(code) => code.to_string(),
-            None => error.to_string(),
+        self.watch.note(context, fault);
+        if is_of_topic(&fault.error) {
+            context.hurry();
         }
     }
 }

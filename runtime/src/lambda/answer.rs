@@ -84,7 +84,7 @@ impl NotDone {
 fn places(left: &[Origin]) -> String {
     let of_partition = |same: &[Origin]| {
         let name = same.first().map(|origin| origin.topic_partition().to_string()).unwrap_or_default();
-        let runs = same.chunk_by(|one, next| one.offset() + 1 == next.offset());
+        let runs = same.chunk_by(|one, next| one.offset().checked_add(1) == Some(next.offset()));
         format!("{name}: {}", runs.map(run).collect::<Vec<_>>().join(", "))
     };
     let partitions = left.chunk_by(|one, next| one.topic_partition() == next.topic_partition());

@@ -1,27 +1,67 @@
 //! The event of an event source mapping for Kafka, as lenient as it can be read.
 //!
 //! The shape is that of "Process Kafka messages" in AWS's guides for Amazon MSK and self-managed Kafka. Keys, values
-//! and headers may be absent or null; bytes of headers are signed as often as not.
+//! and headers may be absent or null; bytes of headers are signed as often as not. A record of another shape is read field
+//! by field (`odd`), so that it is rejected alone.
+
+use std::fmt;
 
 use serde::Deserialize;
-use sluice_connector_api::{
-    BoxError, Headers, Origin, Payload, Record, Rejection, SchemaMetadata, Timestamp, TimestampType,
-    TopicPartition,
-};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use sluice_connector_api::{BoxError, Origin, Record, Rejection, SchemaMetadata, TopicPartition};
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders, InOrder};
+use crate::lambda::odd;
+use crate::lambda::parts::{self, Readable, bytes, push_schema, timestamp};
 use crate::transform::chain::{Stage, StageError};
 
 /// Records of one topic, by partition.
 ///
 /// It is read leniently: what is wrong with one record alone, such as invalid base64, rejects that record only.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "the event of a Lambda event source mapping for Kafka")]
-pub struct KafkaEvent {
-    event_source: Option<String>,
-    records: Option<InOrder<Vec<EventRecord>>>,
+#[derive(Debug)]
+pub struct KafkaEvent(Shape);
+
+#[derive(Debug)]
+enum Shape {
+    Mapping(MappingEvent),
+    /// A list, as Amazon `EventBridge` Pipes sends it.
+    Pipes,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MappingEvent {
+    event_source: Option<String>,
+    records: Option<InOrder<Vec<Box<RawValue>>>>,
+}
+
+impl<'de> Deserialize<'de> for KafkaEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Event;
+        impl<'de> Visitor<'de> for Event {
+            type Value = KafkaEvent;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the event of a Lambda event source mapping for Kafka")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KafkaEvent, A::Error> {
+                let event = MappingEvent::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(KafkaEvent(Shape::Mapping(event)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<KafkaEvent, A::Error> {
+                while records.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(KafkaEvent(Shape::Pipes))
+            }
+        }
+        deserializer.deserialize_any(Event)
+    }
+}
+
+/// A record as it should be.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a record with its offset")]
 struct EventRecord {
@@ -44,9 +84,6 @@ struct EventSchema {
     schema_id: Option<String>,
 }
 
-/// A record, and why it is rejected if it cannot be read.
-pub type Readable = (Record, Option<StageError>);
-
 /// The records of an event in its order.
 #[derive(Debug)]
 pub struct Records {
@@ -59,19 +96,39 @@ pub struct Records {
 impl KafkaEvent {
     /// Takes the records out, or says why this is not an event to be had here.
     pub fn into_records(self) -> Result<Records, BoxError> {
-        let Some(InOrder(partitions)) = self.records else {
-            return Err(not_kafka(self.event_source.as_deref()));
+        let event = match self.0 {
+            Shape::Mapping(event) => event,
+            Shape::Pipes => return Err(PIPES.into()),
+        };
+        let Some(InOrder(partitions)) = event.records else {
+            return Err(not_kafka(event.event_source.as_deref()));
         };
         let mut all = Records { partitions: Vec::new(), records: Vec::new() };
         for (name, records) in partitions {
             let partition = partition(&name)?;
-            ascend(&name, &records)?;
-            let origin = |offset| Origin::new(partition.topic.clone(), partition.partition, offset);
-            all.records.extend(records.into_iter().map(|record| record.read(origin)));
+            let mut read_ones = Vec::with_capacity(records.len());
+            for record in records {
+                read_ones.push(read(&record, &partition)?);
+            }
+            ascend(&name, &read_ones)?;
+            all.records.extend(read_ones);
             all.partitions.push(partition);
         }
         Ok(all)
     }
+}
+
+const PIPES: &str = "this is a list of records, as Amazon EventBridge Pipes sends it, and not the event of a mapping; invoke \
+                     the function by an event source mapping for Amazon MSK or self-managed Kafka";
+
+/// Reads a record. One that is not as it should be is rejected, if it can be told apart by its offset.
+fn read(record: &RawValue, partition: &TopicPartition) -> Result<Readable, BoxError> {
+    let parsed = match serde_json::from_str::<EventRecord>(record.get()) {
+        Ok(parsed) => parsed,
+        Err(error) => return odd::read(record.get(), partition, &error),
+    };
+    let offset = parsed.offset;
+    Ok(parsed.read(parts::origin(partition, offset)?))
 }
 
 fn not_kafka(source: Option<&str>) -> BoxError {
@@ -93,8 +150,8 @@ fn partition(name: &str) -> Result<TopicPartition, BoxError> {
 }
 
 /// What comes later must have the greater offset: it is by the offset that a record is named as not done.
-fn ascend(partition: &str, records: &[EventRecord]) -> Result<(), BoxError> {
-    if records.is_sorted_by(|one, next| one.offset < next.offset) {
+fn ascend(partition: &str, records: &[Readable]) -> Result<(), BoxError> {
+    if records.is_sorted_by(|(one, _), (next, _)| one.origin().offset() < next.origin().offset()) {
         return Ok(());
     }
     Err(format!("the offsets of `{partition}` do not ascend, and nothing could be said of its records")
@@ -102,8 +159,8 @@ fn ascend(partition: &str, records: &[EventRecord]) -> Result<(), BoxError> {
 }
 
 impl EventRecord {
-    fn read(self, origin: impl Fn(i64) -> Origin) -> Readable {
-        let mut record = Record::new(origin(self.offset));
+    fn read(self, origin: Origin) -> Readable {
+        let mut record = Record::new(origin);
         let mut error = None;
         record.key = bytes(self.key, "key", Stage::KeyConverter, &mut error);
         record.value = bytes(self.value, "value", Stage::ValueConverter, &mut error);
@@ -122,51 +179,15 @@ impl EventRecord {
     }
 }
 
-/// An unreadable one stays the text it is, so that a dead letter shows it.
-fn bytes(
-    encoded: Option<Encoded>,
-    what: &str,
-    stage: Stage,
-    error: &mut Option<StageError>,
-) -> Option<Payload> {
-    match encoded? {
-        Encoded::Bytes(bytes) => Some(Payload::Bytes(bytes)),
-        Encoded::Unreadable(text, reason) => {
-            let rejection = Rejection::new(format!("the {what} in the event is no valid base64: {reason}"));
-            error.get_or_insert(StageError { stage, rejection });
-            Some(Payload::Text(text))
-        }
-    }
-}
-
 fn schema(schema: Option<EventSchema>) -> Option<SchemaMetadata> {
     schema.map(|EventSchema { data_format, schema_id }| SchemaMetadata::new(data_format, schema_id))
-}
-
-/// Keeps what a schema registry said, as headers of ours.
-fn push_schema(headers: &mut Headers, of: &str, schema: Option<&SchemaMetadata>) {
-    let Some(schema) = schema else { return };
-    for (what, value) in [("format", &schema.format), ("id", &schema.id)] {
-        if let Some(value) = value {
-            headers.push(format!("__sluice.{of}.schema.{what}"), Some(value.clone().into()));
-        }
-    }
-}
-
-/// Kafka's -1 stands for none.
-fn timestamp(millis: Option<i64>, kind: Option<&str>) -> Option<Timestamp> {
-    let millis = millis.filter(|millis| *millis >= 0)?;
-    let kind = match kind {
-        Some("LOG_APPEND_TIME") => TimestampType::LogAppendTime,
-        _ => TimestampType::CreateTime,
-    };
-    Some(Timestamp { millis, kind })
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use serde_json::{Value, json};
+    use sluice_connector_api::{Payload, TimestampType};
 
     use super::*;
 
@@ -281,8 +302,54 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_another_shape_is_rejected_alone_and_says_what_is_odd() {
+        let list = json!([
+            { "offset": 1, "value": "YQ==" },
+            { "offset": 2, "value": "YQ==", "headers": [{ "h": "text" }] },
+            { "offset": 3, "value": "YQ==", "headers": [{ "h": [1.5] }] },
+            { "offset": 4, "value": { "a": 1 }, "key": "Yg==" },
+            { "offset": 5, "value": "YQ==", "valueSchemaMetadata": { "dataFormat": "AVRO", "schemaId": 7 } },
+            { "offset": 6, "value": "YQ==", "timestamp": "soon" },
+            { "offset": 7, "key": 7, "value": "YQ==", "headers": { "a": [1] } },
+            { "offset": 8, "value": "YQ==", "valueSchemaMetadata": "none" },
+            { "offset": 9, "value": "YQ==" },
+        ]);
+        let records = read(&event(&list)).unwrap().records;
+        let reasons: Vec<_> = records
+            .iter()
+            .map(|(record, error)| {
+                let reason = error.as_ref().map(|error| format!("{}: {}", error.stage, error.rejection));
+                (record.origin().offset(), reason.unwrap_or_default())
+            })
+            .collect();
+        let odd = |offset: i64| reasons.iter().find(|(of, _)| *of == offset).unwrap().1.as_str();
+        assert_eq!([odd(1), odd(5), odd(9)], ["", "", ""], "{reasons:?}");
+        assert!(odd(2).starts_with("value converter: `headers` in the event cannot be read"), "{}", odd(2));
+        assert!(odd(3).contains("`headers`") && odd(6).contains("`timestamp`"), "{reasons:?}");
+        assert!(odd(4).contains("`value`") && odd(4).contains("base64 in a string"), "{}", odd(4));
+        assert!(odd(7).starts_with("key converter: `key`"), "{}", odd(7));
+        assert!(odd(8).contains("`valueSchemaMetadata`"), "{}", odd(8));
+        assert_eq!(
+            records[3].0.key,
+            Some(Payload::Bytes(Bytes::from_static(b"b"))),
+            "what can be read is kept"
+        );
+        assert_eq!(
+            records[3].0.value,
+            Some(Payload::Text(r#"{"a":1}"#.to_owned())),
+            "and what cannot, as it came"
+        );
+        assert_eq!(headers(&records[4].0)[1], ("__sluice.value.schema.id", Some(&b"7"[..])));
+    }
+
+    #[test]
     fn other_events_are_told_apart_and_the_way_out_is_named() {
         let bad = [
+            (json!([{ "eventSource": "aws:kafka", "offset": 1, "value": "YQ==" }]), "EventBridge Pipes"),
+            (event(&json!([{ "offset": i64::MAX }])), "9223372036854775807, which Kafka gives to none"),
+            (event(&json!([{ "offset": -1, "value": {} }])), "-1, which Kafka gives to none"),
+            (event(&json!([{ "offset": "7" }])), "cannot be told from the others"),
+            (event(&json!(["text"])), "a record with its offset"),
             (json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }), "not an event of Kafka:"),
             (json!({ "eventSource": "aws:mq", "messages": [] }), "not an event of Kafka but of `aws:mq`"),
             (json!({}), "event source mapping"),

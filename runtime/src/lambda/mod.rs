@@ -11,9 +11,12 @@ pub(crate) mod embedded_metrics;
 mod encoded;
 mod event;
 mod host;
+mod odd;
+mod parts;
 mod source;
 
 pub use crate::lambda::answer::{Answer, NotDone};
 pub use crate::lambda::connector::load;
-pub use crate::lambda::event::{KafkaEvent, Readable, Records};
+pub use crate::lambda::event::{KafkaEvent, Records};
 pub use crate::lambda::host::{Host, HostSettings};
+pub use crate::lambda::parts::Readable;

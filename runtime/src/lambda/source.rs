@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use sluice_connector_api::{Record, TopicPartition};
 
-use crate::lambda::event::{Readable, Records};
+use crate::lambda::event::Records;
+use crate::lambda::parts::Readable;
 use crate::source::budget::{Budget, footprint};
 use crate::source::{Event, Offsets, Source};
 use crate::transform::chain::StageError;

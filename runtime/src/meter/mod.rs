@@ -7,4 +7,5 @@ pub mod log_throttle;
 pub mod measure;
 pub mod position_loss;
 pub mod put_meter;
+pub mod reading;
 pub mod source_meter;

@@ -10,6 +10,7 @@ use sluice_connector_api::TopicPartition;
 
 use crate::meter::measure::{Measure, mean};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
+use crate::meter::reading::Reading;
 use crate::source::Offsets;
 
 /// Counts and measures a task's source, over all restarts of the task.
@@ -24,6 +25,8 @@ pub struct SourceMeter {
     lost_positions: [AtomicU64; 3],
     /// How long it took to give partitions up: what was in flight ended, and their offsets were committed.
     pub revoke: Measure,
+    /// Whether it reads, and what keeps it from that.
+    pub reading: Reading,
 }
 
 /// What a rebalance does to a member of the group.
@@ -77,10 +80,15 @@ impl SourceMeter {
         counts.filter(|((other, _), _)| *other == change).for_each(|(_, count)| {
             count.fetch_add(1, Ordering::Relaxed);
         });
+        if change == Rebalance::Assigned {
+            self.reading.clear_source();
+        }
         let mut held = self.lock();
         for partition in partitions {
+            self.reading.clear_partition(partition);
             held.remove(partition);
             if change == Rebalance::Assigned {
+                self.reading.clear_topic(&partition.topic);
                 held.insert(partition.clone(), Progress::default());
             }
         }
@@ -89,6 +97,7 @@ impl SourceMeter {
     /// Takes note that the source has no partitions any more.
     pub fn closed(&self) {
         self.lock().clear();
+        self.reading.clear();
     }
 
     /// Takes note of a commit that the broker acknowledged.

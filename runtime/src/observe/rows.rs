@@ -148,6 +148,11 @@ pub(super) const METRICS: &[Metric] = &[
         Task(|task, _| Some(float(task.failures.into()))),
     ),
     row(
+        "sluice_read_obstacles",
+        "What has kept the task from reading for half a minute and more: brokers, topics and partitions; `/status` has each",
+        Task(|task, _| Some(float(task.cannot_read.len() as u64))),
+    ),
+    row(
         "sluice_buffered_bytes",
         "Bytes of records that are read and not done",
         Connector(|connector| Some(float(connector.buffered_bytes as u64))),
@@ -288,7 +293,7 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     row(
         "kafka_connect_worker_connector_failed_task_count",
-        "Tasks that wait after a failure",
+        "Tasks that wait after a failure, or cannot read",
         Connector(|connector| Some(float(connector.tasks_in(State::Failed)))),
     ),
     row(

@@ -43,7 +43,7 @@ impl Listener {
     /// Serves until `stop` is cancelled.
     ///
     /// `/healthz` answers 200 while the process can answer; `/readyz` 200 while every task of every connector is as its
-    /// operator wants it, none has failed and not recovered, and no puts have failed for a minute, else 503 with the
+    /// operator wants it, none has failed and not recovered, none has been unable to read for half a minute, and no puts have failed for a minute, else 503 with the
     /// reasons; `/metrics` is in the `OpenMetrics` or the Prometheus text format, as `Accept` asks; `/status` is JSON:
     /// each connector with its tasks, their state and what became of its records. Nothing served holds a setting or a
     /// record. How many connections there may be, and how long each, is bounded.

@@ -17,6 +17,9 @@ use crate::worker::supervisor::Supervisor;
 /// How long puts fail before a task counts as failing: a target may be away for a moment.
 const FAILING: Duration = Duration::from_mins(1);
 
+/// How long something keeps a task from reading before it counts: a broker may be away for a moment.
+const UNREADABLE: Duration = Duration::from_secs(30);
+
 /// A connector with a supervisor for each of its tasks.
 #[derive(Debug)]
 pub(super) struct RunningConnector {
@@ -146,6 +149,7 @@ impl RunningTask {
             partitions,
             ..self.status.borrow().clone()
         }
+        .unable_to_read(self.counters.source.reading.obstacles(UNREADABLE))
     }
 }
 

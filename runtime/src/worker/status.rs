@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::Tally;
+use crate::meter::reading::Obstacle;
 use crate::meter::source_meter::PartitionStatus;
 
 /// What a connector or a task is up to, in Kafka Connect's words.
@@ -15,7 +16,7 @@ pub enum State {
     Paused,
     /// It has ended until somebody resumes it.
     Stopped,
-    /// It failed, and is restarted after a wait.
+    /// It failed and is restarted after a wait, or it cannot read and tries on.
     Failed,
     /// It is being ended, to be started again.
     Restarting,
@@ -49,6 +50,9 @@ pub struct TaskStatus {
     pub trace: Option<String>,
     /// How often it failed since it last recovered.
     pub failures: u32,
+    /// What keeps it from reading, where that has done so for half a minute and more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cannot_read: Vec<Obstacle>,
     /// Why its puts fail, where they have done so for a minute and more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failing: Option<String>,
@@ -62,9 +66,26 @@ pub struct TaskStatus {
 }
 
 impl TaskStatus {
+    /// Returns it as one that cannot read for these reasons, unless it failed anyway or is not meant to read.
+    #[must_use]
+    pub(super) fn unable_to_read(mut self, obstacles: Vec<Obstacle>) -> Self {
+        if obstacles.is_empty() || self.state != State::Running {
+            return self;
+        }
+        self.state = State::Failed;
+        let reasons: Vec<_> = obstacles.iter().map(|obstacle| obstacle.reason.as_str()).collect();
+        let reasons = format!("cannot read: {}", reasons.join("; "));
+        self.trace = Some(match self.trace {
+            Some(before) => format!("{reasons}; it failed before: {before}"),
+            None => reasons,
+        });
+        self.cannot_read = obstacles;
+        self
+    }
+
     pub(crate) fn new(id: usize) -> Self {
-        let (trace, failures, failing, records, lag, partitions) = Default::default();
-        Self { id, state: State::Running, trace, failures, failing, records, lag, partitions }
+        let (trace, failures, cannot_read, failing, records, lag, partitions) = Default::default();
+        Self { id, state: State::Running, trace, failures, cannot_read, failing, records, lag, partitions }
     }
 }
 
@@ -109,7 +130,7 @@ impl ConnectorStatus {
     }
 
     fn trouble(&self, task: &TaskStatus) -> Option<String> {
-        if task.failures > 0 {
+        if task.failures > 0 || task.state == State::Failed {
             return Some(task.trace.clone().unwrap_or_else(|| "failed".to_owned()));
         }
         if task.state != self.state {
@@ -156,6 +177,26 @@ mod tests {
         assert_eq!(connector(State::Running, [paused()]).troubles(), ["prices task 0: paused"]);
         let failing = TaskStatus { failing: Some("503".to_owned()), ..TaskStatus::new(0) };
         assert_eq!(connector(State::Running, [failing]).troubles(), ["prices task 0: puts fail: 503"]);
+    }
+
+    #[test]
+    fn a_task_that_cannot_read_has_failed_and_says_why_unless_it_is_not_to_read() {
+        let obstacle = |topic: &str| Obstacle {
+            reason: format!("topic `{topic}` does not exist"),
+            topic: Some(topic.to_owned()),
+            ..Obstacle::default()
+        };
+        let task = TaskStatus::new(0).unable_to_read(vec![obstacle("a"), obstacle("b")]);
+        let reasons = "cannot read: topic `a` does not exist; topic `b` does not exist";
+        assert_eq!(
+            (task.state, task.trace.as_deref(), task.cannot_read.len()),
+            (State::Failed, Some(reasons), 2)
+        );
+        let one = connector(State::Running, [task]);
+        assert_eq!((one.troubles(), one.seen()), (vec![format!("prices task 0: {reasons}")], State::Failed));
+        let paused = TaskStatus { state: State::Paused, ..TaskStatus::new(0) };
+        assert_eq!(paused.clone().unable_to_read(vec![obstacle("a")]), paused);
+        assert_eq!(TaskStatus::new(0).unable_to_read(Vec::new()), TaskStatus::new(0));
     }
 
     #[test]

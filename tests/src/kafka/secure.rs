@@ -131,6 +131,7 @@ ssl.truststore.location={home}/ca.pem
     let scram =
         |mechanism| ["--add-scram".to_owned(), format!("{mechanism}=[name={USER},password={PASSWORD}]")];
     More {
+        unresolved: None,
         properties,
         listeners: vec![("SASL", "SASL_SSL", sasl), ("MUTUAL", "SSL", mutual)],
         format: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(scram).concat(),

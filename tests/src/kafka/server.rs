@@ -69,6 +69,8 @@ pub(super) struct More {
     pub(super) properties: String,
     /// Name, security protocol and port.
     pub(super) listeners: Vec<(&'static str, &'static str, u16)>,
+    /// The port of a plain listener that is advertised at a host which nobody knows.
+    pub(super) unresolved: Option<u16>,
     /// More arguments for the tool that formats the storage.
     pub(super) format: Vec<String>,
 }
@@ -184,6 +186,11 @@ impl BrokerProcess {
         &self.consumer
     }
 
+    /// Returns the file with the first records of a partition.
+    pub(super) fn first_segment(&self, topic: &str, partition: i32) -> PathBuf {
+        self.home.path().join(format!("data/{topic}-{partition}/00000000000000000000.log"))
+    }
+
     fn log(&self) -> PathBuf {
         self.home.path().join("broker.log")
     }
@@ -227,13 +234,19 @@ fn properties(home: &Path, port: u16, controller_port: u16, more: &More) -> Stri
         write!(listeners, ",{name}://127.0.0.1:{port}").unwrap();
         write!(protocols, ",{name}:{protocol}").unwrap();
     }
+    let mut advertised = listeners.clone();
+    if let Some(port) = more.unresolved {
+        write!(listeners, ",AWAY://127.0.0.1:{port}").unwrap();
+        write!(advertised, ",AWAY://broker.invalid:{port}").unwrap();
+        protocols.push_str(",AWAY:PLAINTEXT");
+    }
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={data}

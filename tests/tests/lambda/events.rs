@@ -97,6 +97,42 @@ fn bad_base64_is_the_fault_of_its_record_alone() {
     function.process.wait_for_log("the value in the event is no valid base64");
 }
 
+/// One record as it should be, four that are odd in another way each, and one more that is not.
+fn odd_event() -> Value {
+    let mut event = numbers(6);
+    let records = &mut event["records"]["prices-0"];
+    records[1]["headers"] = json!([{ "h": "text" }]);
+    records[2]["headers"] = json!([{ "h": [1.5] }]);
+    records[3]["value"] = json!({ "a": 1 });
+    records[4]["valueSchemaMetadata"] = json!({ "dataFormat": "AVRO", "schemaId": [7] });
+    records[4]["timestamp"] = json!("soon");
+    event
+}
+
+#[test]
+fn odd_records_fail_alone_in_both_answer_modes() {
+    let odd: Vec<_> = (1..5).map(|offset| ("prices-0".to_owned(), offset)).collect();
+    let base = LocalKnowledgeBase::start();
+    let mut function = Function::into_knowledge_base(&base, &[("SLUICE_BATCH_RESPONSE", "partial")]);
+    assert_eq!(function.invoke(&odd_event(), AMPLE).failures(), odd);
+    assert_eq!(base.ids().len(), 2);
+
+    let base = LocalKnowledgeBase::start();
+    let mut function = Function::into_knowledge_base(&base, &[]);
+    let reply = function.invoke(&odd_event(), AMPLE);
+    assert!(reply.error().contains("4 of 6 records are not done (prices-0: 1-4)"), "{reply:?}");
+    assert_eq!(base.ids().len(), 2);
+    assert_eq!(function.invoke(&numbers(1), AMPLE).failures(), []);
+}
+
+#[test]
+fn a_list_of_records_is_refused_by_the_name_of_who_sends_it() {
+    let base = LocalKnowledgeBase::start();
+    let mut function = Function::into_knowledge_base(&base, &[]);
+    let list = json!([{ "eventSource": "aws:kafka", "topic": "prices", "partition": 0, "offset": 1 }]);
+    assert!(function.invoke(&list, AMPLE).error().contains("EventBridge Pipes"));
+}
+
 #[test]
 fn logs_name_the_request_and_calls_carry_the_trace() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

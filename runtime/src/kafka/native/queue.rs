@@ -110,9 +110,17 @@ impl<C: ConsumerContext> ConsumerQueue<C> {
 pub(in crate::kafka) enum Taken<'a> {
     /// A record.
     Record(&'a Message),
-    /// What went wrong, and with which partition, where it is said. librdkafka takes it for a record of the offset where it
-    /// happened: it has to be told where to go on.
-    Fault(Option<TopicPartition>, KafkaError),
+    /// What went wrong. librdkafka takes it for a record of the offset where it happened: it has to be told where to go on.
+    Fault(PartitionError),
+}
+
+/// What went wrong, with a partition where it is said with which.
+pub(in crate::kafka) struct PartitionError {
+    pub(in crate::kafka) error: KafkaError,
+    /// librdkafka's own words.
+    pub(in crate::kafka) reason: String,
+    /// The partition, and the offset where it happened.
+    pub(in crate::kafka) place: Option<(TopicPartition, i64)>,
 }
 
 /// A record in librdkafka's memory.
@@ -137,8 +145,11 @@ impl Message {
             return Taken::Record(self);
         }
         let is_of_partition = !self.native().rkt.is_null() && self.partition() >= 0;
-        let partition = is_of_partition.then(|| TopicPartition::new(self.topic(), self.partition()));
-        Taken::Fault(partition, KafkaError::MessageConsumption(code.into()))
+        let partition = || TopicPartition::new(self.topic(), self.partition());
+        let place = is_of_partition.then(|| (partition(), self.offset()));
+        // Where there is an error, its words stand in the place of the value.
+        let reason = self.payload().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+        Taken::Fault(PartitionError { error: KafkaError::MessageConsumption(code.into()), reason, place })
     }
 
     /// Returns the epoch of the leader that wrote it; -1 if it is not known.

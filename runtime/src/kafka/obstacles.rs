@@ -1,0 +1,168 @@
+//! What librdkafka says of an error, as an obstacle to reading: with what it is about, and the way out.
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+use sluice_connector_api::TopicPartition;
+
+use crate::meter::reading::Obstacle;
+
+/// What librdkafka writes before the name of a topic that it cannot subscribe to, and behind it.
+const NOT_AVAILABLE: (&str, &str) = ("Subscribed topic not available: ", ": ");
+
+/// An error as librdkafka tells it.
+pub(super) struct Told<'a> {
+    pub(super) code: Code,
+    /// Its own words; empty where it has none.
+    pub(super) reason: &'a str,
+    /// The partition that it is about, and where reading stands in it.
+    pub(super) place: Option<(TopicPartition, i64)>,
+}
+
+/// Says what an error keeps from being read. An error that is about all that is read, and that only sums up what others
+/// say, is an obstacle without a way out.
+pub(super) fn obstacle(told: &Told<'_>) -> Obstacle {
+    if let Some((TopicPartition { topic, partition }, offset)) = &told.place {
+        let offset = (*offset >= 0).then_some(*offset);
+        let reason = of_partition(told);
+        return Obstacle { reason, topic: Some(topic.to_string()), partition: Some(*partition), offset };
+    }
+    if let Some(topic) = missing_topic(told.reason) {
+        return Obstacle {
+            reason: if topic.starts_with('^') { nothing_matches(topic) } else { does_not_exist(topic) },
+            topic: Some(topic.to_owned()),
+            ..Obstacle::default()
+        };
+    }
+    Obstacle { reason: of_source(told), ..Obstacle::default() }
+}
+
+/// Says whether an error only sums up what others say better.
+pub(super) fn is_summary(code: Code) -> bool {
+    code == Code::AllBrokersDown
+}
+
+/// Says that a pattern finds no topic.
+pub(super) fn nothing_matches(pattern: &str) -> String {
+    format!(
+        "no topic matches `{pattern}`, or none may be seen; check the pattern, or allow Describe on the topics"
+    )
+}
+
+fn does_not_exist(topic: &str) -> String {
+    format!(
+        "topic `{topic}` does not exist, or may not be seen; check the name, create it, or allow Describe on it"
+    )
+}
+
+fn missing_topic(reason: &str) -> Option<&str> {
+    let (before, behind) = NOT_AVAILABLE;
+    reason.strip_prefix(before)?.split(behind).next()
+}
+
+fn of_partition(told: &Told<'_>) -> String {
+    let said = said(told);
+    match told.code {
+        Code::BadCompression | Code::InvalidMessage | Code::BadMessage => format!(
+            "a batch cannot be read: {said}; repair it at the brokers, or stop the connector and pass over it with \
+             `sluice offsets reset`"
+        ),
+        Code::MessageSizeTooLarge => format!(
+            "a batch is larger than may be fetched: {said}; raise `receive.message.max.bytes` and `fetch.max.bytes` in \
+             `source.kafka.properties`"
+        ),
+        _ => said,
+    }
+}
+
+fn of_source(told: &Told<'_>) -> String {
+    let said = said(told);
+    match told.code {
+        // The broker that is named by its number was found by what another one advertises.
+        Code::Resolve if !said.contains("/bootstrap") => format!(
+            "{said}; it is the address that a broker advertises (`advertised.listeners`), and must be known here"
+        ),
+        Code::Resolve => format!("{said}; check `bootstrap_servers`"),
+        Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed => {
+            format!("{said}; check `auth` and `tls`")
+        }
+        Code::InconsistentGroupProtocol => format!(
+            "{said}; other members of the group have another `partition.assignment.strategy`: set theirs in \
+             `source.kafka.properties`, or take another `group`"
+        ),
+        _ if said.contains("receive.message.max.bytes") => {
+            format!("{said}; set it in `source.kafka.properties`, above the size that is named")
+        }
+        Code::BrokerTransportFailure
+        | Code::AllBrokersDown
+        | Code::OperationTimedOut
+        | Code::RequestTimedOut => {
+            format!("{said}; check the address, the network, `auth` and `tls`")
+        }
+        _ => said,
+    }
+}
+
+/// Returns its words without how long it took and how often it happened, so that one reason is one text.
+fn said(told: &Told<'_>) -> String {
+    match told.reason.split(" (after ").next() {
+        None | Some("") => told.code.to_string(),
+        Some(reason) => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: Code, reason: &str) -> Obstacle {
+        obstacle(&Told { code, reason, place: None })
+    }
+
+    #[test]
+    fn a_missing_topic_is_named() {
+        let obstacle = of(
+            Code::UnknownTopicOrPartition,
+            "Subscribed topic not available: orders: Broker: Unknown topic or partition",
+        );
+        assert_eq!((obstacle.topic.as_deref(), obstacle.partition), (Some("orders"), None));
+        assert!(obstacle.reason.contains("topic `orders` does not exist"), "{}", obstacle.reason);
+        let pattern = of(
+            Code::UnknownTopicOrPartition,
+            "Subscribed topic not available: ^orders-.*: Broker: Unknown topic or partition",
+        );
+        assert!(pattern.reason.starts_with("no topic matches `^orders-.*`"), "{}", pattern.reason);
+    }
+
+    #[test]
+    fn an_advertised_address_is_told_from_a_bootstrap_address() {
+        let said = |name: &str| {
+            format!(
+                "{name}: Failed to resolve 'b1:9092': Name or service not known (after 3ms in state CONNECT)"
+            )
+        };
+        let advertised = of(Code::Resolve, &said("b1:9092/1")).reason;
+        assert!(
+            advertised.contains("advertised.listeners") && !advertised.contains("after 3ms"),
+            "{advertised}"
+        );
+        let bootstrap = of(Code::Resolve, &said("b1:9092/bootstrap")).reason;
+        assert!(bootstrap.ends_with("check `bootstrap_servers`"), "{bootstrap}");
+    }
+
+    #[test]
+    fn an_error_of_a_partition_says_where_and_the_way_out() {
+        let place = Some((TopicPartition::new("t", 3), 40));
+        let reason =
+            "Decompression (codec 0x1) of message at 40 of 90 bytes failed: Local: Invalid compressed data";
+        let obstacle = obstacle(&Told { code: Code::BadCompression, reason, place });
+        assert_eq!(
+            (obstacle.topic.as_deref(), obstacle.partition, obstacle.offset),
+            (Some("t"), Some(3), Some(40))
+        );
+        assert!(obstacle.reason.contains("sluice offsets reset"), "{}", obstacle.reason);
+    }
+
+    #[test]
+    fn an_error_without_words_is_named_by_its_code() {
+        assert!(of(Code::CoordinatorNotAvailable, "").reason.contains("oordinator"));
+    }
+}

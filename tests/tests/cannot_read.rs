@@ -1,0 +1,245 @@
+//! One that cannot read is not healthy: in its state, at `/readyz`, in `/status`, in the metrics and in the log, with the
+//! reason and the way out, within a minute; and it is healthy again when it reads again.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use serde_json::Value;
+use sluice_embedded_kafka::EmbeddedKafka;
+use sluice_tests::connector::Folder;
+use sluice_tests::kafka::secure::{SecureBroker, USER};
+use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::listener::{address, get};
+use sluice_tests::open_metrics::Exposition;
+use sluice_tests::sluice::{Running, Sluice};
+
+/// By when it is to be said.
+const SOON: Duration = Duration::from_mins(1);
+
+/// A connector from topics into nothing, with more settings of its source.
+fn connector(servers: &str, topics: &str, more: &str) -> String {
+    format!(
+        "source:\n  kafka:\n    bootstrap_servers: \"{servers}\"\n    topics: [{topics}]\n{more}  value: string\n\
+         sink:\n  blackhole: {{}}\n"
+    )
+}
+
+struct Stage {
+    folder: Folder,
+    daemon: Running,
+    address: String,
+    begun: Instant,
+}
+
+impl Stage {
+    fn start(connectors: &[(&str, String)]) -> Self {
+        let folder = Folder::new();
+        for (name, text) in connectors {
+            folder.write(&format!("{name}.yaml"), text);
+        }
+        let begun = Instant::now();
+        let sluice = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0");
+        let mut daemon = sluice.env("PASSWORD", "not the password").spawn();
+        let address = address(&mut daemon);
+        Self { folder, daemon, address, begun }
+    }
+
+    /// Waits until `/readyz` says all of this of a connector, and returns what it says.
+    #[track_caller]
+    fn wait_for(&self, name: &str, parts: &[&str]) -> String {
+        loop {
+            let said = self.said_of(name);
+            if parts.iter().all(|part| said.contains(part)) {
+                return said;
+            }
+            let late = self.begun.elapsed() > SOON;
+            assert!(!late, "{name}: {parts:?} not in {said:?}\n{}", self.daemon.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    #[track_caller]
+    fn until(&self, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            let said = || get(&self.address, "/readyz").body;
+            assert!(begun.elapsed() < SOON, "{}\n{}", said(), self.daemon.log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn end(self) {
+        self.daemon.terminate().expect_code(0);
+        drop(self.folder);
+    }
+
+    fn said_of(&self, name: &str) -> String {
+        let answer = get(&self.address, "/readyz");
+        let lines = answer.body.lines().filter(|line| line.starts_with(&format!("{name} task")));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn task(&self, name: &str) -> Value {
+        let status: Value = serde_json::from_str(&get(&self.address, "/status").body).unwrap();
+        let connectors = status.as_array().unwrap();
+        connectors.iter().find(|connector| connector["name"] == name).unwrap()["tasks"][0].clone()
+    }
+
+    fn metric(&self, metric: &str, labels: &[(&str, &str)]) -> f64 {
+        Exposition::parse(&get(&self.address, "/metrics").body).value(metric, labels)
+    }
+
+    /// Says whether state, metrics and `/status` are those of a connector that cannot read.
+    #[track_caller]
+    fn assert_cannot_read(&self, name: &str) {
+        let task = self.task(name);
+        assert_eq!(task["state"], "FAILED", "{task}");
+        assert!(!task["cannot_read"].as_array().unwrap().is_empty(), "{task}");
+        assert!(self.metric("sluice_read_obstacles", &[("connector", name)]) > 0.5);
+        let failed = [("connector", name), ("status", "failed")];
+        assert!(self.metric("kafka_connect_connector_task_status", &failed) > 0.5);
+        assert!(self.metric("kafka_connect_connector_status", &failed) > 0.5);
+    }
+
+    #[track_caller]
+    fn assert_reads(&self, name: &str) {
+        let task = self.task(name);
+        assert_eq!((&task["state"], self.said_of(name).as_str()), (&Value::from("RUNNING"), ""), "{task}");
+    }
+}
+
+#[test]
+fn each_topic_that_is_not_there_is_named_again_and_again_until_it_is_there() {
+    let Some(broker) = Broker::shared() else { return };
+    let servers = broker.bootstrap_servers();
+    let [present, absent, missing, late] = ["present", "absent", "missing", "late"].map(kafka::unique);
+    broker.create_topic(&present, 1);
+    broker.produce(&present, [NewRecord::unkeyed("x")]);
+    let soon = "    properties: { topic.metadata.refresh.interval.ms: 1000 }\n";
+    let stage = Stage::start(&[
+        ("healthy", connector(&servers, &present, "")),
+        ("absent", connector(&servers, &format!("{present}, {absent}, {missing}"), "")),
+        ("pattern", connector(&servers, "^nobody-wrote-.*", "")),
+        ("late", connector(&servers, &late, soon)),
+    ]);
+    let not_there = |topic: &str| format!("topic `{topic}` does not exist");
+    stage.wait_for("absent", &[&not_there(&absent), &not_there(&missing)]);
+    stage.wait_for("late", &[&not_there(&late), "create it"]);
+    stage.wait_for("pattern", &["no topic matches `^nobody-wrote-.*`"]);
+    for name in ["absent", "late", "pattern"] {
+        stage.assert_cannot_read(name);
+    }
+    let task = stage.task("absent");
+    let topics: Vec<_> = task["cannot_read"].as_array().unwrap().iter().map(|one| &one["topic"]).collect();
+    assert_eq!(topics, [absent.as_str(), missing.as_str()]);
+    stage.assert_reads("healthy");
+    let summed = |topic: &str| {
+        let lines = stage.daemon.log_lines(&not_there(topic));
+        lines.iter().any(|line| line.contains(" times in ") && line.ends_with(&format!("topic=\"{topic}\"")))
+    };
+    stage.until(|| summed(&absent) && summed(&missing));
+
+    broker.create_topic(&late, 1);
+    broker.produce(&late, [NewRecord::unkeyed("x")]);
+    stage.until(|| stage.said_of("late").is_empty());
+    stage.assert_reads("late");
+    stage.end();
+}
+
+#[test]
+fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
+    let Some(broker) = Broker::shared() else { return };
+    let Some(secure) = SecureBroker::shared() else { return };
+    let servers = broker.bootstrap_servers();
+    let [large, present] = ["large", "present"].map(kafka::unique);
+    for topic in [&large, &present] {
+        broker.create_topic(topic, 1);
+    }
+    broker.produce(&large, [NewRecord::unkeyed("x".repeat(200_000))]);
+    let other = member_with_ranges(broker, "connect-group", &present);
+    let trust = Folder::with("ca.pem.txt", &secure.ca);
+    let password = format!(
+        "    auth: {{ scram: {{ username: {USER}, password: \"${{env:PASSWORD}}\", mechanism: sha_512 }} }}\n    \
+         tls: {{ ca: \"${{file:{}/ca.pem.txt}}\" }}\n",
+        trust.path().display()
+    );
+    let small = "    properties: { receive.message.max.bytes: 20000, fetch.max.bytes: 19000, message.max.bytes: 19000 }\n";
+    let stage = Stage::start(&[
+        ("no-broker", connector("127.0.0.1:1", &present, "")),
+        ("group", connector(&servers, &present, "")),
+        ("large", connector(&servers, &large, small)),
+        ("password", connector(secure.sasl(), &present, &password)),
+    ]);
+    stage.wait_for("no-broker", &["127.0.0.1:1", "refused", "check the address"]);
+    stage.wait_for("group", &["nconsistent group protocol", "partition.assignment.strategy"]);
+    stage.wait_for("large", &["receive.message.max.bytes", "source.kafka.properties"]);
+    stage.wait_for("password", &["uthentication", "check `auth`"]);
+    for name in ["no-broker", "group", "large", "password"] {
+        stage.assert_cannot_read(name);
+    }
+    drop(other);
+    stage.until(|| stage.said_of("group").is_empty());
+    stage.assert_reads("group");
+    stage.end();
+}
+
+/// Joins a group with another way to assign partitions than Sluice's.
+fn member_with_ranges(broker: &Broker, group: &str, topic: &str) -> BaseConsumer {
+    let mut client = broker.client();
+    client.set("group.id", group).set("partition.assignment.strategy", "range");
+    let member: BaseConsumer = client.create().unwrap();
+    member.subscribe(&[topic]).unwrap();
+    let begun = Instant::now();
+    while member.assignment().unwrap().count() == 0 {
+        assert!(begun.elapsed() < SOON, "the other member does not join");
+        let _nothing = member.poll(Duration::from_millis(100)).is_none();
+    }
+    member
+}
+
+#[test]
+fn the_advertised_host_that_nobody_knows_is_named_and_so_is_the_batch_that_cannot_be_read() {
+    let Some((mut broker, unresolved)) = Broker::start_unresolved() else { return };
+    let topic = "spoiled";
+    broker.create_topic(topic, 2);
+    let gzip = broker.client().set("compression.type", "gzip").to_owned();
+    kafka::produce(gzip, topic, [NewRecord::unkeyed("x".repeat(5000)).partition(1)]);
+    broker.spoil(topic, 1);
+    broker.produce(topic, [NewRecord::unkeyed("good").partition(0)]);
+    let stage = Stage::start(&[
+        ("unresolved", connector(&unresolved, topic, "")),
+        ("spoiled", connector(&broker.bootstrap_servers(), topic, "")),
+    ]);
+    let said = stage.wait_for("unresolved", &["broker.invalid", "advertised.listeners"]);
+    assert!(!said.contains(&unresolved), "{said}");
+    stage.wait_for("spoiled", &["cannot be read", "sluice offsets reset"]);
+    let task = stage.task("spoiled");
+    let obstacle = &task["cannot_read"][0];
+    assert_eq!(
+        (&obstacle["topic"], &obstacle["partition"], &obstacle["offset"]),
+        (&topic.into(), &1.into(), &0.into())
+    );
+    assert_eq!(task["records"]["delivered"], 1, "the other partition is read");
+    for name in ["unresolved", "spoiled"] {
+        stage.assert_cannot_read(name);
+        assert!(!stage.daemon.log_lines(&format!("connector={name}")).is_empty());
+    }
+    stage.end();
+}
+
+#[test]
+fn a_broker_that_goes_and_comes_back_is_noticed_though_no_record_flows() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("t", 1).unwrap();
+    let mut stage = Stage::start(&[("quiet", connector(&kafka.bootstrap_servers(), "t", ""))]);
+    stage.daemon.wait_for_log("partitions assigned");
+    stage.assert_reads("quiet");
+    kafka.down().unwrap();
+    stage.begun = Instant::now();
+    stage.wait_for("quiet", &["cannot read"]);
+    stage.assert_cannot_read("quiet");
+    kafka.up().unwrap();
+    stage.until(|| stage.said_of("quiet").is_empty());
+    stage.assert_reads("quiet");
+}
