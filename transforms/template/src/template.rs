@@ -27,17 +27,17 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(checks::registry)
 #[derive(Debug)]
 pub struct Template {
     pub(crate) uses: Uses,
-    pub(crate) program: Program,
+    pub(crate) program: CompiledText,
 }
 
 /// The two ways to print a template, which give the same text and the same reasons.
 #[derive(Debug)]
-pub(crate) enum Program {
+pub(crate) enum CompiledText {
     Plain(PlainTemplate),
     Handlebars(HandlebarsTemplate),
 }
 
-impl Program {
+impl CompiledText {
     /// Handlebars is the reference; plain templates are ten times as fast, and most are plain.
     pub(crate) fn new(template: HandlebarsTemplate) -> Self {
         match PlainTemplate::from_handlebars(&template) {
@@ -62,7 +62,7 @@ impl Template {
 
     fn from_source(source: &Source) -> Result<Self, crate::error::TextFault> {
         let (template, uses) = compile(source)?;
-        Ok(Self { uses, program: Program::new(template) })
+        Ok(Self { uses, program: CompiledText::new(template) })
     }
 
     /// Prints the template for a record. A tombstone has no value, and so no fields.
@@ -74,7 +74,7 @@ impl Template {
 
     /// Prints the template where what its tags stand for is there; `None` where it is missing or null.
     pub fn render_present(&self, record: &Record) -> Result<Option<String>, Unprintable> {
-        if let Program::Plain(plain) = &self.program
+        if let CompiledText::Plain(plain) = &self.program
             && plain.lacks(record)
         {
             return self.check_shapes(record).or_else(absent_is_fine).map(|()| None);
@@ -90,8 +90,8 @@ impl Template {
     pub fn write<W: TemplateWriter>(&self, record: &Record, writer: &mut W) -> Result<(), Unprintable> {
         self.check_shapes(record)?;
         match &self.program {
-            Program::Plain(plain) => plain.write(record, writer),
-            Program::Handlebars(template) => render(template, &context(&self.uses, record)?, writer),
+            CompiledText::Plain(plain) => plain.write(record, writer),
+            CompiledText::Handlebars(template) => render(template, &context(&self.uses, record)?, writer),
         }
     }
 
@@ -135,20 +135,20 @@ impl Template {
     /// Says whether the template has no more than text and plain tags: no blocks and no helpers. It is then printed with the
     /// value of every tag, or not at all.
     pub fn is_plain(&self) -> bool {
-        matches!(self.program, Program::Plain(_))
+        matches!(self.program, CompiledText::Plain(_))
     }
 
     /// Says whether the template is one plain tag and nothing else, such as `{{tags}}`.
     pub fn is_one_tag(&self) -> bool {
-        matches!(&self.program, Program::Plain(plain) if plain.is_one_tag())
+        matches!(&self.program, CompiledText::Plain(plain) if plain.is_one_tag())
     }
 
     /// Returns the texts of the array that the template's one plain tag stands for, without those that are null; `None`
     /// where it stands for no array.
     pub fn items<'a>(&self, record: &'a Record) -> Option<Result<Vec<&'a str>, Unprintable>> {
         match &self.program {
-            Program::Plain(plain) => plain.items(record),
-            Program::Handlebars(_) => None,
+            CompiledText::Plain(plain) => plain.items(record),
+            CompiledText::Handlebars(_) => None,
         }
     }
 

@@ -8,7 +8,7 @@ use sluice_connector_api::{Json, Origin, Payload, Record, Timestamp, TimestampTy
 
 use crate::compile::compile;
 use crate::delimited::Source;
-use crate::template::Program;
+use crate::template::CompiledText;
 use crate::{RecordName, Template, TemplateWriter};
 
 fn parsed(text: &str) -> Template {
@@ -32,12 +32,12 @@ fn render(text: &str, record: &Record) -> Result<String, String> {
 /// Prints by Handlebars, although a plain template might do.
 fn reference(text: &str, record: &Record) -> Result<String, String> {
     let (template, _) = compile(&Source::plain(text)).unwrap();
-    let reference = Template { program: Program::Handlebars(template), ..parsed(text) };
+    let reference = Template { program: CompiledText::Handlebars(template), ..parsed(text) };
     reference.render(record).map_err(|reason| reason.to_string())
 }
 
 fn is_plain(text: &str) -> bool {
-    matches!(parsed(text).program, Program::Plain(_))
+    matches!(parsed(text).program, CompiledText::Plain(_))
 }
 
 #[test]
