@@ -55,6 +55,24 @@ pub(crate) const FLOORS: &[Floors] = &[
         rooms: &[&["bedrock_kb", "blackhole", "file", "http", "s3", "sqs", "stdout"], &["record"]],
     },
     Floors {
+        folder: "sinks/src",
+        inside: "bedrock_kb",
+        rooms: &[&["sink"], &["people"], &["calls"], &["verdict"], &["mapping"], &["settings"]],
+    },
+    Floors {
+        folder: "transforms/template/src",
+        inside: "",
+        rooms: &[
+            &["template"],
+            &["plain"],
+            &["compile"],
+            &["checks", "syntax"],
+            &["compare", "context", "delimited", "field", "known"],
+            &["uses"],
+            &["error", "record_name", "shape", "writer"],
+        ],
+    },
+    Floors {
         folder: "sinks/wire/src",
         inside: "",
         rooms: &[

@@ -33,7 +33,9 @@ pub(crate) fn context(uses: &Uses, record: &Record) -> Result<Context, Unprintab
             RecordName::Headers => put_headers(&mut named, record.headers.iter())?,
         }
     }
-    context.insert(RECORD.to_owned(), Value::Object(named));
+    if !named.is_empty() {
+        context.insert(RECORD.to_owned(), Value::Object(named));
+    }
     Ok(Value::Object(context).into())
 }
 

@@ -123,6 +123,17 @@ impl PlainTag {
     }
 
     fn text<'a>(&self, record: &'a Record) -> Result<Cow<'a, str>, Unprintable> {
+        // Most tags are this, and every record has some of them.
+        if self.name == RecordName::Value
+            && let Some(Payload::Json(json)) = &record.value
+            && let Some(Found::Scalar(scalar)) = json.find(&self.path)
+        {
+            return Ok(scalar.as_str().into());
+        }
+        self.other_text(record)
+    }
+
+    fn other_text<'a>(&self, record: &'a Record) -> Result<Cow<'a, str>, Unprintable> {
         let missing = || field::absent(&self.subject, None);
         match &self.name {
             RecordName::Value | RecordName::Key => self.text_of(self.payload(record).ok_or_else(missing)?),

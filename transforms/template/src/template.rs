@@ -1,6 +1,6 @@
 //! A template, ready to print.
 
-use std::borrow::Cow;
+use std::fmt::Write;
 use std::io;
 use std::sync::LazyLock;
 
@@ -187,21 +187,27 @@ fn render<W: TemplateWriter>(
     if let Some(block) = scope.block_mut() {
         block.base_path_mut().push(ROOT.to_owned());
     }
-    let printed = template.render(&REGISTRY, context, &mut scope, &mut Pieces(writer));
+    let printed =
+        template.render(&REGISTRY, context, &mut scope, &mut Pieces { writer, value: String::new() });
     printed.map_err(|error| checks::reason(&error))
 }
 
 /// Tells what tags print from the rest: `checks` prints them by `write_fmt`, and Handlebars all else by `write`.
-struct Pieces<'a, W>(&'a mut W);
+struct Pieces<'a, W> {
+    writer: &'a mut W,
+    /// What a tag printed last; its room is used again.
+    value: String,
+}
 
 impl<W: TemplateWriter> Output for Pieces<'_, W> {
     fn write(&mut self, text: &str) -> io::Result<()> {
-        self.0.literal(text);
+        self.writer.literal(text);
         Ok(())
     }
 
     fn write_fmt(&mut self, value: std::fmt::Arguments<'_>) -> io::Result<()> {
-        let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
-        self.0.value(&text).map_err(io::Error::other)
+        self.value.clear();
+        self.value.write_fmt(value).map_err(io::Error::other)?;
+        self.writer.value(&self.value).map_err(io::Error::other)
     }
 }
