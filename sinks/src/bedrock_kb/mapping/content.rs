@@ -6,6 +6,8 @@ use bytes::Bytes;
 use sluice_connector_api::{Failure, FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
 use sluice_template::Template;
 
+use super::unfit::Unfit;
+
 use crate::bedrock_kb::settings::{BytesContent, ContentSettings, S3Content};
 
 /// The longest text that the model of the API allows, in characters.
@@ -44,9 +46,9 @@ impl ContentRule {
 
     fn bytes(settings: &BytesContent) -> Result<Self, SettingsError> {
         let mime_type = Template::new("content.bytes.mime_type", &settings.mime_type)?;
-        if !mime_type.has_tags() {
-            let checked = check_mime_type(&settings.mime_type);
-            checked.map_err(|reason| SettingsError::at("content.bytes.mime_type", reason))?;
+        if !mime_type.has_tags() && !is_mime_type(&settings.mime_type) {
+            let reason = format!("`{}` is no MIME type such as application/pdf", settings.mime_type);
+            return Err(SettingsError::at("content.bytes.mime_type", reason));
         }
         Ok(Self::Bytes { mime_type })
     }
@@ -96,7 +98,7 @@ impl ContentRule {
         let body = match self {
             Self::Value => value
                 .as_text()
-                .ok_or_else(|| no_text(value).to_owned())
+                .ok_or_else(|| no_text(value).into())
                 .and_then(|text| checked_text(text.into())),
             Self::Template(template) => printed(template, record).and_then(|text| checked_text(text.into())),
             Self::Bytes { mime_type } => {
@@ -106,24 +108,24 @@ impl ContentRule {
                 printed(uri, record).and_then(|uri| s3_file(uri, buckets, bucket_owner.as_deref()))
             }
         };
-        body.map_err(Failure::rejected)
+        body.map_err(|unfit| unfit.rejected(""))
     }
 }
 
-fn printed(template: &Template, record: &Record) -> Result<String, String> {
-    template.render(record).map_err(|reason| reason.to_string())
+fn printed(template: &Template, record: &Record) -> Result<String, Unfit> {
+    Ok(template.render(record)?)
 }
 
-fn checked_text(text: Cow<'_, str>) -> Result<DocumentBody<'_>, String> {
+fn checked_text(text: Cow<'_, str>) -> Result<DocumentBody<'_>, Unfit> {
     if text.trim().is_empty() {
-        return Err("the text is blank, and a document must have some".to_owned());
+        return Err("the text is blank, and a document must have some".into());
     }
     // Characters are counted only where bytes alone do not tell.
     if text.len() > MAX_TEXT_CHARS && text.chars().count() > MAX_TEXT_CHARS {
         let bytes = text.len();
-        return Err(format!(
-            "the text is {bytes} bytes long; a document takes at most {MAX_TEXT_CHARS} characters"
-        ));
+        let reason =
+            format!("the text is {bytes} bytes long; a document takes at most {MAX_TEXT_CHARS} characters");
+        return Err(reason.into());
     }
     Ok(DocumentBody::Text(text))
 }
@@ -139,41 +141,45 @@ fn no_text(value: &Payload) -> &'static str {
     }
 }
 
-fn file<'a>(mime_type: String, data: Bytes) -> Result<DocumentBody<'a>, String> {
-    check_mime_type(&mime_type)?;
+fn file<'a>(mime_type: String, data: Bytes) -> Result<DocumentBody<'a>, Unfit> {
+    if !is_mime_type(&mime_type) {
+        return Err(Unfit::new(NO_MIME_TYPE, &mime_type));
+    }
     match data.len() {
-        0 => Err("the file is empty, and a document must have some bytes".to_owned()),
+        0 => Err("the file is empty, and a document must have some bytes".into()),
         bytes if bytes > MAX_FILE_BYTES => {
-            Err(format!("the file has {bytes} bytes; a document takes at most {MAX_FILE_BYTES} inline"))
+            let most = MAX_FILE_BYTES;
+            Err(format!("the file has {bytes} bytes; a document takes at most {most} inline").into())
         }
         _ => Ok(DocumentBody::Bytes { mime_type, data }),
     }
 }
 
+const NO_MIME_TYPE: &str = "what `content.bytes.mime_type` makes is no MIME type such as application/pdf";
+
 /// The model asks for no more than a letter before a slash, and something after it.
-fn check_mime_type(mime_type: &str) -> Result<(), String> {
-    let parted = mime_type.split_once('/');
-    let fits = parted.is_some_and(|(kind, rest)| {
-        kind.ends_with(|last: char| last.is_ascii_lowercase()) && !rest.trim().is_empty()
-    });
-    let line = !mime_type.contains(char::is_control);
-    if fits && line { Ok(()) } else { Err(format!("`{mime_type}` is no MIME type such as application/pdf")) }
+fn is_mime_type(mime_type: &str) -> bool {
+    let Some((kind, rest)) = mime_type.split_once('/') else { return false };
+    let fits = kind.ends_with(|last: char| last.is_ascii_lowercase()) && !rest.trim().is_empty();
+    fits && !mime_type.contains(char::is_control)
 }
 
 fn s3_file<'a>(
     uri: String,
     buckets: &[String],
     bucket_owner: Option<&'a str>,
-) -> Result<DocumentBody<'a>, String> {
-    let parted = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
-    let Some((bucket, _)) = parted.filter(|(_, key)| !key.is_empty()) else {
-        return Err(format!("`{uri}` is no address of a file in S3, such as s3://bucket/key"));
+) -> Result<DocumentBody<'a>, Unfit> {
+    let split = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    let Some((bucket, _)) = split.filter(|(_, key)| !key.is_empty()) else {
+        let reason =
+            "what `content.s3_location.uri` makes is no address of a file in S3, such as s3://bucket/key";
+        return Err(Unfit::new(reason, &uri));
     };
     if !buckets.iter().any(|allowed| allowed == bucket) {
-        return Err(format!("`{uri}` is in a bucket that `content.s3_location` does not allow"));
+        return Err(Unfit::new("the file is in a bucket that `content.s3_location` does not allow", &uri));
     }
     if uri.len() > MAX_URI_CHARS && uri.chars().count() > MAX_URI_CHARS {
-        return Err(format!("the address of the file takes at most {MAX_URI_CHARS} characters"));
+        return Err(format!("the address of the file takes at most {MAX_URI_CHARS} characters").into());
     }
     Ok(DocumentBody::S3 { uri, bucket_owner })
 }
@@ -286,7 +292,7 @@ mod tests {
         let DocumentBody::Bytes { mime_type, data } = contents.of(&record).unwrap() else { panic!() };
         assert_eq!((mime_type.as_str(), data.as_ref()), ("application/pdf", b"%PDF\xff".as_slice()));
         record.headers.push("type", Some("pdf".into()));
-        assert!(reason(settings, &record).contains("`pdf` is no MIME type"));
+        assert!(reason(settings, &record).contains("is no MIME type"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 use sluice_template::Template;
 
+use super::unfit::Unfit;
+
 use crate::bedrock_kb::settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
 
 /// Attributes of a document, as the model of the API allows.
@@ -86,11 +88,11 @@ impl MetadataRules {
             self.origin.iter().filter_map(|origin| Some((origin.key().to_owned(), origin.value(record)?)));
         let mut attributes: DocumentAttributes = origin.collect();
         for (key, rule) in &self.attributes {
-            let value = rule.value(record).map_err(|reason| unfit(key, &reason))?;
+            let value = rule.value(record).map_err(|unfit| not_made(key, unfit))?;
             attributes.extend(value.map(|value| (key.clone(), value)));
         }
         for (key, value) in &attributes {
-            value.check().map_err(|reason| unfit(key, &reason))?;
+            value.check().map_err(|reason| not_made(key, reason.into()))?;
         }
         match self.profile {
             Profile::S3Vectors => check_s3_vectors(&attributes)?,
@@ -100,8 +102,8 @@ impl MetadataRules {
     }
 }
 
-fn unfit(key: &str, reason: &str) -> Failure {
-    Failure::rejected(format!("the metadata attribute `{key}` cannot be made: {reason}"))
+fn not_made(key: &str, unfit: Unfit) -> Failure {
+    unfit.rejected(&format!("the metadata attribute `{key}` cannot be made: "))
 }
 
 fn check_count(settings: &MetadataSettings) -> Result<(), SettingsError> {
@@ -171,7 +173,7 @@ impl AttributeRule {
     }
 
     /// Makes the value; `None` where there is nothing to make it of.
-    fn value(&self, record: &Record) -> Result<Option<AttributeValue>, String> {
+    fn value(&self, record: &Record) -> Result<Option<AttributeValue>, Unfit> {
         match self {
             Self::String(template) => Ok(present(template, record)?.map(AttributeValue::String)),
             Self::Number(template) => present(template, record)?.map(|text| number(&text)).transpose(),
@@ -181,39 +183,31 @@ impl AttributeRule {
     }
 }
 
-fn present(template: &Template, record: &Record) -> Result<Option<String>, String> {
-    let text = template.render_present(record).map_err(|reason| reason.to_string())?;
+fn present(template: &Template, record: &Record) -> Result<Option<String>, Unfit> {
+    let text = template.render_present(record)?;
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-fn number(text: &str) -> Result<AttributeValue, String> {
+fn number(text: &str) -> Result<AttributeValue, Unfit> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    number.map(AttributeValue::Number).ok_or_else(|| format!("`{}` is no number", start(text)))
+    number.map(AttributeValue::Number).ok_or_else(|| Unfit::new("its text is no number", text))
 }
 
-fn boolean(text: &str) -> Result<AttributeValue, String> {
+fn boolean(text: &str) -> Result<AttributeValue, Unfit> {
     match text.trim() {
         "true" => Ok(AttributeValue::Boolean(true)),
         "false" => Ok(AttributeValue::Boolean(false)),
-        _ => Err(format!("`{}` is neither `true` nor `false`", start(text))),
+        _ => Err(Unfit::new("its text is neither `true` nor `false`", text)),
     }
 }
 
-fn string_list(template: &Template, record: &Record) -> Result<Option<AttributeValue>, String> {
+fn string_list(template: &Template, record: &Record) -> Result<Option<AttributeValue>, Unfit> {
     let items: Vec<String> = match template.items(record) {
-        Some(items) => {
-            let items = items.map_err(|reason| reason.to_string())?;
-            items.into_iter().map(str::to_owned).collect()
-        }
+        Some(items) => items?.into_iter().map(str::to_owned).collect(),
         None => present(template, record)?.into_iter().collect(),
     };
     let items: Vec<_> = items.into_iter().filter(|item| !item.is_empty()).collect();
     Ok(if items.is_empty() { None } else { Some(AttributeValue::StringList(items)) })
-}
-
-/// As much of a text as a reason shows.
-fn start(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 impl OriginAttribute {
@@ -370,8 +364,11 @@ mod tests {
         };
         assert_eq!(
             one("number", json!("$44")),
-            "the metadata attribute `a` cannot be made: `$44` is no number"
+            "the metadata attribute `a` cannot be made: its text is no number"
         );
+        let metadata = metadata(json!({ "attributes": { "a": { "number": "{{v}}" } } })).unwrap();
+        let failure = metadata.of(&with_value(0, json!({ "v": "$44" }).into())).unwrap_err();
+        assert_eq!(failure.detail(), Some("$44"), "it is for whoever asks for the dead letter");
         assert!(one("number", json!("inf")).contains("no number"));
         assert!(one("boolean", json!("yes")).contains("neither `true` nor `false`"));
         assert!(one("string", json!({})).contains("`v` is a JSON object"));

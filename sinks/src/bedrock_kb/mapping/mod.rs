@@ -8,6 +8,7 @@ mod content;
 mod document;
 mod identity;
 mod metadata;
+mod unfit;
 
 pub(crate) use change::{ChangeKind, DocumentChange, DocumentMapping};
 pub(crate) use document::{DocumentWrite, identifier};
