@@ -66,7 +66,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["template"],
             &["plain"],
             &["compile"],
-            &["checks", "syntax"],
+            &["checks", "nesting", "syntax"],
             &["compare", "context", "delimited", "field", "known"],
             &["uses"],
             &["error", "record_name", "shape", "writer"],

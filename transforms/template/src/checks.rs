@@ -11,20 +11,20 @@ use crate::compare;
 use crate::context::ROOT;
 use crate::error::Unprintable;
 use crate::field;
-use crate::known::Need;
+use crate::known::ArgumentNeed;
 use crate::shape;
 
 /// The function that prints every tag. A blank in its name keeps users from writing it.
 pub(crate) const PRINT: &str = "% print";
 
 /// Names the function that checks an argument, if it needs one.
-pub(crate) fn name_of(need: Need) -> Option<&'static str> {
+pub(crate) fn name_of(need: ArgumentNeed) -> Option<&'static str> {
     match need {
-        Need::Nothing => None,
-        Need::Given => Some("% given"),
-        Need::Filled => Some("% filled"),
-        Need::Items => Some("% items"),
-        Need::Truthy => Some("% truthy"),
+        ArgumentNeed::Nothing => None,
+        ArgumentNeed::Given => Some("% given"),
+        ArgumentNeed::Filled => Some("% filled"),
+        ArgumentNeed::Items => Some("% items"),
+        ArgumentNeed::Truthy => Some("% truthy"),
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn registry() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.register_escape_fn(handlebars::no_escape);
     registry.register_helper(PRINT, Box::new(Print));
-    for need in [Need::Given, Need::Filled, Need::Items, Need::Truthy] {
+    for need in [ArgumentNeed::Given, ArgumentNeed::Filled, ArgumentNeed::Items, ArgumentNeed::Truthy] {
         registry.register_helper(name_of(need).unwrap_or_default(), Box::new(Check(need)));
     }
     compare::register(&mut registry);
@@ -73,18 +73,18 @@ impl HelperDef for Print {
 }
 
 /// Hands its first argument on if it is what a helper needs.
-struct Check(Need);
+struct Check(ArgumentNeed);
 
 impl Check {
     fn check(&self, subject: &str, value: Option<&Value>) -> Result<(), Unprintable> {
         match (self.0, value) {
-            (Need::Nothing, _) | (Need::Given, Some(_)) => Ok(()),
+            (ArgumentNeed::Nothing, _) | (ArgumentNeed::Given, Some(_)) => Ok(()),
             (_, None | Some(Value::Null)) => Err(field::absent(subject, value)),
-            (Need::Items, Some(value)) if !(value.is_array() || value.is_object()) => {
+            (ArgumentNeed::Items, Some(value)) if !(value.is_array() || value.is_object()) => {
                 let shape = shape::of_json(value);
                 Err(Unprintable::unfit(format!("{subject} is {shape}, not an array or an object")))
             }
-            (Need::Truthy, Some(value)) if !value.is_truthy(false) => {
+            (ArgumentNeed::Truthy, Some(value)) if !value.is_truthy(false) => {
                 Err(Unprintable::unfit(format!("{subject} is {value}, which is empty")))
             }
             (_, Some(_)) => Ok(()),

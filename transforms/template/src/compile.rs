@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::checks;
 use crate::context::{RECORD, ROOT};
-use crate::delimited::Source;
+use crate::delimited::TemplateSource;
 use crate::error::TextFault;
-use crate::known::{Form, Known, Need};
+use crate::known::{ArgumentNeed, HelperForm, Known};
 use crate::nesting;
 use crate::record_name::RecordName;
 use crate::syntax;
@@ -18,7 +18,7 @@ use crate::uses::Uses;
 
 /// Parses a template, finds every error that can be found without data, and rewrites it: every tag is printed
 /// by a function that refuses what would be a blank, and `@record` leads to its place in the context.
-pub(crate) fn compile(source: &Source) -> Result<(Template, Uses), TextFault> {
+pub(crate) fn compile(source: &TemplateSource) -> Result<(Template, Uses), TextFault> {
     nesting::check(source)?;
     let mut template =
         Template::compile(source.handlebars()).map_err(|error| syntax::explain(source, &error))?;
@@ -42,7 +42,7 @@ struct Fault {
 }
 
 impl Fault {
-    fn in_source(self, source: &Source) -> TextFault {
+    fn in_source(self, source: &TemplateSource) -> TextFault {
         let position = self.position.map(|(line, column)| source.position(source.offset(line, column)));
         TextFault { reason: self.reason, position }
     }
@@ -55,7 +55,7 @@ impl From<String> for Fault {
 }
 
 struct Walk<'a> {
-    source: &'a Source,
+    source: &'a TemplateSource,
     uses: Uses,
 }
 
@@ -113,7 +113,7 @@ impl Walk<'_> {
             Some("with") => Scope { depth: scope.depth + 1, ..scope },
             _ => scope,
         };
-        self.call(block, Form::Block, scope)?;
+        self.call(block, HelperForm::Block, scope)?;
         for (template, scope) in [(&mut block.template, inner), (&mut block.inverse, scope)] {
             template.as_mut().map_or(Ok(()), |template| self.template(template, scope))?;
         }
@@ -121,12 +121,13 @@ impl Walk<'_> {
     }
 
     /// Checks a helper and its arguments.
-    fn call(&mut self, call: &mut HelperTemplate, form: Form, scope: Scope) -> Result<(), String> {
+    fn call(&mut self, call: &mut HelperTemplate, form: HelperForm, scope: Scope) -> Result<(), String> {
         let known = Known::find(call.name.as_name().unwrap_or_default())?;
         known.check(form, call.params.len(), call.hash.keys())?;
         // Where there is an `else`, the author has seen to it.
-        let has_else = call.inverse.is_some() && matches!(known.need, Need::Items | Need::Truthy);
-        let need = if has_else { Need::Nothing } else { known.need };
+        let has_else =
+            call.inverse.is_some() && matches!(known.need, ArgumentNeed::Items | ArgumentNeed::Truthy);
+        let need = if has_else { ArgumentNeed::Nothing } else { known.need };
         for param in &mut call.params {
             let subject = subject(param);
             *param = checked(self.parameter(take(param), scope)?, need, subject);
@@ -142,7 +143,7 @@ impl Walk<'_> {
             Parameter::Path(path) => self.path(path, scope).map(Parameter::Path),
             Parameter::Subexpression(mut inner) => {
                 if let TemplateElement::Expression(call) = &mut *inner.element {
-                    self.call(call, Form::Inline, scope)?;
+                    self.call(call, HelperForm::Inline, scope)?;
                 }
                 Ok(Parameter::Subexpression(inner))
             }
@@ -238,7 +239,7 @@ pub(crate) fn is_ruled(segment: &PathSeg, rule: &str) -> bool {
 }
 
 /// Has an argument checked before its helper sees it.
-fn checked(argument: Parameter, need: Need, subject: String) -> Parameter {
+fn checked(argument: Parameter, need: ArgumentNeed, subject: String) -> Parameter {
     let Some(check) = checks::name_of(need) else {
         return argument;
     };

@@ -7,7 +7,7 @@ pub const HANDLEBARS: [&str; 2] = ["{{", "}}"];
 
 /// A template in Handlebars' own notation, and the way back to what the user wrote.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct TemplateSource {
     written: String,
     handlebars: String,
     /// Where the pieces start, in characters: in `handlebars` and in `written`.
@@ -16,7 +16,7 @@ pub(crate) struct Source {
     delimiters: [String; 2],
 }
 
-impl Source {
+impl TemplateSource {
     /// Takes a template that is written in Handlebars' own notation.
     pub(crate) fn plain(text: &str) -> Self {
         Self {
@@ -54,18 +54,18 @@ impl Source {
         &self.handlebars
     }
 
-    /// Counts the characters of [`Source::handlebars`] before a line and column.
+    /// Counts the characters of [`TemplateSource::handlebars`] before a line and column.
     pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
         let lines = self.handlebars.split_inclusive('\n').take(line.saturating_sub(1));
         lines.map(|line| line.chars().count()).sum::<usize>() + column.saturating_sub(1)
     }
 
-    /// Finds line and column in the user's text for a number of characters of [`Source::handlebars`].
+    /// Finds line and column in the user's text for a number of characters of [`TemplateSource::handlebars`].
     pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
         place(&self.written, self.written_offset(offset))
     }
 
-    /// Returns the user's text from a number of characters of [`Source::handlebars`] on, up to the end of the tag. Where no
+    /// Returns the user's text from a number of characters of [`TemplateSource::handlebars`] on, up to the end of the tag. Where no
     /// end is in sight, that is one character: what follows may be a secret, as it may in a URL.
     pub(crate) fn rest_of_tag(&self, offset: usize) -> String {
         let rest: String = self.written.chars().skip(self.written_offset(offset)).collect();

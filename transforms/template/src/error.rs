@@ -8,18 +8,34 @@ use sluice_connector_api::{Rejection, SettingsError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unprintable {
     reason: String,
-    is_absent: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Absent,
+    Unreadable,
+    Unfit,
 }
 
 impl Unprintable {
     /// There is a value, but it cannot be printed.
     pub(crate) fn unfit(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), is_absent: false }
+        Self { reason: reason.into(), kind: Kind::Unfit }
     }
 
     /// There is no value: it is missing or null.
     pub(crate) fn absent(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), is_absent: true }
+        Self { reason: reason.into(), kind: Kind::Absent }
+    }
+
+    /// There are bytes that are no text.
+    pub(crate) fn unreadable(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: Kind::Unreadable }
+    }
+
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.kind == Kind::Unreadable
     }
 
     /// Adds where it was found.
@@ -30,7 +46,7 @@ impl Unprintable {
 
     /// Says whether the value of a tag is missing or null, as opposed to one that has no text.
     pub fn is_absent(&self) -> bool {
-        self.is_absent
+        self.kind == Kind::Absent
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// How a helper is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum HelperForm {
     /// `{{#if x}} {{/if}}`
     Block,
     /// `{{len x}}` or `(len x)`
@@ -13,7 +13,7 @@ pub(crate) enum Form {
 
 /// What a helper asks of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum ArgumentNeed {
     /// Nothing: missing counts as false, or the helper sees to it.
     Nothing,
     /// They are there, if only as null.
@@ -29,37 +29,40 @@ pub(crate) enum Need {
 /// A helper that templates can use: Handlebars' own, less `log`, and `default` and `json`.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
-    pub(crate) form: Form,
+    pub(crate) form: HelperForm,
     /// The fewest and the most arguments.
     pub(crate) arguments: (usize, usize),
-    pub(crate) need: Need,
+    pub(crate) need: ArgumentNeed,
     /// The named argument that it takes, if any.
     pub(crate) option: Option<&'static str>,
 }
 
-const fn known(name: &'static str, form: Form, arguments: (usize, usize), need: Need) -> Known {
+const fn known(name: &'static str, form: HelperForm, arguments: (usize, usize), need: ArgumentNeed) -> Known {
     Known { name, form, arguments, need, option: None }
 }
 
 const KNOWN: [Known; 18] = [
-    known("and", Form::Both, (1, usize::MAX), Need::Nothing),
-    known("default", Form::Inline, (2, 2), Need::Nothing),
-    known("each", Form::Block, (1, 1), Need::Items),
-    known("eq", Form::Both, (2, 2), Need::Given),
-    known("gt", Form::Both, (2, 2), Need::Filled),
-    known("gte", Form::Both, (2, 2), Need::Filled),
-    Known { option: Some("includeZero"), ..known("if", Form::Block, (1, 1), Need::Nothing) },
-    known("json", Form::Inline, (1, 1), Need::Given),
-    known("len", Form::Inline, (1, 1), Need::Items),
-    known("lookup", Form::Inline, (2, 2), Need::Nothing),
-    known("lt", Form::Both, (2, 2), Need::Filled),
-    known("lte", Form::Both, (2, 2), Need::Filled),
-    known("ne", Form::Both, (2, 2), Need::Given),
-    known("not", Form::Both, (1, 1), Need::Nothing),
-    known("or", Form::Both, (1, usize::MAX), Need::Nothing),
-    known("raw", Form::Block, (0, 0), Need::Nothing),
-    Known { option: Some("includeZero"), ..known("unless", Form::Block, (1, 1), Need::Nothing) },
-    known("with", Form::Block, (1, 1), Need::Truthy),
+    known("and", HelperForm::Both, (1, usize::MAX), ArgumentNeed::Nothing),
+    known("default", HelperForm::Inline, (2, 2), ArgumentNeed::Nothing),
+    known("each", HelperForm::Block, (1, 1), ArgumentNeed::Items),
+    known("eq", HelperForm::Both, (2, 2), ArgumentNeed::Given),
+    known("gt", HelperForm::Both, (2, 2), ArgumentNeed::Filled),
+    known("gte", HelperForm::Both, (2, 2), ArgumentNeed::Filled),
+    Known { option: Some("includeZero"), ..known("if", HelperForm::Block, (1, 1), ArgumentNeed::Nothing) },
+    known("json", HelperForm::Inline, (1, 1), ArgumentNeed::Given),
+    known("len", HelperForm::Inline, (1, 1), ArgumentNeed::Items),
+    known("lookup", HelperForm::Inline, (2, 2), ArgumentNeed::Nothing),
+    known("lt", HelperForm::Both, (2, 2), ArgumentNeed::Filled),
+    known("lte", HelperForm::Both, (2, 2), ArgumentNeed::Filled),
+    known("ne", HelperForm::Both, (2, 2), ArgumentNeed::Given),
+    known("not", HelperForm::Both, (1, 1), ArgumentNeed::Nothing),
+    known("or", HelperForm::Both, (1, usize::MAX), ArgumentNeed::Nothing),
+    known("raw", HelperForm::Block, (0, 0), ArgumentNeed::Nothing),
+    Known {
+        option: Some("includeZero"),
+        ..known("unless", HelperForm::Block, (1, 1), ArgumentNeed::Nothing)
+    },
+    known("with", HelperForm::Block, (1, 1), ArgumentNeed::Truthy),
 ];
 
 impl Known {
@@ -75,17 +78,17 @@ impl Known {
     /// Checks how a helper is used.
     pub(crate) fn check<'a>(
         &self,
-        form: Form,
+        form: HelperForm,
         arguments: usize,
         mut options: impl Iterator<Item = &'a String>,
     ) -> Result<(), String> {
         let name = self.name;
         let (fewest, most) = self.arguments;
         match (self.form, form) {
-            (Form::Block, Form::Inline) => {
+            (HelperForm::Block, HelperForm::Inline) => {
                 return Err(format!("`{name}` is a block: it starts with # and ends with /{name}"));
             }
-            (Form::Inline, Form::Block) => {
+            (HelperForm::Inline, HelperForm::Block) => {
                 return Err(format!("`{name}` is no block: it is written without #"));
             }
             _ => {}

@@ -1,13 +1,13 @@
 //! How deep a template is nested: Handlebars takes room on the stack for each level, and would end the process.
 
-use crate::delimited::Source;
+use crate::delimited::TemplateSource;
 use crate::error::TextFault;
 
 /// So many blocks, branches of `else` and brackets may stand within each other.
 const MOST_LEVELS: usize = 64;
 
 /// Refuses a template that is nested deeper than anybody writes.
-pub(crate) fn check(source: &Source) -> Result<(), TextFault> {
+pub(crate) fn check(source: &TemplateSource) -> Result<(), TextFault> {
     let mut blocks = Blocks::default();
     let (mut rest, mut offset) = (source.handlebars(), 0);
     while let Some((before, tag)) = rest.split_once("{{") {

@@ -63,12 +63,29 @@ impl PlainTemplate {
             match segment {
                 Segment::Literal(text) => writer.literal(text),
                 Segment::Tag(tag) => {
-                    let written = writer.value(&tag.text(record)?);
-                    written.map_err(|wrong| Unprintable::unfit(format!("{} {wrong}", tag.subject)))?;
+                    let written = tag.text(record).and_then(|text| {
+                        let wrong = |wrong| Unprintable::unfit(format!("{} {wrong}", tag.subject));
+                        writer.value(&text).map_err(wrong)
+                    });
+                    written.map_err(|reason| self.unreadable(record).unwrap_or(reason))?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Finds the first tag of bytes that are no text. Handlebars would not even have begun, and neither way is to give another
+    /// reason than the other.
+    fn unreadable(&self, record: &Record) -> Option<Unprintable> {
+        for segment in &self.0 {
+            if let Segment::Tag(tag) = segment
+                && let Err(reason) = tag.text(record)
+                && reason.is_unreadable()
+            {
+                return Some(reason);
+            }
+        }
+        None
     }
 
     /// Says whether what some tag stands for is missing or null.

@@ -2,12 +2,12 @@
 
 use handlebars::{TemplateError, TemplateErrorReason};
 
-use crate::delimited::{HANDLEBARS, Source};
+use crate::delimited::{HANDLEBARS, TemplateSource};
 use crate::error::TextFault;
 
 /// Explains why a template does not parse. Handlebars knows the place and the rules of its grammar that might
 /// have gone on there; an author wants to hear which tag or block is left open.
-pub(crate) fn explain(source: &Source, error: &TemplateError) -> TextFault {
+pub(crate) fn explain(source: &TemplateSource, error: &TemplateError) -> TextFault {
     let (line, column) = error.pos().unwrap_or((1, 1));
     let at = source.offset(line, column);
     let (reason, at) = match error.reason() {
@@ -20,7 +20,7 @@ pub(crate) fn explain(source: &Source, error: &TemplateError) -> TextFault {
     TextFault::new(reason, source.position(at))
 }
 
-fn unexpected(source: &Source, at: usize) -> (String, usize) {
+fn unexpected(source: &TemplateSource, at: usize) -> (String, usize) {
     let next: String = source.rest_of_tag(at).chars().take(16).collect();
     match next.lines().next().map(str::trim).filter(|next| !next.is_empty()) {
         Some(next) => (format!("a tag cannot go on with `{next}`"), at),

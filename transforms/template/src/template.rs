@@ -10,7 +10,7 @@ use sluice_connector_api::{FormNeed, Payload, PayloadForm, Record, SettingsError
 use crate::checks;
 use crate::compile::compile;
 use crate::context::{ROOT, context};
-use crate::delimited::Source;
+use crate::delimited::TemplateSource;
 use crate::error::Unprintable;
 use crate::plain::PlainTemplate;
 use crate::record_name::RecordName;
@@ -50,17 +50,17 @@ impl CompiledText {
 impl Template {
     /// Parses a template in Handlebars' own notation. Errors are those of the setting `key`, with the place in its text.
     pub fn new(key: &str, text: &str) -> Result<Self, SettingsError> {
-        Self::from_source(&Source::plain(text)).map_err(|fault| fault.under(key))
+        Self::from_source(&TemplateSource::plain(text)).map_err(|fault| fault.under(key))
     }
 
     /// Parses a template whose tags stand between other delimiters: two different texts that are neither empty nor have
     /// white space. Everything outside the tags is literal then.
     pub fn with_delimiters(key: &str, text: &str, [open, close]: [&str; 2]) -> Result<Self, SettingsError> {
-        let source = Source::delimited(text, open, close);
+        let source = TemplateSource::delimited(text, open, close);
         source.and_then(|source| Self::from_source(&source)).map_err(|fault| fault.under(key))
     }
 
-    fn from_source(source: &Source) -> Result<Self, crate::error::TextFault> {
+    fn from_source(source: &TemplateSource) -> Result<Self, crate::error::TextFault> {
         let (template, uses) = compile(source)?;
         Ok(Self { uses, program: CompiledText::new(template) })
     }

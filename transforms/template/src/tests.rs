@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sluice_connector_api::{Json, Origin, Payload, Record, Timestamp, TimestampType};
 
 use crate::compile::compile;
-use crate::delimited::Source;
+use crate::delimited::TemplateSource;
 use crate::template::CompiledText;
 use crate::{RecordName, Template, TemplateWriter};
 
@@ -31,7 +31,7 @@ fn render(text: &str, record: &Record) -> Result<String, String> {
 
 /// Prints by Handlebars, although a plain template might do.
 fn reference(text: &str, record: &Record) -> Result<String, String> {
-    let (template, _) = compile(&Source::plain(text)).unwrap();
+    let (template, _) = compile(&TemplateSource::plain(text)).unwrap();
     let reference = Template { program: CompiledText::Handlebars(template), ..parsed(text) };
     reference.render(record).map_err(|reason| reason.to_string())
 }
@@ -156,6 +156,15 @@ fn a_text_is_named_as_a_whole_and_has_no_fields() {
             "the key is bytes, but the template needs an object with `id`; set `key: json` under `source`";
         assert_eq!(render(text, &keyed).unwrap_err(), why, "{text}");
     }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named_before_all_else() {
+    let mut record = tombstone();
+    record.key = Some(Payload::Bytes(Bytes::from_static(b"\x80")));
+    let why = Err("`@record.key` is bytes that are no UTF-8 text".to_owned());
+    assert_eq!(render("{{a}}{{@record.key}}", &record), why);
+    assert_eq!(reference("{{a}}{{@record.key}}", &record), why);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sluice_connector_api::{Failure, FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
 use sluice_template::Template;
 
-use super::unfit::Unfit;
+use super::unfit::UnfitValue;
 
 use crate::bedrock_kb::settings::{BytesContent, ContentSettings, S3Content};
 
@@ -112,11 +112,11 @@ impl ContentRule {
     }
 }
 
-fn printed(template: &Template, record: &Record) -> Result<String, Unfit> {
+fn printed(template: &Template, record: &Record) -> Result<String, UnfitValue> {
     Ok(template.render(record)?)
 }
 
-fn checked_text(text: Cow<'_, str>) -> Result<DocumentBody<'_>, Unfit> {
+fn checked_text(text: Cow<'_, str>) -> Result<DocumentBody<'_>, UnfitValue> {
     if text.trim().is_empty() {
         return Err("the text is blank, and a document must have some".into());
     }
@@ -141,9 +141,9 @@ fn no_text(value: &Payload) -> &'static str {
     }
 }
 
-fn file<'a>(mime_type: String, data: Bytes) -> Result<DocumentBody<'a>, Unfit> {
+fn file<'a>(mime_type: String, data: Bytes) -> Result<DocumentBody<'a>, UnfitValue> {
     if !is_mime_type(&mime_type) {
-        return Err(Unfit::new(NO_MIME_TYPE, &mime_type));
+        return Err(UnfitValue::new(NO_MIME_TYPE, &mime_type));
     }
     match data.len() {
         0 => Err("the file is empty, and a document must have some bytes".into()),
@@ -168,15 +168,18 @@ fn s3_file<'a>(
     uri: String,
     buckets: &[String],
     bucket_owner: Option<&'a str>,
-) -> Result<DocumentBody<'a>, Unfit> {
+) -> Result<DocumentBody<'a>, UnfitValue> {
     let split = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let Some((bucket, _)) = split.filter(|(_, key)| !key.is_empty()) else {
         let reason =
             "what `content.s3_location.uri` makes is no address of a file in S3, such as s3://bucket/key";
-        return Err(Unfit::new(reason, &uri));
+        return Err(UnfitValue::new(reason, &uri));
     };
     if !buckets.iter().any(|allowed| allowed == bucket) {
-        return Err(Unfit::new("the file is in a bucket that `content.s3_location` does not allow", &uri));
+        return Err(UnfitValue::new(
+            "the file is in a bucket that `content.s3_location` does not allow",
+            &uri,
+        ));
     }
     if uri.len() > MAX_URI_CHARS && uri.chars().count() > MAX_URI_CHARS {
         return Err(format!("the address of the file takes at most {MAX_URI_CHARS} characters").into());

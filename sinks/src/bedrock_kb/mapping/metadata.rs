@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 use sluice_template::Template;
 
-use super::unfit::Unfit;
+use super::unfit::UnfitValue;
 
 use crate::bedrock_kb::settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
 
@@ -102,7 +102,7 @@ impl MetadataRules {
     }
 }
 
-fn not_made(key: &str, unfit: Unfit) -> Failure {
+fn not_made(key: &str, unfit: UnfitValue) -> Failure {
     unfit.rejected(&format!("the metadata attribute `{key}` cannot be made: "))
 }
 
@@ -173,7 +173,7 @@ impl AttributeRule {
     }
 
     /// Makes the value; `None` where there is nothing to make it of.
-    fn value(&self, record: &Record) -> Result<Option<AttributeValue>, Unfit> {
+    fn value(&self, record: &Record) -> Result<Option<AttributeValue>, UnfitValue> {
         match self {
             Self::String(template) => Ok(present(template, record)?.map(AttributeValue::String)),
             Self::Number(template) => present(template, record)?.map(|text| number(&text)).transpose(),
@@ -183,25 +183,25 @@ impl AttributeRule {
     }
 }
 
-fn present(template: &Template, record: &Record) -> Result<Option<String>, Unfit> {
+fn present(template: &Template, record: &Record) -> Result<Option<String>, UnfitValue> {
     let text = template.render_present(record)?;
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-fn number(text: &str) -> Result<AttributeValue, Unfit> {
+fn number(text: &str) -> Result<AttributeValue, UnfitValue> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    number.map(AttributeValue::Number).ok_or_else(|| Unfit::new("its text is no number", text))
+    number.map(AttributeValue::Number).ok_or_else(|| UnfitValue::new("its text is no number", text))
 }
 
-fn boolean(text: &str) -> Result<AttributeValue, Unfit> {
+fn boolean(text: &str) -> Result<AttributeValue, UnfitValue> {
     match text.trim() {
         "true" => Ok(AttributeValue::Boolean(true)),
         "false" => Ok(AttributeValue::Boolean(false)),
-        _ => Err(Unfit::new("its text is neither `true` nor `false`", text)),
+        _ => Err(UnfitValue::new("its text is neither `true` nor `false`", text)),
     }
 }
 
-fn string_list(template: &Template, record: &Record) -> Result<Option<AttributeValue>, Unfit> {
+fn string_list(template: &Template, record: &Record) -> Result<Option<AttributeValue>, UnfitValue> {
     let items: Vec<String> = match template.items(record) {
         Some(items) => items?.into_iter().map(str::to_owned).collect(),
         None => present(template, record)?.into_iter().collect(),

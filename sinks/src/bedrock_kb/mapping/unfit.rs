@@ -5,13 +5,13 @@ use sluice_template::Unprintable;
 
 /// Why a value does not fit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unfit {
+pub(super) struct UnfitValue {
     reason: String,
     /// The value, where there is one to show.
     found: String,
 }
 
-impl Unfit {
+impl UnfitValue {
     /// Takes a reason, and the value that is kept apart from it.
     pub(super) fn new(reason: impl Into<String>, found: &str) -> Self {
         Self { reason: reason.into(), found: found.to_owned() }
@@ -23,19 +23,19 @@ impl Unfit {
     }
 }
 
-impl From<&str> for Unfit {
+impl From<&str> for UnfitValue {
     fn from(reason: &str) -> Self {
         Self::new(reason, "")
     }
 }
 
-impl From<String> for Unfit {
+impl From<String> for UnfitValue {
     fn from(reason: String) -> Self {
         Self::new(reason, "")
     }
 }
 
-impl From<Unprintable> for Unfit {
+impl From<Unprintable> for UnfitValue {
     fn from(reason: Unprintable) -> Self {
         Self::new(reason.to_string(), "")
     }
