@@ -4,7 +4,7 @@
 //! panic text with something of a record in it is in the log no more often than the reason of a rejection.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
@@ -15,20 +15,11 @@ use std::task::Poll;
 /// The most characters of a panic's text that are kept.
 const MAX_TEXT: usize = 500;
 
-/// What a thread is doing.
-#[derive(Debug, Default)]
-enum Calling {
-    /// Nothing of a plug-in's.
-    #[default]
-    Nothing,
-    /// A plug-in, which did not panic yet.
-    PlugIn,
-    /// A plug-in, which panicked here.
-    Panicked(String),
-}
-
 thread_local! {
-    static CALLING: RefCell<Calling> = const { RefCell::new(Calling::Nothing) };
+    /// Whether the thread is within a call of a plug-in.
+    static IN_PLUG_IN: Cell<bool> = const { Cell::new(false) };
+    /// Where the plug-in that panicked last did so.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// A plug-in panicked instead of answering.
@@ -48,14 +39,14 @@ impl fmt::Display for Panicked {
 pub(crate) fn call<T>(plug_in: impl FnOnce() -> T) -> Result<T, Panicked> {
     static HOOK: Once = Once::new();
     HOOK.call_once(keep_quiet);
-    let before = CALLING.replace(Calling::PlugIn);
+    let before = IN_PLUG_IN.replace(true);
     let answer = catch_unwind(AssertUnwindSafe(plug_in));
-    let calling = CALLING.replace(before);
+    IN_PLUG_IN.set(before);
     answer.map_err(|payload| {
         let text = text(&*payload);
-        match calling {
-            Calling::Panicked(place) => Panicked(format!("panicked at {place}: {text}")),
-            Calling::Nothing | Calling::PlugIn => Panicked(format!("panicked: {text}")),
+        match PLACE.take() {
+            Some(place) => Panicked(format!("panicked at {place}: {text}")),
+            None => Panicked(format!("panicked: {text}")),
         }
     })
 }
@@ -82,18 +73,12 @@ fn keep_quiet() {
 }
 
 fn is_caught(info: &PanicHookInfo<'_>) -> bool {
-    // A thread that is ending has lost its note, and calls no plug-in.
-    CALLING.try_with(|calling| note_place(&mut calling.borrow_mut(), info)).unwrap_or(false)
-}
-
-fn note_place(calling: &mut Calling, info: &PanicHookInfo<'_>) -> bool {
-    if matches!(calling, Calling::Nothing) {
+    // A thread that is ending has lost its notes, and calls no plug-in.
+    if !IN_PLUG_IN.try_with(Cell::get).unwrap_or(false) {
         return false;
     }
-    if let Some(place) = info.location() {
-        *calling = Calling::Panicked(format!("{}:{}", place.file(), place.line()));
-    }
-    true
+    let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+    PLACE.try_with(|noted| noted.replace(place)).is_ok()
 }
 
 fn text(payload: &(dyn Any + Send)) -> String {
@@ -144,6 +129,6 @@ mod tests {
             panic!("outer");
         });
         assert!(outer.unwrap_err().to_string().ends_with(": outer"));
-        assert!(matches!(CALLING.take(), Calling::Nothing));
+        assert!(!IN_PLUG_IN.get());
     }
 }

@@ -16,14 +16,15 @@
 //!
 //! | Where | What bounds it | What wakes it |
 //! |---|---|---|
-//! | the source's own queues (`kafka`: fetched, in the outbox, in the event channel) | `buffer_memory`: reading pauses above it | the pipeline asks for the next event |
+//! | the source's own queues (of Kafka: see the table in `kafka`) | `buffer_memory`: reading pauses above it | the pipeline asks for the next event |
 //! | `pipeline::transforming`, chunks under way | two chunks per core, then the source is not asked | a chunk is through the chain; chunks leave in the order read |
+//! | `pipeline::schemas`, for a schema that its converter needs | its chunk is one of those above; the fetch by `errors.retry_timeout`, then the connector fails | the schema is there |
 //! | `batch::queue`, the queue of its ordering key | `buffer_memory` | the batch is full or has lingered, a put may be in flight, and nothing of its ordering key is |
 //! | `lane::in_flight`, its batch in flight | `max_in_flight` of the sink; a put by the sink's own time-outs | the put ends |
 //! | `pace::pacer`, its batch's turn | `max_in_flight` | a permit is free, and the moment of the next call has come |
 //! | `lane::delivery`, the backoff before the next try | `errors.retry_timeout`, then the connector fails | the wait is over |
-//! | `lane::unconfirmed`, accepted and not known to be stored | `buffer_memory`; the sink's `confirm` time-out, then it is put again | the confirmation is due and answered |
-//! | `lane::unconfirmed`, to be put again | `errors.retry_timeout`, then the connector fails | the backoff is over |
+//! | `lane::confirmation`, accepted and not known to be stored | `buffer_memory`; the sink's `confirm` time-out, then it is put again | the confirmation is due and answered |
+//! | `lane::confirmation`, to be put again | `errors.retry_timeout`, then the connector fails | the backoff is over |
 //! | the lane of the dead letter queue, where it is at fault | as in the lane of the sink | as in the lane of the sink |
 //! | `ledger::tracker`, done behind one that is not | `buffer_memory` holds the one that is not | the lowest record is done: the next tick of `commit_interval` commits |
 //!

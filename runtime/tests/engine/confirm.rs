@@ -7,20 +7,20 @@ use sluice_runtime::pace::pacer::Pacers;
 use tokio::time::Instant;
 
 use crate::support::{
-    Answer, Gate, Questions, Reply, Run, Setup, naming, once, partition, pending, questions, record, records,
-    script, size, stored,
+    Answer, ConfirmScript, Gate, Reply, Run, Setup, confirmations, naming, once, partition, pending, record,
+    records, script, size, stored,
 };
 
 /// A sink that orders by key and accepts everything.
-fn accepting(questions: Questions) -> Setup {
+fn accepting(confirmations: ConfirmScript) -> Setup {
     let by_key = |settings: &mut sluice_runtime::engine::PipelineSettings| {
         settings.lane.limits.order = Order::Key;
     };
-    Setup::new(script([])).with(by_key).confirm(questions)
+    Setup::new(script([])).with(by_key).confirm(confirmations)
 }
 
 /// Says for ever that nothing is known.
-fn never() -> Questions {
+fn never() -> ConfirmScript {
     Box::new(pending)
 }
 
@@ -33,9 +33,9 @@ fn keyed(keys: &[&str]) -> Vec<Record> {
     (0..).zip(keys).map(|(offset, key)| record(0, offset, key, "a")).collect()
 }
 
-/// When each question was asked, in milliseconds from `began`.
+/// When each confirmation was asked, in milliseconds from `began`.
 fn asked_at(run: &Run, began: Instant) -> Vec<u128> {
-    run.journal.questions().iter().map(|(at, _)| (*at - began).as_millis()).collect()
+    run.journal.confirmations().iter().map(|(at, _)| (*at - began).as_millis()).collect()
 }
 
 /// Invariants 1 and 7: that a put accepted a record is no reason to commit it, nor to give its bytes back.
@@ -43,7 +43,7 @@ fn asked_at(run: &Run, began: Instant) -> Vec<u128> {
 async fn an_accepted_record_is_done_when_it_is_seen_to_be_stored() {
     let gate = Gate::new();
     let first = Reply::held(&gate, Reply::Each(vec![Confirmation::Stored, Confirmation::Stored]));
-    let run = accepting(questions([first])).start_with(records(0, 0, &["a", "b"]));
+    let run = accepting(confirmations([first])).start_with(records(0, 0, &["a", "b"]));
     run.pass(60_000).await;
     assert_eq!((run.puts(), run.committed(), run.tally().delivered), (vec![vec![0, 1]], Some(0), 0));
     assert_eq!(run.budget.used(), size(&records(0, 0, &["a", "b"])));
@@ -57,7 +57,7 @@ async fn an_accepted_record_is_done_when_it_is_seen_to_be_stored() {
 async fn a_pending_record_is_asked_for_again_after_each_interval() {
     let began = Instant::now();
     let answers = || Reply::Each(vec![Confirmation::Pending, Confirmation::Stored]);
-    let setup = accepting(questions([answers(), Reply::Each(vec![Confirmation::Pending])]));
+    let setup = accepting(confirmations([answers(), Reply::Each(vec![Confirmation::Pending])]));
     let mut run = setup.start_with(records(0, 0, &["a", "b"]));
     run.finish().await.unwrap();
     assert_eq!(run.asked(), [vec![0, 1], vec![0], vec![0]]);
@@ -65,10 +65,10 @@ async fn a_pending_record_is_asked_for_again_after_each_interval() {
     assert_eq!((run.stored(), run.committed(), run.puts().len()), (vec![1, 0], Some(2), 1));
 }
 
-/// Invariant 5: a question gathers what is due, over the puts it came by, and no more than the sink takes.
+/// Invariant 5: a confirmation gathers what is due, over the puts it came by, and no more than the sink takes.
 #[tokio::test(start_paused = true)]
-async fn a_question_gathers_the_records_of_several_puts() {
-    let setup = accepting(questions([])).with(|settings| {
+async fn a_confirmation_gathers_the_records_of_several_puts() {
+    let setup = accepting(confirmations([])).with(|settings| {
         settings.lane.batch.max_records = 2;
         settings.lane.confirm.as_mut().unwrap().max_records = 3;
     });
@@ -83,7 +83,7 @@ async fn a_question_gathers_the_records_of_several_puts() {
 #[tokio::test(start_paused = true)]
 async fn an_accepted_record_holds_its_key_and_no_place() {
     let gate = Gate::new();
-    let setup = accepting(questions([Reply::held(&gate, Reply::Each(vec![Confirmation::Stored]))]));
+    let setup = accepting(confirmations([Reply::held(&gate, Reply::Each(vec![Confirmation::Stored]))]));
     let run = setup.start_with(keyed(&["x"]));
     run.pass(50).await;
     run.read(vec![record(0, 1, "x", "b"), record(0, 2, "y", "b")]);
@@ -100,7 +100,7 @@ async fn an_accepted_record_holds_its_key_and_no_place() {
 async fn a_record_that_turns_out_at_fault_is_rejected() {
     let answer = || {
         let bad = Confirmation::Failed(Failure::rejected("no text in it"));
-        questions([Reply::Each(vec![Confirmation::Stored, bad, Confirmation::Stored])])
+        confirmations([Reply::Each(vec![Confirmation::Stored, bad, Confirmation::Stored])])
     };
     let values = ["a", "b", "c"];
     let mut run = accepting(answer()).start_with(records(0, 0, &values));
@@ -119,7 +119,7 @@ async fn a_record_that_turns_out_at_fault_is_rejected() {
 #[tokio::test(start_paused = true)]
 async fn what_a_record_that_turns_out_at_fault_would_have_superseded_is_put_after_all() {
     let bad = Confirmation::Failed(Failure::rejected("too long"));
-    let setup = accepting(questions([Reply::Each(vec![bad])])).tolerant().with(|settings| {
+    let setup = accepting(confirmations([Reply::Each(vec![bad])])).tolerant().with(|settings| {
         settings.lane.limits.order = Order::Id { newest_wins: true };
     });
     let mut run = setup.start_with(keyed(&["x", "x", "x"]));
@@ -132,7 +132,7 @@ async fn what_a_record_that_turns_out_at_fault_would_have_superseded_is_put_afte
 /// Invariants 3 and 5: it is put again after a backoff, before what came later of its key.
 #[tokio::test(start_paused = true)]
 async fn a_record_that_was_not_stored_is_put_again() {
-    let mut run = accepting(questions([Reply::Each(vec![lost()])])).start_with(keyed(&["x"]));
+    let mut run = accepting(confirmations([Reply::Each(vec![lost()])])).start_with(keyed(&["x"]));
     run.pass(50).await;
     run.read(vec![record(0, 1, "x", "b"), record(0, 2, "y", "b")]);
     run.finish().await.unwrap();
@@ -145,7 +145,7 @@ async fn a_record_that_was_not_stored_is_put_again() {
 #[tokio::test(start_paused = true)]
 async fn a_record_that_was_not_stored_is_put_again_with_its_successors() {
     let answer = Reply::Each(vec![Confirmation::Stored, lost(), Confirmation::Stored, Confirmation::Stored]);
-    let mut run = accepting(questions([answer])).start_with(keyed(&["x", "x", "x", "y"]));
+    let mut run = accepting(confirmations([answer])).start_with(keyed(&["x", "x", "x", "y"]));
     run.finish().await.unwrap();
     assert_eq!(run.puts(), [vec![0, 1, 2, 3], vec![1, 2]]);
     assert_eq!((run.committed(), run.tally().delivered, run.tally().retries), (Some(4), 4, 1));
@@ -156,7 +156,7 @@ async fn a_record_that_was_not_stored_is_put_again_with_its_successors() {
 async fn a_stored_record_behind_a_pending_one_of_its_key_waits_for_it() {
     let first = Reply::Each(vec![Confirmation::Pending, Confirmation::Stored]);
     let second = Reply::Each(vec![lost(), Confirmation::Stored]);
-    let mut run = accepting(questions([first, second])).start_with(keyed(&["x", "x"]));
+    let mut run = accepting(confirmations([first, second])).start_with(keyed(&["x", "x"]));
     run.finish().await.unwrap();
     assert_eq!(run.asked(), [[0, 1], [0, 1], [0, 1]]);
     assert_eq!(run.puts(), [[0, 1], [0, 1]]);
@@ -167,7 +167,7 @@ async fn a_stored_record_behind_a_pending_one_of_its_key_waits_for_it() {
 async fn a_record_that_is_pending_for_too_long_is_put_again() {
     let began = Instant::now();
     let answers = (0..11).map(|_| Reply::Each(vec![Confirmation::Pending]));
-    let mut run = accepting(questions(answers)).start_with(records(0, 0, &["a"]));
+    let mut run = accepting(confirmations(answers)).start_with(records(0, 0, &["a"]));
     run.finish().await.unwrap();
     let starts: Vec<_> = run.journal.starts().iter().map(|start| (*start - began).as_millis()).collect();
     assert_eq!(starts.len(), 2);
@@ -178,7 +178,7 @@ async fn a_record_that_is_pending_for_too_long_is_put_again() {
 /// Invariant 9: an outage stops the connector in the end, and is held against no record.
 #[tokio::test(start_paused = true)]
 async fn a_record_that_is_never_stored_stops_the_connector() {
-    let answers: Questions = Box::new(|records| Reply::Each(records.iter().map(|_| lost()).collect()));
+    let answers: ConfirmScript = Box::new(|records| Reply::Each(records.iter().map(|_| lost()).collect()));
     let mut run = accepting(answers).tolerant().start_with(records(0, 0, &["a"]));
     let failed = run.ended().await.unwrap_err().to_string();
     assert!(failed.starts_with("retries used up after ") && failed.ends_with(": not indexed"), "{failed}");
@@ -186,67 +186,67 @@ async fn a_record_that_is_never_stored_stops_the_connector() {
     assert_eq!((run.committed(), run.tally().skipped, run.budget.used()), (Some(0), 0, 0));
 }
 
-/// Invariants 1 and 9: rights and ids are set-up, in an answer and in the question.
+/// Invariants 1 and 9: rights and ids are set-up, in an answer and in the confirmation.
 #[tokio::test(start_paused = true)]
 async fn a_fatal_failure_stops_and_keeps_the_offsets() {
     let fatal = || Failure::fatal("no rights");
     let in_answer = Reply::Each(vec![Confirmation::Stored, Confirmation::Failed(fatal())]);
     for (reply, committed) in [(in_answer, Some(1)), (Reply::Fail(fatal()), Some(0))] {
-        let mut run = accepting(questions([reply])).tolerant().start_with(records(0, 0, &["a", "b"]));
+        let mut run = accepting(confirmations([reply])).tolerant().start_with(records(0, 0, &["a", "b"]));
         assert!(run.ended().await.unwrap_err().to_string().ends_with("no rights"));
         assert_eq!((run.committed(), run.budget.used(), run.puts().len()), (committed, 0, 1));
     }
 }
 
-/// Invariant 9: an answer that fits no question is the sink's fault, and no record is done by it.
+/// Invariant 9: an answer that fits no confirmation is the sink's fault, and no record is done by it.
 #[tokio::test(start_paused = true)]
 async fn an_answer_for_too_few_or_too_many_records_stops_the_connector() {
     for answers in [1, 3] {
         let reply = Reply::Each((0..answers).map(|_| Confirmation::Stored).collect());
-        let mut run = accepting(questions([reply])).start_with(records(0, 0, &["a", "b"]));
+        let mut run = accepting(confirmations([reply])).start_with(records(0, 0, &["a", "b"]));
         let failed = run.ended().await.unwrap_err().to_string();
         assert!(failed.contains(&format!("of 2 records and answered for {answers}")), "{failed}");
         assert_eq!((run.committed(), run.tally().abandoned), (Some(0), 2));
     }
 }
 
-/// Invariant 5: that the question failed says nothing of the records, which are not put again.
+/// Invariant 5: that the confirmation failed says nothing of the records, which are not put again.
 #[tokio::test(start_paused = true)]
-async fn a_question_that_fails_is_asked_again() {
+async fn a_confirmation_that_fails_is_asked_again() {
     let began = Instant::now();
     let asked = Duration::from_secs(7);
     let busy = Reply::Fail(Failure::throttled("429").retry_after(asked));
-    let mut run = accepting(questions([busy])).start_with(records(0, 0, &["a"]));
+    let mut run = accepting(confirmations([busy])).start_with(records(0, 0, &["a"]));
     run.finish().await.unwrap();
     assert_eq!(asked_at(&run, began), [100, 7100]);
     assert_eq!((run.puts().len(), run.committed(), run.tally().retries), (1, Some(1), 0));
-    let down: Questions = Box::new(|_| Reply::Fail(Failure::retriable("down")));
+    let down: ConfirmScript = Box::new(|_| Reply::Fail(Failure::retriable("down")));
     let mut run = accepting(down).start_with(records(0, 0, &["a"]));
     let failed = run.ended().await.unwrap_err().to_string();
     assert!(failed.contains("retries used up after "), "{failed}");
     assert_eq!((run.puts().len(), run.committed()), (1, Some(0)));
 }
 
-/// Invariant 5: questions have a pace of their own.
+/// Invariant 5: confirmations have a pace of their own.
 #[tokio::test(start_paused = true)]
-async fn questions_keep_to_their_pace() {
-    let pace = Pace::new("questions", 0.5);
-    let setup = accepting(questions([])).with(|settings| {
+async fn confirmations_keep_to_their_pace() {
+    let pace = Pace::new("confirmations", 0.5);
+    let setup = accepting(confirmations([])).with(|settings| {
         settings.lane.confirm_pacer = Some(Pacers::default().of(&pace));
         settings.lane.confirm.as_mut().unwrap().max_records = 1;
         settings.lane.limits.max_in_flight = 4;
     });
     let mut run = setup.start_with(records(0, 0, &["a", "b", "c"]));
     run.finish().await.unwrap();
-    let starts: Vec<_> = run.journal.questions().iter().map(|(at, _)| *at).collect();
+    let starts: Vec<_> = run.journal.confirmations().iter().map(|(at, _)| *at).collect();
     assert!(starts.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1999)), "{starts:?}");
 }
 
 /// Invariant 6: a stop asks nothing more; what is in flight ends, and what it says is committed.
 #[tokio::test(start_paused = true)]
-async fn a_stop_lets_the_question_in_flight_end_and_asks_no_other() {
+async fn a_stop_lets_the_confirmation_in_flight_end_and_asks_no_other() {
     let both = Reply::Each(vec![Confirmation::Stored, Confirmation::Pending]);
-    let setup = accepting(questions([Reply::Late(Duration::from_secs(3), Box::new(both))]));
+    let setup = accepting(confirmations([Reply::Late(Duration::from_secs(3), Box::new(both))]));
     let mut run = setup.start_with(records(0, 0, &["a", "b"]));
     run.pass(200).await;
     run.stop().await.unwrap();
@@ -259,7 +259,7 @@ async fn a_stop_lets_the_question_in_flight_end_and_asks_no_other() {
 async fn a_stop_does_not_wait_for_accepted_records() {
     let busy = || Confirmation::Failed(Failure::retriable("busy").retry_after(Duration::from_secs(50)));
     for reply in [Reply::Each(vec![Confirmation::Pending]), Reply::Each(vec![busy()])] {
-        let mut run = accepting(questions([reply])).start_with(records(0, 0, &["a"]));
+        let mut run = accepting(confirmations([reply])).start_with(records(0, 0, &["a"]));
         run.pass(150).await;
         let asked = Instant::now();
         run.stop().await.unwrap();
@@ -268,12 +268,12 @@ async fn a_stop_does_not_wait_for_accepted_records() {
     }
 }
 
-/// Invariant 6: nor does a rebalance wait for a question's backoff.
+/// Invariant 6: nor does a rebalance wait for a confirmation's backoff.
 #[tokio::test(start_paused = true)]
 async fn a_rebalance_does_not_wait_for_accepted_records() {
     let busy = || Failure::throttled("429").retry_after(Duration::from_secs(50));
     for reply in [Reply::Each(vec![Confirmation::Pending]), Reply::Fail(busy())] {
-        let run = accepting(questions([reply])).start_with(records(0, 3, &["a"]));
+        let run = accepting(confirmations([reply])).start_with(records(0, 3, &["a"]));
         run.pass(150).await;
         let ack = run.revoke([0]);
         run.pass(2).await;
@@ -284,11 +284,11 @@ async fn a_rebalance_does_not_wait_for_accepted_records() {
     }
 }
 
-/// Invariants 1 and 6: a question in flight may end and be committed, within 5s.
+/// Invariants 1 and 6: a confirmation in flight may end and be committed, within 5s.
 #[tokio::test(start_paused = true)]
-async fn a_rebalance_waits_for_the_question_in_flight() {
+async fn a_rebalance_waits_for_the_confirmation_in_flight() {
     let late = Reply::Late(Duration::from_secs(3), Box::new(Reply::Each(vec![Confirmation::Stored])));
-    let run = accepting(questions([late])).start_with(records(0, 0, &["a"]));
+    let run = accepting(confirmations([late])).start_with(records(0, 0, &["a"]));
     run.pass(200).await;
     let ack = run.revoke([0]);
     run.pass(2000).await;
@@ -302,7 +302,7 @@ async fn a_rebalance_waits_for_the_question_in_flight() {
 async fn an_answer_that_comes_after_the_partition_was_lost_changes_nothing() {
     for said in [Confirmation::Stored, Confirmation::Pending, lost()] {
         let gate = Gate::new();
-        let setup = accepting(questions([Reply::held(&gate, Reply::Each(vec![said]))]));
+        let setup = accepting(confirmations([Reply::held(&gate, Reply::Each(vec![said]))]));
         let mut run = setup.start_with(keyed(&["x"]));
         run.pass(200).await;
         let _ack = run.lose([0]);
@@ -344,7 +344,7 @@ async fn an_older_record_is_put_after_all_where_the_accepted_one_goes() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_source_waits_for_accepted_records() {
     let answers = (0..5).map(|_| Reply::Each(vec![Confirmation::Pending]));
-    let mut run = accepting(questions(answers)).start_with(records(0, 0, &["a"]));
+    let mut run = accepting(confirmations(answers)).start_with(records(0, 0, &["a"]));
     run.finish().await.unwrap();
     assert_eq!((run.asked().len(), run.committed()), (6, Some(1)));
 }
@@ -354,13 +354,14 @@ async fn the_end_of_the_source_waits_for_accepted_records() {
 async fn only_what_the_put_accepted_is_asked_for() {
     let answers = [Answer::down_at([1])];
     let setup = Setup::new(script(answers)).with(|settings| settings.lane.limits.order = Order::Key);
-    let mut run = setup.confirm(questions([])).start_with(records(0, 0, &["a", "b"]));
+    let mut run = setup.confirm(confirmations([])).start_with(records(0, 0, &["a", "b"]));
     run.finish().await.unwrap();
     assert_eq!((run.puts(), run.asked()), (vec![vec![0, 1], vec![1]], vec![vec![0, 1]]));
     let mut run = Setup::new(naming()).tolerant().confirm(never()).start_with(records(0, 0, &["bad"]));
     run.finish().await.unwrap();
     assert!(run.asked().is_empty());
-    let mut run = Setup::new(once(Answer::down())).confirm(questions([])).start_with(records(0, 0, &["a"]));
+    let mut run =
+        Setup::new(once(Answer::down())).confirm(confirmations([])).start_with(records(0, 0, &["a"]));
     run.finish().await.unwrap();
     assert_eq!((run.puts().len(), run.asked().len()), (2, 1));
 }
@@ -369,7 +370,7 @@ async fn only_what_the_put_accepted_is_asked_for() {
 /// says what it said. Nothing is committed, and nothing is put again.
 #[tokio::test(start_paused = true)]
 async fn a_confirmation_that_panics_is_tried_again_until_the_time_is_up() {
-    let mut run = accepting(questions([Reply::Panic])).start_with(keyed(&["x"]));
+    let mut run = accepting(confirmations([Reply::Panic])).start_with(keyed(&["x"]));
     run.finish().await.unwrap();
     assert_eq!((run.asked().len(), run.committed()), (2, Some(1)));
 

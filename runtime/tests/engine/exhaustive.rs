@@ -65,7 +65,7 @@ fn live(case: Case) {
     runtime.block_on(World::live(case));
 }
 
-/// Invariants 1, 2, 3, 6 and 7, as [`World`] and its ledger check them at every step.
+/// Invariants 1, 2, 3, 6 and 7, as [`World`] and its witness check them at every step.
 #[test]
 fn no_order_of_puts_commits_and_rebalances_breaks_an_invariant() {
     let scripts: [&[Mood]; 3] = [

@@ -79,7 +79,7 @@ fn case() -> impl Strategy<Value = Case> {
 proptest! {
     #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
 
-    /// Invariants 1, 2, 3, 6, 7 and 9 together, as [`World`] and its ledger check them at every step:
+    /// Invariants 1, 2, 3, 6, 7 and 9 together, as [`World`] and its witness check them at every step:
     /// whatever is committed is done; every record read ends in exactly one counter and gives its bytes back;
     /// records that share an ordering key never overtake each other; a rebalance is answered in time; and in
     /// the end nothing is missing.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use sluice_connector_api::{Confirmation, Failure, Order, Record};
 
-use crate::ledger::Ledger;
-use crate::support::{Answer, Questions, Reply, Run, Script, Setup, record};
+use crate::support::{Answer, ConfirmScript, Reply, Run, Script, Setup, record};
+use crate::witness::Witness;
 
 pub(crate) const PARTITIONS: usize = 3;
 /// More than a revoke may take, in milliseconds.
@@ -44,7 +44,7 @@ pub(crate) enum Mood {
     Fatal,
 }
 
-/// What a sink that stores later says to a question. Bad records of odd offsets are at fault in every answer.
+/// What a sink that stores later says to a confirmation. Bad records of odd offsets are at fault in every answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Doubt {
     /// All the others are stored.
@@ -119,14 +119,14 @@ pub(crate) struct World {
     case: Case,
     topic: Vec<Vec<(Kind, Record)>>,
     moods: Arc<Mutex<usize>>,
-    ledger: Ledger,
+    witness: Witness,
     owned: [bool; PARTITIONS],
     /// For each partition the index in its log of the record to read next.
     position: [usize; PARTITIONS],
     run: Run,
     /// Records at fault are skipped.
     tolerant: bool,
-    /// Entries of the run's journal that the ledger has.
+    /// Entries of the run's journal that the witness has.
     seen: usize,
 }
 
@@ -136,11 +136,11 @@ impl World {
         let topic = case.topic();
         let moods = Arc::default();
         let tolerant = case.tolerant;
-        let ledger = Ledger::new(&case, topic.clone());
+        let witness = Witness::new(&case, topic.clone());
         let run = setup(&case, &moods, tolerant).start();
         let (owned, position) = ([false; PARTITIONS], [0; PARTITIONS]);
         let ops = case.ops.clone();
-        let mut world = Self { case, topic, moods, ledger, owned, position, run, tolerant, seen: 0 };
+        let mut world = Self { case, topic, moods, witness, owned, position, run, tolerant, seen: 0 };
         for op in ops {
             world.act(op).await;
             world.run.pass(1).await;
@@ -174,11 +174,11 @@ impl World {
 
     fn assign(&mut self, partition: usize) {
         self.look();
-        let committed = self.ledger.committed(partition).unwrap_or(0);
+        let committed = self.witness.committed(partition).unwrap_or(0);
         let is_before = |(_, record): &&(Kind, Record)| record.origin().offset() < committed;
         self.position[partition] = self.topic[partition].iter().take_while(is_before).count();
         self.owned[partition] = true;
-        self.ledger.owned[partition] = true;
+        self.witness.owned[partition] = true;
         self.run.assign([i32::try_from(partition).unwrap()]);
     }
 
@@ -191,14 +191,14 @@ impl World {
         }
         self.look();
         self.owned[partition] = false;
-        self.ledger.owned[partition] = false;
-        self.ledger.leave(partition);
+        self.witness.owned[partition] = false;
+        self.witness.leave(partition);
         for _ in 0..REVOKE_BOUND {
             self.run.pass(1).await;
             if let Ok(offsets) = ack.try_recv() {
                 assert!(!lost || offsets.is_empty(), "a lost partition is not committed");
                 self.look();
-                return self.ledger.commit(&offsets, self.tolerant);
+                return self.witness.commit(&offsets, self.tolerant);
             }
             if self.run.has_ended() {
                 return;
@@ -207,11 +207,11 @@ impl World {
         panic!("the revoke was not answered (invariant 6)");
     }
 
-    /// Hands what the run saw since to the ledger.
+    /// Hands what the run saw since to the witness.
     fn look(&mut self) {
         let entries = self.run.journal.entries();
         for (_, entry) in &entries[self.seen..] {
-            self.ledger.enter(entry, self.tolerant);
+            self.witness.enter(entry, self.tolerant);
         }
         self.seen = entries.len();
     }
@@ -222,7 +222,7 @@ impl World {
             self.run.pass(100).await;
         }
         self.look();
-        self.ledger.end_of_run();
+        self.witness.end_of_run();
         let tally = self.run.tally();
         let done = tally.delivered + tally.superseded + tally.filtered + tally.skipped;
         let ended = done + tally.abandoned;
@@ -247,7 +247,7 @@ impl World {
                 let done = tally.delivered + tally.superseded + tally.filtered + tally.skipped;
                 assert_eq!(tally.read, done, "nothing is left");
                 assert_eq!(self.run.budget.used(), 0);
-                return self.ledger.end();
+                return self.witness.end();
             }
         }
         panic!("the connector does not get through");
@@ -266,7 +266,7 @@ fn setup(case: &Case, moods: &Arc<Mutex<usize>>, tolerant: bool) -> Setup {
     });
     let setup = if tolerant { setup.tolerant() } else { setup };
     match case.doubts.clone() {
-        Some(doubts) => setup.confirm(questions(doubts)),
+        Some(doubts) => setup.confirm(confirmations(doubts)),
         None => setup,
     }
 }
@@ -282,7 +282,7 @@ fn script(moods: Vec<Mood>, next: Arc<Mutex<usize>>, accepts: bool) -> Script {
 }
 
 /// Goes from doubt to doubt; between two rounds there is none.
-fn questions(doubts: Vec<Doubt>) -> Questions {
+fn confirmations(doubts: Vec<Doubt>) -> ConfirmScript {
     let mut rounds = doubts.into_iter().chain([Doubt::None]).collect::<Vec<_>>().into_iter().cycle();
     Box::new(move |batch| reply(rounds.next().unwrap(), batch))
 }

@@ -47,8 +47,8 @@ impl Journal {
         self.entries().into_iter().filter_map(began).collect()
     }
 
-    /// The records of each question, and when it was asked.
-    pub(crate) fn questions(&self) -> Vec<(Instant, Vec<Record>)> {
+    /// The records of each confirmation, and when it was asked.
+    pub(crate) fn confirmations(&self) -> Vec<(Instant, Vec<Record>)> {
         let asked = |(at, entry)| match entry {
             Entry::Asked(records) => Some((at, records)),
             _ => None,

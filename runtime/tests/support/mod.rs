@@ -14,8 +14,8 @@ pub(crate) use journal::{Entry, Journal};
 pub(crate) use run::{Run, Setup};
 pub(crate) use schemas::{Fetch, SchemaRegistry};
 pub(crate) use sink::{
-    Answer, Gate, Questions, Reply, Script, ScriptedSink, naming, once, pending, questions, refusing, script,
-    stored,
+    Answer, ConfirmScript, Gate, Reply, Script, ScriptedSink, confirmations, naming, once, pending, refusing,
+    script, stored,
 };
 pub(crate) use source::size;
 

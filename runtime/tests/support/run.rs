@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
-use super::sink::{Questions, Script, ScriptedSink, questions};
+use super::sink::{ConfirmScript, Script, ScriptedSink, confirmations};
 use super::source::{Hand, ScriptedSource};
 use super::transform::{Door, steps};
 
@@ -31,7 +31,7 @@ const HUNG: Duration = Duration::from_hours(2);
 /// A pipeline that is about to run.
 pub(crate) struct Setup {
     script: Script,
-    questions: Questions,
+    confirmations: ConfirmScript,
     settings: PipelineSettings,
     value: Option<Box<dyn Converter>>,
     queue: Option<(Script, LaneSettings)>,
@@ -72,8 +72,8 @@ impl Setup {
             faults: FaultSettings { tolerance: Tolerance::None, threshold: None },
             commit_interval: Duration::from_millis(50),
         };
-        let questions = questions([]);
-        Self { script, questions, settings, value: None, queue: None, window: None }
+        let confirmations = confirmations([]);
+        Self { script, confirmations, settings, value: None, queue: None, window: None }
     }
 
     /// Changes what the pipeline keeps to.
@@ -114,11 +114,11 @@ impl Setup {
         self
     }
 
-    /// Lets puts only accept records; the sink answers questions like this. 10 records a question, 100ms after the put
+    /// Lets puts only accept records; the sink answers confirmations like this. 10 records a confirmation, 100ms after the put
     /// and after each answer, and 1s until a record counts as lost.
-    pub(crate) fn confirm(mut self, questions: Questions) -> Self {
+    pub(crate) fn confirm(mut self, confirmations: ConfirmScript) -> Self {
         let (interval, timeout) = (Duration::from_millis(100), Duration::from_secs(1));
-        self.questions = questions;
+        self.confirmations = confirmations;
         self.settings.lane.confirm = Some(ConfirmLimits::new(10, interval, timeout));
         self
     }
@@ -133,7 +133,7 @@ impl Setup {
         let (journal, budget) = (Journal::default(), Budget::new(1 << 20));
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
         let sink = ScriptedSink::new(self.script, self.settings.lane.limits.clone(), journal.clone());
-        let sink = sink.answering(self.questions).accepting(self.settings.lane.confirm.is_some());
+        let sink = sink.answering(self.confirmations).accepting(self.settings.lane.confirm.is_some());
         let door = Door::default();
         let chain = Chain::new(None, self.value, steps(door.clone()));
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
@@ -244,11 +244,11 @@ impl Run {
         self.journal.puts().into_iter().map(offsets).collect()
     }
 
-    /// The offsets of each question.
+    /// The offsets of each confirmation.
     pub(crate) fn asked(&self) -> Vec<Vec<i64>> {
         let offsets =
             |(_, asked): (_, Vec<Record>)| asked.iter().map(|record| record.origin().offset()).collect();
-        self.journal.questions().into_iter().map(offsets).collect()
+        self.journal.confirmations().into_iter().map(offsets).collect()
     }
 
     /// The offsets stored, in order, each as often as it was stored.

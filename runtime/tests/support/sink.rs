@@ -97,7 +97,7 @@ fn is_bad(record: &Record) -> bool {
     record.value_text() == Some("bad")
 }
 
-/// What a scripted sink says to one question.
+/// What a scripted sink says to one confirmation.
 pub(crate) enum Reply {
     /// What became of each record.
     Each(Vec<Confirmation>),
@@ -117,8 +117,8 @@ impl Reply {
     }
 }
 
-/// Decides what is said to a question.
-pub(crate) type Questions = Box<dyn FnMut(&[Record]) -> Reply + Send>;
+/// Decides what is said to a confirmation.
+pub(crate) type ConfirmScript = Box<dyn FnMut(&[Record]) -> Reply + Send>;
 
 /// Says that all records are stored.
 pub(crate) fn stored(records: &[Record]) -> Reply {
@@ -130,13 +130,15 @@ pub(crate) fn pending(records: &[Record]) -> Reply {
     Reply::Each(records.iter().map(|_| Confirmation::Pending).collect())
 }
 
-/// Answers question by question; behind the last answer all is stored.
-pub(crate) fn questions(answers: impl IntoIterator<Item = Reply, IntoIter: Send + 'static>) -> Questions {
+/// Answers confirmation by confirmation; behind the last answer all is stored.
+pub(crate) fn confirmations(
+    answers: impl IntoIterator<Item = Reply, IntoIter: Send + 'static>,
+) -> ConfirmScript {
     let mut answers = answers.into_iter();
     Box::new(move |records| answers.next().unwrap_or_else(|| stored(records)))
 }
 
-/// Does with each put and question what its scripts say, and notes it.
+/// Does with each put and confirmation what its scripts say, and notes it.
 pub(crate) struct ScriptedSink {
     script: Mutex<Script>,
     confirmation: Arc<ScriptedConfirmation>,
@@ -147,24 +149,26 @@ pub(crate) struct ScriptedSink {
     puts: AtomicUsize,
 }
 
-/// Does with each question what its script says, and notes it.
+/// Does with each confirmation what its script says, and notes it.
 struct ScriptedConfirmation {
-    questions: Mutex<Questions>,
+    confirmations: Mutex<ConfirmScript>,
     journal: Journal,
 }
 
 impl ScriptedSink {
     pub(crate) fn new(script: Script, limits: Limits, journal: Journal) -> Self {
-        let confirmation =
-            Arc::new(ScriptedConfirmation { questions: Mutex::new(questions([])), journal: journal.clone() });
+        let confirmation = Arc::new(ScriptedConfirmation {
+            confirmations: Mutex::new(confirmations([])),
+            journal: journal.clone(),
+        });
         let (script, puts) = (Mutex::new(script), AtomicUsize::new(0));
         Self { script, confirmation, accepts: false, limits, journal, puts }
     }
 
-    /// Answers questions like this.
-    pub(crate) fn answering(self, questions: Questions) -> Self {
-        let (questions, journal) = (Mutex::new(questions), self.journal.clone());
-        Self { confirmation: Arc::new(ScriptedConfirmation { questions, journal }), ..self }
+    /// Answers confirmations like this.
+    pub(crate) fn answering(self, confirmations: ConfirmScript) -> Self {
+        let (confirmations, journal) = (Mutex::new(confirmations), self.journal.clone());
+        Self { confirmation: Arc::new(ScriptedConfirmation { confirmations, journal }), ..self }
     }
 
     /// Says whether a put only accepts records.
@@ -233,7 +237,7 @@ impl Confirm for ScriptedConfirmation {
 
     async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
         self.journal.note(Entry::Asked(batch.to_vec()));
-        let mut reply = (self.questions.lock().unwrap())(batch);
+        let mut reply = (self.confirmations.lock().unwrap())(batch);
         loop {
             match reply {
                 Reply::Each(each) => {

@@ -16,4 +16,3 @@ mod confirmation;
 pub mod delivery;
 pub(crate) mod in_flight;
 pub mod settings;
-mod unconfirmed;

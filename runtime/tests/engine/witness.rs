@@ -11,7 +11,7 @@ use crate::world::{Case, Kind, PARTITIONS};
 /// One thing that a sink may get: a record, or a part of one.
 type Thing = (i32, i64, Option<u32>);
 
-pub(crate) struct Ledger {
+pub(crate) struct Witness {
     topic: Vec<Vec<(Kind, Record)>>,
     ordered_by: Order,
     max_in_flight: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Ledger {
     puts: usize,
 }
 
-impl Ledger {
+impl Witness {
     pub(crate) fn new(case: &Case, topic: Vec<Vec<(Kind, Record)>>) -> Self {
         Self {
             topic,
