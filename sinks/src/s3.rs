@@ -43,7 +43,7 @@ const REJECTING: [&str; 2] = ["EntityTooLarge", "KeyTooLongError"];
 #[serde(deny_unknown_fields)]
 pub struct S3Settings {
     /// The bucket's name.
-    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), extend("patternErrorMessage" = "the name of a bucket: 3 to 63 small letters, digits, dots and dashes"))]
     pub bucket: String,
     /// What the names of objects begin with, such as `kafka/`. Default: nothing.
     #[serde(default)]

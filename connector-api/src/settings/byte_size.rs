@@ -91,6 +91,7 @@ impl JsonSchema for ByteSize {
             "format": "byte-size",
             "minimum": 0,
             "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]i?)?[bB]?\s*$",
+            "patternErrorMessage": "a size in bytes, such as 64MiB, 5.5MB or 1000",
         })
     }
 }

@@ -74,6 +74,7 @@ impl JsonSchema for HumanDuration {
             "type": "string",
             "format": "time-span",
             "pattern": r"^\s*([0-9]+\s*[a-zA-Zµ]+\s*)+$",
+            "patternErrorMessage": "a time with its unit, such as 200ms, 5s or 1h 30m",
         })
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 use sluice_connector_api::{Provider, Registry};
 
+use crate::config::places::SchemaPlace;
 use crate::config::problem::{Position, Problem};
 use crate::config::providers::Providers;
 use crate::config::reference::{Dialect, Piece, Reference, parse};
@@ -56,7 +57,7 @@ pub(crate) async fn interpolate(
     };
     let mut asked = BTreeSet::new();
     let prefixes = providers.prefixes();
-    let schema = Below(vec![schema]);
+    let schema = SchemaPlace::new(schema);
     visit(node, &schema, &mut |scalar, is_pattern| {
         let dialect = Dialect { prefixes: &prefixes, is_pattern };
         if let Ok(pieces) = parse(&scalar.text, dialect) {
@@ -152,45 +153,10 @@ fn write_reference(
     }
 }
 
-/// The schemas that may hold for a value.
-struct Below<'a>(Vec<&'a Value>);
-
-impl<'a> Below<'a> {
-    /// Takes the alternatives of a schema for schemas of their own.
-    fn variants(&self) -> Vec<&'a Value> {
-        let mut found = Vec::new();
-        let mut waiting = self.0.clone();
-        while let Some(schema) = waiting.pop() {
-            found.push(schema);
-            for choice in ["anyOf", "oneOf"] {
-                waiting.extend(schema.get(choice).and_then(Value::as_array).into_iter().flatten());
-            }
-        }
-        found
-    }
-
-    fn key(&self, name: &str) -> Self {
-        let below = |schema: &'a Value| {
-            let property = schema.get("properties").and_then(|properties| properties.get(name));
-            property.or_else(|| schema.get("additionalProperties"))
-        };
-        Self(self.variants().into_iter().filter_map(below).collect())
-    }
-
-    fn items(&self) -> Self {
-        Self(self.variants().into_iter().filter_map(|schema| schema.get("items")).collect())
-    }
-
-    /// A plug-in declares a key as a pattern with `#[schemars(extend("x-pattern" = true))]`.
-    fn is_pattern(&self) -> bool {
-        self.variants().into_iter().any(|schema| schema.get("x-pattern") == Some(&Value::Bool(true)))
-    }
-}
-
 /// Calls `change` for every scalar that may hold a reference, and returns what it found wrong, with its place.
 fn visit(
     node: &mut Node,
-    schema: &Below<'_>,
+    schema: &SchemaPlace<'_>,
     change: &mut impl FnMut(&mut Scalar, bool) -> Result<(), String>,
 ) -> Vec<(Position, String)> {
     let mut wrong = Vec::new();

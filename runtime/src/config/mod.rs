@@ -5,7 +5,11 @@
 //! Schema that the plug-ins' settings make ([`schema`], [`validate`]), and the settings structs ([`settings`]).
 //! Every problem of every file is reported at once.
 
+pub(crate) mod explain;
+pub(crate) mod foreign;
 pub mod interpolate;
+mod misplaced;
+mod places;
 pub mod problem;
 mod providers;
 mod reference;
@@ -14,3 +18,4 @@ pub mod settings;
 pub mod validate;
 pub mod worker;
 pub mod yaml;
+mod yaml_reader;

@@ -1,4 +1,4 @@
-//! Checks a YAML tree against a JSON Schema and says what is wrong in an operator's words.
+//! Checks a YAML tree against a JSON Schema, and gives scalars the type that the schema wants.
 
 use std::path::Path;
 
@@ -6,8 +6,13 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
-use crate::config::problem::{Position, Problem};
+use crate::config::explain::Checked;
+use crate::config::places::NodeIndex;
+use crate::config::problem::Problem;
 use crate::config::yaml::{Node, Scalar, Style, parse_number};
+
+/// How many problems of one file are reported.
+const MAX_PROBLEMS: usize = 200;
 
 /// Checks `node` against `schema`. Returns the value, with scalars in the type that the schema wants where
 /// that loses nothing: an unquoted `123` may be text, and a text from the environment may be a number. Beside
@@ -22,25 +27,33 @@ pub fn validate(file: &Path, node: &Node, schema: &Value) -> (Value, Vec<Problem
             );
         }
     };
-    let value = fit_types(&validator, node, node.to_json());
-    let problems = problems(file, node, schema, &validator, &value);
+    let nodes = NodeIndex::new(node);
+    let value = fit_types(&validator, &nodes, node.to_json());
+    let problems = problems(&Checked { file, nodes: &nodes, schema }, &validator, &value);
     (value, problems)
 }
 
-fn problems(file: &Path, node: &Node, schema: &Value, validator: &Validator, value: &Value) -> Vec<Problem> {
-    let checked = Checked { file, node, schema };
-    let mut problems: Vec<_> =
-        validator.iter_errors(value).flat_map(|error| checked.explain(&error)).collect();
+/// Says what is wrong; of very much, the first.
+fn problems(checked: &Checked<'_>, validator: &Validator, value: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for error in validator.iter_errors(value) {
+        problems.extend(checked.explain(&error));
+        if problems.len() > MAX_PROBLEMS {
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(Problem::of_file(checked.file, "more is wrong than is listed here"));
+            break;
+        }
+    }
     problems.sort();
     problems.dedup();
     problems
 }
 
 /// Rewrites scalars whose type does not fit but whose text does.
-fn fit_types(validator: &Validator, node: &Node, mut value: Value) -> Value {
+fn fit_types(validator: &Validator, nodes: &NodeIndex<'_>, mut value: Value) -> Value {
     let mut fitted = Vec::new();
     for error in validator.iter_errors(&value) {
-        collect_fits(&error, node, &mut fitted);
+        collect_fits(&error, nodes, &mut fitted);
     }
     for (path, fit) in fitted {
         if let Some(place) = value.pointer_mut(&path) {
@@ -50,15 +63,15 @@ fn fit_types(validator: &Validator, node: &Node, mut value: Value) -> Value {
     value
 }
 
-fn collect_fits(error: &ValidationError<'_>, node: &Node, fitted: &mut Vec<(String, Value)>) {
+fn collect_fits(error: &ValidationError<'_>, nodes: &NodeIndex<'_>, fitted: &mut Vec<(String, Value)>) {
     match error.kind() {
         ValidationErrorKind::Type { kind } => {
             let path = error.instance_path().as_str();
-            let scalar = node.find(segments(path).iter().map(String::as_str)).scalar();
+            let scalar = nodes.find(path).scalar();
             fitted.extend(scalar.and_then(|scalar| fit(scalar, kind)).map(|fit| (path.to_owned(), fit)));
         }
         ValidationErrorKind::AnyOf { context } => {
-            context.iter().flatten().for_each(|error| collect_fits(error, node, fitted));
+            context.iter().flatten().for_each(|error| collect_fits(error, nodes, fitted));
         }
         _ => {}
     }
@@ -91,203 +104,6 @@ fn wants(wanted: &TypeKind, json_type: JsonType) -> bool {
         TypeKind::Single(single) => *single == json_type,
         TypeKind::Multiple(types) => types.contains(json_type),
     }
-}
-
-struct Checked<'a> {
-    file: &'a Path,
-    node: &'a Node,
-    schema: &'a Value,
-}
-
-impl Checked<'_> {
-    fn explain(&self, error: &ValidationError<'_>) -> Vec<Problem> {
-        let path = segments(error.instance_path().as_str());
-        let node = self.node.find(path.iter().map(String::as_str));
-        // A reference that nobody was asked for is not held against the schema.
-        if node.scalar().is_some_and(|scalar| scalar.kept) {
-            return Vec::new();
-        }
-        match error.kind() {
-            ValidationErrorKind::AdditionalProperties { unexpected } => {
-                unexpected.iter().map(|name| self.unknown_key(&path, node, name, error)).collect()
-            }
-            // What takes no keys at all.
-            ValidationErrorKind::FalseSchema if !node.keys().is_empty() => {
-                node.keys().into_iter().map(|name| self.unknown_key(&path, node, name, error)).collect()
-            }
-            ValidationErrorKind::Required { property } => {
-                let name = property.as_str().unwrap_or_default();
-                vec![
-                    self.problem(
-                        self.key_position(&path, node),
-                        format!("missing key `{}`", join(&path, name)),
-                    ),
-                ]
-            }
-            ValidationErrorKind::AnyOf { context } if is_word_among_maps(context, node) => {
-                let words = list(&context.iter().flatten().filter_map(choice).collect());
-                let found = found(node);
-                vec![self.problem(
-                    node.position,
-                    format!("{}: expected a map or one of {words}, found {found}", name_of(&path)),
-                )]
-            }
-            ValidationErrorKind::AnyOf { context } => match context
-                .iter()
-                .find(|branch| !is_null_branch(branch))
-            {
-                Some(branch) => branch.iter().flat_map(|error| self.explain(error)).collect(),
-                None => vec![self.problem(node.position, format!("{}: {}", name_of(&path), error.masked()))],
-            },
-            _ => vec![self.problem(node.position, format!("{}: {}", name_of(&path), describe(error, node)))],
-        }
-    }
-
-    fn unknown_key(&self, path: &[String], node: &Node, name: &str, error: &ValidationError<'_>) -> Problem {
-        let position = node.entry(name).map_or(node.position, |(key, _)| key.position);
-        let known = self.known_keys(error.schema_path().as_str());
-        let what = match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            ["sink"] | [.., "dead_letter_queue", "sink"] => "unknown sink",
-            ["transforms", _] => "unknown transform",
-            ["source", "key" | "value"] => "unknown converter",
-            [.., "predicate"] => "unknown predicate",
-            _ => "unknown key",
-        };
-        let hint = match nearest(name, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "there are no settings here".to_owned(),
-            None => format!("known are: {}", known.join(", ")),
-        };
-        self.problem(position, format!("{what} `{}`; {hint}", join(path, name)))
-    }
-
-    /// Lists the properties beside the schema's `additionalProperties` at this path.
-    fn known_keys(&self, schema_path: &str) -> Vec<String> {
-        let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let properties = self.schema.pointer(parent).and_then(|schema| schema.get("properties"));
-        properties.and_then(Value::as_object).map(|known| known.keys().cloned().collect()).unwrap_or_default()
-    }
-
-    /// Finds the key that a path ends in, which is where something is missing.
-    fn key_position(&self, path: &[String], node: &Node) -> Position {
-        let Some((last, parents)) = path.split_last() else { return node.position };
-        let parent = self.node.find(parents.iter().map(String::as_str));
-        parent.entry(last).map_or(node.position, |(key, _)| key.position)
-    }
-
-    fn problem(&self, position: Position, text: String) -> Problem {
-        Problem::at(self.file, position, text)
-    }
-}
-
-/// Says whether a map or one of some words was expected, and another word found.
-fn is_word_among_maps(branches: &[Vec<ValidationError<'_>>], node: &Node) -> bool {
-    node.scalar().is_some() && branches.iter().flatten().any(|branch| choice(branch).is_some())
-}
-
-fn is_null_branch(branch: &[ValidationError<'_>]) -> bool {
-    let null = |error: &ValidationError<'_>| {
-        matches!(error.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Null) })
-    };
-    branch.iter().all(null)
-}
-
-/// Says what is wrong with a value, and shows it only where it stands in the file itself.
-fn describe(error: &ValidationError<'_>, node: &Node) -> String {
-    let found = found(node);
-    match error.kind() {
-        ValidationErrorKind::Type { kind } => format!("expected {}, found {found}", types(kind)),
-        ValidationErrorKind::Enum { options } => format!("expected one of {}, found {found}", list(options)),
-        ValidationErrorKind::OneOfNotValid { context } => {
-            let choices: Value = context.iter().flatten().filter_map(choice).collect();
-            format!("expected one of {}, found {found}", list(&choices))
-        }
-        ValidationErrorKind::Pattern { pattern } => format!("{found} does not match `{pattern}`"),
-        ValidationErrorKind::MinProperties { .. }
-            if error.instance_path().as_str().ends_with("/dead_letter_queue") =>
-        {
-            "nothing is chosen here; name a topic or a sink".to_owned()
-        }
-        ValidationErrorKind::MinProperties { .. } => "nothing is chosen here; name one plug-in".to_owned(),
-        ValidationErrorKind::MaxProperties { .. } => "more than one is chosen here; keep one".to_owned(),
-        ValidationErrorKind::MinItems { limit } => format!("needs at least {limit}"),
-        _ => error.masked_with("the value").to_string(),
-    }
-}
-
-/// The one value that a branch of a choice takes.
-fn choice(branch: &ValidationError<'_>) -> Option<Value> {
-    match branch.kind() {
-        ValidationErrorKind::Constant { expected_value } => Some((**expected_value).clone()),
-        _ => None,
-    }
-}
-
-fn found(node: &Node) -> String {
-    match node.scalar() {
-        Some(scalar) if scalar.interpolated => "a value from the environment or a file".to_owned(),
-        Some(scalar) => match scalar.to_json() {
-            Value::Null => "nothing".to_owned(),
-            Value::Bool(value) => format!("the boolean `{value}`"),
-            Value::Number(value) => format!("the number `{value}`"),
-            _ => format!("`{}`", scalar.text),
-        },
-        None if matches!(node.content, crate::config::yaml::Content::List(_)) => "a list".to_owned(),
-        None => "a map".to_owned(),
-    }
-}
-
-fn types(kind: &TypeKind) -> String {
-    match kind {
-        TypeKind::Single(json_type) => type_name(*json_type).to_owned(),
-        TypeKind::Multiple(types) => {
-            let names: Vec<_> =
-                types.iter().filter(|json_type| *json_type != JsonType::Null).map(type_name).collect();
-            names.join(" or ")
-        }
-    }
-}
-
-fn type_name(json_type: JsonType) -> &'static str {
-    match json_type {
-        JsonType::Array => "a list",
-        JsonType::Boolean => "true or false",
-        JsonType::Integer => "a whole number",
-        JsonType::Null => "nothing",
-        JsonType::Number => "a number",
-        JsonType::Object => "a map",
-        JsonType::String => "text",
-    }
-}
-
-fn list(options: &Value) -> String {
-    let names = options
-        .as_array()
-        .map(|options| options.iter().map(|option| format!("`{}`", option.as_str().unwrap_or_default())));
-    names.map(|names| names.collect::<Vec<_>>().join(", ")).unwrap_or_default()
-}
-
-/// Finds the nearest of the known names, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let scored = known.iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate.as_str()));
-    scored
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
-fn segments(pointer: &str) -> Vec<String> {
-    pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~")).collect()
-}
-
-fn join(path: &[String], name: &str) -> String {
-    let mut parts: Vec<_> = path.iter().map(String::as_str).collect();
-    parts.push(name);
-    parts.join(".")
-}
-
-fn name_of(path: &[String]) -> String {
-    if path.is_empty() { "the file".to_owned() } else { format!("`{}`", path.join(".")) }
 }
 
 #[cfg(test)]

@@ -5,3 +5,5 @@ pub mod definition;
 pub mod files;
 mod forms;
 pub mod load;
+mod parts;
+mod prune;

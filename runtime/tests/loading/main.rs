@@ -5,4 +5,5 @@ mod converters;
 mod errors;
 mod forms;
 mod functions;
+mod mistakes;
 mod plug_ins;

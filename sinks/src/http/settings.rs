@@ -46,7 +46,7 @@ use crate::record::on_null::OnNull;
 pub struct HttpSettings {
     /// Where to, such as `https://api.example.com/prices/{{ticker}}?by=sluice`. Scheme, host and port have no tags.
     /// Failures show these three only, since paths may be secret; a preview shows the whole.
-    #[schemars(regex(pattern = "^https?://."))]
+    #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "an address that begins with https:// or http://"))]
     pub url: String,
     /// The method: `POST`, `PUT` or `PATCH`. Default: `POST`.
     #[serde(default)]
@@ -67,7 +67,7 @@ pub struct HttpSettings {
     /// Path of a `DELETE`, if not that of `url`, such as `/prices/{{@record.key}}`. Its tags start with `@record`, since
     /// a tombstone has no fields, and name the key; it has neither blocks nor helpers.
     #[serde(default)]
-    #[schemars(regex(pattern = "^/"))]
+    #[schemars(regex(pattern = "^/"), extend("patternErrorMessage" = "a path that begins with /"))]
     pub delete_path: Option<String>,
     /// How requests authenticate. Default: `none`.
     #[serde(default)]
@@ -147,14 +147,14 @@ pub enum BodyFormat {
 #[serde(deny_unknown_fields)]
 pub struct ItemErrors {
     /// The array in the answer, such as `/items`; the empty pointer if the answer is the array.
-    #[schemars(regex(pattern = "^(/.*)?$"))]
+    #[schemars(regex(pattern = "^(/.*)?$"), extend("patternErrorMessage" = "a JSON Pointer, such as /items or /error/reason"))]
     pub pointer: String,
     /// The status in an item, such as `/status`: a number or its digits, with the meaning of an HTTP status.
-    #[schemars(regex(pattern = "^(/.*)?$"))]
+    #[schemars(regex(pattern = "^(/.*)?$"), extend("patternErrorMessage" = "a JSON Pointer, such as /items or /error/reason"))]
     pub status: String,
     /// The reason in an item, such as `/error`. Default: the status has to do.
     #[serde(default)]
-    #[schemars(regex(pattern = "^(/.*)?$"))]
+    #[schemars(regex(pattern = "^(/.*)?$"), extend("patternErrorMessage" = "a JSON Pointer, such as /items or /error/reason"))]
     pub reason: Option<String>,
 }
 

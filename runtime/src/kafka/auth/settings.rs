@@ -29,7 +29,7 @@ pub enum AuthSettings {
 pub struct MskIamAuth {
     /// The AWS region of the cluster, such as `eu-central-1`. Default: the one in the name of the first broker.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"), extend("patternErrorMessage" = "small letters, digits and dashes, such as eu-central-1"))]
     pub region: Option<String>,
     /// How long a token holds, from `15s` to `15m`; it is replaced well before. Default: `15m`, as AWS's own signers have it.
     #[serde(default = "token_lifetime")]

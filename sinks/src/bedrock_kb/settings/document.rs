@@ -71,7 +71,7 @@ pub struct S3Content {
     pub buckets: Vec<String>,
     /// The AWS account that owns the bucket, 12 digits. Default: the knowledge base's.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    #[schemars(regex(pattern = "^[0-9]{12}$"), extend("patternErrorMessage" = "an AWS account: 12 digits"))]
     pub bucket_owner: Option<String>,
 }
 

@@ -62,7 +62,7 @@ pub struct HeaderAuth {
 #[serde(deny_unknown_fields)]
 pub struct OAuth2Auth {
     /// The token endpoint, such as `https://login.example.com/oauth2/token`.
-    #[schemars(regex(pattern = "^https?://."))]
+    #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "an address that begins with https:// or http://"))]
     pub token_url: String,
     /// The client.
     pub client_id: String,
@@ -100,6 +100,6 @@ pub struct SigV4Auth {
     /// The AWS region of the service, such as `eu-central-1`. Default: `AWS_REGION`, else that of the AWS profile or
     /// of the instance.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"), extend("patternErrorMessage" = "small letters, digits and dashes, such as eu-central-1"))]
     pub region: Option<String>,
 }

@@ -1,0 +1,125 @@
+//! Finds the part of a file, and of its JSON Schema, that a path leads to.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::config::yaml::{Content, Node};
+
+/// The values of a file by their JSON Pointer: a file may have very many, and each may be asked for.
+pub(super) struct NodeIndex<'a> {
+    root: &'a Node,
+    nodes: HashMap<String, &'a Node>,
+}
+
+impl<'a> NodeIndex<'a> {
+    pub(super) fn new(root: &'a Node) -> Self {
+        let mut index = Self { root, nodes: HashMap::new() };
+        index.add(String::new(), root);
+        index
+    }
+
+    fn add(&mut self, pointer: String, node: &'a Node) {
+        match &node.content {
+            Content::Scalar(_) => {}
+            Content::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.add(format!("{pointer}/{index}"), item);
+                }
+            }
+            Content::Map(entries) => {
+                for (key, value) in entries {
+                    let name = key.name.replace('~', "~0").replace('/', "~1");
+                    self.add(format!("{pointer}/{name}"), value);
+                }
+            }
+        }
+        self.nodes.insert(pointer, node);
+    }
+
+    pub(super) fn root(&self) -> &'a Node {
+        self.root
+    }
+
+    /// Follows a JSON Pointer as far as it goes.
+    pub(super) fn find(&self, pointer: &str) -> &'a Node {
+        let mut pointer = pointer;
+        loop {
+            match (self.nodes.get(pointer), pointer.rsplit_once('/')) {
+                (Some(node), _) => return node,
+                (None, Some((parent, _))) => pointer = parent,
+                (None, None) => return self.root,
+            }
+        }
+    }
+}
+
+/// The schemas that may hold for a value.
+#[derive(Clone, Debug)]
+pub(super) struct SchemaPlace<'a>(Vec<&'a Value>);
+
+impl<'a> SchemaPlace<'a> {
+    pub(super) fn new(schema: &'a Value) -> Self {
+        Self(vec![schema])
+    }
+
+    /// Takes the alternatives of a schema for schemas of their own.
+    fn variants(&self) -> Vec<&'a Value> {
+        let mut found = Vec::new();
+        let mut waiting = self.0.clone();
+        while let Some(schema) = waiting.pop() {
+            found.push(schema);
+            for choice in ["anyOf", "oneOf"] {
+                waiting.extend(schema.get(choice).and_then(Value::as_array).into_iter().flatten());
+            }
+        }
+        found
+    }
+
+    /// Goes to the value of a key.
+    pub(super) fn key(&self, name: &str) -> Self {
+        let mut below = Vec::new();
+        for schema in self.variants() {
+            let property = schema.get("properties").and_then(|properties| properties.get(name));
+            below.extend(property.or_else(|| schema.get("additionalProperties")));
+        }
+        Self(below)
+    }
+
+    /// Goes to the items of a list.
+    pub(super) fn items(&self) -> Self {
+        Self(self.variants().into_iter().filter_map(|schema| schema.get("items")).collect())
+    }
+
+    /// Says whether a map here has this key by name.
+    pub(super) fn names(&self, key: &str) -> bool {
+        let named =
+            |schema: &Value| schema.get("properties").is_some_and(|properties| properties.get(key).is_some());
+        self.variants().into_iter().any(named)
+    }
+
+    /// Returns the keys that a map here has by name.
+    pub(super) fn keys(&self) -> Vec<&'a str> {
+        let mut keys = Vec::new();
+        for schema in self.variants() {
+            let properties = schema.get("properties").and_then(Value::as_object);
+            keys.extend(properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str)));
+        }
+        keys
+    }
+
+    /// A plug-in declares a key as a pattern with `#[schemars(extend("x-pattern" = true))]`.
+    pub(super) fn is_pattern(&self) -> bool {
+        self.variants().into_iter().any(|schema| schema.get("x-pattern") == Some(&Value::Bool(true)))
+    }
+}
+
+/// Follows a path of keys and list indices.
+pub(super) fn at<'a>(root: &SchemaPlace<'a>, path: &[String]) -> SchemaPlace<'a> {
+    let mut place = root.clone();
+    for segment in path {
+        let is_index = segment.parse::<usize>().is_ok() && !place.items().0.is_empty();
+        place = if is_index { place.items() } else { place.key(segment) };
+    }
+    place
+}

@@ -1,0 +1,256 @@
+//! The parts of a connector, each built of its settings, and everything that is wrong with these.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sluice_connector_api::{Converter, Registry, SettingsError, Side, Sink};
+
+use crate::config::problem::{Position, Problem};
+use crate::config::settings::{DEFAULT_KEY_CONVERTER, DEFAULT_VALUE_CONVERTER};
+use crate::config::yaml::Node;
+use crate::connector::forms::{DeadKey, FormCheck};
+use crate::connector::prune::{prune, remove};
+use crate::engine::letters::tolerance::Threshold;
+use crate::kafka::KafkaSettings;
+use crate::kafka::dead_letter_topic::TopicSink;
+use crate::transform::chain::{Condition, Step};
+
+/// How many problems of one plug-in are looked for.
+const MAX_PROBLEMS: usize = 8;
+
+/// What is needed to build the plug-ins and to say where one refused its settings.
+pub(super) struct Parts<'a> {
+    pub(super) file: &'a Path,
+    pub(super) node: &'a Node,
+    pub(super) registry: &'a Registry,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Parts<'_> {
+    /// Says whether something below a path is known to be wrong already.
+    fn is_wrong(&self, path: &str) -> bool {
+        let node = self.node.find(path.split('.'));
+        self.problems.iter().filter_map(|problem| problem.position).any(|position| node.holds(position))
+    }
+
+    /// Says whether a part of the file that is there has something wrong in it.
+    pub(super) fn has_problem_in(&self, key: &str) -> bool {
+        self.node.get(key).is_some() && self.is_wrong(key)
+    }
+
+    /// Builds something of its settings, and reports all that is wrong with them: what is known to be wrong, or turns out to
+    /// be, is taken out, and the rest is tried again. What may be wrong only for that is not reported.
+    fn settle<T>(
+        &mut self,
+        path: &str,
+        mut settings: Value,
+        build: impl Fn(Value) -> Result<T, SettingsError>,
+    ) -> Option<T> {
+        let wrong: Vec<Position> = self.problems.iter().filter_map(|problem| problem.position).collect();
+        let mut spoilt = self.is_wrong(path) || self.is_key_wrong(path);
+        let mut removed = prune(self.node.find(path.split('.')), &mut settings, &wrong);
+        for _ in 0..MAX_PROBLEMS {
+            let error = match build(settings.clone()) {
+                Ok(built) => return if spoilt { None } else { Some(built) },
+                Err(error) => error,
+            };
+            if spoilt && follows(&error, &removed) {
+                return None;
+            }
+            self.problems.push(self.refused(path, &error));
+            spoilt = true;
+            if !remove(&mut settings, error.path()) {
+                return None;
+            }
+            removed.extend(error.path().rsplit('.').next().map(str::to_owned));
+        }
+        None
+    }
+
+    /// Says whether something is missing under a key.
+    fn is_key_wrong(&self, path: &str) -> bool {
+        let Some((parent, name)) = path.rsplit_once('.') else { return false };
+        let key = self.node.find(parent.split('.')).entry(name).map(|(key, _)| key.position);
+        key.is_some() && self.problems.iter().any(|problem| problem.position == key)
+    }
+
+    pub(super) fn check_kafka(&mut self, value: &Value) {
+        let Some(kafka) = value.pointer("/source/kafka") else { return };
+        let read = |value: Value| {
+            let settings = serde_path_to_error::deserialize::<_, KafkaSettings>(value)
+                .map_err(|error| SettingsError::at(error.path().to_string(), error.inner().to_string()))?;
+            settings.validate()
+        };
+        let _checked: Option<()> = self.settle("source.kafka", kafka.clone(), read);
+    }
+
+    /// Builds the converter of one side. Where the file names none for the keys and the program has not the default one,
+    /// none is needed: it would leave bytes as they are.
+    pub(super) fn converter(&mut self, value: &Value, side: Side) -> Option<Box<dyn Converter>> {
+        let path = format!("source.{side}");
+        let is_written = self.node.get("source").and_then(|source| source.get(side.name())).is_some();
+        let (name, settings) = match value.pointer(&format!("/source/{side}")) {
+            Some(Value::String(name)) => (name.clone(), Value::Object(Map::new())),
+            Some(map) => only_entry(map.clone())?,
+            None if side == Side::Key => {
+                let default = self.registry.converter(DEFAULT_KEY_CONVERTER).ok()?;
+                (default.name().to_owned(), Value::Object(Map::new()))
+            }
+            None => (DEFAULT_VALUE_CONVERTER.to_owned(), Value::Object(Map::new())),
+        };
+        match self.registry.converter(&name) {
+            Ok(plugin) if is_written => {
+                self.settle(&format!("{path}.{name}"), settings, |settings| plugin.build(settings))
+            }
+            Ok(plugin) => plugin.build(settings).ok(),
+            Err(_) if is_written && self.is_wrong(&path) => None,
+            Err(error) => {
+                self.problems.push(self.problem(&path, &format!("`{path}`: {error}")));
+                None
+            }
+        }
+    }
+
+    pub(super) fn sink(&mut self, value: &Value) -> Option<(String, Box<dyn Sink>)> {
+        let (name, settings) = only_entry(value.get("sink")?.clone())?;
+        let plugin = self.registry.sink(&name).ok()?;
+        let sink = self.settle(&format!("sink.{name}"), settings, |settings| plugin.build(settings))?;
+        Some((name, sink))
+    }
+
+    pub(super) fn refuse_dead(&mut self, dead: &[DeadKey]) {
+        let dead: Vec<_> = dead.iter().map(|(path, error)| self.refused(path, error)).collect();
+        self.problems.extend(dead);
+    }
+
+    pub(super) fn check_threshold(&mut self, value: &Value) {
+        let threshold = value.pointer("/errors/threshold").map(Threshold::deserialize).and_then(Result::ok);
+        if threshold.is_some_and(|threshold| threshold.rejected > threshold.of_last) {
+            let error = SettingsError::new("is more than `of_last`, so that it is never reached");
+            self.problems.push(self.refused("errors.threshold.rejected", &error));
+        }
+    }
+
+    pub(super) fn dead_letters(&mut self, value: &Value) -> Option<Box<dyn Sink>> {
+        const PATH: &str = "errors.dead_letter_queue";
+        let queue = value.pointer("/errors/dead_letter_queue").filter(|queue| !queue.is_null())?;
+        if [PATH, "errors.tolerance", "source.kafka"].iter().any(|path| self.is_wrong(path)) {
+            return None;
+        }
+        let built = self.dead_letter_sink(value, queue);
+        built.map_err(|(path, error)| self.problems.push(self.refused(&format!("{PATH}{path}"), &error))).ok()
+    }
+
+    fn dead_letter_sink(
+        &self,
+        value: &Value,
+        queue: &Value,
+    ) -> Result<Box<dyn Sink>, (String, SettingsError)> {
+        let refuse = |path: &str, reason: &str| (path.to_owned(), SettingsError::new(reason));
+        if value.pointer("/errors/tolerance").and_then(Value::as_str) != Some("all") {
+            return Err(refuse(
+                "",
+                "needs `tolerance: all`; without it the connector stops at a rejected record",
+            ));
+        }
+        let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
+        if let (Some(topic), Some(kafka)) = (queue.get("topic").and_then(Value::as_str), kafka) {
+            let topic = kafka.other_topic(topic).map_err(|reason| refuse(".topic", &reason))?;
+            return Ok(Box::new(TopicSink::new(topic, kafka.access())));
+        }
+        let (name, settings) = queue
+            .get("sink")
+            .cloned()
+            .and_then(only_entry)
+            .ok_or_else(|| refuse("", "names neither a topic nor a sink"))?;
+        let plugin = self.registry.sink(&name).map_err(|error| refuse(".sink", &error.to_string()))?;
+        let sink = plugin.build(settings).map_err(|error| (format!(".sink.{name}"), error))?;
+        match FormCheck::as_read().into_sink(&format!(".sink.{name}"), &*sink).into_iter().next() {
+            Some(dead) => Err(dead),
+            None => Ok(sink),
+        }
+    }
+
+    pub(super) fn steps(&mut self, value: &Value) -> Vec<Step> {
+        let transforms = value.get("transforms").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let mut steps = Vec::with_capacity(transforms.len());
+        for (index, value) in transforms.iter().enumerate() {
+            steps.extend(self.step(index, value.clone()));
+        }
+        steps
+    }
+
+    fn step(&mut self, index: usize, mut value: Value) -> Option<Step> {
+        let path = format!("transforms.{index}");
+        let entries = value.as_object_mut()?;
+        let (predicate, negate) = (entries.shift_remove("predicate"), entries.shift_remove("negate"));
+        let count = entries.len();
+        let condition = predicate.map(|predicate| self.condition(&path, predicate, negate));
+        if count != 1 {
+            if !self.is_wrong(&path) {
+                let text = format!("`{path}`: name one transform here, found {count}");
+                self.problems.push(self.problem(&path, &text));
+            }
+            return None;
+        }
+        let (name, settings) = only_entry(value)?;
+        let plugin = self.registry.transform(&name).ok()?;
+        let transform =
+            self.settle(&format!("{path}.{name}"), settings, |settings| plugin.build(settings))?;
+        let condition = match condition {
+            Some(condition) => Some(condition?),
+            None => None,
+        };
+        Some(Step { name: plugin.name(), transform, condition })
+    }
+
+    fn condition(&mut self, path: &str, predicate: Value, negate: Option<Value>) -> Option<Condition> {
+        let (name, settings) = only_entry(predicate)?;
+        let plugin = self.registry.predicate(&name).ok()?;
+        let path = format!("{path}.predicate.{name}");
+        let predicate = self.settle(&path, settings, |settings| plugin.build(settings))?;
+        let negate = negate.and_then(|negate| negate.as_bool()).unwrap_or(false);
+        Some(Condition { name: plugin.name(), predicate, negate })
+    }
+
+    /// Places what a plug-in says about its settings at the key, or inside the key's text.
+    fn refused(&self, path: &str, error: &SettingsError) -> Problem {
+        let full = if error.path().is_empty() { path.to_owned() } else { format!("{path}.{}", error.path()) };
+        let node = self.node.find(full.split('.'));
+        let position =
+            error.position().map_or(node.position, |(line, column)| node.position_in_text(line, column));
+        Problem::at(self.file, position, format!("`{full}`: {}", redacted(node, error.reason())))
+    }
+
+    pub(super) fn problem(&self, path: &str, text: &str) -> Problem {
+        Problem::at(self.file, self.node.find(path.split('.')).position, text)
+    }
+}
+
+/// Says whether an error may well come of what was taken out of the settings before.
+fn follows(error: &SettingsError, removed: &[String]) -> bool {
+    let reason = error.reason();
+    error.path().is_empty()
+        || reason.starts_with("missing field")
+        || removed.iter().any(|name| reason.contains(&format!("`{name}`")))
+}
+
+/// Blanks what came from the environment or a file in a text about a value (invariant 8).
+fn redacted(node: &Node, text: &str) -> String {
+    let mut text = text.to_owned();
+    node.clone().for_each_scalar(&mut |_, scalar| {
+        if scalar.interpolated && !scalar.text.is_empty() {
+            text = text.replace(&scalar.text, "[redacted]");
+        }
+    });
+    text
+}
+
+/// Takes a map of one entry apart. The schema has seen to it that there is just one.
+pub(super) fn only_entry(value: Value) -> Option<(String, Value)> {
+    match value {
+        Value::Object(entries) => entries.into_iter().next(),
+        _ => None,
+    }
+}
