@@ -111,7 +111,9 @@ fn bad_settings_of_the_queues_sink_are_placed_like_those_of_any_sink() {
     assert_refused(
         "[t]",
         &queue("http: { url: nowhere }"),
-        &["c.yaml:11:20: `errors.dead_letter_queue.sink.http.url`: `nowhere` does not match `^https?://.`"],
+        &[
+            "c.yaml:11:20: `errors.dead_letter_queue.sink.http.url`: expected an address that begins with https:// or http://, found `nowhere`",
+        ],
     );
 }
 
