@@ -53,6 +53,7 @@ impl<T: ?Sized> fmt::Debug for Plugin<T> {
 /// A name that no plug-in has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} `{name}`; known are: {}", .known.join(", "))]
+#[non_exhaustive]
 pub struct UnknownPlugin {
     /// `sink`, `transform`, `predicate`, `converter` or `provider`.
     pub kind: &'static str,
