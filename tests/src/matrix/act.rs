@@ -4,9 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::case::{Act, Queue};
-use super::scene::{BrokerInUse, Instance, Scene};
+use super::scene::{BrokerInUse, Instance, PARTITIONS, Scene};
 use crate::kafka::Broker;
 
+/// What is said of a position that does not mean any more what it meant.
+const LOST: &str = "the position was lost";
 /// How long something is away.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -25,6 +27,9 @@ impl Scene {
             Act::Bounce { kill } => self.bounce(kill),
             Act::Outage => self.outage(),
             Act::Mend => self.mend(),
+            Act::Recreate { away } => self.recreate(away),
+            Act::Trim => self.trim(),
+            Act::Beyond => self.beyond(),
         }
     }
 
@@ -196,6 +201,61 @@ impl Scene {
         self.wait_for_more(&mut one, all);
         self.read_again(one.0.log_lines("connector failed and is restarted").len());
         vec![one]
+    }
+
+    fn recreate(&mut self, away: bool) -> Vec<Instance> {
+        let mut one = Some(self.start("one"));
+        self.send(4);
+        self.wait_for_commits();
+        if away {
+            one.take().into_iter().for_each(|one| self.stop(one));
+        }
+        let first_of_new = self.evidence.sent.len();
+        self.host.delete_topic(&self.topic);
+        self.host.create_topic(&self.topic, PARTITIONS);
+        (0..3).for_each(|_| self.send(4));
+        let Some(mut one) = one else { return vec![self.start("one")] };
+        one.0.wait_for_logs(LOST, usize::try_from(PARTITIONS).expect("a number"));
+        // Until it was noticed, records of the new topic may have been taken for those that follow.
+        self.mark_early(first_of_new);
+        vec![one]
+    }
+
+    fn trim(&mut self) -> Vec<Instance> {
+        let one = self.start("one");
+        self.send(4);
+        self.wait_for_commits();
+        self.stop(one);
+        let kept = self.evidence.sent.len();
+        self.send(4);
+        self.evidence.sent.truncate(kept);
+        for (end, partition) in self.host.end_offsets(&self.topic).into_iter().zip(0..) {
+            self.host.delete_records(&self.topic, partition, end);
+        }
+        self.skip_numbers(4);
+        self.send(4);
+        let mut one = self.start("one");
+        self.expect_losses(&mut one, "log_trimmed");
+        vec![one]
+    }
+
+    fn beyond(&mut self) -> Vec<Instance> {
+        self.send(1);
+        for (end, partition) in self.host.end_offsets(&self.topic).into_iter().zip(0..) {
+            self.host.commit(&self.topic, &self.topic, partition, end + 1000);
+        }
+        let mut one = self.start("one");
+        self.expect_losses(&mut one, "log_truncated");
+        vec![one]
+    }
+
+    /// Expects one line for each partition, and no other.
+    fn expect_losses(&mut self, one: &mut Instance, why: &str) {
+        let lines = one.0.wait_for_logs(LOST, usize::try_from(PARTITIONS).expect("a number"));
+        let others = lines.iter().filter(|line| !line.contains(why)).count();
+        if others > 0 {
+            self.problems.push(format!("{others} position(s) were lost and not {why}"));
+        }
     }
 
     /// No letter is stored yet, so that nothing from the first poisoned record on may be committed.

@@ -46,6 +46,12 @@ pub(super) enum Act {
     Outage,
     /// The queue refuses letters until somebody mends it.
     Mend,
+    /// The topic is deleted and made again, and is longer than before: while it is read, or while nobody reads it.
+    Recreate { away: bool },
+    /// Records are removed before they were read, while nobody reads.
+    Trim,
+    /// The group's offsets lie beyond the ends of the partitions.
+    Beyond,
 }
 
 /// How the members share the partitions.

@@ -110,6 +110,18 @@ pub(super) const CASES: &[Case] = &[
         "the target answers 503 to all while a second instance joins and leaves",
         Act::Outage,
     ),
+    Case::new(
+        "recreate",
+        "the topic is deleted and made again while it is read, and is longer than before",
+        Act::Recreate { away: false },
+    ),
+    Case::new("recreate-away", "the same, while nobody reads it", Act::Recreate { away: true }),
+    Case::new(
+        "trim",
+        "records that nobody read are removed; all that are left arrive, and the gap is told",
+        Act::Trim,
+    ),
+    Case::new("beyond", "the group's offsets lie beyond the ends of the partitions", Act::Beyond),
     Case {
         poison: Poison::KeyConverter,
         queue: Queue::Missing,

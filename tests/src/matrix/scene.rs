@@ -51,6 +51,10 @@ pub(super) struct Scene {
     pub(super) problems: Vec<String>,
     pub(super) topic: String,
     pub(super) queue: String,
+    /// From which number on, and up to which count, arrivals came before they were to.
+    early: (usize, usize),
+    /// How many numbers were given to records that were removed.
+    removed: usize,
     folder: Folder,
     /// What instances that have ended said.
     logs: Vec<String>,
@@ -90,7 +94,22 @@ impl Scene {
         let folder = Folder::with("c.yaml", case.connector(&topic, &queue, &target.url()).text());
         let random = fastrand::Rng::with_seed(seed);
         let (evidence, problems) = (Evidence::default(), Vec::new());
-        Self { case, long, host, target, random, evidence, problems, topic, queue, folder, logs: Vec::new() }
+        let (early, removed, logs) = Default::default();
+        Self {
+            case,
+            long,
+            host,
+            target,
+            random,
+            evidence,
+            problems,
+            topic,
+            queue,
+            early,
+            removed,
+            folder,
+            logs,
+        }
     }
 
     pub(super) fn rounds(&self) -> usize {
@@ -99,7 +118,7 @@ impl Scene {
 
     /// Writes the next share of all records: one of so many.
     pub(super) fn send(&mut self, shares: usize) {
-        let first = self.evidence.sent.len();
+        let first = self.evidence.sent.len() + self.removed;
         let numbers = first..first + (self.case.size(self.long) / shares).max(1);
         let records: Vec<_> = numbers.clone().map(|number| self.record(number)).collect();
         let places = self.host.produce(&self.topic, records);
@@ -171,6 +190,33 @@ impl Scene {
         });
     }
 
+    /// Waits until all that was sent is there and committed.
+    pub(super) fn wait_for_commits(&self) {
+        let ends: Vec<_> = self.host.end_offsets(&self.topic).into_iter().map(Some).collect();
+        let deadline = Instant::now() + PATIENCE;
+        while !(self.is_all_there() && self.committed() == ends) {
+            assert!(
+                Instant::now() < deadline,
+                "{:?} of {ends:?} committed after {PATIENCE:?}",
+                self.committed()
+            );
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Gives no number of a record that was removed again.
+    pub(super) fn skip_numbers(&mut self, shares: usize) {
+        self.removed += self.case.size(self.long) / shares;
+    }
+
+    /// Writes down that what arrived so far of the records from this number on came before it was to, and comes again.
+    pub(super) fn mark_early(&mut self, from: usize) {
+        self.early = (from, self.target.count());
+        let arrived = self.evidence.sent.iter().map(|sent| sent.number).collect();
+        let committed = vec![None; self.committed().len()];
+        self.evidence.crashes.push(Crash { committed, arrived });
+    }
+
     fn is_all_there(&self) -> bool {
         let arrived = self.arrived();
         self.evidence.sent.iter().all(|sent| sent.poison || arrived.contains(&sent.number))
@@ -224,6 +270,11 @@ impl Scene {
             self.problems.push(format!("the connector failed {failures} time(s)"));
         }
         self.evidence.arrivals = self.target.arrivals();
+        let (from, count) = self.early;
+        for arrival in self.evidence.arrivals.iter_mut().take(count).filter(|arrival| arrival.number >= from)
+        {
+            arrival.early = true;
+        }
         self.evidence.excuses = self.target.excuses();
         if self.case.queue != Queue::None {
             let letters = self.host.read(&self.queue);
