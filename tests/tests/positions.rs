@@ -3,7 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::json;
+use sluice_connector_api::TopicPartition;
+use sluice_embedded_kafka::EmbeddedKafka;
+use sluice_runtime::kafka::{KafkaSettings, KafkaSource};
+use sluice_runtime::source::budget::Budget;
+use sluice_runtime::source::{Event, Offsets, Source};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::listener;
@@ -437,4 +445,71 @@ fn a_dead_letter_queue_that_ends_in_a_mark_is_listed() {
     let listed = listed.expect_code(0);
     assert_eq!(listed.lines().len(), 1, "{listed}");
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
+
+/// A member of the group `g` on librdkafka's mock cluster, where it begins at the end.
+fn member(kafka: &EmbeddedKafka) -> KafkaSource {
+    let settings = json!({
+        "bootstrap_servers": kafka.bootstrap_servers(), "topics": ["t"], "group": "g", "auto_offset_reset": "latest",
+    });
+    let settings: KafkaSettings = serde_json::from_value(settings).unwrap();
+    KafkaSource::new("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap()
+}
+
+async fn next(source: &mut KafkaSource) -> Event {
+    tokio::time::timeout(Duration::from_secs(30), source.next()).await.unwrap()
+}
+
+fn write(kafka: &EmbeddedKafka, count: usize) {
+    let values = named("v", count);
+    let records = values.iter().map(|value| NewRecord::unkeyed(value).partition(0));
+    kafka::produce(kafka::client_of(&kafka.bootstrap_servers()), "t", records);
+}
+
+fn at(offset: i64) -> Offsets {
+    vec![(TopicPartition::new("t", 0), offset)]
+}
+
+/// Reads records until there are so many; returns their offsets.
+async fn read(source: &mut KafkaSource, count: usize) -> Vec<i64> {
+    let mut offsets = Vec::new();
+    while offsets.len() < count {
+        if let Event::Records(records) = next(source).await {
+            offsets.extend(records.iter().map(|record| record.origin().offset()));
+        }
+    }
+    offsets
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_is_to_be_pinned_and_is_where_the_next_member_begins() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("t", 1).unwrap();
+    write(&kafka, 3);
+    let mut first = member(&kafka);
+    assert!(matches!(next(&mut first).await, Event::Assigned(_)));
+    let Event::Passed(starts) = next(&mut first).await else { panic!("no start") };
+    assert_eq!(starts, at(3));
+    first.close(starts).await;
+    write(&kafka, 2);
+    let mut second = member(&kafka);
+    assert!(matches!(next(&mut second).await, Event::Assigned(_)));
+    assert_eq!(read(&mut second, 2).await, [3, 4]);
+    second.close(Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_beyond_the_end_begins_anew_before_its_first_record_comes() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("t", 1).unwrap();
+    write(&kafka, 3);
+    let mut first = member(&kafka);
+    assert!(matches!(next(&mut first).await, Event::Assigned(_)));
+    first.close(at(100)).await;
+    let mut second = member(&kafka);
+    assert!(matches!(next(&mut second).await, Event::Assigned(_)));
+    let Event::Restarted(partition, offset) = next(&mut second).await else { panic!("no beginning") };
+    assert_eq!(vec![(partition, offset)], at(0));
+    assert_eq!(read(&mut second, 3).await, [0, 1, 2]);
+    second.close(Vec::new()).await;
 }

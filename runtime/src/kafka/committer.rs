@@ -13,11 +13,11 @@ use sluice_connector_api::TopicPartition;
 
 use crate::kafka::commits::{Commits, list, offsets};
 use crate::kafka::context::{Corrected, Correction, GroupContext};
-use crate::kafka::native::epochs::fetched_range;
+use crate::kafka::native::epochs::{fetched_range, leader_epoch};
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::{AutoOffsetReset, KafkaSettings};
-use crate::kafka::stamp::Stamp;
-use crate::kafka::start::is_another;
+use crate::kafka::stamp::{Stamp, TopicId};
+use crate::kafka::start::{fresh_stamp, is_another};
 use crate::kafka::tail::Onlooker;
 use crate::meter::position_loss::PositionLoss;
 use crate::meter::source_meter::SourceMeter;
@@ -29,6 +29,13 @@ const EVERY: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(1);
 /// How long the brokers may take to answer.
 const WAIT: Duration = Duration::from_secs(3);
+
+/// The ends of partitions, and the epochs of the leaders that wrote their last records.
+#[derive(Default)]
+struct Ends {
+    offsets: HashMap<TopicPartition, i64>,
+    epochs: HashMap<TopicPartition, i32>,
+}
 
 /// Commits what is given, and keeps an eye on the brokers, for as long as the poller has the consumer.
 pub(super) struct Committer {
@@ -104,9 +111,9 @@ impl Committer {
             return;
         }
         self.looked = Instant::now();
-        look_at_topics(consumer);
         let ends = self.look_at_lag(consumer, &assigned);
-        self.look_at_ends(consumer, &ends);
+        look_at_topics(consumer, &ends.epochs);
+        self.look_at_ends(consumer, &ends.offsets);
         self.known = assigned;
     }
 
@@ -169,24 +176,24 @@ impl Committer {
 
     /// Asks for the ends of the partitions. What a consumer has fetched says nothing about one that is paused, and a sink
     /// that stalls is when the lag matters.
-    fn look_at_lag(
-        &self,
-        consumer: &BaseConsumer<GroupContext>,
-        assigned: &[TopicPartition],
-    ) -> HashMap<TopicPartition, i64> {
+    fn look_at_lag(&self, consumer: &BaseConsumer<GroupContext>, assigned: &[TopicPartition]) -> Ends {
         let unknown = self.meter.without_commit();
         if !unknown.is_empty() {
             let committed =
                 ends_of(&unknown, Offset::End).and_then(|list| consumer.committed_offsets(list, WAIT));
-            note(committed, |committed| self.meter.known(committed));
+            note(committed, |committed| self.meter.known(&offsets(committed)));
         }
         // A question for the offset of a time, and the time is that of the end.
         let ends = ends_of(assigned, Offset::End).and_then(|list| consumer.offsets_for_times(list, WAIT));
         self.look_at_reading(&ends);
-        let mut found = HashMap::new();
-        note(ends, |ends| {
-            self.meter.ends(ends);
-            found.extend(ends.iter().cloned());
+        let mut found = Ends::default();
+        note(ends, |list| {
+            let ends = offsets(list);
+            self.meter.ends(&ends);
+            for (partition, end) in ends {
+                found.epochs.extend(leader_epoch(list, &partition).map(|epoch| (partition.clone(), epoch)));
+                found.offsets.insert(partition, end);
+            }
         });
         let mut log_ends = Vec::new();
         for partition in assigned {
@@ -212,17 +219,18 @@ impl Committer {
 }
 
 /// Looks whether the topics are still those that the offsets are positions in.
-fn look_at_topics(consumer: &BaseConsumer<GroupContext>) {
+fn look_at_topics(consumer: &BaseConsumer<GroupContext>, epochs: &HashMap<TopicPartition, i32>) {
     let context = consumer.context();
     let held = context.positions.held();
     let topics: BTreeSet<&str> = held.iter().map(|(partition, ..)| &*partition.topic).collect();
-    let Some(facts) = ask_topics(consumer, &topics.into_iter().collect::<Vec<_>>()) else { return };
+    let facts = ask_topics(consumer, &topics.into_iter().collect::<Vec<_>>()).unwrap_or_default();
     let mut recreated = Vec::new();
-    for (partition, _, stamp) in &held {
-        let Some(now) = facts.get(&*partition.topic).copied().flatten() else { continue };
-        if is_another(*stamp, Some(now)) {
-            recreated.push((partition.clone(), *stamp, now));
-        } else if let Some(id) = now.id {
+    for (partition, next, stamp) in &held {
+        let now = facts.get(&*partition.topic).copied().flatten();
+        let read = next.and_then(|next| context.positions.epoch_before(partition, next));
+        if is_recreated(*stamp, now, read, epochs.get(partition).copied()) {
+            recreated.push((partition.clone(), stamp.id, fresh_stamp(now)));
+        } else if let Some((id, now)) = now.and_then(|now| Some((now.id?, now))) {
             let partitions = stamp.partitions.or(Some(now.partitions));
             context.positions.learn(partition, Stamp { id: Some(id), partitions });
             context.learn(partition, id);
@@ -233,17 +241,25 @@ fn look_at_topics(consumer: &BaseConsumer<GroupContext>) {
     }
 }
 
+/// Says whether a topic was made again since a partition of it was read. Brokers without ids have epochs of leaders at best,
+/// which grow for as long as a topic is the same: `read` is that of the last record read, `last` that of the end.
+fn is_recreated(stamp: Stamp, now: Option<TopicFacts>, read: Option<i32>, last: Option<i32>) -> bool {
+    if stamp.id.is_some() && now.is_some_and(|now| now.id.is_some()) {
+        return is_another(stamp, now);
+    }
+    read.zip(last).is_some_and(|(read, last)| last < read)
+}
+
 /// Has the partitions of topics that were made again read from where their logs begin.
-fn restart(consumer: &BaseConsumer<GroupContext>, recreated: &[(TopicPartition, Stamp, TopicFacts)]) {
+fn restart(consumer: &BaseConsumer<GroupContext>, recreated: &[(TopicPartition, Option<TopicId>, Stamp)]) {
     let partitions: Vec<_> = recreated.iter().map(|(partition, ..)| partition.clone()).collect();
     let beginnings =
         ends_of(&partitions, Offset::Beginning).and_then(|list| consumer.offsets_for_times(list, WAIT));
     note(beginnings, |beginnings| {
-        let beginnings: HashMap<_, _> = beginnings.iter().cloned().collect();
-        for (partition, before, now) in recreated {
+        let beginnings: HashMap<_, _> = offsets(beginnings).into_iter().collect();
+        for (partition, before, stamp) in recreated {
             if let Some(to) = beginnings.get(partition) {
-                let stamp = Stamp { id: now.id, partitions: Some(now.partitions) };
-                let what = Corrected::Recreated { before: before.id, stamp };
+                let what = Corrected::Recreated { before: *before, stamp: *stamp };
                 consumer.context().correct(Correction { partition: partition.clone(), to: *to, what });
             }
         }
@@ -262,9 +278,29 @@ fn ends_of(partitions: &[TopicPartition], end: Offset) -> KafkaResult<TopicParti
     list(partitions.iter().map(|partition| (partition.clone(), end)))
 }
 
-fn note(answer: KafkaResult<TopicPartitionList>, take: impl FnOnce(&Offsets)) {
+fn note(answer: KafkaResult<TopicPartitionList>, take: impl FnOnce(&TopicPartitionList)) {
     match answer {
-        Ok(answer) => take(&offsets(&answer)),
+        Ok(answer) => take(&answer),
         Err(error) => tracing::debug!("the lag is not known for now: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_was_made_again_where_its_id_is_another_or_without_ids_where_its_epochs_began_anew() {
+        let stamp = |id| Stamp { id: TopicId::from_halves(0, id), partitions: None };
+        let facts = |id| Some(TopicFacts { id: TopicId::from_halves(0, id), partitions: 1 });
+        assert!(is_recreated(stamp(7), facts(8), Some(3), Some(3)));
+        assert!(!is_recreated(stamp(7), facts(7), Some(3), Some(1)), "the id has the last word");
+        for now in [facts(0), None] {
+            assert!(is_recreated(stamp(0), now, Some(3), Some(1)));
+            assert!(!is_recreated(stamp(0), now, Some(3), Some(3)));
+            assert!(
+                !is_recreated(stamp(0), now, None, Some(1)) && !is_recreated(stamp(0), now, Some(3), None)
+            );
+        }
     }
 }

@@ -187,6 +187,11 @@ pub(super) fn is_another(stamp: Stamp, now: Option<TopicFacts>) -> bool {
     }
 }
 
+/// Returns what goes with the commits of a partition that is begun with now.
+pub(super) fn fresh_stamp(now: Option<TopicFacts>) -> Stamp {
+    Stamp { id: now.and_then(|facts| facts.id), partitions: now.map(|facts| facts.partitions) }
+}
+
 fn start(
     partition: TopicPartition,
     stored: Stored,
@@ -194,8 +199,7 @@ fn start(
     choice: Choice,
     ends: &HashMap<TopicPartition, i64>,
 ) -> Start {
-    let now = known.now;
-    let fresh = Stamp { id: now.and_then(|facts| facts.id), partitions: now.map(|facts| facts.partitions) };
+    let fresh = fresh_stamp(known.now);
     let end = ends.get(&partition).copied();
     match (choice, stored.offset) {
         (Choice::GoOn, Some(offset)) => {

@@ -118,6 +118,10 @@ dead letter queue, not what Sluice says of itself. A case holds when
   oftener. A stop or a rebalance hands a partition over at its oldest record that is not done: only what was delivered
   ahead of that one, for another key, may come again. An outage is no reason.
 
+What is gone is told: where a topic was made again, or records were removed before they were read, all that is there
+arrives, and each partition has one line with the position that was lost, where reading went on, and why. What arrived of
+a new topic before it was noticed comes again, in order.
+
 This page is written by the run itself:
 
     cargo run -p sluice-tests --bin fault-matrix -- --long --seed {seed}
