@@ -451,13 +451,14 @@ fn a_dead_letter_queue_that_ends_in_a_mark_is_listed() {
 fn member(kafka: &EmbeddedKafka) -> KafkaSource {
     let settings = json!({
         "bootstrap_servers": kafka.bootstrap_servers(), "topics": ["t"], "group": "g", "auto_offset_reset": "latest",
+        "properties": { "session.timeout.ms": "6000", "heartbeat.interval.ms": "500" },
     });
     let settings: KafkaSettings = serde_json::from_value(settings).unwrap();
     KafkaSource::new("test", &settings, Budget::new(1 << 20), &Arc::default()).unwrap()
 }
 
 async fn next(source: &mut KafkaSource) -> Event {
-    tokio::time::timeout(Duration::from_secs(30), source.next()).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(45), source.next()).await.unwrap()
 }
 
 fn write(kafka: &EmbeddedKafka, count: usize) {

@@ -285,6 +285,11 @@ impl GroupContext {
         if !lost {
             self.commit(consumer, answer.unwrap_or_default());
         }
+        for partition in partitions {
+            if let Some((Some(next), stamp)) = self.positions.get(partition) {
+                self.starts.note_left(partition, next, stamp);
+            }
+        }
         self.positions.forget(partitions);
         self.meter.rebalanced(change, partitions);
         self.meter.revoke.observe(begun.elapsed());

@@ -89,11 +89,27 @@ pub(super) struct Starts {
     reset: AutoOffsetReset,
     /// The topics that are named, as they were when this member came.
     at_first: Mutex<HashMap<String, Option<TopicFacts>>>,
+    /// How far partitions were read that went, and what that was a position in. The brokers forget what a group has
+    /// committed with the topic.
+    left: Mutex<HashMap<TopicPartition, (i64, Stamp)>>,
 }
 
 impl Starts {
     pub(super) fn new(reset: AutoOffsetReset) -> Self {
-        Self { reset, at_first: Mutex::default() }
+        Self { reset, at_first: Mutex::default(), left: Mutex::default() }
+    }
+
+    /// Takes note of how far a partition was read that goes.
+    pub(super) fn note_left(&self, partition: &TopicPartition, next: i64, stamp: Stamp) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.insert(partition.clone(), (next, stamp));
+    }
+
+    /// Returns the position in a topic that was made again, where this member has read the one before.
+    fn left_in_another(&self, partition: &TopicPartition, now: Option<TopicFacts>) -> Option<Stored> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, stamp) = left.get(partition).copied()?;
+        is_another(stamp, now).then_some(Stored { offset: Some(next), epoch: None, stamp })
     }
 
     /// Takes note of what the brokers say of topics before any partition came.
@@ -134,7 +150,10 @@ impl Starts {
                 at_first: self.at_first(&partition.topic),
                 of_group: of_group.get(&*partition.topic).copied(),
             };
-            let stored = stored.get(partition).copied().unwrap_or_default();
+            let mut stored = stored.get(partition).copied().unwrap_or_default();
+            if stored.offset.is_none() {
+                stored = self.left_in_another(partition, known.now).unwrap_or(stored);
+            }
             starts.push((
                 partition.clone(),
                 stored,
@@ -369,6 +388,16 @@ mod tests {
             Choice::Earliest,
             "anew"
         );
+    }
+
+    #[test]
+    fn a_position_in_a_topic_that_the_brokers_forgot_is_remembered_when_the_topic_is_there_again() {
+        let (starts, partition) = (Starts::new(AutoOffsetReset::Earliest), TopicPartition::new("t", 0));
+        let before = stored(15, 7);
+        starts.note_left(&partition, 15, before.stamp);
+        assert_eq!(starts.left_in_another(&partition, Some(facts(8, 1))), Some(before));
+        assert_eq!(starts.left_in_another(&partition, Some(facts(7, 1))), None, "it is the same");
+        assert_eq!(starts.left_in_another(&partition, None), None);
     }
 
     #[test]
