@@ -14,7 +14,7 @@ use crate::config::places::SchemaPlace;
 use crate::config::problem::{Position, Problem};
 use crate::config::providers::Providers;
 use crate::config::reference::{Dialect, Piece, Reference, parse};
-use crate::config::yaml::{Content, Node, Scalar};
+use crate::config::yaml::{Content, Node, YamlScalar};
 
 /// How far references are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn write(
     pieces: &[Piece],
     answers: &Answers,
     follow: Follow,
-    scalar: &mut Scalar,
+    scalar: &mut YamlScalar,
     text: &mut String,
 ) -> Result<(), String> {
     for piece in pieces {
@@ -128,7 +128,7 @@ fn write_reference(
     reference: &Reference,
     answers: &Answers,
     follow: Follow,
-    scalar: &mut Scalar,
+    scalar: &mut YamlScalar,
     text: &mut String,
 ) -> Result<(), String> {
     let Reference { prefix, name, default } = reference;
@@ -157,7 +157,7 @@ fn write_reference(
 fn visit(
     node: &mut Node,
     schema: &SchemaPlace<'_>,
-    change: &mut impl FnMut(&mut Scalar, bool) -> Result<(), String>,
+    change: &mut impl FnMut(&mut YamlScalar, bool) -> Result<(), String>,
 ) -> Vec<(Position, String)> {
     let mut wrong = Vec::new();
     match &mut node.content {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::explain::Checked;
 use crate::config::places::NodeIndex;
 use crate::config::problem::Problem;
-use crate::config::yaml::{Node, Scalar, Style, parse_number};
+use crate::config::yaml::{Node, Style, YamlScalar, parse_number};
 
 /// How many problems of one file are reported.
 const MAX_PROBLEMS: usize = 200;
@@ -77,13 +77,13 @@ fn collect_fits(error: &ValidationError<'_>, nodes: &NodeIndex<'_>, fitted: &mut
     }
 }
 
-fn fit(scalar: &Scalar, wanted: &TypeKind) -> Option<Value> {
+fn fit(scalar: &YamlScalar, wanted: &TypeKind) -> Option<Value> {
     let number = |value: &Value| {
         wants(wanted, JsonType::Number)
             || (wants(wanted, JsonType::Integer) && !value.to_string().contains(['.', 'e', 'E']))
     };
     if scalar.interpolated {
-        let plain = Scalar { interpolated: false, style: Style::Plain, ..scalar.clone() };
+        let plain = YamlScalar { interpolated: false, style: Style::Plain, ..scalar.clone() };
         return match plain.to_json() {
             value @ Value::Bool(_) if wants(wanted, JsonType::Boolean) => Some(value),
             value @ Value::Number(_) if number(&value) => Some(value),

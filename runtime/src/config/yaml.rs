@@ -17,7 +17,7 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// A single value.
-    Scalar(Scalar),
+    Scalar(YamlScalar),
     /// A list.
     List(Vec<Node>),
     /// A map, in the order written.
@@ -35,7 +35,7 @@ pub struct Key {
 
 /// A single value, with its text as written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scalar {
+pub struct YamlScalar {
     /// The text, without quotes and indentation.
     pub text: String,
     /// How it was written.
@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// Returns the scalar, if it is one.
-    pub fn scalar(&self) -> Option<&Scalar> {
+    pub fn scalar(&self) -> Option<&YamlScalar> {
         match &self.content {
             Content::Scalar(scalar) => Some(scalar),
             Content::List(_) | Content::Map(_) => None,
@@ -137,7 +137,7 @@ impl Node {
     }
 
     /// Calls `visit` for every scalar below and including this node.
-    pub fn for_each_scalar(&mut self, visit: &mut impl FnMut(Position, &mut Scalar)) {
+    pub fn for_each_scalar(&mut self, visit: &mut impl FnMut(Position, &mut YamlScalar)) {
         match &mut self.content {
             Content::Scalar(scalar) => visit(self.position, scalar),
             Content::List(items) => items.iter_mut().for_each(|item| item.for_each_scalar(visit)),
@@ -161,7 +161,7 @@ impl Node {
     }
 }
 
-impl Scalar {
+impl YamlScalar {
     /// Returns the value as JSON. Text that was interpolated stays text.
     pub fn to_json(&self) -> Value {
         if self.style != Style::Plain || self.interpolated {

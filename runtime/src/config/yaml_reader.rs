@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use crate::config::problem::Position;
-use crate::config::yaml::{Content, Key, Node, Scalar, Style, YamlError};
+use crate::config::yaml::{Content, Key, Node, Style, YamlError, YamlScalar};
 
 /// How deep lists and maps may stand in each other. Each takes room on the stack, here and wherever a file is walked.
 const MAX_DEPTH: usize = 64;
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         Ok(node.clone())
     }
 
-    fn scalar(&self, text: &str, style: ScalarStyle, span: Span) -> Scalar {
+    fn scalar(&self, text: &str, style: ScalarStyle, span: Span) -> YamlScalar {
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
                 Style::Block { indent: self.indent_of(span.start.line()) }
             }
         };
-        Scalar { text: text.to_owned(), style, interpolated: false, kept: false }
+        YamlScalar { text: text.to_owned(), style, interpolated: false, kept: false }
     }
 
     /// Counts the spaces before the first text from `line` on (which counts from 1). The parser places a block at
