@@ -15,6 +15,7 @@ impl Provider for EverythingIsSet {
         Ok(Some(match name {
             "KBID" => "KB12345678".to_owned(),
             "DSID" => "DS12345678".to_owned(),
+            "KAFKA_BOOTSTRAP_SERVERS" => "b-1.a.kafka.eu-central-1.amazonaws.com:9098".to_owned(),
             url if url.contains("URL") => "https://localhost".to_owned(),
             other => other.to_lowercase(),
         }))

@@ -167,7 +167,7 @@ fn the_connector_that_is_deployed_signs_in_as_the_brokers_ask_for() {
     assert!(with_iam.contains(&"    auth: { msk_iam: {} }".to_owned()), "{with_iam:?}");
     let plain = file("connectors.d/stock-prices.yaml");
     let added = with_iam.iter().filter(|line| !plain.lines().any(|other| other == *line));
-    assert_eq!(added.count(), 3, "the schema's path, and what signs in");
+    assert_eq!(added.count(), 4, "the schema's path, the brokers, and what signs in");
 }
 
 #[test]

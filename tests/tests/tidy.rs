@@ -153,6 +153,19 @@ async fn every_ready_made_connector_loads_and_helps_editors() {
     }
 }
 
+#[tokio::test]
+async fn every_connector_that_goes_with_the_infrastructure_loads() {
+    let mut found = Vec::new();
+    files(&root().join("infra/kubernetes"), "yaml", &mut found);
+    found.retain(|path| path.parent().is_some_and(|folder| folder.ends_with("connectors.d")));
+    assert!(found.len() > 1);
+    let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()))
+        .with_provider::<EverythingIsSet>();
+    for path in found {
+        Connector::load(&path, &registry, Follow::Every).await.unwrap();
+    }
+}
+
 #[test]
 fn the_stored_schema_is_json() {
     let text = fs::read_to_string(root().join("docs/connector.schema.json")).unwrap();
