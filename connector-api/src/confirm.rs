@@ -54,7 +54,7 @@ pub struct ConfirmLimits {
     pub interval: Duration,
     /// How long after its put a record may be pending before it counts as not stored and is put again.
     pub timeout: Duration,
-    /// How many questions a second. Default: as many as there are.
+    /// How many questions per second. Default: as many as there are.
     pub pace: Option<Pace>,
 }
 

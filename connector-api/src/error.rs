@@ -129,9 +129,9 @@ impl Failure {
     /// ```
     /// use sluice_connector_api::Failure;
     ///
-    /// let failure = Failure::rejected("POST to https://api.example.com was answered 422").with_detail("`card: 4111` is no number");
+    /// let failure = Failure::rejected("POST to https://api.example.com was answered 422").with_detail("`card: 4111` is not a number");
     /// assert_eq!(failure.to_string(), "POST to https://api.example.com was answered 422");
-    /// assert_eq!(failure.detail(), Some("`card: 4111` is no number"));
+    /// assert_eq!(failure.detail(), Some("`card: 4111` is not a number"));
     /// assert!(!format!("{failure:?}").contains("4111"));
     /// ```
     #[must_use]
@@ -320,7 +320,7 @@ impl SettingsError {
         Self::at("", reason)
     }
 
-    /// Makes an error about one key; keys within keys are parted by dots, list items are numbers from 0.
+    /// Makes an error about one key; keys within keys are separated by dots, list items are numbers from 0.
     pub fn at(path: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { path: path.into(), reason: reason.into(), position: None }
     }

@@ -39,7 +39,7 @@
 //!
 //!     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
 //!         PutError::from_each(batch.iter().map(|record| {
-//!             let text = record.value_text().ok_or_else(|| Failure::rejected("the value is no text"))?;
+//!             let text = record.value_text().ok_or_else(|| Failure::rejected("the value is not text"))?;
 //!             match text.split_whitespace().find(|word| word.chars().count() > self.longest) {
 //!                 Some(word) => Err(Failure::rejected(format!("`{word}` is too long"))),
 //!                 None => Ok(()),

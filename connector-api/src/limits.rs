@@ -38,7 +38,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Allows so many calls a second, over all that name the same scope.
+    /// Allows so many calls per second, over all that name the same scope.
     pub fn new(scope: impl Into<String>, calls_per_second: f64) -> Self {
         Self { scope: scope.into(), calls_per_second, max_concurrent: None }
     }
@@ -72,7 +72,7 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// What two puts in flight may not share. Default: the partition.
     pub order: Order,
-    /// How many calls a second; a put is a call. Default: as many as there are.
+    /// How many calls per second; a put is a call. Default: as many as there are.
     pub pace: Option<Pace>,
 }
 

@@ -62,7 +62,7 @@ impl Payload {
         }
     }
 
-    /// Shows the payload to a person; bytes that are no UTF-8 appear with replacement characters.
+    /// Shows the payload to a person; bytes that are not valid UTF-8 appear with replacement characters.
     pub fn to_display(&self) -> Cow<'_, str> {
         match self {
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes),

@@ -270,7 +270,7 @@ impl Record {
         self.value.is_none()
     }
 
-    /// Returns the value as text; `None` for a tombstone, JSON, or bytes that are no UTF-8.
+    /// Returns the value as text; `None` for a tombstone, JSON, or bytes that are not valid UTF-8.
     pub fn value_text(&self) -> Option<&str> {
         self.value.as_ref().and_then(Payload::as_text)
     }

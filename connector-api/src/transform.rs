@@ -35,7 +35,7 @@ impl From<Record> for Transformed {
 ///
 /// impl Transform for Shout {
 ///     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
-///         let text = record.value_text().ok_or_else(|| Rejection::new("the value is no text"))?;
+///         let text = record.value_text().ok_or_else(|| Rejection::new("the value is not text"))?;
 ///         record.value = Some(Payload::Text(text.to_uppercase()));
 ///         Ok(record.into())
 ///     }

@@ -56,13 +56,13 @@ def function_seconds(calls_per_second):
 
 
 def per_million():
-    """What a million records add: each one document of one chunk, 100 records an invocation."""
+    """What a million records add: each one document of one chunk, 100 records per invocation."""
     gib = 1_000_000 * VECTOR_BYTES / 2**30
     seconds = function_seconds(5)
     return [
         (f"embedding, {TOKENS} tokens a document", TOKENS * PRICE["titan_embed_v2_million_tokens"]),
         ("vectors written", gib * PRICE["s3_vectors_put_gib"]),
-        ("function, 256 MiB, 5 calls a second", seconds * MEMORY_GIB * PRICE["lambda_gib_second_x86"]),
+        ("function, 256 MiB, 5 calls per second", seconds * MEMORY_GIB * PRICE["lambda_gib_second_x86"]),
         ("invocations", 0.01 * PRICE["lambda_million_requests"]),
         ("vectors kept, each month", gib * PRICE["s3_vectors_gib_month"]),
     ]
@@ -78,7 +78,7 @@ def at_rest_table():
     for name, items in AT_REST.items():
         of = "; ".join(f"{item} {price:.2f}" for item, price in items) or "nothing beside the machine"
         rows.append([name, f"{sum(price for _, price in items):.2f}", of])
-    return table(["set-up", "USD a month", "of which"], rows)
+    return table(["set-up", "USD per month", "of which"], rows)
 
 
 def per_million_table():

@@ -177,7 +177,7 @@ fn look_at_directory(path: &Path) -> Result<String, String> {
     let directory = directory(path);
     let metadata = directory.metadata().map_err(|error| failure(path, error).to_string())?;
     if !metadata.is_dir() {
-        return Err(format!("{} is no directory; change `path`", directory.display()));
+        return Err(format!("{} is not a directory; change `path`", directory.display()));
     }
     if metadata.permissions().readonly() {
         return Err(format!(

@@ -153,7 +153,7 @@ impl S3 {
                 format!("https://{bucket}.s3.{region}.{domain}/{key}")
             }
         };
-        Url::parse(&url).map_err(|error| Failure::fatal(format!("{url} is no URL: {error}")))
+        Url::parse(&url).map_err(|error| Failure::fatal(format!("{url} is not a URL: {error}")))
     }
 }
 

@@ -70,7 +70,7 @@ def validate(shape, value, where):
     elif shape.type_name == "timestamp":
         datetime.fromisoformat(value)
     elif shape.type_name in ("double", "float"):
-        assert isinstance(value, (int, float)) and not isinstance(value, bool), f"{where}: {value!r} is no number"
+        assert isinstance(value, (int, float)) and not isinstance(value, bool), f"{where}: {value!r} is not a number"
     elif shape.type_name in ("integer", "long"):
         assert type(value) is int, f"{where}: {value!r} is no integer"
     else:
@@ -78,7 +78,7 @@ def validate(shape, value, where):
 
 
 def validate_structure(shape, value, where):
-    assert isinstance(value, dict), f"{where}: {value!r} is no object"
+    assert isinstance(value, dict), f"{where}: {value!r} is not an object"
     for name in shape.required_members:
         assert name in value, f"{where}: {name} is missing"
     for name, member in value.items():
@@ -89,7 +89,7 @@ def validate_structure(shape, value, where):
 
 
 def validate_list(shape, value, where):
-    assert isinstance(value, list), f"{where}: {value!r} is no list"
+    assert isinstance(value, list), f"{where}: {value!r} is not a list"
     validate_length(shape, len(value), where)
     for index, item in enumerate(value):
         validate(shape.member, item, f"{where}[{index}]")

@@ -1,7 +1,7 @@
 """The published sample's Lambda function, for a comparison with `cargo run -p sluice-tests --example function`.
 
 It speaks the runtime API as AWS's own client for Python does, with what Python ships. The function does what the sample's
-does: text from JSON, a new random id for each document, ten documents a call, two seconds between calls,
+does: text from JSON, a new random id for each document, ten documents per call, two seconds between calls,
 and waits after throttled calls. PAUSE in the environment shortens the two seconds. It needs boto3 1.42.46 or later.
 """
 

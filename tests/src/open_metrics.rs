@@ -35,7 +35,7 @@ impl Exposition {
                 let mut words = comment.splitn(3, ' ');
                 let mut word = || words.next().unwrap_or_else(|| panic!("`{line}` says too little"));
                 let (keyword, name, said) = (word(), word(), word());
-                assert!(is_name(name), "`{name}` is no name");
+                assert!(is_name(name), "`{name}` is not a name");
                 if name != current {
                     assert!(!families.contains_key(name), "family {name} is there twice");
                     name.clone_into(&mut current);
@@ -147,7 +147,7 @@ fn number(text: &str) -> f64 {
     if text == "+Inf" {
         f64::INFINITY
     } else {
-        text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+        text.parse().unwrap_or_else(|_| panic!("`{text}` is not a number"))
     }
 }
 

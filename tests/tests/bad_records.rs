@@ -36,16 +36,16 @@ fn string(name: &'static str, record: NewRecord, reason: &'static str) -> Bad {
 
 fn all() -> Vec<Bad> {
     vec![
-        json("no-json", "no JSON", "value converter: the value is no JSON"),
-        json("half-json", "{\"name\":", "value converter: the value is no JSON"),
+        json("no-json", "no JSON", "value converter: the value is not valid JSON"),
+        json("half-json", "{\"name\":", "value converter: the value is not valid JSON"),
         json("list", "[1,2]", "transform 1 (template): the value is a JSON array"),
         json("word", "\"word\"", "transform 1 (template): the value is a JSON string"),
         json("null-value", "null", "transform 1 (template): the value is"),
         json("missing-field", "{\"name\":\"A\"}", "transform 1 (template): field `price` is missing"),
         json("null-field", "{\"name\":null,\"price\":1}", "transform 1 (template): field `name` is null"),
         json("object-field", "{\"name\":{},\"price\":1}", "transform 1 (template): field `name` is"),
-        json("empty-json", "", "value converter: the value is empty, which is no JSON"),
-        json("no-utf8-json", b"{\"name\":\"\xff\"}", "value converter: the value is no JSON"),
+        json("empty-json", "", "value converter: the value is empty, which is not valid JSON"),
+        json("no-utf8-json", b"{\"name\":\"\xff\"}", "value converter: the value is not valid JSON"),
         Bad {
             transforms: FROM_TEXT,
             good: "{\"at\":\"2025-02-16T13:25:45Z\"}",

@@ -95,7 +95,7 @@ fn what_is_rejected_again_is_reported_and_the_others_are_delivered() {
     queue.connect_to_file();
     let ended = queue.replay(&["--all"]).expect_code(1);
     assert!(ended.stdout.contains("0:1  orders-3-2  rejected again: field `n` is missing\n"), "{ended}");
-    assert!(ended.stdout.contains("0:2  orders-3-3  rejected again: the value is no JSON"), "{ended}");
+    assert!(ended.stdout.contains("0:2  orders-3-3  rejected again: the value is not valid JSON"), "{ended}");
     assert!(
         ended.stdout.contains("2 record(s) delivered, 0 filtered, 2 rejected again, 0 not done"),
         "{ended}"

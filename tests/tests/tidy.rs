@@ -238,3 +238,27 @@ fn every_decision_and_page_that_the_documents_link_to_exists() {
     }
     assert_none("broken links", &broken);
 }
+
+/// Plain English that nobody has to translate: "records per second", "comma-separated", "is not valid JSON".
+#[test]
+fn no_sentence_needs_a_second_reading() {
+    let odd = Regex::new(
+        r"(?x)\b(records|calls|bytes|puts|requests|documents|questions)\ an?\ (batch|second|put|call|record|request|question)\b
+        | \bparted\ by\b | \b(is|are)\ no\ (JSON|UTF-8|URL|YAML|number)\b",
+    )
+    .unwrap();
+    let mut texts: Vec<(String, String)> =
+        sources().into_iter().map(|source| (source.path, source.text)).collect();
+    let mut pages = Vec::new();
+    files(root(), "md", &mut pages);
+    texts.extend(
+        pages.into_iter().map(|page| (page.display().to_string(), fs::read_to_string(&page).unwrap())),
+    );
+    let mut found = Vec::new();
+    for (path, text) in texts.iter().filter(|(path, _)| path != "tests/tests/tidy.rs") {
+        for line in text.lines().filter(|line| odd.is_match(line)) {
+            found.push(format!("{path}: {}", line.trim()));
+        }
+    }
+    assert_none("reads oddly", &found);
+}

@@ -177,7 +177,7 @@ impl Json {
         }
     }
 
-    /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is no object.
+    /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is not an object.
     pub fn set(&mut self, name: &str, value: Value) {
         match &mut self.0 {
             Form::Text(text) if text.read.get().is_none() => text.set.push((name.to_owned(), value)),

@@ -1,4 +1,4 @@
-//! Why a text is no JSON, in words that lead out.
+//! Why a text is not valid JSON, in words that lead out.
 
 use serde::de::Error as _;
 use serde_json::Error;

@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text).map(Self).map_err(|_| {
-            de::Error::custom(format!("`{text}` is no duration; write it like 200ms, 5s or 1h 30m"))
+            de::Error::custom(format!("`{text}` is not a duration; write it like 200ms, 5s or 1h 30m"))
         })
     }
 }

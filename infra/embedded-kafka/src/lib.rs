@@ -1,7 +1,7 @@
 //! A Kafka broker inside the process: librdkafka's mock cluster, for the demo and for fast tests.
 //!
 //! It listens on loopback, so that other processes can produce and consume. It keeps records in memory: at most
-//! 5 MiB a partition, older ones are dropped. It has no admin requests, no look-up by time, and it refuses
+//! 5 MiB per partition, older ones are dropped. It has no admin requests, no look-up by time, and it refuses
 //! commits while a group rebalances. What needs those is tested against Apache Kafka itself.
 
 mod ffi;

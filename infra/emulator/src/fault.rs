@@ -62,7 +62,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Returns the error the service sends above 5 requests a second: 429, retried at once by SDKs.
+    /// Returns the error the service sends above 5 requests per second: 429, retried at once by SDKs.
     pub fn throttled() -> Self {
         Self::from(ServiceError::throttled())
     }

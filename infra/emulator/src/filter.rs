@@ -204,7 +204,7 @@ mod tests {
         assert!(!passes("startsWith", "ticker", &json!("A")));
         assert!(passes("listContains", "markets", &json!("LSE")));
         assert!(!passes("listContains", "markets", &json!("LS")));
-        assert!(!passes("listContains", "ticker", &json!("OOOO")), "it is no list");
+        assert!(!passes("listContains", "ticker", &json!("OOOO")), "it is not a list");
         assert!(passes("stringContains", "ticker", &json!("OO")));
         assert!(passes("stringContains", "markets", &json!("YS")));
         assert!(!passes("stringContains", "markets", &json!("AS")));

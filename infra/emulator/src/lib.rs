@@ -25,7 +25,7 @@
 //!
 //! As at AWS, and when it is wanted:
 //!
-//! - [`RateLimits`]: quotas of calls a second and of calls at a time, and latency. Clients cannot see them. They can change
+//! - [`RateLimits`]: quotas of calls per second and of calls at a time, and latency. Clients cannot see them. They can change
 //!   while the emulator runs.
 //! - [`Fault`]: what one call meets: any error, a reset before or after the request is applied, a hang, a broken answer.
 //! - [`Rule`]: what becomes of certain documents: `FAILED`, `IGNORED`, or the whole call refused for their sake.

@@ -56,7 +56,7 @@ fn one() -> f64 {
 }
 
 impl RateLimits {
-    /// Returns the quotas of an account with a `VECTOR` knowledge base: 5 calls a second of each document operation,
+    /// Returns the quotas of an account with a `VECTOR` knowledge base: 5 calls per second of each document operation,
     /// 20 of Retrieve, 10 calls at a time (AWS General Reference, Amazon Bedrock quotas).
     pub fn documented() -> Self {
         let documents = [Operation::Ingest, Operation::Delete, Operation::Get, Operation::List];
@@ -65,7 +65,7 @@ impl RateLimits {
         Self { rates, max_concurrent: Some(10), ..Self::default() }
     }
 
-    /// Returns one budget of calls a second that ingest and delete share, without a burst.
+    /// Returns one budget of calls per second that ingest and delete share, without a burst.
     pub fn writes(calls_per_second: f64) -> Self {
         let operations = vec![Operation::Ingest, Operation::Delete];
         Self { rates: vec![Rate { operations, calls_per_second, burst: 1.0 }], ..Self::default() }

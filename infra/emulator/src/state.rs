@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// Takes what a call costs of its quotas of calls a second.
+    /// Takes what a call costs of its quotas of calls per second.
     pub(crate) fn take(&self, operation: Operation) -> Result<(), ServiceError> {
         self.state().quotas.take(operation, Instant::now())
     }

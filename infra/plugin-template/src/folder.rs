@@ -43,7 +43,7 @@ impl Sink for Folder {
 }
 
 async fn store(folder: &Path, record: &Record) -> Result<(), Failure> {
-    let text = record.value_text().ok_or_else(|| Failure::rejected("the value is no text"))?;
+    let text = record.value_text().ok_or_else(|| Failure::rejected("the value is not text"))?;
     let path = folder.join(format!("{}.txt", record.origin()));
     write(&path, text).await.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::fatal(format!("there is no folder {}", folder.display())),
@@ -80,7 +80,7 @@ mod tests {
     async fn a_record_is_a_file_and_a_tombstone_is_rejected() {
         let folder = tempdir().unwrap();
         let outcome = Folder(folder.path().to_owned()).put(&[text(7, "hello"), tombstone(8)]).await;
-        let rejected = (1, FailureKind::Rejected, "the value is no text".to_owned());
+        let rejected = (1, FailureKind::Rejected, "the value is not text".to_owned());
         assert_eq!(record_failures(outcome), [rejected]);
         assert_eq!(fs::read_to_string(folder.path().join("prices-0-7.txt")).unwrap(), "hello");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

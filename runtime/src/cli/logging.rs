@@ -69,7 +69,7 @@ fn queue_to_stderr() -> Option<LogQueue> {
 
 /// A panic is a log line like any other: the default way to say it waits for whoever reads standard error.
 fn log_panic(info: &PanicHookInfo<'_>) {
-    let text = info.payload_as_str().unwrap_or("a value that is no text");
+    let text = info.payload_as_str().unwrap_or("a value that is not text");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!("panicked at {place}: {text}");
 }

@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 pub enum Output {
     /// A line for each
     Text,
-    /// A JSON object a line for each, with all that is known of it
+    /// A JSON object per line for each, with all that is known of it
     Json,
 }
 

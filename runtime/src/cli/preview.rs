@@ -27,7 +27,7 @@ use crate::cli::output::{Output, pretty, print, verdict};
 pub(crate) struct PreviewArgs {
     /// The connector's file
     connector: PathBuf,
-    /// File with one record a line, or `-` for standard input
+    /// File with one record per line, or `-` for standard input
     #[arg(long, short, value_name = "FILE")]
     input: PathBuf,
     /// How records are written

@@ -101,10 +101,10 @@ impl Pace {
     /// Up to which lateness is made up for: that of a busy machine is, that of an input that comes slowly is not.
     const CATCH_UP: Duration = Duration::from_millis(100);
 
-    /// Reads records a second.
+    /// Reads records per second.
     fn read(text: &str) -> Result<Self, String> {
         let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e6).contains(rate));
-        let rate = rate.ok_or("records a second are a number from 0.001 to 1000000")?;
+        let rate = rate.ok_or("records per second are a number from 0.001 to 1000000")?;
         Ok(Self { interval: Duration::from_secs_f64(1.0 / rate), last: None })
     }
 
@@ -173,7 +173,7 @@ fn shape(args: &ProduceArgs, input: Input) -> Result<(Option<String>, String), E
     let mut object = match input {
         Input::Line(line) if args.add.is_empty() && args.key.is_none() => return Ok((None, line)),
         Input::Line(line) => object(&line).map_err(|reason| {
-            Exit::Running(format!("`{line}` is no JSON object, which --add and --key need: {reason}"))
+            Exit::Running(format!("`{line}` is not a JSON object, which --add and --key need: {reason}"))
         })?,
         Input::Row(row) => row,
     };

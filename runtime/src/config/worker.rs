@@ -112,7 +112,7 @@ pub enum BatchResponse {
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

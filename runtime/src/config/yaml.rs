@@ -60,7 +60,7 @@ pub enum Style {
     },
 }
 
-/// A file that is no YAML, or YAML of a kind that is refused.
+/// A file that is not valid YAML, or YAML of a kind that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YamlError {
     /// Where.

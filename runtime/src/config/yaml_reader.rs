@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
             Content::Scalar(scalar) => Ok(Key { position: node.position, name: scalar.text }),
             Content::List(_) | Content::Map(_) => Err(self
                 .unquoted(span.start.line())
-                .unwrap_or_else(|| refuse(span.start, "a key that is no text"))),
+                .unwrap_or_else(|| refuse(span.start, "a key that is not text"))),
         }
     }
 

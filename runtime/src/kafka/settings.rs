@@ -99,7 +99,7 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("queued.max.messages.kbytes", "16384"),
     ("queued.min.messages", "10000"),
     // How long a fetch is put off while that queue is full. The default of a second would be the most that is read: 10000
-    // records a second and partition.
+    // records per second and partition.
     ("fetch.queue.backoff.ms", "5"),
     // Aborted transactions are not data.
     ("isolation.level", "read_committed"),

@@ -37,7 +37,7 @@ fn has_topic(node: &Node) -> bool {
     queue.is_some_and(|queue| queue.get("topic").is_some())
 }
 
-/// Puts a node in the place of `source.kafka`. What is no map is left as it is, for the schema to judge.
+/// Puts a node in the place of `source.kafka`. What is not a map is left as it is, for the schema to judge.
 fn set_kafka(root: &mut Node, kafka: Node) {
     let position = root.position;
     let empty = || Node { position, content: Content::Map(Vec::new()) };

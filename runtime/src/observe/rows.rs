@@ -175,7 +175,7 @@ pub(super) const METRICS: &[Metric] = &[
     row("kafka_connect_connector_task_status", "1 for the state that a task is in", TaskState),
     row(
         "kafka_connect_connector_task_batch_size_avg",
-        "The mean of records a put, since the start",
+        "The mean of records per put, since the start",
         Task(|_, counters| Some(counters.puts.mean_records())),
     ),
     row(

@@ -7,7 +7,7 @@ use sluice_runtime::pace::pacer::Pacers;
 
 use crate::support::{Setup, records, script};
 
-/// One call in two seconds, and a record a batch.
+/// One call in two seconds, and a record per batch.
 fn paced(pacers: &Pacers) -> Setup {
     let pacer = pacers.of(&Pace::new("account", 0.5));
     Setup::new(script([])).with(|settings| {

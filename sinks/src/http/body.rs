@@ -50,7 +50,7 @@ fn json(value: &Payload) -> Result<Bytes, String> {
         return Ok(value.to_bytes());
     }
     let text = value.as_text().ok_or(
-        "the value is bytes that are no UTF-8, which JSON cannot hold; use the format `raw`, or send one record a request",
+        "the value is bytes that are not valid UTF-8, which JSON cannot hold; use the format `raw`, or send one record per request",
     )?;
     serde_json::to_vec(text).map(Bytes::from).map_err(|error| error.to_string())
 }

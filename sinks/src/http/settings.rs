@@ -9,7 +9,7 @@ use sluice_wire::{Compression, HttpAuthSettings, HttpTlsSettings, StatusMeaning}
 
 use crate::record::on_null::OnNull;
 
-/// Sends records as HTTP requests: one a record, or one a batch.
+/// Sends records as HTTP requests: one per record, or one per batch.
 ///
 /// An answer of 2xx means stored. 408, 425, 429 and 5xx are tried again, after the time that `Retry-After` asks for;
 /// 401, 403, 407 and redirects stop the connector; any other 4xx rejects the record (or narrows the batch down to
@@ -56,8 +56,8 @@ pub struct HttpSettings {
     /// `application/octet-stream`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Sends many records a request. Successive records whose URLs and headers come out alike share one. Default: one
-    /// record a request, whose body is the value.
+    /// Sends many records per request. Successive records whose URLs and headers come out alike share one. Default: one
+    /// record per request, whose body is the value.
     #[serde(default)]
     pub batch: Option<BodyBatchSettings>,
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete`, which sends a `DELETE`
@@ -133,9 +133,9 @@ pub struct BodyBatchSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyFormat {
-    /// One JSON array. Text becomes JSON strings; bytes that are no UTF-8 are rejected.
+    /// One JSON array. Text becomes JSON strings; bytes that are not valid UTF-8 are rejected.
     JsonArray,
-    /// One line of JSON a record, each ended by a line feed. Text becomes JSON strings; bytes that are no UTF-8 are
+    /// One line of JSON a record, each ended by a line feed. Text becomes JSON strings; bytes that are not valid UTF-8 are
     /// rejected.
     JsonLines,
     /// The values as they are, with `separator` between them; it is not looked for within them.

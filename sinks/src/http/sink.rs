@@ -87,7 +87,7 @@ impl Http {
 
 #[async_trait]
 impl Sink for Http {
-    /// One record a request makes one a put, so that puts in flight run side by side and a failure repeats nothing.
+    /// One record per request makes one per put, so that puts in flight run side by side and a failure repeats nothing.
     fn limits(&self) -> Limits {
         let limits = Limits::default().with_max_in_flight(self.settings.max_in_flight).with_order(Order::Key);
         if self.settings.batch.is_some() { limits } else { limits.with_max_records(1) }

@@ -146,7 +146,7 @@ impl TemplateWriter for PathWriter {
     }
 }
 
-const NO_URL: &str = "this is no URL; write one such as https://api.example.com/records";
+const NO_URL: &str = "this is not a URL; write one such as https://api.example.com/records";
 
 fn path_template(key: &str, path: &str) -> Result<Template, SettingsError> {
     // The place is that in the path, not in the setting.
@@ -203,7 +203,7 @@ impl HeaderTemplates {
 
 fn header(name: &str, text: &str) -> Result<(HeaderName, Template), SettingsError> {
     let wrong = |reason: &str| SettingsError::at(format!("headers.{name}"), reason);
-    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("this is no name of a header"))?;
+    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("this is not a header name"))?;
     if header == CONTENT_ENCODING {
         return Err(wrong("`compression` sets this header"));
     }

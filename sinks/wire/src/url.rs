@@ -8,7 +8,7 @@ use sluice_connector_api::SettingsError;
 /// is encoded, and so is everything that is not ASCII.
 pub const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-const NOT_A_URL: &str = "this is no URL; write one such as https://api.example.com/records";
+const NOT_A_URL: &str = "this is not a URL; write one such as https://api.example.com/records";
 
 /// Parses an `http` or `https` address that holds no credentials. The error names the key and never shows the address.
 pub fn http_url(key: &str, url: &str) -> Result<Url, SettingsError> {
@@ -26,7 +26,7 @@ pub fn http_url(key: &str, url: &str) -> Result<Url, SettingsError> {
 /// Parses the address of an endpoint or of a queue, which is no secret.
 pub fn endpoint_url(key: &str, url: &str) -> Result<Url, SettingsError> {
     let parsed =
-        Url::parse(url).map_err(|error| SettingsError::at(key, format!("this is no URL: {error}")))?;
+        Url::parse(url).map_err(|error| SettingsError::at(key, format!("this is not a URL: {error}")))?;
     match parsed.host_str() {
         Some(_) => Ok(parsed),
         None => Err(SettingsError::at(key, "the URL names no host")),

@@ -125,12 +125,12 @@ pub(super) const CASES: &[Case] = &[
     Case {
         poison: Poison::KeyConverter,
         queue: Queue::Missing,
-        ..Case::new("poison-key", "each 10th key is no JSON; the queue's topic is created", Act::Flow)
+        ..Case::new("poison-key", "each 10th key is not valid JSON; the queue's topic is created", Act::Flow)
     },
     Case {
         poison: Poison::ValueConverter,
         queue: Queue::Missing,
-        ..Case::new("poison-value", "each 10th value is no JSON", Act::Flow)
+        ..Case::new("poison-value", "each 10th value is not valid JSON", Act::Flow)
     },
     Case {
         poison: Poison::Transform,

@@ -28,7 +28,7 @@ pub struct Course {
 /// A limit, until so many calls were taken under it.
 #[derive(Clone, Copy, Debug)]
 pub struct CoursePhase {
-    /// The calls a second that are taken, at a speed of 1.
+    /// The calls per second that are taken, at a speed of 1.
     pub calls_per_second: f64,
     /// How many calls the phase takes.
     pub calls: usize,

@@ -31,16 +31,16 @@ pub fn report(comparisons: &[Comparison], speed: f64, day: &str) -> String {
         "\
 # Pacing: how much of a hidden limit is used
 
-{DOCUMENTS} documents go into a knowledge base that takes so many calls a second and does not say so: the emulator with
-a token bucket that holds the calls of one second, and one at least; 10 documents a call, 100 ms a call. Sluice is the
-real binary with the shipped connector for stock prices, reading from Kafka; it knows only that 5 calls a second are
+{DOCUMENTS} documents go into a knowledge base that takes so many calls per second and does not say so: the emulator with
+a token bucket that holds the calls of one second, and one at least; 10 documents per call, 100 ms a call. Sluice is the
+real binary with the shipped connector for stock prices, reading from Kafka; it knows only that 5 calls per second are
 never exceeded. The sample is the handler of the published sample that Sluice replaces: a fixed pause of 2.0 s after each
 call, up to 5 tries with a doubling wait, random ids. Each has an endpoint of its own with the same limits, in the same
 run.
 
 Measured on {day}. {clock}
 
-| calls a second | who | arrived | duplicates | calls | throttled | throttled later | of the limit used | can be used | time |
+| calls per second | who | arrived | duplicates | calls | throttled | throttled later | of the limit used | can be used | time |
 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
 {rows}
 *Throttled later* are the calls after the first half of those taken under each limit: once the rate is learned. *Of the

@@ -151,7 +151,7 @@ fn produce_takes_json_lines_with_a_key_from_standard_input_and_refuses_what_it_c
     let no_key = produce(&["--key", "absent"], lines).expect_code(1);
     assert_eq!(no_key.stderr, "error: field `absent`, which is to be the key, is missing");
     let no_object = produce(&["--add", "a=b"], "[1]\n").expect_code(1);
-    assert!(no_object.stderr.starts_with("error: `[1]` is no JSON object"), "{no_object}");
+    assert!(no_object.stderr.starts_with("error: `[1]` is not a JSON object"), "{no_object}");
     let no_csv = produce(&["--format", "csv"], "a,b\n1,2\n3\n").expect_code(1);
     assert!(no_csv.stderr.starts_with("error: the input is no CSV"), "{no_csv}");
     let no_file = produce(&["/no/such.csv"], "").expect_code(1);
@@ -176,7 +176,10 @@ fn produce_spaces_records_by_the_rate_and_takes_only_one_above_0() {
     assert!(ended.took >= Duration::from_millis(400), "10 pauses of 40 ms: {ended}");
     for bad in ["0", "-1"] {
         let refused = produce(bad).expect_code(2);
-        assert!(refused.stderr.contains("records a second are a number from 0.001 to 1000000"), "{refused}");
+        assert!(
+            refused.stderr.contains("records per second are a number from 0.001 to 1000000"),
+            "{refused}"
+        );
     }
 }
 

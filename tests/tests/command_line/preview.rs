@@ -58,12 +58,18 @@ fn rejected_records_say_where_and_why_and_the_others_are_shown_all_the_same() {
     let shown = json(preview([input, GOOD.as_bytes()].concat()), 1);
     let rejected: Vec<_> =
         shown["records"].as_array().unwrap().iter().map(|r| r["rejected"].as_str().unwrap_or("no")).collect();
-    assert!(rejected[0].starts_with("rejected by value converter: the value is no JSON"), "{rejected:?}");
+    assert!(
+        rejected[0].starts_with("rejected by value converter: the value is not valid JSON"),
+        "{rejected:?}"
+    );
     assert!(rejected[1].starts_with("rejected by transform 1 (timestamp): the value is a JSON array"));
     assert_eq!(rejected[2], "rejected by transform 2 (template): field `ticker` is missing");
     assert_eq!(rejected[3], "rejected by transform 2 (template): field `ticker` is null");
-    assert_eq!(rejected[4], "rejected by value converter: the value is empty, which is no JSON");
-    assert!(rejected[5].starts_with("rejected by value converter: the value is no JSON"), "{rejected:?}");
+    assert_eq!(rejected[4], "rejected by value converter: the value is empty, which is not valid JSON");
+    assert!(
+        rejected[5].starts_with("rejected by value converter: the value is not valid JSON"),
+        "{rejected:?}"
+    );
     assert_eq!(rejected[6], "no");
     assert_eq!(shown["requests"].as_array().unwrap().len(), 1);
     let ended = preview(input).output().expect_code(1);

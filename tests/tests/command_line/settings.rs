@@ -109,9 +109,12 @@ fn a_bad_sluice_yaml_is_refused_with_its_place() {
 #[test]
 fn a_bad_variable_or_flag_is_refused_by_name() {
     let ended = Sluice::new(["plugins"]).env("SLUICE_SHUTDOWN_TIMEOUT", "never").output().expect_code(2);
-    assert!(ended.stderr.contains("SLUICE_") && ended.stderr.contains("`never` is no duration"), "{ended}");
+    assert!(
+        ended.stderr.contains("SLUICE_") && ended.stderr.contains("`never` is not a duration"),
+        "{ended}"
+    );
     let ended = Sluice::new(["plugins"]).env("SLUICE_LOG_FORMAT", "yaml").output().expect_code(2);
     assert!(ended.stderr.contains("SLUICE_") && ended.stderr.contains("yaml"), "{ended}");
     let ended = Sluice::new(["plugins", "--shutdown-timeout=never"]).output().expect_code(2);
-    assert!(ended.stderr.contains("`never` is no duration"), "{ended}");
+    assert!(ended.stderr.contains("`never` is not a duration"), "{ended}");
 }

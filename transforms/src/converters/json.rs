@@ -26,11 +26,11 @@ impl Converter for JsonConverter {
     fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
         let side = context.side;
         if bytes.is_empty() {
-            return Err(Rejection::new(format!("the {side} is empty, which is no JSON")).into());
+            return Err(Rejection::new(format!("the {side} is empty, which is not valid JSON")).into());
         }
         match Json::parse(bytes) {
             Ok(json) => Ok(Payload::Json(json)),
-            Err(error) => Err(Rejection::new(format!("the {side} is no JSON: {error}")).into()),
+            Err(error) => Err(Rejection::new(format!("the {side} is not valid JSON: {error}")).into()),
         }
     }
 
@@ -59,6 +59,6 @@ mod tests {
     #[test]
     fn what_does_not_parse_says_where() {
         assert!(read("json", b"{\"a\":}").is_err_and(|error| error.contains("line 1 column 6")));
-        assert_eq!(read("json", b""), Err("the value is empty, which is no JSON".to_owned()));
+        assert_eq!(read("json", b""), Err("the value is empty, which is not valid JSON".to_owned()));
     }
 }

@@ -222,7 +222,7 @@ fn from_root(rest: &str) -> Result<Vec<PathSeg>, String> {
     let rest = if rest.is_empty() { "/this" } else { rest };
     match Path::parse(&format!("@root{rest}")) {
         Ok(Path::Relative((segments, _))) => Ok(segments),
-        _ => Err(format!("`{rest}` is no path")),
+        _ => Err(format!("`{rest}` is not a path")),
     }
 }
 

@@ -58,8 +58,9 @@ fn payload(payload: Option<&Payload>, name: &str) -> Result<Option<Value>, Unpri
 
 /// Reads bytes as text; `name` is what stands behind `@record`.
 pub(crate) fn utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, Unprintable> {
-    std::str::from_utf8(bytes)
-        .map_err(|_| Unprintable::unreadable(format!("`@record.{name}` is bytes that are no UTF-8 text")))
+    std::str::from_utf8(bytes).map_err(|_| {
+        Unprintable::unreadable(format!("`@record.{name}` is bytes that are not valid UTF-8 text"))
+    })
 }
 
 /// Puts headers; of those that share a name the newest, which comes last, counts.

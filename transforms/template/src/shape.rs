@@ -26,7 +26,7 @@ pub fn of_found(found: Found<'_>) -> &'static str {
     }
 }
 
-/// Says that a key or a value is no JSON object. `side` is `key` or `value`, and `who` looks for the field.
+/// Says that a key or a value is not a JSON object. `side` is `key` or `value`, and `who` looks for the field.
 pub fn no_object(payload: &Payload, side: &str, who: &str, field: &str) -> String {
     let (shape, way_out) = match payload {
         Payload::Json(json) => (of_json(json.value()), String::new()),

@@ -49,7 +49,7 @@ fn unfinished(handlebars: &str) -> Option<(String, usize)> {
     blocks.pop()
 }
 
-/// Handlebars shows what is no name in Rust's notation.
+/// Handlebars shows what is not a name in Rust's notation.
 fn unquoted(name: &str) -> &str {
     name.trim_matches('"')
 }

@@ -162,7 +162,7 @@ fn a_text_is_named_as_a_whole_and_has_no_fields() {
 fn bytes_that_are_no_text_are_named_before_all_else() {
     let mut record = tombstone();
     record.key = Some(Payload::Bytes(Bytes::from_static(b"\x80")));
-    let why = Err("`@record.key` is bytes that are no UTF-8 text".to_owned());
+    let why = Err("`@record.key` is bytes that are not valid UTF-8 text".to_owned());
     assert_eq!(render("{{a}}{{@record.key}}", &record), why);
     assert_eq!(reference("{{a}}{{@record.key}}", &record), why);
 }
@@ -199,7 +199,7 @@ fn what_is_absent_is_told_from_what_is_no_text() {
     assert_eq!(present("{{default n 'x'}}"), Ok(Some("x".to_owned())));
     assert!(
         parsed("{{a}}").render_present(&with_value("text")).is_err(),
-        "a text is no object without the field"
+        "a text is not an object without the field"
     );
     let scalars = [json!(null), json!(7), json!("x")];
     for value in scalars {

@@ -202,7 +202,7 @@ impl Message {
         }
     }
 
-    /// Walks the headers; a name that is no UTF-8 has replacement characters.
+    /// Walks the headers; a name that is not valid UTF-8 has replacement characters.
     pub(in crate::kafka) fn headers(&self) -> MessageHeaders<'_> {
         let mut headers: *mut RDKafkaHeaders = null_mut();
         // SAFETY: the message is alive and keeps its headers, to which a pointer is written.

@@ -131,7 +131,7 @@ pub(crate) fn key(record: &Record) -> Result<String, String> {
         None => key
             .as_text()
             .map(str::to_owned)
-            .ok_or_else(|| "the key is no UTF-8 text, and an id is".to_owned()),
+            .ok_or_else(|| "the key is not valid UTF-8 text, and an id is".to_owned()),
     }
 }
 

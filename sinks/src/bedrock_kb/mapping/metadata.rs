@@ -190,7 +190,7 @@ fn present(template: &Template, record: &Record) -> Result<Option<String>, Unfit
 
 fn number(text: &str) -> Result<AttributeValue, UnfitValue> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    number.map(AttributeValue::Number).ok_or_else(|| UnfitValue::new("its text is no number", text))
+    number.map(AttributeValue::Number).ok_or_else(|| UnfitValue::new("its text is not a number", text))
 }
 
 fn boolean(text: &str) -> Result<AttributeValue, UnfitValue> {
@@ -364,7 +364,7 @@ mod tests {
         };
         assert_eq!(
             one("number", json!("$44")),
-            "the metadata attribute `a` cannot be made: its text is no number"
+            "the metadata attribute `a` cannot be made: its text is not a number"
         );
         let metadata = metadata(json!({ "attributes": { "a": { "number": "{{v}}" } } })).unwrap();
         let failure = metadata.of(&with_value(0, json!({ "v": "$44" }).into())).unwrap_err();

@@ -135,7 +135,7 @@ impl Way {
 
     fn header(key: &str, header: &HeaderAuth) -> Result<Self, SettingsError> {
         let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| SettingsError::at(format!("{key}.header.name"), "this is no name of a header"))?;
+            .map_err(|_| SettingsError::at(format!("{key}.header.name"), "this is not a header name"))?;
         Self::fixed(format!("{key}.header.value"), name, header.value.reveal(), header.value.reveal())
     }
 

@@ -33,7 +33,7 @@ type Measure = (&'static str, fn(&Run) -> f64, usize);
 
 const MEASURES: [Measure; 4] = [
     ("Records a second", |run| run.rate, 0),
-    ("CPU-seconds a million records", |run| run.cpu, 2),
+    ("CPU-seconds per million records", |run| run.cpu, 2),
     ("Peak RSS, MiB", |run| run.peak, 0),
     ("Process start to first record, ms", |run| run.to_first.as_secs_f64() * 1000.0, 0),
 ];

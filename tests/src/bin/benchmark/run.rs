@@ -9,7 +9,7 @@ pub(crate) struct Run {
     pub(crate) to_first: Duration,
     /// Records a second, from the first record to the last.
     pub(crate) rate: f64,
-    /// Seconds of processor time a million records, of all its threads, its start included.
+    /// Seconds of processor time per million records, of all its threads, its start included.
     pub(crate) cpu: f64,
     /// The most memory it ever had, in MiB.
     pub(crate) peak: f64,

@@ -315,8 +315,11 @@ fn bytes_that_are_no_text_are_refused_where_they_are_used() {
     let mut record = record(bytes());
     record.key = bytes();
     let print = |text: &str| apply(&*build(json!({ "text": text })).unwrap(), record.clone());
-    assert_eq!(print("{{@record.key}}").unwrap_err(), "`@record.key` is bytes that are no UTF-8 text");
-    assert_eq!(print("{{@record.value}}").unwrap_err(), "`@record.value` is bytes that are no UTF-8 text");
+    assert_eq!(print("{{@record.key}}").unwrap_err(), "`@record.key` is bytes that are not valid UTF-8 text");
+    assert_eq!(
+        print("{{@record.value}}").unwrap_err(),
+        "`@record.value` is bytes that are not valid UTF-8 text"
+    );
     assert_eq!(print("{{@record.offset}}").unwrap(), "42");
 }
 

@@ -78,7 +78,7 @@ impl Format {
     fn refuse(&self, text: &str, error: Unreadable) -> String {
         let (text, name) = (excerpt(text), self.name());
         match error {
-            Unreadable::NoNumber => format!("is no number of `{name}`: {text}"),
+            Unreadable::NoNumber => format!("is not a number of `{name}`: {text}"),
             Unreadable::OutOfRange => format!("is out of range, read as `{name}`: {text}"),
         }
     }

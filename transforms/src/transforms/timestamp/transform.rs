@@ -261,7 +261,10 @@ mod tests {
     #[test]
     fn a_field_that_is_no_time_is_named_with_its_value() {
         let refused = |from, field| convert(from, "unix_millis", "UTC", field).unwrap_err();
-        assert_eq!(refused("unix_seconds", r#""NaN""#), r#"field `t` is no number of `unix_seconds`: "NaN""#);
+        assert_eq!(
+            refused("unix_seconds", r#""NaN""#),
+            r#"field `t` is not a number of `unix_seconds`: "NaN""#
+        );
         let far = r#"field `t` is out of range, read as `unix_seconds`: "1739712345678""#;
         assert_eq!(refused("unix_seconds", "1739712345678"), far);
         assert_eq!(refused("unix_seconds", "null"), "field `t` is null");
@@ -381,7 +384,7 @@ mod tests {
             r#"{"a":1.50,"q":{"t":null},"day":null}"#
         );
         let wrong = apply(&*build("skip", "skip"), r#"{"q":{"t":"x"}}"#).unwrap_err();
-        assert!(wrong.starts_with("field `q.t` is no number"), "{wrong}");
+        assert!(wrong.starts_with("field `q.t` is not a number"), "{wrong}");
         assert!(apply(&*build("skip", "skip"), "[]").is_err());
     }
 
