@@ -114,7 +114,9 @@ impl Sqs {
     fn text(&self, record: &Record) -> Result<String, Failure> {
         let line = self.settings.format.line(record)?;
         let text = String::from_utf8(line).map_err(|_| {
-            Failure::rejected("the value is no valid UTF-8, and a queue takes text; set `format: json_lines`")
+            Failure::rejected(
+                "the value is not valid UTF-8, and a queue takes text; set `format: json_lines`",
+            )
         })?;
         match self.settings.format {
             // What XML has no character for, JSON can write in others.

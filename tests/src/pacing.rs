@@ -11,7 +11,7 @@ pub use contenders::{Contender, DOCUMENTS};
 pub use course::{Course, CoursePhase, Measured};
 pub use report::{Comparison, report};
 
-/// How many documents a call carries.
+/// How many documents go into a call.
 const PER_CALL: usize = 10;
 
 /// Returns the courses that everything is measured on: limits that stay, that fall, and that fall and rise tenfold.

@@ -13,7 +13,7 @@ pub(super) fn explain(error: Error, source: &[u8]) -> Error {
     let reason = if text.contains("surrogate in hex escape") || text.contains("end of hex escape") {
         "half of a surrogate pair stands alone in a string, and is no character".to_owned()
     } else if let Some(word) = word_at(source, line, column).filter(|word| is_no_number(word)) {
-        format!("`{word}` is no JSON value; the producer can write null, or a string")
+        format!("`{word}` is not a JSON value; the producer can write null, or a string")
     } else {
         return error;
     };
@@ -66,7 +66,7 @@ mod tests {
             ("[undefined]", "undefined"),
         ] {
             let error = error(text);
-            assert!(error.starts_with(&format!("`{word}` is no JSON value; ")), "{text}: {error}");
+            assert!(error.starts_with(&format!("`{word}` is not a JSON value; ")), "{text}: {error}");
             assert!(error.contains(" at line "), "{error}");
         }
     }

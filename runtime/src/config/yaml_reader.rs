@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
             }
             Event::SequenceStart(anchor, _) => (Content::List(self.list(depth)?), anchor),
             Event::MappingStart(anchor, _) => (Content::Map(self.map(depth)?), anchor),
-            _ => return Err(refuse(span.start, "something that is no value")),
+            _ => return Err(refuse(span.start, "something that is not a value")),
         };
         let node = Node { position, content };
         if anchor > 0 {

@@ -179,6 +179,10 @@ impl ConsumerGroup {
                 wanted.push((partition, committed, Stamp::from_text(element.metadata())));
             }
         }
+        // librdkafka takes a question about no partition for a mistake.
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
         let partitions: Vec<_> = wanted.iter().map(|(partition, ..)| partition.clone()).collect();
         let firsts = ends(&self.consumer, &partitions, Offset::Beginning)?;
         let readable = ends(&self.consumer, &partitions, Offset::End)?;

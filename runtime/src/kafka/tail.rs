@@ -4,7 +4,7 @@
 //! before them, and is behind for ever. Only who reads on to the end knows that there is nothing. The consumer of the group
 //! cannot say so itself: where librdkafka hands over many records at once, as `native::queue` takes them, it takes the word
 //! that a partition has ended for a record, and would pass over the next one after a pause. So another consumer looks, which
-//! is no member of the group, and only where somebody stands still before an end.
+//! is not a member of the group, and only where somebody stands still before an end.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -34,7 +34,7 @@ pub(super) struct Watch {
     /// What was said.
     throttle: LogThrottle,
     looked: Instant,
-    /// Since when the consumer is no member of the group; none once it is.
+    /// Since when the consumer is not a member of the group; none once it is.
     outside_since: Option<Instant>,
 }
 

@@ -61,7 +61,7 @@ impl EncodedHeaders {
         match value.transpose() {
             Ok(value) => self.headers.push(name, value.map(Bytes::from)),
             Err(number) => {
-                self.unreadable = Some(format!("header `{name}` holds {number}, which is no byte"));
+                self.unreadable = Some(format!("header `{name}` holds {number}, which is not a byte"));
             }
         }
     }

@@ -144,7 +144,7 @@ fn not_kafka(source: Option<&str>) -> BoxError {
 fn partition(name: &str) -> Result<TopicPartition, BoxError> {
     let parts = name.rsplit_once('-').and_then(|(topic, number)| Some((topic, number.parse().ok()?)));
     let (topic, number) = parts.ok_or_else(|| {
-        format!("`records` has the key `{name}`, which is no partition such as `streamtopic-0`")
+        format!("`records` has the key `{name}`, which is not a partition such as `streamtopic-0`")
     })?;
     Ok(TopicPartition::new(topic, number))
 }
@@ -264,11 +264,11 @@ mod tests {
             .collect();
         let [Some(value), Some(key), Some(header), None] = &reasons[..] else { panic!("{reasons:?}") };
         assert!(
-            value.0 == "value converter" && value.1.contains("the value in the event is no valid base64"),
+            value.0 == "value converter" && value.1.contains("the value in the event is not valid base64"),
             "{value:?}"
         );
         assert_eq!(key.0, "key converter");
-        assert_eq!(header.1, "header `h` holds 256, which is no byte");
+        assert_eq!(header.1, "header `h` holds 256, which is not a byte");
         assert_eq!(records[0].0.value_text(), Some("!?"));
         assert_eq!(records[3].0.value_text(), Some("a"), "padding may be missing");
     }

@@ -1,4 +1,4 @@
-//! Which requests a batch makes. Pure.
+//! Which requests are made of a batch. Pure.
 
 use bytes::Bytes;
 use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};

@@ -105,8 +105,9 @@ fn find_items(
     answer: &HttpAnswer,
 ) -> Result<Vec<Value>, Failure> {
     // A success that cannot be read is none.
-    let unread =
-        || Failure::retriable(format!("{subject} was answered {}, which is no whole JSON", answer.status));
+    let unread = || {
+        Failure::retriable(format!("{subject} was answered {}, which is not complete JSON", answer.status))
+    };
     if !answer.is_whole {
         return Err(unread());
     }

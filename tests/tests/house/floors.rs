@@ -57,7 +57,15 @@ pub(crate) const FLOORS: &[Floors] = &[
     Floors {
         folder: "sinks/src",
         inside: "bedrock_kb",
-        rooms: &[&["sink"], &["people"], &["calls"], &["verdict"], &["mapping"], &["settings"]],
+        rooms: &[
+            &["sink"],
+            &["confirmation"],
+            &["people"],
+            &["calls"],
+            &["verdict"],
+            &["mapping"],
+            &["settings"],
+        ],
     },
     Floors {
         folder: "transforms/template/src",

@@ -94,7 +94,7 @@ fn bad_base64_is_the_fault_of_its_record_alone() {
     event["records"]["prices-0"][2]["value"] = "not base64!".into();
     assert_eq!(function.invoke(&event, AMPLE).failures(), [("prices-0".to_owned(), 2)]);
     assert_eq!(base.ids().len(), 4);
-    function.process.wait_for_log("the value in the event is no valid base64");
+    function.process.wait_for_log("the value in the event is not valid base64");
 }
 
 /// One record as it should be, four that are odd in another way each, and one more that is not.

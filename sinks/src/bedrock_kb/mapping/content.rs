@@ -136,7 +136,7 @@ fn no_text(value: &Payload) -> &'static str {
             "the value is JSON; add a `template` transform, or write the text as `content: { template: ... }`"
         }
         Payload::Bytes(_) | Payload::Text(_) => {
-            "the value is no valid UTF-8, and a document must be text; for other files set `content: { bytes: ... }`"
+            "the value is not valid UTF-8, and a document must be text; for other files set `content: { bytes: ... }`"
         }
     }
 }

@@ -369,7 +369,7 @@ mod tests {
         let metadata = metadata(json!({ "attributes": { "a": { "number": "{{v}}" } } })).unwrap();
         let failure = metadata.of(&with_value(0, json!({ "v": "$44" }).into())).unwrap_err();
         assert_eq!(failure.detail(), Some("$44"), "it is for whoever asks for the dead letter");
-        assert!(one("number", json!("inf")).contains("no number"));
+        assert!(one("number", json!("inf")).contains("not a number"));
         assert!(one("boolean", json!("yes")).contains("neither `true` nor `false`"));
         assert!(one("string", json!({})).contains("`v` is a JSON object"));
         assert!(one("string_list", json!([[]])).contains("an item of field `v` is a JSON array"));

@@ -223,7 +223,7 @@ fn way_out(demand: Demand, call: ApiCall<'_>) -> String {
             call.data_source_id.map(|id| format!(" or its data source {id}")).unwrap_or_default()
         ),
         Demand::ChangeEndpoint => {
-            "; this is no answer of Amazon Bedrock, check `endpoint_url` and any proxy".to_owned()
+            "; this is not an answer of Amazon Bedrock, check `endpoint_url` and any proxy".to_owned()
         }
     }
 }
