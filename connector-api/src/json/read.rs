@@ -198,7 +198,7 @@ pub(super) mod tests {
         let number = "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,9})?([eE][+-]?[0-9]{1,2})?";
         let leaf = prop_oneof![text(), number, Just("null".to_owned()), "true|false"];
         leaf.prop_recursive(3, 40, 9, move |inner| {
-            let field = (name.clone(), inner.clone()).prop_map(|(name, value)| format!("{name}: {value}"));
+            let field = (name.clone(), inner.clone()).prop_map(|(name, value)| format!("{name}:\t{value}"));
             prop_oneof![
                 prop::collection::vec(inner, 0..9).prop_map(|items| format!("[{}]", items.join(","))),
                 prop::collection::vec(field, 0..9).prop_map(|fields| format!("{{{}}}", fields.join(","))),
