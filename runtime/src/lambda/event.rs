@@ -353,7 +353,7 @@ mod tests {
             (json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }), "not an event of Kafka:"),
             (json!({ "eventSource": "aws:mq", "messages": [] }), "not an event of Kafka but of `aws:mq`"),
             (json!({}), "event source mapping"),
-            (json!({ "records": { "streamtopic": [] } }), "no partition"),
+            (json!({ "records": { "streamtopic": [] } }), "not a partition"),
             (json!({ "records": [] }), "expected a map"),
             (json!("hello"), "expected the event of a Lambda event source mapping for Kafka"),
             (event(&json!([{ "value": "YQ==" }])), "missing field `offset`"),
