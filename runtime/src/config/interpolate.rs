@@ -1,7 +1,7 @@
 //! References such as `${env:NAME}`, `${env:NAME:-default}` and `${file:/path}` in scalar values.
 //!
 //! They are resolved after the file is parsed, so that no value can inject YAML. `$${` stands for `${`. What is behind
-//! a prefix is a [`Provider`](sluice_connector_api::Provider): `env` and `file` are always there, a program's registry may
+//! a prefix is a [`Provider`]: `env` and `file` are always there, a program's registry may
 //! add more. Each reference is asked for once per file, however often it stands there.
 
 use std::collections::{BTreeMap, BTreeSet};
