@@ -66,17 +66,17 @@ impl Watch {
     /// Looks, from time to time, whether the consumer can read at all, and says again what keeps it from that: librdkafka
     /// says some of it once, and some not at all.
     pub(super) fn look(&mut self, consumer: &BaseConsumer<GroupContext>) {
+        let (context, reading) = (consumer.context(), consumer.context().reading());
+        // At once: what is noted after the join is about something else and has to stand.
+        if self.outside_since.is_some() && is_member(consumer) {
+            reading.clear_source();
+            self.outside_since = None;
+        }
         if self.looked.elapsed() < LOOK {
             return;
         }
         self.looked = Instant::now();
-        let (context, reading) = (consumer.context(), consumer.context().reading());
-        let is_member = !matches!(consumer.rebalance_protocol(), RebalanceProtocol::None);
         match self.outside_since {
-            Some(_) if is_member => {
-                reading.clear_source();
-                self.outside_since = None;
-            }
             Some(since) if since.elapsed() >= JOIN && reading.is_clear() => {
                 reading.note_in_general(self.why_not_joined(context));
             }
@@ -113,4 +113,8 @@ impl Watch {
             LogLine::Nothing => {}
         }
     }
+}
+
+fn is_member(consumer: &BaseConsumer<GroupContext>) -> bool {
+    !matches!(consumer.rebalance_protocol(), RebalanceProtocol::None)
 }
