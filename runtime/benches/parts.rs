@@ -23,7 +23,8 @@ use sluice_connector_api::{
 };
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
-use sluice_runtime::engine::ledger::tracker::{Tracker, Verdict};
+use sluice_runtime::engine::ledger::counters::Verdict;
+use sluice_runtime::engine::ledger::tracker::Tracker;
 use sluice_runtime::transform::chain::{Chain, Step};
 use tokio::time::Instant;
 

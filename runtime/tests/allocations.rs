@@ -12,7 +12,8 @@ use sluice_connector_api::{Limits, Origin, Payload, PutError, Record, Registry, 
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
 use sluice_runtime::engine::lane::settings::LaneSettings;
-use sluice_runtime::engine::ledger::tracker::{Tracker, Verdict};
+use sluice_runtime::engine::ledger::counters::Verdict;
+use sluice_runtime::engine::ledger::tracker::Tracker;
 use sluice_runtime::engine::letters::tolerance::{FaultSettings, Tolerance};
 use sluice_runtime::engine::{Counters, Pipeline, PipelineSettings};
 use sluice_runtime::pace::pacer::Pacers;

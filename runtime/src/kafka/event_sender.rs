@@ -1,15 +1,18 @@
 //! The way of records and events from the poller to the pipeline.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::kafka::backlog::Backlog;
 use crate::kafka::stamp::Stamp;
 use crate::source::Event;
 use crate::source::budget::Budget;
+
+/// So many records may wait for the pipeline before the poller waits for it: enough to keep every core busy, and few enough to stay in its caches. The
+/// byte budget bounds memory, and is far larger.
+const BACKLOG_RECORDS: usize = 4000;
 
 /// What is handed over.
 #[derive(Debug)]
@@ -96,5 +99,36 @@ impl EventSender {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         // Only the poller's thread ever takes the lock; a poisoned list is still a list.
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts the records that the pipeline was handed and has not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    records: Mutex<usize>,
+    taken: Condvar,
+}
+
+impl Backlog {
+    /// Counts records that are handed over.
+    pub(super) fn add(&self, records: usize) {
+        *self.records() += records;
+    }
+
+    /// Counts records that were taken.
+    pub(super) fn take(&self, records: usize) {
+        *self.records() -= records;
+        self.taken.notify_one();
+    }
+
+    /// Waits until there is room for more, though not longer than `most`.
+    pub(super) fn wait_for_room(&self, most: Duration) {
+        let waiting =
+            self.taken.wait_timeout_while(self.records(), most, |records| *records >= BACKLOG_RECORDS);
+        drop(waiting);
+    }
+
+    fn records(&self) -> MutexGuard<'_, usize> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

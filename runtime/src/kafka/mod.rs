@@ -30,7 +30,7 @@
 //! |---|---|---|
 //! | librdkafka's fetch queue (`native::queue`) | `queued.max.messages.kbytes` (16 MiB) and `queued.min.messages` (10000) | the poller's next take, once the budget has room |
 //! | the outbox of `event_sender` | one take: 500 records or about 1 MiB | the end of that take, or whatever event comes behind it |
-//! | the channel to the engine | 4000 records (`backlog`), then the poller waits; in bytes `buffer_memory` (`Budget`) | the engine's `next` |
+//! | the channel to the engine | 4000 records (`event_sender`), then the poller waits; in bytes `buffer_memory` (`Budget`) | the engine's `next` |
 //! | an offset, in `commits` | one for each partition | the committer, at once; at a rebalance or the end whoever leads that |
 //!
 //! # What an offset is a position in
@@ -46,7 +46,6 @@
 //! the commands ask: `scan`, `groups`, `topics`, `producer`.
 
 mod auth;
-mod backlog;
 mod commits;
 mod committer;
 mod context;

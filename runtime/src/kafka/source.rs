@@ -7,11 +7,10 @@ use std::thread;
 use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::kafka::backlog::Backlog;
 use crate::kafka::commits::Commits;
 use crate::kafka::committer::Committer;
 use crate::kafka::context::GroupContext;
-use crate::kafka::event_sender::{EventSender, Handed};
+use crate::kafka::event_sender::{Backlog, EventSender, Handed};
 use crate::kafka::native::queue::ConsumerQueue;
 use crate::kafka::poller::{Poller, PollerCommand};
 use crate::kafka::settings::KafkaSettings;

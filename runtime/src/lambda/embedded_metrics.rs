@@ -89,7 +89,7 @@ mod tests {
     use sluice_connector_api::Trouble;
 
     use super::*;
-    use crate::engine::ledger::tracker::Verdict;
+    use crate::engine::ledger::counters::Verdict;
 
     #[test]
     fn what_is_told_apart_by_a_label_is_there_by_itself_and_what_is_0_is_not() {

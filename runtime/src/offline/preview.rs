@@ -12,7 +12,7 @@ use sluice_connector_api::{
 };
 
 use crate::connector::load::Connector;
-use crate::engine::batch::keys::BatchKeys;
+use crate::engine::batch::item::BatchKeys;
 use crate::pace::pacer::Pacers;
 use crate::transform::chain::{NotApplied, records};
 

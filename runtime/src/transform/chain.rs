@@ -4,12 +4,11 @@ use std::cell::Cell;
 use std::fmt;
 
 use sluice_connector_api::{
-    Converter, Failure, Origin, Payload, Predicate, Record, RecordForms, Rejection, SchemaId, Side,
-    Transform, Transformed,
+    Converter, ConverterContext, Failure, NotConverted, Origin, Payload, Predicate, Record, RecordForms,
+    Rejection, SchemaId, Side, Transform, Transformed,
 };
 
 use crate::guard;
-use crate::transform::converter::{SideConverter, Unread};
 
 /// Where a record was rejected, in Kafka Connect's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,17 +104,23 @@ impl fmt::Debug for Step {
 }
 
 /// Converters and transforms of a connector, in order. Pure and shared by all its tasks.
-#[derive(Debug)]
 pub struct Chain {
-    key: SideConverter,
-    value: SideConverter,
+    /// Without one, keys stay the bytes that they are.
+    key: Option<Box<dyn Converter>>,
+    /// Without one, values stay the bytes that they are.
+    value: Option<Box<dyn Converter>>,
     steps: Vec<Step>,
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain").field("steps", &self.steps).finish_non_exhaustive()
+    }
 }
 
 impl Chain {
     /// Puts a chain together. Keys or values without a converter stay the bytes that they are.
     pub fn new(key: Option<Box<dyn Converter>>, value: Option<Box<dyn Converter>>, steps: Vec<Step>) -> Self {
-        let (key, value) = (SideConverter::new(Side::Key, key), SideConverter::new(Side::Value, value));
         Self { key, value, steps }
     }
 
@@ -133,7 +138,7 @@ impl Chain {
     }
 
     fn apply_from(&self, side: Side, origin: &Origin, record: Record) -> Result<Transformed, NotApplied> {
-        self.guarded(|at| {
+        Self::guarded(|at| {
             let out = self.run(at, side, origin, record, |_, _| {})?;
             records(&out).iter().for_each(read_json);
             Ok(out)
@@ -148,6 +153,7 @@ impl Chain {
             Side::Key => &self.key,
             Side::Value => &self.value,
         };
+        let Some(converter) = converter else { return Ok(()) };
         let fetched = guard::wait_for(converter.fetch(schema)).await;
         fetched.unwrap_or_else(|panicked| Err(Failure::retriable(panicked.to_string())))
     }
@@ -160,20 +166,19 @@ impl Chain {
         record: Record,
         see: impl FnMut(&str, &[Record]),
     ) -> Result<Transformed, NotApplied> {
-        self.guarded(|at| self.run(at, side, origin, record, see))
+        Self::guarded(|at| self.run(at, side, origin, record, see))
     }
 
     /// Runs plug-ins, which say in the cell at which stage they are, and answers for one that panics.
     fn guarded(
-        &self,
-        run: impl FnOnce(&Cell<At>) -> Result<Transformed, Halt>,
+        run: impl FnOnce(&Cell<Stage>) -> Result<Transformed, Halt>,
     ) -> Result<Transformed, NotApplied> {
-        let at = Cell::new(At::Key);
+        let at = Cell::new(Stage::KeyConverter);
         let result = guard::call(|| run(&at));
         let result = result.unwrap_or_else(|panicked| Err(Rejection::new(panicked.to_string()).into()));
         result.map_err(|halt| match halt {
             Halt::Rejected(rejection) => {
-                NotApplied::Rejected(StageError { stage: self.stage(at.get()), rejection })
+                NotApplied::Rejected(StageError { stage: at.into_inner(), rejection })
             }
             Halt::NeedsSchema(pending) => NotApplied::NeedsSchema(pending),
         })
@@ -181,25 +186,28 @@ impl Chain {
 
     fn run(
         &self,
-        at: &Cell<At>,
+        at: &Cell<Stage>,
         side: Side,
         origin: &Origin,
         mut record: Record,
         mut see: impl FnMut(&str, &[Record]),
     ) -> Result<Transformed, Halt> {
         if side == Side::Key
-            && let Err(unread) = self.key.convert(&mut record)
+            && let Some(converter) = &self.key
+            && let Err(error) = convert(converter.as_ref(), Side::Key, &mut record)
         {
-            return Err(Halt::new(unread, record, Side::Key));
+            return Err(Halt::new(error, record, Side::Key));
         }
-        at.set(At::Value);
-        if let Err(unread) = self.value.convert(&mut record) {
-            return Err(Halt::new(unread, record, Side::Value));
+        at.set(Stage::ValueConverter);
+        if let Some(converter) = &self.value
+            && let Err(error) = convert(converter.as_ref(), Side::Value, &mut record)
+        {
+            return Err(Halt::new(error, record, Side::Value));
         }
         see("read", std::slice::from_ref(&record));
         let mut steps = self.steps.iter().enumerate();
         while let Some((index, step)) = steps.next() {
-            at.set(At::Step(index));
+            at.set(Stage::Transformation { index, name: step.name });
             let out = step.apply(origin, record)?;
             see(step.name, records(&out));
             match out {
@@ -212,16 +220,26 @@ impl Chain {
         }
         Ok(Transformed::One(record))
     }
+}
 
-    fn stage(&self, at: At) -> Stage {
-        match at {
-            At::Key => Stage::KeyConverter,
-            At::Value => Stage::ValueConverter,
-            At::Step(index) => {
-                let name = self.steps.get(index).map_or("", |step| step.name);
-                Stage::Transformation { index, name }
-            }
+/// Reads one side of a record, unless it has been read already.
+fn convert(converter: &dyn Converter, side: Side, record: &mut Record) -> Result<(), NotConverted> {
+    match place(record, side).take() {
+        Some(Payload::Bytes(bytes)) => {
+            let context = ConverterContext::new(side, record.origin().topic(), &record.headers)
+                .with_schema(record.schema(side));
+            let payload = converter.convert(bytes, &context)?;
+            *place(record, side) = Some(payload);
         }
+        read => *place(record, side) = read,
+    }
+    Ok(())
+}
+
+fn place(record: &mut Record, side: Side) -> &mut Option<Payload> {
+    match side {
+        Side::Key => &mut record.key,
+        Side::Value => &mut record.value,
     }
 }
 
@@ -232,12 +250,15 @@ enum Halt {
 }
 
 impl Halt {
-    fn new(unread: Unread, record: Record, side: Side) -> Self {
-        match unread {
-            Unread::Rejected(rejection) => Self::Rejected(rejection),
-            Unread::NeedsSchema(schema) => {
+    /// A side that waits for its schema has its bytes again.
+    fn new(error: NotConverted, mut record: Record, side: Side) -> Self {
+        match error {
+            NotConverted::Rejected(rejection) => Self::Rejected(rejection),
+            NotConverted::NeedsSchema { schema, bytes } => {
+                *place(&mut record, side) = Some(Payload::Bytes(bytes));
                 Self::NeedsSchema(Box::new(PendingRecord { record, side, schema }))
             }
+            _ => Self::Rejected(Rejection::new(format!("the {side} cannot be read"))),
         }
     }
 }
@@ -248,24 +269,16 @@ impl From<Rejection> for Halt {
     }
 }
 
-/// Where in the chain a record is.
-#[derive(Clone, Copy)]
-enum At {
-    Key,
-    Value,
-    Step(usize),
-}
-
 /// Takes the records that a step made of one through the steps behind it.
 fn apply_each<'a>(
-    at: &Cell<At>,
+    at: &Cell<Stage>,
     steps: impl Iterator<Item = (usize, &'a Step)>,
     origin: &Origin,
     mut current: Vec<Record>,
     mut see: impl FnMut(&str, &[Record]),
 ) -> Result<Vec<Record>, Rejection> {
     for (index, step) in steps {
-        at.set(At::Step(index));
+        at.set(Stage::Transformation { index, name: step.name });
         let mut out = Vec::with_capacity(current.len());
         for record in current {
             match step.apply(origin, record)? {

@@ -1,4 +1,3 @@
 //! Converters and transforms, record by record.
 
 pub mod chain;
-pub mod converter;

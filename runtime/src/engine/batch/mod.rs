@@ -14,5 +14,4 @@
 
 pub mod batcher;
 pub mod item;
-pub mod keys;
 mod queue;

@@ -13,8 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::batcher::Batcher;
-use crate::engine::batch::item::{Item, Meta};
-use crate::engine::batch::keys::BatchKeys;
+use crate::engine::batch::item::{BatchKeys, Item, Meta};
 use crate::engine::lane::confirmation::{Confirmed, Unconfirmed};
 use crate::engine::lane::delivery::{Delivery, Outcome};
 use crate::engine::lane::settings::LaneSettings;

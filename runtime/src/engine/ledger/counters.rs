@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use sluice_connector_api::Timestamp;
 
-use crate::engine::ledger::tracker::Verdict;
 use crate::meter::measure::Measure;
 use crate::meter::put_meter::{Failing, PutMeter, now_millis};
 use crate::meter::source_meter::SourceMeter;
@@ -17,6 +16,21 @@ use crate::transform::chain::Stage;
 
 /// Where a record can be found at fault, by the names that metrics have for it.
 const STAGES: [&str; 4] = ["key_converter", "value_converter", "transformation", "task_put"];
+
+/// What became of a record; of the parts of one record the highest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Dropped on purpose.
+    Filtered,
+    /// Not put, since a newer record of the same thing is stored.
+    Superseded,
+    /// Stored.
+    Delivered,
+    /// Rejected and tolerated.
+    Skipped,
+    /// Rejected, and stored in the dead letter queue.
+    DeadLettered,
+}
 
 /// Counts records by what became of them, over all restarts of a task (invariant 2), with all else that is measured
 /// of it.

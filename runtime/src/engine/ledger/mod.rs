@@ -10,5 +10,4 @@
 //! ```
 
 pub mod counters;
-pub(crate) mod entries;
 pub mod tracker;

@@ -6,7 +6,8 @@ use sluice_connector_api::Origin;
 
 use crate::engine::lane::delivery::Outcome;
 use crate::engine::lane::in_flight::Lane;
-use crate::engine::ledger::tracker::{Tracker, Verdict};
+use crate::engine::ledger::counters::Verdict;
+use crate::engine::ledger::tracker::Tracker;
 use crate::engine::letters::queue::DeadLetterQueue;
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::letters::tolerance::{FaultSettings, Tolerance};
