@@ -11,7 +11,7 @@
 //! * a provider implements [`ProviderSettings`] and [`Provider`].
 //!
 //! A whole program with a sink of its own, its tests and a connector file, to be copied and changed in ten minutes, is in
-//! `infra/plugin-template` of the repository: its `main` hands a registry to `sluice_runtime::cli::main`, which is every
+//! `runtime/plugin-template` of the repository: its `main` hands a registry to `sluice_runtime::cli::main`, which is every
 //! command. `sluice-plugin-testing` holds a plug-in to this contract.
 //!
 //! A [`Registry`] maps the name that an operator writes in a connector file to the plug-in's settings. This

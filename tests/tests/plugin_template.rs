@@ -11,9 +11,9 @@ fn read(path: &str) -> String {
 
 #[test]
 fn main_is_ten_lines_and_the_sink_is_under_sixty() {
-    let main = read("infra/plugin-template/src/main.rs");
+    let main = read("runtime/plugin-template/src/main.rs");
     assert!(main.lines().count() <= 10, "main.rs has {} lines", main.lines().count());
-    let sink = read("infra/plugin-template/src/folder.rs");
+    let sink = read("runtime/plugin-template/src/folder.rs");
     let sink = sink.split("\n#[cfg(test)]").next().unwrap();
     assert!(sink.lines().count() < 60, "the sink has {} lines", sink.lines().count());
 }
@@ -21,7 +21,7 @@ fn main_is_ten_lines_and_the_sink_is_under_sixty() {
 /// The script calls the programs that Cargo built, where the page has Cargo run them.
 #[test]
 fn every_command_of_the_page_is_run_by_the_checks() {
-    let (page, script) = (read("infra/plugin-template/README.md"), read(".ci/plugin-template"));
+    let (page, script) = (read("runtime/plugin-template/README.md"), read(".ci/plugin-template"));
     let blocks = page.split("```").skip(1).step_by(2);
     let commands: Vec<_> = blocks.flat_map(|block| block.lines().skip(1)).collect();
     assert!(commands.len() > 8, "{commands:?}");
