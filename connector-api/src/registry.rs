@@ -13,7 +13,6 @@ use crate::{
 };
 
 /// A plug-in as the registry knows it: its name, the schema of its settings, and how to build it.
-#[derive(Clone, Copy)]
 pub struct Plugin<T: ?Sized> {
     name: &'static str,
     schema: fn(&mut SchemaGenerator) -> Schema,
@@ -44,6 +43,15 @@ impl<T: ?Sized> Plugin<T> {
     }
 }
 
+// Derived, they would ask the same of the plug-in.
+impl<T: ?Sized> Copy for Plugin<T> {}
+
+impl<T: ?Sized> Clone for Plugin<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 impl<T: ?Sized> fmt::Debug for Plugin<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
@@ -67,7 +75,7 @@ pub struct UnknownPlugin {
 ///
 /// A program of your own adds a plug-in with one line and gets the whole runtime; the example is on the
 /// [crate's front page](crate).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Registry {
     sinks: BTreeMap<&'static str, Plugin<dyn Sink>>,
     transforms: BTreeMap<&'static str, Plugin<dyn Transform>>,

@@ -15,7 +15,7 @@ use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::Connector;
 use sluice_runtime::worker::{
-    Applied, ConnectorStatus, Control, State, TaskStatus, UnknownConnector, Worker,
+    Applied, ConnectorStatus, Control, Kept, State, TaskStatus, UnknownConnector, Worker,
 };
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::recorder::{Mood, Recorder, RecorderSettings};
@@ -390,10 +390,12 @@ async fn a_name_that_no_connector_has_is_an_error() {
     let stage = Stage::start(&["known"]);
     let control = stage.worker.control();
     let unknown = Err(UnknownConnector("unknown".to_owned()));
-    for wish in [Control::pause, Control::resume, Control::stop, Control::restart] {
-        assert_eq!(wish(&control, "unknown"), unknown);
-        assert_eq!(wish(&control, "known"), Ok(()));
+    for wish in [Control::pause, Control::resume, Control::stop] {
+        assert_eq!(wish(&control, "unknown").map(drop), unknown);
+        assert_eq!(wish(&control, "known"), Ok(Kept::Process), "there is no state directory");
     }
+    assert_eq!(control.restart("unknown"), unknown);
+    assert_eq!(control.restart("known"), Ok(()));
     assert_eq!(control.status("unknown").unwrap_err().to_string(), "no connector is named `unknown`");
 }
 

@@ -127,7 +127,7 @@ fn signals_of_the_surroundings_do_not_end_it() {
         sleep(Duration::from_millis(100));
         assert!(daemon.is_alive(), "{signal:?}");
     }
-    daemon.wait_for_log("SIGHUP: ignored");
+    daemon.wait_for_log("SIGHUP: looking at the connector files");
     stage.produce(10);
     stage.wait_for(&mut daemon, 10);
     daemon.terminate().expect_code(0);

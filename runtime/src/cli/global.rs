@@ -34,6 +34,15 @@ pub(crate) struct Global {
     /// How long a stop may take, such as 25s [default: 25s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Process settings")]
     shutdown_timeout: Option<HumanDuration>,
+    /// Whether run follows the connector files as they change [default: true]
+    #[arg(long, global = true, value_name = "BOOL", help_heading = "Process settings")]
+    follow: Option<bool>,
+    /// Have run start only if every connector file is valid
+    #[arg(long, global = true, help_heading = "Process settings")]
+    strict: bool,
+    /// Where run keeps what operators asked for, so that it counts after a restart [default: nowhere]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Process settings")]
+    state_dir: Option<PathBuf>,
 }
 
 /// What was given on the command line.
@@ -49,6 +58,12 @@ struct Flags<'a> {
     listen: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shutdown_timeout: Option<HumanDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_dir: Option<&'a Path>,
 }
 
 impl Global {
@@ -64,6 +79,9 @@ impl Global {
             log_level: self.log_level.as_deref(),
             listen: self.listen.as_deref(),
             shutdown_timeout: self.shutdown_timeout,
+            follow: self.follow,
+            strict: self.strict.then_some(true),
+            state_dir: self.state_dir.as_deref(),
         };
         Ok(WorkerSettings::load(defaults, self.config.as_deref().map(Path::new), flags)?)
     }

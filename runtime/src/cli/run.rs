@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
-use crate::connector::files;
 use crate::observe::server::Listener;
-use crate::worker::{Ended, Worker};
+use crate::worker::FollowedFiles;
+use crate::worker::{Ended, KeptStates, Worker};
 use clap::Args;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::command::Command;
@@ -19,12 +19,17 @@ use crate::cli::signals::Signals;
 
 /// Runs connectors side by side until it is told to stop.
 ///
-/// Every connector in the files and directories is checked first; one bad file stops the start (exit code 2). A
-/// connector that fails later is restarted with growing waits, and does not disturb the others.
+/// Every connector in the files and directories is checked first. A file that is not valid is left out and said in
+/// the log, in /status and in metrics; where none is valid, or with `--strict` where one is not, nothing starts (exit
+/// code 2). A connector that fails later is restarted with growing waits, and does not disturb the others.
+///
+/// The files are followed: one that is added, changed or removed starts, replaces or stops that one connector, within
+/// seconds. One with a mistake leaves what runs as it is. A file that a reference names, as in `${file:/run/secret}`,
+/// counts as part of it.
 ///
 /// SIGTERM or SIGINT (Ctrl-C) stops: what is in flight ends, offsets are committed, the group is left. That takes
 /// no longer than `--shutdown-timeout`. A second signal, later than half a second after the first, leaves at once; what
-/// was in flight is then read again at the next start. SIGHUP is ignored.
+/// was in flight is then read again at the next start. SIGHUP has what has changed loaded at once.
 ///
 /// Logging never holds the records up: lines that nobody takes are dropped and counted.
 #[derive(Debug, Args)]
@@ -51,13 +56,26 @@ impl Command for RunArgs {
 
 async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     let settings = context.settings();
-    let connectors = files::load(&settings.connectors, context.registry(), Follow::Every).await?;
+    let mut files = FollowedFiles::load(settings.connectors.clone(), context.registry().clone()).await;
+    let connectors = files.connectors();
+    if connectors.is_empty() || (settings.strict && !files.problems().is_empty()) {
+        return Err(Exit::Configuration(files.problems()));
+    }
     let stop = CancellationToken::new();
+    let (reload, reloads) = mpsc::channel(1);
     let mut signals = Signals::listen()?;
+    if settings.follow {
+        signals = signals.reloading(reload);
+    }
     tracing::info!(connectors = connectors.len(), version = context.version(), "sluice runs");
     // Before a connector reads a record: a bad address must not cost one.
     let listener = listen(settings).await?;
-    let mut worker = Worker::start(connectors, stop.clone());
+    let mut worker = Worker::start_with(connectors, kept_states(settings)?, stop.clone());
+    if settings.follow {
+        tokio::spawn(files.follow(worker.control(), reloads, stop.clone()));
+    } else {
+        files.report(&worker.control());
+    }
     if let Some(listener) = listener {
         tokio::spawn(listener.serve(worker.control(), stop.clone()));
     }
@@ -74,6 +92,13 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
     }
+}
+
+fn kept_states(settings: &WorkerSettings) -> Result<KeptStates, Exit> {
+    let Some(directory) = &settings.state_dir else { return Ok(KeptStates::default()) };
+    KeptStates::open(directory).map_err(|error| {
+        Exit::Environment(format!("cannot keep states in `{}` (`state_dir`): {error}", directory.display()))
+    })
 }
 
 /// Waits until whoever holds the other end of standard input lets go of it, as the end of a process does.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::cli::exit::Exit;
@@ -20,6 +21,7 @@ pub struct Signals {
     terminate: Signal,
     hangup: Signal,
     last: Option<(&'static str, Instant)>,
+    reload: Option<mpsc::Sender<()>>,
 }
 
 impl Signals {
@@ -34,18 +36,26 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             hangup: listen(SignalKind::hangup())?,
             last: None,
+            reload: None,
         })
     }
 
-    /// Waits for the next one and names it. One that comes twice in half a second counts once. SIGHUP is logged and
-    /// ignored.
+    /// Has a SIGHUP sent on, to whoever reads files again.
+    #[must_use]
+    pub(crate) fn reloading(mut self, reload: mpsc::Sender<()>) -> Self {
+        self.reload = Some(reload);
+        self
+    }
+
+    /// Waits for the next one and names it. One that comes twice in half a second counts once. SIGHUP is logged, and
+    /// sent on or ignored.
     pub async fn next(&mut self) -> &'static str {
         loop {
             let name = tokio::select! {
                 _ = self.interrupt.recv() => "SIGINT",
                 _ = self.terminate.recv() => "SIGTERM",
                 _ = self.hangup.recv() => {
-                    tracing::info!("SIGHUP: ignored; restart the process to read its files again");
+                    self.hung_up();
                     continue;
                 }
             };
@@ -55,6 +65,16 @@ impl Signals {
                 return name;
             }
             self.last = last;
+        }
+    }
+
+    fn hung_up(&self) {
+        if let Some(reload) = &self.reload {
+            tracing::info!("SIGHUP: looking at the connector files");
+            // Where one is waiting already it will see this change, too.
+            let _waiting = reload.try_send(()).is_err();
+        } else {
+            tracing::info!("SIGHUP: ignored; restart the process to read its files again");
         }
     }
 }

@@ -55,16 +55,9 @@ pub(crate) async fn interpolate(
         Ok(providers) => providers,
         Err(error) => return vec![Problem::of_file(file, format!("a provider cannot be built: {error}"))],
     };
-    let mut asked = BTreeSet::new();
     let prefixes = providers.prefixes();
     let schema = SchemaPlace::new(schema);
-    visit(node, &schema, &mut |scalar, is_pattern| {
-        let dialect = Dialect { prefixes: &prefixes, is_pattern };
-        if let Ok(pieces) = parse(&scalar.text, dialect) {
-            collect(&pieces, &mut asked);
-        }
-        Ok(())
-    });
+    let asked = asked_for(node, &schema, &prefixes);
     let mut answers = Answers::new();
     for (prefix, name) in asked {
         if let Some(provider) = providers.get(&prefix) {
@@ -81,6 +74,28 @@ pub(crate) async fn interpolate(
         written
     });
     wrong.into_iter().map(|(position, text)| Problem::at(file, position, text)).collect()
+}
+
+/// Returns the prefixes and names of the references below `node`, defaults included.
+pub(crate) fn references(node: &mut Node, schema: &Value, registry: &Registry) -> BTreeSet<(String, String)> {
+    let Ok(providers) = Providers::new(registry) else { return BTreeSet::new() };
+    asked_for(node, &SchemaPlace::new(schema), &providers.prefixes())
+}
+
+fn asked_for(
+    node: &mut Node,
+    schema: &SchemaPlace<'_>,
+    prefixes: &BTreeSet<&str>,
+) -> BTreeSet<(String, String)> {
+    let mut asked = BTreeSet::new();
+    visit(node, schema, &mut |scalar, is_pattern| {
+        let dialect = Dialect { prefixes, is_pattern };
+        if let Ok(pieces) = parse(&scalar.text, dialect) {
+            collect(&pieces, &mut asked);
+        }
+        Ok(())
+    });
+    asked
 }
 
 /// Notes the references among pieces. Those in a default are asked for, too: they cost little, and order is kept simple.

@@ -39,6 +39,12 @@ pub(crate) const DEFAULT_VALUE_CONVERTER: &str = "json";
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectorFile {
+    /// What the connector is meant to be: `running`, `paused`, which keeps its partitions and reads nothing, or
+    /// `stopped`, which gives them back. A change of it alone does not restart the connector; what an operator asks of
+    /// a running worker counts until the file says something else. In AWS Lambda, where the event source mapping is what
+    /// is disabled, it means nothing. Default `running`.
+    #[serde(default)]
+    pub state: TargetState,
     /// Where records come from.
     pub source: SourceSettings,
     /// What happens to each record, in this order.
@@ -61,6 +67,19 @@ pub struct ConnectorFile {
     /// above it. Default 64MiB.
     #[serde(default = "default_buffer_memory")]
     pub buffer_memory: ByteSize,
+}
+
+/// What a connector is meant to be, in Kafka Connect's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetState {
+    /// It reads and delivers.
+    #[default]
+    Running,
+    /// It keeps its partitions and reads nothing.
+    Paused,
+    /// It has no tasks, until it is resumed.
+    Stopped,
 }
 
 /// Where records come from, and how their bytes are read.

@@ -44,6 +44,15 @@ pub struct WorkerSettings {
     /// How long a stop may take before what is still in flight is given up; it is read again at the next
     /// start. Default 25s, which fits into the 30s that Kubernetes gives.
     pub shutdown_timeout: HumanDuration,
+    /// Whether `sluice run` follows the connector files: one that is added, changed or removed starts, replaces or stops
+    /// that one connector, within seconds or at a SIGHUP. Default true.
+    pub follow: bool,
+    /// Whether `sluice run` starts only if every connector file is valid. Otherwise those that are run, and the others
+    /// are said in the log, in `/status` and in metrics; where none is valid nothing starts. Default false.
+    pub strict: bool,
+    /// A directory of this process in which `sluice run` keeps what operators asked for, such as a pause, so that it
+    /// counts after a restart, too. Default none: it counts as long as the process lasts.
+    pub state_dir: Option<PathBuf>,
     /// For `sluice lambda`: `whole` fails the invocation if any record is not done; `partial` answers with the list
     /// of those that are not, which the service heeds only for an event source mapping in provisioned mode with
     /// `ReportBatchItemFailures`. Default `whole`.
@@ -61,6 +70,9 @@ impl Default for WorkerSettings {
             log_level: "info".to_owned(),
             listen: "127.0.0.1:8083".to_owned(),
             shutdown_timeout: HumanDuration::secs(25),
+            follow: true,
+            strict: false,
+            state_dir: None,
             batch_response: BatchResponse::Whole,
             deadline_margin: HumanDuration::secs(2),
         }
@@ -130,10 +142,13 @@ impl WorkerSettings {
             "batch_response",
             "connectors",
             "deadline_margin",
+            "follow",
             "listen",
             "log_format",
             "log_level",
             "shutdown_timeout",
+            "state_dir",
+            "strict",
         ]));
         figment = figment.merge(Serialized::defaults(flags));
         figment.extract().map_err(|error| error.into_iter().map(|error| describe(&error)).collect())

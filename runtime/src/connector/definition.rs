@@ -9,7 +9,8 @@ use serde_json::Value;
 ///
 /// Two connectors of one name are the same if their definitions are equal. Comments, the layout of the file, its path and
 /// its age are no part of it; a reference is, by what it stands for: a secret that was rotated makes another definition.
-/// So is the order of keys, which matters to some plug-ins.
+/// So is the order of keys, which matters to some plug-ins. What the connector is meant to be is none of it: it is
+/// paused and resumed as it is.
 ///
 /// It may hold secrets, and never shows them (invariant 8).
 #[derive(Clone, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub struct Definition(Arc<str>);
 impl Definition {
     /// Keeps the settings of a connector file, as they are after the references were resolved.
     pub(crate) fn new(settings: &Value) -> Self {
+        let mut settings = settings.clone();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.shift_remove("state");
+        }
         Self(settings.to_string().into())
     }
 }

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sluice_connector_api::Registry;
-
-use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
-use crate::connector::load::{Connector, name_of};
+use crate::connector::load::name_of;
 
 /// Finds the connector files in files and directories, sorted by name. In a directory these are the files
 /// that end in `.yaml` or `.yml` and do not begin with a dot; directories within are left alone. Also returns
@@ -16,6 +13,7 @@ pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Problem>) {
     let (mut files, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         match find_in(path) {
+            Ok(found) if found.is_empty() => problems.push(nothing_in(path)),
             Ok(found) => files.extend(found),
             Err(problem) => problems.push(problem),
         }
@@ -24,24 +22,13 @@ pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Problem>) {
     (files, problems)
 }
 
-/// Loads every connector in files and directories, or reports every problem of every file.
-pub async fn load(
-    paths: &[PathBuf],
-    registry: &Registry,
-    follow: Follow,
-) -> Result<Vec<Connector>, Vec<Problem>> {
-    let mut connectors = Vec::new();
-    let (files, mut problems) = find(paths);
-    for file in files {
-        match Connector::load(&file, registry, follow).await {
-            Ok(connector) => connectors.push(connector),
-            Err(more) => problems.extend(more),
-        }
-    }
-    if problems.is_empty() { Ok(connectors) } else { Err(problems) }
+/// Says that a directory holds no connector.
+pub(crate) fn nothing_in(path: &Path) -> Problem {
+    Problem::of_file(path, "no connector here; a connector is a file that ends in .yaml or .yml")
 }
 
-fn find_in(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+/// Finds the connector files at one path, which may be none in a directory.
+pub(crate) fn find_in(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
     if !metadata.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -50,12 +37,6 @@ fn find_in(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut files: Vec<_> =
         entries.flatten().map(|entry| entry.path()).filter(|path| is_connector_file(path)).collect();
     files.sort();
-    if files.is_empty() {
-        return Err(Problem::of_file(
-            path,
-            "no connector here; a connector is a file that ends in .yaml or .yml",
-        ));
-    }
     Ok(files)
 }
 
@@ -69,6 +50,16 @@ fn is_connector_file(path: &Path) -> bool {
     yaml && !hidden && path.is_file()
 }
 
+/// Says that a connector has the name of another.
+pub(crate) fn second(file: &Path, first: &Path) -> Problem {
+    let text = format!(
+        "a second connector named `{}`, the first is {}; rename one file",
+        name_of(file),
+        first.display()
+    );
+    Problem::of_file(file, text)
+}
+
 /// Two connectors of one name would share a consumer group and each get half the records.
 fn same_names(files: &[PathBuf]) -> Vec<Problem> {
     let mut first: BTreeMap<String, &PathBuf> = BTreeMap::new();
@@ -77,11 +68,7 @@ fn same_names(files: &[PathBuf]) -> Vec<Problem> {
         let name = name_of(file);
         match first.get(&name) {
             Some(other) => {
-                let text = format!(
-                    "a second connector named `{name}`, the first is {}; rename one file",
-                    other.display()
-                );
-                problems.push(Problem::of_file(file, text));
+                problems.push(second(file, other));
             }
             None => {
                 first.insert(name, file);

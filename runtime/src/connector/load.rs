@@ -8,10 +8,10 @@ use serde_json::Value;
 use sluice_connector_api::{ByteSize, Registry, Side, Sink};
 
 use crate::config::foreign::foreign;
-use crate::config::interpolate::{Follow, interpolate};
+use crate::config::interpolate::{Follow, interpolate, references};
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
-use crate::config::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings};
+use crate::config::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings, TargetState};
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
@@ -26,8 +26,10 @@ pub struct Connector {
     pub name: Arc<str>,
     /// The file it came from.
     pub file: PathBuf,
-    /// All of its settings, to tell it from another version of itself.
+    /// All of its settings but its state, to tell it from another version of itself.
     pub definition: Definition,
+    /// What its file says that it is meant to be.
+    pub state: TargetState,
     /// Where records come from.
     pub source: SourceSettings,
     /// What happens to each record.
@@ -97,6 +99,16 @@ pub async fn sink_of(
     sink.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
+/// Returns the files that the references in a connector file name, such as those of secrets. Where it cannot be read it
+/// names none.
+pub(crate) fn files_named_in(file: &Path, registry: &Registry) -> Vec<PathBuf> {
+    let node = read(file).and_then(|source| parse(file, &source));
+    let Ok(mut node) = node else { return Vec::new() };
+    let asked = references(&mut node, &connector_schema(registry), registry);
+    let files = asked.into_iter().filter(|(prefix, _)| prefix == "file");
+    files.map(|(_, name)| PathBuf::from(name)).collect()
+}
+
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(file)
         .map_err(|error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))])
@@ -155,6 +167,7 @@ fn build(mut parts: Parts<'_>, value: Value) -> Result<Connector, Vec<Problem>> 
         name: name_of(parts.file).into(),
         file: parts.file.to_owned(),
         definition,
+        state: file.state,
         chain: Arc::new(Chain::new(key, converter, steps)),
         source: file.source,
         sink_name,

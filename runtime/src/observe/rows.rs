@@ -158,6 +158,11 @@ pub(super) const METRICS: &[Metric] = &[
         Connector(|connector| Some(float(connector.buffered_bytes as u64))),
     ),
     row(
+        "sluice_config_errors",
+        "Mistakes in the connector's file as it is now; an earlier version runs on, or none",
+        Connector(|connector| Some(float(connector.config_errors.len() as u64))),
+    ),
+    row(
         "sluice_learned_calls_per_second",
         "Calls a second that were learned to be taken",
         Connector(|connector| connector.calls_per_second),
@@ -347,7 +352,7 @@ pub(super) const NOT_SERVED: &[(&[&str], &str)] = &[
             "worker_task_startup_success_percentage",
             "worker_task_startup_failure_percentage",
         ],
-        "a bad connector file stops the start of the process; take `sluice_task_restarts_total`",
+        "take `sluice_config_errors` for files that cannot be started, and `sluice_task_restarts_total`",
     ),
     (
         &["worker_connector_unassigned_task_count", "worker_connector_destroyed_task_count"],

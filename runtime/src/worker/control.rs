@@ -1,10 +1,13 @@
 //! How the rest of the process sees and steers the connectors: what a control surface sits on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::settings::TargetState;
 use crate::connector::load::Connector;
 use crate::engine::Counters;
-use crate::worker::desired::{DesiredState, TargetState};
+use crate::worker::desired::DesiredState;
+use crate::worker::kept_states::Kept;
 use crate::worker::running::RunningConnector;
 use crate::worker::status::ConnectorStatus;
 use crate::worker::table::{Applied, Table};
@@ -35,29 +38,36 @@ impl Control {
         self.0.apply(connectors)
     }
 
-    /// Returns what each connector is up to, by name.
+    /// Says what is wrong with connector files as they are now, by the name of the connector: what was said before is
+    /// forgotten. It shows in the statuses and changes nothing of what runs.
+    pub fn report_config_errors(&self, errors: BTreeMap<String, Vec<String>>) {
+        self.0.rows().config_errors = errors;
+    }
+
+    /// Returns what each connector is up to, by name, those included of whose file no version could be read.
     pub fn statuses(&self) -> Vec<ConnectorStatus> {
-        self.0.rows().running.values().map(RunningConnector::status).collect()
+        self.0.rows().statuses_of_connectors()
     }
 
     /// Returns what a connector is up to.
     pub fn status(&self, name: &str) -> Result<ConnectorStatus, UnknownConnector> {
-        self.with(name, RunningConnector::status)
+        let found = self.statuses().into_iter().find(|status| status.name == name);
+        found.ok_or_else(|| UnknownConnector(name.to_owned()))
     }
 
     /// Stops reading; what was read is still delivered, and the partitions stay ours.
-    pub fn pause(&self, name: &str) -> Result<(), UnknownConnector> {
-        self.desire(name, |desired| desired.target = TargetState::Paused)
+    pub fn pause(&self, name: &str) -> Result<Kept, UnknownConnector> {
+        self.ask_for(name, TargetState::Paused)
     }
 
     /// Goes on after a pause or a stop.
-    pub fn resume(&self, name: &str) -> Result<(), UnknownConnector> {
-        self.desire(name, |desired| desired.target = TargetState::Running)
+    pub fn resume(&self, name: &str) -> Result<Kept, UnknownConnector> {
+        self.ask_for(name, TargetState::Running)
     }
 
     /// Ends the connector's tasks and gives its partitions back, until it is resumed.
-    pub fn stop(&self, name: &str) -> Result<(), UnknownConnector> {
-        self.desire(name, |desired| desired.target = TargetState::Stopped)
+    pub fn stop(&self, name: &str) -> Result<Kept, UnknownConnector> {
+        self.ask_for(name, TargetState::Stopped)
     }
 
     /// Ends the connector's tasks and starts them again; one that waits after a failure does not wait longer.
@@ -67,7 +77,18 @@ impl Control {
 
     /// Returns what each connector is up to, with the counters of its tasks.
     pub(crate) fn seen(&self) -> Vec<(ConnectorStatus, Vec<Arc<Counters>>)> {
-        self.0.rows().running.values().map(|running| (running.status(), running.counters())).collect()
+        let rows = self.0.rows();
+        let counters_of = |name: &str| rows.running.get(name).map(RunningConnector::counters);
+        let statuses = rows.statuses_of_connectors().into_iter();
+        let with_counters = |status: ConnectorStatus| {
+            let counters = counters_of(&status.name).unwrap_or_default();
+            (status, counters)
+        };
+        statuses.map(with_counters).collect()
+    }
+
+    fn ask_for(&self, name: &str, state: TargetState) -> Result<Kept, UnknownConnector> {
+        self.0.rows().ask_for(name, state).ok_or_else(|| UnknownConnector(name.to_owned()))
     }
 
     fn desire(&self, name: &str, change: impl FnOnce(&mut DesiredState)) -> Result<(), UnknownConnector> {

@@ -1,12 +1,6 @@
 //! What an operator wants of a connector.
 
-/// What a connector is meant to be: Kafka Connect's target state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TargetState {
-    Running,
-    Paused,
-    Stopped,
-}
+use crate::config::settings::TargetState;
 
 /// What the supervisors of a connector listen to.
 #[derive(Clone, Copy, Debug)]

@@ -6,11 +6,13 @@
 //!
 //! ```text
 //! start       Worker: the first connectors, and the bounded end of all
+//! follow      the connector files: which changed, and what is wrong with them
 //! control     Control: the handle that a control surface, a reload or a test holds
 //! table       which connectors run, which are closing; apply
 //! running     one connector: its tasks, what is wanted of it, what it is up to
 //! supervisor  one task: run, restart with backoff, end
 //! desired     what is wanted       status      what is
+//! kept_states what operators wanted, kept over restarts
 //! ```
 //!
 //! The life of a task: `apply` spawns its supervisor, which waits until an earlier version of the connector has left the
@@ -27,6 +29,8 @@
 
 mod control;
 mod desired;
+mod follow;
+mod kept_states;
 mod running;
 mod start;
 mod status;
@@ -34,6 +38,8 @@ mod supervisor;
 mod table;
 
 pub use crate::worker::control::{Control, UnknownConnector};
+pub use crate::worker::follow::FollowedFiles;
+pub use crate::worker::kept_states::{Kept, KeptStates};
 pub use crate::worker::start::{Ended, Worker};
 pub use crate::worker::status::{ConnectorStatus, State, TaskStatus};
 pub use crate::worker::table::Applied;

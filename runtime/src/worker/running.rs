@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::settings::TargetState;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::pace::pacer::{Pacer, Pacers};
 use crate::source::budget::Budget;
-use crate::worker::desired::{DesiredState, TargetState};
+use crate::worker::desired::DesiredState;
 use crate::worker::status::{ConnectorStatus, State, TaskStatus};
 use crate::worker::supervisor::Supervisor;
 
@@ -44,22 +45,21 @@ struct RunningTask {
 #[derive(Debug)]
 pub(super) struct ClosingConnector {
     pub(super) name: Arc<str>,
-    target: TargetState,
     counters: Vec<Arc<Counters>>,
     statuses: Vec<watch::Receiver<TaskStatus>>,
 }
 
 impl RunningConnector {
     /// Starts the supervisors of a connector, which end with `stop`. Where an earlier version of it is still closing, they
-    /// wait for its end; of the last one they keep the target state, and go on counting where its tasks stopped.
+    /// wait for its end, and go on counting where the tasks of the last one stopped.
     pub(super) fn start(
         connector: Connector,
+        target: TargetState,
         earlier: &[&ClosingConnector],
         pacers: &Pacers,
         stop: &CancellationToken,
     ) -> Self {
         let last = earlier.last();
-        let target = last.map_or(TargetState::Running, |last| last.target);
         let budget = Budget::new(connector.buffer_memory.bytes());
         budget.hold(target == TargetState::Paused);
         let (desired, _) = watch::channel(DesiredState::new(target));
@@ -93,7 +93,6 @@ impl RunningConnector {
         self.leave.cancel();
         ClosingConnector {
             name: self.connector.name,
-            target: self.desired.borrow().target,
             counters: self.tasks.iter().map(|task| Arc::clone(&task.counters)).collect(),
             statuses: self.tasks.into_iter().map(|task| task.status).collect(),
         }
@@ -124,6 +123,7 @@ impl RunningConnector {
             tasks,
             buffered_bytes: self.budget.used(),
             calls_per_second: self.pacer.as_ref().map(Pacer::rate),
+            config_errors: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connector::load::Connector;
 use crate::engine::Tally;
 use crate::worker::control::Control;
+use crate::worker::kept_states::KeptStates;
 use crate::worker::running::has_ended;
 use crate::worker::table::Table;
 
@@ -32,7 +33,12 @@ impl Worker {
     ///
     /// Must be called within the async runtime.
     pub fn start(connectors: Vec<Connector>, stop: CancellationToken) -> Self {
-        let table = Arc::new(Table::new(stop.clone()));
+        Self::start_with(connectors, KeptStates::default(), stop)
+    }
+
+    /// Does what [`Worker::start`] does, and makes the connectors what operators wanted them to be.
+    pub fn start_with(connectors: Vec<Connector>, states: KeptStates, stop: CancellationToken) -> Self {
+        let table = Arc::new(Table::new(states, stop.clone()));
         table.apply(connectors);
         Self { table, stop }
     }

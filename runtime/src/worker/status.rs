@@ -94,7 +94,7 @@ impl TaskStatus {
 pub struct ConnectorStatus {
     /// Its name.
     pub name: String,
-    /// The plug-in of its sink.
+    /// The plug-in of its sink; empty where no version of its file could be read.
     pub sink: String,
     /// What its operator wants it to be: running, paused or stopped. How the tasks fare is theirs to say.
     pub state: State,
@@ -107,9 +107,26 @@ pub struct ConnectorStatus {
     /// The rate of calls that was learned, where the sink has a pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
+    /// What is wrong with its file as it is now: an earlier version runs on, or none where there are no tasks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub config_errors: Vec<String>,
 }
 
 impl ConnectorStatus {
+    /// Returns that of a connector of whose file no version could be read.
+    pub(super) fn without_version(name: &str, config_errors: &[String]) -> Self {
+        Self {
+            name: name.to_owned(),
+            sink: String::new(),
+            state: State::Failed,
+            tasks: Vec::new(),
+            records: Tally::default(),
+            buffered_bytes: 0,
+            calls_per_second: None,
+            config_errors: config_errors.to_vec(),
+        }
+    }
+
     /// Returns the state that it is seen in: that which its operator wants, or failed, when every task is.
     pub fn seen(&self) -> State {
         let all_failed = self.tasks.iter().all(|task| task.state == State::Failed);
@@ -126,7 +143,11 @@ impl ConnectorStatus {
     pub fn troubles(&self) -> Vec<String> {
         let trouble =
             |task: &TaskStatus| Some(format!("{} task {}: {}", self.name, task.id, self.trouble(task)?));
-        self.tasks.iter().filter_map(trouble).collect()
+        let of_tasks = self.tasks.iter().filter_map(trouble);
+        // Where an earlier version runs on, its state is for that to say.
+        let is_not_there = self.state == State::Failed && self.tasks.is_empty();
+        let of_file = self.config_errors.iter().filter(|_| is_not_there);
+        of_tasks.chain(of_file.map(|error| format!("{}: {error}", self.name))).collect()
     }
 
     fn trouble(&self, task: &TaskStatus) -> Option<String> {
@@ -153,7 +174,21 @@ mod tests {
             records: Tally::default(),
             buffered_bytes: 0,
             calls_per_second: None,
+            config_errors: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_valid_is_a_trouble_only_where_no_earlier_version_runs() {
+        let errors = ["prices.yaml:3:1: unknown key".to_owned()];
+        let running = connector(State::Running, [TaskStatus::new(0)]);
+        let running = ConnectorStatus { config_errors: errors.to_vec(), ..running };
+        assert!(running.troubles().is_empty());
+        let none = ConnectorStatus::without_version("prices", &errors);
+        assert_eq!(
+            (none.troubles(), none.seen()),
+            (vec!["prices: prices.yaml:3:1: unknown key".to_owned()], State::Failed)
+        );
     }
 
     #[test]

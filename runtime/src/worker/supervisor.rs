@@ -10,13 +10,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::config::settings::TargetState;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Failed, Window};
 use crate::kafka::KafkaSource;
 use crate::pace::pacer::Pacers;
 use crate::retry::backoff::Backoff;
 use crate::source::budget::Budget;
-use crate::worker::desired::{DesiredState, TargetState};
+use crate::worker::desired::DesiredState;
 use crate::worker::status::{State, TaskStatus};
 
 /// The waits before a failed task is restarted.

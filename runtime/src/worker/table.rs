@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::settings::TargetState;
 use crate::connector::load::Connector;
 use crate::pace::pacer::Pacers;
+use crate::worker::kept_states::{Kept, KeptStates};
 use crate::worker::running::{ClosingConnector, RunningConnector};
-use crate::worker::status::TaskStatus;
+use crate::worker::status::{ConnectorStatus, TaskStatus};
 
 /// What `Control::apply` did, by the names of connectors, each list in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,16 +34,21 @@ pub(super) struct Table {
     stop: CancellationToken,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rows {
     pub(super) running: BTreeMap<Arc<str>, RunningConnector>,
+    /// What is wrong with files as they are now, by the name of the connector.
+    pub(super) config_errors: BTreeMap<String, Vec<String>>,
+    states: KeptStates,
     /// Connectors that were removed or replaced, the oldest first.
     closing: Vec<ClosingConnector>,
 }
 
 impl Table {
-    pub(super) fn new(stop: CancellationToken) -> Self {
-        Self { rows: Mutex::default(), pacers: Pacers::default(), stop }
+    pub(super) fn new(states: KeptStates, stop: CancellationToken) -> Self {
+        let rows =
+            Rows { running: BTreeMap::new(), config_errors: BTreeMap::new(), states, closing: Vec::new() };
+        Self { rows: Mutex::new(rows), pacers: Pacers::default(), stop }
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -61,12 +68,14 @@ impl Table {
             rows.running.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         for name in unwanted {
             rows.close(&name);
+            rows.states.forget(&name);
             tracing::info!(connector = &*name, "connector removed: it delivers what is in flight and ends");
             applied.stopped.push(name);
         }
         for (name, connector) in wanted {
             let before = rows.running.get(&name).map(|running| &running.connector);
             if before.is_some_and(|before| before.definition == connector.definition) {
+                rows.follow_state(&name, connector.state);
                 applied.unchanged.push(name);
                 continue;
             }
@@ -93,9 +102,43 @@ impl Rows {
     }
 
     fn start(&mut self, connector: Connector, pacers: &Pacers, stop: &CancellationToken) {
+        let target = self.states.target(&connector.name, connector.state);
         let earlier: Vec<_> = self.closing.iter().filter(|closing| closing.name == connector.name).collect();
-        let running = RunningConnector::start(connector, &earlier, pacers, stop);
+        let running = RunningConnector::start(connector, target, &earlier, pacers, stop);
         self.running.insert(Arc::clone(&running.connector.name), running);
+    }
+
+    /// Makes a connector what its file says since it was changed: that is a later word than an operator's.
+    fn follow_state(&mut self, name: &str, state: TargetState) {
+        let Some(running) = self.running.get_mut(name) else { return };
+        if running.connector.state != state {
+            running.connector.state = state;
+            running.desire(|desired| desired.target = state);
+            self.states.forget(name);
+            tracing::info!(connector = name, ?state, "the connector's file asks for another state");
+        }
+    }
+
+    /// Makes a connector what an operator wants it to be, until its file says something else. Returns nothing where none
+    /// has this name.
+    pub(super) fn ask_for(&mut self, name: &str, state: TargetState) -> Option<Kept> {
+        let running = self.running.get(name)?;
+        running.desire(|desired| desired.target = state);
+        Some(self.states.keep(name, state, running.connector.state))
+    }
+
+    /// Returns what each connector is up to, by name, those included of whose file no version could be read.
+    pub(super) fn statuses_of_connectors(&self) -> Vec<ConnectorStatus> {
+        let errors_of = |name: &str| self.config_errors.get(name).cloned().unwrap_or_default();
+        let running = self.running.values().map(|running| {
+            let status = running.status();
+            ConnectorStatus { config_errors: errors_of(&status.name), ..status }
+        });
+        let broken = self.config_errors.iter().filter(|(name, _)| !self.running.contains_key(name.as_str()));
+        let broken = broken.map(|(name, errors)| ConnectorStatus::without_version(name, errors));
+        let mut all: Vec<_> = running.chain(broken).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     /// A successor with another pace begins at that, unless others draw on the same budget.

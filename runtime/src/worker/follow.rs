@@ -1,0 +1,259 @@
+//! Follows the connector files: one that is added, changed or removed starts, replaces or stops that one connector.
+//!
+//! Files are looked at once a second, by size, age and inode, and with them the files that their references name: that
+//! sees every kind of change on every kind of file system, the swapped links of a Kubernetes `ConfigMap` included. What
+//! has changed is loaded once it is the same at two looks, so that no half-written file is taken for a whole one.
+//! `docs/decisions/0014-files-are-looked-at.md` has the reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sluice_connector_api::Registry;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::interpolate::Follow;
+use crate::config::problem::Problem;
+use crate::connector::files::{find_in, nothing_in, second};
+use crate::connector::load::{Connector, files_named_in, name_of};
+use crate::worker::control::Control;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// When a file that has changed is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// At once: somebody says that it is whole.
+    AtOnce,
+    /// When it is the same at two looks.
+    Settled,
+}
+
+/// The connector files below some paths, as they were when they were last looked at.
+#[derive(Debug)]
+pub struct FollowedFiles {
+    paths: Vec<PathBuf>,
+    registry: Registry,
+    files: BTreeMap<PathBuf, FollowedFile>,
+    /// The file that each name stands for. Of several of one name it is the one that runs.
+    owners: BTreeMap<String, PathBuf>,
+    /// What is wrong with the paths and the names.
+    problems: Vec<Problem>,
+    said: BTreeSet<Problem>,
+}
+
+/// A connector file.
+#[derive(Debug, Default)]
+struct FollowedFile {
+    /// Which of the paths it was found at.
+    path: PathBuf,
+    /// As it was at the last look.
+    seen: Stamps,
+    /// As it was when it was last loaded.
+    loaded: Option<Stamps>,
+    /// The files that its references name.
+    named: Vec<PathBuf>,
+    /// The last version of it that had nothing wrong.
+    connector: Option<Connector>,
+    problems: Vec<Problem>,
+    /// Whether it was gone at the last look. Editors remove a file before they write it anew.
+    was_gone: bool,
+}
+
+/// What tells versions of a file, and of the files that it names, apart; none where there is no such file.
+type Stamps = Vec<Option<Stamp>>;
+
+/// What tells versions of a file apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl FollowedFiles {
+    /// Looks at the connector files below these paths, and loads them. A file with a mistake is left out, and its problems
+    /// are kept.
+    pub async fn load(paths: Vec<PathBuf>, registry: Registry) -> Self {
+        let (files, owners, problems, said) = Default::default();
+        let mut all = Self { paths, registry, files, owners, problems, said };
+        all.look(When::AtOnce).await;
+        let empty = all.paths.iter().filter(|path| find_in(path).is_ok_and(|found| found.is_empty()));
+        let empty: Vec<_> = empty.map(|path| nothing_in(path)).collect();
+        all.problems.extend(empty);
+        all
+    }
+
+    /// Returns the connectors that should run: of each name the last version that had nothing wrong.
+    pub fn connectors(&self) -> Vec<Connector> {
+        self.owners.values().filter_map(|file| self.files.get(file)?.connector.clone()).collect()
+    }
+
+    /// Returns all that is wrong with the files as they are now, in the order of their paths.
+    pub fn problems(&self) -> Vec<Problem> {
+        let of_files = self.files.values().flat_map(|file| &file.problems);
+        let mut all: Vec<_> = self.problems.iter().chain(of_files).cloned().collect();
+        all.sort();
+        all
+    }
+
+    /// Follows the files until `stop` is cancelled: what changes is applied to the worker, and what is wrong is said in
+    /// its statuses and logged once. Whoever sends into `now` has what has changed loaded at once.
+    pub async fn follow(mut self, control: Control, mut now: mpsc::Receiver<()>, stop: CancellationToken) {
+        self.report(&control);
+        loop {
+            let when = tokio::select! {
+                () = tokio::time::sleep(LOOK) => When::Settled,
+                Some(()) = now.recv() => When::AtOnce,
+                () = stop.cancelled() => return,
+            };
+            if self.look(when).await {
+                control.apply(self.connectors());
+            }
+            self.report(&control);
+        }
+    }
+
+    /// Says what is wrong, and logs what was not wrong before.
+    pub fn report(&mut self, control: &Control) {
+        let problems = self.problems();
+        let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for problem in &problems {
+            by_name.entry(name_of(&problem.file)).or_default().push(problem.to_string());
+            if self.said.insert(problem.clone()) {
+                tracing::error!("the connector file is not valid, and what runs is left as it is: {problem}");
+            }
+        }
+        let mended = self.said.len() > problems.len();
+        self.said.retain(|problem| problems.contains(problem));
+        if mended && problems.is_empty() {
+            tracing::info!("all connector files are valid again");
+        }
+        control.report_config_errors(by_name);
+    }
+
+    /// Looks at the files, and loads those that have changed. Says whether there is anything new.
+    async fn look(&mut self, when: When) -> bool {
+        let named =
+            self.files.iter().map(|(file, followed)| (file.clone(), followed.named.clone())).collect();
+        let paths = self.paths.clone();
+        // A file system that hangs holds up a thread of its own.
+        let Ok(found) = tokio::task::spawn_blocking(move || find(&paths, &named)).await else { return false };
+        let mut changed = self.forget_gone(&found, when);
+        self.problems = found.problems;
+        for (file, (path, stamps)) in found.files {
+            let followed = self.files.entry(file.clone()).or_default();
+            followed.path = path;
+            followed.was_gone = false;
+            let is_settled = when == When::AtOnce || followed.seen == stamps;
+            followed.seen = stamps;
+            if followed.loaded.as_ref() != Some(&followed.seen) && is_settled {
+                followed.load(&file, &self.registry).await;
+                changed = true;
+            }
+        }
+        self.settle_names();
+        changed
+    }
+
+    /// Forgets files that are gone. Where a path cannot be looked at, what was found there before stays.
+    fn forget_gone(&mut self, found: &Found, when: When) -> bool {
+        let before = self.files.len();
+        self.files.retain(|file, followed| {
+            if found.files.contains_key(file) || !found.readable.contains(&followed.path) {
+                return true;
+            }
+            let stays = when == When::Settled && !followed.was_gone;
+            followed.was_gone = true;
+            stays
+        });
+        self.files.len() < before
+    }
+
+    /// Finds out which file each name stands for. One that runs keeps its name; where none does, none gets it.
+    fn settle_names(&mut self) {
+        let mut by_name: BTreeMap<String, Vec<&PathBuf>> = BTreeMap::new();
+        for file in self.files.keys() {
+            by_name.entry(name_of(file)).or_default().push(file);
+        }
+        let mut owners = BTreeMap::new();
+        for (name, files) in by_name {
+            let owner = self.owners.get(&name).filter(|owner| files.contains(owner));
+            match (owner, &*files) {
+                (_, [only]) => {
+                    owners.insert(name, (*only).clone());
+                }
+                (Some(owner), all) => {
+                    let others = all.iter().filter(|file| **file != owner);
+                    self.problems.extend(others.map(|other| second(other, owner)));
+                    owners.insert(name, owner.clone());
+                }
+                (None, [first, others @ ..]) => {
+                    self.problems.extend(others.iter().map(|other| second(other, first)));
+                }
+                (None, []) => {}
+            }
+        }
+        self.owners = owners;
+    }
+}
+
+impl FollowedFile {
+    async fn load(&mut self, file: &Path, registry: &Registry) {
+        let named = files_named_in(file, registry);
+        match Connector::load(file, registry, Follow::Every).await {
+            Ok(connector) => {
+                self.connector = Some(connector);
+                self.problems = Vec::new();
+            }
+            Err(problems) => self.problems = problems,
+        }
+        if self.named != named {
+            // They were not looked at before. What they are now is what was read just now.
+            self.named = named;
+            self.seen = stamps(file, &self.named);
+        }
+        self.loaded = Some(self.seen.clone());
+    }
+}
+
+/// What one look found.
+#[derive(Default)]
+struct Found {
+    /// Each file with the path that it was found at.
+    files: BTreeMap<PathBuf, (PathBuf, Stamps)>,
+    readable: BTreeSet<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+fn find(paths: &[PathBuf], named: &BTreeMap<PathBuf, Vec<PathBuf>>) -> Found {
+    let mut found = Found::default();
+    for path in paths {
+        match find_in(path) {
+            Ok(files) => {
+                found.readable.insert(path.clone());
+                for file in files {
+                    let named = named.get(&file).map(Vec::as_slice).unwrap_or_default();
+                    let stamps = stamps(&file, named);
+                    found.files.insert(file, (path.clone(), stamps));
+                }
+            }
+            Err(problem) => found.problems.push(problem),
+        }
+    }
+    found
+}
+
+fn stamps(file: &Path, named: &[PathBuf]) -> Stamps {
+    std::iter::once(file).chain(named.iter().map(PathBuf::as_path)).map(stamp).collect()
+}
+
+/// Follows links: what counts is the file at their end.
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(file).ok()?;
+    Some(Stamp { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() })
+}
