@@ -97,11 +97,11 @@ impl From<Rejection> for NotConverted {
 /// struct Latin1;
 ///
 /// impl Converter for Latin1 {
-///     fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+///     fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Option<Payload>, NotConverted> {
 ///         if bytes.contains(&0) {
 ///             return Err(Rejection::new(format!("the {} holds a zero byte", context.side)).into());
 ///         }
-///         Ok(Payload::Text(bytes.iter().copied().map(char::from).collect()))
+///         Ok(Some(Payload::Text(bytes.iter().copied().map(char::from).collect())))
 ///     }
 ///
 ///     fn makes(&self) -> PayloadForms {
@@ -111,13 +111,16 @@ impl From<Rejection> for NotConverted {
 ///
 /// let headers = Headers::new();
 /// let context = ConverterContext::new(Side::Value, "orders", &headers);
-/// assert_eq!(Latin1.convert(Bytes::from_static(b"\xfcber"), &context), Ok(Payload::from("über")));
+/// assert_eq!(Latin1.convert(Bytes::from_static(b"\xfcber"), &context), Ok(Some(Payload::from("über"))));
 /// assert!(Latin1.convert(Bytes::from_static(b"\0"), &context).is_err());
 /// ```
 #[async_trait]
 pub trait Converter: Send + Sync {
     /// Reads bytes, which may be empty. A record without a key, or without a value, is not shown to the converter.
-    fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Payload, NotConverted>;
+    ///
+    /// `None` means that the bytes stand for nothing, as some formats write a deletion: the record has no key then, or no
+    /// value, which makes it a tombstone.
+    fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Option<Payload>, NotConverted>;
 
     /// Says which forms come out, so that a connector in which no record could go on is refused before it runs.
     fn makes(&self) -> PayloadForms;

@@ -84,7 +84,7 @@ pub fn converters(bytes: &[u8]) {
         let context = ConverterContext::new(side, "topic", &headers);
         for converter in converters {
             match converter.convert(Bytes::copy_from_slice(bytes), &context) {
-                Ok(payload) => holds(&payload),
+                Ok(payload) => payload.iter().for_each(holds),
                 Err(NotConverted::Rejected(rejection)) => assert!(!rejection.to_string().is_empty()),
                 Err(_) => {}
             }

@@ -30,6 +30,11 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .with_converter::<converters::bytes::BytesConverter>()
         .with_converter::<converters::json::JsonConverter>()
+        .with_converter::<converters::numbers::DoubleConverter>()
+        .with_converter::<converters::numbers::FloatConverter>()
+        .with_converter::<converters::numbers::IntegerConverter>()
+        .with_converter::<converters::numbers::LongConverter>()
+        .with_converter::<converters::numbers::ShortConverter>()
         .with_converter::<converters::string::StringConverter>()
         .with_transform::<transforms::template::TemplateSettings>()
         .with_transform::<transforms::timestamp::TimestampSettings>()

@@ -229,7 +229,7 @@ fn convert(converter: &dyn Converter, side: Side, record: &mut Record) -> Result
             let context = ConverterContext::new(side, record.origin().topic(), &record.headers)
                 .with_schema(record.schema(side));
             let payload = converter.convert(bytes, &context)?;
-            *place(record, side) = Some(payload);
+            *place(record, side) = payload;
         }
         read => *place(record, side) = read,
     }
@@ -366,9 +366,9 @@ mod tests {
     }
 
     impl Converter for Upset {
-        fn convert(&self, bytes: Bytes, _: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+        fn convert(&self, bytes: Bytes, _: &ConverterContext<'_>) -> Result<Option<Payload>, NotConverted> {
             self.look(&bytes);
-            Ok(Payload::Bytes(bytes))
+            Ok(Some(Payload::Bytes(bytes)))
         }
 
         fn makes(&self) -> PayloadForms {

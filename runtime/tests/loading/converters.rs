@@ -20,9 +20,9 @@ struct Signed {
 }
 
 impl Converter for Signed {
-    fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+    fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Option<Payload>, NotConverted> {
         let text = String::from_utf8_lossy(&bytes);
-        Ok(Payload::Text(format!("{}{text} ({} of {})", self.sign, context.side, context.topic)))
+        Ok(Some(Payload::Text(format!("{}{text} ({} of {})", self.sign, context.side, context.topic))))
     }
 
     fn makes(&self) -> PayloadForms {

@@ -59,11 +59,15 @@ impl WithSchema {
 
 #[async_trait]
 impl Converter for WithSchema {
-    fn convert(&self, bytes: Bytes, _context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
+    fn convert(
+        &self,
+        bytes: Bytes,
+        _context: &ConverterContext<'_>,
+    ) -> Result<Option<Payload>, NotConverted> {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let (schema, text) = text.split_once(':').unwrap();
         if self.has(schema) {
-            return Ok(Payload::from(text));
+            return Ok(Some(Payload::from(text)));
         }
         Err(NotConverted::NeedsSchema { schema: SchemaId::new(schema), bytes })
     }

@@ -43,7 +43,11 @@ pub(crate) const FLOORS: &[Floors] = &[
         inside: "",
         rooms: &[&["converters", "predicates", "transforms"], &["absence"]],
     },
-    Floors { folder: "transforms/src", inside: "converters", rooms: &[&["bytes", "json", "string"]] },
+    Floors {
+        folder: "transforms/src",
+        inside: "converters",
+        rooms: &[&["bytes", "json", "numbers", "string"]],
+    },
     Floors {
         folder: "transforms/src",
         inside: "predicates",

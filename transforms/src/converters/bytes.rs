@@ -23,8 +23,12 @@ use sluice_connector_api::{
 pub(crate) struct BytesConverter {}
 
 impl Converter for BytesConverter {
-    fn convert(&self, bytes: Bytes, _context: &ConverterContext<'_>) -> Result<Payload, NotConverted> {
-        Ok(Payload::Bytes(bytes))
+    fn convert(
+        &self,
+        bytes: Bytes,
+        _context: &ConverterContext<'_>,
+    ) -> Result<Option<Payload>, NotConverted> {
+        Ok(Some(Payload::Bytes(bytes)))
     }
 
     fn makes(&self) -> PayloadForms {
@@ -47,7 +51,7 @@ mod tests {
 
     #[test]
     fn bytes_stay_what_they_are() {
-        assert_eq!(read("bytes", b"\xff"), Ok(Payload::Bytes(Bytes::from_static(b"\xff"))));
-        assert_eq!(read("bytes", b""), Ok(Payload::Bytes(Bytes::new())));
+        assert_eq!(read("bytes", b"\xff"), Ok(Some(Payload::Bytes(Bytes::from_static(b"\xff")))));
+        assert_eq!(read("bytes", b""), Ok(Some(Payload::Bytes(Bytes::new()))));
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod json;
+pub(crate) mod numbers;
 pub(crate) mod string;
 
 #[cfg(test)]
