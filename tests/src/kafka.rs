@@ -87,6 +87,15 @@ impl Broker {
         Some(Self { server })
     }
 
+    /// Starts a broker of the caller's own that creates topics by itself when they are asked for, as Kafka does by default.
+    pub fn start_creating() -> Option<Self> {
+        let jars = server::jars_or_notice()?;
+        let properties = "auto.create.topics.enable=true\n".to_owned();
+        let more = |_: &Path| Ok(More { properties: properties.clone(), ..More::default() });
+        let server = BrokerProcess::start_with(jars, &more).unwrap_or_else(|problem| panic!("{problem}"));
+        Some(Self { server })
+    }
+
     /// Starts a broker of the caller's own, and returns the address of a listener that is advertised at the host
     /// `broker.invalid`, which nobody knows.
     pub fn start_unresolved() -> Option<(Self, String)> {

@@ -66,8 +66,11 @@ impl Command for ProduceArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let access = self.brokers.access(context.registry()).await?;
         let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
-        let producer = TopicProducer::new(&self.topic, access, identity)?;
-        let joined = tokio::task::spawn_blocking(move || produce(&self, producer)).await;
+        let joined = tokio::task::spawn_blocking(move || {
+            let producer = TopicProducer::new(&self.topic, access, identity)?;
+            produce(&self, producer)
+        })
+        .await;
         joined.map_err(|error| Exit::Running(error.to_string()))?
     }
 }
@@ -220,10 +223,12 @@ pub struct TopicProducer {
 }
 
 impl TopicProducer {
-    /// Makes a producer for a topic. `access` says where the brokers are, and may set more.
+    /// Makes a producer for a topic, which must exist. `access` says where the brokers are, and may set more. Waits for the
+    /// brokers' answer.
     pub fn new(topic: &str, access: Access, identity: Identity) -> Result<Self, Exit> {
         let producer = RecordProducer::new(topic, access, identity);
         let producer = producer.map_err(|error| Exit::Running(error.to_string()))?;
+        producer.look_for_topic().map_err(|error| Exit::Environment(error.to_string()))?;
         Ok(Self { producer, bar: progress() })
     }
 

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
+use crate::kafka::topics::{is_missing, is_there};
 
 /// How long the brokers may take to say whether the topic is there, or to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
@@ -86,10 +87,7 @@ impl TopicSink {
             (true, _) => {}
             (false, true) => self.create(identity).await?,
             (false, false) => {
-                return Err(Failure::fatal(format!(
-                    "topic `{}` does not exist, or may not be seen",
-                    self.name
-                )));
+                return Err(Failure::fatal(is_missing(&self.name)));
             }
         }
         Ok(producer)
@@ -106,12 +104,7 @@ impl TopicSink {
 
     async fn exists(&self, producer: Client) -> Result<bool, Failure> {
         let name = self.name.clone();
-        let asked = tokio::task::spawn_blocking(move || {
-            let metadata = producer.client().fetch_metadata(Some(&name), TOPIC_WAIT)?;
-            let found =
-                |topic: &rdkafka::metadata::MetadataTopic| topic.name() == name && topic.error().is_none();
-            Ok::<_, KafkaError>(metadata.topics().iter().any(found))
-        });
+        let asked = tokio::task::spawn_blocking(move || is_there(producer.client(), &name, TOPIC_WAIT));
         let answer = asked.await.map_err(|error| Failure::retriable(error.to_string()))?;
         answer.map_err(|error| self.failure(&error))
     }

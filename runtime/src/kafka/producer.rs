@@ -16,15 +16,25 @@ use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::context::without_times;
 use crate::kafka::reason::described;
+use crate::kafka::topics::{is_missing, is_there};
 
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(30);
+
+/// How long the brokers may take to say whether the topic is there.
+const ASK: Duration = Duration::from_secs(5);
+/// How long it may take until every broker knows a topic.
+const SETTLES: Duration = Duration::from_secs(1);
+/// Between two questions.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Sends records to one topic and counts what the brokers acknowledged. Every call blocks.
 pub struct RecordProducer {
     producer: BaseProducer<Reports>,
     reports: Arc<Counts>,
     topic: String,
+    /// Brokers may create the topic.
+    creates_topics: bool,
 }
 
 impl std::fmt::Debug for RecordProducer {
@@ -83,8 +93,9 @@ impl ProducerContext for Reports {
 }
 
 impl RecordProducer {
-    /// Makes a producer; the brokers are not reached before the first record.
+    /// Makes a producer; the brokers are not reached before it is asked for something.
     pub fn new(topic: &str, access: Access, identity: Identity) -> Result<Self, BoxError> {
+        let creates_topics = access.creates_topics();
         let mut config = access.config;
         // Every record once and in order, also over a retry; unless the user says otherwise.
         for (name, value) in [("enable.idempotence", "true"), ("message.timeout.ms", "30000")] {
@@ -93,10 +104,37 @@ impl RecordProducer {
             }
         }
         let reports = Arc::<Counts>::default();
-        let producer = config
-            .create_with_context(Reports { counts: Arc::clone(&reports), identity })
+        let context = Reports { counts: Arc::clone(&reports), identity };
+        let producer: BaseProducer<Reports> = config
+            .create_with_context(context)
             .map_err(|error| format!("cannot make a Kafka producer: {}", described(&error)))?;
-        Ok(Self { producer, reports, topic: topic.to_owned() })
+        producer.context().identity.show_to(producer.client())?;
+        Ok(Self { producer, reports, topic: topic.to_owned(), creates_topics })
+    }
+
+    /// Fails where the brokers say that there is no such topic, unless `allow.auto.create.topics` is set, with which brokers
+    /// create it that do so. Where they say nothing, that is told when the records are sent.
+    pub fn look_for_topic(&self) -> Result<(), BoxError> {
+        if self.creates_topics || !self.is_surely_missing() {
+            return Ok(());
+        }
+        let missing = is_missing(&self.topic);
+        Err(format!(
+            "{missing}, or let brokers do so that create topics by themselves: `-X allow.auto.create.topics=true`"
+        )
+        .into())
+    }
+
+    /// Asks whether there is no such topic. One that was created a moment ago is not known to every broker yet.
+    fn is_surely_missing(&self) -> bool {
+        let end = Instant::now() + SETTLES;
+        while let Ok(false) = is_there(self.producer.client(), &self.topic, ASK) {
+            if Instant::now() >= end {
+                return true;
+            }
+            std::thread::sleep(AGAIN);
+        }
+        false
     }
 
     /// Hands a record over; waits while the producer's queue is full.

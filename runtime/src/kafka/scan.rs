@@ -65,6 +65,7 @@ fn ends(
     topic: &str,
     timeout: Duration,
 ) -> Result<BTreeMap<i32, (i64, i64)>, BoxError> {
+    // Has no topic created by asking for it: see `Access::consumer`.
     let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
     let found = found.ok_or_else(|| format!("topic `{topic}` does not exist, or may not be seen"))?;

@@ -34,6 +34,8 @@ impl Onlooker {
     pub(super) fn new(mut config: ClientConfig, identity: Identity) -> Self {
         config.remove("group.instance.id");
         config.set("enable.partition.eof", "true");
+        // It only looks.
+        config.set("allow.auto.create.topics", "false");
         // Where a position is none in the log any more, it is not for the onlooker to say where to go on.
         config.set("auto.offset.reset", "error");
         Self { config, identity }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::BoxError;
 
@@ -90,6 +91,25 @@ pub async fn list(access: &Access) -> Result<Vec<TopicSummary>, BoxError> {
     }
     topics.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(topics)
+}
+
+/// Asks whether a topic is there, and may be seen. The client must be one that has no topic created by asking for it, as those
+/// of [`Access`] are.
+pub(super) fn is_there<C: ClientContext>(
+    client: &Client<C>,
+    name: &str,
+    timeout: Duration,
+) -> KafkaResult<bool> {
+    let metadata = client.fetch_metadata(Some(name), timeout)?;
+    let mut topics = metadata.topics().iter();
+    Ok(topics.any(|topic| topic.name() == name && topic.error().is_none()))
+}
+
+/// Says that a topic is not there to be written to, with the way out.
+pub(super) fn is_missing(topic: &str) -> String {
+    format!(
+        "topic `{topic}` does not exist, or may not be seen; create it with `sluice topics create {topic}`"
+    )
 }
 
 fn options() -> AdminOptions {

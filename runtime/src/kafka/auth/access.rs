@@ -18,6 +18,13 @@ pub(in crate::kafka) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
     ("ssl.ca.location", "probe"),
 ];
 
+/// What every client has that is no member of a group, whatever the properties of the source say. Where brokers create topics
+/// by themselves, as they do by default, a topic would be there once it was asked for, or written to, and so would one that
+/// was mistyped. To a producer librdkafka says that this is a consumer's property, and obeys it.
+const CREATES_NOTHING: [(&str, &str); 2] = [(CREATES, "false"), ("log_level", "3")];
+/// The property that lets a client have topics created by asking for them.
+const CREATES: &str = "allow.auto.create.topics";
+
 /// How to become a client of the brokers.
 #[derive(Clone)]
 pub struct Access {
@@ -28,7 +35,7 @@ pub struct Access {
 
 impl Access {
     pub(in crate::kafka) fn new(config: ClientConfig, security: Security<'_>) -> Self {
-        Self { config, iam: security.msk_iam() }
+        Self { config, iam: security.msk_iam() }.without_creation()
     }
 
     /// Names brokers, comma-separated. Who the client is follows from properties that the caller sets.
@@ -38,7 +45,19 @@ impl Access {
             config.set(name, value);
         }
         config.set("bootstrap.servers", bootstrap_servers);
-        Self { config, iam: None }
+        Self { config, iam: None }.without_creation()
+    }
+
+    fn without_creation(mut self) -> Self {
+        for (name, value) in CREATES_NOTHING {
+            self.config.set(name, value);
+        }
+        self
+    }
+
+    /// Says whether brokers may create the topics that are written to, as the caller has set it.
+    pub(in crate::kafka) fn creates_topics(&self) -> bool {
+        matches!(self.config.get(CREATES), Some("true" | "t" | "1"))
     }
 
     /// Sets a property of librdkafka, over what was set before.
@@ -56,12 +75,8 @@ impl Access {
     /// Makes a client for questions about topics and groups, which joins no group but names one.
     pub async fn consumer(&self, group: &str) -> Result<BaseConsumer<Identity>, BoxError> {
         let identity = self.identity().await?;
-        let mut config = self.config.clone();
-        config
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            // Asking must not create what is asked for.
-            .set("allow.auto.create.topics", "false");
+        let mut config = self.clone().without_creation().config;
+        config.set("group.id", group).set("enable.auto.commit", "false");
         let consumer: BaseConsumer<Identity> = config.create_with_context(identity.clone())?;
         identity.show_to(consumer.client())?;
         Ok(consumer)
