@@ -152,6 +152,49 @@ pub fn timestamp(bytes: &[u8]) {
     }
 }
 
+/// Every transform that changes fields, keys, headers or topics takes or rejects any record.
+pub fn transforms(bytes: &[u8]) {
+    static TRANSFORMS: OnceLock<Vec<Box<dyn Transform>>> = OnceLock::new();
+    let known = [
+        ("cast", json!({ "spec": "a:int32,b.*:float32,*.d:number", "numbers": "point" })),
+        ("cast", json!({ "spec": "boolean" })),
+        ("cast", json!({ "spec": "number", "numbers": "comma", "of": "key" })),
+        ("chunk", json!({ "size": 3, "overlap": 1, "max_chunks": 50 })),
+        ("chunk", json!({ "field": "a", "size": 1, "index_field": "b.n" })),
+        ("decompress", json!({ "max_size": "1 KiB", "into": "json" })),
+        ("decompress", json!({ "field": "a", "codec": "deflate" })),
+        ("drop_headers", json!({ "headers": ["h"] })),
+        ("explode", json!({ "field": "b", "index_field": "n.m" })),
+        ("explode", json!({ "only": true })),
+        ("extract_field", json!({ "field": "b.c", "on_missing": "null" })),
+        ("flatten", json!({ "delimiter": "" })),
+        ("header_from", json!({ "fields": ["a", "b.c"], "headers": ["x", "h"], "operation": "move" })),
+        ("hoist_field", json!({ "field": "a" })),
+        (
+            "insert_field",
+            json!({ "timestamp_field": "b.c", "timestamp_format": "rfc3339", "topic_field": "a" }),
+        ),
+        ("mask_field", json!({ "fields": ["*", "b.c.*"], "replacement": "7" })),
+        ("parse_json", json!({ "field": "a", "as": "b.c" })),
+        ("parse_json", json!({})),
+        ("redact", json!({ "patterns": ["email", "card", "key"], "fields": ["b.*"] })),
+        ("replace_field", json!({ "include": ["a", "b.c"], "renames": { "a": "b", "b.c": "a" } })),
+        ("set", json!({ "fields": { "a": "{{b}}", "b.c": "{{a}} {{@record.value}}" } })),
+        ("value_to_key", json!({ "fields": ["b.c", "a"], "on_missing": "null" })),
+        ("unwrap_cdc", json!({ "key": ["a"], "add_fields": ["op", "b.c"], "on_delete": "rewrite" })),
+        ("unwrap_cdc", json!({ "format": "canal" })),
+    ];
+    let transforms = TRANSFORMS.get_or_init(|| {
+        known.iter().filter_map(|(name, settings)| build_transform(name, settings.clone())).collect()
+    });
+    assert_eq!(transforms.len(), known.len());
+    for record in records(bytes) {
+        for transform in transforms {
+            applies(&**transform, &record);
+        }
+    }
+}
+
 /// Every predicate answers for any record.
 pub fn predicates(bytes: &[u8]) {
     static PREDICATES: OnceLock<Vec<Box<dyn Predicate>>> = OnceLock::new();
@@ -162,10 +205,11 @@ pub fn predicates(bytes: &[u8]) {
             ("record_is_tombstone", json!({})),
             ("has_header_key", json!({ "name": "h" })),
             ("topic_name_matches", json!({ "pattern": "t.*" })),
+            ("field_value", json!({ "field": "b.c", "greater_than": 1, "matches": "[0-9]+" })),
         ];
         known.into_iter().filter_map(build).collect()
     });
-    assert_eq!(predicates.len(), 3);
+    assert_eq!(predicates.len(), 4);
     for record in records(bytes) {
         for predicate in predicates {
             let _answer = predicate.test(&record);

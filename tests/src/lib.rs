@@ -12,6 +12,7 @@
 
 pub mod any_bytes;
 pub mod bedrock;
+pub mod connect;
 pub mod connector;
 pub mod environment;
 pub mod kafka;

@@ -111,6 +111,11 @@ proptest! {
     }
 
     #[test]
+    fn every_transform_takes_or_rejects_any_record(bytes in bytes()) {
+        any_bytes::transforms(&bytes);
+    }
+
+    #[test]
     fn every_predicate_answers_for_any_record(bytes in bytes()) {
         any_bytes::predicates(&bytes);
     }

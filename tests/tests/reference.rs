@@ -4,11 +4,12 @@
 use std::path::Path;
 
 use regex::Regex;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_connector_api::Registry;
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::WorkerSettings;
 use sluice_runtime::connector::load::Connector;
+use sluice_runtime::offline::preview::{InputFormat, preview};
 use sluice_runtime::reference::{Page, pages};
 use sluice_tests::connector::Folder;
 use sluice_tests::environment::EverythingIsSet;
@@ -70,13 +71,48 @@ async fn every_page_has_an_example_and_each_is_a_good_one() {
     }
 }
 
+/// The lines of records before and after, where a page has them.
+fn before_and_after(page: &Page) -> Option<(String, String)> {
+    let block = Regex::new("(?s)Before:\n\n```json\n(.*?)```.*?After:\n\n```json\n(.*?)```").unwrap();
+    block.captures(&page.text).map(|captures| (captures[1].to_owned(), captures[2].to_owned()))
+}
+
+/// What comes out of the example on a page, as `preview` shows it.
+async fn previewed(page: &Page, before: &str) -> Vec<Value> {
+    let example = completed(&examples(page)[0]);
+    let connector =
+        Connector::parse(Path::new(&page.path), &example, &registry(), Follow::Every).await.unwrap();
+    let preview = preview(&connector, before.as_bytes(), InputFormat::Record).await.unwrap();
+    let mut after = Vec::new();
+    for record in preview.records {
+        assert_eq!(record.rejected, None, "{}", page.path);
+        after.extend(record.stages.last().unwrap().1.clone());
+    }
+    after
+}
+
+#[tokio::test]
+async fn what_a_page_shows_before_and_after_is_what_the_transform_does() {
+    let mut shown = 0;
+    for page in pages(&registry()).iter().filter(|page| page.path.starts_with("transforms/")) {
+        let Some((before, after)) = before_and_after(page) else {
+            assert_eq!(page.path, "transforms/template.md", "add what the example makes of a record");
+            continue;
+        };
+        let expected: Vec<Value> = after.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(previewed(page, &before).await, expected, "{}", page.path);
+        shown += 1;
+    }
+    assert!(shown >= 15, "{shown}");
+}
+
 #[test]
 fn the_index_names_every_page_with_its_first_paragraph() {
     let pages = pages(&registry());
     let (index, others) = pages.split_first().unwrap();
     assert_eq!(index.path, "README.md");
     assert!(others.iter().all(|page| index.text.contains(&format!("({})", page.path))));
-    let line = "- [`string`, a converter](converters/string.md): Text in UTF-8.\n";
+    let line = "- [`string`, a converter](converters/string.md): Text in UTF-8, or in another encoding.\n";
     assert!(index.text.contains(line), "{}", index.text);
 }
 

@@ -20,8 +20,15 @@
 
 mod absence;
 mod converters;
+mod field_fault;
+mod field_path;
+mod java_replacement;
+
 mod predicates;
+mod subject;
+mod time;
 mod transforms;
+mod whole_regex;
 
 use sluice_connector_api::Registry;
 
@@ -36,8 +43,30 @@ pub fn register(registry: Registry) -> Registry {
         .with_converter::<converters::numbers::LongConverter>()
         .with_converter::<converters::numbers::ShortConverter>()
         .with_converter::<converters::string::StringConverter>()
+        .with_transform::<transforms::cast::CastSettings>()
+        .with_transform::<transforms::chunk::ChunkSettings>()
+        .with_transform::<transforms::decompress::DecompressSettings>()
+        .with_transform::<transforms::drop_headers::DropHeadersSettings>()
+        .with_transform::<transforms::explode::ExplodeSettings>()
+        .with_transform::<transforms::extract_field::ExtractFieldSettings>()
+        .with_transform::<transforms::filter::FilterSettings>()
+        .with_transform::<transforms::flatten::FlattenSettings>()
+        .with_transform::<transforms::header_from::HeaderFromSettings>()
+        .with_transform::<transforms::hoist_field::HoistFieldSettings>()
+        .with_transform::<transforms::insert_field::InsertFieldSettings>()
+        .with_transform::<transforms::insert_header::InsertHeaderSettings>()
+        .with_transform::<transforms::mask_field::MaskFieldSettings>()
+        .with_transform::<transforms::parse_json::ParseJsonSettings>()
+        .with_transform::<transforms::redact::RedactSettings>()
+        .with_transform::<transforms::regex_router::RegexRouterSettings>()
+        .with_transform::<transforms::replace_field::ReplaceFieldSettings>()
+        .with_transform::<transforms::set::SetSettings>()
         .with_transform::<transforms::template::TemplateSettings>()
         .with_transform::<transforms::timestamp::TimestampSettings>()
+        .with_transform::<transforms::timestamp_router::TimestampRouterSettings>()
+        .with_transform::<transforms::unwrap_cdc::UnwrapCdcSettings>()
+        .with_transform::<transforms::value_to_key::ValueToKeySettings>()
+        .with_predicate::<predicates::field_value::FieldValueSettings>()
         .with_predicate::<predicates::has_header_key::HasHeaderKey>()
         .with_predicate::<predicates::tombstone::RecordIsTombstone>()
         .with_predicate::<predicates::topic_matches::TopicNameMatches>()

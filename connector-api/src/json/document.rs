@@ -47,8 +47,8 @@ struct Text {
     source: Bytes,
     /// Where the fields are, if it is an object that can be told apart without reading it; what cannot is read at once.
     fields: Option<FieldPlaces>,
-    /// Fields that were set since, in that order.
-    set: Vec<(String, Value)>,
+    /// Fields that were set since, in that order; those that were removed have no value.
+    set: Vec<(String, Option<Value>)>,
     read: OnceLock<Box<Document>>,
     /// Whether the source is the compact form: the engine asks for that where it measures a record, and the sink again.
     is_compact: OnceLock<bool>,
@@ -180,12 +180,51 @@ impl Json {
     /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is not an object.
     pub fn set(&mut self, name: &str, value: Value) {
         match &mut self.0 {
-            Form::Text(text) if text.read.get().is_none() => text.set.push((name.to_owned(), value)),
+            Form::Text(text) if text.read.get().is_none() => {
+                text.set.push((name.to_owned(), Some(value)));
+            }
             _ => {
                 if let Value::Object(fields) = self.value_mut() {
                     fields.insert(name.to_owned(), value);
                 }
             }
+        }
+    }
+
+    /// Removes a field at the root, if it is there.
+    ///
+    /// ```
+    /// use sluice_connector_api::Json;
+    ///
+    /// let mut json = Json::parse(r#"{"id":7,"price":44.50}"#.into())?;
+    /// json.remove("id");
+    /// assert_eq!(json.to_bytes(), r#"{"price":44.50}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn remove(&mut self, name: &str) {
+        match &mut self.0 {
+            Form::Text(text) if text.read.get().is_none() => {
+                if !matches!(text.tell(name), Told::Missing) {
+                    text.set.push((name.to_owned(), None));
+                }
+            }
+            _ => {
+                if let Value::Object(fields) = self.value_mut() {
+                    fields.shift_remove(name);
+                }
+            }
+        }
+    }
+
+    /// Says whether the document is an object none of whose fields is an object. It takes no reading where the text
+    /// tells.
+    pub fn is_flat_object(&self) -> bool {
+        match &self.0 {
+            Form::Text(text @ Text { fields: Some(fields), .. }) => {
+                fields.have_no_object(&text.source)
+                    && text.set.iter().all(|(_, value)| !matches!(value, Some(Value::Object(_))))
+            }
+            _ => self.value().as_object().is_some_and(|fields| !fields.values().any(Value::is_object)),
         }
     }
 }
@@ -203,7 +242,12 @@ impl Text {
     fn read(&self) -> Document {
         let mut document = read::read(&self.source).unwrap_or_else(|error| self.as_string(&error));
         if let Value::Object(fields) = &mut document.value {
-            fields.extend(self.set.iter().cloned());
+            for (name, value) in &self.set {
+                match value {
+                    Some(value) => fields.insert(name.clone(), value.clone()),
+                    None => fields.shift_remove(name),
+                };
+            }
         }
         document
     }
@@ -218,7 +262,7 @@ impl Text {
 
     fn tell(&self, name: &str) -> Told<'_> {
         if let Some((_, value)) = self.set.iter().rev().find(|(field, _)| field == name) {
-            return Told::Set(value);
+            return value.as_ref().map_or(Told::Missing, Told::Set);
         }
         let Some(fields) = &self.fields else { return Told::Unread };
         match fields.get(&self.source, name) {
@@ -305,6 +349,42 @@ mod tests {
             assert_eq!(is_read(&json), read);
             assert_eq!(json.value().to_string(), r#"{"a":true,"b":2,"c":"y"}"#);
         }
+    }
+
+    #[test]
+    fn a_field_that_is_removed_is_gone_and_may_come_back_last() {
+        for read in [false, true] {
+            let mut json = parse(r#"{"a":1,"b":2,"a":3,"c":4}"#);
+            if read {
+                json.value();
+            }
+            json.remove("a");
+            json.remove("x");
+            assert_eq!((scalar(&json, "a"), scalar(&json, "b")), (None, Some(Scalar::Number("2"))));
+            assert_eq!(is_read(&json), read);
+            json.set("a", true.into());
+            json.remove("c");
+            assert_eq!(json.to_bytes(), r#"{"b":2,"a":true}"#);
+        }
+        let mut list = parse("[1]");
+        list.remove("0");
+        assert_eq!(list.to_bytes(), "[1]");
+    }
+
+    #[test]
+    fn a_flat_object_is_told_from_its_text() {
+        for (text, expected) in [
+            (r#"{"a":1,"b":[{"c":2}]}"#, true),
+            (r#"{"a":{"b":1}}"#, false),
+            (r#"{"a":1e5}"#, true),
+            (r#"{"a":{},"b":1e5}"#, false),
+            ("[1]", false),
+        ] {
+            assert_eq!(parse(text).is_flat_object(), expected, "{text}");
+        }
+        let mut json = parse(r#"{"a":1}"#);
+        json.set("b", serde_json::json!({}));
+        assert_eq!((json.is_flat_object(), is_read(&json)), (false, false));
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl FieldPlaces {
         })
     }
 
+    /// Says whether no field is an object. What stands in arrays does not count, and what comes twice counts each time.
+    pub(super) fn have_no_object(&self, text: &[u8]) -> bool {
+        !self.0.iter().any(|(_, value)| matches!(value.of(text), Some([b'{', ..])))
+    }
+
     /// Says whether the text is an object without objects or arrays in it, without blanks and with each name once.
     pub(super) fn are_compact(&self, text: &[u8]) -> bool {
         let is_flat = |value: Span| !matches!(value.of(text), Some([b'[' | b'{', ..]));

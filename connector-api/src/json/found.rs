@@ -1,6 +1,6 @@
 //! What stands at a place of a document.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// What a field is.
 ///
@@ -50,6 +50,21 @@ impl<'a> Found<'a> {
         match self {
             Self::Scalar(scalar) => Some(scalar),
             Self::Null | Self::Nested(_) => None,
+        }
+    }
+}
+
+impl Found<'_> {
+    /// Returns the field as a value of one's own; numbers keep their digits.
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Scalar(Scalar::Text(text)) => Value::String(text.to_owned()),
+            Self::Scalar(Scalar::Number(digits)) => {
+                Value::Number(Number::from_string_unchecked(digits.to_owned()))
+            }
+            Self::Scalar(Scalar::Bool(word)) => Value::Bool(word == "true"),
+            Self::Null => Value::Null,
+            Self::Nested(value) => value.clone(),
         }
     }
 }

@@ -197,12 +197,22 @@ impl Checked<'_> {
 
 /// Names what a key is at a path, and says whether it names a plug-in.
 fn kind_of_key(path: &[String]) -> (&'static str, bool) {
-    match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let path: Vec<_> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
         ["sink"] | [.., "dead_letter_queue", "sink"] => ("sink", true),
         ["transforms", _] => ("transform", true),
         ["source", "key" | "value"] => ("converter", true),
-        [.., "predicate"] => ("predicate", true),
+        path if is_predicate(path) => ("predicate", true),
         _ => ("key", false),
+    }
+}
+
+/// Says whether predicates are named at a path: below `predicate`, or in what combines them there.
+fn is_predicate(path: &[&str]) -> bool {
+    match path {
+        [.., "predicate"] => true,
+        [above @ .., "all" | "any", _] | [above @ .., "not"] => is_predicate(above),
+        _ => false,
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn generator() -> SchemaGenerator {
 fn transform_schema(registry: &Registry, generator: &mut SchemaGenerator) -> Value {
     let plugins: Vec<_> = registry.transforms().map(|plugin| entry(plugin, generator)).collect();
     let mut schema = one_of(plugins.into_iter());
-    let mut predicate = one_of(registry.predicates().map(|plugin| entry(plugin, generator)));
+    let mut predicate = predicate_schema(registry, generator, COMBINED_DEPTH);
     set(&mut predicate, "description", "Applies the transform only to records for which this holds.".into());
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("predicate".to_owned(), predicate);
@@ -99,6 +99,30 @@ fn transform_schema(registry: &Registry, generator: &mut SchemaGenerator) -> Val
     // `predicate` and `negate` stand beside the one transform.
     set(&mut schema, "maxProperties", 3.into());
     schema
+}
+
+/// How deep predicates may be combined of predicates: without `$ref`, each level stands in place.
+const COMBINED_DEPTH: usize = 2;
+
+/// A predicate, or one that is made of predicates.
+fn predicate_schema(registry: &Registry, generator: &mut SchemaGenerator, depth: usize) -> Value {
+    let mut choices: Vec<_> = registry.predicates().map(|plugin| entry(plugin, generator)).collect();
+    // Without predicates there is nothing to combine deeper down.
+    let below = if choices.is_empty() { depth.min(1) } else { depth }.checked_sub(1);
+    if let Some(below) = below {
+        let part = predicate_schema(registry, generator, below);
+        for (name, description) in [
+            ("all", "Holds where each of these predicates does."),
+            ("any", "Holds where one of these predicates does."),
+        ] {
+            let list = json!({ "type": "array", "items": part, "minItems": 1, "description": description });
+            choices.push((name.to_owned(), list));
+        }
+        let mut not = part;
+        set(&mut not, "description", "Holds where this predicate does not.".into());
+        choices.push(("not".to_owned(), not));
+    }
+    one_of(choices.into_iter())
 }
 
 /// A topic or a sink.

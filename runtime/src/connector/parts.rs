@@ -14,7 +14,7 @@ use crate::connector::prune::{prune, remove};
 use crate::engine::letters::tolerance::Threshold;
 use crate::kafka::KafkaSettings;
 use crate::kafka::dead_letter_topic::TopicSink;
-use crate::transform::chain::{Condition, Step};
+use crate::transform::chain::Step;
 
 /// How many problems of one plug-in are looked for.
 const MAX_PROBLEMS: usize = 8;
@@ -41,7 +41,7 @@ impl Parts<'_> {
 
     /// Builds something of its settings, and reports all that is wrong with them: what is known to be wrong, or turns out to
     /// be, is taken out, and the rest is tried again. What may be wrong only for that is not reported.
-    fn settle<T>(
+    pub(super) fn settle<T>(
         &mut self,
         path: &str,
         mut settings: Value,
@@ -203,15 +203,6 @@ impl Parts<'_> {
             None => None,
         };
         Some(Step { name: plugin.name(), transform, condition })
-    }
-
-    fn condition(&mut self, path: &str, predicate: Value, negate: Option<Value>) -> Option<Condition> {
-        let (name, settings) = only_entry(predicate)?;
-        let plugin = self.registry.predicate(&name).ok()?;
-        let path = format!("{path}.predicate.{name}");
-        let predicate = self.settle(&path, settings, |settings| plugin.build(settings))?;
-        let negate = negate.and_then(|negate| negate.as_bool()).unwrap_or(false);
-        Some(Condition { name: plugin.name(), predicate, negate })
     }
 
     /// Places what a plug-in says about its settings at the key, or inside the key's text.

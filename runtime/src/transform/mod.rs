@@ -1,3 +1,4 @@
 //! Converters and transforms, record by record.
 
 pub mod chain;
+pub mod combined;

@@ -158,3 +158,17 @@ async fn dead_keys_are_reported_beside_other_problems() {
     let unknown = dead("value: jsno", &[FIELD], "nowhere").await;
     assert_eq!(unknown.len(), 1, "{unknown:?}");
 }
+
+/// Of combined predicates the first is always asked.
+#[tokio::test]
+async fn what_a_combined_predicate_needs_is_named_where_it_stands() {
+    let all = "{ filter: {}, predicate: { all: [ { not: { field_value: { field: a } } }, { record_is_tombstone: {} } ] } }";
+    let first = dead("value: string", &[all], "nowhere").await.remove(0);
+    assert!(
+        first.contains(
+            "`transforms.0.predicate.all.0.not.field_value.field`: reads the field `a` of the value"
+        ),
+        "{first}"
+    );
+    assert_eq!(dead("value: json", &[all], "nowhere").await, [""; 0]);
+}

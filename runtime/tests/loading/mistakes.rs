@@ -83,6 +83,31 @@ async fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_in_a_combined_predicate_is_told_at_its_place() {
+    let with = |predicate: &str| {
+        format!(
+            "{SOURCE}transforms:\n  - filter: {{}}\n    predicate:\n      all:\n        - {predicate}\n{SINK}"
+        )
+    };
+    assert_said(
+        &with("record_is_tombstoned: {}"),
+        "c.yaml:7:11: unknown predicate `transforms.0.predicate.all.0.record_is_tombstoned`; did you mean `record_is_tombstone`?",
+    )
+    .await;
+    assert_said(
+        &with("not: { topic_name_matches: { pattern: '(' } }"),
+        "c.yaml:7:49: `transforms.0.predicate.all.0.not.topic_name_matches.pattern`: invalid regular expression: unclosed group",
+    )
+    .await;
+    assert_eq!(
+        problems(&with("any: [ { not: { record_is_tombstone: {} } } ]")).await.len(),
+        1,
+        "three levels deep"
+    );
+    assert_eq!(problems(&with("any: [ { record_is_tombstone: {} } ]")).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn what_is_written_for_kafka_connect_is_said_to_be_so_and_not_shown() {
     for text in [
         "name=prices\nconnector.class=io.example.HttpSink\nhttp.auth.password=hunter2\n",
@@ -127,8 +152,8 @@ async fn one_mistake_is_told_once() {
         "{SOURCE}transforms: [{{ timestamp: {{ field: [a], from: rfc3339, to: rfc3339 }} }}]\n{SINK}"
     );
     assert_said(&text, "c.yaml:3:36: `transforms.0.timestamp.field`: expected text, found a list").await;
-    let text = format!("{SOURCE}transforms: [{{ timestamp: {{ from: rfc3339, to: rfc3339 }} }}]\n{SINK}");
-    assert_said(&text, "c.yaml:3:16: missing key `transforms.0.timestamp.field`").await;
+    let text = format!("{SOURCE}transforms: [{{ timestamp: {{ field: a, to: rfc3339 }} }}]\n{SINK}");
+    assert_said(&text, "c.yaml:3:16: missing key `transforms.0.timestamp.from`").await;
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! `topic_name_matches`: a record of certain topics.
 
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, SettingsError};
+
+use crate::whole_regex::WholeRegex;
 
 /// Holds for records whose topic fits a regular expression.
 ///
@@ -27,7 +28,7 @@ pub(crate) struct TopicNameMatches {
     pattern: String,
 }
 
-struct WholeName(Regex);
+struct WholeName(WholeRegex);
 
 impl Predicate for WholeName {
     fn test(&self, record: &Record) -> Result<bool, Rejection> {
@@ -39,18 +40,8 @@ impl PredicateSettings for TopicNameMatches {
     const NAME: &'static str = "topic_name_matches";
 
     fn build(self) -> Result<Box<dyn Predicate>, SettingsError> {
-        // The pattern is compiled alone first: `a)|(b` would be valid only between our brackets.
-        let whole = Regex::new(&self.pattern).and_then(|_| Regex::new(&format!("^(?:{})$", self.pattern)));
-        let whole = whole.map_err(|error| SettingsError::at("pattern", reason(&error)))?;
-        Ok(Box::new(WholeName(whole)))
+        Ok(Box::new(WholeName(WholeRegex::new("pattern", &self.pattern)?)))
     }
-}
-
-/// Keeps the last line of a regex error; the lines before draw the pattern.
-fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    format!("invalid regular expression: {}", last.trim_start_matches("error: "))
 }
 
 #[cfg(test)]

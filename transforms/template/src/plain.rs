@@ -104,6 +104,25 @@ impl PlainTemplate {
         matches!(&*self.0, [Segment::Tag(_)])
     }
 
+    /// Returns what the template's only tag stands for, as the type that it is: a number of the record itself is a number,
+    /// too. `None` where there is more than one tag.
+    pub(crate) fn value(&self, record: &Record) -> Option<Result<Value, Unprintable>> {
+        let [Segment::Tag(tag)] = &*self.0 else { return None };
+        if let Some(Payload::Json(json)) = tag.payload(record)
+            && let Some(found) = json.find(&tag.path)
+            && found != Found::Null
+        {
+            return Some(Ok(found.to_value()));
+        }
+        let is_number =
+            matches!(tag.name, RecordName::Partition | RecordName::Offset | RecordName::Timestamp);
+        let value = |text: Cow<'_, str>| match text.parse::<i64>() {
+            Ok(number) if is_number => number.into(),
+            _ => Value::String(text.into_owned()),
+        };
+        Some(tag.text(record).map(value))
+    }
+
     /// Returns the texts of the array that the template's only tag stands for, those that are null left out; `None` where
     /// it stands for no array.
     pub(crate) fn items<'a>(&self, record: &'a Record) -> Option<Result<Vec<&'a str>, Unprintable>> {

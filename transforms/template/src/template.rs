@@ -5,6 +5,7 @@ use std::io;
 use std::sync::LazyLock;
 
 use handlebars::{Handlebars, Output, RenderContext, Renderable, Template as HandlebarsTemplate};
+use serde_json::Value;
 use sluice_connector_api::{FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
 
 use crate::checks;
@@ -70,6 +71,36 @@ impl Template {
         let mut text = String::with_capacity(ROOM);
         self.write(record, &mut text)?;
         Ok(text)
+    }
+
+    /// Returns what the template stands for as JSON: one plain tag alone is the value that it names, with its type, and all
+    /// else is a string.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use sluice_connector_api::{Origin, Payload, Record};
+    /// use sluice_template::Template;
+    ///
+    /// let mut record = Record::new(Origin::new("t", 0, 7));
+    /// record.value = Some(Payload::from(json!({ "price": 44.5, "tags": ["a"] })));
+    /// for (text, expected) in [
+    ///     ("{{tags}}", json!(["a"])),
+    ///     ("{{price}}", json!(44.5)),
+    ///     ("{{@record.offset}}", json!(7)),
+    ///     ("{{price}} EUR", json!("44.5 EUR")),
+    /// ] {
+    ///     assert_eq!(Template::new("text", text)?.render_value(&record)?, expected);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn render_value(&self, record: &Record) -> Result<Value, Unprintable> {
+        self.check_shapes(record)?;
+        if let CompiledText::Plain(plain) = &self.program
+            && let Some(value) = plain.value(record)
+        {
+            return value;
+        }
+        self.render(record).map(Value::String)
     }
 
     /// Prints the template where what its tags stand for is there; `None` where it is missing or null.

@@ -8,7 +8,7 @@ use sluice_connector_api::{
 };
 use sluice_template::{HANDLEBARS, Template, shape};
 
-use crate::transforms::field_path::FieldPath;
+use crate::field_path::FieldPath;
 
 /// Writes the value as text, from a Handlebars template.
 ///

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 
 /// A unit in which times since the Unix epoch are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Seconds,
     Millis,
     Micros,
@@ -27,7 +27,7 @@ impl Unit {
 
 /// Why a text is no [`Moment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     NoNumber,
     OutOfRange,
 }
@@ -38,7 +38,7 @@ const PER_SECOND: i128 = 10_i128.pow(DIGITS);
 const PER_NANO: i128 = 10_i128.pow(DIGITS - 9);
 
 /// Why a moment cannot be shown.
-pub(super) const PAST_THE_END: &str = "the clocks of the time zone are past the end of the calendar then";
+pub(crate) const PAST_THE_END: &str = "the clocks of the time zone are past the end of the calendar then";
 
 /// After so many years the calendar begins anew, with the same weekdays: 146,097 days, which is 20,871 weeks.
 const CYCLE_YEARS: i16 = 400;
@@ -56,7 +56,7 @@ const FIRST_SECOND: i128 = -377_705_116_800 - 93_599;
 /// ends" as the last moment of all, so a moment beyond is kept as the same one of another cycle of 400 years: weekdays and
 /// the rules of time zones are the same, and only the year has to be put right when it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     count: i128,
     /// The moment, or the same one of another cycle.
     timestamp: Timestamp,
@@ -81,7 +81,7 @@ impl Moment {
     }
 
     /// Takes what a clock shows; `at` says which moment that is.
-    pub(super) fn from_clock(
+    pub(crate) fn from_clock(
         clock: DateTime,
         at: impl Fn(DateTime) -> Result<Timestamp, jiff::Error>,
     ) -> Result<Self, jiff::Error> {
@@ -97,7 +97,7 @@ impl Moment {
     }
 
     /// Returns what the clocks of a zone show, and their offset; `None` where that is not within the calendar.
-    pub(super) fn clock(self, zone: &TimeZone) -> Option<(DateTime, Offset)> {
+    pub(crate) fn clock(self, zone: &TimeZone) -> Option<(DateTime, Offset)> {
         let offset = zone.to_offset(self.timestamp);
         let clock = offset.to_datetime(self.timestamp);
         Some((self.in_its_cycle(clock)?, offset))
@@ -110,19 +110,24 @@ impl Moment {
         }
     }
 
+    /// Takes milliseconds since 1970, as Kafka counts them; `None` where they are past the end of the calendar.
+    pub(crate) fn from_millis(millis: i64) -> Option<Self> {
+        Self::new(i128::from(millis) * 1_000_000 * PER_NANO).ok()
+    }
+
     /// Says whether [`Self::timestamp`] is the moment itself.
-    pub(super) fn is_plain(self) -> bool {
+    pub(crate) fn is_plain(self) -> bool {
         self.cycles == 0
     }
 
     /// Returns the whole seconds since 1970, cut towards the past.
-    pub(super) fn second(self) -> i128 {
+    pub(crate) fn second(self) -> i128 {
         self.count.div_euclid(PER_SECOND)
     }
 
     /// Reads a decimal number, with or without a fraction and an exponent, as a count of units since the
     /// epoch.
-    pub(super) fn from_number(text: &str, unit: Unit) -> Result<Self, Unreadable> {
+    pub(crate) fn from_number(text: &str, unit: Unit) -> Result<Self, Unreadable> {
         if let Some(moment) = Self::from_plain(text, unit) {
             return Ok(moment);
         }
@@ -150,12 +155,12 @@ impl Moment {
     }
 
     /// Returns the moment, cut to nanoseconds, or the same one of another cycle of 400 years.
-    pub(super) fn timestamp(self) -> Timestamp {
+    pub(crate) fn timestamp(self) -> Timestamp {
         self.timestamp
     }
 
     /// Writes the moment as a number: seconds with their fraction, where there is one; other units whole.
-    pub(super) fn to_number(self, unit: Unit) -> String {
+    pub(crate) fn to_number(self, unit: Unit) -> String {
         match unit {
             Unit::Seconds => self.to_seconds(),
             _ => self.count.div_euclid(10_i128.pow(DIGITS - unit.exponent())).to_string(),

@@ -6,39 +6,47 @@ use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 use sluice_connector_api::{Found, Scalar, SettingsError};
 
+use super::java;
 use super::moment::{self, Moment, Unit, Unreadable};
 use super::pattern::Pattern;
+use crate::field_fault::FieldFault;
 use sluice_template::shape;
 
 /// The words for formats that are no pattern.
-const WORDS: [(&str, Format); 5] = [
-    ("unix_seconds", Format::Unix(Unit::Seconds)),
-    ("unix_millis", Format::Unix(Unit::Millis)),
-    ("unix_micros", Format::Unix(Unit::Micros)),
-    ("unix_nanos", Format::Unix(Unit::Nanos)),
-    ("rfc3339", Format::Rfc3339),
+const WORDS: [(&str, TimeFormat); 5] = [
+    ("unix_seconds", TimeFormat::Unix(Unit::Seconds)),
+    ("unix_millis", TimeFormat::Unix(Unit::Millis)),
+    ("unix_micros", TimeFormat::Unix(Unit::Micros)),
+    ("unix_nanos", TimeFormat::Unix(Unit::Nanos)),
+    ("rfc3339", TimeFormat::Rfc3339),
 ];
 
 /// How a time is written in a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum TimeFormat {
     Unix(Unit),
     Rfc3339,
     Pattern(Pattern),
 }
 
-impl Format {
+impl TimeFormat {
     /// Reads a setting; `key` is its name.
-    pub(super) fn parse(key: &str, text: &str) -> Result<Self, SettingsError> {
+    pub(crate) fn parse(key: &str, text: &str) -> Result<Self, SettingsError> {
         if text.contains('%') {
             return Ok(Self::Pattern(Pattern::new(text.to_owned())));
+        }
+        if java::is_java(text) {
+            let pattern = java::to_strftime(text).map_err(|reason| {
+                SettingsError::at(key, format!("`{text}` as a pattern of Java's: {reason}"))
+            })?;
+            return Ok(Self::Pattern(Pattern::from_java(text.to_owned(), pattern)));
         }
         let word = WORDS.iter().find(|(word, _)| *word == text).map(|(_, format)| format.clone());
         word.ok_or_else(|| SettingsError::at(key, unknown(text)))
     }
 
     /// Returns the format as it stands in the settings.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Pattern(pattern) => pattern.as_str(),
             word => WORDS.iter().find(|(_, format)| format == word).map_or("", |(word, _)| word),
@@ -46,24 +54,28 @@ impl Format {
     }
 
     /// Reads a field's value. Errors say what is wrong with it, without the field's name.
-    pub(super) fn read(&self, field: Found<'_>, zone: &TimeZone) -> Result<Moment, String> {
+    pub(crate) fn read(&self, field: Found<'_>, zone: &TimeZone) -> Result<Moment, FieldFault> {
         match field {
             Found::Scalar(Scalar::Text(text) | Scalar::Number(text)) => self.read_text(text, zone),
-            other => Err(format!("is {}, not a time in `{}`", shape::of_found(other), self.name())),
+            other => Err(FieldFault::new(format!(
+                "is {}, not a time in `{}`",
+                shape::of_found(other),
+                self.name()
+            ))),
         }
     }
 
     /// Reads a string, or the digits of a number.
-    fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, String> {
+    fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, FieldFault> {
         match self {
             Self::Unix(unit) => Moment::from_number(text, *unit).map_err(|error| self.refuse(text, error)),
-            Self::Rfc3339 => read_rfc3339(text).map_err(|error| self.misfit(text, &error)),
-            Self::Pattern(pattern) => pattern.read(text, zone).map_err(|error| self.misfit(text, &error)),
+            Self::Rfc3339 => read_rfc3339(text).map_err(|error| self.fault(text, &error)),
+            Self::Pattern(pattern) => pattern.read(text, zone).map_err(|error| self.fault(text, &error)),
         }
     }
 
     /// Writes a moment as a field's value.
-    pub(super) fn write(&self, moment: Moment, zone: &TimeZone) -> Result<Value, String> {
+    pub(crate) fn write(&self, moment: Moment, zone: &TimeZone) -> Result<Value, String> {
         match self {
             Self::Unix(unit) => number(&moment.to_number(*unit)),
             Self::Rfc3339 => rfc3339(moment, zone).map(Value::String),
@@ -75,28 +87,30 @@ impl Format {
         }
     }
 
-    fn refuse(&self, text: &str, error: Unreadable) -> String {
-        let (text, name) = (excerpt(text), self.name());
-        match error {
-            Unreadable::NoNumber => format!("is not a number of `{name}`: {text}"),
-            Unreadable::OutOfRange => format!("is out of range, read as `{name}`: {text}"),
-        }
+    fn refuse(&self, text: &str, error: Unreadable) -> FieldFault {
+        let name = self.name();
+        let reason = match error {
+            Unreadable::NoNumber => format!("is not a number of `{name}`"),
+            Unreadable::OutOfRange => format!("is out of range, read as `{name}`"),
+        };
+        FieldFault::new(reason).with_found(text)
     }
 
-    fn misfit(&self, text: &str, error: &jiff::Error) -> String {
-        format!("does not fit `{}`: {}: {error}", self.name(), excerpt(text))
+    /// What jiff says of a text quotes it.
+    fn fault(&self, text: &str, error: &jiff::Error) -> FieldFault {
+        FieldFault::new(format!("does not fit `{}`", self.name())).with_found(format!("{text}: {error}"))
     }
 }
 
 /// Finds out whether times can be written in a format.
-pub(super) fn check_writing(format: &Format, zone: &TimeZone) -> Result<(), String> {
+pub(crate) fn check_writing(format: &TimeFormat, zone: &TimeZone) -> Result<(), String> {
     format.write(Moment::from(sample()), zone).map(|_| ())
 }
 
 /// Finds out whether times can be read in a format: a pattern has to be one that jiff can print and parse
 /// and that holds a whole date. A pattern without a year, for one, fails here and not at every record.
-pub(super) fn check_reading(format: &Format, zone: &TimeZone) -> Result<(), String> {
-    let Format::Pattern(pattern) = format else {
+pub(crate) fn check_reading(format: &TimeFormat, zone: &TimeZone) -> Result<(), String> {
+    let TimeFormat::Pattern(pattern) = format else {
         return Ok(());
     };
     let written = pattern.write(sample().into(), zone);
@@ -111,7 +125,10 @@ fn sample() -> Timestamp {
 
 fn unknown(text: &str) -> String {
     let words = WORDS.map(|(word, _)| word).join(", ");
-    format!("unknown format `{text}`; known are: {words}, or a pattern with % such as `%Y-%m-%d %H:%M:%S`")
+    format!(
+        "unknown format `{text}`; known are: {words}, a pattern with % such as `%Y-%m-%d %H:%M:%S`, or one of Java's \
+         such as `yyyy-MM-dd`"
+    )
 }
 
 fn read_rfc3339(text: &str) -> Result<Moment, jiff::Error> {
@@ -153,12 +170,4 @@ fn with_year(year: i16, text: &str) -> String {
 /// Makes a JSON number that keeps its digits.
 fn number(digits: &str) -> Result<Value, String> {
     digits.parse::<Number>().map(Value::Number).map_err(|error| format!("cannot be written: {error}"))
-}
-
-/// Quotes a value in an error text, cut where it is long.
-fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 64;
-    let shown: String = text.chars().take(LONGEST).collect();
-    let more = if shown.len() < text.len() { "..." } else { "" };
-    format!("{shown:?}{more}")
 }

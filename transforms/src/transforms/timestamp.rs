@@ -1,18 +1,19 @@
-//! The transform and its settings.
+//! `timestamp`: a time in one format, written in another.
 
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Json, Payload, PayloadForm, Record, Rejection, SettingsError, Side, Transform,
-    TransformSettings, Transformed,
+    FormNeed, Found, Json, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar, SettingsError,
+    Transform, TransformSettings, Transformed,
 };
-use sluice_template::shape;
 
-use super::format::{self, Format};
 use crate::absence::OnAbsence;
-use crate::transforms::field_path::FieldPath;
+use crate::field_fault::FieldFault;
+use crate::field_path::FieldPath;
+use crate::subject::{Of, plain_payload};
+use crate::time::{TimeFormat, check_reading, check_writing, time_zone};
 
 /// Converts a time in a JSON field from one format into another.
 ///
@@ -20,7 +21,9 @@ use crate::transforms::field_path::FieldPath;
 /// rejected unless `on_missing` or `on_null` says otherwise, and one whose field is not a time in the format of
 /// `from` always. Numbers are read digit by digit and never rounded; a text that holds a number counts as one.
 /// Times lie between the years -9999 and 9999, to the last moment of `9999-12-31T23:59:59.999999999Z`, which
-/// databases write for "never ends".
+/// databases write for "never ends". Without `field`, the whole value is the time, and no object is needed.
+///
+/// It is Kafka Connect's `TimestampConverter`: `from` and `to` stand for its `target.type`, `format` and `unix.precision`.
 ///
 /// ```yaml
 /// transforms:
@@ -30,19 +33,34 @@ use crate::transforms::field_path::FieldPath;
 ///       to: "%Y-%m-%d %H:%M:%S"
 ///       as: ts
 /// ```
+///
+/// Before:
+///
+/// ```json
+/// {"value": {"timestamp": 1739712345.678, "ticker": "OOOO"}}
+/// ```
+///
+/// After:
+///
+/// ```json
+/// {"value": {"timestamp": 1739712345.678, "ticker": "OOOO", "ts": "2025-02-16 13:25:45"}}
+/// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimestampSettings {
     /// The field that holds the time. Names within names are separated by dots (`quote.time`); an item of an
-    /// array is a number from 0; a name that has a dot stands in brackets (`quote.[trade.time]`).
-    field: String,
+    /// array is a number from 0; a name that has a dot stands in brackets (`quote.[trade.time]`) or between
+    /// backticks. Default: the whole key or value is the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// The format that the field has: `unix_seconds`, `unix_millis`, `unix_micros` or `unix_nanos` (a number
     /// since 1970, with or without a fraction), `rfc3339` (`2025-02-16T13:25:45.678Z`, with an offset), or a
-    /// pattern for strptime, such as `%d/%m/%Y %H:%M`. `%z` reads `+02`, `+0200` and `+02:00`.
+    /// pattern: for strptime, such as `%d/%m/%Y %H:%M`, or as Java's `SimpleDateFormat` has them, such as
+    /// `dd/MM/yyyy HH:mm`. `%z` reads `+02`, `+0200` and `+02:00`.
     from: String,
-    /// The format to write: the same words, or a pattern for strftime. `unix_seconds` keeps the fraction of a
-    /// second; the other numbers are whole and cut towards the past. `rfc3339` keeps the fraction to the
-    /// nanosecond; in a pattern `%S` cuts it and `%S%.f` keeps it.
+    /// The format to write: the same words, or a pattern for strftime or in Java's notation. `unix_seconds` keeps
+    /// the fraction of a second; the other numbers are whole and cut towards the past. `rfc3339` keeps the fraction
+    /// to the nanosecond; in a pattern `%S` cuts it and `%S%.f` keeps it.
     to: String,
     /// The time zone, by its IANA name such as `Europe/Paris`: that of texts without an offset when reading,
     /// that of patterns and `rfc3339` when writing. A time that a clock shows twice is the earlier one, a
@@ -58,6 +76,9 @@ pub(crate) struct TimestampSettings {
     /// What becomes of a record whose field is null. Default `reject`.
     #[serde(default)]
     on_null: OnAbsence,
+    /// Whether the time is in the key or in the value. Default `value`.
+    #[serde(default)]
+    of: Of,
 }
 
 fn utc() -> String {
@@ -68,85 +89,119 @@ impl TransformSettings for TimestampSettings {
     const NAME: &'static str = "timestamp";
 
     fn build(self) -> Result<Box<dyn Transform>, SettingsError> {
-        let zone = time_zone(&self.time_zone)?;
-        let from = Format::parse("from", &self.from)?;
-        format::check_reading(&from, &zone).map_err(|reason| SettingsError::at("from", reason))?;
-        let to = Format::parse("to", &self.to)?;
-        format::check_writing(&to, &zone).map_err(|reason| SettingsError::at("to", reason))?;
-        let field = FieldPath::parse("field", self.field)?;
+        let zone = time_zone("time_zone", &self.time_zone)?;
+        let from = TimeFormat::parse("from", &self.from)?;
+        check_reading(&from, &zone).map_err(|reason| SettingsError::at("from", reason))?;
+        let to = TimeFormat::parse("to", &self.to)?;
+        check_writing(&to, &zone).map_err(|reason| SettingsError::at("to", reason))?;
+        if self.field.is_none() && self.target.is_some() {
+            return Err(SettingsError::at(
+                "as",
+                "needs `field`; without it the whole value becomes the time",
+            ));
+        }
+        let field = self.field.map(|field| FieldPath::parse("field", field)).transpose()?;
         let target = self.target.map(|target| FieldPath::parse("as", target)).transpose()?;
-        let (on_missing, on_null) = (self.on_missing, self.on_null);
-        Ok(Box::new(Timestamp { field, from, to, zone, target, on_missing, on_null }))
+        let (on_missing, on_null, of) = (self.on_missing, self.on_null, self.of);
+        Ok(Box::new(Timestamp {
+            field,
+            time: Conversion { from, to, zone },
+            target,
+            on_missing,
+            on_null,
+            of,
+        }))
     }
-}
-
-fn time_zone(name: &str) -> Result<TimeZone, SettingsError> {
-    if name == "UTC" {
-        return Ok(TimeZone::UTC);
-    }
-    let unknown = |_| {
-        let reason = format!("unknown time zone `{name}`; an IANA name is asked for, such as `Europe/Paris`");
-        SettingsError::at("time_zone", reason)
-    };
-    TimeZone::get(name).map_err(unknown)
 }
 
 struct Timestamp {
-    field: FieldPath,
-    from: Format,
-    to: Format,
-    zone: TimeZone,
+    /// None: the whole key or value.
+    field: Option<FieldPath>,
+    time: Conversion,
     target: Option<FieldPath>,
     on_missing: OnAbsence,
     on_null: OnAbsence,
+    of: Of,
+}
+
+/// A time's way from one format into another.
+struct Conversion {
+    from: TimeFormat,
+    to: TimeFormat,
+    zone: TimeZone,
 }
 
 impl Transform for Timestamp {
     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
-        match &mut record.value {
-            None => {}
-            Some(Payload::Json(json)) if json.is_object() => self.convert(json)?,
-            Some(other) => {
-                let reason = shape::no_object(other, "value", Self::WHO, self.field.as_str());
-                return Err(Rejection::new(reason));
+        match &self.field {
+            None => self.convert_whole(&mut record)?,
+            Some(field) => {
+                if let Some(json) = self.of.object(&mut record, TimestampSettings::NAME, field.as_str())? {
+                    self.convert(field, json)?;
+                }
             }
         }
         Ok(record.into())
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let why = format!("reads the field `{}` of the value", self.field.as_str());
-        vec![FormNeed::new(Side::Value, PayloadForm::Json, SettingsError::at("field", why))]
+        let need =
+            |field: &FieldPath| self.of.needs_json("field", &format!("reads the field `{}`", field.as_str()));
+        self.field.iter().map(need).collect()
+    }
+
+    fn makes(&self, forms: RecordForms) -> RecordForms {
+        if self.field.is_some() {
+            forms
+        } else {
+            self.of.with_forms(forms, PayloadForm::Text | PayloadForm::Json)
+        }
     }
 }
 
 impl Timestamp {
-    const WHO: &str = "timestamp transform";
-
-    fn convert(&self, json: &mut Json) -> Result<(), Rejection> {
-        let converted = match self.field.find(json) {
+    fn convert(&self, field: &FieldPath, json: &mut Json) -> Result<(), Rejection> {
+        let converted = match field.find(json) {
             None => absent(self.on_missing, "is missing"),
             Some(Found::Null) => absent(self.on_null, "is null"),
-            Some(field) => self.time(field).map(Some),
+            Some(found) => self.time.convert(found).map(Some),
         };
-        let converted = converted
-            .map_err(|reason| Rejection::new(format!("field `{}` {reason}", self.field.as_str())))?;
-        match converted {
-            Some(value) => self.target.as_ref().unwrap_or(&self.field).set(json, value),
+        match converted.map_err(|fault| fault.of_field(field.as_str()))? {
+            Some(value) => self.target.as_ref().unwrap_or(field).set(json, value),
             None => Ok(()),
         }
     }
 
-    fn time(&self, field: Found<'_>) -> Result<Value, String> {
-        let moment = self.from.read(field, &self.zone)?;
-        self.to.write(moment, &self.zone)
+    fn convert_whole(&self, record: &mut Record) -> Result<(), Rejection> {
+        if self.of.is_absent(record) {
+            return Ok(());
+        }
+        let side = self.of.side();
+        let payload = self.of.get_mut(record);
+        let converted = match &*payload {
+            None => return Ok(()),
+            Some(Payload::Json(json)) => self.time.convert(Found::from_value(json.value())),
+            Some(text) => match text.as_text() {
+                Some(text) => self.time.convert(Found::Scalar(Scalar::Text(text))),
+                None => Err(FieldFault::new("is bytes that are not valid UTF-8 text")),
+            },
+        };
+        *payload = Some(plain_payload(converted.map_err(|fault| fault.of(&format!("the {side}")))?));
+        Ok(())
+    }
+}
+
+impl Conversion {
+    fn convert(&self, found: Found<'_>) -> Result<Value, FieldFault> {
+        let moment = self.from.read(found, &self.zone)?;
+        self.to.write(moment, &self.zone).map_err(FieldFault::new)
     }
 }
 
 /// Returns what is written where there is no time; `None` where nothing is.
-fn absent(on_absence: OnAbsence, reason: &str) -> Result<Option<Value>, String> {
+fn absent(on_absence: OnAbsence, reason: &str) -> Result<Option<Value>, FieldFault> {
     match on_absence {
-        OnAbsence::Reject => Err(reason.to_owned()),
+        OnAbsence::Reject => Err(FieldFault::new(reason)),
         OnAbsence::Skip => Ok(None),
         OnAbsence::Null => Ok(Some(Value::Null)),
     }
@@ -259,20 +314,57 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_no_time_is_named_with_its_value() {
-        let refused = |from, field| convert(from, "unix_millis", "UTC", field).unwrap_err();
+    fn a_field_that_is_no_time_is_named_and_its_value_is_the_detail() {
+        let refused = |from: &str, field: &str| {
+            let settings = json!({"field": "t", "from": from, "to": "unix_millis"});
+            let value = Json::parse(format!(r#"{{"t":{field}}}"#).into()).unwrap();
+            let mut record = Record::new(Origin::new("t", 0, 0));
+            record.value = Some(Payload::Json(value));
+            let rejection = build(&settings.to_string()).unwrap().apply(record).unwrap_err();
+            (rejection.to_string(), rejection.detail().unwrap_or_default().to_owned())
+        };
+        let of = |reason: &str, detail: &str| (reason.to_owned(), detail.to_owned());
         assert_eq!(
             refused("unix_seconds", r#""NaN""#),
-            r#"field `t` is not a number of `unix_seconds`: "NaN""#
+            of("field `t` is not a number of `unix_seconds`", "NaN")
         );
-        let far = r#"field `t` is out of range, read as `unix_seconds`: "1739712345678""#;
-        assert_eq!(refused("unix_seconds", "1739712345678"), far);
-        assert_eq!(refused("unix_seconds", "null"), "field `t` is null");
-        assert_eq!(refused("unix_seconds", "[1]"), "field `t` is a JSON array, not a time in `unix_seconds`");
-        let date = refused("%d/%m/%Y", r#""2025-02-16""#);
-        assert!(date.starts_with(r#"field `t` does not fit `%d/%m/%Y`: "2025-02-16": "#), "{date}");
-        let local = refused("rfc3339", r#""2025-02-16T13:25:45""#);
-        assert!(local.starts_with(r#"field `t` does not fit `rfc3339`: "2025-02-16T13:25:45": "#), "{local}");
+        assert_eq!(
+            refused("unix_seconds", "1739712345678"),
+            of("field `t` is out of range, read as `unix_seconds`", "1739712345678")
+        );
+        assert_eq!(refused("unix_seconds", "null"), of("field `t` is null", ""));
+        assert_eq!(
+            refused("unix_seconds", "[1]"),
+            of("field `t` is a JSON array, not a time in `unix_seconds`", "")
+        );
+        for (from, field) in [("%d/%m/%Y", "2025-02-16"), ("rfc3339", "2025-02-16T13:25:45")] {
+            let (reason, detail) = refused(from, &format!("{field:?}"));
+            assert_eq!(reason, format!("field `t` does not fit `{from}`"));
+            assert!(detail.starts_with(&format!("{field}: ")), "{detail}");
+        }
+    }
+
+    #[test]
+    fn the_whole_key_or_value_may_be_the_time() {
+        let whole = |of: &str, payload: Option<Payload>| {
+            let transform =
+                build(&json!({"from": "unix_millis", "to": "yyyy-MM-dd", "of": of}).to_string()).unwrap();
+            let mut record = Record::new(Origin::new("t", 0, 0));
+            record.key = payload.clone();
+            record.value = payload;
+            match transform.apply(record).map_err(|rejection| rejection.to_string())? {
+                Transformed::One(record) => Ok([record.key.clone(), record.value.clone()]),
+                other => Err(format!("{other:?}")),
+            }
+        };
+        let (number, text) = (Payload::from(json!(1_739_712_345_678_i64)), Payload::from("2025-02-16"));
+        assert_eq!(whole("value", Some(number.clone())), Ok([Some(number.clone()), Some(text.clone())]));
+        assert_eq!(whole("key", Some("1739712345678".into())).unwrap()[0], Some(text));
+        assert_eq!(whole("value", None), Ok([None, None]));
+        assert_eq!(
+            whole("key", Some("x".into())),
+            Err("the key is not a number of `unix_millis`".to_owned())
+        );
     }
 
     #[test]
@@ -427,7 +519,7 @@ mod tests {
         let (path, reason) = refusal(r#"{"field":"t","from":"unix_second","to":"%F"}"#);
         assert_eq!(path, "from");
         let expected = "unknown format `unix_second`; known are: unix_seconds, unix_millis, unix_micros, unix_nanos, \
-                        rfc3339, or a pattern with % such as `%Y-%m-%d %H:%M:%S`";
+                        rfc3339, a pattern with % such as `%Y-%m-%d %H:%M:%S`, or one of Java's such as `yyyy-MM-dd`";
         assert_eq!(reason, expected);
         assert_eq!(refusal(r#"{"field":"t","from":"rfc3339","to":"RFC3339"}"#).0, "to");
     }

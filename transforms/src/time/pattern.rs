@@ -6,17 +6,21 @@
 
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::moment::{Moment, PAST_THE_END, Unit};
 
 /// A pattern, as it was written and as it is worked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
+    /// As it stands in the settings, where that is not what it is worked with.
+    named: Option<String>,
     written: String,
     /// The pattern for texts whose offset is written with a colon or without minutes, where it has an offset: `%z` stands
     /// for `+0200` alone, and people mean all of `+02`, `+0200` and `+02:00`.
     with_other_offset: Option<String>,
+    /// The pattern for no offset at all, where that is written as `Z`.
+    zulu: Option<Box<Self>>,
     /// Its parts, where all of them are plain.
     parts: Option<Vec<Part>>,
 }
@@ -33,19 +37,33 @@ enum Part {
 }
 
 impl Pattern {
-    pub(super) fn new(written: String) -> Self {
+    pub(crate) fn new(written: String) -> Self {
         let parts = parts(&written);
         let other = replaced(&written, 'z', "%:::z");
-        Self { with_other_offset: (other != written).then_some(other), written, parts }
+        let with_other_offset = (other != written).then_some(other);
+        Self { named: None, with_other_offset, zulu: None, written, parts }
     }
 
-    /// Returns the pattern as it was written.
-    pub(super) fn as_str(&self) -> &str {
-        &self.written
+    /// Takes a pattern that was translated from Java's notation.
+    pub(crate) fn from_java(named: String, translated: String) -> Self {
+        // An offset of 0 is written as `Z` by Java where it has a colon otherwise.
+        let zulu = translated.replace("%:z", "Z");
+        let zulu = (zulu != translated).then(|| Box::new(Self::new(zulu)));
+        Self { named: Some(named), zulu, ..Self::new(translated) }
+    }
+
+    /// Returns the pattern as it stands in the settings.
+    pub(crate) fn as_str(&self) -> &str {
+        self.named.as_ref().unwrap_or(&self.written)
     }
 
     /// Reads a text. The zone is that of texts without an offset.
-    pub(super) fn read(&self, text: &str, zone: &TimeZone) -> Result<Moment, jiff::Error> {
+    pub(crate) fn read(&self, text: &str, zone: &TimeZone) -> Result<Moment, jiff::Error> {
+        if let Some(zulu) = &self.zulu
+            && let Ok(moment) = zulu.read(text, &TimeZone::UTC)
+        {
+            return Ok(moment);
+        }
         let parsed = match self.parse(text) {
             Ok(parsed) => parsed,
             Err(error) => return self.read_seconds(text).ok_or(error),
@@ -81,7 +99,12 @@ impl Pattern {
     }
 
     /// Writes a time as the clocks of the zone show it.
-    pub(super) fn write(&self, moment: Moment, zone: &TimeZone) -> Result<String, jiff::Error> {
+    pub(crate) fn write(&self, moment: Moment, zone: &TimeZone) -> Result<String, jiff::Error> {
+        if let Some(zulu) = &self.zulu
+            && moment.clock(zone).is_some_and(|(_, offset)| offset == Offset::UTC)
+        {
+            return zulu.write(moment, zone);
+        }
         if let (Some(parts), Some((clock, _))) = (&self.parts, moment.clock(zone)) {
             // Years before 0 have a sign.
             if clock.year() >= 0 {

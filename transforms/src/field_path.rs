@@ -1,0 +1,417 @@
+//! Fields as operators name them, to be read and to be written.
+
+use serde_json::{Map, Value};
+use sluice_connector_api::{Found, Json, Rejection, SettingsError};
+use sluice_template::shape;
+
+/// A path into a JSON value, such as `quote.time`, `quotes.0.time` or `quote.[trade.time]`. A name may also stand between
+/// backticks, as Kafka Connect has it.
+#[derive(Debug)]
+pub(crate) struct FieldPath {
+    written: String,
+    names: Vec<String>,
+}
+
+impl FieldPath {
+    /// Reads a path; `key` is the setting that holds it.
+    pub(crate) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
+        match names(&written) {
+            Some(names) => {
+                let names = names.iter().map(|name| name.text.to_owned()).collect();
+                Ok(Self { written, names })
+            }
+            None => Err(no_path(key, &written)),
+        }
+    }
+
+    /// Returns the last name of the path.
+    pub(crate) fn last_name(&self) -> &str {
+        self.names.last().map_or("", String::as_str)
+    }
+
+    /// Returns the path as it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// Returns the path of a field beside this one.
+    pub(crate) fn with_last_name(&self, name: &str) -> Self {
+        let mut names = self.names.clone();
+        if let Some(last) = names.last_mut() {
+            name.clone_into(last);
+        }
+        Self { written: self.written.clone(), names }
+    }
+
+    /// Finds the field.
+    pub(crate) fn find<'a>(&self, root: &'a Json) -> Option<Found<'a>> {
+        root.find(&self.names)
+    }
+
+    /// Removes the field, if it is there.
+    pub(crate) fn remove(&self, root: &mut Json) {
+        remove_at(root, &self.names);
+    }
+
+    /// Sets the field of an object, and makes the objects on the way to it where they are missing or null.
+    pub(crate) fn set(&self, root: &mut Json, new: Value) -> Result<(), Rejection> {
+        if let [name] = &*self.names {
+            root.set(name, new);
+            return Ok(());
+        }
+        self.set_inner(root.value_mut(), new)
+    }
+
+    fn set_inner(&self, root: &mut Value, new: Value) -> Result<(), Rejection> {
+        let slot = self.names.iter().try_fold(root, |value, name| slot(value, name));
+        *slot.map_err(|reason| {
+            Rejection::new(format!("field `{}` cannot be written: {reason}", self.written))
+        })? = new;
+        Ok(())
+    }
+}
+
+/// A name of a path, and whether it was quoted.
+struct Name<'a> {
+    text: &'a str,
+    is_quoted: bool,
+}
+
+/// Takes a path apart; `None` where a name is empty.
+fn names(written: &str) -> Option<Vec<Name<'_>>> {
+    let (mut names, mut rest) = (Vec::new(), written);
+    loop {
+        let quoted = quoted(rest, '[', "]").or_else(|| quoted(rest, '`', "`"));
+        let is_quoted = quoted.is_some();
+        let (text, behind) = quoted.unwrap_or_else(|| match rest.split_once('.') {
+            Some((name, behind)) => (name, Some(behind)),
+            None => (rest, None),
+        });
+        if text.is_empty() {
+            return None;
+        }
+        names.push(Name { text, is_quoted });
+        match behind {
+            Some(behind) => rest = behind,
+            None => return Some(names),
+        }
+    }
+}
+
+/// Takes a quoted name from the beginning of a path, up to a closing quote that a dot or the end follows.
+fn quoted<'a>(path: &'a str, open: char, close: &str) -> Option<(&'a str, Option<&'a str>)> {
+    let inner = path.strip_prefix(open)?;
+    let ends = inner.match_indices(close).map(|(at, _)| inner.split_at(at));
+    for (name, behind) in ends {
+        match behind.strip_prefix(close) {
+            Some("") => return Some((name, None)),
+            Some(rest) if rest.starts_with('.') => return Some((name, rest.strip_prefix('.'))),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Says that a setting holds no path.
+fn no_path(key: &str, written: &str) -> SettingsError {
+    let reason = format!(
+        "`{written}` is not a field name; names within names are separated by one dot, and a name that has a dot stands \
+         in brackets, such as `[trade.time]`"
+    );
+    SettingsError::at(key, reason)
+}
+
+/// A path that may lead to several fields: `*` stands for every item of an array, and for every field of an object.
+#[derive(Debug)]
+pub(crate) struct FieldPattern {
+    written: String,
+    /// The names before the first `*`.
+    start: Vec<String>,
+    /// The steps behind them.
+    rest: Vec<PathStep>,
+}
+
+#[derive(Debug)]
+enum PathStep {
+    Name(String),
+    Every,
+}
+
+impl FieldPattern {
+    /// Reads a path; `key` is the setting that holds it.
+    pub(crate) fn parse(key: &str, written: &str) -> Result<Self, SettingsError> {
+        let names = names(written).ok_or_else(|| no_path(key, written))?;
+        let (mut start, mut rest) = (Vec::new(), Vec::new());
+        for name in names {
+            let is_every = name.text == "*" && !name.is_quoted;
+            if is_every {
+                rest.push(PathStep::Every);
+            } else if rest.is_empty() {
+                start.push(name.text.to_owned());
+            } else {
+                rest.push(PathStep::Name(name.text.to_owned()));
+            }
+        }
+        Ok(Self { written: written.to_owned(), start, rest })
+    }
+
+    /// Reads a list of paths; `key` is the setting that holds it. An empty list is refused.
+    pub(crate) fn parse_all(key: &str, written: &[String]) -> Result<Vec<Self>, SettingsError> {
+        if written.is_empty() {
+            return Err(SettingsError::at(key, "names no field"));
+        }
+        let parse = |(index, path): (usize, &String)| Self::parse(&format!("{key}.{index}"), path);
+        written.iter().enumerate().map(parse).collect()
+    }
+
+    /// Returns the path as it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// Changes every field there is. `change` returns the new value, or none where the field stays as it is.
+    pub(crate) fn edit(
+        &self,
+        root: &mut Json,
+        mut change: impl FnMut(Found<'_>) -> Result<Option<Value>, Rejection>,
+    ) -> Result<(), Rejection> {
+        if let ([name], []) = (&*self.start, &*self.rest) {
+            let found = root.find(std::slice::from_ref(name));
+            if let Some(new) = found.map(change).transpose()?.flatten() {
+                root.set(name, new);
+            }
+            return Ok(());
+        }
+        // What is not there takes no reading.
+        if root.find(&self.start).is_none() {
+            return Ok(());
+        }
+        let mut change_slot = |slot: &mut Value| {
+            if let Some(new) = change(Found::from_value(slot))? {
+                *slot = new;
+            }
+            Ok(())
+        };
+        match value_at(root.value_mut(), &self.start) {
+            Some(start) => visit(start, &self.rest, &mut change_slot),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes every field there is.
+    pub(crate) fn remove(&self, root: &mut Json) {
+        let Some((last, steps)) = self.rest.split_last() else {
+            remove_at(root, &self.start);
+            return;
+        };
+        if root.find(&self.start).is_some()
+            && let Some(start) = value_at(root.value_mut(), &self.start)
+        {
+            remove_below(start, steps, last);
+        }
+    }
+}
+
+/// Removes what a path of names leads to. What is not there takes no reading.
+fn remove_at(root: &mut Json, names: &[String]) {
+    match names {
+        [name] => root.remove(name),
+        [parents @ .., last] if root.find(names).is_some() => {
+            if let Some(parent) = value_at(root.value_mut(), parents) {
+                remove_name(parent, last);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Finds a value to be changed.
+fn value_at<'a>(root: &'a mut Value, names: &[String]) -> Option<&'a mut Value> {
+    names.iter().try_fold(root, |value, name| child(value, name))
+}
+
+fn child<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    match value {
+        Value::Object(fields) => fields.get_mut(name),
+        Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+/// Calls `see` with every value that the steps lead to.
+fn visit<E>(
+    value: &mut Value,
+    steps: &[PathStep],
+    see: &mut impl FnMut(&mut Value) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some((step, rest)) = steps.split_first() else { return see(value) };
+    match step {
+        PathStep::Name(name) => match child(value, name) {
+            Some(child) => visit(child, rest, see),
+            None => Ok(()),
+        },
+        PathStep::Every => match value {
+            Value::Object(fields) => fields.values_mut().try_for_each(|child| visit(child, rest, see)),
+            Value::Array(items) => items.iter_mut().try_for_each(|child| visit(child, rest, see)),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn remove_below(start: &mut Value, steps: &[PathStep], last: &PathStep) {
+    let mut remove = |parent: &mut Value| {
+        match last {
+            PathStep::Name(name) => remove_name(parent, name),
+            PathStep::Every => remove_all(parent),
+        }
+        Ok::<(), std::convert::Infallible>(())
+    };
+    // It never fails.
+    visit(start, steps, &mut remove).unwrap_or(());
+}
+
+fn remove_name(parent: &mut Value, name: &str) {
+    match parent {
+        Value::Object(fields) => {
+            fields.shift_remove(name);
+        }
+        Value::Array(items) => {
+            if let Some(index) = name.parse::<usize>().ok().filter(|index| *index < items.len()) {
+                items.remove(index);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn remove_all(parent: &mut Value) {
+    match parent {
+        Value::Object(fields) => fields.clear(),
+        Value::Array(items) => items.clear(),
+        _ => {}
+    }
+}
+
+fn slot<'a>(value: &'a mut Value, name: &str) -> Result<&'a mut Value, String> {
+    if value.is_null() {
+        *value = Value::Object(Map::new());
+    }
+    let shape = shape::of_json(value);
+    match value {
+        Value::Object(fields) => Some(fields.entry(name).or_insert(Value::Null)),
+        Value::Array(items) => name.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
+        _ => None,
+    }
+    .ok_or_else(|| format!("{shape} has no `{name}`"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use serde_json::json;
+    use sluice_connector_api::Scalar;
+
+    use super::*;
+
+    fn set(path: &str, value: Value) -> Result<Value, String> {
+        let (path, mut json) = (FieldPath::parse("as", path.to_owned()).unwrap(), Json::from(value));
+        let set = path.set(&mut json, json!(1));
+        set.map(|()| json.into_value()).map_err(|rejection| rejection.to_string())
+    }
+
+    #[test]
+    fn a_path_leads_through_objects_and_arrays() {
+        let path = FieldPath::parse("field", "a.1.b".to_owned()).unwrap();
+        let find =
+            |value: Value| Json::from(value).find(&path.names) == Some(Found::Scalar(Scalar::Number("7")));
+        assert!(find(json!({"a": [0, {"b": 7}]})));
+        assert_eq!(path.find(&json!({"a": {"1": 2}}).into()), None);
+    }
+
+    #[test]
+    fn a_write_makes_the_objects_on_its_way() {
+        assert_eq!(set("a.b", json!({"c": 2})), Ok(json!({"c": 2, "a": {"b": 1}})));
+        assert_eq!(set("a.b", json!({"a": null})), Ok(json!({"a": {"b": 1}})));
+        assert_eq!(set("a.0", json!({"a": [5, 6]})), Ok(json!({"a": [1, 6]})));
+    }
+
+    #[test]
+    fn a_write_does_not_replace_what_is_in_its_way() {
+        let error = "field `a.b` cannot be written: a JSON string has no `b`";
+        assert_eq!(set("a.b", json!({"a": "x"})), Err(error.to_owned()));
+        assert!(set("a.2", json!({"a": [5, 6]})).is_err());
+    }
+
+    #[test]
+    fn a_name_in_brackets_may_have_dots() {
+        for (path, expected) in [
+            ("[a.b]", vec!["a.b"]),
+            ("q.[a.b].c", vec!["q", "a.b", "c"]),
+            ("[a.b].[c d].0", vec!["a.b", "c d", "0"]),
+            ("[[x]]", vec!["[x]"]),
+            ("[a].b]", vec!["a", "b]"]),
+            ("a[0].b", vec!["a[0]", "b"]),
+            ("[open", vec!["[open"]),
+            ("[a.b", vec!["[a", "b"]),
+            ("[.]", vec!["."]),
+        ] {
+            assert_eq!(FieldPath::parse("field", path.to_owned()).unwrap().names, expected, "{path}");
+        }
+        assert_eq!(set("[a.b]", json!({"a.b": 2})), Ok(json!({"a.b": 1})));
+        assert_eq!(set("a.[b.c]", json!({})), Ok(json!({"a": {"b.c": 1}})));
+    }
+
+    #[test]
+    fn a_name_between_backticks_may_have_dots() {
+        for (path, expected) in [
+            ("`a.b`", vec!["a.b"]),
+            ("q.`a.b`.c", vec!["q", "a.b", "c"]),
+            ("`a`b`", vec!["a`b"]),
+            ("a`b", vec!["a`b"]),
+        ] {
+            assert_eq!(FieldPath::parse("field", path.to_owned()).unwrap().names, expected, "{path}");
+        }
+    }
+
+    /// Makes every number that a pattern leads to one more.
+    fn count_up(pattern: &str, text: &str) -> String {
+        let mut json = Json::from_slice(text.as_bytes()).unwrap();
+        let up = |found: Found<'_>| Ok(found.to_value().as_i64().map(|number| json!(number + 1)));
+        FieldPattern::parse("field", pattern).unwrap().edit(&mut json, up).unwrap();
+        String::from_utf8(json.to_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_star_stands_for_every_item_and_every_field() {
+        let text = r#"{"a":[{"b":1,"c":2},{"b":3},"x"],"*":7}"#;
+        assert_eq!(count_up("a.*.b", text), r#"{"a":[{"b":2,"c":2},{"b":4},"x"],"*":7}"#);
+        assert_eq!(count_up("a.0.*", text), r#"{"a":[{"b":2,"c":3},{"b":3},"x"],"*":7}"#);
+        assert_eq!(count_up("[*]", text), r#"{"a":[{"b":1,"c":2},{"b":3},"x"],"*":8}"#);
+        assert_eq!(count_up("*", r#"{"a":1,"b":[1]}"#), r#"{"a":2,"b":[1]}"#);
+        for missing in ["x.*", "a.9.b", "a.b.*", "a.*.b.c"] {
+            assert_eq!(count_up(missing, text), text, "{missing}");
+        }
+    }
+
+    #[test]
+    fn what_a_pattern_leads_to_is_removed() {
+        let remove = |pattern: &str| {
+            let mut json = Json::from_slice(br#"{"a":[{"b":1,"c":2},{"b":3}],"d":{"e":4}}"#).unwrap();
+            FieldPattern::parse("exclude", pattern).unwrap().remove(&mut json);
+            String::from_utf8(json.to_bytes().to_vec()).unwrap()
+        };
+        assert_eq!(remove("d"), r#"{"a":[{"b":1,"c":2},{"b":3}]}"#);
+        assert_eq!(remove("d.e"), r#"{"a":[{"b":1,"c":2},{"b":3}],"d":{}}"#);
+        assert_eq!(remove("a.*.b"), r#"{"a":[{"c":2},{}],"d":{"e":4}}"#);
+        assert_eq!(remove("a.0"), r#"{"a":[{"b":3}],"d":{"e":4}}"#);
+        assert_eq!(remove("a.*"), r#"{"a":[],"d":{"e":4}}"#);
+        assert_eq!(remove("d.x"), r#"{"a":[{"b":1,"c":2},{"b":3}],"d":{"e":4}}"#);
+    }
+
+    #[test]
+    fn a_path_with_an_empty_name_is_refused() {
+        for path in ["", ".", "a.", "a..b", "[]", "a.[]", "[].a", "[a.b].", "[a]..b"] {
+            assert_eq!(FieldPath::parse("field", path.to_owned()).unwrap_err().path(), "field");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `extract_field`: one field in the place of the whole.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{
+    FormNeed, Found, PayloadForm, Record, RecordForms, Rejection, SettingsError, Transform,
+    TransformSettings, Transformed,
+};
+
+use crate::absence::OnAbsence;
+use crate::field_path::FieldPath;
+use crate::subject::{Of, plain_payload};
+
+/// Puts one field in the place of the whole key or value.
+///
+/// A string becomes text, without quotes; all else stays JSON. A field that is null leaves nothing: the record becomes a
+/// tombstone, or has no key. A tombstone passes unchanged. It is Kafka Connect's `ExtractField`; where that takes a missing
+/// field for null in JSON without a schema, the record is rejected here unless `on_missing` says otherwise, since a tombstone
+/// is a delete to many sinks.
+///
+/// ```yaml
+/// transforms:
+///   - extract_field:
+///       field: after.name
+/// ```
+///
+/// Before:
+///
+/// ```json
+/// {"value": {"after": {"id": 7, "name": "Ada"}}}
+/// ```
+///
+/// After:
+///
+/// ```json
+/// {"value": "Ada"}
+/// ```
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtractFieldSettings {
+    /// The field. Names within names are separated by dots; an item of an array is a number from 0; a name that has a
+    /// dot stands in brackets (`quote.[trade.time]`) or between backticks.
+    field: String,
+    /// What becomes of a record without the field; `null` takes it for null. Default `reject`.
+    #[serde(default)]
+    on_missing: OnAbsence,
+    /// Whether the key or the value is changed. Default `value`.
+    #[serde(default)]
+    of: Of,
+}
+
+impl TransformSettings for ExtractFieldSettings {
+    const NAME: &'static str = "extract_field";
+
+    fn build(self) -> Result<Box<dyn Transform>, SettingsError> {
+        let field = FieldPath::parse("field", self.field)?;
+        Ok(Box::new(ExtractField { field, on_missing: self.on_missing, of: self.of }))
+    }
+}
+
+struct ExtractField {
+    field: FieldPath,
+    on_missing: OnAbsence,
+    of: Of,
+}
+
+impl Transform for ExtractField {
+    fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
+        let object = self.of.object(&mut record, ExtractFieldSettings::NAME, self.field.as_str())?;
+        let Some(json) = object else { return Ok(record.into()) };
+        let extracted = match (self.field.find(json), self.on_missing) {
+            (Some(Found::Null), _) | (None, OnAbsence::Null) => None,
+            (Some(found), _) => Some(plain_payload(found.to_value())),
+            (None, OnAbsence::Skip) => return Ok(record.into()),
+            (None, OnAbsence::Reject) => {
+                return Err(Rejection::new(format!("field `{}` is missing", self.field.as_str())));
+            }
+        };
+        *self.of.get_mut(&mut record) = extracted;
+        Ok(record.into())
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        vec![self.of.needs_json("field", &format!("reads the field `{}`", self.field.as_str()))]
+    }
+
+    fn makes(&self, forms: RecordForms) -> RecordForms {
+        self.of.with_forms(forms, PayloadForm::Text | PayloadForm::Json)
+    }
+}
