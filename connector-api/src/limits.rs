@@ -1,5 +1,7 @@
 //! What a sink can take.
 
+use std::time::Duration;
+
 /// What must stay in the order read when several puts are in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
@@ -8,6 +10,8 @@ pub enum Order {
     Partition,
     /// Records of one key; records without a key are free.
     Key,
+    /// Records of one key, and records without a key of one partition.
+    KeyOrPartition,
     /// Records of one [`Sink::id`](crate::Sink::id); records without an id are free.
     Id {
         /// Of the records of a batch with one id, only the newest is put. The older ones count as superseded once it is
@@ -74,6 +78,10 @@ pub struct Limits {
     pub order: Order,
     /// How many calls per second; a put is a call. Default: as many as there are.
     pub pace: Option<Pace>,
+    /// How long a record waits for others before a batch that is not full is put, where the target counts its calls or is
+    /// paid for each; what the operator says of it comes first. Default: a batch goes at once while no put is in flight,
+    /// and grows while one is.
+    pub linger: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -86,6 +94,7 @@ impl Default for Limits {
             max_in_flight: 1,
             order: Order::default(),
             pace: None,
+            linger: None,
         }
     }
 }
@@ -131,6 +140,13 @@ impl Limits {
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = Some(pace);
+        self
+    }
+
+    /// Sets how long a record waits for others, for a target that counts its calls.
+    #[must_use]
+    pub fn with_linger(mut self, linger: Duration) -> Self {
+        self.linger = Some(linger);
         self
     }
 }

@@ -10,8 +10,8 @@ use sluice_connector_api::{
     BatchKey, Failure, Finding, HumanDuration, Limits, PutError, Record, SettingsError, Sink, TopicPartition,
 };
 use sluice_wire::{
-    AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, UNRESERVED, Url, endpoint_url,
-    gzip,
+    AwsCall, AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, HttpAnswer, Method, UNRESERVED, Url,
+    endpoint_url, gzip,
 };
 
 use crate::record::lines::{LineFormat, Lines};
@@ -177,6 +177,7 @@ impl Sink for S3 {
             .with_max_records(10_000)
             .with_max_batch_bytes(16 * 1024 * 1024)
             .with_max_in_flight(self.settings.max_in_flight)
+            .with_linger(CALL_LINGER)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{Failure, Finding, Json, Limits, Order, PutError, Record, SettingsError, Sink};
 use sluice_wire::{
-    AwsCall, AwsService, AwsSettings, AwsSinkSettings, HttpAnswer, Method, Url, endpoint_url, one_line,
+    AwsCall, AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, HttpAnswer, Method, Url, endpoint_url,
+    one_line,
 };
 
 use crate::record::lines::LineFormat;
@@ -227,6 +228,7 @@ impl Sink for Sqs {
             .with_max_batch_bytes(MAX_BYTES)
             .with_max_in_flight(self.settings.max_in_flight)
             .with_order(if self.is_fifo { Order::Partition } else { Order::Key })
+            .with_linger(CALL_LINGER)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

@@ -30,6 +30,9 @@ const EXIT_CODES: &str =
     "Exit codes: 0 ok, 1 failed while running, 2 bad configuration, 3 environment (cannot reach, no rights).";
 /// How long a write that is blocked may keep the process.
 const LEAVE: Duration = Duration::from_millis(100);
+/// A busy thread looks for what the network has after so many turns of tasks. A turn of the chain is 32 records, which take
+/// some ten microseconds, or hundreds where transforms are slow; by Tokio's own 61 an answer to a put would wait milliseconds.
+const EVENT_INTERVAL: u32 = 8;
 
 /// Runs the whole command line with these plug-ins; short for `Program::new(registry).main()`.
 pub fn main(registry: Registry) -> ExitCode {
@@ -148,6 +151,7 @@ impl Program {
         };
         let runtime = builder
             .enable_all()
+            .event_interval(EVENT_INTERVAL)
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
         let context = Context::new(self.registry, settings, syntax);

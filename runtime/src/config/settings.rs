@@ -98,7 +98,7 @@ pub struct SourceSettings {
 }
 
 /// How records are put together for the sink.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchSettings {
     /// Records per batch. Default and upper bound: what the sink can take.
@@ -106,14 +106,10 @@ pub struct BatchSettings {
     pub max_records: Option<usize>,
     /// Bytes per batch, as the sink measures them. Default and upper bound: what the sink can take.
     pub max_bytes: Option<ByteSize>,
-    /// How long a record waits for others before a batch that is not full is put. Default 200ms.
-    pub linger: HumanDuration,
-}
-
-impl Default for BatchSettings {
-    fn default() -> Self {
-        Self { max_records: None, max_bytes: None, linger: HumanDuration::millis(200) }
-    }
+    /// How long a record waits for others before a batch that is not full is put. Default: 200ms for sinks whose targets
+    /// count calls (`bedrock_kb`, `s3`, `sqs`). For all others a batch goes at once while no put is in flight, and grows
+    /// while one is, for 200ms at most.
+    pub linger: Option<HumanDuration>,
 }
 
 /// What happens when something fails.

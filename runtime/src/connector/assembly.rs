@@ -1,8 +1,9 @@
 //! What the engine runs, made of a connector.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sluice_connector_api::ByteSize;
+use sluice_connector_api::{ByteSize, HumanDuration};
 
 use crate::connector::load::Connector;
 use crate::engine::batch::batcher::BatchLimits;
@@ -14,6 +15,9 @@ use crate::retry::backoff::Backoff;
 use crate::retry::policy::RetryPolicy;
 use crate::source::Source;
 use crate::source::budget::Budget;
+
+/// How long a record waits for others while a put is in flight, where neither the operator nor the sink says so.
+const WHILE_IN_FLIGHT: Duration = Duration::from_millis(200);
 
 impl Connector {
     /// Puts the pipeline of one task together; tasks are numbered from 0.
@@ -56,12 +60,14 @@ impl Connector {
     /// Returns the operator's settings for the way to the sink, bounded by what the sink can take.
     pub fn lane_settings(&self, pacers: &Pacers) -> LaneSettings {
         let limits = self.sink.limits();
+        let linger = self.batch.linger.map(HumanDuration::get).or(limits.linger);
         let batch = BatchLimits {
             max_records: at_most(self.batch.max_records, limits.max_records),
             max_bytes: at_most(self.batch.max_bytes.map(ByteSize::bytes), limits.max_batch_bytes),
-            linger: self.batch.linger.get(),
+            linger: linger.unwrap_or(WHILE_IN_FLIGHT),
         };
         LaneSettings::new(limits, batch, self.retry_policy(), pacers)
+            .with_batches_at_once(linger.is_none())
             .with_confirmation_of(&*self.sink, pacers)
     }
 

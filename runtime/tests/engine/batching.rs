@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sluice_connector_api::Order;
 use tokio::time::Instant;
 
-use crate::support::{Answer, Gate, Setup, once, records, script};
+use crate::support::{Answer, Gate, Setup, once, record, records, script};
 
 /// Invariant 5: a record waits for others for as long as its linger says.
 #[tokio::test(start_paused = true)]
@@ -81,4 +82,47 @@ async fn the_end_of_the_source_waits_for_no_linger() {
     let mut run = setup.start_with(records(0, 0, &["a"]));
     run.finish().await.unwrap();
     assert_eq!((began.elapsed(), run.committed()), (Duration::ZERO, Some(1)));
+}
+
+/// Latency: nothing waits while the target does, and what comes meanwhile makes one batch.
+#[tokio::test(start_paused = true)]
+async fn a_batch_goes_at_once_while_nothing_is_in_flight_and_grows_while_something_is() {
+    let gate = Gate::new();
+    let setup = Setup::new(script([Answer::held(&gate)])).with(|settings| {
+        settings.lane.at_once = true;
+        settings.lane.batch.linger = Duration::from_millis(200);
+    });
+    let run = setup.start_with(records(0, 0, &["a"]));
+    run.pass(1).await;
+    run.read(records(0, 1, &["b", "c"]));
+    run.pass(500).await;
+    run.read(records(0, 3, &["d"]));
+    run.pass(1).await;
+    assert_eq!(run.puts(), [[0]], "one put may be in flight");
+    gate.open();
+    run.pass(1).await;
+    assert_eq!(run.puts(), [vec![0], vec![1, 2, 3]]);
+    run.read(records(0, 4, &["e"]));
+    run.pass(1).await;
+    assert_eq!(run.puts().last(), Some(&vec![4]));
+}
+
+/// Where another put may be in flight beside the first, its batch grows as well, though not for ever.
+#[tokio::test(start_paused = true)]
+async fn beside_a_put_in_flight_a_batch_lingers() {
+    let gate = Gate::new();
+    let setup = Setup::new(script([Answer::held(&gate)])).in_flight(2).with(|settings| {
+        settings.lane.at_once = true;
+        settings.lane.limits.order = Order::Key;
+        settings.lane.batch.linger = Duration::from_millis(200);
+    });
+    let run = setup.start_with(vec![record(0, 0, "x", "")]);
+    run.pass(1).await;
+    run.read(vec![record(0, 1, "y", "")]);
+    run.pass(150).await;
+    run.read(vec![record(0, 2, "z", "")]);
+    run.pass(40).await;
+    assert_eq!(run.puts(), [[0]]);
+    run.pass(20).await;
+    assert_eq!(run.puts(), [vec![0], vec![1, 2]]);
 }

@@ -52,6 +52,7 @@ fn case(moods: &[Mood], ops: Vec<Op>) -> Case {
         max_records: 2,
         tolerant: false,
         newest_wins: false,
+        at_once: false,
         doubts: None,
         logs: vec![log, vec![(Kind::Plain, 1, 1)], Vec::new()],
         moods: moods.to_vec(),

@@ -119,3 +119,31 @@ async fn what_was_not_stored_goes_before_what_came_later() {
     run.finish().await.unwrap();
     assert_eq!(run.stored(), [0, 1, 2, 3]);
 }
+
+/// Invariant 3: without a key the partition orders, where the sink says so, and other partitions and keys go beside it.
+#[tokio::test(start_paused = true)]
+async fn records_without_a_key_may_keep_the_order_of_their_partition() {
+    for (order, beside) in [
+        (Order::KeyOrPartition, vec![vec![0], vec![2], vec![10]]),
+        (Order::Key, vec![vec![0], vec![1], vec![2], vec![10]]),
+    ] {
+        let gate = Gate::new();
+        let setup = Setup::new(script(std::iter::repeat_with({
+            let gate = gate.clone();
+            move || Answer::held(&gate)
+        })));
+        let setup = setup.in_flight(4).with(|settings| {
+            settings.lane.limits.order = order;
+            settings.lane.batch.max_records = 1;
+        });
+        let run = setup.start();
+        run.assign([0, 1]);
+        run.read(vec![record(0, 0, "", "a"), record(0, 1, "", "b"), record(0, 2, "x", "c")]);
+        run.read(vec![record(1, 10, "", "d")]);
+        run.pass(100).await;
+        assert_eq!(run.puts(), beside, "{order:?}");
+        gate.open();
+        run.pass(100).await;
+        assert_eq!(run.puts().len(), 4);
+    }
+}

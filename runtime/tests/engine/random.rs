@@ -54,20 +54,31 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let ordered_by =
-        prop::sample::select(vec![Order::Partition, Order::Key, Order::Id { newest_wins: false }]);
+    let ordered_by = prop::sample::select(vec![
+        Order::Partition,
+        Order::Key,
+        Order::KeyOrPartition,
+        Order::Id { newest_wins: false },
+    ]);
     let log = prop::collection::vec((kind(), 0_usize..4, 1_i64..3), 0..30);
     let logs = prop::collection::vec(log, PARTITIONS);
     let moods = prop::collection::vec(mood(), 1..12);
     let doubts = prop::option::of(prop::collection::vec(doubt(), 0..12));
-    let limits = (ordered_by, 1_usize..5, 1_usize..6, any::<bool>(), any::<bool>());
+    let limits = (ordered_by, 1_usize..5, 1_usize..6, any::<bool>(), any::<bool>(), any::<bool>());
     (limits, logs, moods, doubts, prop::collection::vec(op(), 0..25)).prop_map(
-        |((ordered_by, max_in_flight, max_records, tolerant, newest_wins), logs, moods, doubts, ops)| Case {
+        |(
+            (ordered_by, max_in_flight, max_records, tolerant, newest_wins, at_once),
+            logs,
+            moods,
+            doubts,
+            ops,
+        )| Case {
             ordered_by,
             max_in_flight,
             max_records,
             tolerant,
             newest_wins,
+            at_once,
             doubts,
             logs,
             moods,

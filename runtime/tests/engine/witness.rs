@@ -144,7 +144,10 @@ impl Witness {
     fn order(&self, record: &Record) -> Option<String> {
         match self.ordered_by {
             Order::Partition => Some(record.origin().topic_partition().to_string()),
-            Order::Key | Order::Id { .. } => {
+            Order::KeyOrPartition if record.key.is_none() => {
+                Some(record.origin().topic_partition().to_string())
+            }
+            Order::Key | Order::KeyOrPartition | Order::Id { .. } => {
                 record.key.as_ref().map(|key| key.as_text().unwrap_or_default().to_owned())
             }
         }

@@ -77,6 +77,8 @@ pub(crate) struct Case {
     pub(crate) max_records: usize,
     pub(crate) tolerant: bool,
     pub(crate) newest_wins: bool,
+    /// Batches go at once while nothing is in flight.
+    pub(crate) at_once: bool,
     /// What a sink says that stores later than it answers.
     pub(crate) doubts: Option<Vec<Doubt>>,
     /// For each partition its records: what becomes of it, its key, and the step to the next offset.
@@ -263,6 +265,7 @@ fn setup(case: &Case, moods: &Arc<Mutex<usize>>, tolerant: bool) -> Setup {
         };
         settings.lane.limits.max_record_bytes = MAX_RECORD_BYTES;
         settings.lane.batch.max_records = case.max_records;
+        settings.lane.at_once = case.at_once;
     });
     let setup = if tolerant { setup.tolerant() } else { setup };
     match case.doubts.clone() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sluice_connector_api::{
     BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, SettingsError, Sink,
 };
-use sluice_wire::{AwsSettings, AwsSinkSettings, OnAws};
+use sluice_wire::{AwsSettings, AwsSinkSettings, CALL_LINGER, OnAws};
 
 use super::calls::{
     self, CallContent, CallPlan, CallRefusal, ClientTokens, DataSourceRef, DocumentCall, LazyClient,
@@ -72,6 +72,7 @@ impl Sink for BedrockKb {
             .with_max_in_flight(own.max_in_flight)
             .with_order(Order::Id { newest_wins: true })
             .with_pace(own.pace(aws))
+            .with_linger(CALL_LINGER)
     }
 
     /// Sends what makes documents and names the records that make none.

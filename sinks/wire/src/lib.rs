@@ -51,7 +51,7 @@ pub use exchange::{START_BYTES, WHOLE_BYTES};
 pub use request::HttpRequest;
 pub use reqwest::header;
 pub use reqwest::{Method, Url};
-pub use service::{AwsCall, AwsService};
+pub use service::{AwsCall, AwsService, CALL_LINGER};
 pub use status::StatusMeaning;
 pub use text::{causes, one_line};
 pub use tls::HttpTlsSettings;

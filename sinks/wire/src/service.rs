@@ -24,6 +24,9 @@ const PASSING: [&str; 6] = [
     "RequestTimeout",
 ];
 
+/// How long a record waits for others where each call counts: AWS limits calls by their number, and is paid for each.
+pub const CALL_LINGER: Duration = Duration::from_millis(200);
+
 /// A service of AWS, in a region. It has no `Debug`, since it holds credentials.
 #[allow(missing_debug_implementations, reason = "it holds credentials")]
 pub struct AwsService {

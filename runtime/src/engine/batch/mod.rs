@@ -10,7 +10,7 @@
 //! A record comes as an `Item`: the record, and what the engine knows of it. It waits in the queue of its
 //! ordering key. While records of a queue are in flight the queue stands still, which is how order holds (invariant 3);
 //! all other queues are *ready*, and the batcher keeps account of how much they have for a batch. A batch goes when it
-//! is full, or when its oldest record has lingered long enough. Nothing here knows a clock, a sink or a source.
+//! is full, when its oldest record has lingered long enough, or when the lane says so. Nothing here knows a clock, a sink or a source.
 
 pub mod batcher;
 pub mod item;

@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 use std::future::{Future, pending};
 use std::hash::{BuildHasher, Hash};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sluice_connector_api::{Limits, Order, Record, Sink, TopicPartition};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::engine::batch::batcher::Batcher;
 use crate::engine::batch::item::{BatchKeys, Item, Meta};
@@ -30,6 +33,26 @@ enum Ended {
     Confirmation(Confirmed),
 }
 
+/// A put as a task of its own: it goes on while that of the pipeline is busy with other records, and ends with the lane.
+struct PutTask(JoinHandle<Outcome>);
+
+impl PutTask {
+    async fn wait(mut self) -> Outcome {
+        match (&mut self.0).await.map_err(JoinError::try_into_panic) {
+            Ok(outcome) => outcome,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // Only the end of the runtime cancels it, and that ends this task, too.
+            Err(Err(_)) => pending().await,
+        }
+    }
+}
+
+impl Drop for PutTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Why a record cannot be put.
 pub(crate) enum Unfit {
     /// The sink would never take it; with what orders it.
@@ -43,6 +66,8 @@ pub(crate) struct Lane {
     sink: Arc<dyn Sink>,
     limits: Limits,
     batch_keys: BatchKeys,
+    /// A batch that is not full goes while no put is in flight.
+    at_once: bool,
     batcher: Batcher,
     delivery: Delivery,
     /// Where the sink stores later than it answers: the records that it accepted.
@@ -69,6 +94,7 @@ impl Lane {
             },
             sink,
             limits: settings.limits,
+            at_once: settings.at_once,
             batch_keys: BatchKeys::default(),
             unconfirmed,
             in_flight: FuturesUnordered::new(),
@@ -111,10 +137,12 @@ impl Lane {
         let now = Instant::now();
         self.give_back_rested(now);
         while self.may_put() {
+            let flush = flush || (self.at_once && self.puts() == 0);
             let Some(batch) = self.batcher.take(now, flush) else { break };
             let (delivery, interrupt) = (self.delivery.clone(), self.interrupt.clone());
-            let put = async move { Ended::Put(delivery.deliver(batch, &interrupt).await) };
-            self.in_flight.push(Box::pin(put));
+            let put = async move { delivery.deliver(batch, &interrupt).await };
+            let put = PutTask(tokio::spawn(put.in_current_span()));
+            self.in_flight.push(Box::pin(async move { Ended::Put(put.wait().await) }));
         }
         while self.may_confirm() {
             let Some(unconfirmed) = &mut self.unconfirmed else { break };
@@ -134,7 +162,12 @@ impl Lane {
     }
 
     fn may_put(&self) -> bool {
-        self.in_flight.len() - self.confirmations < self.limits.max_in_flight.max(1)
+        self.puts() < self.limits.max_in_flight.max(1)
+    }
+
+    /// Returns how many puts are in flight.
+    fn puts(&self) -> usize {
+        self.in_flight.len() - self.confirmations
     }
 
     /// As many confirmations as puts may be in flight, beside these.
@@ -232,6 +265,10 @@ fn order_and_id(order: Order, sink: &dyn Sink, record: &Record) -> (Option<u64>,
     match order {
         Order::Partition => (Some(folded(record.origin().topic_partition())), None),
         Order::Key => (record.key.as_ref().map(|key| folded(key.to_bytes())), None),
+        Order::KeyOrPartition => {
+            let partition = || folded(record.origin().topic_partition());
+            (Some(record.key.as_ref().map_or_else(partition, |key| folded(key.to_bytes()))), None)
+        }
         Order::Id { .. } => {
             let id = sink.id(record);
             (id.as_ref().map(folded), id)

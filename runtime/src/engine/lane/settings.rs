@@ -13,6 +13,8 @@ pub struct LaneSettings {
     pub limits: Limits,
     /// How large a batch may grow and how long it may wait.
     pub batch: BatchLimits,
+    /// Whether a batch that is not full goes at once while no put is in flight, and lingers only while one is.
+    pub at_once: bool,
     /// How long a batch is tried, and how long it waits in between.
     pub retry: RetryPolicy,
     /// The pace of calls, where the sink asks for one.
@@ -30,10 +32,18 @@ impl LaneSettings {
             pacer: limits.pace.as_ref().map(|pace| pacers.of(pace)),
             limits,
             batch,
+            at_once: false,
             retry,
             confirm: None,
             confirm_pacer: None,
         }
+    }
+
+    /// Lets a batch that is not full go at once while no put is in flight.
+    #[must_use]
+    pub fn with_batches_at_once(mut self, at_once: bool) -> Self {
+        self.at_once = at_once;
+        self
     }
 
     /// Keeps to what the sink says of its confirmations, if it has such.
