@@ -122,7 +122,7 @@ fn the_page_of_the_http_sink_is_made_of_its_settings() {
     for expected in [
         "# `http`, a sink\n\nSends records as HTTP requests",
         "### `url`\n\ntext · required · fits `^https?://.`\n",
-        "### `max_in_flight`\n\nwhole number · 1 to 64 · default `1`\n",
+        "### `max_in_flight`\n\nwhole number · 1 to 64 · default `4`\n",
         "### `auth.oauth2.client_secret`\n\nsecret · required\n",
         "- `delete`: What they name is deleted in the target.\n",
     ] {

@@ -1,12 +1,14 @@
 //! Which requests are made of a batch. Pure.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
 use sluice_template::RecordName;
 use sluice_wire::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{HttpRequest, Method, Url};
 
-use super::body::{self, BodyPart};
+use super::body::{Body, BodyPart};
 use super::settings::{BodyBatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, RequestTarget};
 use crate::record::on_null::OnNull;
@@ -36,35 +38,47 @@ pub(super) struct Planner {
     on_null: OnNull,
     headers: HeaderTemplates,
     batch: Option<BodyBatchSettings>,
+    /// The head of every request with a body, where nothing of it depends on the record.
+    fixed: Option<Arc<Head>>,
+}
+
+/// What a request is but for its body.
+#[derive(Clone, Debug, PartialEq)]
+struct Head {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
 }
 
 /// A request that may yet take more records.
 struct Open {
     indices: Vec<usize>,
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    parts: Vec<BodyPart>,
+    head: Arc<Head>,
+    body: Body,
 }
 
 impl Planner {
     pub(super) fn new(settings: &HttpSettings) -> Result<Self, SettingsError> {
         let target = RequestTarget::parse("url", &settings.url)?;
+        let method = match settings.method {
+            HttpMethod::Post => Method::POST,
+            HttpMethod::Put => Method::PUT,
+            HttpMethod::Patch => Method::PATCH,
+        };
+        let delete =
+            if settings.on_null == OnNull::Delete { Some(delete_target(settings, &target)?) } else { None };
+        let headers = HeaderTemplates::parse(&settings.headers)?;
+        let fixed = target.fixed().zip(headers.fixed()).map(|(url, headers)| {
+            Arc::new(Head { method: method.clone(), url: url.clone(), headers: headers.clone() })
+        });
         Ok(Self {
-            method: match settings.method {
-                HttpMethod::Post => Method::POST,
-                HttpMethod::Put => Method::PUT,
-                HttpMethod::Patch => Method::PATCH,
-            },
-            delete: if settings.on_null == OnNull::Delete {
-                Some(delete_target(settings, &target)?)
-            } else {
-                None
-            },
+            method,
             target,
+            delete,
             on_null: settings.on_null,
-            headers: HeaderTemplates::parse(&settings.headers)?,
+            headers,
             batch: settings.batch.clone(),
+            fixed,
         })
     }
 
@@ -92,7 +106,7 @@ impl Planner {
 
     /// Measures what a record adds to a body, with what stands between it and the next.
     pub(super) fn size_of(&self, record: &Record) -> usize {
-        let part = record.value.as_ref().map(|value| BodyPart::of(value, self.format()));
+        let part = record.value.as_ref().map(|value| BodyPart::new(value, self.format()));
         let between = self.batch.as_ref().map_or(0, |batch| match batch.format {
             BodyFormat::Raw => batch.separator().len(),
             BodyFormat::JsonArray | BodyFormat::JsonLines => 1,
@@ -106,49 +120,59 @@ impl Planner {
     pub(super) fn plan(&self, batch: &[Record]) -> Plan {
         let (mut open, mut rejected) = (Vec::<Open>::new(), Vec::new());
         for (index, record) in batch.iter().enumerate() {
-            match self.open(index, record) {
-                Ok(Some(request)) => self.add(&mut open, request),
-                Ok(None) => {}
-                Err(reason) => rejected.push((index, Failure::rejected(reason))),
+            if let Err(reason) = self.add(&mut open, index, record) {
+                rejected.push((index, Failure::rejected(reason)));
             }
         }
         Plan { requests: open.into_iter().map(|open| self.close(open)).collect(), rejected }
     }
 
-    /// Makes a record's request; `None` for a tombstone that is ignored.
-    fn open(&self, index: usize, record: &Record) -> Result<Option<Open>, String> {
-        let (method, target, parts) = match (&record.value, &self.delete) {
+    /// Lets a record join the last request if they are alike; the order between requests stays that of the records. A
+    /// tombstone that is ignored makes none.
+    fn add(&self, open: &mut Vec<Open>, index: usize, record: &Record) -> Result<(), String> {
+        let (head, part) = match (&record.value, &self.delete) {
             (Some(value), _) => {
-                (self.method.clone(), &self.target, vec![BodyPart::of(value, self.format())?])
+                let part = BodyPart::new(value, self.format())?;
+                (self.head(record)?, Some(part))
             }
-            (None, Some(target)) => (Method::DELETE, target, Vec::new()),
-            (None, None) if self.on_null == OnNull::Ignore => return Ok(None),
+            (None, Some(target)) => {
+                let (url, headers) = (target.url(record)?, self.headers.render(record)?);
+                (Arc::new(Head { method: Method::DELETE, url, headers }), None)
+            }
+            (None, None) if self.on_null == OnNull::Ignore => return Ok(()),
             (None, None) => return Err(TOMBSTONE.to_owned()),
         };
-        let (url, headers) = (target.url(record)?, self.headers.render(record)?);
-        Ok(Some(Open { indices: vec![index], method, url, headers, parts }))
+        if !open.last().is_some_and(|last| self.batch.is_some() && last.takes(&head)) {
+            open.push(Open { indices: Vec::new(), head, body: Body::default() });
+        }
+        if let Some(request) = open.last_mut() {
+            request.indices.push(index);
+            if let Some(part) = part {
+                request.body.push(part, self.batch.as_ref());
+            }
+        }
+        Ok(())
     }
 
-    /// Lets a request join the last one if they are alike; the order between requests stays that of the records.
-    fn add(&self, open: &mut Vec<Open>, request: Open) {
-        match open.last_mut() {
-            Some(last) if self.batch.is_some() && last.is_like(&request) => {
-                last.indices.extend(request.indices);
-                last.parts.extend(request.parts);
-            }
-            _ => open.push(request),
+    /// Makes the head of a record that has a value.
+    fn head(&self, record: &Record) -> Result<Arc<Head>, String> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(Arc::clone(fixed));
         }
+        let (url, headers) = (self.target.url(record)?, self.headers.render(record)?);
+        Ok(Arc::new(Head { method: self.method.clone(), url, headers }))
     }
 
     fn close(&self, open: Open) -> Planned {
-        let Open { indices, method, url, mut headers, parts } = open;
+        let Open { indices, head, body } = open;
+        let Head { method, url, mut headers } = Arc::unwrap_or_clone(head);
         if method == Method::DELETE {
             headers.remove(CONTENT_TYPE);
             return Planned { indices, request: HttpRequest { method, url, headers, body: Bytes::new() } };
         }
-        let content_type = HeaderValue::from_static(body::content_type(&parts, self.format()));
+        let content_type = HeaderValue::from_static(body.content_type(self.format()));
         headers.entry(CONTENT_TYPE).or_insert(content_type);
-        let body = Bytes::from(body::join(&parts, self.batch.as_ref()));
+        let body = Bytes::from(body.into_bytes(self.format()));
         Planned { indices, request: HttpRequest { method, url, headers, body } }
     }
 
@@ -161,11 +185,9 @@ const TOMBSTONE: &str = "a tombstone has no value to send; set `on_null` to `ign
                          with a transform";
 
 impl Open {
-    fn is_like(&self, other: &Self) -> bool {
-        self.method != Method::DELETE
-            && self.method == other.method
-            && self.url == other.url
-            && self.headers == other.headers
+    /// Says whether a record with this head may share the request. Each `DELETE` is one of its own.
+    fn takes(&self, head: &Arc<Head>) -> bool {
+        self.head.method != Method::DELETE && (Arc::ptr_eq(&self.head, head) || self.head == *head)
     }
 }
 

@@ -88,11 +88,15 @@ pub struct HttpSettings {
     /// servers commonly keep theirs.
     #[serde(default = "keep_alive")]
     pub keep_alive: HumanDuration,
-    /// Puts in flight at once, from 1 to 64. With more than one, order holds for the records of a key, and records
-    /// without a key have none. Default: 1.
+    /// Puts in flight at once, from 1 to 64. With more than one, order holds for the records of a key, and for those
+    /// without a key within their partition; with one, for all of a partition. Default: 4.
     #[serde(default = "max_in_flight")]
     #[schemars(range(min = 1, max = 64))]
     pub max_in_flight: usize,
+    /// Whether records without a key may go in any order, as many at once as there are puts in flight. Those of a key keep
+    /// theirs. Default: `false`.
+    #[serde(default)]
+    pub unordered: bool,
     /// Whether `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment count. Default: `false`.
     #[serde(default)]
     pub proxy_from_environment: bool,
@@ -171,7 +175,7 @@ fn keep_alive() -> HumanDuration {
 }
 
 fn max_in_flight() -> usize {
-    1
+    4
 }
 
 impl HttpSettings {

@@ -89,7 +89,9 @@ impl Http {
 impl Sink for Http {
     /// One record per request makes one per put, so that puts in flight run side by side and a failure repeats nothing.
     fn limits(&self) -> Limits {
-        let limits = Limits::default().with_max_in_flight(self.settings.max_in_flight).with_order(Order::Key);
+        // Without an order of their own, records without a key keep that of their partition.
+        let order = if self.settings.unordered { Order::Key } else { Order::KeyOrPartition };
+        let limits = Limits::default().with_max_in_flight(self.settings.max_in_flight).with_order(order);
         if self.settings.batch.is_some() { limits } else { limits.with_max_records(1) }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::utf8_percent_encode;
-use sluice_connector_api::{FormNeed, Record, SettingsError};
+use sluice_connector_api::{FormNeed, Origin, Record, SettingsError};
 use sluice_template::{Template, TemplateUse, TemplateWriter};
 use sluice_wire::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{UNRESERVED, Url, http_url};
@@ -29,7 +29,11 @@ const OURS: [&str; 13] = [
 #[derive(Debug)]
 pub(super) struct RequestTarget {
     base: Url,
+    /// Scheme, host and port, as text.
+    origin: String,
     path: Template,
+    /// The URL of every record, where the path has no tag.
+    fixed: Option<Url>,
 }
 
 impl RequestTarget {
@@ -44,7 +48,7 @@ impl RequestTarget {
         }
         let base = http_url(key, &format!("{scheme}://{authority}"))?;
         let path = if path.is_empty() { "/" } else { path };
-        Ok(Self { base, path: path_template(key, path)? })
+        Ok(Self::new(base, path_template(key, path)?))
     }
 
     /// Takes another path on the same host.
@@ -52,7 +56,22 @@ impl RequestTarget {
         if !path.starts_with('/') {
             return Err(SettingsError::at(key, "a path starts with `/`"));
         }
-        Ok(Self { base: self.base.clone(), path: path_template(key, path)? })
+        Ok(Self::new(self.base.clone(), path_template(key, path)?))
+    }
+
+    fn new(base: Url, path: Template) -> Self {
+        let origin = base.origin().ascii_serialization();
+        let mut target = Self { base, origin, path, fixed: None };
+        if is_fixed(&target.path) {
+            // One that makes no URL says so for each record.
+            target.fixed = target.url(&no_record()).ok();
+        }
+        target
+    }
+
+    /// Returns the URL of every record, where the path has no tag.
+    pub(super) fn fixed(&self) -> Option<&Url> {
+        self.fixed.as_ref()
     }
 
     /// States the forms that the path needs; `key` is the setting that holds it.
@@ -66,8 +85,8 @@ impl RequestTarget {
     }
 
     /// Returns scheme, host and port, which failures may show.
-    pub(super) fn origin(&self) -> String {
-        self.base.origin().ascii_serialization()
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Says whether the path has no more than text and plain tags, each of which is there in every request.
@@ -93,11 +112,12 @@ impl RequestTarget {
         }
         let url = self.at(&path).map_err(|error| format!("the path makes no URL: {error}"))?;
         // `UNRESERVED` leaves nothing that could get here; the host is worth a second look all the same.
-        if url.origin() == self.base.origin() {
-            Ok(url)
-        } else {
-            Err("the path would change the host".to_owned())
-        }
+        if self.has_same_origin(&url) { Ok(url) } else { Err("the path would change the host".to_owned()) }
+    }
+
+    fn has_same_origin(&self, url: &Url) -> bool {
+        let base = &self.base;
+        url.scheme() == base.scheme() && url.host_str() == base.host_str() && url.port() == base.port()
     }
 
     /// Returns the URL down to the last directory that has no tag.
@@ -113,7 +133,7 @@ impl RequestTarget {
 
     /// Appends a path. It is not *joined*, which would take `//host` for another host.
     fn at(&self, path: &str) -> Result<Url, impl std::fmt::Display> {
-        Url::parse(&format!("{}{path}", self.origin()))
+        Url::parse(&format!("{}{path}", self.origin))
     }
 
     fn render(&self, record: &Record) -> Result<String, String> {
@@ -146,6 +166,16 @@ impl TemplateWriter for PathWriter {
     }
 }
 
+/// Says whether a template prints the same for every record.
+fn is_fixed(template: &Template) -> bool {
+    !template.has_tags() && template.is_plain()
+}
+
+/// What a template is printed for that does not look.
+fn no_record() -> Record {
+    Record::new(Origin::new("", 0, 0))
+}
+
 const NO_URL: &str = "this is not a URL; write one such as https://api.example.com/records";
 
 fn path_template(key: &str, path: &str) -> Result<Template, SettingsError> {
@@ -167,21 +197,39 @@ fn is_dots(segment: &str) -> bool {
 
 /// The headers of a connector, with tags.
 #[derive(Debug)]
-pub(super) struct HeaderTemplates(Vec<(HeaderName, Template)>);
+pub(super) struct HeaderTemplates {
+    templates: Vec<(HeaderName, Template)>,
+    /// The headers of every record, where none has a tag.
+    fixed: Option<HeaderMap>,
+}
 
 impl HeaderTemplates {
     pub(super) fn parse(headers: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
-        headers.iter().map(|(name, text)| header(name, text)).collect::<Result<_, _>>().map(Self)
+        let mut templates = Vec::with_capacity(headers.len());
+        for (name, text) in headers {
+            templates.push(header(name, text)?);
+        }
+        let are_fixed = templates.iter().all(|(_, template)| is_fixed(template));
+        let mut parsed = Self { templates, fixed: None };
+        if are_fixed {
+            parsed.fixed = parsed.render(&no_record()).ok();
+        }
+        Ok(parsed)
+    }
+
+    /// Returns the headers of every record, where none has a tag.
+    pub(super) fn fixed(&self) -> Option<&HeaderMap> {
+        self.fixed.as_ref()
     }
 
     pub(super) fn has(&self, name: &HeaderName) -> bool {
-        self.0.iter().any(|(had, _)| had == name)
+        self.templates.iter().any(|(had, _)| had == name)
     }
 
     /// States the forms that they need.
     pub(super) fn needs(&self) -> Vec<FormNeed> {
         let mut needs = Vec::new();
-        for (name, template) in &self.0 {
+        for (name, template) in &self.templates {
             needs.extend(template.needs(&format!("headers.{name}")));
         }
         needs
@@ -190,7 +238,7 @@ impl HeaderTemplates {
     /// Renders the headers of a record; those that read the value are left out for a tombstone.
     pub(super) fn render(&self, record: &Record) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
-        for (name, template) in &self.0 {
+        for (name, template) in &self.templates {
             if record.is_tombstone() && template.reads_value() {
                 continue;
             }

@@ -14,7 +14,7 @@ fn refused(changes: &Value) -> Option<String> {
 fn a_url_is_enough() {
     assert_eq!(refused(&json!({})), None);
     let limits = built("http", json!({ "url": "https://h/" })).limits();
-    assert_eq!((limits.max_records, limits.max_in_flight, limits.order), (1, 1, Order::Key));
+    assert_eq!((limits.max_records, limits.max_in_flight, limits.order), (1, 4, Order::KeyOrPartition));
 }
 
 #[test]
