@@ -1,7 +1,8 @@
 //! Records as lines at the end of a file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +18,10 @@ use crate::record::lines::{LineFormat, Lines};
 ///
 /// The file is made if it is not there; its directory must be. A batch is on disk (synced) before it counts as
 /// stored, and one that fails half-way is taken back. A batch that is put again after a crash appears twice. The
-/// file is opened for each batch, so it may be moved away at any time. One file takes one connector.
+/// file may be moved away, removed or emptied at any time: the next batch is written to what is there then. One file
+/// takes one connector.
+///
+/// Syncing takes longer than writing. What comes meanwhile makes the next batch, of up to 10,000 records, and is synced at once.
 ///
 /// ```yaml
 /// sink:
@@ -43,29 +47,32 @@ impl SinkSettings for FileSettings {
         if self.path.as_os_str().is_empty() {
             return Err(SettingsError::at("path", "the path is empty; write one such as out.jsonl"));
         }
-        Ok(Box::new(LineFile { settings: self, turn: Arc::default() }))
+        Ok(Box::new(LineFile { settings: self, kept: Arc::default() }))
     }
 }
 
+/// The most records of a batch: so many are written within a few milliseconds, and one sync is enough for all.
+const MAX_RECORDS: usize = 10_000;
+
 struct LineFile {
     settings: FileSettings,
-    /// Held while writing: a put that the engine dropped goes on writing in its thread.
-    turn: Arc<Mutex<()>>,
+    /// The file that was written last. Locked while writing: a put that the engine dropped goes on writing in its thread.
+    kept: Arc<Mutex<Option<OpenFile>>>,
 }
 
 #[async_trait]
 impl Sink for LineFile {
     fn limits(&self) -> Limits {
-        Limits::default()
+        Limits::default().with_max_records(MAX_RECORDS)
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         let mut lines = Lines::of(self.settings.format, batch);
         let bytes = std::mem::take(&mut lines.bytes);
-        let (path, turn) = (self.settings.path.clone(), Arc::clone(&self.turn));
+        let (path, kept) = (self.settings.path.clone(), Arc::clone(&self.kept));
         let write = move || {
-            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-            append(&path, &bytes).map_err(|error| failure(&path, error))
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            append(&path, &mut kept, &bytes).map_err(|error| failure(&path, error))
         };
         tokio::task::spawn_blocking(write).await.map_err(|cut| {
             Failure::retriable(format!("the write to {} was cut off: {cut}", self.settings.path.display()))
@@ -85,16 +92,60 @@ impl Sink for LineFile {
     }
 }
 
-fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Appends to the file that is at the path. One that could not be written is not kept.
+fn append(path: &Path, kept: &mut Option<OpenFile>, bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
-    let mut file = open(OpenOptions::new().create(true), path)?;
-    let length = file.metadata()?.len();
-    whole_or_nothing(&mut file, length, |file| {
-        write(file, length, bytes)?;
-        if length == 0 { sync_directory(path) } else { Ok(()) }
-    })
+    let mut file = match kept.take() {
+        Some(file) if file.is_at(path) => file,
+        _ => OpenFile::at(path)?,
+    };
+    file.append(path, bytes)?;
+    *kept = Some(file);
+    Ok(())
+}
+
+/// A file that is open for appending, and what is known of it.
+struct OpenFile {
+    file: File,
+    /// The device and the number that tell it from all others for as long as it is open.
+    place: (u64, u64),
+    length: u64,
+    /// The last line has no end: a crash cut it short.
+    is_cut: bool,
+}
+
+impl OpenFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        let mut file = open(OpenOptions::new().create(true), path)?;
+        let metadata = file.metadata()?;
+        let length = metadata.len();
+        let is_cut = length > 0 && last_byte(&mut file)? != b'\n';
+        Ok(Self { file, place: (metadata.dev(), metadata.ino()), length, is_cut })
+    }
+
+    /// Says whether the path still leads to this file, and nobody else has changed its length.
+    fn is_at(&self, path: &Path) -> bool {
+        fs::metadata(path)
+            .is_ok_and(|there| (there.dev(), there.ino()) == self.place && there.len() == self.length)
+    }
+
+    /// Appends lines, which are on disk then, or none of them.
+    fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let (length, is_cut) = (self.length, self.is_cut);
+        whole_or_nothing(&mut self.file, length, |file| {
+            if is_cut {
+                file.write_all(b"\n")?;
+            }
+            file.write_all(bytes)?;
+            file.sync_data()?;
+            if length == 0 { sync_directory(path) } else { Ok(()) }
+        })?;
+        self.length += bytes.len() as u64 + u64::from(is_cut);
+        self.is_cut = false;
+        Ok(())
+    }
 }
 
 /// Takes back what a failed write left, so that the next put does not continue half a line.
@@ -117,14 +168,6 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     } else {
         Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"))
     }
-}
-
-fn write(file: &mut File, length: u64, bytes: &[u8]) -> io::Result<()> {
-    if length > 0 && last_byte(file)? != b'\n' {
-        file.write_all(b"\n")?;
-    }
-    file.write_all(bytes)?;
-    file.sync_data()
 }
 
 fn last_byte(file: &mut File) -> io::Result<u8> {
@@ -221,7 +264,7 @@ mod tests {
         let sink = raw_file(&path);
         sink.put(&[text(0, "a"), text(1, "b")]).await.unwrap();
         sink.put(&[text(2, "c")]).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\nc\n");
     }
 
     #[tokio::test]
@@ -230,16 +273,16 @@ mod tests {
         let path = directory.path().join("out");
         let error = raw_file(&path).put(&[tombstone(0), text(1, "b")]).await.unwrap_err();
         assert!(matches!(error, PutError::Records(failures) if failures.len() == 1 && failures[0].0 == 0));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
     }
 
     #[tokio::test]
     async fn ends_a_line_that_a_crash_cut_short_before_writing_the_next() {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
-        std::fs::write(&path, "whole\nhal").unwrap();
+        fs::write(&path, "whole\nhal").unwrap();
         raw_file(&path).put(&[text(0, "a")]).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\nhal\na\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole\nhal\na\n");
     }
 
     #[tokio::test]
@@ -248,9 +291,40 @@ mod tests {
         let path = directory.path().join("out");
         let sink = raw_file(&path);
         sink.put(&[text(0, "a")]).await.unwrap();
-        std::fs::rename(&path, directory.path().join("out.1")).unwrap();
+        fs::rename(&path, directory.path().join("out.1")).unwrap();
         sink.put(&[text(1, "b")]).await.unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
+    }
+
+    #[tokio::test]
+    async fn follows_a_file_that_is_removed_emptied_or_written_by_others() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let sink = raw_file(&path);
+        let read = || fs::read_to_string(&path).unwrap();
+        sink.put(&[text(0, "a")]).await.unwrap();
+        fs::remove_file(&path).unwrap();
+        sink.put(&[text(1, "b")]).await.unwrap();
+        assert_eq!(read(), "b\n");
+        File::create(&path).unwrap();
+        sink.put(&[text(2, "c")]).await.unwrap();
+        assert_eq!(read(), "c\n");
+        fs::write(&path, "somebody's, cut sho").unwrap();
+        sink.put(&[text(3, "d")]).await.unwrap();
+        sink.put(&[text(4, "e")]).await.unwrap();
+        assert_eq!(read(), "somebody's, cut sho\nd\ne\n");
+    }
+
+    /// What waits behind a batch is written and synced together.
+    #[tokio::test]
+    async fn one_put_takes_many_records() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let sink = raw_file(&path);
+        assert_eq!((sink.limits().max_records, sink.limits().linger), (10_000, None));
+        let batch: Vec<_> = (0..10_000).map(|offset| text(offset, "a")).collect();
+        sink.put(&batch).await.unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n".repeat(10_000));
     }
 
     #[tokio::test]
@@ -262,7 +336,7 @@ mod tests {
         let batch = [text(0, &long), text(1, &long)];
         poll_once(sink.put(&batch)).await;
         sink.put(&batch).await.unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
         assert!(text.ends_with('\n') && text.lines().all(|line| line == long));
     }
 
@@ -295,11 +369,11 @@ mod tests {
     fn a_write_that_fails_half_way_leaves_the_file_as_it_was() {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
-        std::fs::write(&path, "a\n").unwrap();
+        fs::write(&path, "a\n").unwrap();
         let mut file = open(&mut OpenOptions::new(), &path).unwrap();
         let half = |file: &mut File| file.write_all(b"hal").and(Err(ErrorKind::StorageFull.into()));
         assert!(whole_or_nothing(&mut file, 2, half).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n");
     }
 
     #[tokio::test]
@@ -311,9 +385,9 @@ mod tests {
         assert!(!path.exists());
         let bad = raw_file(&directory.path().join("no/out")).check().await;
         assert!(bad[0].outcome.as_ref().unwrap_err().contains("create its directory"), "{bad:?}");
-        std::fs::write(&path, "a").unwrap();
+        fs::write(&path, "a").unwrap();
         assert!(raw_file(&path).check().await[0].outcome.is_ok());
-        assert_eq!(std::fs::read(&path).unwrap(), b"a");
+        assert_eq!(fs::read(&path).unwrap(), b"a");
     }
 
     #[test]

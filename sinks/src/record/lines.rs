@@ -5,8 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
-use sluice_connector_api::{Failure, Header, Json, Payload, PutError, Record};
+use sluice_connector_api::{Failure, Headers, Json, Payload, PutError, Record};
 
 /// How a record becomes a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -32,17 +31,12 @@ impl Lines {
     pub(crate) fn of(format: LineFormat, batch: &[Record]) -> Self {
         let mut lines = Self::default();
         for (index, record) in batch.iter().enumerate() {
-            match format.line(record) {
-                Ok(line) => lines.push(&line),
+            match format.write(record, &mut lines.bytes) {
+                Ok(()) => lines.bytes.push(b'\n'),
                 Err(failure) => lines.rejected.push((index, failure)),
             }
         }
         lines
-    }
-
-    fn push(&mut self, line: &[u8]) {
-        self.bytes.extend_from_slice(line);
-        self.bytes.push(b'\n');
     }
 
     /// Says what came of the batch once the bytes are written.
@@ -52,12 +46,20 @@ impl Lines {
 }
 
 impl LineFormat {
-    /// Writes a record as a line, without its end.
-    pub(crate) fn line(self, record: &Record) -> Result<Vec<u8>, Failure> {
+    /// Writes a record as a line, without its end. Where it makes none, nothing is written.
+    fn write(self, record: &Record, line: &mut Vec<u8>) -> Result<(), Failure> {
         match self {
-            Self::JsonLines => serde_json::to_vec(&Line::of(record)).map_err(|error| unfit(&error)),
-            Self::Raw => raw(record).map(|value| value.to_bytes().to_vec()),
+            Self::JsonLines => write_record(record, line),
+            Self::Raw => write_bytes(raw(record)?, line),
         }
+        Ok(())
+    }
+
+    /// Returns a record as a line, without its end.
+    pub(crate) fn line(self, record: &Record) -> Result<Vec<u8>, Failure> {
+        let mut line = Vec::new();
+        self.write(record, &mut line)?;
+        Ok(line)
     }
 
     /// Shows the lines of a batch: objects for `json_lines`, strings for `raw`.
@@ -90,78 +92,82 @@ fn unfit(error: &serde_json::Error) -> Failure {
     Failure::rejected(format!("the record cannot be written as JSON: {error}"))
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    topic: &'a str,
-    partition: i32,
-    offset: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target_topic: Option<&'a str>,
-    timestamp: Option<i64>,
-    key: Option<Shown<'a>>,
-    value: Option<Shown<'a>>,
-    headers: Vec<ShownHeader<'a>>,
+fn write_bytes(payload: &Payload, line: &mut Vec<u8>) {
+    match payload {
+        Payload::Text(text) => line.extend_from_slice(text.as_bytes()),
+        payload => line.extend_from_slice(&payload.to_bytes()),
+    }
 }
 
-#[derive(Serialize)]
-struct ShownHeader<'a> {
-    name: &'a str,
-    value: Option<Shown<'a>>,
+/// Writes a whole record as a JSON object. JSON goes out as it came, and nothing is copied but into the line.
+fn write_record(record: &Record, line: &mut Vec<u8>) {
+    let origin = record.origin();
+    line.extend_from_slice(br#"{"topic":"#);
+    write_json(origin.topic(), line);
+    line.extend_from_slice(br#","partition":"#);
+    write_json(&origin.partition(), line);
+    line.extend_from_slice(br#","offset":"#);
+    write_json(&origin.offset(), line);
+    if let Some(part) = record.part() {
+        line.extend_from_slice(br#","part":"#);
+        write_json(&part, line);
+    }
+    if let Some(topic) = &record.target_topic {
+        line.extend_from_slice(br#","target_topic":"#);
+        write_json(topic, line);
+    }
+    line.extend_from_slice(br#","timestamp":"#);
+    write_json(&record.timestamp.map(|timestamp| timestamp.millis), line);
+    line.extend_from_slice(br#","key":"#);
+    write_payload(record.key.as_ref(), line);
+    line.extend_from_slice(br#","value":"#);
+    write_payload(record.value.as_ref(), line);
+    line.extend_from_slice(br#","headers":"#);
+    write_headers(&record.headers, line);
+    line.push(b'}');
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Shown<'a> {
-    /// JSON as it goes out.
-    Raw(Box<RawValue>),
-    Json(&'a Value),
-    Text(&'a str),
-    Bytes {
-        base64: String,
-    },
-}
-
-impl<'a> Line<'a> {
-    fn of(record: &'a Record) -> Self {
-        let origin = record.origin();
-        Self {
-            topic: origin.topic(),
-            partition: origin.partition(),
-            offset: origin.offset(),
-            part: record.part(),
-            target_topic: record.target_topic.as_deref(),
-            timestamp: record.timestamp.map(|timestamp| timestamp.millis),
-            key: record.key.as_ref().map(Shown::payload),
-            value: record.value.as_ref().map(Shown::payload),
-            headers: record.headers.iter().map(ShownHeader::of).collect(),
+fn write_headers(headers: &Headers, line: &mut Vec<u8>) {
+    line.push(b'[');
+    for (index, header) in headers.iter().enumerate() {
+        if index > 0 {
+            line.push(b',');
         }
-    }
-}
-
-impl<'a> ShownHeader<'a> {
-    fn of(header: &'a Header) -> Self {
-        Self { name: &header.name, value: header.value.as_ref().map(|value| Shown::bytes(value)) }
-    }
-}
-
-impl<'a> Shown<'a> {
-    fn payload(payload: &'a Payload) -> Self {
-        match payload {
-            Payload::Json(json) => {
-                let raw = String::from_utf8(json.to_bytes().into()).ok();
-                let raw = raw.and_then(|text| RawValue::from_string(text).ok());
-                raw.map_or_else(|| Self::Json(json.value()), Self::Raw)
-            }
-            Payload::Text(text) => Self::Text(text),
-            Payload::Bytes(bytes) => Self::bytes(bytes),
+        line.extend_from_slice(br#"{"name":"#);
+        write_json(&header.name, line);
+        line.extend_from_slice(br#","value":"#);
+        match &header.value {
+            Some(value) => write_shown(value, line),
+            None => line.extend_from_slice(b"null"),
         }
+        line.push(b'}');
     }
+    line.push(b']');
+}
 
-    fn bytes(bytes: &'a [u8]) -> Self {
-        std::str::from_utf8(bytes).map_or_else(|_| Self::Bytes { base64: BASE64.encode(bytes) }, Self::Text)
+fn write_payload(payload: Option<&Payload>, line: &mut Vec<u8>) {
+    match payload {
+        Some(Payload::Json(json)) => line.extend_from_slice(&json.to_bytes()),
+        Some(Payload::Text(text)) => write_json(text, line),
+        Some(Payload::Bytes(bytes)) => write_shown(bytes, line),
+        None => line.extend_from_slice(b"null"),
     }
+}
+
+/// Writes bytes as text, or what stands for those that are none.
+fn write_shown(bytes: &[u8], line: &mut Vec<u8>) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        write_json(text, line);
+    } else {
+        line.extend_from_slice(br#"{"base64":"#);
+        write_json(&BASE64.encode(bytes), line);
+        line.push(b'}');
+    }
+}
+
+/// Writes text or a number. These always serialise, and memory takes all, so that there is no error to hand on.
+fn write_json<T: Serialize + ?Sized>(value: &T, line: &mut Vec<u8>) {
+    serde_json::to_writer(line, value).unwrap_or_default();
 }
 
 #[cfg(test)]
