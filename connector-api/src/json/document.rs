@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use bytestring::ByteString;
+use serde::de::Error as _;
 use serde_json::Value;
 
 use super::fault;
@@ -44,7 +46,8 @@ enum Form {
 /// A document that nobody has asked to change.
 #[derive(Clone)]
 struct Text {
-    source: Bytes,
+    /// Known to be UTF-8, so that a piece of it is text without a second look.
+    source: ByteString,
     /// Where the fields are, if it is an object that can be told apart without reading it; what cannot is read at once.
     fields: Option<FieldPlaces>,
     /// Fields that were set since, in that order; those that were removed have no value.
@@ -72,10 +75,21 @@ impl Json {
     pub fn parse(text: Bytes) -> serde_json::Result<Self> {
         let source =
             if text.starts_with(BYTE_ORDER_MARK) { text.slice(BYTE_ORDER_MARK.len()..) } else { text };
+        let source = match ByteString::try_from(source.clone()) {
+            Ok(source) => source,
+            Err(error) => {
+                // What reads the document says where.
+                let read = read::read(&source).map_err(|error| fault::explain(error, &source));
+                return read.and_then(|_| Err(serde_json::Error::custom(error)));
+            }
+        };
         let fields = FieldPlaces::find(&source);
         let read = match &fields {
             Some(_) => OnceLock::new(),
-            None => read::read(&source).map(Box::new).map_err(|error| fault::explain(error, &source))?.into(),
+            None => {
+                let read = read::read(source.as_bytes());
+                read.map(Box::new).map_err(|error| fault::explain(error, source.as_bytes()))?.into()
+            }
         };
         Ok(Self(Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() })))
     }
@@ -141,7 +155,7 @@ impl Json {
         let Form::Text(text) = &self.0 else { return None };
         let fields = text.fields.as_ref()?;
         let is_compact = || *text.is_compact.get_or_init(|| fields.are_compact(&text.source));
-        (text.set.is_empty() && is_compact()).then_some(&text.source)
+        (text.set.is_empty() && is_compact()).then_some(text.source.as_bytes())
     }
 
     /// Returns the document as it goes out, without blanks between its parts. One that nobody has changed has its numbers
@@ -171,7 +185,7 @@ impl Json {
     fn unchanged(&self) -> Option<&Bytes> {
         match &self.0 {
             Form::Text(text) if text.set.is_empty() && text.document().has_each_name_once => {
-                Some(&text.source)
+                Some(text.source.as_bytes())
             }
             _ => None,
         }
@@ -181,6 +195,10 @@ impl Json {
     pub fn set(&mut self, name: &str, value: Value) {
         match &mut self.0 {
             Form::Text(text) if text.read.get().is_none() => {
+                // Most documents get one field; the default would be room for four.
+                if text.set.capacity() == 0 {
+                    text.set.reserve_exact(1);
+                }
                 text.set.push((name.to_owned(), Some(value)));
             }
             _ => {
@@ -240,7 +258,7 @@ impl Text {
     }
 
     fn read(&self) -> Document {
-        let mut document = read::read(&self.source).unwrap_or_else(|error| self.as_string(&error));
+        let mut document = read::read(self.source.as_bytes()).unwrap_or_else(|error| self.as_string(&error));
         if let Value::Object(fields) = &mut document.value {
             for (name, value) in &self.set {
                 match value {
@@ -256,7 +274,7 @@ impl Text {
     /// reader should ever see it otherwise, no record may end the process for that: it is taken for the text that it is.
     fn as_string(&self, error: &serde_json::Error) -> Document {
         debug_assert!(false, "its fields were found: {error}");
-        let text = String::from_utf8_lossy(&self.source).into_owned();
+        let text = self.source.to_string();
         Document { value: Value::String(text), has_each_name_once: true }
     }
 

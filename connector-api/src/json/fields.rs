@@ -38,20 +38,20 @@ struct Span {
 impl FieldPlaces {
     /// Finds the fields of an object. `None` where the text is none, or is one whose pieces do not stand for themselves:
     /// escapes, or exponents, whose form is changed where a name comes twice.
-    pub(super) fn find(text: &[u8]) -> Option<Self> {
-        if numbers::may_have_exponents(text) || !is_plain(text) {
+    pub(super) fn find(text: &str) -> Option<Self> {
+        if numbers::may_have_exponents(text.as_bytes()) || !is_plain(text.as_bytes()) {
             return None;
         }
-        let mut deserializer = serde_json::Deserializer::from_str(std::str::from_utf8(text).ok()?);
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         let fields = deserializer.deserialize_map(Finder { start: text.as_ptr().addr() }).ok()?;
         deserializer.end().ok()?;
         Some(fields)
     }
 
     /// Returns what the last field of a name is, as `serde_json` has it where there are several.
-    pub(super) fn get<'a>(&self, text: &'a [u8], name: &str) -> Option<FieldPiece<'a>> {
-        let (_, value) = self.0.iter().rev().find(|(field, _)| field.of(text) == Some(name.as_bytes()))?;
-        let value = std::str::from_utf8(value.of(text)?).ok()?;
+    pub(super) fn get<'a>(&self, text: &'a str, name: &str) -> Option<FieldPiece<'a>> {
+        let (_, value) = self.0.iter().rev().find(|(field, _)| field.of(text) == Some(name))?;
+        let value = value.of(text)?;
         Some(match value.as_bytes().first()? {
             b'"' => FieldPiece::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),
             b'-' | b'0'..=b'9' => FieldPiece::Scalar(Scalar::Number(value)),
@@ -67,8 +67,8 @@ impl FieldPlaces {
     }
 
     /// Says whether the text is an object without objects or arrays in it, without blanks and with each name once.
-    pub(super) fn are_compact(&self, text: &[u8]) -> bool {
-        let is_flat = |value: Span| !matches!(value.of(text), Some([b'[' | b'{', ..]));
+    pub(super) fn are_compact(&self, text: &str) -> bool {
+        let is_flat = |value: Span| !value.of(text).is_some_and(|value| value.starts_with(['[', '{']));
         // Two quotes and a colon for each, commas between them, and the braces.
         let fields = self.0.iter().map(|(name, value)| name.length as usize + value.length as usize + 3);
         let length = fields.sum::<usize>() + self.0.len().saturating_sub(1) + 2;
@@ -89,9 +89,9 @@ fn is_plain(text: &[u8]) -> bool {
 }
 
 impl Span {
-    fn of(self, text: &[u8]) -> Option<&[u8]> {
+    fn of(self, text: &str) -> Option<&str> {
         let start = usize::try_from(self.start).ok()?;
-        text.get(start..)?.get(..usize::try_from(self.length).ok()?)
+        text.get(start..start + usize::try_from(self.length).ok()?)
     }
 }
 

@@ -188,7 +188,8 @@ fn write(parts: &[Part], clock: DateTime) -> String {
 /// Writes a number from 0 to 99.
 fn two_digits(text: &mut String, number: i16) {
     for digit in [number / 10, number % 10] {
-        text.extend(u32::try_from(digit).ok().and_then(|digit| char::from_digit(digit, 10)));
+        let digit = u8::try_from(digit).unwrap_or_default();
+        text.push(char::from(b'0' + digit % 10));
     }
 }
 
