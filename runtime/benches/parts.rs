@@ -9,32 +9,33 @@
     reason = "a benchmark fails by panicking and shows what it found"
 )]
 
+#[path = "../tests/support/prices.rs"]
+mod prices;
+
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
 
-use bytes::Bytes;
 use handlebars::Handlebars;
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sluice_connector_api::{
-    Converter, ConverterContext, Json, Origin, Payload, Record, Registry, Side, Transform, Transformed,
-};
+use sluice_connector_api::{ConverterContext, Json, Origin, Payload, Record, Side, Transform, Transformed};
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
 use sluice_runtime::engine::ledger::counters::Verdict;
 use sluice_runtime::engine::ledger::tracker::Tracker;
-use sluice_runtime::transform::chain::{Chain, Step};
+use sluice_runtime::transform::chain::Chain;
 use tokio::time::Instant;
+
+use crate::prices::{PATTERN, converter, prices, steps};
 
 /// That of the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 15;
-const RECORDS: usize = 20_000;
-const PATTERN: &str = "%Y-%m-%d %H:%M:%S";
+const RECORDS: u32 = 20_000;
 
 /// A part, and what it is compared with.
 struct Part {
@@ -73,20 +74,11 @@ impl Part {
 fn nanos(run: &mut dyn FnMut(Vec<Record>), records: Vec<Record>) -> f64 {
     let begun = std::time::Instant::now();
     run(records);
-    begun.elapsed().as_secs_f64() * 1e9 / f64::from(u32::try_from(RECORDS).unwrap())
+    begun.elapsed().as_secs_f64() * 1e9 / f64::from(RECORDS)
 }
 
-/// Stock prices, as the demo has them: 62 bytes.
 fn as_read() -> Vec<Record> {
-    let record = |number: usize| {
-        let mut record = Record::new(Origin::new("t", 0, i64::try_from(number).unwrap()));
-        let (time, millis, price) = (1_739_712_345 + number / 1000, number % 1000, 10 + number % 90);
-        let value =
-            format!(r#"{{"timestamp":{time}.{millis:03},"ticker":"Z{millis:03}","price":"${price}.50"}}"#);
-        record.value = Some(Payload::Bytes(Bytes::from(value)));
-        record
-    };
-    (0..RECORDS).map(record).collect()
+    prices(RECORDS)
 }
 
 /// The same as the converter reads them, and with what the first transform adds.
@@ -112,23 +104,6 @@ fn values(mut records: Vec<Record>) -> Vec<Record> {
 
 fn json_of(record: &Record) -> &Value {
     record.value.as_ref().and_then(Payload::as_json).unwrap()
-}
-
-fn transform(name: &str, settings: Value) -> Box<dyn Transform> {
-    sluice_transforms::register(Registry::new()).transform(name).unwrap().build(settings).unwrap()
-}
-
-fn converter(name: &str) -> Box<dyn Converter> {
-    sluice_transforms::register(Registry::new()).converter(name).unwrap().build(json!({})).unwrap()
-}
-
-fn timestamp_transform() -> Box<dyn Transform> {
-    transform("timestamp", json!({"field": "timestamp", "from": "unix_seconds", "to": PATTERN, "as": "ts"}))
-}
-
-fn template_transform() -> Box<dyn Transform> {
-    let text = "At <<ts>> the price of <<ticker>> is <<price>>.";
-    transform("template", json!({"text": text, "delimiters": ["<<", ">>"]}))
 }
 
 fn apply_all(transform: &dyn Transform, records: Vec<Record>) {
@@ -174,7 +149,7 @@ fn value() -> Part {
 }
 
 fn timestamp() -> Part {
-    let transform = timestamp_transform();
+    let transform = prices::timestamp();
     Part {
         name: "`timestamp`",
         does: Box::new(move |records| apply_all(&*transform, records)),
@@ -194,7 +169,7 @@ fn timestamp() -> Part {
 }
 
 fn template() -> Part {
-    let (transform, handlebars) = (template_transform(), handlebars());
+    let (transform, handlebars) = (prices::template(), handlebars());
     Part {
         name: "`template`",
         does: Box::new(move |records| apply_all(&*transform, records)),
@@ -210,10 +185,8 @@ fn template() -> Part {
 }
 
 fn chain() -> Part {
-    let step = |name, transform| Step { name, transform, condition: None };
-    let steps = vec![step("timestamp", timestamp_transform()), step("template", template_transform())];
-    let (chain, handlebars) =
-        (Chain::new(Some(converter("bytes")), Some(converter("json")), steps), handlebars());
+    let chain = Chain::new(Some(converter("bytes")), Some(converter("json")), steps());
+    let handlebars = handlebars();
     Part {
         name: "the whole chain",
         does: Box::new(move |records| {

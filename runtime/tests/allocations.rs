@@ -2,13 +2,14 @@
 //! shows in a benchmark of time. A bound that is too low after a change for good reason is raised with that reason.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/prices.rs"]
+mod prices;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use serde_json::{Value, json};
-use sluice_connector_api::{Limits, Origin, Payload, PutError, Record, Registry, Sink, TopicPartition};
+use sluice_connector_api::{Limits, PutError, Record, Sink, TopicPartition};
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
 use sluice_runtime::engine::lane::settings::LaneSettings;
@@ -21,9 +22,11 @@ use sluice_runtime::retry::backoff::Backoff;
 use sluice_runtime::retry::policy::RetryPolicy;
 use sluice_runtime::source::budget::{Budget, footprint};
 use sluice_runtime::source::{Event, Offsets, Source};
-use sluice_runtime::transform::chain::{Chain, Step};
+use sluice_runtime::transform::chain::Chain;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::prices::{converter, prices, steps};
 
 const RECORDS: u32 = 20_000;
 const BATCH: usize = 500;
@@ -34,31 +37,12 @@ const CHAIN: f64 = 5.15;
 const TRACKER_AND_BATCHER: f64 = 0.0418;
 const WHOLE_WAY: f64 = 5.2149;
 
-/// Stock prices, as the demo has them, of one partition.
 fn records() -> Vec<Record> {
-    let record = |number: u32| {
-        let mut record = Record::new(Origin::new("t", 0, i64::from(number)));
-        let (time, millis, price) = (1_739_712_345 + number / 1000, number % 1000, 10 + number % 90);
-        let value =
-            format!(r#"{{"timestamp":{time}.{millis:03},"ticker":"Z{millis:03}","price":"${price}.50"}}"#);
-        record.value = Some(Payload::Bytes(Bytes::from(value)));
-        record
-    };
-    (0..RECORDS).map(record).collect()
+    prices(RECORDS)
 }
 
 fn chain() -> Chain {
-    let step = |name, settings: Value| {
-        let transforms = sluice_transforms::register(Registry::new());
-        let transform = transforms.transform(name).unwrap().build(settings).unwrap();
-        Step { name, transform, condition: None }
-    };
-    let time = json!({"field": "timestamp", "from": "unix_seconds", "to": "%Y-%m-%d %H:%M:%S", "as": "ts"});
-    let text = "At <<ts>> the price of <<ticker>> is <<price>>.";
-    let steps =
-        vec![step("timestamp", time), step("template", json!({"text": text, "delimiters": ["<<", ">>"]}))];
-    let converter = sluice_transforms::register(Registry::new()).converter("json").unwrap().build(json!({}));
-    Chain::new(None, Some(converter.unwrap()), steps)
+    Chain::new(None, Some(converter("json")), steps())
 }
 
 fn limits() -> BatchLimits {

@@ -15,7 +15,7 @@ use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, NewRecord};
 use sluice_tests::listener::get;
 use sluice_tests::open_metrics::Exposition;
-use sluice_tests::sluice::{PATIENCE, Running, Sluice, binary};
+use sluice_tests::sluice::{Exited, PATIENCE, Running, Sluice, binary};
 use sluice_tests::target::{CountingTarget, Manners, Mishap};
 
 /// A connector from a topic into a target of its own.
@@ -133,29 +133,27 @@ fn signals_of_the_surroundings_do_not_end_it() {
     daemon.terminate().expect_code(0);
 }
 
+/// Stops a connector whose put takes two seconds, and stops it again so many milliseconds later.
+fn stopped_twice(apart: u64) -> (Stage, Exited) {
+    let stage = Stage::with(&[(100, Mishap::Slow(2000))]);
+    let mut daemon = stage.sluice().spawn();
+    daemon.wait_for_log("partitions assigned");
+    stage.produce(1);
+    sleep(Duration::from_millis(700));
+    daemon.signal(Signal::TERM);
+    sleep(Duration::from_millis(apart));
+    daemon.signal(Signal::TERM);
+    let ended = daemon.wait();
+    (stage, ended)
+}
+
 #[test]
 fn one_signal_that_comes_twice_is_one_and_a_second_one_leaves_at_once() {
-    let slow: &[(u8, Mishap)] = &[(100, Mishap::Slow(2000))];
-    let stage = Stage::with(slow);
-    let mut daemon = stage.sluice().spawn();
-    daemon.wait_for_log("partitions assigned");
-    stage.produce(1);
-    sleep(Duration::from_millis(700));
-    daemon.signal(Signal::TERM);
-    sleep(Duration::from_millis(100));
-    daemon.signal(Signal::TERM);
-    let ended = daemon.wait().expect_code(0);
+    let (stage, ended) = stopped_twice(100);
+    let ended = ended.expect_code(0);
     assert!(stage.target.count() == 1 && ended.stderr.contains("stopped: 1 read"), "{ended}");
-
-    let stage = Stage::with(slow);
-    let mut daemon = stage.sluice().spawn();
-    daemon.wait_for_log("partitions assigned");
-    stage.produce(1);
-    sleep(Duration::from_millis(700));
-    daemon.signal(Signal::TERM);
-    sleep(Duration::from_millis(700));
-    daemon.signal(Signal::TERM);
-    let ended = daemon.wait().expect_code(1);
+    let (_, ended) = stopped_twice(700);
+    let ended = ended.expect_code(1);
     assert!(ended.stderr.contains("SIGTERM again"), "{ended}");
 }
 
