@@ -62,8 +62,8 @@ impl FieldPlaces {
     }
 
     /// Says whether no field is an object. What stands in arrays does not count, and what comes twice counts each time.
-    pub(super) fn have_no_object(&self, text: &[u8]) -> bool {
-        !self.0.iter().any(|(_, value)| matches!(value.of(text), Some([b'{', ..])))
+    pub(super) fn have_no_object(&self, text: &str) -> bool {
+        !self.0.iter().any(|(_, value)| value.of(text).is_some_and(|value| value.starts_with('{')))
     }
 
     /// Says whether the text is an object without objects or arrays in it, without blanks and with each name once.
