@@ -84,13 +84,12 @@ impl Json {
             }
         };
         let fields = FieldPlaces::find(&source);
-        let read = match &fields {
-            Some(_) => OnceLock::new(),
-            None => {
-                let read = read::read(source.as_bytes());
-                read.map(Box::new).map_err(|error| fault::explain(error, source.as_bytes()))?.into()
-            }
-        };
+        let read = OnceLock::new();
+        if fields.is_none() {
+            let document = read::read(source.as_bytes());
+            let document = document.map_err(|error| fault::explain(error, source.as_bytes()))?;
+            read.get_or_init(|| Box::new(document));
+        }
         Ok(Self(Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() })))
     }
 
