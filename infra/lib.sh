@@ -1,5 +1,12 @@
 #!/usr/bin/env bash
-# What deploy and destroy share. Their `dry_run` decides whether anything is done.
+# What deploy, destroy, rollback and send share. Their `dry_run` decides whether anything is done. All of them run on the
+# bash 3.2 of macOS, too.
+
+# Ends with a word on what is not understood or not possible.
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 2
+}
 
 # Runs a command, or only prints it.
 run() {
@@ -19,10 +26,7 @@ find_account() {
     return
   fi
   region=${region:-$(aws configure get region || true)}
-  if [[ -z $region ]]; then
-    echo "no region is set; set AWS_REGION" >&2
-    exit 2
-  fi
+  [[ -n $region ]] || die "no region is set; set AWS_REGION"
   export AWS_REGION=$region
   # shellcheck disable=SC2034 # read by who sources this
   account=$(aws sts get-caller-identity --query Account --output text)
@@ -36,5 +40,41 @@ owns_bucket() {
 
 # Prints what tells a file from another; a file that a dry run did not build has no digest yet.
 digest() {
-  if [[ -f $1 ]]; then sha256sum "$1" | cut -c1-16; else echo DIGEST; fi
+  if [[ ! -f $1 ]]; then
+    echo DIGEST
+  elif command -v sha256sum >/dev/null; then
+    sha256sum "$1" | cut -c1-16
+  else
+    shasum -a 256 "$1" | cut -c1-16
+  fi
+}
+
+# Sets `status` to the status of a stack, or to nothing where there is no such stack; other failures end the script.
+# shellcheck disable=SC2034 # read by who sources this
+find_stack() {
+  local said
+  status=''
+  if said=$(aws cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>&1); then
+    status=$said
+  elif [[ $said != *"does not exist"* ]]; then
+    printf '%s\n' "$said" >&2
+    die "cannot look at the stack $1"
+  fi
+}
+
+# Prints the ids of the stack and of those nested in it; takes the name of a stack, or the id of one that is gone.
+stacks_of() {
+  printf '%s\n' "$1"
+  aws cloudformation list-stack-resources --stack-name "$1" --output text \
+    --query "StackResourceSummaries[?ResourceType=='AWS::CloudFormation::Stack'].PhysicalResourceId" | tr '\t' '\n'
+}
+
+# Prints an output of the stack: nothing where there is no such stack, `None` where it never came up.
+output() {
+  if ${dry_run:?}; then
+    tr '[:lower:]' '[:upper:]' <<<"$1"
+  else
+    aws cloudformation describe-stacks --stack-name "${stack:?}" --output text \
+      --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue" || true
+  fi
 }

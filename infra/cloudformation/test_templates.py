@@ -8,28 +8,12 @@ import re
 import unittest
 from pathlib import Path
 
-from cfnlint.decode import decode
 from policy_sentry.querying.actions import get_action_data
 
-FOLDER = Path(__file__).parent
+from schemas import FOLDER, TEMPLATES, resources
+
 DOCS = FOLDER.parent.parent / "docs"
-
-
-def load(path):
-    template, problems = decode(str(path))
-    assert not problems, problems
-    return template
-
-
-TEMPLATES = {path.stem: load(path) for path in sorted(FOLDER.glob("*.yaml"))}
-
-
-def resources(kind):
-    """Yields the template, name and properties of every resource of a type."""
-    for template, content in TEMPLATES.items():
-        for name, resource in content["Resources"].items():
-            if resource["Type"] == kind:
-                yield template, name, resource.get("Properties", {})
+NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def as_list(value):
@@ -46,20 +30,30 @@ def can_be_narrowed(action):
     return not rows or any(row["resource_arn_format"] != "*" for row in rows[service])
 
 
+def if_there(value):
+    """Returns what a value is where it is there: the other branch of its condition is none at all."""
+    branches = value.get("Fn::If") if isinstance(value, dict) else None
+    return next(branch for branch in branches[1:] if branch != NO_VALUE) if branches else value
+
+
 def statements():
     """Yields every statement of a role's policies that allows something."""
     for template, name, properties in resources("AWS::IAM::Role"):
         for policy in properties["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
+            for statement in map(if_there, policy["PolicyDocument"]["Statement"]):
                 if statement["Effect"] == "Allow":
                     yield f"{template}.{name}.{statement['Sid']}", statement
+
+
+def named(value):
+    return value.get("Ref", value) if isinstance(value, dict) else value
 
 
 def metrics_of(alarm):
     """Returns namespace, name and dimensions of every metric that an alarm looks at."""
     stats = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric]
     stats = stats or [alarm]
-    return [(s["Namespace"], s["MetricName"], {d["Name"]: d["Value"]["Ref"] for d in s["Dimensions"]}) for s in stats]
+    return [(s["Namespace"], s["MetricName"], {d["Name"]: named(d["Value"]) for d in s.get("Dimensions", [])}) for s in stats]
 
 
 def metrics_of_the_dashboard():
@@ -71,12 +65,16 @@ def metrics_of_the_dashboard():
         for row in widget["properties"].get("metrics", []):
             row = [part for part in row if isinstance(part, str)]
             # A dot stands for what is above it, dots for all of that.
-            row = before if row == ["..."] else [before[at] if part == "." else part for at, part in enumerate(row)]
+            if row[0] == "...":
+                row = before[: len(before) - len(row) + 1] + row[1:]
+            row = [before[at] if part == "." else part for at, part in enumerate(row)]
             yield row[0], row[1], dict(zip(row[2::2], row[3::2]))
             before = row
 
 
-ALARMS = {name: metrics_of(alarm) for _, name, alarm in resources("AWS::CloudWatch::Alarm")}
+ALARMS = {
+    name: metrics_of(alarm) for template, name, alarm in resources("AWS::CloudWatch::Alarm") if template == "operations"
+}
 
 
 class Operations(unittest.TestCase):
@@ -89,6 +87,7 @@ class Operations(unittest.TestCase):
             ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"),
             ("AWS/Lambda", "DroppedEventCount"),
             ("AWS/Kafka", "EstimatedMaxTimeLag"),
+            ("AWS/Kafka", "KafkaDataLogsDiskUsed"),
             # With partial answers an invocation that stores nothing is no error of the function.
             ("Sluice", "sluice_records_abandoned_total"),
             ("Sluice", "sluice_records_dead_lettered_total"),
@@ -99,7 +98,55 @@ class Operations(unittest.TestCase):
     def test_every_alarm_tells_somebody(self):
         for _, name, alarm in resources("AWS::CloudWatch::Alarm"):
             self.assertEqual(alarm["AlarmActions"], [{"Ref": "AlarmTopic"}], name)
-            self.assertEqual(alarm["TreatMissingData"], "notBreaching", f"{name}: what is 0 is not written")
+            # What is 0 is not written, but for tasks: where none runs, none reports.
+            missing = "breaching" if name == "TasksAlarm" else "notBreaching"
+            self.assertEqual(alarm["TreatMissingData"], missing, name)
+
+    def test_the_daemon_is_watched_too(self):
+        watched = [metric for template, _, alarm in resources("AWS::CloudWatch::Alarm") if template == "daemon" for metric in metrics_of(alarm)]
+        for expected in [("AWS/ECS", "CPUUtilization"), ("AWS/Kafka", "EstimatedMaxTimeLag")]:
+            self.assertIn(expected, [(namespace, name) for namespace, name, _ in watched])
+        # Errors in the log are counted by a filter, whose metric the alarm has to name.
+        _, _, filter = next(resources("AWS::Logs::MetricFilter"))
+        (counted,) = filter["MetricTransformations"]
+        self.assertIn((counted["MetricNamespace"], counted["MetricName"]), [(n, m) for n, m, _ in watched])
+        self.assertEqual(filter["FilterPattern"], '{ $.level = "ERROR" }')
+        _, _, task = next(resources("AWS::ECS::TaskDefinition"))
+        (container,) = task["ContainerDefinitions"]
+        self.assertEqual(container["HealthCheck"]["Command"], ["CMD", "/usr/local/bin/sluice", "health"])
+        self.assertIn({"Name": "SLUICE_LOG_FORMAT", "Value": "json"}, container["Environment"])
+
+    def test_all_are_let_out_only_where_nothing_else_says_where_to(self):
+        # A daemon's 443 is open to its endpoints alone, unless a NAT gateway is the way out.
+        everywhere = {
+            (template, name)
+            for template, name, rule in resources("AWS::EC2::SecurityGroupEgress")
+            if "0.0.0.0/0" in json.dumps(rule)
+        }
+        self.assertEqual(
+            everywhere, {("kafka", "PollerEgress"), ("function", "FunctionEgress"), ("daemon", "InternetEgress")}
+        )
+        conditions = TEMPLATES["daemon"]["Conditions"]
+        self.assertEqual(TEMPLATES["daemon"]["Resources"]["InternetEgress"]["Condition"], "OtherWayOut")
+        self.assertEqual(conditions["OtherWayOut"], {"Fn::Not": [{"Condition": "NewEndpoints"}]})
+        function = next(p for t, n, p in resources("AWS::EC2::SecurityGroupEgress") if n == "FunctionEgress")
+        self.assertEqual(function["CidrIp"], {"Fn::If": ["NewEndpoint", {"Ref": "AWS::NoValue"}, "0.0.0.0/0"]})
+
+    def test_no_code_may_touch_the_networks_interfaces(self):
+        # The role may, for Lambda; a condition denies it to what runs with the role inside the function.
+        found = 0
+        for template, name, role in resources("AWS::IAM::Role"):
+            made = [if_there(s) for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+            allowed = {a for s in made if s["Effect"] == "Allow" for a in as_list(s["Action"]) if a.startswith("ec2:")}
+            denied = [s for s in made if s["Effect"] == "Deny"]
+            if allowed:
+                found += 1
+                self.assertEqual(allowed, set(denied[0]["Action"]), f"{template}.{name}")
+                (arns,) = [arns for arns in denied[0]["Condition"]["ArnLike"].values()]
+                function = next(f for t, _, f in resources("AWS::Lambda::Function") if t == template)
+                self.assertEqual(function["FunctionName"], {"Ref": "Name"})
+                self.assertEqual([arn["Fn::Sub"].split(":function:")[1] for arn in arns], ["${Name}", "${Name}:*"])
+        self.assertEqual(found, 2)
 
     def test_metrics_of_sluice_are_those_that_it_writes(self):
         page = (DOCS / "reference" / "metrics.md").read_text()
@@ -159,7 +206,11 @@ class Templates(unittest.TestCase):
         )
         no_value = {"Ref": "AWS::NoValue"}
         only_then = {
-            "ProvisionedPollerConfig": {"MinimumPollers": 1, "MaximumPollers": {"Ref": "MaximumPollers"}},
+            "ProvisionedPollerConfig": {
+                "MinimumPollers": 1,
+                "MaximumPollers": {"Ref": "MaximumPollers"},
+                "PollerGroupName": {"Fn::If": ["SharedPollers", {"Ref": "PollerGroupName"}, no_value]},
+            },
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
             "MaximumRetryAttempts": {"Ref": "MaximumRetryAttempts"},
@@ -180,7 +231,7 @@ class Templates(unittest.TestCase):
             for statement in endpoint["PolicyDocument"]["Statement"]:
                 self.assertEqual(statement["Effect"], "Allow", f"{template}.{name}")
                 self.assertNotIn("*", "".join(as_list(statement["Action"])), f"{template}.{name}")
-                anybody = statement["Principal"] == "*"
+                anybody = statement["Principal"] == "*" and statement["Resource"] == "*"
                 self.assertEqual(anybody, "Condition" in statement, f"{template}.{name}: this account's, at the most")
 
     def test_no_invocation_is_longer_than_a_mapping_allows(self):
@@ -207,7 +258,7 @@ class Templates(unittest.TestCase):
         # Dead letters are written by an idempotent producer, whose right is one on the cluster.
         roles = [role for _, _, role in resources("AWS::IAM::Role")]
         for role in roles:
-            allowed = [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+            allowed = [if_there(s) for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
             actions = {action: s["Resource"] for s in allowed for action in as_list(s["Action"])}
             if "kafka-cluster:WriteData" in actions:
                 self.assertEqual(actions.get("kafka-cluster:WriteDataIdempotently"), {"Ref": "ClusterArn"})
@@ -224,8 +275,9 @@ class Templates(unittest.TestCase):
         # Names are fixed, so that CloudFormation refuses a change that would replace what holds data by something empty.
         _, _, index = next(resources("AWS::S3Vectors::Index"))
         self.assertEqual(index["IndexName"], "documents")
-        for name in ["EmbeddingModel", "EmbeddingDimension", "ChunkTokens", "ConsumerGroup", "StartingPosition", "TopicName"]:
-            self.assertIn("cannot be changed later", TEMPLATES["sluice"]["Parameters"][name]["Description"], name)
+        deploy = (FOLDER.parent / "deploy").read_text()
+        for name in re.search(r"fixed='([^']*)'", deploy)[1].split() + ["ConsumerGroup"]:
+            self.assertRegex(TEMPLATES["sluice"]["Parameters"][name]["Description"], "(?i)cannot be changed later", name)
 
     def test_what_cannot_be_stored_is_kept(self):
         _, _, mapping = next(resources("AWS::Lambda::EventSourceMapping"))
@@ -272,7 +324,8 @@ class Templates(unittest.TestCase):
             self.assertEqual(rule["IpProtocol"], "tcp")
             self.assertIn((rule["FromPort"], rule["ToPort"]), [(9098, 9098), (443, 443)])
         for rule in inward:
-            self.assertIn(rule.get("CidrIp"), [None, {"Ref": "VpcCidr"}], "nobody from outside is let in")
+            self.assertIn("SourceSecurityGroupId", rule, "whoever is let in is named")
+            self.assertFalse({"CidrIp", "CidrIpv6"} & set(rule))
 
     def test_there_is_neither_a_nat_gateway_nor_a_public_address(self):
         kinds = {r["Type"] for template in TEMPLATES.values() for r in template["Resources"].values()}
@@ -289,9 +342,17 @@ class Templates(unittest.TestCase):
 
     def test_endpoints_for_pollers_are_where_the_pollers_are(self):
         # The network of a function beside an existing cluster has no pollers, and endpoints are paid by the hour.
-        _, _, network = next(item for item in resources("AWS::CloudFormation::Stack") if item[1] == "Network")
-        mode = network["Parameters"]["PollerMode"]
-        self.assertEqual(mode, {"Fn::If": ["NewCluster", {"Ref": "PollerMode"}, "provisioned"]})
+        interfaces = {
+            (template, name)
+            for template, name, endpoint in resources("AWS::EC2::VPCEndpoint")
+            if endpoint["VpcEndpointType"] == "Interface"
+        }
+        self.assertEqual({template for template, _ in interfaces}, {"kafka", "function", "daemon"})
+        for template, name in interfaces:
+            conditions = TEMPLATES[template]["Conditions"]
+            made = json.dumps(conditions[TEMPLATES[template]["Resources"][name]["Condition"]])
+            self.assertIn("CreateEndpoints", made, f"{template}.{name}: a network may have it already")
+        self.assertIn("OnDemand", json.dumps(TEMPLATES["kafka"]["Conditions"]["EndpointsForPollers"]))
 
     def test_every_parameter_is_used(self):
         for name, template in TEMPLATES.items():

@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Recomputes the tables of docs/cost.md from prices.json: `infra/cost/cost.py`, or `--check` to only compare."""
+"""Recomputes the tables of docs/cost.md from prices.json: `infra/cost/cost.py`, or `--check` to only compare.
+
+`infra/cost/cost.py --estimate PARAMETER=VALUE...` prints what the stack of infra/cloudformation/sluice.yaml costs at rest with
+these parameters; `infra/deploy` shows it before it makes anything.
+"""
 
 import json
 import sys
@@ -8,42 +12,107 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent.parent / "docs" / "cost.md"
 BOOK = json.loads((FOLDER / "prices.json").read_text())
-PRICE, HOURS = BOOK["prices"], BOOK["hours_per_month"]
+PRICE, HOURS = {name: entry["usd"] for name, entry in BOOK["prices"].items()}, BOOK["hours_per_month"]
 
-BROKERS = ("2 brokers kafka.t3.small", 2 * HOURS * PRICE["msk_t3_small_hour"])
-STORAGE = ("2 x 5 GiB of broker storage", 10 * PRICE["msk_storage_gib_month"])
-POLLERS = ("1 event poller unit (provisioned pollers)", HOURS * PRICE["epu_hour"])
-ENDPOINTS = ("2 interface endpoints in 2 zones (Lambda, STS)", 4 * HOURS * PRICE["interface_endpoint_zone_hour"])
-BEDROCK = ("1 interface endpoint in 2 zones (Bedrock)", 2 * HOURS * PRICE["interface_endpoint_zone_hour"])
+ZONES = 2
 # CloudWatch bills an alarm by the metrics that it looks at.
-ALARMS = ("9 alarms on 11 metrics", 11 * PRICE["alarm_month"])
+ALARMS, ALARM_METRICS, ALARMS_ON_BROKERS, METRICS_OF_BROKERS = 9, 11, 1, 2
 # The events of a mapping are counted in seven ways, also when there are none; errors only when there are some.
 METRICS = ("7 metrics of the mapping", 7 * PRICE["metric_month"])
 ADDRESS = ("1 public address", HOURS * PRICE["public_ipv4_hour"])
-SERVERLESS = (
-    "serverless cluster, 3 partitions",
-    HOURS * (PRICE["msk_serverless_cluster_hour"] + 3 * PRICE["msk_serverless_partition_hour"]),
-)
-TASK = (
-    "1 Fargate task, 0.25 vCPU and 0.5 GiB",
-    HOURS * (0.25 * PRICE["fargate_vcpu_hour"] + 0.5 * PRICE["fargate_gib_hour"]),
-)
+NAT = ("NAT gateway", HOURS * PRICE["nat_gateway_hour"])
+
+
+def brokers(kind="kafka.t3.small"):
+    price = PRICE.get(kind.replace("kafka.", "msk_").replace(".", "_") + "_hour")
+    return (f"2 brokers {kind}", None if price is None else 2 * HOURS * price)
+
+
+def storage(gib=5):
+    return (f"2 x {gib} GiB of broker storage", 2 * gib * PRICE["msk_storage_gib_month"])
+
+
+def serverless(partitions=3):
+    hour = PRICE["msk_serverless_cluster_hour"] + partitions * PRICE["msk_serverless_partition_hour"]
+    return (f"serverless cluster, {partitions} partitions", HOURS * hour)
+
+
+def pollers(most=1):
+    units = "1 event poller unit" if most == 1 else f"{most} event poller units at most"
+    return (f"{units} (provisioned pollers)", most * HOURS * PRICE["epu_hour"])
+
+
+def endpoints(*services):
+    count = f"{len(services)} interface endpoint{'s' if len(services) > 1 else ''}"
+    price = len(services) * ZONES * HOURS * PRICE["interface_endpoint_zone_hour"]
+    return (f"{count} in {ZONES} zones ({', '.join(services)})", price)
+
+
+def alarms(count, metrics):
+    return (f"{count} alarms on {metrics} metrics", metrics * PRICE["alarm_month"])
+
+
+def task():
+    hour = 0.25 * PRICE["fargate_vcpu_hour"] + 0.5 * PRICE["fargate_gib_hour"]
+    return ("1 Fargate task, 0.25 vCPU and 0.5 GiB", HOURS * hour)
+
+
+def stack(given):
+    """Returns what a stack with these parameters costs a month when nothing happens; a price that we have not is None."""
+    of = {
+        "ExistingClusterArn": "",
+        "ClusterType": "provisioned",
+        "BrokerInstanceType": "kafka.t3.small",
+        "BrokerStorageGiB": "5",
+        "TopicPartitions": "3",
+        "PollerMode": "provisioned",
+        "PollerGroupName": "",
+        "MaximumPollers": "1",
+        "FunctionPlacement": "lambda",
+        "CreateEndpoints": "yes",
+    }
+    of.update({name: value for name, value in given.items() if name in of})
+    new, items = not of["ExistingClusterArn"], []
+    own_brokers = new and of["ClusterType"] == "provisioned"
+    if own_brokers:
+        items += [brokers(of["BrokerInstanceType"]), storage(int(of["BrokerStorageGiB"]))]
+    elif new:
+        items.append(serverless(int(of["TopicPartitions"])))
+    if of["PollerMode"] == "provisioned":
+        what, price = pollers(int(of["MaximumPollers"]))
+        shared = f", shared by the mappings of {of['PollerGroupName']}" if of["PollerGroupName"] else ""
+        items.append((what + shared, price))
+    elif new and of["CreateEndpoints"] == "yes":
+        items.append(endpoints("Lambda", "STS"))
+    if of["FunctionPlacement"] == "private-subnet" and of["CreateEndpoints"] == "yes":
+        items.append(endpoints("Bedrock"))
+    extra = (ALARMS_ON_BROKERS, METRICS_OF_BROKERS) if own_brokers else (0, 0)
+    return items + [alarms(ALARMS + extra[0], ALARM_METRICS + extra[1]), METRICS]
+
+
+def daemon(*ways_out):
+    # The errors in its log are a metric of their own.
+    return [task(), *ways_out, alarms(3, 3), ("1 metric of the log", PRICE["metric_month"])]
+
 
 # What is paid every month when nothing happens.
 AT_REST = {
     "the sample, at these prices": [
-        BROKERS,
-        STORAGE,
-        ("NAT gateway", HOURS * PRICE["nat_gateway_hour"]),
+        brokers(),
+        storage(),
+        NAT,
         ADDRESS,
         ("notebook, 40 hours", 40 * PRICE["notebook_t3_medium_hour"]),
     ],
-    "default": [BROKERS, STORAGE, POLLERS, ALARMS, METRICS],
-    "`PollerMode=on-demand`": [BROKERS, STORAGE, ENDPOINTS, ALARMS, METRICS],
-    "`ExistingClusterArn=...`": [POLLERS, ALARMS, METRICS],
-    "`FunctionPlacement=private-subnet`": [BROKERS, STORAGE, POLLERS, BEDROCK, ALARMS, METRICS],
-    "`ClusterType=serverless`": [SERVERLESS, POLLERS, ALARMS, METRICS],
-    "daemon on Fargate beside an existing cluster": [TASK, ADDRESS],
+    "for a trial: `infra/deploy --trial`, which is `PollerMode=on-demand`": stack({"PollerMode": "on-demand"}),
+    "default": stack({}),
+    "`ExistingClusterArn=...`": stack({"ExistingClusterArn": "arn"}),
+    "`ExistingClusterArn=... PollerMode=on-demand`": stack({"ExistingClusterArn": "arn", "PollerMode": "on-demand"}),
+    "`FunctionPlacement=private-subnet`": stack({"FunctionPlacement": "private-subnet"}),
+    "`ClusterType=serverless`": stack({"ClusterType": "serverless"}),
+    "daemon on Fargate beside an existing cluster": daemon(endpoints("Bedrock", "ECR API", "ECR images", "CloudWatch Logs")),
+    "the same with `CreateEndpoints=no` and a NAT gateway of its own": daemon(NAT, ADDRESS),
+    "the same with `CreateEndpoints=no` where the network has a way out": daemon(),
     "daemon on a machine that is there": [],
 }
 
@@ -88,15 +157,26 @@ def per_million_table():
 
 
 def prices_table():
-    return table(["unit price", "USD"], [[f"`{name}`", f"{price:g}"] for name, price in PRICE.items()])
+    rows = [[f"`{name}`", f"{of['usd']:g}", of["noted"], of["page"]] for name, of in BOOK["prices"].items()]
+    return table(["unit price", "USD", "noted", "page"], rows)
+
+
+def estimate(arguments):
+    """Prints what a stack with these parameters costs at rest."""
+    items = stack(dict(argument.split("=", 1) for argument in arguments))
+    print(f"At rest this costs about {sum(price or 0 for _, price in items):.2f} USD a month (docs/cost.md), of which:")
+    for item, price in items:
+        print(f"  {'we have no price' if price is None else f'{price:.2f}':>16}  {item}")
 
 
 def main():
+    if "--estimate" in sys.argv:
+        return estimate(sys.argv[sys.argv.index("--estimate") + 1 :])
     old = text = PAGE.read_text()
     for name, content in {
         "at-rest": at_rest_table(),
         "per-million": per_million_table(),
-        "prices": f"Region {BOOK['region']}, {BOOK['as_of']}.\n\n{prices_table()}",
+        "prices": f"Region {BOOK['region']}.\n\n{prices_table()}",
     }.items():
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
         before, rest = text.split(begin)
@@ -104,6 +184,7 @@ def main():
     if "--check" in sys.argv and text != old:
         sys.exit("docs/cost.md is not what the prices make it: run infra/cost/cost.py")
     PAGE.write_text(text)
+    return None
 
 
 if __name__ == "__main__":

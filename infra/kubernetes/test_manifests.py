@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent.parent
 
 
-OVERLAYS = ["base", "overlays/keda", "overlays/keda-msk-iam"]
+OVERLAYS = ["base", "overlays/keda", "overlays/keda-msk-iam", "overlays/pod-monitor"]
 
 
 def build(folder):
@@ -149,6 +149,19 @@ class Keda(unittest.TestCase):
         self.assertTrue(environment(overlay)["KAFKA_BOOTSTRAP_SERVERS"].endswith(":9098"))
 
 
+class Monitoring(unittest.TestCase):
+    def test_the_pod_monitor_scrapes_the_port_of_the_pods(self):
+        overlay = BUILT["overlays/pod-monitor"]
+        monitor, deployment = overlay["PodMonitor"], overlay["Deployment"]
+        self.assertEqual(monitor["apiVersion"], "monitoring.coreos.com/v1")
+        self.assertEqual(set(monitor["spec"]), {"selector", "podMetricsEndpoints"})
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        self.assertLessEqual(monitor["spec"]["selector"]["matchLabels"].items(), labels.items())
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        self.assertLessEqual(set(endpoint), {"port", "path", "interval"})
+        self.assertIn(endpoint["port"], [port["name"] for port in container(overlay)["ports"]])
+
+
 class Manifests(unittest.TestCase):
     def test_a_pod_has_more_time_to_end_than_sluice_takes(self):
         settings = (ROOT / "docs" / "reference" / "process.md").read_text()
@@ -164,7 +177,7 @@ class Manifests(unittest.TestCase):
         # KEDA's own kinds have no schema there; they are checked field by field above.
         for folder in OVERLAYS:
             own = [document for document in yaml.safe_load_all(build(folder)[1])]
-            known = [document for document in own if not document["apiVersion"].startswith("keda.sh/")]
+            known = [document for document in own if not document["apiVersion"].startswith(("keda.sh/", "monitoring."))]
             self.assertGreaterEqual(len(known), 5)
             with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
                 yaml.safe_dump_all(known, file)

@@ -9,29 +9,69 @@ use std::process::{Command, Output, Stdio};
 use sluice_tests::sluice::root;
 use tempfile::TempDir;
 
-/// Answers as the CLI does. `BUCKETS` are those of this account, `FAILURES` is what the stack says of its bucket; `FAIL`
-/// names a command that fails.
+/// Answers as the CLI does. `BUCKETS` are those of this account; `STATUS` is the stack's, and where it is empty there is no
+/// stack; `PARAMETERS` are what the stack was given, `OUTPUTS` what it says, both as lines; `LEFT` is what a removed stack left;
+/// `FAIL` names a command that fails.
 const AWS: &str = r#"#!/usr/bin/env bash
 printf '%s\n' "$*" >>"$CALLS"
 if [[ -n ${FAIL:-} && $* == "$FAIL"* ]]; then echo "refused" >&2; exit 254; fi
 case $* in
   "sts get-caller-identity"*) echo 123456789012 ;;
-  "lambda get-function-concurrency"*) [[ $BUCKETS == *sluice-code* ]] || exit 254 ;;
   "lambda get-account-settings"*) echo "$UNRESERVED" ;;
   "s3api head-bucket --bucket "*" --expected-bucket-owner 123456789012") [[ " $BUCKETS " == *" $4 "* ]] || exit 254 ;;
-  "cloudformation describe-stacks"*FailureBucket*) echo "$FAILURES" ;;
+  "cloudformation deploy"*) touch "$CALLS.there" ;;
+  "cloudformation delete-stack"*) touch "$CALLS.gone" ;;
+  "cloudformation describe-stacks"*)
+    if [[ -e $CALLS.gone || -z $STATUS && ! -e $CALLS.there ]]; then
+      echo "An error occurred (ValidationError): Stack with id sluice does not exist" >&2
+      exit 254
+    fi
+    case $* in
+      *StackStatus*) echo "$STATUS" ;;
+      *StackId*) echo "arn:of:the:stack" ;;
+      *Parameters*) printf '%s' "$PARAMETERS" ;;
+      *OutputKey==*) all=$* && output=${all#*OutputKey==\'} && printf '%s' "$OUTPUTS" | sed -n "s/^${output%%\'*}=//p" ;;
+    esac ;;
+  "cloudformation list-stacks"*) if [[ -n $LEFT ]]; then echo "arn:of:the:stack"; fi ;;
+  "cloudformation list-stack-resources"*DELETE_SKIPPED*) if [[ $* == *arn:of:a:nested:one* ]]; then printf '%s' "$LEFT"; fi ;;
+  "cloudformation list-stack-resources"*) printf 'arn:of:a:nested:one\n' ;;
+  "ec2 describe-availability-zones"*) printf 'use1-az1\tuse1-az2\n' ;;
+  "lambda get-alias"*) echo 7 ;;
+  "lambda list-versions-by-function"*) printf '$LATEST\t2\t5\t7\t9\n' ;;
+  "kafka get-bootstrap-brokers"*) echo b-1.example:9098,b-2.example:9098 ;;
+  "lambda invoke"*) cp "${6#fileb://}" "$CALLS.event" && echo '{"said":"2 records sent"}' >"${!#}" && echo "${FAILED:-None}" ;;
+  "bedrock-agent get-"* | "kafka describe-cluster-v2"*) exit 254 ;;
 esac
 "#;
 
 /// The bucket for code, by its default name.
 const CODE: &str = "sluice-code-123456789012-eu-central-1";
 
+/// What CloudFormation left of a stack that held everything.
+const LEFT: &str = "AWS::Bedrock::DataSource\tKB12345678|DS12345678
+AWS::Bedrock::KnowledgeBase\tKB12345678
+AWS::EC2::SecurityGroup\tsg-1
+AWS::EC2::SecurityGroupIngress\tsgr-1
+AWS::EC2::Subnet\tsubnet-1
+AWS::EC2::VPC\tvpc-1
+AWS::IAM::Role\tsluice-KnowledgeBaseRole-1
+AWS::Logs::LogGroup\t/aws/msk/sluice
+AWS::MSK::Cluster\tarn:aws:kafka:eu-central-1:123456789012:cluster/sluice/1-2
+AWS::MSK::Topic\tarn:aws:kafka:eu-central-1:123456789012:topic/sluice/1-2/streamtopic
+AWS::S3::Bucket\tthe-failures
+AWS::S3Vectors::Index\tarn:aws:s3vectors:eu-central-1:123456789012:bucket/b/index/documents
+AWS::S3Vectors::VectorBucket\tarn:aws:s3vectors:eu-central-1:123456789012:bucket/b
+";
+
 /// A folder with the stub, what it was asked, and a package to deploy.
 struct Stub {
     folder: TempDir,
     buckets: &'static str,
-    failures: &'static str,
+    status: &'static str,
+    parameters: String,
+    left: &'static str,
     unreserved: &'static str,
+    region: &'static str,
 }
 
 impl Stub {
@@ -41,7 +81,39 @@ impl Stub {
         fs::write(&aws, AWS).unwrap();
         fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("package.zip"), "a package").unwrap();
-        Self { folder, buckets: "", failures: "the-failures", unreserved: "900" }
+        let parameters = String::new();
+        Self {
+            folder,
+            buckets: "",
+            status: "",
+            parameters,
+            left: "",
+            unreserved: "900",
+            region: "eu-central-1",
+        }
+    }
+
+    /// One whose stack runs, with these parameters and the template's defaults.
+    fn running(parameters: &[&str]) -> Self {
+        let template = fs::read_to_string(root().join("infra/cloudformation/sluice.yaml")).unwrap();
+        let template = template.split("\nParameters:\n").nth(1).unwrap().split("\nRules:\n").next().unwrap();
+        let mut known: Vec<(String, String)> = Vec::new();
+        for line in template.lines() {
+            if let Some(name) = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')) {
+                if !name.starts_with(' ') {
+                    known.push((name.to_owned(), String::new()));
+                }
+            } else if let Some(default) = line.strip_prefix("    Default: ") {
+                known.last_mut().unwrap().1 = default.trim_matches('"').to_owned();
+            }
+        }
+        for parameter in parameters {
+            let (name, value) = parameter.split_once('=').unwrap();
+            known.iter_mut().find(|(known, _)| known == name).unwrap().1 = value.to_owned();
+        }
+        assert!(known.len() > 30, "{known:?}");
+        let parameters = known.iter().map(|(name, value)| format!("{name}\t{value}\n")).collect();
+        Self { status: "CREATE_COMPLETE", parameters, buckets: CODE, ..Self::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -58,9 +130,13 @@ impl Stub {
             .env("CALLS", self.path("calls"))
             .env("FAIL", fail)
             .env("BUCKETS", self.buckets)
-            .env("FAILURES", self.failures)
+            .env("STATUS", self.status)
+            .env("PARAMETERS", &self.parameters)
+            .env("OUTPUTS", OUTPUTS)
+            .env("LEFT", self.left)
+            .env("SLUICE_POLL_SECONDS", "0")
             .env("UNRESERVED", self.unreserved)
-            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_REGION", self.region)
             .stdin(Stdio::null())
             .output()
             .unwrap()
@@ -79,9 +155,16 @@ impl Stub {
 
     /// The calls that change something.
     fn changes(&self) -> Vec<String> {
-        let looks = ["sts get-caller-identity", "s3api head-bucket", "cloudformation describe-stacks"];
-        let waits = "cloudformation wait";
-        self.calls().into_iter().filter(|call| !looks.contains(&call.as_str()) && call != waits).collect()
+        let looks = [
+            "sts get",
+            "s3api head",
+            "cloudformation describe",
+            "cloudformation list",
+            "cloudformation wait",
+        ];
+        let asks = ["bedrock-agent get", "kafka describe"];
+        let looks = |call: &String| looks.iter().chain(&asks).any(|look| call.starts_with(look));
+        self.calls().into_iter().filter(|call| !looks(call)).collect()
     }
 
     fn log(&self) -> String {
@@ -93,16 +176,26 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-const DEPLOYING: [&str; 9] = [
+const OUTPUTS: &str = "ClusterArn=arn:aws:kafka:eu-central-1:123456789012:cluster/sluice/1-2
+SendFunctionName=sluice-send
+";
+
+const DEPLOYING: [&str; 15] = [
     "sts get-caller-identity",
-    "lambda get-function-concurrency",
+    "cloudformation describe-stacks",
     "lambda get-account-settings",
     "s3api head-bucket",
     "s3 mb",
     "s3 cp",
     "cloudformation package",
     "cloudformation deploy",
+    "cloudformation list-stack-resources",
+    "cloudformation set-stack-policy",
+    "cloudformation set-stack-policy",
+    "cloudformation update-termination-protection",
     "cloudformation describe-stacks",
+    "cloudformation describe-stacks",
+    "kafka get-bootstrap-brokers",
 ];
 
 #[test]
@@ -123,25 +216,29 @@ fn deploying_uploads_code_and_templates_and_then_makes_the_stack() {
 
 #[test]
 fn other_code_has_another_key() {
-    let stub = Stub::new();
-    stub.deploy(&[], "");
-    let first = stub.log();
-    fs::remove_file(stub.path("calls")).unwrap();
-    stub.deploy(&[], "");
-    let key =
-        |log: &str| log.split("CodeKey=").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned);
-    assert_eq!(key(&first), key(&stub.log()), "the same code");
-    fs::write(stub.path("package.zip"), "another package").unwrap();
-    fs::remove_file(stub.path("calls")).unwrap();
-    stub.deploy(&[], "");
-    assert_ne!(key(&first), key(&stub.log()));
+    let key = |package: &str| {
+        let stub = Stub::new();
+        fs::write(stub.path("package.zip"), package).unwrap();
+        stub.deploy(&[], "");
+        stub.log()
+            .split("CodeKey=")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .map(str::to_owned)
+            .unwrap()
+    };
+    assert_eq!(key("a package"), key("a package"), "the same code");
+    assert_ne!(key("a package"), key("another package"));
 }
 
 #[test]
 fn a_step_that_fails_ends_the_deployment() {
-    // What is not there yet is no failure.
-    let asks = ["lambda get-function-concurrency", "s3api head-bucket"];
+    // What is not there yet is no failure; and what the outputs say of the cluster is only shown.
+    let asks = ["s3api head-bucket"];
     for (step, command) in DEPLOYING.iter().enumerate().filter(|(_, command)| !asks.contains(command)) {
+        if DEPLOYING.iter().position(|other| other == command) != Some(step) {
+            continue;
+        }
         let stub = Stub::new();
         let output = stub.deploy(&[], command);
         assert!(!output.status.success(), "{command}");
@@ -183,6 +280,9 @@ fn a_dry_run_asks_nobody_and_shows_every_step() {
     let output = stub.run("destroy", &["--dry-run"], "");
     assert!(output.status.success() && stub.log().is_empty(), "{}", stderr(&output));
     assert!(String::from_utf8(output.stdout).unwrap().contains("aws cloudformation delete-stack"));
+    let output =
+        stub.run("send", &["--dry-run", root().join("infra/demo/TestData.csv").to_str().unwrap()], "");
+    assert!(output.status.success() && stub.log().is_empty(), "{}", stderr(&output));
 }
 
 #[test]
@@ -202,7 +302,7 @@ fn what_is_not_understood_is_named_before_anything_is_done() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(stderr(&output).contains(named), "{}", stderr(&output));
     }
-    assert_eq!(stub.log(), "");
+    assert_eq!(stub.changes(), [""; 0]);
 }
 
 #[test]
@@ -212,7 +312,7 @@ fn an_account_that_has_no_concurrency_to_reserve_is_told_before_anything_is_made
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("say ReservedConcurrency=0"), "{}", stderr(&output));
     assert_eq!(stub.calls(), DEPLOYING[..3]);
-    let update = Stub { unreserved: "10", buckets: CODE, ..Stub::new() };
+    let update = Stub { unreserved: "10", ..Stub::running(&[]) };
     assert!(update.deploy(&[], "").status.success(), "what was said at the creation still holds");
     for said in ["ReservedConcurrency=0", "ReservedConcurrency=1"] {
         let stub = Stub { unreserved: "10", ..Stub::new() };
@@ -222,40 +322,263 @@ fn an_account_that_has_no_concurrency_to_reserve_is_told_before_anything_is_made
 }
 
 #[test]
-fn destroying_empties_the_failure_bucket_first_and_leaves_nothing() {
-    let stub = Stub { buckets: "the-failures sluice-code-123456789012-eu-central-1", ..Stub::new() };
-    let output = stub.run("destroy", &["--stack", "prices", "--yes"], "");
+fn a_change_that_would_leave_data_behind_is_refused_before_anything_is_done() {
+    let cluster = "ExistingClusterArn=arn:aws:kafka:eu-central-1:123456789012:cluster/other/1-2";
+    for (change, named) in [
+        ("TopicName=streamtopic2", "the topic is streamtopic2"),
+        ("CreateTopic=no", "CreateTopic=yes"),
+        ("TopicReplicationFactor=3", "TopicReplicationFactor=0"),
+        (cluster, "ExistingClusterArn="),
+        ("ClusterType=serverless", "ClusterType=provisioned"),
+        ("VpcCidr=10.1.0.0/16", "VpcCidr=10.0.0.0/16"),
+        ("ZoneA=euc1-az1", "ZoneA="),
+        ("ExistingVpcId=vpc-1", "ExistingVpcId="),
+        ("ExistingKnowledgeBaseId=KB12345678", "ExistingKnowledgeBaseId="),
+        ("ExistingDataSourceId=DS12345678", "ExistingDataSourceId="),
+        ("EmbeddingDimension=512", "EmbeddingDimension=1024"),
+        ("ChunkTokens=500", "ChunkTokens=300"),
+        ("StartingPosition=LATEST", "StartingPosition=TRIM_HORIZON"),
+        ("ConsumerGroup=other", "the consumer group connect-stock-prices"),
+        ("ConnectorName=other", "the consumer group connect-stock-prices"),
+        ("TopicPartitions=2", "TopicPartitions=3"),
+        ("BrokerStorageGiB=4", "BrokerStorageGiB=5"),
+        ("BrokerKeyArn=arn:aws:kms:eu-central-1:123456789012:key/1", "BrokerKeyArn="),
+    ] {
+        let stub = Stub::running(&[]);
+        let output = stub.deploy(&[change], "");
+        assert_eq!(output.status.code(), Some(2), "{change}");
+        assert!(stderr(&output).contains(named), "{change}: {}", stderr(&output));
+        assert_eq!(stub.changes(), [""; 0], "{change}");
+    }
+    // Another connector is another group, which would read the topic anew.
+    let stub = Stub::running(&[]);
+    let other = stub.path("other.yaml");
+    fs::copy(root().join("connectors.d/msk/stock-prices.yaml"), &other).unwrap();
+    let output = stub.deploy(&["--connector", other.to_str().unwrap()], "");
+    assert!(stderr(&output).contains("say ConsumerGroup=connect-stock-prices"), "{}", stderr(&output));
+    let output =
+        stub.deploy(&["--connector", other.to_str().unwrap(), "ConsumerGroup=connect-stock-prices"], "");
     assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(stub.changes(), ["s3 rm", "cloudformation delete-stack", "s3 rm", "s3 rb"]);
-    let log = stub.log();
-    assert!(log.contains("s3 rm --only-show-errors --recursive s3://the-failures"), "{log}");
-    assert!(log.contains("s3://sluice-code-123456789012-eu-central-1/prices/"), "{log}");
 }
 
 #[test]
-fn a_stack_that_never_came_up_is_destroyed_all_the_same() {
-    // Such a stack has no outputs, which the CLI writes as `None`.
-    let stub = Stub { failures: "None", buckets: CODE, ..Stub::new() };
+fn an_update_keeps_what_was_said_before() {
+    let stub = Stub::running(&["TopicName=orders", "ChunkTokens=500"]);
+    let orders = stub.path("stock-prices.yaml");
+    let text = fs::read_to_string(root().join("connectors.d/msk/stock-prices.yaml")).unwrap();
+    fs::write(&orders, text.replace("streamtopic", "orders")).unwrap();
+    let output = stub.deploy(&["--connector", orders.to_str().unwrap(), "TopicPartitions=4"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stub.log().contains("TopicName"), "{}", stub.log());
+    let plain = stub.deploy(&[], "");
+    assert!(stderr(&plain).contains("the topic is orders"), "the file names another: {}", stderr(&plain));
+}
+
+#[test]
+fn a_replacement_that_is_asked_for_is_let_through_and_locked_again() {
+    let stub = Stub::running(&[]);
+    let output = stub.deploy(&["--replace", "ChunkTokens=500"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let log = stub.log();
+    let steps: Vec<_> = log
+        .lines()
+        .filter(|line| {
+            line.starts_with("cloudformation set-stack-policy") || line.starts_with("cloudformation deploy")
+        })
+        .map(|line| {
+            if line.contains("stack-policy.json") {
+                "lock"
+            } else if line.contains("Allow") {
+                "open"
+            } else {
+                "deploy"
+            }
+        })
+        .collect();
+    // The stack and the one nested in it, each time.
+    assert_eq!(steps, ["open", "open", "deploy", "lock", "lock"]);
+    assert!(log.contains("--enable-termination-protection"), "{log}");
+}
+
+#[test]
+fn pollers_change_to_provisioned_in_two_steps() {
+    let on_demand = Stub::running(&["PollerMode=on-demand"]);
+    let output = on_demand.deploy(&["PollerMode=provisioned"], "");
+    assert!(stderr(&output).contains("first with BatchResponse=whole"), "{}", stderr(&output));
+    assert_eq!(on_demand.changes(), [""; 0]);
+    assert!(on_demand.deploy(&["PollerMode=provisioned", "BatchResponse=whole"], "").status.success());
+    let between = Stub::running(&["BatchResponse=whole"]);
+    assert!(between.deploy(&["BatchResponse=partial"], "").status.success());
+}
+
+#[test]
+fn a_stack_that_was_never_created_is_told_from_one_that_runs() {
+    let stub = Stub { status: "ROLLBACK_COMPLETE", ..Stub::new() };
+    let output = stub.deploy(&[], "");
+    assert!(stderr(&output).contains("infra/destroy --stack sluice"), "{}", stderr(&output));
+    assert_eq!(stub.changes(), [""; 0]);
+    // Whoever may not look at the stack must not take it for one that is not there.
+    let stub = Stub::running(&[]);
+    let output = stub.deploy(&["ChunkTokens=500"], "cloudformation describe-stacks");
+    assert!(stderr(&output).contains("cannot look at the stack"), "{}", stderr(&output));
+    assert_eq!(stub.changes(), [""; 0]);
+}
+
+#[test]
+fn what_it_costs_is_said_before_anything_is_made() {
+    let stub = Stub::new();
+    let output = stub.deploy(&["--trial"], "s3 mb");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("At rest this costs about 100."), "{shown}");
+    assert!(shown.contains("interface endpoints"), "{shown}");
+    assert!(!stub.log().contains("deploy"), "nothing was made: {}", stub.log());
+    // An update is priced as it will be, with what it had before.
+    let update = Stub::running(&["PollerMode=on-demand", "FunctionPlacement=private-subnet"]);
+    let shown = String::from_utf8(update.deploy(&[], "").stdout).unwrap();
+    assert!(shown.contains("1 interface endpoint in 2 zones (Bedrock)"), "{shown}");
+}
+
+#[test]
+fn the_zone_that_has_no_brokers_is_left_out() {
+    let stub = Stub { region: "us-east-1", ..Stub::new() };
+    assert!(stub.deploy(&[], "").status.success());
+    assert!(stub.log().contains("ZoneA=use1-az1 ZoneB=use1-az2"), "{}", stub.log());
+    for given in [
+        &["ZoneA=use1-az4", "ZoneB=use1-az5"][..],
+        &["ExistingVpcId=vpc-1", "ExistingSubnetIds=subnet-1,subnet-2"],
+    ] {
+        let stub = Stub { region: "us-east-1", ..Stub::new() };
+        assert!(stub.deploy(given, "").status.success());
+        assert!(!stub.log().contains("use1-az1"), "{}", stub.log());
+    }
+}
+
+#[test]
+fn destroying_keeps_the_data_and_says_what_stays() {
+    let stub = Stub { left: LEFT, ..Stub::running(&[]) };
     let output = stub.run("destroy", &["--yes"], "");
     assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(stub.changes(), ["cloudformation delete-stack", "s3 rm", "s3 rb"]);
-    assert!(!stub.log().contains("s3://None"), "{}", stub.log());
+    let changes =
+        ["cloudformation update-termination-protection", "cloudformation delete-stack", "s3 rm", "s3 rb"];
+    assert_eq!(stub.changes(), changes);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for (kind, id) in LEFT.lines().map(|line| line.split_once('\t').unwrap()) {
+        assert!(shown.lines().any(|line| line.contains(kind) && line.contains(id)), "{kind} {id}: {shown}");
+    }
+    assert!(shown.contains("--with-data"), "{shown}");
+    assert!(stub.log().contains("--no-enable-termination-protection"), "{}", stub.log());
+}
+
+#[test]
+fn destroying_with_the_data_leaves_nothing() {
+    let stub = Stub { left: LEFT, ..Stub::running(&[]) };
+    let output = stub.run("destroy", &["--yes", "--with-data"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let changes = [
+        "cloudformation update-termination-protection",
+        "cloudformation delete-stack",
+        "s3 rm",
+        "s3 rb",
+        "bedrock-agent delete-data-source",
+        "bedrock-agent delete-knowledge-base",
+        "s3vectors delete-index",
+        "s3vectors delete-vector-bucket",
+        "iam delete-role-policy",
+        "iam delete-role",
+        "kafka delete-topic",
+        "kafka delete-cluster",
+        "logs delete-log-group",
+        "s3 rm",
+        "s3 rb",
+        "ec2 delete-security-group",
+        "ec2 delete-subnet",
+        "ec2 delete-vpc",
+    ];
+    assert_eq!(stub.changes(), changes);
+    let log = stub.log();
+    assert!(log.contains("--knowledge-base-id KB12345678 --data-source-id DS12345678"), "{log}");
+    let topic =
+        "--cluster-arn arn:aws:kafka:eu-central-1:123456789012:cluster/sluice/1-2 --topic-name streamtopic";
+    assert!(log.contains(topic), "{log}");
+}
+
+#[test]
+fn what_is_gone_already_does_not_keep_the_rest() {
+    // The stack is gone, and it was removed without its data.
+    let stub = Stub { left: LEFT, buckets: CODE, ..Stub::new() };
+    let output = stub.run("destroy", &["--yes", "--with-data"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stub.log().contains("cloudformation delete-stack"), "{}", stub.log());
+    assert!(stub.log().contains("ec2 delete-vpc"), "{}", stub.log());
+    let output = stub.run("destroy", &["--yes", "--with-data"], "kafka delete-cluster");
+    assert_eq!(output.status.code(), Some(1), "it could not be removed, and not because it is gone");
+    assert!(stderr(&output).contains("run this again"), "{}", stderr(&output));
 }
 
 #[test]
 fn destroying_goes_on_where_it_was_cut_short() {
-    let stub = Stub { buckets: CODE, ..Stub::new() };
+    let stub = Stub::running(&[]);
     let output = stub.run("destroy", &["--yes"], "cloudformation wait");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("run this again"), "{}", stderr(&output));
-    let gone = "cloudformation describe-stacks";
-    let output = stub.run("destroy", &["--yes"], gone);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let twice = ["cloudformation delete-stack", "cloudformation delete-stack", "s3 rm", "s3 rb"];
-    assert_eq!(stub.changes(), twice, "the failure bucket is gone");
     let nothing_left = Stub::new();
-    assert!(nothing_left.run("destroy", &["--yes"], gone).status.success());
-    assert_eq!(nothing_left.changes(), ["cloudformation delete-stack"]);
+    assert!(nothing_left.run("destroy", &["--yes"], "").status.success());
+    assert_eq!(nothing_left.changes(), [""; 0]);
+}
+
+#[test]
+fn a_rollback_takes_the_version_before_the_one_in_use() {
+    let stub = Stub::running(&[]);
+    let output = stub.run("rollback", &["--stack", "prices"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = "lambda update-alias --function-name prices --name live --function-version 5";
+    assert!(stub.log().contains(expected), "7 is in use, and 9 is newer: {}", stub.log());
+    assert!(stub.run("rollback", &["--to", "2"], "").status.success());
+    assert!(stub.log().contains("--function-version 2"), "{}", stub.log());
+    let output = stub.run("rollback", &["--to", "newest"], "");
+    assert!(stderr(&output).contains("newest is not a version"), "{}", stderr(&output));
+    let dry = Stub::new();
+    assert!(dry.run("rollback", &["--dry-run"], "").status.success());
+    assert_eq!(dry.log(), "");
+}
+
+#[test]
+fn records_are_sent_by_the_function_beside_the_brokers() {
+    let stub = Stub::running(&[]);
+    let file = stub.path("prices.csv");
+    fs::write(&file, "ticker,price\nOOOO,$44.50\n").unwrap();
+    let args = ["--key", "ticker", "--add", "timestamp=now", file.to_str().unwrap()];
+    let output = stub.run("send", &args, "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "{\"said\":\"2 records sent\"}\n\n");
+    let event: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(stub.path("calls.event")).unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "brokers": "b-1.example:9098,b-2.example:9098",
+        "format": "csv",
+        "key": "ticker",
+        "add": "timestamp=now",
+        "input": "dGlja2VyLHByaWNlCk9PT08sJDQ0LjUwCg==",
+    });
+    assert_eq!(event, expected);
+    assert!(stub.log().contains("--function-name sluice-send"), "{}", stub.log());
+}
+
+#[test]
+fn what_cannot_be_sent_is_said() {
+    let stub = Stub::running(&[]);
+    fs::write(stub.path("large.jsonl"), vec![b'x'; 5 << 20]).unwrap();
+    for (args, named) in [
+        (&["nowhere.csv"][..], "there is no file nowhere.csv"),
+        (&["--key", "a\"b", "large.jsonl"], "cannot be passed on"),
+        (&["large.jsonl"], "larger than a call takes"),
+        (&["--stak", "x"], "--stak"),
+    ] {
+        let output = stub.run("send", args, "");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(named), "{}", stderr(&output));
+    }
+    assert!(!stub.log().contains("invoke"), "{}", stub.log());
 }
 
 #[test]

@@ -259,6 +259,13 @@ fn it_is_healthy_all_along_and_not_ready_while_a_connector_has_failed() {
     let expected = "not-ready task 0: record not-ready-0-0 was rejected by value converter";
     assert!(reason.starts_with(expected) && reason.lines().count() == 1, "{reason}");
     assert_eq!(get(&address, "/healthz").status, 200);
+    // The same from beside it, as a container is asked.
+    let health = |arguments: &[&str]| {
+        Sluice::new(["health"]).args(arguments).arg(format!("--listen={address}")).output()
+    };
+    health(&[]).expect_code(0);
+    let unready = health(&["--ready"]).expect_code(1);
+    assert!(unready.stderr.contains(expected), "{unready}");
 
     stage.produce(good, &["{\"n\":1}"]);
     daemon.wait_while_running("record", || count(&metrics(&address), good, "delivered") > 0.5);
@@ -268,6 +275,18 @@ fn it_is_healthy_all_along_and_not_ready_while_a_connector_has_failed() {
     assert!(metrics.value("sluice_task_failures_in_a_row", &[("connector", bad)]) > 0.5);
     assert!(metrics.value("sluice_task_failures_in_a_row", &[("connector", good)]) < 0.5);
     daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn nobody_is_healthy_where_nobody_listens() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = Sluice::new(["health"]).arg(format!("--listen={free}")).output().expect_code(3);
+    assert!(ended.stderr.contains(&format!("no worker answers at {free}")), "{ended}");
+    // One that takes connections and says nothing is given up.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", silent.local_addr().unwrap());
+    let ended = Sluice::new(["health"]).arg(listen).output().expect_code(3);
+    assert!(ended.stderr.contains("no answer in 4s"), "{ended}");
 }
 
 #[test]

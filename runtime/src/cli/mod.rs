@@ -16,7 +16,8 @@
 //!
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
-//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), new, plugins, schema, completions
+//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), new, plugins, schema, completions,
+//! man, health
 //!            a command each
 //! brokers    where the brokers are, for the commands that talk to them
 //! command    what a command is, and what it is given
@@ -36,8 +37,10 @@ mod context;
 mod dlq;
 mod exit;
 mod global;
+mod health;
 mod lambda;
 mod logging;
+mod man;
 mod new;
 mod offsets;
 mod output;

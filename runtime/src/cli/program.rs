@@ -14,8 +14,10 @@ use crate::cli::context::Context;
 use crate::cli::dlq::DlqArgs;
 use crate::cli::exit::Exit;
 use crate::cli::global::Global;
+use crate::cli::health::HealthArgs;
 use crate::cli::lambda::{LambdaArgs, arguments};
 use crate::cli::logging::Logging;
+use crate::cli::man::ManArgs;
 use crate::cli::new::NewArgs;
 use crate::cli::offsets::OffsetsArgs;
 use crate::cli::plugins::PluginsArgs;
@@ -64,6 +66,8 @@ impl Program {
             Entry::of::<PluginsArgs>(),
             Entry::of::<SchemaArgs>(),
             Entry::of::<CompletionsArgs>(),
+            Entry::of::<ManArgs>(),
+            Entry::of::<HealthArgs>(),
         ];
         Self { registry, version: env!("CARGO_PKG_VERSION"), hint: None, commands }
     }

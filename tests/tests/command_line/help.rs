@@ -4,7 +4,7 @@ use serde_json::Value;
 use sluice_runtime::config::yaml::Node;
 use sluice_tests::sluice::{Sluice, root};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "run",
     "check",
     "lambda",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 15] = [
     "plugins",
     "schema",
     "completions",
+    "man",
+    "health",
     "new",
 ];
 
@@ -177,6 +179,20 @@ fn plugins_as_json_are_an_object_a_line_and_one_comes_with_its_schema() {
     let http: Value = serde_json::from_str(&http.stdout).unwrap();
     jsonschema::meta::validate(&http["schema"]).unwrap();
     assert!(http["schema"]["properties"]["url"].is_object(), "{http}");
+}
+
+#[test]
+fn every_command_has_a_page_in_the_manual() {
+    let folder = sluice_tests::connector::Folder::new();
+    let pages = folder.path().join("man1");
+    Sluice::new(["man"]).arg(&pages).output().expect_code(0);
+    let page = |name: &str| std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
+    for command in COMMANDS {
+        assert!(page(&format!("sluice-{command}")).contains(".SH SYNOPSIS"), "{command}");
+    }
+    assert!(page("sluice").contains("sluice\\-run"), "{}", page("sluice"));
+    let ended = Sluice::new(["man", "Cargo.toml/man1"]).current_dir(root()).output().expect_code(3);
+    assert!(ended.stderr.contains("Cargo.toml/man1"), "{ended}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod answers;
 mod events;
 mod package;
+mod send;
 mod start;
 
 use std::time::Duration;

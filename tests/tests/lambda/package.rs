@@ -36,31 +36,85 @@ fn the_binary_runs_on_the_c_library_of_lambda_and_needs_nothing_else() {
     assert_eq!(others, [""; 0], "libraries that `provided.al2023` may not have");
 }
 
-/// Runs the script with a Cargo that builds nothing but a file.
-fn package(args: &[&str]) -> Output {
-    let folder = Folder::new();
-    let cargo = "#!/bin/sh\nmkdir -p \"$CARGO_TARGET_DIR/release\"\necho binary >\"$CARGO_TARGET_DIR/release/sluice\"\n";
-    let rustc = "#!/bin/sh\necho x86_64-unknown-linux-gnu\n";
-    for (name, text) in [("cargo", cargo), ("rustc", rustc)] {
-        let path = folder.write(name, text);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new("sh");
-    command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(root().join("infra/lambda/package"));
-    command.args(args).env("PATH", path).env("CARGO_TARGET_DIR", folder.path().join("target"));
-    command.output().unwrap()
+/// Builds nothing, writes down what it was asked, and puts a program that is there where Cargo, or the engine, would put it.
+const BUILDS: &str = r#"#!/bin/sh
+echo "$(basename "$0") $*" >>"$CALLS"
+out=$CARGO_TARGET_DIR/release
+case "$*" in
+  *--output*) out=$(echo "$*" | sed 's/.*dest=\([^ ]*\).*/\1/') ;;
+  *--target*) out=$CARGO_TARGET_DIR/$(echo "$*" | sed 's/.*--target \([^ ]*\).*/\1/; s/\.2\.34$//')/release ;;
+esac
+mkdir -p "$out"
+cp "${BUILT:-/bin/true}" "$out/sluice"
+"#;
+
+/// What the script finds on the machine, and what it did with it.
+struct Machine {
+    folder: Folder,
+    environment: Vec<(&'static str, String)>,
 }
+
+impl Machine {
+    /// One of this kind, which Rust calls so, with these commands beside Cargo.
+    fn new(host: &str, commands: &[&str]) -> Self {
+        let machine = Self { folder: Folder::new(), environment: Vec::new() };
+        machine.command("cargo", BUILDS);
+        machine.command("rustc", &format!("#!/bin/sh\necho {host}\n"));
+        for command in commands {
+            machine.command(command, BUILDS);
+        }
+        machine
+    }
+
+    fn command(&self, name: &str, text: &str) {
+        fs::set_permissions(self.folder.write(name, text), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    fn package(&self, args: &[&str]) -> Output {
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(root().join("infra/lambda/package"));
+        // Nothing else that may be on the machine of the test, such as an engine of containers.
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        command.args(args).env("PATH", path).env("CARGO_TARGET_DIR", self.folder.path().join("target"));
+        command.env("CALLS", self.folder.path().join("calls")).env_remove("CC");
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        command.output().unwrap()
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(self.folder.path().join("calls")).unwrap_or_default()
+    }
+}
+
+const LINUX: &str = "x86_64-unknown-linux-gnu";
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn listed(zip: &str) -> Vec<String> {
+    let zip = root().join("target/lambda/sluice").join(zip);
+    let listed = printed(Command::new("zip").arg("-sf").arg(zip));
+    listed.lines().filter_map(|line| line.strip_prefix("  ").map(str::to_owned)).collect()
+}
+
+/// The scripts write into the checkout, one at a time.
+static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 #[test]
 fn the_package_holds_the_bootstrap_and_one_connector() {
-    let built = package(&["--connector", "connectors.d/examples/webhook.yaml"]);
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let _alone = ONE_AT_A_TIME.lock();
+    let built = Machine::new(LINUX, &[]).package(&["--connector", "connectors.d/examples/webhook.yaml"]);
+    assert!(built.status.success(), "{}", said(&built));
     assert_eq!(String::from_utf8_lossy(&built.stdout), "target/lambda/sluice/bootstrap.zip\n");
-    let zip = root().join("target/lambda/sluice/bootstrap.zip");
-    let listed = printed(Command::new("zip").arg("-sf").arg(zip));
-    let names: Vec<_> = listed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    let names = listed("bootstrap.zip");
     assert_eq!(names, ["bootstrap", "connectors.d/", "connectors.d/webhook.yaml"]);
+    assert_eq!(listed("send.zip"), ["bootstrap", "sluice", "connectors.d/", "connectors.d/webhook.yaml"]);
     // Whoever packs them, the function is somebody else.
     for (name, mode) in names.iter().zip([0o755, 0o755, 0o644]) {
         let file = root().join("target/lambda/sluice").join(name);
@@ -70,13 +124,86 @@ fn the_package_holds_the_bootstrap_and_one_connector() {
 
 #[test]
 fn what_cannot_be_packed_is_said_before_anything_is_built() {
-    for (args, said) in [
+    for (args, named) in [
         (["--arch", "riscv"], "there is no package for riscv"),
         (["--connector", "none.yaml"], "there is no connector none.yaml"),
         (["--zip", "x"], "infra/lambda/package [--arch"),
+        (["--build", "magic"], "there is no build magic"),
     ] {
-        let output = package(&args);
+        let machine = Machine::new(LINUX, &[]);
+        let output = machine.package(&args);
         assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+        assert!(said(&output).contains(named), "{output:?}");
+        assert_eq!(machine.calls(), "");
     }
+}
+
+#[test]
+fn a_binary_that_asks_for_a_newer_c_library_is_not_packed() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let _ = fs::remove_dir_all(root().join("target/lambda/sluice"));
+    for (shown, named) in [
+        ("file format elf64-x86-64\n0x09 0x00 07 GLIBC_2.39\n0x09 0x00 07 GLIBC_2.4", "needs glibc 2.39"),
+        ("file format elf64-littleaarch64\n0x09 0x00 07 GLIBC_2.35", "--build zig or --build container"),
+        ("file format elf64-x86-64\n", "names no version of the C library"),
+        ("file format mach-o arm64\n", "no program for Linux"),
+    ] {
+        let machine = Machine::new(LINUX, &[]);
+        machine.command("objdump", &format!("#!/bin/sh\nprintf '%s' '{shown}'\n"));
+        let output = machine.package(&[]);
+        assert_eq!(output.status.code(), Some(2), "{shown}");
+        assert!(said(&output).contains(named), "{}", said(&output));
+        assert!(!root().join("target/lambda/sluice").exists(), "{shown}: nothing is packed");
+    }
+}
+
+#[test]
+fn zig_links_against_the_c_library_of_the_runtime() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for (arch, triple) in [("x86_64", "x86_64-unknown-linux-gnu"), ("arm64", "aarch64-unknown-linux-gnu")] {
+        let machine = Machine::new(LINUX, &[]);
+        let output = machine.package(&["--arch", arch, "--build", "zig"]);
+        assert!(output.status.success(), "{}", said(&output));
+        let asked = format!(
+            "cargo zigbuild --locked --release --package sluice --bin sluice --target {triple}.2.34\n"
+        );
+        assert_eq!(machine.calls(), asked);
+    }
+}
+
+#[test]
+fn a_machine_without_a_build_that_fits_takes_another_one_that_is_at_hand() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let mac = "aarch64-apple-darwin";
+    for (host, arch, commands, called) in [
+        (mac, "arm64", &["cargo-zigbuild", "podman"][..], "cargo zigbuild"),
+        (mac, "x86_64", &["podman", "docker"], "podman build --platform linux/amd64"),
+        (mac, "arm64", &["docker"], "docker build --platform linux/arm64"),
+        (LINUX, "arm64", &["aarch64-linux-gnu-gcc", "cargo-zigbuild"], "cargo build"),
+        (LINUX, "arm64", &["cargo-zigbuild"], "cargo zigbuild"),
+        (LINUX, "x86_64", &["cargo-zigbuild", "podman"], "cargo build"),
+    ] {
+        let machine = Machine::new(host, commands);
+        let output = machine.package(&["--arch", arch]);
+        assert!(output.status.success(), "{host} {arch}: {}", said(&output));
+        assert!(machine.calls().starts_with(called), "{host} {arch}: {}", machine.calls());
+    }
+    let output = Machine::new(mac, &[]).package(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("pip install cargo-zigbuild ziglang"), "{}", said(&output));
+}
+
+#[test]
+fn the_same_content_makes_the_same_zip() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let zip = || {
+        assert!(Machine::new(LINUX, &[]).package(&[]).status.success());
+        ["bootstrap.zip", "send.zip"]
+            .map(|name| fs::read(root().join("target/lambda/sluice").join(name)).unwrap())
+    };
+    assert_eq!(zip(), zip());
+    let other = Machine::new(LINUX, &[]).with("BUILT", "/bin/false");
+    let before = zip();
+    assert!(other.package(&[]).status.success());
+    assert_ne!(before[0], fs::read(root().join("target/lambda/sluice/bootstrap.zip")).unwrap());
 }
