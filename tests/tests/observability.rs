@@ -261,7 +261,8 @@ fn it_is_healthy_all_along_and_not_ready_while_a_connector_has_failed() {
     assert_eq!(get(&address, "/healthz").status, 200);
     // The same from beside it, as a container is asked.
     let health = |arguments: &[&str]| {
-        Sluice::new(["health"]).args(arguments).arg(format!("--listen={address}")).output()
+        let arguments = [&["health"][..], arguments].concat();
+        Sluice::new(arguments).arg(format!("--listen={address}")).output()
     };
     health(&[]).expect_code(0);
     let unready = health(&["--ready"]).expect_code(1);

@@ -20,7 +20,7 @@ const CONNECTOR: &str = "source:
   kafka:
     bootstrap_servers: ${env:KAFKA_BOOTSTRAP_SERVERS}
     topics: [streamtopic]
-  value: json
+  value: string
 sink:
   bedrock_kb: { knowledge_base_id: \"${env:KBID}\", data_source_id: \"${env:DSID}\" }
 ";
