@@ -55,7 +55,8 @@ find_stack() {
   local said
   status=''
   if said=$(aws cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' --output text 2>&1); then
-    status=$said
+    # Of a change set that was never carried out; there is no stack yet.
+    if [[ $said != REVIEW_IN_PROGRESS ]]; then status=$said; fi
   elif [[ $said != *"does not exist"* ]]; then
     printf '%s\n' "$said" >&2
     die "cannot look at the stack $1"

@@ -87,7 +87,7 @@ class Moto(unittest.TestCase):
         zips = ["--zip", str(self.folder / "package.zip"), "--send-zip", str(self.folder / "send.zip")]
         return self.run_script("deploy", *zips, *arguments)
 
-    def test_a_stack_is_asked_for_kept_and_removed(self):
+    def test_a_stack_is_asked_for_with_all_that_it_is_made_of(self):
         said = self.deploy("ChunkTokens=500")
         self.assertEqual(said.returncode, 0, said.stderr + said.stdout)
 
@@ -97,27 +97,44 @@ class Moto(unittest.TestCase):
         self.assertEqual(len([key for key in keys if key.endswith(".zip")]), 2)
 
         clouds = self.client("cloudformation")
-        (stack,) = clouds.describe_stacks(StackName="sluice")["Stacks"]
-        given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
+        (change,) = clouds.list_change_sets(StackName="sluice")["Summaries"]
+        change = clouds.describe_change_set(ChangeSetName=change["ChangeSetId"])
+        given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in change["Parameters"]}
         self.assertIn(given["CodeKey"], keys)
         self.assertIn(given["SendCodeKey"], keys)
         self.assertEqual((given["ChunkTokens"], given["ConnectorName"]), ("500", "stock-prices"))
         policy = clouds.get_stack_policy(StackName="sluice")["StackPolicyBody"]
         self.assertIn("AWS::MSK::Topic", policy)
 
-        # What the stack was given is read back, and what would lose data is refused by it.
-        said = self.deploy("ChunkTokens=300")
+    def test_what_the_stack_was_given_is_read_back_and_kept(self):
+        # moto carries this one out: the parameters of the stack, and next to nothing of what they are for.
+        text = (FOLDER / "cloudformation" / "sluice.yaml").read_text()
+        parameters = text[text.index("\nParameters:\n") : text.index("\nRules:\n")]
+        given = {"CodeBucket": CODE, "CodeKey": "sluice/1.zip", "ChunkTokens": "500"}
+        clouds = self.client("cloudformation")
+        clouds.create_stack(
+            StackName="kept",
+            TemplateBody=parameters + "\nResources:\n  Topic:\n    Type: AWS::SNS::Topic\n",
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        )
+        said = self.deploy("--stack", "kept", "ChunkTokens=300")
         self.assertEqual(said.returncode, 2, said.stdout)
         self.assertIn("ChunkTokens=500", said.stderr)
+        # What is not said is as it was, and so nothing is refused.
+        said = self.deploy("--stack", "kept", "MemorySize=512")
+        self.assertEqual(said.returncode, 0, said.stderr)
 
-        said = self.run_script("destroy", "--yes")
+        said = self.run_script("destroy", "--stack", "kept", "--yes")
         self.assertEqual(said.returncode, 0, said.stderr)
-        buckets = [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]]
-        self.assertNotIn(CODE, buckets)
-        self.assertEqual(clouds.describe_stacks()["Stacks"], [])
+        self.assertNotIn("kept", [stack["StackName"] for stack in clouds.describe_stacks()["Stacks"]])
+        objects = self.client("s3").list_objects_v2(Bucket=CODE, Prefix="kept/") if CODE in self.buckets() else {}
+        self.assertEqual(objects.get("KeyCount", 0), 0)
         # It is gone, and can be asked about again.
-        said = self.run_script("destroy", "--yes")
+        said = self.run_script("destroy", "--stack", "kept", "--yes")
         self.assertEqual(said.returncode, 0, said.stderr)
+
+    def buckets(self):
+        return [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]]
 
     def test_a_rollback_changes_the_alias(self):
         iam, functions = self.client("iam"), self.client("lambda")
