@@ -182,6 +182,24 @@ class Removals(unittest.TestCase):
         self.assertEqual(policies_of, re.findall(r"--policy-name (\S+)", DESTROY))
 
 
+class Rules(unittest.TestCase):
+    def test_a_rule_says_only_what_a_rule_can(self):
+        # "Rule-specific intrinsic functions" of the CloudFormation guide; cfn-lint lets others pass.
+        known = {"And", "Contains", "EachMemberEquals", "EachMemberIn", "Equals", "Not", "Or", "RefAll", "ValueOf", "ValueOfAll"}
+
+        def functions(value):
+            for key, inner in value.items() if isinstance(value, dict) else []:
+                if key.startswith("Fn::"):
+                    yield key.removeprefix("Fn::")
+                yield from functions(inner)
+            for inner in value if isinstance(value, list) else []:
+                yield from functions(inner)
+
+        used = {name for template in TEMPLATES.values() for name in functions(template.get("Rules", {}))}
+        self.assertIn("Equals", used)
+        self.assertLessEqual(used, known)
+
+
 class Versions(unittest.TestCase):
     def test_whatever_changes_the_function_makes_a_version(self):
         # The mapping calls a version, which would not have the change otherwise.
