@@ -597,11 +597,23 @@ fn code_is_never_brought_to_somebody_elses_bucket() {
 #[test]
 fn the_scripts_run_on_the_shell_of_macos() {
     let scripts = ["deploy", "destroy", "rollback", "send", "lib.sh", "lambda/package", "release/archive"];
-    let newer = ["mapfile", "readarray", "declare -A", "local -A", "local -n", "^^}", ",,}", "&>>", "coproc", "EPOCHSECONDS"];
+    let newer = [
+        "mapfile",
+        "readarray",
+        "declare -A",
+        "local -A",
+        "local -n",
+        "^^}",
+        ",,}",
+        "&>>",
+        "coproc",
+        "EPOCHSECONDS",
+    ];
     let gnu = ["touch -d", "sed -i", "readlink -f", "date -d", "grep -P", "xargs -r", "base64 -w", "cp -t"];
     for script in scripts {
         let text = fs::read_to_string(root().join("infra").join(script)).unwrap();
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#')) {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'))
+        {
             let found = newer.iter().chain(&gnu).find(|word| line.contains(**word));
             assert_eq!(found, None, "{script}:{}: {line}", number + 1);
         }

@@ -107,21 +107,17 @@ fn what_was_not_sent_is_an_error_and_the_function_goes_on() {
     let mut function = SendFunction::start();
     let brokers = kafka.bootstrap_servers();
     let event = |format: &str, input: &str| {
-        json!({"brokers": brokers, "format": format, "key": "", "add": "", "input": input}).to_string()
+        json!({"brokers": brokers, "format": format, "key": "", "add": "n=1", "input": input}).to_string()
     };
-    for wrong in [
-        event("jsonl", &BASE64.encode("no \"JSON\"\n")),
-        event("jsonl", "=== no base64 ==="),
-        "{}".to_owned(),
-    ] {
-        let answer = function.api.invoke(wrong, AMPLE);
-        if answer.kind == "response" {
-            assert_eq!(read(&kafka, 1), [], "nothing was given, and nothing is there");
-        } else {
-            assert!(!answer.error().is_empty(), "{answer:?}");
-        }
+    let no_object = BASE64.encode("no \"JSON\"\n");
+    for wrong in
+        [event("jsonl", &no_object), event("jsonl", "=== no base64 ==="), event("xml", ""), "{}".to_owned()]
+    {
+        let answer = function.api.invoke(wrong.as_str(), AMPLE);
+        assert_eq!(answer.kind, "error", "{wrong}: {answer:?}");
+        assert!(!answer.error().is_empty(), "{answer:?}");
     }
     let answer = function.api.invoke(event("jsonl", &BASE64.encode("{\"a\":1}\n")), AMPLE);
     assert_eq!(answer.kind, "response", "{answer:?}");
-    assert_eq!(read(&kafka, 1), [(String::new(), "{\"a\":1}".to_owned())]);
+    assert_eq!(read(&kafka, 1), [(String::new(), "{\"a\":1,\"n\":\"1\"}".to_owned())]);
 }
