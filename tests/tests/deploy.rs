@@ -47,7 +47,7 @@ esac
 /// The bucket for code, by its default name.
 const CODE: &str = "sluice-code-123456789012-eu-central-1";
 
-/// What CloudFormation left of a stack that held everything.
+/// What is left of a stack that held everything.
 const LEFT: &str = "AWS::Bedrock::DataSource\tKB12345678|DS12345678
 AWS::Bedrock::KnowledgeBase\tKB12345678
 AWS::EC2::SecurityGroup\tsg-1
@@ -104,15 +104,16 @@ impl Stub {
                     known.push((name.to_owned(), String::new()));
                 }
             } else if let Some(default) = line.strip_prefix("    Default: ") {
-                known.last_mut().unwrap().1 = default.trim_matches('"').to_owned();
+                known.last_mut().unwrap().1 = String::from(default.trim_matches('"'));
             }
         }
         for parameter in parameters {
             let (name, value) = parameter.split_once('=').unwrap();
-            known.iter_mut().find(|(known, _)| known == name).unwrap().1 = value.to_owned();
+            known.iter_mut().find(|(known, _)| known == name).unwrap().1 = String::from(value);
         }
         assert!(known.len() > 30, "{known:?}");
-        let parameters = known.iter().map(|(name, value)| format!("{name}\t{value}\n")).collect();
+        let lines: Vec<_> = known.iter().map(|(name, value)| format!("{name}\t{value}")).collect();
+        let parameters = lines.join("\n") + "\n";
         Self { status: "CREATE_COMPLETE", parameters, buckets: CODE, ..Self::new() }
     }
 
