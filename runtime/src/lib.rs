@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cli          the command line
+//! control      Kafka Connect's REST API
 //! reference    pages in Markdown, made of the settings and the metrics
 //! lambda       one run of the engine per invocation, for AWS Lambda
 //! observe      metrics, health and status over HTTP
@@ -26,6 +27,7 @@
 pub mod cli;
 pub mod config;
 pub mod connector;
+pub mod control;
 pub mod engine;
 mod guard;
 pub mod kafka;

@@ -29,10 +29,21 @@ pub fn get(address: &str, path: &str) -> ListenerAnswer {
 
 /// Asks with another method, or for another type of content.
 pub fn ask(address: &str, method: &str, path: &str, accept: &str) -> ListenerAnswer {
+    send(address, method, path, &[("Accept", accept)], "")
+}
+
+/// Sends a request with these headers and this body.
+pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> ListenerAnswer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\n");
-    write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n").unwrap();
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n").unwrap();
+    }
+    if !body.is_empty() {
+        write!(stream, "Content-Length: {}\r\n", body.len()).unwrap();
+    }
+    write!(stream, "\r\n{body}").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();

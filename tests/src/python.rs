@@ -1,4 +1,4 @@
-//! Python with the AWS SDK for Python: for what others make of the same API.
+//! Python with clients that nobody here wrote: for what others make of the same APIs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,13 @@ pub struct Python(PathBuf);
 impl Python {
     /// Finds one: `SLUICE_PYTHON`, else the one of `.ci/run`, else `python3`. Where there is none it says so on
     /// standard error, past the capture of the test harness, or panics if `SLUICE_REQUIRE_PYTHON=1`.
-    pub fn with_aws_sdk() -> Option<Self> {
+    pub fn with_packages() -> Option<Self> {
         static FOUND: OnceLock<Option<Python>> = OnceLock::new();
         let found = FOUND.get_or_init(|| candidates().into_iter().map(Self).find(Self::has_all));
         let required = is_required("SLUICE_REQUIRE_PYTHON");
         assert!(
             found.is_some() || !required,
-            "SLUICE_REQUIRE_PYTHON is set, but there is no Python with boto3"
+            "SLUICE_REQUIRE_PYTHON is set, but there is no Python with tests/python/requirements.txt"
         );
         if found.is_none() {
             let test = thread::current();

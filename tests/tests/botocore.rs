@@ -21,7 +21,7 @@ fn knowledge_bases() -> Vec<KnowledgeBaseResource> {
 
 #[test]
 fn the_emulator_is_what_botocore_takes_it_for() {
-    let Some(python) = Python::with_aws_sdk() else { return };
+    let Some(python) = Python::with_packages() else { return };
     let emulator = LocalKnowledgeBase::start_with(Settings {
         knowledge_bases: knowledge_bases(),
         indexing_delay: Duration::from_millis(300),

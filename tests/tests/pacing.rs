@@ -47,7 +47,7 @@ fn bounds(plan: &Course, speed: f64) -> (f64, f64) {
 #[test]
 fn two_thousand_documents_arrive_as_fast_as_a_hidden_limit_allows() {
     let speed = asked_for().unwrap_or(SPEED);
-    let Some(python) = Python::with_aws_sdk() else { return };
+    let Some(python) = Python::with_packages() else { return };
     let comparisons = compare(&plans(), speed, &Contender::Sample(python));
     tell(&comparisons, speed);
     let kept_time = kept_time(&comparisons, speed);

@@ -7,10 +7,13 @@ use std::os::fd::AsFd;
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
 use crate::config::worker::{LogFormat, WorkerSettings};
+use crate::observe::levels;
 use crate::observe::logs::{LogDirectly, LogQueue};
 
 /// What the names of the crates begin with that a plain level is about. Of all others, warnings are enough.
@@ -34,17 +37,20 @@ impl Logging {
             Some(queue) => BoxMakeWriter::new(move || queue.clone()),
             None => BoxMakeWriter::new(|| LogDirectly),
         };
+        let base = filter.to_string();
+        let (filter, handle) = reload::Layer::new(filter);
         // What goes wrong in the log itself would be written to standard error, or panic where that cannot be.
-        let builder =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
-        let started = match settings.log_format {
-            LogFormat::Text => builder
+        let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
+        let lines = match settings.log_format {
+            LogFormat::Text => lines
                 .with_ansi(in_colour(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR")))
-                .try_init(),
-            LogFormat::Json => builder.json().flatten_event(true).try_init(),
+                .boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
         };
+        let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
         // A program that logs already goes on as it does.
         if started.is_ok() {
+            levels::install(base, move |filter| handle.reload(filter).is_ok());
             std::panic::set_hook(Box::new(log_panic));
         }
         if let Some(error) = unreadable {

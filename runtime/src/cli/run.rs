@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
-use crate::observe::server::Listener;
+use crate::control::{self, AccessRules, RestSettings};
+use crate::observe::server::{self, Listener};
 use crate::worker::FollowedFiles;
-use crate::worker::{Ended, KeptStates, Worker};
+use crate::worker::{Control, Ended, KeptStates, Worker};
+use axum::Router;
 use clap::Args;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +80,8 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
         files.report(&worker.control());
     }
     if let Some(listener) = listener {
-        tokio::spawn(listener.serve(worker.control(), stop.clone()));
+        let router = paths(context, &listener, worker.control());
+        tokio::spawn(listener.serve(router, stop.clone()));
     }
     #[cfg(target_os = "linux")]
     tokio::spawn(crate::cli::code_pages::give_back_after_start());
@@ -92,6 +96,26 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
     }
+}
+
+/// Returns what is served: metrics, health and status, and Kafka Connect's REST API where somebody may use it.
+fn paths(context: &Context, listener: &Listener, control: Control) -> Router {
+    let observed = server::router(control.clone());
+    let rules = listener.address().ok().and_then(|address| {
+        let access = AccessRules::new(address, context.settings().rest_token.clone())?;
+        Some((access, address))
+    });
+    let Some((access, address)) = rules else {
+        tracing::info!("the REST API is not served off this machine without a `rest_token`");
+        return observed.fallback(server::nothing_here);
+    };
+    let settings = RestSettings {
+        access,
+        registry: Arc::new(context.registry().clone()),
+        version: context.version().to_owned(),
+        worker_id: address.to_string(),
+    };
+    observed.merge(control::router(control, settings)).fallback(control::nothing_here)
 }
 
 fn kept_states(settings: &WorkerSettings) -> Result<KeptStates, Exit> {

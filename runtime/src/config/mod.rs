@@ -6,6 +6,7 @@
 //! Every problem of every file is reported at once.
 
 pub(crate) mod explain;
+pub mod flat;
 pub(crate) mod foreign;
 pub mod interpolate;
 mod misplaced;

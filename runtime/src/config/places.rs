@@ -108,6 +108,11 @@ impl<'a> SchemaPlace<'a> {
         keys
     }
 
+    /// Says whether a value here is a secret.
+    pub(super) fn is_secret(&self) -> bool {
+        self.variants().into_iter().any(|schema| schema.get("writeOnly") == Some(&Value::Bool(true)))
+    }
+
     /// A plug-in declares a key as a pattern with `#[schemars(extend("x-pattern" = true))]`.
     pub(super) fn is_pattern(&self) -> bool {
         self.variants().into_iter().any(|schema| schema.get("x-pattern") == Some(&Value::Bool(true)))

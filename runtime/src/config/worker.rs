@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use sluice_connector_api::HumanDuration;
+use sluice_connector_api::{HumanDuration, Secret};
 
 use crate::config::problem::Problem;
 use crate::config::schema::generator;
@@ -41,6 +41,10 @@ pub struct WorkerSettings {
     /// Where metrics, health and status are served: an address and port, of this machine only by default. `none`
     /// serves nothing. Default `127.0.0.1:8083`; where that is taken, a log line says so and nothing is served.
     pub listen: String,
+    /// What whoever uses the REST API has to know: a token for `Authorization: Bearer`, or the password of Basic. Set it as
+    /// `SLUICE_REST_TOKEN` or in the file. Without one the API is served on an address of this machine only. `/metrics`,
+    /// `/healthz`, `/readyz` and `/status` need none. Default none.
+    pub rest_token: Option<Secret>,
     /// How long a stop may take before what is still in flight is given up; it is read again at the next
     /// start. Default 25s, which fits into the 30s that Kubernetes gives.
     pub shutdown_timeout: HumanDuration,
@@ -69,6 +73,7 @@ impl Default for WorkerSettings {
             log_format: LogFormat::Text,
             log_level: "info".to_owned(),
             listen: "127.0.0.1:8083".to_owned(),
+            rest_token: None,
             shutdown_timeout: HumanDuration::secs(25),
             follow: true,
             strict: false,
@@ -146,6 +151,7 @@ impl WorkerSettings {
             "listen",
             "log_format",
             "log_level",
+            "rest_token",
             "shutdown_timeout",
             "state_dir",
             "strict",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sluice_connector_api::{ByteSize, Registry, Side, Sink};
 
+use crate::config::flat::{FlatConfig, flatten};
 use crate::config::foreign::foreign;
 use crate::config::interpolate::{Follow, interpolate, references};
 use crate::config::problem::Problem;
@@ -28,6 +29,8 @@ pub struct Connector {
     pub file: PathBuf,
     /// All of its settings but its state, to tell it from another version of itself.
     pub definition: Definition,
+    /// Its file as a flat map, with references as they are written and secrets blanked.
+    pub written: Arc<FlatConfig>,
     /// What its file says that it is meant to be.
     pub state: TargetState,
     /// Where records come from.
@@ -82,8 +85,9 @@ impl Connector {
         registry: &Registry,
         follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
+        let written = flatten(&node, &connector_schema(registry));
         let (value, problems) = checked(file, &mut node, registry, follow).await;
-        build(Parts { file, node: &node, registry, problems }, value)
+        build(Parts { file, node: &node, registry, problems }, value, written)
     }
 }
 
@@ -137,7 +141,7 @@ fn is_among(problem: &Problem, others: &[Problem]) -> bool {
 }
 
 /// Builds every plug-in whose settings are in order, also where others are not: so all problems show at once.
-fn build(mut parts: Parts<'_>, value: Value) -> Result<Connector, Vec<Problem>> {
+fn build(mut parts: Parts<'_>, value: Value, written: FlatConfig) -> Result<Connector, Vec<Problem>> {
     parts.check_kafka(&value);
     let [key, converter] = [Side::Key, Side::Value].map(|side| parts.converter(&value, side));
     let steps = parts.steps(&value);
@@ -167,6 +171,7 @@ fn build(mut parts: Parts<'_>, value: Value) -> Result<Connector, Vec<Problem>> 
         name: name_of(parts.file).into(),
         file: parts.file.to_owned(),
         definition,
+        written: Arc::new(written),
         state: file.state,
         chain: Arc::new(Chain::new(key, converter, steps)),
         source: file.source,

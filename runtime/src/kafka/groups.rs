@@ -14,6 +14,7 @@ use sluice_connector_api::{BoxError, TopicPartition};
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{list, offsets};
+use crate::kafka::native::group_offsets::delete_group_offsets;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::stamp::Stamp;
 use crate::kafka::start::is_another;
@@ -150,6 +151,12 @@ impl ConsumerGroup {
         self.ask(move |group| group.ask_reset(to, partition, dry_run)).await
     }
 
+    /// Sets the offsets of a group that nobody is a member of, partition by partition; none takes it back, so that the partition
+    /// is read as if it had never been.
+    pub async fn set(self, offsets: Vec<(TopicPartition, Option<i64>)>) -> Result<(), BoxError> {
+        self.ask(move |group| group.ask_set(&offsets)).await
+    }
+
     /// Asks the brokers, off the async threads.
     async fn ask<T: Send + 'static>(
         self,
@@ -256,6 +263,30 @@ impl ConsumerGroup {
             0 => Ok(()),
             _ => Err(format!("group {} has {members} active member(s); stop them first", self.name).into()),
         }
+    }
+
+    fn ask_set(&self, offsets: &[(TopicPartition, Option<i64>)]) -> Result<(), BoxError> {
+        self.must_be_empty()?;
+        let (mut set, mut taken_back) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for (partition, offset) in offsets {
+            match offset {
+                Some(offset) => {
+                    let offset = Offset::Offset(*offset);
+                    set.add_partition_offset(&partition.topic, partition.partition, offset)?;
+                }
+                None => {
+                    taken_back.add_partition(&partition.topic, partition.partition);
+                }
+            }
+        }
+        if set.count() > 0 {
+            coordinated(|| self.consumer.commit(&set, CommitMode::Sync))?;
+        }
+        if taken_back.count() > 0 {
+            let client = self.consumer.client();
+            coordinated(|| delete_group_offsets(client, &self.name, &taken_back, WAIT))?;
+        }
+        Ok(())
     }
 
     fn target(&self, position: &GroupPosition, to: ResetTo) -> Result<i64, BoxError> {

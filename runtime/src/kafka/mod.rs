@@ -46,6 +46,7 @@
 //! the commands ask: `scan`, `groups`, `topics`, `producer`.
 
 mod auth;
+pub(crate) mod cluster;
 mod commits;
 mod committer;
 mod context;

@@ -1,6 +1,7 @@
 //! What the outside can see of a worker: metrics, health and status, over HTTP.
 
 mod connections;
+pub mod levels;
 pub(crate) mod logs;
 pub mod metrics;
 mod page;

@@ -40,26 +40,32 @@ impl Listener {
         self.0.local_addr()
     }
 
-    /// Serves until `stop` is cancelled.
-    ///
-    /// `/healthz` answers 200 while the process can answer; `/readyz` 200 while every task of every connector is as its
-    /// operator wants it, none has failed and not recovered, none has been unable to read for half a minute, and no puts have failed for a minute, else 503 with the
-    /// reasons; `/metrics` is in the `OpenMetrics` or the Prometheus text format, as `Accept` asks; `/status` is JSON:
-    /// each connector with its tasks, their state and what became of its records. Nothing served holds a setting or a
-    /// record. How many connections there may be, and how long each, is bounded.
-    pub async fn serve(self, control: Control, stop: CancellationToken) {
-        let registry = metrics::registry(control.clone());
-        let router = Router::new()
-            .route("/metrics", get(metrics_text))
-            .route("/healthz", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready))
-            .route("/status", get(status))
-            .fallback(|| async {
-                (StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz and /status\n")
-            })
-            .with_state(Arc::new(Seen { control, registry }));
+    /// Serves these paths until `stop` is cancelled. How many connections there may be, and how long each, is bounded.
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
         connections::serve(&self.0, router, stop).await;
     }
+}
+
+/// Returns the paths that show what a worker is up to.
+///
+/// `/healthz` answers 200 while the process can answer; `/readyz` 200 while every task of every connector is as its operator
+/// wants it, none has failed and not recovered, none has been unable to read for half a minute, and no puts have failed for a
+/// minute, else 503 with the reasons; `/metrics` is in the `OpenMetrics` or the Prometheus text format, as `Accept` asks;
+/// `/status` is JSON: each connector with its tasks, their state and what became of its records. Nothing served holds a
+/// setting or a record.
+pub fn router(control: Control) -> Router {
+    let registry = metrics::registry(control.clone());
+    Router::new()
+        .route("/metrics", get(metrics_text))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/status", get(status))
+        .with_state(Arc::new(Seen { control, registry }))
+}
+
+/// Answers whoever asks for what is not there.
+pub async fn nothing_here() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz and /status\n")
 }
 
 async fn metrics_text(Shared(seen): Shared<Arc<Seen>>, headers: HeaderMap) -> impl IntoResponse {

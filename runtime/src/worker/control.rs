@@ -72,7 +72,7 @@ impl Control {
 
     /// Ends the connector's tasks and starts them again; one that waits after a failure does not wait longer.
     pub fn restart(&self, name: &str) -> Result<(), UnknownConnector> {
-        self.desire(name, |desired| desired.restarts += 1)
+        self.desire(name, |desired| desired.restarts.iter_mut().for_each(|restarts| *restarts += 1))
     }
 
     /// Returns what each connector is up to, with the counters of its tasks.
@@ -85,6 +85,16 @@ impl Control {
             (status, counters)
         };
         statuses.map(with_counters).collect()
+    }
+
+    /// Returns a connector as it runs.
+    pub(crate) fn connector(&self, name: &str) -> Result<Connector, UnknownConnector> {
+        self.with(name, |running| running.connector.clone())
+    }
+
+    /// Ends one task of a connector and starts it again. Says whether it has such a task.
+    pub(crate) fn restart_task(&self, name: &str, task: usize) -> Result<bool, UnknownConnector> {
+        self.with(name, |running| running.restart_task(task))
     }
 
     fn ask_for(&self, name: &str, state: TargetState) -> Result<Kept, UnknownConnector> {

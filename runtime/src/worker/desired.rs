@@ -3,15 +3,15 @@
 use crate::config::settings::TargetState;
 
 /// What the supervisors of a connector listen to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DesiredState {
     pub(super) target: TargetState,
-    /// Goes up with every restart asked for.
-    pub(super) restarts: u64,
+    /// For each task: goes up with every restart asked for.
+    pub(super) restarts: Vec<u64>,
 }
 
 impl DesiredState {
-    pub(super) fn new(target: TargetState) -> Self {
-        Self { target, restarts: 0 }
+    pub(super) fn new(target: TargetState, tasks: usize) -> Self {
+        Self { target, restarts: vec![0; tasks] }
     }
 }

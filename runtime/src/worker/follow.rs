@@ -3,7 +3,7 @@
 //! Files are looked at once a second, by size, age and inode, and with them the files that their references name: that
 //! sees every kind of change on every kind of file system, the swapped links of a Kubernetes `ConfigMap` included. What
 //! has changed is loaded once it is the same at two looks, so that no half-written file is taken for a whole one.
-//! `docs/decisions/0014-files-are-looked-at.md` has the reasons.
+//! `docs/decisions/0013-files-are-looked-at.md` has the reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -62,7 +62,7 @@ impl RunningConnector {
         let last = earlier.last();
         let budget = Budget::new(connector.buffer_memory.bytes());
         budget.hold(target == TargetState::Paused);
-        let (desired, _) = watch::channel(DesiredState::new(target));
+        let (desired, _) = watch::channel(DesiredState::new(target, connector.tasks_max));
         let leave = CancellationToken::new();
         let mut tasks = Vec::new();
         for task in 0..connector.tasks_max {
@@ -105,6 +105,14 @@ impl RunningConnector {
             change(desired);
             self.budget.hold(desired.target == TargetState::Paused);
         });
+    }
+
+    /// Has one task started again. Says whether there is one of this number.
+    pub(super) fn restart_task(&self, task: usize) -> bool {
+        self.desired.send_if_modified(|desired| {
+            let restarts = desired.restarts.get_mut(task);
+            restarts.map(|restarts| *restarts += 1).is_some()
+        })
     }
 
     /// Returns what the connector is up to.

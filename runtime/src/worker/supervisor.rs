@@ -66,7 +66,7 @@ impl Supervisor {
     async fn supervise(mut self) {
         self.wait_for_predecessors().await;
         while !self.is_over() {
-            let desired = *self.desired.borrow_and_update();
+            let desired = self.desired.borrow_and_update().clone();
             if desired.target == TargetState::Stopped {
                 self.show(State::Stopped);
                 self.next_desired().await;
@@ -103,7 +103,7 @@ impl Supervisor {
 
     /// Runs the task until it ends, or until something else than `desired` is wanted.
     async fn run_once(&mut self, mut desired: DesiredState) -> Ended {
-        let end = self.stop.child_token();
+        let (end, id) = (self.stop.child_token(), self.status.borrow().id);
         self.counters.started();
         // A task of its own, so that a plug-in that panics takes only its connector down.
         let mut running = tokio::spawn(self.task(end.clone()).in_current_span());
@@ -122,9 +122,10 @@ impl Supervisor {
                     break Ended::ForGood;
                 }
                 Ok(()) = self.desired.changed(), if !self.stop.is_cancelled() => {
-                    let before = std::mem::replace(&mut desired, *self.desired.borrow_and_update());
+                    let now = self.desired.borrow_and_update().clone();
+                    let before = std::mem::replace(&mut desired, now);
                     let stopped = desired.target == TargetState::Stopped;
-                    if !stopped && desired.restarts == before.restarts {
+                    if !stopped && desired.restarts.get(id) == before.restarts.get(id) {
                         self.show(state_of(desired.target));
                         continue;
                     }

@@ -17,6 +17,7 @@ pub(crate) const FLOORS: &[Floors] = &[
         inside: "",
         rooms: &[
             &["cli"],
+            &["control"],
             &["reference"],
             &["lambda"],
             &["observe"],

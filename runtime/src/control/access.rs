@@ -1,0 +1,166 @@
+//! Who may ask: whoever has the token, or, on this machine where there is none, anybody but a page from elsewhere.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sluice_connector_api::Secret;
+use subtle::ConstantTimeEq;
+
+use crate::control::error::RestError;
+
+/// Who may use the REST API.
+///
+/// With a token each request needs it, as `Authorization: Bearer TOKEN` or as the password of Basic. Without one, whoever can
+/// reach the address may ask and, where that is an address of this machine, change states. A page of another origin that a
+/// browser on this machine shows may not: its requests say where they come from (`Origin`, `Sec-Fetch-Site`), or name a host
+/// that is not this machine's.
+#[derive(Clone, Debug)]
+pub struct AccessRules {
+    token: Option<Arc<Secret>>,
+    is_loopback: bool,
+}
+
+impl AccessRules {
+    /// Makes the rules for a listener; none where nobody may use the API: off this machine it needs a token.
+    pub fn new(address: SocketAddr, token: Option<Secret>) -> Option<Self> {
+        let is_loopback = address.ip().is_loopback();
+        (is_loopback || token.is_some()).then(|| Self { token: token.map(Arc::new), is_loopback })
+    }
+
+    /// Says whether a request may be done.
+    fn allow(&self, method: &Method, headers: &HeaderMap) -> Result<(), RestError> {
+        if let Some(token) = &self.token {
+            return match given_token(headers) {
+                Some(given) if bool::from(given.as_bytes().ct_eq(token.reveal().as_bytes())) => Ok(()),
+                _ => Err(RestError::new(StatusCode::UNAUTHORIZED, "User cannot access the resource.")),
+            };
+        }
+        let is_change = ![Method::GET, Method::HEAD].contains(method);
+        let from_here =
+            self.is_loopback && names_this_machine(headers) && !(is_change && is_from_elsewhere(headers));
+        if from_here {
+            return Ok(());
+        }
+        Err(RestError::new(
+            StatusCode::FORBIDDEN,
+            "this request comes from another site; set `rest_token` to let it in",
+        ))
+    }
+}
+
+/// The layer that asks the rules.
+pub(super) async fn guard(State(rules): State<AccessRules>, request: Request, next: Next) -> Response {
+    match rules.allow(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) if error.status == StatusCode::UNAUTHORIZED => {
+            let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"sluice\"")];
+            (ask, error).into_response()
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+fn given_token(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = text.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(rest.trim()).ok())??;
+    let text = String::from_utf8(decoded).ok()?;
+    text.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// A name that an attacker points at this machine is still his name in the request.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
+    is_this_machine(without_port(host))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Says whether a browser sends this for a page of another site.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))
+        && !["same-origin", "none"].contains(&site)
+    {
+        return true;
+    }
+    let own = text(header::HOST).unwrap_or_default();
+    text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").is_none_or(|(_, host)| host != own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(rules: &AccessRules, method: &Method, headers: &[(&'static str, &str)]) -> u16 {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().expect("a header")));
+        rules.allow(method, &headers.collect()).err().map_or(200, |error| error.status.as_u16())
+    }
+
+    fn rules(address: &str, token: Option<&str>) -> Option<AccessRules> {
+        AccessRules::new(address.parse().expect("an address"), token.map(Secret::new))
+    }
+
+    #[test]
+    fn off_this_machine_there_is_no_api_without_a_token() {
+        assert!(rules("0.0.0.0:8083", None).is_none());
+        assert!(rules("0.0.0.0:8083", Some("t0ken")).is_some() && rules("[::1]:8083", None).is_some());
+    }
+
+    #[test]
+    fn with_a_token_it_is_always_needed() {
+        let rules = rules("127.0.0.1:8083", Some("t0ken")).expect("rules");
+        let basic = format!("Basic {}", STANDARD.encode("anybody:t0ken"));
+        for (given, status) in
+            [("Bearer t0ken", 200), (basic.as_str(), 200), ("Bearer t0ke", 401), ("t0ken", 401)]
+        {
+            assert_eq!(asks(&rules, &Method::GET, &[("authorization", given)]), status, "{given}");
+        }
+        assert_eq!(asks(&rules, &Method::GET, &[("host", "localhost:8083")]), 401);
+    }
+
+    #[test]
+    fn without_one_a_page_from_elsewhere_changes_nothing_and_a_borrowed_name_reads_nothing() {
+        let rules = rules("127.0.0.1:8083", None).expect("rules");
+        let host = ("host", "127.0.0.1:8083");
+        assert_eq!(asks(&rules, &Method::PUT, &[host]), 200, "curl and kc");
+        assert_eq!(
+            asks(&rules, &Method::PUT, &[host, ("origin", "http://127.0.0.1:8083")]),
+            200,
+            "our own page"
+        );
+        for foreign in [
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            assert_eq!(asks(&rules, &Method::PUT, &[host, foreign]), 403, "{foreign:?}");
+        }
+        for host in ["evil.example:8083", "evil.example", "127.0.0.1.evil.example"] {
+            assert_eq!(asks(&rules, &Method::GET, &[("host", host)]), 403, "{host}");
+        }
+        assert_eq!(asks(&rules, &Method::GET, &[("host", "[::1]:8083")]), 200);
+    }
+}

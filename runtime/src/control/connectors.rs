@@ -1,0 +1,109 @@
+//! What connectors are, and what they are up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::config::flat::FlatConfig;
+use crate::control::error::{RestError, RestResult};
+use crate::control::query::Parameters;
+use crate::control::served::Served;
+use crate::control::shapes::{
+    ConnectorInfo, ConnectorStateInfo, TaskInfo, TaskStateInfo, config_of, tasks_of,
+};
+
+/// `GET /connectors`: names, or with `expand` what was asked for of each. What is not known is left out.
+pub(super) async fn list(State(served): State<Served>, RawQuery(query): RawQuery) -> RestResult<Response> {
+    let parameters = Parameters::from_query(query.as_deref());
+    let expand = parameters.all("expand");
+    let statuses = served.control.statuses();
+    if expand.is_empty() {
+        let names: Vec<String> = statuses.into_iter().map(|status| status.name).collect();
+        return Ok(Json(names).into_response());
+    }
+    let mut all = BTreeMap::new();
+    for status in &statuses {
+        let mut parts = serde_json::Map::new();
+        for part in &expand {
+            match (*part, served.control.connector(&status.name)) {
+                ("status", _) => {
+                    parts.insert(
+                        "status".to_owned(),
+                        body(ConnectorStateInfo::new(status, &served.worker_id))?,
+                    );
+                }
+                ("info", Ok(connector)) => {
+                    parts.insert("info".to_owned(), body(ConnectorInfo::new(&connector, status))?);
+                }
+                _ => {}
+            }
+        }
+        all.insert(status.name.clone(), Value::Object(parts));
+    }
+    Ok(Json(all).into_response())
+}
+
+fn body(shape: impl serde::Serialize) -> RestResult<Value> {
+    serde_json::to_value(shape).map_err(|error| RestError::failed(error.to_string()))
+}
+
+/// `GET /connectors/{name}`.
+pub(super) async fn get(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> RestResult<Json<ConnectorInfo>> {
+    let (connector, status) = served.connector(&name)?;
+    Ok(Json(ConnectorInfo::new(&connector, &status)))
+}
+
+/// `GET /connectors/{name}/config`.
+pub(super) async fn config(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> RestResult<Json<FlatConfig>> {
+    let (connector, _) = served.connector(&name)?;
+    Ok(Json(config_of(&connector)))
+}
+
+/// `GET /connectors/{name}/status`.
+pub(super) async fn status(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> RestResult<Json<ConnectorStateInfo>> {
+    Ok(Json(ConnectorStateInfo::new(&served.status(&name)?, &served.worker_id)))
+}
+
+/// `GET /connectors/{name}/tasks`.
+pub(super) async fn tasks(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> RestResult<Json<Vec<TaskInfo>>> {
+    let (connector, status) = served.connector(&name)?;
+    Ok(Json(TaskInfo::all(&connector, &status)))
+}
+
+/// `GET /connectors/{name}/tasks/{task}/status`.
+pub(super) async fn task_status(
+    State(served): State<Served>,
+    Path((name, task)): Path<(String, usize)>,
+) -> RestResult<Json<TaskStateInfo>> {
+    let status = served.status(&name)?;
+    let found = tasks_of(&status).find(|status| status.id == task);
+    let found =
+        found.ok_or_else(|| RestError::not_found(format!("No status found for task {name}-{task}")))?;
+    Ok(Json(TaskStateInfo::new(found, &served.worker_id)))
+}
+
+/// `GET /connectors/{name}/topics`: those that it has partitions of.
+pub(super) async fn topics(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> RestResult<Json<Value>> {
+    let status = served.status(&name)?;
+    let partitions = status.tasks.iter().flat_map(|task| &task.partitions);
+    let topics: BTreeSet<&str> = partitions.map(|partition| partition.topic.as_str()).collect();
+    Ok(Json(json!({ name: { "topics": topics } })))
+}

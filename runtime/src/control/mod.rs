@@ -1,0 +1,31 @@
+//! Kafka Connect's REST API, on the listener that also serves metrics and health.
+//!
+//! ```text
+//! routes      which path asks for what
+//! access      who may ask
+//! connectors  what connectors are and are up to     states   pause, resume, stop, restart
+//! plugins     which plug-ins there are, and whether a configuration is valid
+//! offsets     how far a connector is, and moving it  loggers  what is logged
+//! served      what they are served from
+//! shapes      the bodies       query   the parameters       error   the answers that are none
+//! ```
+//!
+//! It sits on the worker's [`Control`](crate::worker::Control) and decides nothing itself. Paths, status codes and bodies are
+//! those of Kafka Connect 4 (`org.apache.kafka.connect.runtime.rest`), so that its clients work unchanged; where Sluice differs,
+//! `docs/rest-api.md` says so.
+
+mod access;
+mod connectors;
+mod error;
+mod loggers;
+mod offsets;
+mod plugins;
+mod query;
+mod routes;
+mod served;
+mod shapes;
+mod states;
+
+pub use crate::control::access::AccessRules;
+pub(crate) use crate::control::routes::nothing_here;
+pub use crate::control::routes::{RestSettings, router};

@@ -1,0 +1,112 @@
+//! Which path asks for what.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post, put};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use sluice_connector_api::Registry;
+
+use crate::control::access::{AccessRules, guard};
+use crate::control::error::RestError;
+use crate::control::served::Served;
+use crate::control::{connectors, loggers, offsets, plugins, states};
+use crate::kafka::cluster::cluster_id;
+use crate::worker::Control;
+
+/// What the REST API needs to know.
+#[derive(Clone, Debug)]
+pub struct RestSettings {
+    /// Who may ask.
+    pub access: AccessRules,
+    /// The plug-ins.
+    pub registry: Arc<Registry>,
+    /// The version of the program.
+    pub version: String,
+    /// What the worker is called: the address that it listens on.
+    pub worker_id: String,
+}
+
+/// Returns Kafka Connect's paths, for the connectors of a worker.
+pub fn router(control: Control, settings: RestSettings) -> Router {
+    let RestSettings { access, registry, version, worker_id } = settings;
+    let served = Served { control, registry, version, worker_id, cluster: Arc::default() };
+    let mut router = Router::new();
+    for (path, methods) in routes() {
+        router = match path {
+            "/" => router.route(path, methods),
+            // Some clients end every path with a slash.
+            _ => router.route(&format!("{path}/"), methods.clone()).route(path, methods),
+        };
+    }
+    router
+        .method_not_allowed_fallback(|| async {
+            RestError::new(StatusCode::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed")
+        })
+        .route_layer(from_fn_with_state(access, guard))
+        .with_state(served)
+}
+
+/// Answers whoever asks for what is not there.
+pub(crate) async fn nothing_here() -> Response {
+    RestError::not_found("HTTP 404 Not Found").into_response()
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<Served>)> {
+    vec![
+        ("/", get(root)),
+        ("/health", get(health)),
+        ("/connectors", get(connectors::list).post(files_only)),
+        ("/connectors/{name}", get(connectors::get).delete(files_only)),
+        ("/connectors/{name}/config", get(connectors::config).put(files_only).patch(files_only)),
+        ("/connectors/{name}/status", get(connectors::status)),
+        ("/connectors/{name}/pause", put(states::pause)),
+        ("/connectors/{name}/resume", put(states::resume)),
+        ("/connectors/{name}/stop", put(states::stop)),
+        ("/connectors/{name}/restart", post(states::restart)),
+        ("/connectors/{name}/tasks", get(connectors::tasks)),
+        ("/connectors/{name}/tasks/{task}/status", get(connectors::task_status)),
+        ("/connectors/{name}/tasks/{task}/restart", post(states::restart_task)),
+        ("/connectors/{name}/topics", get(connectors::topics)),
+        ("/connectors/{name}/topics/reset", put(|| async { StatusCode::ACCEPTED })),
+        ("/connectors/{name}/offsets", get(offsets::get).patch(offsets::alter).delete(offsets::reset)),
+        ("/connector-plugins", get(plugins::list)),
+        ("/connector-plugins/{plugin}/config", get(plugins::config)),
+        ("/connector-plugins/{plugin}/config/validate", put(plugins::validate)),
+        ("/admin/loggers", get(loggers::list)),
+        ("/admin/loggers/{name}", get(loggers::get).put(loggers::put)),
+    ]
+}
+
+/// `GET /`. The cluster is the first connector's; it is asked for once, and empty while its brokers do not answer.
+async fn root(State(served): State<Served>) -> Json<Value> {
+    let cluster = served.cluster.get_or_try_init(|| async {
+        let first = served
+            .control
+            .statuses()
+            .into_iter()
+            .find_map(|status| served.control.connector(&status.name).ok());
+        let connector = first.ok_or(())?;
+        cluster_id(&connector.source.kafka.access()).await.ok_or(())
+    });
+    let cluster = cluster.await.map(String::as_str).unwrap_or_default();
+    Json(json!({ "version": served.version, "commit": "unknown", "kafka_cluster_id": cluster }))
+}
+
+/// `GET /health`: that of the worker, which is there if it can answer.
+async fn health() -> Json<Value> {
+    Json(json!({
+        "status": "healthy",
+        "message": "Worker has completed startup and is ready to handle requests.",
+    }))
+}
+
+/// Files are the truth.
+async fn files_only() -> RestError {
+    let text = "connectors are files here: write, change or remove a file in the worker's directory, which is followed";
+    RestError::new(StatusCode::FORBIDDEN, text)
+}

@@ -1,0 +1,83 @@
+//! What an operator wants a connector to be: paused, running, stopped, or started again.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::control::error::{RestError, RestResult};
+use crate::control::query::Parameters;
+use crate::control::served::Served;
+use crate::control::shapes::{ConnectorStateInfo, tasks_of};
+use crate::worker::{Kept, State as ConnectorState, UnknownConnector};
+
+/// Says how long what was asked for counts: `state-directory`, or `process`.
+const KEPT: HeaderName = HeaderName::from_static("sluice-state-kept");
+
+/// `PUT /connectors/{name}/pause`.
+pub(super) async fn pause(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Response> {
+    kept(StatusCode::ACCEPTED, served.control.pause(&name))
+}
+
+/// `PUT /connectors/{name}/resume`.
+pub(super) async fn resume(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Response> {
+    kept(StatusCode::ACCEPTED, served.control.resume(&name))
+}
+
+/// `PUT /connectors/{name}/stop`.
+pub(super) async fn stop(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Response> {
+    kept(StatusCode::NO_CONTENT, served.control.stop(&name))
+}
+
+fn kept(status: StatusCode, asked: Result<Kept, UnknownConnector>) -> RestResult<Response> {
+    let kept = match asked.map_err(|error| unknown(&error))? {
+        Kept::StateDirectory => "state-directory",
+        Kept::Process => "process",
+    };
+    Ok((status, [(KEPT, kept)]).into_response())
+}
+
+/// `POST /connectors/{name}/restart`. Kafka Connect restarts its object for the connector alone unless `includeTasks` is
+/// given; there is none here, so that all tasks are. With `onlyFailed` nothing is where no task has failed.
+pub(super) async fn restart(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> RestResult<Response> {
+    let parameters = Parameters::from_query(query.as_deref());
+    let only_failed = parameters.is_true("onlyFailed", false);
+    let status = served.control.status(&name).map_err(|error| unknown(&error))?;
+    let has_failed = tasks_of(&status).any(|task| task.state == ConnectorState::Failed);
+    if only_failed {
+        for task in tasks_of(&status).filter(|task| task.state == ConnectorState::Failed) {
+            served.control.restart_task(&name, task.id).map_err(|error| unknown(&error))?;
+        }
+    } else {
+        served.control.restart(&name).map_err(|error| unknown(&error))?;
+    }
+    if !only_failed && !parameters.is_true("includeTasks", false) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let mut plan = ConnectorStateInfo::new(&status, &served.worker_id);
+    for task in plan.tasks.iter_mut().filter(|task| !only_failed || (has_failed && task.state == "FAILED")) {
+        task.state = "RESTARTING";
+    }
+    Ok((StatusCode::ACCEPTED, Json(plan)).into_response())
+}
+
+/// `POST /connectors/{name}/tasks/{task}/restart`.
+pub(super) async fn restart_task(
+    State(served): State<Served>,
+    Path((name, task)): Path<(String, usize)>,
+) -> RestResult<StatusCode> {
+    let is_there = served.control.restart_task(&name, task).map_err(|error| unknown(&error))?;
+    if is_there {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(RestError::not_found(format!("Unknown task: {name}-{task}")))
+    }
+}
+
+fn unknown(UnknownConnector(name): &UnknownConnector) -> RestError {
+    RestError::not_found(format!("Unknown connector {name}"))
+}

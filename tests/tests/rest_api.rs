@@ -1,0 +1,375 @@
+//! Kafka Connect's REST API over a running worker: paths, status codes and bodies as its clients expect them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+use sluice_embedded_kafka::EmbeddedKafka;
+use sluice_tests::connector::{ConnectorText, Folder};
+use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::listener::{ListenerAnswer, send};
+use sluice_tests::python::Python;
+use sluice_tests::sluice::{Running, Sluice};
+use sluice_tests::target::{CountingTarget, Manners};
+
+const PRICES: &str = "/connectors/prices";
+
+/// A worker with a connector from a topic into a target.
+struct Stage {
+    /// In this process, unless there is a real broker.
+    _embedded: Option<EmbeddedKafka>,
+    servers: String,
+    topic: String,
+    target: CountingTarget,
+    folder: Folder,
+    address: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self::with_tasks(1)
+    }
+
+    fn with_tasks(tasks: usize) -> Self {
+        let kafka = EmbeddedKafka::start().unwrap();
+        kafka.create_topic("prices", i32::try_from(tasks).unwrap()).unwrap();
+        let servers = kafka.bootstrap_servers();
+        Self { _embedded: Some(kafka), ..Self::of_topic("prices".to_owned(), servers, tasks) }
+    }
+
+    /// At a real broker, which knows what offsets of a group are.
+    fn at(broker: &Broker) -> Self {
+        let topic = kafka::unique("rest");
+        broker.create_topic(&topic, 2);
+        Self::of_topic(topic, broker.bootstrap_servers(), 1)
+    }
+
+    fn of_topic(topic: String, servers: String, tasks: usize) -> Self {
+        let manners = Manners { faults: &[], pause: std::time::Duration::ZERO, names_poison: false };
+        let target = CountingTarget::start(manners, 1);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let sink = format!("  http: {{ url: \"{}\", headers: {{ x-secret: \"hunter2\" }} }}\n", target.url());
+        let text = ConnectorText::new(&topic).transforms("  []\n").sink(sink).text();
+        let folder = Folder::with("prices.yaml", format!("{text}tasks_max: {tasks}\n"));
+        Self { _embedded: None, servers, topic, target, folder, address: format!("127.0.0.1:{port}") }
+    }
+
+    fn sluice(&self) -> Sluice {
+        Sluice::new(["run".as_ref(), self.folder.path()])
+            .arg(format!("--listen={}", self.address))
+            .env("KAFKA_BOOTSTRAP_SERVERS", &self.servers)
+    }
+
+    fn spawn(&self) -> Running {
+        let mut daemon = self.sluice().spawn();
+        daemon.wait_for_log("partitions assigned");
+        daemon
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> ListenerAnswer {
+        send(&self.address, method, path, &[], body)
+    }
+
+    /// Asks for something that is there.
+    fn get(&self, path: &str) -> Value {
+        let answer = self.ask("GET", path, "");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    fn produce(&self, count: usize) {
+        let records = (0..count).map(|n| NewRecord::unkeyed(format!("{{\"k\":\"k\",\"n\":{n}}}")));
+        kafka::produce(kafka::client_of(&self.servers), &self.topic, records);
+    }
+
+    fn wait_for_state(&self, daemon: &mut Running, state: &str) {
+        daemon.wait_until(state, |_| {
+            let status = self.get("/connectors/prices/status");
+            (status["connector"]["state"] == state).then_some(())
+        });
+    }
+}
+
+fn error(answer: &ListenerAnswer) -> (u16, String) {
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(body["error_code"], answer.status, "{}", answer.body);
+    (answer.status, body["message"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn connectors_are_shown_as_kafka_connect_shows_them() {
+    let stage = Stage::with_tasks(2);
+    let mut daemon = stage.spawn();
+    let root = stage.get("/");
+    assert!(
+        root["version"].is_string() && root["commit"].is_string() && root["kafka_cluster_id"].is_string(),
+        "{root}"
+    );
+    assert_eq!(stage.get("/health")["status"], "healthy");
+    assert_eq!(stage.get("/connectors"), json!(["prices"]));
+    assert_eq!(stage.get("/connectors/"), json!(["prices"]), "a slash at the end is no other path");
+
+    let worker = stage.address.as_str();
+    let task = |id| json!({ "id": id, "state": "RUNNING", "worker_id": worker });
+    let status = json!({
+        "name": "prices", "type": "sink", "connector": { "state": "RUNNING", "worker_id": worker },
+        "tasks": [task(0), task(1)],
+    });
+    assert_eq!(stage.get("/connectors/prices/status"), status);
+    assert_eq!(stage.get("/connectors/prices/tasks/1/status"), task(1));
+    let config = stage.get("/connectors/prices/config");
+    let of = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        (of("name"), of("connector.class"), of("topics")),
+        ("prices".into(), "http".into(), "prices".into())
+    );
+    assert_eq!(
+        of("source.kafka.bootstrap_servers"),
+        "${env:KAFKA_BOOTSTRAP_SERVERS}",
+        "a reference stays one"
+    );
+    assert!(!config.to_string().contains("hunter2"), "{config}");
+    let tasks = json!([{ "connector": "prices", "task": 0 }, { "connector": "prices", "task": 1 }]);
+    let info = json!({ "name": "prices", "config": config, "tasks": tasks, "type": "sink" });
+    assert_eq!(stage.get(PRICES), info);
+    let expanded = stage.get("/connectors?expand=status&expand=info&expand=nothing");
+    assert_eq!(expanded, json!({ "prices": { "status": status, "info": info } }));
+    let tasks = stage.get("/connectors/prices/tasks");
+    assert_eq!((&tasks[1]["id"]["task"], &tasks[1]["config"]["task.class"]), (&json!(1), &json!("http")));
+
+    stage.produce(10);
+    daemon.wait_while_running("records", || stage.target.count() >= 10);
+    assert_eq!(stage.get("/connectors/prices/topics"), json!({ "prices": { "topics": ["prices"] } }));
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn an_operator_pauses_resumes_stops_and_restarts() {
+    let stage = Stage::new();
+    let mut daemon = stage.spawn();
+    let ask = |method: &str, path: &str| stage.ask(method, &format!("{PRICES}{path}"), "");
+    let paused = ask("PUT", "/pause");
+    assert_eq!(paused.status, 202);
+    assert!(paused.head.contains("sluice-state-kept: process"), "{}", paused.head);
+    stage.wait_for_state(&mut daemon, "PAUSED");
+    assert_eq!(ask("PUT", "/resume/").status, 202);
+    stage.wait_for_state(&mut daemon, "RUNNING");
+
+    assert_eq!(ask("POST", "/restart").status, 204);
+    let plan = ask("POST", "/restart?includeTasks=True&onlyFailed=False");
+    let plan: Value = serde_json::from_str(&plan.body).unwrap();
+    assert_eq!(plan["tasks"][0]["state"], "RESTARTING");
+    assert_eq!(ask("POST", "/restart?onlyFailed=true").status, 202);
+    assert_eq!(ask("POST", "/tasks/0/restart").status, 204);
+    assert_eq!(ask("POST", "/tasks/7/restart").status, 404);
+
+    assert_eq!(ask("PUT", "/stop").status, 204);
+    stage.wait_for_state(&mut daemon, "STOPPED");
+    let status = stage.get("/connectors/prices/status");
+    assert_eq!(status["tasks"], json!([]));
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn what_is_asked_for_is_kept_where_there_is_a_state_directory() {
+    let stage = Stage::new();
+    let states = Folder::new();
+    let flag = format!("--state-dir={}", states.path().display());
+    let mut daemon = stage.sluice().arg(&flag).spawn();
+    daemon.wait_for_log("partitions assigned");
+    let stopped = stage.ask("PUT", "/connectors/prices/stop", "");
+    assert!(stopped.head.contains("sluice-state-kept: state-directory"), "{}", stopped.head);
+    daemon.kill();
+
+    let mut daemon = stage.sluice().arg(&flag).spawn();
+    daemon.wait_for_log("serving");
+    stage.wait_for_state(&mut daemon, "STOPPED");
+    stage.ask("PUT", "/connectors/prices/resume", "");
+    daemon.wait_for_log("partitions assigned");
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn offsets_are_shown_and_moved_while_the_connector_is_stopped() {
+    let Some(broker) = Broker::shared() else { return };
+    let stage = Stage::at(broker);
+    let mut daemon = stage.spawn();
+    stage.produce(10);
+    daemon.wait_while_running("records", || stage.target.count() >= 10);
+    let path = "/connectors/prices/offsets";
+    let sum = |offsets: &Value| -> i64 {
+        offsets["offsets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["offset"]["kafka_offset"].as_i64().unwrap())
+            .sum()
+    };
+    daemon.wait_until("commits", |_| (sum(&stage.get(path)) == 10).then_some(()));
+    let one = |offset: Value| {
+        let partition = json!({ "kafka_topic": stage.topic, "kafka_partition": "0" });
+        json!({ "offsets": [{ "partition": partition, "offset": offset }] }).to_string()
+    };
+    let (status, text) = error(&stage.ask("PATCH", path, &one(json!({ "kafka_offset": 0 }))));
+    assert_eq!(status, 400);
+    assert!(text.contains("STOPPED") && text.contains("/connectors/prices/stop"), "{text}");
+
+    stage.ask("PUT", "/connectors/prices/stop", "");
+    assert_eq!(error(&stage.ask("PATCH", path, "{\"offsets\":[]}")).0, 400);
+    assert_eq!(error(&stage.ask("PATCH", path, &one(json!({ "kafka_offset": -1 })))).0, 400);
+    let moved = daemon.wait_until("an empty group", |_| {
+        let answer = stage.ask("PATCH", path, &one(json!({ "kafka_offset": "0" })));
+        (answer.status == 200).then_some(answer)
+    });
+    assert!(moved.body.contains("altered successfully"), "{}", moved.body);
+    let offsets = stage.get(path);
+    let first = &offsets["offsets"][0];
+    assert_eq!(
+        (&first["partition"]["kafka_partition"], &first["offset"]["kafka_offset"]),
+        (&json!(0), &json!(0))
+    );
+
+    // No offset is as if the partition had never been read.
+    assert_eq!(stage.ask("PATCH", path, &one(Value::Null)).status, 200);
+    let before = offsets["offsets"].as_array().unwrap().len();
+    assert_eq!(stage.get(path)["offsets"].as_array().unwrap().len(), before - 1);
+    let reset = stage.ask("DELETE", path, "");
+    assert!(reset.status == 200 && reset.body.contains("reset successfully"), "{}", reset.body);
+    assert_eq!(stage.get(path), json!({ "offsets": [] }));
+    stage.ask("PUT", "/connectors/prices/resume", "");
+    daemon.wait_while_running("all of them again", || stage.target.count() >= 20);
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn plug_ins_say_what_they_can_be_told_and_a_configuration_is_validated() {
+    let stage = Stage::new();
+    let daemon = stage.spawn();
+    let plugins = stage.get("/connector-plugins");
+    assert!(plugins.as_array().unwrap().iter().all(|plugin| plugin["type"] == "sink"), "{plugins}");
+    let all = stage.get("/connector-plugins?connectorsOnly=false");
+    let kinds: Vec<_> =
+        all.as_array().unwrap().iter().map(|plugin| plugin["type"].as_str().unwrap()).collect();
+    for kind in ["sink", "converter", "transformation", "predicate"] {
+        assert!(kinds.contains(&kind), "{kind}");
+    }
+    let keys = stage.get("/connector-plugins/http/config");
+    let key = |name: &str| keys.as_array().unwrap().iter().find(|key| key["name"] == name).unwrap().clone();
+    assert_eq!(
+        (&key("sink.http.url")["required"], &key("sink.http.url")["importance"]),
+        (&json!(true), &json!("HIGH"))
+    );
+    assert_eq!(key("tasks_max")["type"], "LONG");
+    assert_eq!(error(&stage.ask("GET", "/connector-plugins/htpp/config", "")).1, "Unknown plugin htpp.");
+
+    let validate =
+        |config: Value| stage.ask("PUT", "/connector-plugins/http/config/validate", &config.to_string());
+    let good = json!({
+        "name": "x", "connector.class": "http", "topics": "a, b", "sink.http.url": "http://localhost/x",
+        "source.kafka.bootstrap_servers": "localhost:9092", "tasks_max": "2",
+    });
+    let answer: Value = serde_json::from_str(&validate(good.clone()).body).unwrap();
+    assert_eq!((&answer["name"], &answer["error_count"]), (&json!("http"), &json!(0)), "{answer}");
+    let mut bad = good;
+    bad["sink.http.url"] = "nowhere".into();
+    bad["tasks_maximum"] = "2".into();
+    let answer = validate(bad);
+    assert_eq!(answer.status, 200, "even with errors");
+    let answer: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(answer["error_count"], 2, "{answer}");
+    let errors = |name: &str| {
+        let configs = answer["configs"].as_array().unwrap();
+        configs.iter().find(|config| config["value"]["name"] == name).unwrap()["value"]["errors"].to_string()
+    };
+    assert!(errors("sink.http.url").contains("url"), "{answer}");
+    assert!(errors("tasks_maximum").contains("tasks_max"), "{answer}");
+    assert_eq!(error(&validate(json!({ "connector.class": "s3" }))).0, 400);
+    assert_eq!(error(&validate(json!({}))).0, 400);
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn levels_are_changed_while_it_runs() {
+    let stage = Stage::new();
+    let mut daemon = stage.spawn();
+    assert_eq!(stage.get("/admin/loggers")["root"], json!({ "level": "INFO", "last_modified": null }));
+    let put = |name: &str, level: &str| {
+        stage.ask("PUT", &format!("/admin/loggers/{name}"), &json!({ "level": level }).to_string())
+    };
+    assert_eq!(put("hyper", "debug").body, "[\"hyper\"]");
+    let level = stage.get("/admin/loggers/hyper");
+    assert!(level["level"] == "DEBUG" && level["last_modified"].is_u64(), "{level}");
+    assert_eq!(error(&put("root", "loud")).0, 404);
+    assert_eq!(error(&stage.ask("PUT", "/admin/loggers/root", "{}")).0, 400);
+    assert_eq!(put("root?scope=cluster", "DEBUG").status, 204);
+    stage.produce(1);
+    daemon.wait_for_log("put: stored");
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn nobody_without_the_token_and_no_page_from_elsewhere_gets_in() {
+    let stage = Stage::new();
+    let daemon = stage.spawn();
+    let foreign = [("Origin", "http://evil.example"), ("Content-Type", "text/plain")];
+    assert_eq!(send(&stage.address, "PUT", "/connectors/prices/stop", &foreign, "").status, 403);
+    assert_eq!(stage.get("/connectors/prices/status")["connector"]["state"], "RUNNING");
+    daemon.terminate().expect_code(0);
+
+    let mut daemon = stage.sluice().env("SLUICE_REST_TOKEN", "s3cret-token").spawn();
+    daemon.wait_for_log("serving");
+    assert_eq!(error(&stage.ask("GET", "/connectors", "")).0, 401);
+    let token = [("Authorization", "Bearer s3cret-token")];
+    assert_eq!(send(&stage.address, "GET", "/connectors", &token, "").status, 200);
+    assert_eq!(stage.ask("GET", "/metrics", "").status, 200, "metrics and health are open");
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn what_is_not_there_is_said_as_kafka_connect_says_it() {
+    let stage = Stage::new();
+    let daemon = stage.spawn();
+    let said = |method: &str, path: &str| error(&stage.ask(method, path, ""));
+    assert_eq!(said("GET", "/connectors/x"), (404, "Connector x not found".to_owned()));
+    assert_eq!(said("GET", "/connectors/x/status"), (404, "No status found for connector x".to_owned()));
+    assert_eq!(said("PUT", "/connectors/x/pause"), (404, "Unknown connector x".to_owned()));
+    assert_eq!(said("GET", "/nowhere"), (404, "HTTP 404 Not Found".to_owned()));
+    assert_eq!(said("DELETE", "/connectors"), (405, "HTTP 405 Method Not Allowed".to_owned()));
+    let (status, text) = said("DELETE", "/connectors/prices");
+    assert!(status == 403 && text.contains("file"), "{text}");
+    daemon.terminate().expect_code(0);
+}
+
+/// A client that nobody here wrote, `kc` of kafka-connect-py, by its own commands.
+#[test]
+fn the_client_of_kafka_connect_works_unchanged() {
+    let Some(python) = Python::with_packages() else { return };
+    let stage = Stage::new();
+    let mut daemon = stage.spawn();
+    let url = format!("http://{}", stage.address);
+    let kc = |arguments: &[&str]| {
+        let all: Vec<&str> = ["-u", &url].into_iter().chain(arguments.iter().copied()).collect();
+        let output = python.command(30, "kc.py", all).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "kc {arguments:?}: {text}{errors}");
+        serde_json::from_str::<Value>(&text).unwrap_or(Value::Null)
+    };
+    assert!(kc(&["info"])["kafka_cluster_id"].is_string());
+    assert_eq!(kc(&["list"]), json!(["prices"]));
+    assert_eq!(kc(&["get", "prices"])["type"], "sink");
+    assert_eq!(kc(&["config", "prices"])["connector.class"], "http");
+    kc(&["pause", "prices"]);
+    stage.wait_for_state(&mut daemon, "PAUSED");
+    kc(&["resume", "--all"]);
+    stage.wait_for_state(&mut daemon, "RUNNING");
+    kc(&["restart", "prices", "--include-tasks"]);
+    kc(&["restart-task", "prices", "0"]);
+    assert_eq!(kc(&["status", "prices"])["connector"]["state"], "RUNNING");
+    assert_eq!(kc(&["task-status", "prices", "0"])["id"], 0);
+    assert_eq!(kc(&["list-tasks", "prices"])[0]["id"]["connector"], "prices");
+    assert!(kc(&["list-topics", "prices"])["prices"]["topics"].is_array());
+    kc(&["reset-topics", "prices"]);
+    assert!(kc(&["list-plugins"]).to_string().contains("bedrock_kb"));
+    daemon.terminate().expect_code(0);
+}
