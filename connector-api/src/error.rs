@@ -1,7 +1,10 @@
 //! What failed, and what the engine is to do about it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+use crate::Blanks;
 
 /// An error whose type nobody needs to know.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -140,6 +143,15 @@ impl Failure {
         self
     }
 
+    /// Blanks secrets in the reason and in the detail. The engine does so with the secrets of the connector's file, before
+    /// it shows anything of a failure.
+    #[must_use]
+    pub fn blanked(mut self, blanks: &Blanks) -> Self {
+        blank(&mut self.reason, blanks);
+        self.detail.iter_mut().for_each(|detail| blank(detail, blanks));
+        self
+    }
+
     /// Keeps the error that caused this one.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
@@ -188,6 +200,13 @@ impl fmt::Debug for Failure {
     }
 }
 
+/// Blanks secrets in a text. One that becomes longer by it is no matter: a blank is short.
+fn blank(text: &mut String, blanks: &Blanks) {
+    if let Cow::Owned(clean) = blanks.apply(text) {
+        *text = clean;
+    }
+}
+
 /// Cuts a text off after so many bytes, between two characters.
 fn bounded(mut text: String, most_bytes: usize) -> String {
     if text.len() > most_bytes {
@@ -228,6 +247,19 @@ impl PutError {
             .filter_map(|(index, outcome)| outcome.err().map(|failure| (index, failure)))
             .collect();
         if failures.is_empty() { Ok(()) } else { Err(Self::Records(failures)) }
+    }
+}
+
+impl PutError {
+    /// Blanks secrets in every failure; see [`Failure::blanked`].
+    #[must_use]
+    pub fn blanked(self, blanks: &Blanks) -> Self {
+        match self {
+            Self::Batch(failure) => Self::Batch(failure.blanked(blanks)),
+            Self::Records(failures) => Self::Records(
+                failures.into_iter().map(|(index, failure)| (index, failure.blanked(blanks))).collect(),
+            ),
+        }
     }
 }
 
@@ -282,6 +314,14 @@ impl Rejection {
     #[must_use]
     pub fn with_detail(mut self, found: impl Into<String>) -> Self {
         self.detail = Some(bounded(found.into(), MAX_DETAIL_BYTES)).filter(|found| !found.is_empty());
+        self
+    }
+
+    /// Blanks secrets in the reason and in the detail; see [`Failure::blanked`].
+    #[must_use]
+    pub fn blanked(mut self, blanks: &Blanks) -> Self {
+        blank(&mut self.reason, blanks);
+        self.detail.iter_mut().for_each(|detail| blank(detail, blanks));
         self
     }
 
@@ -383,6 +423,23 @@ mod tests {
         {
             assert!(!shown.contains("4111"), "{shown}");
         }
+    }
+
+    #[test]
+    fn secrets_are_blanked_in_reason_and_detail() {
+        let blanks = Blanks::new(["hunter2".to_owned()]);
+        let failure = Failure::rejected("no hunter2").with_detail("hunter2 it was").blanked(&blanks);
+        assert_eq!(
+            (failure.to_string().as_str(), failure.detail()),
+            ("no [redacted]", Some("[redacted] it was"))
+        );
+        let rejection = Rejection::new("no hunter2").with_detail("hunter2 it was").blanked(&blanks);
+        assert_eq!(
+            (rejection.to_string().as_str(), rejection.detail()),
+            ("no [redacted]", Some("[redacted] it was"))
+        );
+        let error = PutError::Records(vec![(0, Failure::fatal("hunter2"))]).blanked(&blanks);
+        assert!(error.to_string().ends_with(": [redacted]"), "{error}");
     }
 
     #[test]

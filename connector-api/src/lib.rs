@@ -91,7 +91,7 @@ pub use payload::Payload;
 pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
-pub use settings::{ByteSize, HumanDuration, Secret, one_of_its_keys};
+pub use settings::{Blanks, ByteSize, HumanDuration, Secret, one_of_its_keys};
 pub use side::{SchemaMetadata, Side};
 pub use sink::{Finding, Sink, SinkSettings};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

@@ -18,6 +18,7 @@
 //! pace         how many calls a target takes
 //! retry        how long to wait, and for how long
 //! guard        calls plug-ins, and answers for one that panics
+//! shown        what of somebody else's texts may be shown
 //! ```
 //!
 //! A room imports only rooms that stand below it here; `engine` and `kafka` stand side by side and do not know each
@@ -38,6 +39,7 @@ pub mod offline;
 pub mod pace;
 pub mod reference;
 pub mod retry;
+mod shown;
 pub mod source;
 pub mod transform;
 pub mod worker;

@@ -1,10 +1,12 @@
 //! Types for settings that every plug-in shares.
 
+mod blanks;
 mod byte_size;
 mod choice;
 mod duration;
 mod secret;
 
+pub use blanks::Blanks;
 pub use byte_size::ByteSize;
 pub use choice::one_of_its_keys;
 pub use duration::HumanDuration;

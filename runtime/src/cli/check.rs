@@ -8,6 +8,7 @@ use crate::config::problem::{Position, Problem};
 use crate::connector::files;
 use crate::connector::load::Connector;
 use crate::kafka::probe::probe;
+use crate::shown::on_one_line;
 use clap::Args;
 use serde_json::json;
 use sluice_connector_api::{Finding, HumanDuration};
@@ -129,8 +130,9 @@ fn found(connector: &Connector, finding: &Finding, output: Output) -> String {
         Ok(seen) => (true, "✓", seen),
         Err(wrong) => (false, "✗", wrong),
     };
+    let text = connector.blanks.apply(text);
     match output {
-        Output::Text => format!("{mark} {name}: {subject}: {text}"),
+        Output::Text => format!("{mark} {name}: {}: {}", on_one_line(subject), on_one_line(&text)),
         Output::Json => {
             json!({ "connector": &**name, "ok": ok, "subject": subject, "found": text }).to_string()
         }

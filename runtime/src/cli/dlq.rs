@@ -22,9 +22,12 @@ use crate::cli::replay;
 use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
 use crate::connector::load::Connector;
+use crate::shown::{on_one_line, shortened};
 
 /// How long the brokers may keep silent.
 const SILENCE: Duration = Duration::from_secs(15);
+/// Characters of a reason that a list shows: another tool may have written whole pages.
+const SHOWN_CHARS: usize = 500;
 /// Letters sent back at once.
 const BATCH: usize = 500;
 
@@ -198,12 +201,14 @@ fn line(letter: &Record, output: Output) -> String {
     let of = |name: &str| header(letter, &format!("__connect.errors.{name}"));
     let (partition, offset) = place_of(letter);
     let (connector, stage, reason) = (of("connector.name"), of("stage"), of("exception.message"));
+    let reason = reason.map(|reason| shortened(&reason, SHOWN_CHARS).into_owned());
     match output {
         Output::Text => {
             let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
             let origin = [of("topic"), of("partition"), of("offset")].map(known).join("-");
             let (connector, stage, reason) = (known(connector), known(stage), known(reason));
-            format!("{partition}:{offset}  {origin}  {connector}  {stage}  {reason}")
+            let line = format!("{partition}:{offset}  {origin}  {connector}  {stage}  {reason}");
+            on_one_line(&line).into_owned()
         }
         Output::Json => {
             let number = |name: &str| of(name).and_then(|text| text.parse::<i64>().ok());
@@ -292,7 +297,7 @@ fn planned(record: &Record, topic: &str, output: Output) -> String {
     match output {
         Output::Text => {
             let value = value.as_deref().unwrap_or("(tombstone)");
-            format!("{partition}:{offset}  {value} -> {topic}")
+            format!("{partition}:{offset}  {} -> {}", on_one_line(value), on_one_line(topic))
         }
         Output::Json => {
             let letter = format!("{partition}:{offset}");

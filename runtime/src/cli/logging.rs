@@ -14,7 +14,9 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, reload};
 
 use crate::config::worker::{LogFormat, WorkerSettings};
 use crate::observe::levels;
-use crate::observe::logs::{LogDirectly, LogQueue};
+use crate::observe::log_fields::ShownFields;
+use crate::observe::logs::{LogDirectly, LogQueue, ShownLog};
+use crate::shown::on_lines;
 
 /// What the names of the crates begin with that a plain level is about. Of all others, warnings are enough.
 const OURS: &str = "sluice";
@@ -34,8 +36,8 @@ impl Logging {
         let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info")));
         let queue = if at_once { None } else { queue_to_stderr() };
         let writer = match queue.clone() {
-            Some(queue) => BoxMakeWriter::new(move || queue.clone()),
-            None => BoxMakeWriter::new(|| LogDirectly),
+            Some(queue) => BoxMakeWriter::new(move || ShownLog(queue.clone())),
+            None => BoxMakeWriter::new(|| ShownLog(LogDirectly)),
         };
         let base = filter.to_string();
         let (filter, handle) = reload::Layer::new(filter);
@@ -43,6 +45,7 @@ impl Logging {
         let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
         let lines = match settings.log_format {
             LogFormat::Text => lines
+                .fmt_fields(ShownFields)
                 .with_ansi(in_colour(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR")))
                 .boxed(),
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -80,14 +83,14 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     tracing::error!("panicked at {place}: {text}");
 }
 
-/// Writes lines to standard error, within a bound.
+/// Writes lines to standard error, within a bound. What a terminal would act upon is escaped.
 pub(crate) fn say(lines: Vec<String>) {
     let (done, wait) = std::sync::mpsc::channel();
     let write = move || {
         let mut stderr = std::io::stderr().lock();
         for line in lines {
             // There is nowhere left to report to.
-            let _unseen = writeln!(stderr, "{line}").is_err();
+            let _unseen = writeln!(stderr, "{}", on_lines(&line)).is_err();
         }
         let _nobody_waits = done.send(()).is_err();
     };

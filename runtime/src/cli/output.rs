@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::cli::exit::Exit;
+use crate::shown::on_lines;
 
 /// How a command prints what it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -16,10 +17,10 @@ pub enum Output {
     Json,
 }
 
-/// Writes a line to standard output. A reader that has gone, as in `sluice schema | head`, ends the command quietly.
+/// Writes a line to standard output. What a terminal would act upon is escaped, but for line breaks and tabs. A reader that has gone, as in `sluice schema | head`, ends the command quietly.
 pub fn print(line: impl AsRef<str>) -> Result<(), Exit> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", line.as_ref()) {
+    match writeln!(stdout, "{}", on_lines(line.as_ref())) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Exit::Unread),
         Err(error) => Err(Exit::Running(format!("cannot write to standard output: {error}"))),

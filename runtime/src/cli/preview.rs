@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
 use crate::offline::preview::{InputFormat, Preview, Previewed, preview};
+use crate::shown::on_one_line;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use sluice_connector_api::Registry;
@@ -104,7 +105,7 @@ fn show(connector: &Connector, preview: &Preview) -> Result<(), Exit> {
     for request in &preview.requests {
         match request {
             Ok(request) => print(pretty(request))?,
-            Err(reason) => print(format!("✗ {reason}"))?,
+            Err(reason) => print(format!("✗ {}", on_one_line(&connector.blanks.apply(reason))))?,
         }
     }
     Ok(())
@@ -117,7 +118,7 @@ fn show_record(record: &Previewed) -> Result<(), Exit> {
         print(format!("  {stage}: {}", shown.join(" ")))?;
     }
     if let Some(reason) = &record.rejected {
-        print(format!("  ✗ {reason}"))?;
+        print(format!("  ✗ {}", on_one_line(reason)))?;
     }
     print("")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::offline::replay::{Replayed, as_read, replay};
+use crate::shown::on_one_line;
 use indicatif::ProgressBar;
 use serde_json::json;
 use sluice_connector_api::{Origin, Record};
@@ -104,7 +105,7 @@ fn report(
             .map(|letter| format!("{}:{}", letter.origin().partition(), letter.origin().offset()));
         let letter = place.unwrap_or_default();
         print(match output {
-            Output::Text => format!("{letter}  {origin}  rejected again: {reason}"),
+            Output::Text => format!("{letter}  {origin}  rejected again: {}", on_one_line(reason)),
             Output::Json => {
                 json!({ "letter": letter, "record": origin.to_string(), "rejected": reason }).to_string()
             }

@@ -5,6 +5,7 @@
 //! add more. Each reference is asked for once per file, however often it stands there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::config::places::SchemaPlace;
 use crate::config::problem::{Position, Problem};
 use crate::config::providers::Providers;
 use crate::config::reference::{Dialect, Piece, Reference, parse};
+use crate::config::secrets::ResolvedReference;
 use crate::config::yaml::{Content, Node, YamlScalar};
 
 /// How far references are followed.
@@ -43,17 +45,29 @@ enum Found {
 /// The answers, by prefix and name.
 type Answers = BTreeMap<(String, String), Found>;
 
-/// Resolves every reference below `node`; returns what could not be resolved. The schema says which values are patterns.
+/// What became of the references of a file.
+#[derive(Default)]
+pub(crate) struct Interpolated {
+    /// What could not be resolved.
+    pub(crate) problems: Vec<Problem>,
+    /// What the others were replaced by.
+    pub(crate) resolved: Vec<ResolvedReference>,
+}
+
+/// Resolves every reference below `node`. The schema says which values are patterns.
 pub(crate) async fn interpolate(
     file: &Path,
     node: &mut Node,
     schema: &Value,
     registry: &Registry,
     follow: Follow,
-) -> Vec<Problem> {
+) -> Interpolated {
     let providers = match Providers::new(registry) {
         Ok(providers) => providers,
-        Err(error) => return vec![Problem::of_file(file, format!("a provider cannot be built: {error}"))],
+        Err(error) => {
+            let problem = Problem::of_file(file, format!("a provider cannot be built: {error}"));
+            return Interpolated { problems: vec![problem], ..Interpolated::default() };
+        }
     };
     let prefixes = providers.prefixes();
     let schema = SchemaPlace::new(schema);
@@ -65,15 +79,29 @@ pub(crate) async fn interpolate(
             answers.insert((prefix, name), found);
         }
     }
-    let wrong = visit(node, &schema, &mut |scalar, is_pattern| {
+    let mut resolved = Vec::new();
+    let wrong = visit(node, &schema, &mut Vec::new(), &mut |scalar, is_pattern, path| {
         let dialect = Dialect { prefixes: &prefixes, is_pattern };
         let pieces = parse(&scalar.text, dialect)?;
-        let mut text = String::new();
-        let written = write(&pieces, &answers, follow, scalar, &mut text);
-        scalar.text = text;
-        written
+        let mut written = Written::default();
+        let result = write(&pieces, &answers, follow, scalar, &mut written);
+        for (prefix, range) in written.values {
+            let (path, text) = (path.to_owned(), written.text.clone());
+            resolved.push(ResolvedReference { path, prefix, range, text });
+        }
+        scalar.text = written.text;
+        result
     });
-    wrong.into_iter().map(|(position, text)| Problem::at(file, position, text)).collect()
+    let problems = wrong.into_iter().map(|(position, text)| Problem::at(file, position, text)).collect();
+    Interpolated { problems, resolved }
+}
+
+/// A value with its references replaced.
+#[derive(Default)]
+struct Written {
+    text: String,
+    /// The prefix of each reference that had a value, and where in the text that is.
+    values: Vec<(String, Range<usize>)>,
 }
 
 /// Returns the prefixes and names of the references below `node`, defaults included.
@@ -88,7 +116,7 @@ fn asked_for(
     prefixes: &BTreeSet<&str>,
 ) -> BTreeSet<(String, String)> {
     let mut asked = BTreeSet::new();
-    visit(node, schema, &mut |scalar, is_pattern| {
+    visit(node, schema, &mut Vec::new(), &mut |scalar, is_pattern, _| {
         let dialect = Dialect { prefixes, is_pattern };
         if let Ok(pieces) = parse(&scalar.text, dialect) {
             collect(&pieces, &mut asked);
@@ -125,14 +153,14 @@ fn write(
     answers: &Answers,
     follow: Follow,
     scalar: &mut YamlScalar,
-    text: &mut String,
+    written: &mut Written,
 ) -> Result<(), String> {
     for piece in pieces {
         match piece {
-            Piece::Text(plain) => text.push_str(plain),
+            Piece::Text(plain) => written.text.push_str(plain),
             Piece::Reference(reference) => {
                 scalar.interpolated = true;
-                write_reference(reference, answers, follow, scalar, text)?;
+                write_reference(reference, answers, follow, scalar, written)?;
             }
         }
     }
@@ -144,52 +172,60 @@ fn write_reference(
     answers: &Answers,
     follow: Follow,
     scalar: &mut YamlScalar,
-    text: &mut String,
+    written: &mut Written,
 ) -> Result<(), String> {
     let Reference { prefix, name, default } = reference;
     let found = answers.get(&(prefix.clone(), name.clone()));
     match (found, default) {
         // Like a shell's `:-`, the default also stands in for an empty value.
         (Some(Found::Value(value)), Some(default)) if value.is_empty() => {
-            write(default, answers, follow, scalar, text)
+            write(default, answers, follow, scalar, written)
         }
         (Some(Found::Value(value)), _) => {
-            text.push_str(value);
+            let start = written.text.len();
+            written.text.push_str(value);
+            written.values.push((prefix.clone(), start..written.text.len()));
             Ok(())
         }
-        (Some(Found::Missing(_)), Some(default)) => write(default, answers, follow, scalar, text),
+        (Some(Found::Missing(_)), Some(default)) => write(default, answers, follow, scalar, written),
         (Some(Found::Missing(reason)), None) if follow != Follow::Present => Err(reason.clone()),
         (Some(Found::Failed(reason)), _) => Err(reason.clone()),
         (Some(Found::Missing(_) | Found::Kept) | None, _) => {
             scalar.kept = true;
-            text.extend(["${", prefix, ":", name, "}"]);
+            written.text.extend(["${", prefix, ":", name, "}"]);
             Ok(())
         }
     }
 }
 
-/// Calls `change` for every scalar that may hold a reference, and returns what it found wrong, with its place.
+/// Calls `change` for every scalar that may hold a reference, with whether it is a pattern and with the keys that lead to
+/// it, and returns what it found wrong, with its place.
 fn visit(
     node: &mut Node,
     schema: &SchemaPlace<'_>,
-    change: &mut impl FnMut(&mut YamlScalar, bool) -> Result<(), String>,
+    path: &mut Vec<String>,
+    change: &mut impl FnMut(&mut YamlScalar, bool, &[String]) -> Result<(), String>,
 ) -> Vec<(Position, String)> {
     let mut wrong = Vec::new();
     match &mut node.content {
         Content::Scalar(scalar) if scalar.text.contains("${") => {
-            let result = change(scalar, schema.is_pattern());
+            let result = change(scalar, schema.is_pattern(), path);
             wrong.extend(result.err().map(|text| (node.position, text)));
         }
         Content::Scalar(_) => {}
         Content::List(items) => {
             let schema = schema.items();
-            for item in items {
-                wrong.extend(visit(item, &schema, change));
+            for (index, item) in items.iter_mut().enumerate() {
+                path.push(index.to_string());
+                wrong.extend(visit(item, &schema, path, change));
+                path.pop();
             }
         }
         Content::Map(entries) => {
             for (key, value) in entries {
-                wrong.extend(visit(value, &schema.key(&key.name), change));
+                path.push(key.name.clone());
+                wrong.extend(visit(value, &schema.key(&key.name), path, change));
+                path.pop();
             }
         }
     }
@@ -269,7 +305,7 @@ mod tests {
         let schema = json!({ "properties": { "pattern": { "x-pattern": true } } });
         let problems = interpolate(Path::new("f.yaml"), &mut node, &schema, &registry, follow);
         let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let problems = tokio.block_on(problems);
+        let problems = tokio.block_on(problems).problems;
         (node.to_json(), problems.iter().map(ToString::to_string).collect())
     }
 

@@ -15,6 +15,7 @@ pub mod problem;
 mod providers;
 mod reference;
 pub mod schema;
+pub(crate) mod secrets;
 pub mod settings;
 pub mod validate;
 pub mod worker;

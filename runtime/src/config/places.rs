@@ -108,7 +108,7 @@ impl<'a> SchemaPlace<'a> {
         keys
     }
 
-    /// Says whether a value here is a secret.
+    /// Says whether a plug-in declares a value here as a [`Secret`](sluice_connector_api::Secret).
     pub(super) fn is_secret(&self) -> bool {
         self.variants().into_iter().any(|schema| schema.get("writeOnly") == Some(&Value::Bool(true)))
     }

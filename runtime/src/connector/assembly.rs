@@ -51,7 +51,8 @@ impl Connector {
     ) -> Option<DeadLetterQueue> {
         let sink = self.dead_letters.as_ref()?;
         let settings = DeadLetterQueue::lane_settings(sink.limits(), self.retry_policy(), pacers)
-            .with_confirmation_of(&**sink, pacers);
+            .with_confirmation_of(&**sink, pacers)
+            .with_blanks(self.blanks.clone());
         let connector = Arc::clone(&self.name);
         let sender = LetterSender { connector, task, sink_name: self.sink_name.clone() };
         Some(DeadLetterQueue::new(Arc::clone(sink), settings, counters, sender))
@@ -69,6 +70,7 @@ impl Connector {
         LaneSettings::new(limits, batch, self.retry_policy(), pacers)
             .with_batches_at_once(linger.is_none())
             .with_confirmation_of(&*self.sink, pacers)
+            .with_blanks(self.blanks.clone())
     }
 
     /// Makes the window over the records last done, which outlives a task that is restarted.

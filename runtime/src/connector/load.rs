@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use sluice_connector_api::{ByteSize, Registry, Side, Sink};
+use sluice_connector_api::{Blanks, ByteSize, Registry, Side, Sink};
 
 use crate::config::flat::{FlatConfig, flatten};
 use crate::config::foreign::foreign;
-use crate::config::interpolate::{Follow, interpolate, references};
+use crate::config::interpolate::{Follow, Interpolated, interpolate, references};
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
+use crate::config::secrets::secrets;
 use crate::config::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings, TargetState};
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
 use crate::connector::parts::{Parts, only_entry};
+use crate::shown::keep_from_log;
 use crate::transform::chain::Chain;
 
 /// A connector that is ready to run. Loading it opened nothing yet.
@@ -51,6 +53,8 @@ pub struct Connector {
     pub tasks_max: usize,
     /// The most bytes of records that are read and not done.
     pub buffer_memory: ByteSize,
+    /// The secrets of its file, which are blanked wherever somebody else's text is shown.
+    pub blanks: Blanks,
 }
 
 impl fmt::Debug for Connector {
@@ -86,8 +90,9 @@ impl Connector {
         follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
         let written = flatten(&node, &connector_schema(registry));
-        let (value, problems) = checked(file, &mut node, registry, follow).await;
-        build(Parts { file, node: &node, registry, problems }, value, written)
+        let Checked { value, problems, blanks } = checked(file, &mut node, registry, follow).await;
+        keep_from_log(&blanks);
+        build(Parts { file, node: &node, registry, problems }, value, written, blanks)
     }
 }
 
@@ -98,7 +103,8 @@ pub async fn sink_of(
     follow: Follow,
 ) -> Result<(String, Value), Vec<Problem>> {
     let mut node = parse(file, &read(file)?)?;
-    let (value, problems) = checked(file, &mut node, registry, follow).await;
+    let Checked { value, problems, blanks } = checked(file, &mut node, registry, follow).await;
+    keep_from_log(&blanks);
     let sink = value.get("sink").cloned().and_then(only_entry);
     sink.filter(|_| problems.is_empty()).ok_or(problems)
 }
@@ -126,14 +132,22 @@ fn parse(file: &Path, source: &str) -> Result<Node, Vec<Problem>> {
     Node::parse(source).map_err(|error| vec![Problem::at(file, error.position, error.text)])
 }
 
+/// A file that was checked against the schema.
+struct Checked {
+    value: Value,
+    problems: Vec<Problem>,
+    blanks: Blanks,
+}
+
 /// Resolves references, and checks the result against the schema.
-async fn checked(file: &Path, node: &mut Node, registry: &Registry, follow: Follow) -> (Value, Vec<Problem>) {
+async fn checked(file: &Path, node: &mut Node, registry: &Registry, follow: Follow) -> Checked {
     let schema = connector_schema(registry);
-    let mut problems = interpolate(file, node, &schema, registry, follow).await;
+    let Interpolated { mut problems, resolved } = interpolate(file, node, &schema, registry, follow).await;
+    let blanks = secrets(&name_of(file), node, &schema, &resolved);
     let (value, more) = validate(file, node, &schema);
     // A value that could not be resolved is one problem, not two.
     problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
-    (value, problems)
+    Checked { value, problems, blanks }
 }
 
 fn is_among(problem: &Problem, others: &[Problem]) -> bool {
@@ -141,7 +155,12 @@ fn is_among(problem: &Problem, others: &[Problem]) -> bool {
 }
 
 /// Builds every plug-in whose settings are in order, also where others are not: so all problems show at once.
-fn build(mut parts: Parts<'_>, value: Value, written: FlatConfig) -> Result<Connector, Vec<Problem>> {
+fn build(
+    mut parts: Parts<'_>,
+    value: Value,
+    written: FlatConfig,
+    blanks: Blanks,
+) -> Result<Connector, Vec<Problem>> {
     parts.check_kafka(&value);
     let [key, converter] = [Side::Key, Side::Value].map(|side| parts.converter(&value, side));
     let steps = parts.steps(&value);
@@ -173,7 +192,7 @@ fn build(mut parts: Parts<'_>, value: Value, written: FlatConfig) -> Result<Conn
         definition,
         written: Arc::new(written),
         state: file.state,
-        chain: Arc::new(Chain::new(key, converter, steps)),
+        chain: Arc::new(Chain::new(key, converter, steps).with_blanks(blanks.clone())),
         source: file.source,
         sink_name,
         sink: sink.into(),
@@ -182,6 +201,7 @@ fn build(mut parts: Parts<'_>, value: Value, written: FlatConfig) -> Result<Conn
         errors: file.errors,
         tasks_max: file.tasks_max,
         buffer_memory: file.buffer_memory,
+        blanks,
     })
 }
 

@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use sluice_connector_api::Headers;
+use sluice_connector_api::{Headers, Rejection};
 
 /// Takes text without padding and with stray bits at its end, too: AWS's own sample of an event has these.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -51,8 +51,8 @@ impl<'de> Deserialize<'de> for Encoded {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct EncodedHeaders {
     pub(super) headers: Headers,
-    /// Why a value cannot be read.
-    pub(super) unreadable: Option<String>,
+    /// Why a value cannot be read, and what stands there instead.
+    pub(super) unreadable: Option<Rejection>,
 }
 
 impl EncodedHeaders {
@@ -61,7 +61,8 @@ impl EncodedHeaders {
         match value.transpose() {
             Ok(value) => self.headers.push(name, value.map(Bytes::from)),
             Err(number) => {
-                self.unreadable = Some(format!("header `{name}` holds {number}, which is not a byte"));
+                let reason = format!("header `{name}` holds a number that is not a byte");
+                self.unreadable = Some(Rejection::new(reason).with_detail(number.to_string()));
             }
         }
     }

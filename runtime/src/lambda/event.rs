@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use sluice_connector_api::{BoxError, Origin, Record, Rejection, SchemaMetadata, TopicPartition};
+use sluice_connector_api::{BoxError, Origin, Record, SchemaMetadata, TopicPartition};
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders, InOrder};
 use crate::lambda::odd;
@@ -165,10 +165,7 @@ impl EventRecord {
         record.key = bytes(self.key, "key", Stage::KeyConverter, &mut error);
         record.value = bytes(self.value, "value", Stage::ValueConverter, &mut error);
         if let Some(reason) = self.headers.unreadable {
-            error.get_or_insert(StageError {
-                stage: Stage::ValueConverter,
-                rejection: Rejection::new(reason),
-            });
+            error.get_or_insert(StageError { stage: Stage::ValueConverter, rejection: reason });
         }
         record.headers = self.headers.headers;
         record.timestamp = timestamp(self.timestamp, self.timestamp_type.as_deref());

@@ -18,7 +18,9 @@ pub(super) fn read(
     partition: &TopicPartition,
     error: &serde_json::Error,
 ) -> Result<Readable, BoxError> {
-    let unnamed = || format!("a record of `{partition}` cannot be told from the others: {error}");
+    let error = error.to_string();
+    let expected = expectation(&error);
+    let unnamed = || format!("a record of `{partition}` cannot be told from the others: {expected}");
     let fields = serde_json::from_str(record).map_err(|_| unnamed())?;
     let mut fields = Fields { fields, odd: None };
     let offset = fields.take("offset").ok().flatten().ok_or_else(unnamed)?;
@@ -74,15 +76,26 @@ impl Fields {
         }
     }
 
-    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
+    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Rejection> {
         let Some(raw) = self.fields.remove(name) else { return Ok(None) };
-        serde_json::from_str(raw.get())
-            .map_err(|error| format!("`{name}` in the event cannot be read: {error}"))
+        serde_json::from_str(raw.get()).map_err(|error: serde_json::Error| {
+            let error = error.to_string();
+            let reason = format!("`{name}` in the event cannot be read: {}", expectation(&error));
+            Rejection::new(reason).with_detail(error)
+        })
     }
 
-    fn reject(&mut self, stage: &Stage, reason: String) {
-        let error = || StageError { stage: stage.clone(), rejection: Rejection::new(reason) };
+    fn reject(&mut self, stage: &Stage, rejection: Rejection) {
+        let error = || StageError { stage: stage.clone(), rejection };
         self.odd.get_or_insert_with(error);
+    }
+}
+
+/// Returns of an error of serde what was expected and where: before that it quotes what it found.
+fn expectation(error: &str) -> &str {
+    match error.rfind(", expected ") {
+        Some(at) => error.get(at + ", ".len()..).unwrap_or(error),
+        None => error,
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) fn bytes(
     match encoded? {
         Encoded::Bytes(bytes) => Some(Payload::Bytes(bytes)),
         Encoded::Unreadable(text, reason) => {
-            let rejection = Rejection::new(format!("the {what} in the event is not valid base64: {reason}"));
+            let rejection =
+                Rejection::new(format!("the {what} in the event is not valid base64")).with_detail(reason);
             error.get_or_insert(StageError { stage, rejection });
             Some(Payload::Text(text))
         }

@@ -2,11 +2,14 @@
 //! queue that is bounded in bytes, and a thread of their own writes them. What the queue cannot take, and what cannot be
 //! written, is dropped and counted.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::shown::{log_blanks, on_lines};
 
 /// The most bytes of lines that wait to be written.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -142,6 +145,28 @@ impl Write for LogDirectly {
     }
 }
 
+/// Blanks the secrets that the process knows in each line, whoever wrote it, and escapes what even JSON leaves as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShownLog<W>(pub(crate) W);
+
+impl<W: Write> Write for ShownLog<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = log_blanks().apply(&text).into_owned();
+        self.0.write_all(escaped(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A line in colour has escapes of ours, and its fields were escaped before.
+fn escaped(line: &str) -> Cow<'_, str> {
+    if line.contains('\u{1b}') { Cow::Borrowed(line) } else { on_lines(line) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
@@ -194,6 +219,14 @@ mod tests {
         queue.flush(Duration::from_secs(30));
         assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"c\n"]);
         assert!(dropped() - before >= 2);
+    }
+
+    #[test]
+    fn a_line_shows_no_secret_and_nothing_that_a_terminal_acts_upon() {
+        crate::shown::keep_from_log(&sluice_connector_api::Blanks::new(["hunter2-of-the-log".to_owned()]));
+        let mut out = Vec::new();
+        ShownLog(&mut out).write_all("{\"a\":\"hunter2\\u002dof-the-log\u{9b}\"}\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":\"[redacted]\\u009b\"}\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod connections;
 pub mod levels;
+pub(crate) mod log_fields;
 pub(crate) mod logs;
 pub mod metrics;
 mod page;

@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::observe::{connections, metrics};
+use crate::shown::{on_lines, on_one_line};
 use crate::worker::{ConnectorStatus, Control};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -107,12 +108,29 @@ async fn ready(Shared(seen): Shared<Arc<Seen>>) -> impl IntoResponse {
     let troubles: Vec<String> = seen.control.statuses().iter().flat_map(ConnectorStatus::troubles).collect();
     match &*troubles {
         [] => (StatusCode::OK, "ok\n".to_owned()),
-        troubles => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", troubles.join("\n"))),
+        troubles => (StatusCode::SERVICE_UNAVAILABLE, lines(troubles)),
     }
 }
 
+/// A line for each; what is in it of somebody else's texts forges no other.
+fn lines(troubles: &[String]) -> String {
+    let mut lines = String::new();
+    for trouble in troubles {
+        lines.push_str(&on_one_line(trouble));
+        lines.push('\n');
+    }
+    lines
+}
+
 async fn status(Shared(seen): Shared<Arc<Seen>>) -> impl IntoResponse {
-    Json(seen.control.statuses())
+    match serde_json::to_string(&seen.control.statuses()) {
+        Ok(json) => {
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], on_lines(&json).into_owned())
+        }
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], error.to_string())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -140,6 +140,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::engine::lane::fault::RecordFault;
     use crate::engine::letters::letter::{Provenance, letter};
     use crate::transform::chain::Stage;
 
@@ -148,9 +149,9 @@ mod tests {
         let mut read = Record::new(Origin::new("orders", 3, 42));
         read.value = Some("v".into());
         read.headers.push("mine", Some(Bytes::from_static(b"kept")));
-        let stage = Stage::TaskPut;
+        let (stage, fault) = (Stage::TaskPut, RecordFault::new("bad"));
         let provenance =
-            Provenance { connector: "c", task: 0, stage: &stage, plugin: "http", reason: "bad", attempts: 1 };
+            Provenance { connector: "c", task: 0, stage: &stage, plugin: "http", fault: &fault, attempts: 1 };
         let posted = letter(&read, &provenance);
         let mut queued = Record::new(Origin::new("queue", 0, 7));
         (queued.value, queued.headers) = (posted.value.clone(), posted.headers.clone());

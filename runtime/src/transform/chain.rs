@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 
 use sluice_connector_api::{
-    Converter, ConverterContext, Failure, NotConverted, Origin, Payload, Predicate, Record, RecordForms,
-    Rejection, SchemaId, Side, Transform, Transformed,
+    Blanks, Converter, ConverterContext, Failure, NotConverted, Origin, Payload, Predicate, Record,
+    RecordForms, Rejection, SchemaId, Side, Transform, Transformed,
 };
 
 use crate::guard;
@@ -110,6 +110,8 @@ pub struct Chain {
     /// Without one, values stay the bytes that they are.
     value: Option<Box<dyn Converter>>,
     steps: Vec<Step>,
+    /// What is blanked in what plug-ins say (invariant 8).
+    blanks: Blanks,
 }
 
 impl fmt::Debug for Chain {
@@ -121,7 +123,14 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Puts a chain together. Keys or values without a converter stay the bytes that they are.
     pub fn new(key: Option<Box<dyn Converter>>, value: Option<Box<dyn Converter>>, steps: Vec<Step>) -> Self {
-        Self { key, value, steps }
+        Self { key, value, steps, blanks: Blanks::default() }
+    }
+
+    /// Blanks secrets in what plug-ins say.
+    #[must_use]
+    pub fn with_blanks(mut self, blanks: Blanks) -> Self {
+        self.blanks = blanks;
+        self
     }
 
     /// Takes a record as read through the whole chain. Several records from one are numbered. `origin` is that of the
@@ -155,7 +164,8 @@ impl Chain {
         };
         let Some(converter) = converter else { return Ok(()) };
         let fetched = guard::wait_for(converter.fetch(schema)).await;
-        fetched.unwrap_or_else(|panicked| Err(Failure::retriable(panicked.to_string())))
+        let fetched = fetched.unwrap_or_else(|panicked| Err(Failure::retriable(panicked.to_string())));
+        fetched.map_err(|failure| failure.blanked(&self.blanks))
     }
 
     /// Does what [`Chain::apply`] does, and shows the records after each stage. `side` is the first one that is not read.
@@ -178,6 +188,7 @@ impl Chain {
         let result = result.unwrap_or_else(|panicked| Err(Rejection::new(panicked.to_string()).into()));
         result.map_err(|halt| match halt {
             Halt::Rejected(rejection) => {
+                let rejection = rejection.blanked(&self.blanks);
                 NotApplied::Rejected(StageError { stage: at.into_inner(), rejection })
             }
             Halt::NeedsSchema(pending) => NotApplied::NeedsSchema(pending),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice_connector_api::Blanks;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -117,7 +118,8 @@ impl RunningConnector {
 
     /// Returns what the connector is up to.
     pub(super) fn status(&self) -> ConnectorStatus {
-        let tasks: Vec<TaskStatus> = self.tasks.iter().map(RunningTask::status).collect();
+        let tasks: Vec<TaskStatus> =
+            self.tasks.iter().map(|task| task.status(&self.connector.blanks)).collect();
         let state = match self.desired.borrow().target {
             TargetState::Running => State::Running,
             TargetState::Paused => State::Paused,
@@ -147,7 +149,12 @@ impl RunningConnector {
 }
 
 impl RunningTask {
-    fn status(&self) -> TaskStatus {
+    /// Returns what it is up to. What keeps it from reading is told in the words of brokers.
+    fn status(&self, blanks: &Blanks) -> TaskStatus {
+        let mut obstacles = self.counters.source.reading.obstacles(UNREADABLE);
+        for obstacle in &mut obstacles {
+            obstacle.reason = blanks.apply(&obstacle.reason).into_owned();
+        }
         let partitions = self.counters.source.partitions();
         let failing = self.counters.failing().filter(|failing| failing.since.elapsed() >= FAILING);
         TaskStatus {
@@ -157,7 +164,7 @@ impl RunningTask {
             partitions,
             ..self.status.borrow().clone()
         }
-        .unable_to_read(self.counters.source.reading.obstacles(UNREADABLE))
+        .unable_to_read(obstacles)
     }
 }
 

@@ -162,6 +162,7 @@ impl Supervisor {
 
     /// Says why, and waits before the next start; an operator cuts the wait short.
     async fn after_failure(&mut self, Failed { reason, origin }: Failed) {
+        let reason = self.connector.blanks.apply(&reason).into_owned();
         let mut failures = 0;
         self.status.send_modify(|status| {
             failures = status.failures + 1;

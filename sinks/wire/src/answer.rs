@@ -2,12 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use percent_encoding::utf8_percent_encode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use serde_json::Value;
+use sluice_connector_api::Blanks;
 
 use crate::text::one_line;
-use crate::url::UNRESERVED;
 
 /// Characters of somebody else's text, as far as a failure shows it.
 const SHOWN_CHARS: usize = 200;
@@ -30,7 +28,7 @@ pub struct HttpAnswer {
     /// Whether all of the body came, and was kept.
     pub is_whole: bool,
     /// What the target could echo.
-    pub(crate) secrets: Vec<String>,
+    pub(crate) secrets: Blanks,
 }
 
 impl HttpAnswer {
@@ -39,16 +37,10 @@ impl HttpAnswer {
         (200..=299).contains(&self.status)
     }
 
-    /// Puts a text of the target's on one line and blanks the secrets that were sent, also as JSON or a URL writes them. For
+    /// Puts a text of the target's on one line and blanks the secrets that were sent, in whatever way they are written. For
     /// the detail of a failure: it may still echo the record.
     pub fn clean(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
-        for secret in &self.secrets {
-            for form in forms(secret) {
-                clean = clean.replace(&form, "[redacted]");
-            }
-        }
-        one_line(&clean)
+        one_line(&self.secrets.apply(text))
     }
 
     /// Returns the start of the body, on one line and without secrets, for the detail of a failure.
@@ -68,20 +60,6 @@ impl HttpAnswer {
         let words = self.shown(&String::from_utf8_lossy(&self.body));
         if words.is_empty() { self.status.to_string() } else { format!("{}: {words}", self.status) }
     }
-}
-
-/// Writes a secret in the ways in which an answer may echo it.
-fn forms(secret: &str) -> Vec<String> {
-    let json = Value::from(secret).to_string();
-    let json = json.trim_matches('"').to_owned();
-    let slashes = json.replace('/', "\\/");
-    let in_url = utf8_percent_encode(secret, UNRESERVED).to_string();
-    let mut forms = vec![secret.to_owned(), json, slashes, in_url.to_lowercase(), in_url];
-    forms.retain(|form| !form.is_empty());
-    // The longest first, or what is left of it would still tell a part.
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    forms.dedup();
-    forms
 }
 
 /// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). A date counts from the answer's own, so that the two

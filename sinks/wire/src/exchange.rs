@@ -1,7 +1,7 @@
 //! One exchange as it travels: the request goes out, at most so many bytes of the answer are read.
 
 use reqwest::{RequestBuilder, Response};
-use sluice_connector_api::{Failure, Trouble};
+use sluice_connector_api::{Blanks, Failure, Trouble};
 
 use crate::answer::{self, HttpAnswer};
 use crate::text::causes;
@@ -17,7 +17,7 @@ pub(crate) async fn exchange(
     subject: &str,
     request: RequestBuilder,
     most_bytes: usize,
-    secrets: Vec<String>,
+    secrets: Blanks,
 ) -> Result<HttpAnswer, Failure> {
     let mut response = request.send().await.map_err(|error| lost(subject, error))?;
     let (status, wait) = (response.status().as_u16(), answer::wait(response.headers()));

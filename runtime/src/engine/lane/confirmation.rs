@@ -8,12 +8,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Confirm, ConfirmLimits, Confirmation, Failure, FailureKind, Record, Sink};
+use sluice_connector_api::{
+    Blanks, Confirm, ConfirmLimits, Confirmation, Failure, FailureKind, Record, Sink,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
 use crate::engine::lane::delivery::{Outcome, worse};
+use crate::engine::lane::fault::RecordFault;
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::tracker::Tracker;
 use crate::guard;
@@ -36,7 +39,7 @@ pub(super) struct Unconfirmed {
 enum Meaning {
     Stored,
     Pending,
-    Rejected(String),
+    Rejected(RecordFault),
     /// It is to be put again, or to stop the connector.
     Lost(Failure),
 }
@@ -57,6 +60,7 @@ impl Unconfirmed {
             retry: settings.retry,
             pacer: settings.confirm_pacer.clone(),
             max_records: limits.max_records.max(1),
+            blanks: settings.blanks.clone(),
         };
         let meter = Arc::clone(meter);
         Some(Self { limits, confirmer, meter, waiting: VecDeque::new(), again: Vec::new() })
@@ -193,9 +197,9 @@ impl Unconfirmed {
                     self.meter.confirmed.observe(waits);
                     outcome.stored.extend(accepted.items.pop_front());
                 }
-                Meaning::Rejected(reason) => {
+                Meaning::Rejected(fault) => {
                     if let Some(item) = accepted.items.pop_front() {
-                        outcome.reject(item, reason);
+                        outcome.reject(item, fault);
                     }
                 }
                 Meaning::Lost(failure) => {
@@ -217,7 +221,7 @@ impl Unconfirmed {
                 Meaning::Lost(Failure::retriable(format!("still pending {waits:?} after the put")))
             }
             Confirmation::Failed(failure) if failure.kind() == FailureKind::Rejected => {
-                Meaning::Rejected(failure.to_string())
+                Meaning::Rejected(RecordFault::from(&failure))
             }
             Confirmation::Failed(failure) => Meaning::Lost(failure),
         }
@@ -293,6 +297,8 @@ struct Confirmer {
     pacer: Option<Pacer>,
     /// Records per confirmation.
     max_records: usize,
+    /// What is blanked in what the sink says (invariant 8).
+    blanks: Blanks,
 }
 
 impl Confirmer {
@@ -318,6 +324,7 @@ impl Confirmer {
             let answer = guard::wait_for(async { self.confirmation.confirm(records).await }).await;
             let result =
                 answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}"))));
+            let result = blanked(result, &self.blanks);
             turn.answered(result.as_ref().err());
             match result {
                 Ok(answers) if answers.len() == records.len() => return Ok(answers),
@@ -349,6 +356,19 @@ impl Confirmer {
             () = interrupt.cancelled() => Err(None),
         }
     }
+}
+
+fn blanked(
+    answer: Result<Vec<Confirmation>, Failure>,
+    blanks: &Blanks,
+) -> Result<Vec<Confirmation>, Failure> {
+    let mut answers = answer.map_err(|failure| failure.blanked(blanks))?;
+    for answer in &mut answers {
+        if let Confirmation::Failed(failure) = std::mem::replace(answer, Confirmation::Pending) {
+            *answer = Confirmation::Failed(failure.blanked(blanks));
+        }
+    }
+    Ok(answers)
 }
 
 fn unknown(reason: &str) -> String {

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Failure, FailureKind, PutError, Record, Sink};
+use sluice_connector_api::{Blanks, Failure, FailureKind, PutError, Record, Sink};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::{Item, Meta};
+use crate::engine::lane::fault::RecordFault;
 use crate::guard;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::put_meter::PutMeter;
@@ -21,7 +22,7 @@ pub struct Outcome {
     /// Stored for good, or accepted where the sink confirms later.
     pub stored: Vec<Item>,
     /// At fault, with the reason.
-    pub rejected: Vec<(Item, String)>,
+    pub rejected: Vec<(Item, RecordFault)>,
     /// Not stored and not at fault, in the order read: for another time.
     pub not_done: Vec<Item>,
     /// Why the connector cannot go on, if so.
@@ -35,9 +36,9 @@ impl Outcome {
     }
 
     /// Takes a record at fault. Older ones that would have been superseded are to be put after all.
-    pub fn reject(&mut self, mut item: Item, reason: String) {
+    pub fn reject(&mut self, mut item: Item, fault: RecordFault) {
         self.not_done.append(&mut item.meta.older);
-        self.rejected.push((item, reason));
+        self.rejected.push((item, fault));
     }
 }
 
@@ -54,6 +55,8 @@ pub struct Delivery {
     pub meter: Arc<PutMeter>,
     /// What was logged of puts that failed.
     pub throttle: LogThrottle,
+    /// What is blanked in what the sink says (invariant 8).
+    pub blanks: Blanks,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -132,7 +135,9 @@ impl Delivery {
     /// away.
     async fn call_sink(&self, records: &[Record]) -> Result<(), PutError> {
         let answer = guard::wait_for(async { self.sink.put(records).await }).await;
-        answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}")).into()))
+        let answer =
+            answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}")).into()));
+        answer.map_err(|error| error.blanked(&self.blanks))
     }
 
     /// Logs that a put failed, in full or as one of many. Its first record stands for all.
@@ -251,7 +256,7 @@ impl Group {
             }
             FailureKind::Rejected => {
                 for item in self.into_items() {
-                    outcome.reject(item, failure.to_string());
+                    outcome.reject(item, RecordFault::from(&failure));
                 }
                 Next::Done
             }
@@ -281,7 +286,7 @@ impl Group {
         for (item, failure) in self.into_items().into_iter().zip(by_index) {
             match failure {
                 Some(failure) if failure.kind() == FailureKind::Rejected => {
-                    outcome.reject(item, failure.to_string());
+                    outcome.reject(item, RecordFault::from(&failure));
                 }
                 Some(failure) => {
                     overtaken.extend(item.meta.order);

@@ -91,6 +91,7 @@ impl Lane {
                 pacer: settings.pacer,
                 meter,
                 throttle: LogThrottle::new(1),
+                blanks: settings.blanks,
             },
             sink,
             limits: settings.limits,

@@ -14,5 +14,6 @@
 
 mod confirmation;
 pub mod delivery;
+pub mod fault;
 pub(crate) mod in_flight;
 pub mod settings;

@@ -1,6 +1,6 @@
 //! What a lane keeps to.
 
-use sluice_connector_api::{ConfirmLimits, Limits, Sink};
+use sluice_connector_api::{Blanks, ConfirmLimits, Limits, Sink};
 
 use crate::engine::batch::batcher::BatchLimits;
 use crate::pace::pacer::{Pacer, Pacers};
@@ -23,6 +23,8 @@ pub struct LaneSettings {
     pub confirm: Option<ConfirmLimits>,
     /// The pace of confirmations, where the sink asks for one.
     pub confirm_pacer: Option<Pacer>,
+    /// What is blanked in what the sink says.
+    pub blanks: Blanks,
 }
 
 impl LaneSettings {
@@ -36,6 +38,7 @@ impl LaneSettings {
             retry,
             confirm: None,
             confirm_pacer: None,
+            blanks: Blanks::default(),
         }
     }
 
@@ -43,6 +46,13 @@ impl LaneSettings {
     #[must_use]
     pub fn with_batches_at_once(mut self, at_once: bool) -> Self {
         self.at_once = at_once;
+        self
+    }
+
+    /// Blanks secrets in what the sink says.
+    #[must_use]
+    pub fn with_blanks(mut self, blanks: Blanks) -> Self {
+        self.blanks = blanks;
         self
     }
 

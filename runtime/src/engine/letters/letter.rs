@@ -2,15 +2,19 @@
 //!
 //! The queue is a sink like any other, a Kafka topic by default; its puts are retried like any other, and
 //! the source offset waits for them (invariant 1). The headers are those of Kafka Connect to the letter, so that
-//! tools for its dead letter queues go on working, and two of our own.
+//! tools for its dead letter queues go on working, and three of our own.
 
 use bytes::Bytes;
 use sluice_connector_api::Record;
 
+use crate::engine::lane::fault::RecordFault;
 use crate::transform::chain::Stage;
 
 /// Where in the file the transform is that rejected the record.
 const TRANSFORM_INDEX: &str = "__sluice.errors.transform.index";
+
+/// What the target said, or what was found in the record: content of it, for whoever asks to see the letter.
+const DETAIL: &str = "__sluice.errors.detail";
 
 /// What is known of a rejection.
 #[derive(Clone, Debug)]
@@ -24,7 +28,7 @@ pub struct Provenance<'a> {
     /// The plug-in or converter that rejected it.
     pub plugin: &'a str,
     /// Why.
-    pub reason: &'a str,
+    pub fault: &'a RecordFault,
     /// How often its batch was put; 0 where it never came to that.
     pub attempts: u32,
 }
@@ -33,8 +37,9 @@ pub struct Provenance<'a> {
 /// say why. Headers of that kind that it has already, from an earlier time in such a queue, are replaced.
 pub fn letter(read: &Record, provenance: &Provenance<'_>) -> Record {
     let mut letter = read.clone();
-    // Not every letter has it, so that none would replace it.
+    // Not every letter has them, so that none would replace them.
     letter.headers.remove(TRANSFORM_INDEX);
+    letter.headers.remove(DETAIL);
     for (name, value) in headers(read, provenance) {
         letter.headers.remove(name);
         letter.headers.push(name, Some(Bytes::from(value)));
@@ -54,7 +59,8 @@ pub fn origin_topic(letter: &Record) -> Option<String> {
 }
 
 fn headers(read: &Record, provenance: &Provenance<'_>) -> Vec<(&'static str, String)> {
-    let Provenance { connector, task, stage, plugin, reason, attempts } = provenance;
+    let Provenance { connector, task, stage, plugin, fault: RecordFault { reason, detail }, attempts } =
+        provenance;
     let origin = read.origin();
     let mut headers = vec![
         ("__connect.errors.topic", origin.topic().to_owned()),
@@ -65,13 +71,14 @@ fn headers(read: &Record, provenance: &Provenance<'_>) -> Vec<(&'static str, Str
         ("__connect.errors.stage", connect_name(stage).to_owned()),
         ("__connect.errors.class.name", (*plugin).to_owned()),
         ("__connect.errors.exception.class.name", "Rejection".to_owned()),
-        ("__connect.errors.exception.message", (*reason).to_owned()),
+        ("__connect.errors.exception.message", reason.clone()),
         (
             "__connect.errors.exception.stacktrace",
             format!("record {origin} was rejected by {stage}: {reason}"),
         ),
         ("__sluice.errors.attempts", attempts.to_string()),
     ];
+    headers.extend(detail.clone().map(|detail| (DETAIL, detail)));
     if let Stage::Transformation { index, .. } = stage {
         headers.push((TRANSFORM_INDEX, index.to_string()));
     }
@@ -94,15 +101,16 @@ mod tests {
 
     use super::*;
 
-    fn provenance(stage: &Stage) -> Provenance<'_> {
-        Provenance {
-            connector: "prices",
-            task: 1,
-            stage,
-            plugin: "template",
-            reason: "field `a` is missing",
-            attempts: 0,
-        }
+    fn provenance<'a>(stage: &'a Stage, fault: &'a RecordFault) -> Provenance<'a> {
+        Provenance { connector: "prices", task: 1, stage, plugin: "template", fault, attempts: 0 }
+    }
+
+    fn fault() -> RecordFault {
+        RecordFault::new("field `a` is missing")
+    }
+
+    fn detailed() -> RecordFault {
+        RecordFault { detail: Some("b is 4111".to_owned()), ..fault() }
     }
 
     fn read() -> Record {
@@ -118,7 +126,8 @@ mod tests {
     #[test]
     fn a_letter_is_the_record_as_read_with_the_ten_headers_of_kafka_connect_and_ours() {
         let stage = Stage::Transformation { index: 1, name: "template" };
-        let letter = letter(&read(), &provenance(&stage));
+        let fault = detailed();
+        let letter = letter(&read(), &provenance(&stage, &fault));
         assert_eq!(
             (&letter.key, &letter.value, letter.timestamp),
             (&read().key, &read().value, read().timestamp)
@@ -145,6 +154,7 @@ mod tests {
                 "__connect.errors.exception.message=field `a` is missing",
                 "__connect.errors.exception.stacktrace=record orders-3-42 was rejected by transform 2 (template): field `a` is missing",
                 "__sluice.errors.attempts=0",
+                "__sluice.errors.detail=b is 4111",
                 "__sluice.errors.transform.index=1",
             ]
         );
@@ -152,15 +162,17 @@ mod tests {
 
     #[test]
     fn a_second_time_in_the_queue_replaces_the_headers_of_the_first() {
-        let once = letter(&read(), &provenance(&Stage::TaskPut));
-        assert_eq!(letter(&once, &provenance(&Stage::TaskPut)).headers.len(), once.headers.len());
+        let fault = detailed();
+        let once = letter(&read(), &provenance(&Stage::TaskPut, &fault));
+        assert_eq!(letter(&once, &provenance(&Stage::TaskPut, &fault)).headers.len(), once.headers.len());
     }
 
     #[test]
     fn a_second_time_in_the_queue_keeps_nothing_of_the_first() {
         let stage = Stage::Transformation { index: 1, name: "template" };
-        let once = letter(&read(), &provenance(&stage));
-        let twice = letter(&once, &provenance(&Stage::TaskPut));
-        assert_eq!(twice.headers, letter(&read(), &provenance(&Stage::TaskPut)).headers);
+        let (first, second) = (detailed(), fault());
+        let once = letter(&read(), &provenance(&stage, &first));
+        let twice = letter(&once, &provenance(&Stage::TaskPut, &second));
+        assert_eq!(twice.headers, letter(&read(), &provenance(&Stage::TaskPut, &second)).headers);
     }
 }

@@ -68,7 +68,7 @@ impl DeadLetterQueue {
 
     /// Puts a record on the way, or says why the queue would never take it. `None` where it was not kept as read.
     pub(super) fn post(&mut self, rejected: &Rejected) -> Option<Result<(), String>> {
-        let Rejected { ticket, read, stage, reason, attempts, .. } = rejected;
+        let Rejected { ticket, read, stage, fault, attempts, .. } = rejected;
         let plugin = match stage {
             Stage::KeyConverter | Stage::ValueConverter => "converter",
             Stage::Transformation { name, .. } => name,
@@ -79,7 +79,7 @@ impl DeadLetterQueue {
             task: self.sender.task,
             stage,
             plugin,
-            reason,
+            fault,
             attempts: *attempts,
         };
         let letter = letter(read.as_ref()?, &provenance);

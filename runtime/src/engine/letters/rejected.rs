@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sluice_connector_api::{Origin, Record};
 
+use crate::engine::lane::fault::RecordFault;
 use crate::engine::ledger::tracker::Ticket;
 use crate::transform::chain::Stage;
 
@@ -17,13 +18,13 @@ pub(crate) struct Rejected {
     /// What orders it, as the lane knows; nothing where the chain rejected it.
     pub(crate) order: Option<u64>,
     pub(crate) stage: Stage,
-    pub(crate) reason: String,
+    pub(crate) fault: RecordFault,
     /// How often it was put.
     pub(crate) attempts: u32,
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "was rejected by {}: {}", self.stage, self.reason)
+        write!(f, "was rejected by {}: {}", self.stage, self.fault)
     }
 }

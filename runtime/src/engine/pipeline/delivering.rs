@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::delivery::Outcome;
+use crate::engine::lane::fault::RecordFault;
 use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::ledger::counters::Verdict;
 use crate::engine::ledger::tracker::{Ledger, Ticket};
@@ -85,8 +86,8 @@ impl Delivering {
             Err(fault) => match *fault {
                 NotChanged::Stop(origin, reason) => self.fail(&origin, reason),
                 NotChanged::Rejected(origin, StageError { stage, rejection }) => {
-                    let reason = rejection.to_string();
-                    self.reject(&Rejected { ticket, origin, read, order: None, stage, reason, attempts: 0 });
+                    let fault = RecordFault::from(&rejection);
+                    self.reject(&Rejected { ticket, origin, read, order: None, stage, fault, attempts: 0 });
                 }
             },
         }
@@ -99,8 +100,8 @@ impl Delivering {
             Ok(meta) => self.lane.push(Item { record, meta: Meta { read, ..meta } }),
             Err(Unfit::TooLarge { order, .. }) if self.faults.holds_back(order, origin) => {}
             Err(Unfit::TooLarge { order, reason }) => {
-                let (origin, stage) = (origin.clone(), Stage::TaskPut);
-                self.reject(&Rejected { ticket, origin, read, order, stage, reason, attempts: 0 });
+                let (origin, stage, fault) = (origin.clone(), Stage::TaskPut, RecordFault::new(reason));
+                self.reject(&Rejected { ticket, origin, read, order, stage, fault, attempts: 0 });
             }
             Err(Unfit::Unknown(panicked)) => {
                 let origin = origin.clone();
@@ -217,10 +218,10 @@ impl Delivering {
             self.ledger.counters.stored(item.record.timestamp, now);
             self.stored(&item, Verdict::Delivered);
         }
-        for (item, reason) in outcome.rejected {
+        for (item, fault) in outcome.rejected {
             let Item { record, meta: Meta { ticket, read, order, attempts, .. } } = item;
             let origin = record.origin().clone();
-            self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, reason, attempts });
+            self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, fault, attempts });
         }
         self.lane.give_back(outcome.not_done, &self.ledger.tracker);
         self.settled(outcome.stop);
@@ -231,11 +232,11 @@ impl Delivering {
         for item in outcome.stored {
             self.stored(&item, Verdict::DeadLettered);
         }
-        for (item, reason) in outcome.rejected {
+        for (item, fault) in outcome.rejected {
             // Like the record itself, the letter of a partition that went meanwhile is somebody else's.
             if self.ledger.tracker.is_ours(item.meta.ticket) {
                 let origin = item.record.origin();
-                self.fail(origin, letter_refused(origin, &reason));
+                self.fail(origin, letter_refused(origin, &fault.reason));
             }
         }
         if let Some(lane) = self.faults.lane_mut() {

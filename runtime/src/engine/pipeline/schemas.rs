@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use sluice_connector_api::{FailureKind, Origin, Rejection, Side, Transformed};
+use sluice_connector_api::{Failure, FailureKind, Origin, Rejection, Side, Transformed};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -62,7 +62,7 @@ impl Schemas {
             self.fetch(&origin, &pending).await?;
         }
         let reason = format!("the converter asks for the schema `{}` again and again", pending.schema);
-        Err(Box::new(rejected(origin, pending.side, reason)))
+        Err(Box::new(rejected(origin, pending.side, &Failure::rejected(reason))))
     }
 
     /// Fetches a schema, for as long as that fails for a while.
@@ -83,7 +83,7 @@ impl Schemas {
                     sleep(wait).await;
                 }
                 FailureKind::Rejected => {
-                    return Err(Box::new(rejected(origin.clone(), *side, failure.to_string())));
+                    return Err(Box::new(rejected(origin.clone(), *side, &failure)));
                 }
                 FailureKind::Fatal => return Err(stop(failure.to_string())),
             }
@@ -91,10 +91,11 @@ impl Schemas {
     }
 }
 
-fn rejected(origin: Origin, side: Side, reason: String) -> NotChanged {
+fn rejected(origin: Origin, side: Side, failure: &Failure) -> NotChanged {
     let stage = match side {
         Side::Key => Stage::KeyConverter,
         Side::Value => Stage::ValueConverter,
     };
-    NotChanged::Rejected(origin, StageError { stage, rejection: Rejection::new(reason) })
+    let rejection = Rejection::new(failure.to_string()).with_detail(failure.detail().unwrap_or_default());
+    NotChanged::Rejected(origin, StageError { stage, rejection })
 }

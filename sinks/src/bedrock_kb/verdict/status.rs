@@ -36,7 +36,7 @@ pub(crate) fn accepted(
         }
         // Its deletion was asked for earlier and may yet take the new text along.
         (ChangeKind::Write, DocumentStatus::Deleting | DocumentStatus::DeleteInProgress) => {
-            Err(Failure::retriable(said(id, detail)))
+            Err(Failure::retriable(named(id, detail)).with_detail(detail.status_reason().unwrap_or_default()))
         }
         _ => Ok(()),
     }
@@ -75,18 +75,19 @@ fn find<'a>(id: &str, details: &'a [KnowledgeBaseDocumentDetail]) -> Option<&'a 
 /// Makes the failure of a document that was not taken. Where the service speaks of the set-up, no document is at fault.
 fn not_stored(id: &str, detail: &KnowledgeBaseDocumentDetail) -> Failure {
     let words = detail.status_reason().unwrap_or_default();
-    let reason = said(id, detail);
+    let reason = named(id, detail);
     let failure = if subject::is_set_up(words, &[], &[id]) {
-        Failure::fatal(format!("{reason}; this is about the knowledge base and not about a record"))
+        let about = "this is about the knowledge base and not about a record";
+        Failure::fatal(format!("{reason}: {}; {about}", unquoted(words)))
     } else {
-        Failure::rejected(reason)
+        // What the service says of a document may hold any of it.
+        Failure::rejected(format!("{reason}; `sluice kb status` shows what the service says of it"))
     };
     failure.with_detail(words)
 }
 
-fn said(id: &str, detail: &KnowledgeBaseDocumentDetail) -> String {
-    let reason = detail.status_reason().map_or_else(|| "no reason given".to_owned(), unquoted);
-    format!("document {} is {}: {reason}", shown_id(id), detail.status())
+fn named(id: &str, detail: &KnowledgeBaseDocumentDetail) -> String {
+    format!("document {} is {}", shown_id(id), detail.status())
 }
 
 /// As much of an id as a reason shows, which may be a record's key.
@@ -224,11 +225,16 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_bounded_and_has_nothing_that_the_service_quotes() {
-        let failure = failed_for("cannot read \"card 4111\"\n or `4111` either");
-        let reason = "document a-long-id is FAILED: cannot read \"...\" or `...` either";
-        assert_eq!(failure.to_string(), reason);
-        assert!(failure.detail().is_some_and(|said| said.contains("card 4111")));
+    fn a_reason_is_bounded_and_has_nothing_of_what_the_service_says_of_a_document() {
+        for words in ["cannot read \"card 4111\"\n or `4111` either", "cannot read card 4111 of J. Doe"] {
+            let failure = failed_for(words);
+            assert!(failure.to_string().starts_with("document a-long-id is FAILED; `sluice kb status`"));
+            assert!(!failure.to_string().contains("4111"), "{failure}");
+            assert_eq!(failure.detail(), Some(words));
+        }
+        let set_up = failed_for("the role of the knowledge base may not use \"card 4111\"").to_string();
+        assert!(set_up.contains("may not use \"...\"; this is about the knowledge base"), "{set_up}");
+        assert!(failed_for(&"the role of the knowledge base may not ".repeat(900)).to_string().len() < 500);
         assert!(failed_for(&"x".repeat(9000)).to_string().len() < 400);
         assert_eq!(shown_id(&"k".repeat(300)), format!("{}...", "k".repeat(100)));
     }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
-use sluice_connector_api::{Failure, Finding, SettingsError};
+use sluice_connector_api::{Blanks, Failure, Finding, SettingsError};
 
 use super::oauth2::OAuth2;
 use super::settings::{BasicAuth, HeaderAuth, HttpAuthSettings};
@@ -78,7 +78,7 @@ impl Auth {
     }
 
     /// Collects what a target could echo of a request: what was added to it, and what that was made of.
-    pub(crate) fn secrets(&self, added: &HeaderMap) -> Vec<String> {
+    pub(crate) fn secrets(&self, added: &HeaderMap) -> Blanks {
         let added =
             added.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
         let parts = added.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, secret)| secret)]);
@@ -87,8 +87,7 @@ impl Auth {
             Way::Fixed { secrets, .. } => secrets.iter().map(String::as_str).collect(),
             Way::OAuth2(oauth2) => vec![oauth2.secret()],
         };
-        let secrets = parts.flatten().chain(settings).filter(|secret| !secret.is_empty());
-        secrets.map(str::to_owned).collect()
+        Blanks::new(parts.flatten().chain(settings).map(str::to_owned))
     }
 
     /// Names the headers that it adds, for a preview.

@@ -9,7 +9,7 @@ use percent_encoding::utf8_percent_encode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
-use sluice_connector_api::{Failure, Json, SettingsError};
+use sluice_connector_api::{Blanks, Failure, Json, SettingsError};
 
 use super::settings::{CredentialsIn, OAuth2Auth};
 use crate::answer::HttpAnswer;
@@ -65,7 +65,7 @@ impl OAuth2 {
             CredentialsIn::Header => request.header(AUTHORIZATION, format!("Basic {basic}")),
             CredentialsIn::Body => request,
         };
-        let secrets = vec![encode(self.secret()), self.secret().to_owned(), basic];
+        let secrets = Blanks::new([encode(self.secret()), self.secret().to_owned(), basic]);
         let answer = exchange(&subject, request, WHOLE_BYTES, secrets).await?;
         self.read(&subject, &answer)
     }
