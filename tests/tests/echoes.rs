@@ -31,7 +31,10 @@ fn start_echo() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let host = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
-        listener.incoming().map_while(Result::ok).for_each(|stream| echo(stream).unwrap_or_default())
+        for stream in listener.incoming().map_while(Result::ok) {
+            // Whoever asked has gone.
+            echo(stream).unwrap_or_default();
+        }
     });
     host
 }
@@ -80,9 +83,9 @@ fn percent_encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() {
-            out.push(char::from(byte))
+            out.push(char::from(byte));
         } else {
-            write!(out, "%{byte:02x}").unwrap()
+            write!(out, "%{byte:02x}").unwrap();
         }
     }
     out
