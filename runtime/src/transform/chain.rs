@@ -147,7 +147,7 @@ impl Chain {
     }
 
     fn apply_from(&self, side: Side, origin: &Origin, record: Record) -> Result<Transformed, NotApplied> {
-        Self::guarded(|at| {
+        self.guarded(|at| {
             let out = self.run(at, side, origin, record, |_, _| {})?;
             records(&out).iter().for_each(read_json);
             Ok(out)
@@ -176,11 +176,12 @@ impl Chain {
         record: Record,
         see: impl FnMut(&str, &[Record]),
     ) -> Result<Transformed, NotApplied> {
-        Self::guarded(|at| self.run(at, side, origin, record, see))
+        self.guarded(|at| self.run(at, side, origin, record, see))
     }
 
     /// Runs plug-ins, which say in the cell at which stage they are, and answers for one that panics.
     fn guarded(
+        &self,
         run: impl FnOnce(&Cell<Stage>) -> Result<Transformed, Halt>,
     ) -> Result<Transformed, NotApplied> {
         let at = Cell::new(Stage::KeyConverter);
