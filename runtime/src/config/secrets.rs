@@ -194,7 +194,10 @@ fn is_long(text: &str) -> bool {
 
 /// Returns a secret, and what of it may be echoed alone: its lines, and what stands behind the name of a scheme.
 fn parts(secret: &str) -> Vec<String> {
-    let mut parts = vec![secret.trim().to_owned()];
+    let secret = secret.trim();
+    let behind =
+        secret.split_once(' ').filter(|(scheme, _)| is_scheme(scheme)).map(|(_, behind)| behind.trim());
+    let mut parts = vec![behind.unwrap_or(secret).to_owned()];
     let lines: Vec<_> = secret.lines().map(str::trim).collect();
     if (2..=MAX_LINES).contains(&lines.len()) {
         let telling = lines.iter().filter(|line| line.len() >= LONG_WORD && !line.starts_with("-----"));
@@ -224,11 +227,20 @@ fn of_url(url: &str, range: &Range<usize>) -> Vec<String> {
             found.extend(part.split(':').skip(1).map(str::to_owned));
         }
         found.extend(tokens(part, &['/', '?', '&', '=', '#', ';', ':']));
+        found.extend(ends_of_path(part));
     }
     let decoded: Vec<_> =
         found.iter().map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
     found.extend(decoded);
     found
+}
+
+/// Returns the ends of a path that have two segments and more.
+fn ends_of_path(part: &str) -> Vec<String> {
+    let path = part.split(['?', '#']).next().unwrap_or_default();
+    let starts = path.match_indices('/').map(|(at, _)| at + 1);
+    let ends = starts.chain([0]).filter_map(|start| path.get(start..)).filter(|end| end.contains('/'));
+    ends.map(str::to_owned).collect()
 }
 
 /// Returns where in an address the host and its port are; all of it is behind the host where there is none.
@@ -241,12 +253,15 @@ fn host_of(url: &str) -> Range<usize> {
     start + user..start + end
 }
 
+fn is_scheme(word: &str) -> bool {
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
 /// Returns the parts of a text that look like tokens, and not like words.
 fn tokens(text: &str, between: &[char]) -> Vec<String> {
     let is_token = |part: &&str| {
         let is_word = part.chars().all(|char| char.is_ascii_lowercase());
-        let is_scheme = SCHEMES.iter().any(|scheme| part.eq_ignore_ascii_case(scheme));
-        is_long(part) && !is_scheme && !(is_word && part.len() < LONG_WORD)
+        is_long(part) && !is_scheme(part) && !(is_word && part.len() < LONG_WORD)
     };
     text.split(between).map(str::trim).filter(is_token).map(str::to_owned).collect()
 }

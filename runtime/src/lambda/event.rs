@@ -265,7 +265,9 @@ mod tests {
             "{value:?}"
         );
         assert_eq!(key.0, "key converter");
-        assert_eq!(header.1, "header `h` holds 256, which is not a byte");
+        assert_eq!(header.1, "header `h` holds a number that is not a byte");
+        let details = records.iter().filter_map(|(_, error)| error.as_ref()?.rejection.detail());
+        assert_eq!(details.last(), Some("256"), "what it holds is content of the record");
         assert_eq!(records[0].0.value_text(), Some("!?"));
         assert_eq!(records[3].0.value_text(), Some("a"), "padding may be missing");
     }

@@ -362,13 +362,15 @@ fn blanked(
     answer: Result<Vec<Confirmation>, Failure>,
     blanks: &Blanks,
 ) -> Result<Vec<Confirmation>, Failure> {
-    let mut answers = answer.map_err(|failure| failure.blanked(blanks))?;
-    for answer in &mut answers {
-        if let Confirmation::Failed(failure) = std::mem::replace(answer, Confirmation::Pending) {
-            *answer = Confirmation::Failed(failure.blanked(blanks));
-        }
+    let answers = answer.map_err(|failure| failure.blanked(blanks))?;
+    let mut blanked = Vec::with_capacity(answers.len());
+    for answer in answers {
+        blanked.push(match answer {
+            Confirmation::Failed(failure) => Confirmation::Failed(failure.blanked(blanks)),
+            other => other,
+        });
     }
-    Ok(answers)
+    Ok(blanked)
 }
 
 fn unknown(reason: &str) -> String {

@@ -1,7 +1,7 @@
 //! Tombstones.
 
 use serde_json::json;
-use sluice_connector_api::FailureKind;
+use sluice_connector_api::{FailureKind, PutError};
 use sluice_emulator::{DocumentStatus, Emulator, Fault, Operation, Settings};
 
 use super::{emulator, keyed, mirror, sink_at};
@@ -117,7 +117,8 @@ async fn a_document_that_cannot_be_deleted_is_named_with_the_reason() {
     let emulator = emulator().await;
     emulator.script(Operation::Delete, Fault::document(1, DocumentStatus::Failed, "locked"));
     let sink = sink_at(&emulator.url(), &mirror());
-    let failures = record_failures(sink.put(&[keyed(0, "a", None), keyed(1, "b", None)]).await);
-    assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
-    assert!(failures[0].2.contains("locked"), "{failures:?}");
+    let outcome = sink.put(&[keyed(0, "a", None), keyed(1, "b", None)]).await;
+    let Err(PutError::Records(failures)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((failures[0].0, failures[0].1.kind()), (1, FailureKind::Rejected));
+    assert_eq!(failures[0].1.detail(), Some("locked"));
 }

@@ -86,13 +86,11 @@ async fn documents_that_were_not_taken_are_named_with_their_reason() {
         let emulator = emulator().await;
         let fault = DocumentFault { document: 1.into(), status, reason: "too strange".to_owned() };
         emulator.script(Operation::Ingest, Fault::Documents(vec![fault]));
-        let failures = record_failures(sink(&emulator).put(&batch()).await);
-        assert_eq!(failures.len(), 1);
-        assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
-        assert!(
-            failures[0].2.contains("too strange") && failures[0].2.contains(status.as_str()),
-            "{failures:?}"
-        );
+        let outcome = sink(&emulator).put(&batch()).await;
+        let Err(PutError::Records(failures)) = outcome else { panic!("{outcome:?}") };
+        let [(1, failure)] = &failures[..] else { panic!("{failures:?}") };
+        assert_eq!((failure.kind(), failure.detail()), (FailureKind::Rejected, Some("too strange")));
+        assert!(failure.to_string().contains(status.as_str()), "{failure}");
     }
 }
 

@@ -166,7 +166,8 @@ mod tests {
             Confirmation::Stored => Some(true),
             Confirmation::Failed(failure) => {
                 assert_eq!(failure.kind(), FailureKind::Rejected);
-                assert_eq!(failure.to_string(), format!("document a is {status}: because"));
+                assert!(failure.to_string().starts_with(&format!("document a is {status}; ")), "{failure}");
+                assert_eq!(failure.detail(), Some("because"));
                 Some(false)
             }
         };
