@@ -19,6 +19,7 @@
 //! retry        how long to wait, and for how long
 //! guard        calls plug-ins, and answers for one that panics
 //! shown        what of somebody else's texts may be shown
+//! dead_letter  what a dead letter holds, and how it is made smaller
 //! ```
 //!
 //! A room imports only rooms that stand below it here; `engine` and `kafka` stand side by side and do not know each
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod control;
+pub mod dead_letter;
 pub mod engine;
 mod guard;
 pub mod kafka;

@@ -68,6 +68,11 @@ fn good() -> NewRecord {
     NewRecord::unkeyed("{\"n\":1}")
 }
 
+/// Bytes that are no JSON and that nothing makes smaller.
+fn noise(bytes: usize) -> Vec<u8> {
+    std::iter::once(0xff).chain(std::iter::repeat_with(|| fastrand::u8(..))).take(bytes).collect()
+}
+
 /// What the queue says about a record, in the order of its headers.
 fn reasons(letter: &StoredRecord) -> Vec<(&str, String)> {
     let ours = |name: &str| name.starts_with("__connect.errors.") || name.starts_with("__sluice.errors.");
@@ -192,7 +197,7 @@ fn a_file_can_be_the_queue() {
 fn letters_that_only_together_are_too_large_for_the_topic_are_all_stored() {
     let Some(stage) = Stage::set_up("letters-large", |connector| connector) else { return };
     stage.broker.create_topic_with(&stage.queue, 1, &[("max.message.bytes", "100000")]);
-    stage.broker.produce(&stage.topic, (0..10).map(|_| NewRecord::unkeyed("x".repeat(60_000))));
+    stage.broker.produce(&stage.topic, (0..10).map(|_| NewRecord::unkeyed(noise(60_000))));
     let mut daemon = stage.run();
     stage.wait_for_commit(&mut daemon, 10);
     daemon.terminate().expect_code(0);
@@ -203,7 +208,7 @@ fn letters_that_only_together_are_too_large_for_the_topic_are_all_stored() {
 fn a_letter_too_large_for_the_topic_stops_the_connector_at_its_record() {
     let Some(stage) = Stage::set_up("letters-too-large", |connector| connector) else { return };
     stage.broker.create_topic_with(&stage.queue, 1, &[("max.message.bytes", "10000")]);
-    let bad = |bytes| NewRecord::unkeyed("x".repeat(bytes));
+    let bad = |bytes| NewRecord::unkeyed(noise(bytes));
     stage.broker.produce(&stage.topic, [good(), bad(10), bad(20_000), bad(10), good()]);
     let mut daemon = stage.run();
     let line = daemon.wait_for_log("the dead letter queue does not take record");

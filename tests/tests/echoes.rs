@@ -17,7 +17,7 @@ use sluice_tests::sluice::{Exited, Running, Sluice};
 /// The variables of the connector below, all of which the target echoes.
 const SECRETS: [(&str, &str); 5] = [
     ("HOOK", "T0hook/B1\"&<x> end"),
-    ("QUERY", "q=uery\\secret"),
+    ("QUERY", "q=uery/secret+1&more"),
     ("API_KEY", "key\"with\\slash/&<4>"),
     ("USER", "user-of-the-api"),
     ("PASSWORD", "pass:word\"/with+all & <more>"),

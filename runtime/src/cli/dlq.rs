@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::engine::letters::letter::{is_reason, origin_topic};
+use crate::dead_letter::{is_reason, origin_topic, part_held, text};
 use crate::kafka::dead_letter_topic::TopicSink;
 use crate::kafka::scan::scan;
 use crate::kafka::{Access, reason};
@@ -128,13 +128,17 @@ impl Command for DlqArgs {
                 let queue = queue.open(registry).await?;
                 let read = queue.read().await?;
                 let chosen = if all { read } else { choose(read, &letters)? };
-                match through {
+                let (whole, parts): (Vec<_>, Vec<_>) =
+                    chosen.into_iter().partition(|letter| part_held(letter).is_none());
+                parts.iter().try_for_each(|letter| print(not_sent(letter, output)))?;
+                let sent = match through {
                     Some(file) => {
                         let connector = Connector::load(&file, registry, Follow::Every).await?;
-                        replay::through(&connector, chosen, dry_run, output).await
+                        replay::through(&connector, whole, dry_run, output).await
                     }
-                    None => send_back(&queue.access, chosen, to.as_deref(), dry_run, output).await,
-                }
+                    None => send_back(&queue.access, whole, to.as_deref(), dry_run, output).await,
+                };
+                sent.and_then(|()| all_whole(&parts))
             }
         }
     }
@@ -192,13 +196,8 @@ fn place_of(letter: &Record) -> Place {
     (letter.origin().partition(), letter.origin().offset())
 }
 
-fn header(letter: &Record, name: &str) -> Option<String> {
-    let value = letter.headers.last(name).and_then(|header| header.value.as_deref());
-    value.map(|value| String::from_utf8_lossy(value).into_owned())
-}
-
 fn line(letter: &Record, output: Output) -> String {
-    let of = |name: &str| header(letter, &format!("__connect.errors.{name}"));
+    let of = |name: &str| text(letter, &format!("__connect.errors.{name}"));
     let (partition, offset) = place_of(letter);
     let (connector, stage, reason) = (of("connector.name"), of("stage"), of("exception.message"));
     let reason = reason.map(|reason| shortened(&reason, SHOWN_CHARS).into_owned());
@@ -207,24 +206,37 @@ fn line(letter: &Record, output: Output) -> String {
             let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
             let origin = [of("topic"), of("partition"), of("offset")].map(known).join("-");
             let (connector, stage, reason) = (known(connector), known(stage), known(reason));
-            let line = format!("{partition}:{offset}  {origin}  {connector}  {stage}  {reason}");
+            let part = part_held(letter).map(|part| format!("  ({part})")).unwrap_or_default();
+            let line = format!("{partition}:{offset}  {origin}  {connector}  {stage}  {reason}{part}");
             on_one_line(&line).into_owned()
         }
         Output::Json => {
             let number = |name: &str| of(name).and_then(|text| text.parse::<i64>().ok());
             let origin =
                 json!({ "topic": of("topic"), "partition": number("partition"), "offset": number("offset") });
-            let letter = format!("{partition}:{offset}");
-            json!({
-                "letter": letter, "origin": origin, "connector": connector, "stage": stage, "reason": reason,
-            })
-            .to_string()
+            let mut line = json!({
+                "letter": format!("{partition}:{offset}"),
+                "origin": origin,
+                "connector": connector,
+                "stage": stage,
+                "reason": reason,
+            });
+            say_part(&mut line, letter);
+            line.to_string()
         }
     }
 }
 
+/// Says how much of its record a letter holds, where that is not all.
+fn say_part(shown: &mut Value, letter: &Record) {
+    if let (Some(shown), Some(part)) = (shown.as_object_mut(), part_held(letter)) {
+        shown.insert("holds".to_owned(), part.into());
+    }
+}
+
 fn shown(letter: &Record) -> Value {
-    let text = |payload: &Option<Payload>| payload.as_ref().map(|payload| payload.to_display().into_owned());
+    let display =
+        |payload: &Option<Payload>| payload.as_ref().map(|payload| payload.to_display().into_owned());
     let (reasons, headers): (Vec<_>, Vec<_>) =
         letter.headers.iter().partition(|header| is_reason(&header.name));
     let value = |value: Option<&[u8]>| value.map(|value| String::from_utf8_lossy(value).into_owned());
@@ -235,14 +247,16 @@ fn shown(letter: &Record) -> Value {
     let reasons: Map<String, Value> =
         reasons.iter().map(|header| (header.name.clone(), value(header.value.as_deref()).into())).collect();
     let (partition, offset) = place_of(letter);
-    json!({
+    let mut shown = json!({
         "letter": format!("{partition}:{offset}"),
         "timestamp": letter.timestamp.map(|timestamp| timestamp.millis),
-        "key": text(&letter.key),
-        "value": text(&letter.value),
+        "key": display(&letter.key),
+        "value": display(&letter.value),
         "headers": headers,
         "errors": reasons,
-    })
+    });
+    say_part(&mut shown, letter);
+    shown
 }
 
 /// Sends each run of letters for one topic at once, in the order of the queue.
@@ -288,6 +302,36 @@ fn as_read(letter: &Record) -> Record {
         record.headers.remove(&header.name);
     }
     record
+}
+
+/// Says that a letter cannot be sent back, since it does not hold its record.
+fn not_sent(letter: &Record, output: Output) -> String {
+    let (partition, offset) = place_of(letter);
+    let of = |name: &str| text(letter, &format!("__connect.errors.{name}")).unwrap_or_else(|| "?".to_owned());
+    let origin = ["topic", "partition", "offset"].map(of).join("-");
+    let holds = part_held(letter).unwrap_or_default();
+    match output {
+        Output::Text => {
+            let line = format!(
+                "{partition}:{offset}  {origin}  not sent: the letter does not hold its record ({holds})"
+            );
+            on_one_line(&line).into_owned()
+        }
+        Output::Json => {
+            let letter = format!("{partition}:{offset}");
+            json!({ "letter": letter, "record": origin, "not_sent": holds }).to_string()
+        }
+    }
+}
+
+fn all_whole(parts: &[Record]) -> Result<(), Exit> {
+    match parts.len() {
+        0 => Ok(()),
+        count => Err(Exit::Running(format!(
+            "{count} letter(s) hold only part of their records, which were too large for the queue; read these where they \
+             came from, if they are still there"
+        ))),
+    }
 }
 
 /// A letter that would be sent to a topic.

@@ -129,8 +129,20 @@ fn predicate_schema(registry: &Registry, generator: &mut SchemaGenerator, depth:
 fn dead_letter_schema(mut sink: Value) -> Value {
     set(&mut sink, "description", json!("Any sink, named by the key that holds its settings."));
     let topic = json!({ "type": "string", "description": "A topic on the source's brokers; created if it is not there." });
-    let mut schema = one_of([("topic".to_owned(), topic), ("sink".to_owned(), sink)].into_iter());
+    let on_too_large = json!({
+        "type": "string",
+        "enum": ["stop", "truncate", "headers_only"],
+        "default": "stop",
+        "description": "What becomes of a letter that the topic does not take for its size, which can only be where somebody \
+            else made the topic. `stop`: the connector fails at the record and is not restarted by itself. `truncate`: the \
+            letter holds the key, the headers, and the beginning of the value. `headers_only`: it holds key and headers, and no \
+            value. Such a letter says in its headers that it does not hold all, and cannot be replayed. Default `stop`.",
+    });
+    let keys = [("topic", topic), ("sink", sink), ("on_too_large", on_too_large)];
+    let mut schema = one_of(keys.map(|(name, schema)| (name.to_owned(), schema)).into_iter());
     set(&mut schema, "type", json!(["object", "null"]));
+    // `on_too_large` stands beside the topic; that a sink does not is checked with the queue.
+    set(&mut schema, "maxProperties", 2.into());
     schema
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{ByteSize, HumanDuration};
 
+use crate::dead_letter::OnTooLarge;
 use crate::engine::letters::tolerance::{ThresholdSetting, Tolerance};
 use crate::kafka::KafkaSettings;
 
@@ -159,6 +160,11 @@ pub struct DeadLetterSettings {
     pub topic: Option<String>,
     /// Any sink, named by the key that holds its settings.
     pub sink: Option<Value>,
+    /// What becomes of a letter that the topic does not take for its size, which can only be where somebody else made the
+    /// topic. `stop`: the connector fails at the record and is not restarted by itself. `truncate`: the letter holds the key,
+    /// the headers, and the beginning of the value. `headers_only`: it holds key and headers, and no value. Such a letter says
+    /// in its headers that it does not hold all, and cannot be replayed. Default `stop`.
+    pub on_too_large: OnTooLarge,
 }
 
 fn default_buffer_memory() -> ByteSize {

@@ -11,6 +11,7 @@ use crate::config::settings::{DEFAULT_KEY_CONVERTER, DEFAULT_VALUE_CONVERTER};
 use crate::config::yaml::Node;
 use crate::connector::forms::{DeadKey, FormCheck};
 use crate::connector::prune::{prune, remove};
+use crate::dead_letter::OnTooLarge;
 use crate::engine::letters::tolerance::Threshold;
 use crate::kafka::KafkaSettings;
 use crate::kafka::dead_letter_topic::TopicSink;
@@ -154,10 +155,18 @@ impl Parts<'_> {
                 "needs `tolerance: all`; without it the connector stops at a rejected record",
             ));
         }
+        if queue.get("topic").is_some() && queue.get("sink").is_some() {
+            return Err(refuse("", "more than one is chosen here; keep one"));
+        }
+        let on_too_large = queue.get("on_too_large").map(OnTooLarge::deserialize).and_then(Result::ok);
+        if on_too_large.is_some() && queue.get("topic").is_none() {
+            return Err(refuse(".on_too_large", "is about a `topic`; a sink says itself what it takes"));
+        }
+        let on_too_large = on_too_large.unwrap_or_default();
         let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
         if let (Some(topic), Some(kafka)) = (queue.get("topic").and_then(Value::as_str), kafka) {
             let topic = kafka.other_topic(topic).map_err(|reason| refuse(".topic", &reason))?;
-            return Ok(Box::new(TopicSink::new(topic, kafka.access())));
+            return Ok(Box::new(TopicSink::new(topic, kafka.access()).with_on_too_large(on_too_large)));
         }
         let (name, settings) = queue
             .get("sink")

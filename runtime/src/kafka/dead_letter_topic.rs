@@ -15,14 +15,21 @@ use sluice_connector_api::{
 };
 use tokio::sync::Mutex;
 
+use crate::dead_letter::{OnTooLarge, rooms, shortened};
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::topics::{is_missing, is_there};
+use crate::meter::log_throttle::{LogLine, LogThrottle};
 
 /// How long the brokers may take to say whether the topic is there, or to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
 /// How long the brokers may take to acknowledge records; then the engine tries again.
 const DELIVERY_WAIT: &str = "30000";
+/// What a topic of ours takes, the first of these that the brokers allow: what they read of one request by default
+/// (`socket.request.max.bytes`), and what services allow at most.
+const LARGEST_RECORDS: [Option<&str>; 4] = [Some("104857600"), Some("20971520"), Some("8388608"), None];
+/// Letters that were made smaller and get a log line of their own before they are summed up.
+const FULL_LINES: u32 = 5;
 
 type Client = FutureProducer<Identity>;
 
@@ -32,6 +39,8 @@ pub struct TopicSink {
     access: Access,
     /// Whether the topic is made where it is missing.
     create: bool,
+    on_too_large: OnTooLarge,
+    throttle: LogThrottle,
     /// Made when it is needed, and anew when it has become useless.
     producer: Mutex<Option<Client>>,
 }
@@ -56,7 +65,25 @@ impl TopicSink {
             .set("topic.metadata.propagation.max.ms", "5000")
             // The properties are those of the source: a word on each that is a consumer's would be no news.
             .set("log_level", "3");
-        Self { name: name.into(), access, create: true, producer: Mutex::default() }
+        // A record that was read unpacked must fit again, but for what the operator says of all clients.
+        if ["compression.type", "compression.codec"].iter().all(|name| access.config.get(name).is_none()) {
+            access.config.set("compression.type", "zstd");
+        }
+        Self {
+            name: name.into(),
+            access,
+            create: true,
+            on_too_large: OnTooLarge::Stop,
+            throttle: LogThrottle::new(FULL_LINES),
+            producer: Mutex::default(),
+        }
+    }
+
+    /// Sets what becomes of a letter that the topic does not take for its size. Default: it is rejected.
+    #[must_use]
+    pub fn with_on_too_large(mut self, on_too_large: OnTooLarge) -> Self {
+        self.on_too_large = on_too_large;
+        self
     }
 
     /// Names a topic that must be there.
@@ -112,17 +139,57 @@ impl TopicSink {
     async fn create(&self, identity: Identity) -> Result<(), Failure> {
         let admin: AdminClient<Identity> = self.client(identity.clone())?;
         identity.show_to(admin.inner()).map_err(|error| self.no_identity(&error))?;
-        let topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(-1));
         let options = AdminOptions::new().operation_timeout(Some(TOPIC_WAIT));
-        let answers = admin.create_topics([&topic], &options).await.map_err(|error| self.failure(&error))?;
-        match answers.first() {
-            Some(Err((_, code))) if *code != RDKafkaErrorCode::TopicAlreadyExists => {
-                Err(self.failure(&KafkaError::AdminOp(*code)))
+        let mut refused = RDKafkaErrorCode::InvalidConfig;
+        for largest in LARGEST_RECORDS {
+            let mut topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(-1));
+            if let Some(largest) = largest {
+                topic = topic.set("max.message.bytes", largest);
             }
-            _ => {
-                tracing::info!(topic = self.name, "dead letter topic created");
-                Ok(())
+            let answers =
+                admin.create_topics([&topic], &options).await.map_err(|error| self.failure(&error))?;
+            match answers.first() {
+                Some(Err((_, code))) if is_about_settings(*code) => refused = *code,
+                Some(Err((_, code))) if *code != RDKafkaErrorCode::TopicAlreadyExists => {
+                    return Err(self.failure(&KafkaError::AdminOp(*code)));
+                }
+                _ => {
+                    tracing::info!(topic = self.name, "dead letter topic created");
+                    return Ok(());
+                }
             }
+        }
+        Err(self.failure(&KafkaError::AdminOp(refused)))
+    }
+
+    /// Sends as much of a letter as the topic takes, where that is wanted.
+    async fn send_part(&self, producer: &Client, letter: &Record) -> Result<(), KafkaError> {
+        let mut outcome = Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge));
+        for room in rooms(letter, self.on_too_large) {
+            let Some(part) = shortened(letter, room, self.on_too_large) else { break };
+            outcome = self.send(producer, &part).await;
+            if !outcome.as_ref().is_err_and(is_too_large) {
+                break;
+            }
+        }
+        if outcome.is_ok() {
+            self.log_part(letter);
+        }
+        outcome
+    }
+
+    fn log_part(&self, letter: &Record) {
+        let origin = letter.origin();
+        let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
+        let (size, how) = (letter.size(), self.on_too_large.name());
+        let reason = format!(
+            "dead letters are too large for the topic `{}` and hold part of their records",
+            self.name
+        );
+        match self.throttle.note(&reason) {
+            LogLine::Full => tracing::warn!(topic, partition, offset, size, how, "{reason}"),
+            LogLine::Summary(sum) => tracing::warn!(topic, partition, offset, size, how, "{reason}: {sum}"),
+            LogLine::Nothing => tracing::debug!(topic, partition, offset, size, how, "{reason}"),
         }
     }
 
@@ -140,6 +207,19 @@ impl TopicSink {
         // A full queue is waited for; its end is that of the put.
         let sent = producer.send(out, Duration::from_secs(30)).await;
         sent.map(drop).map_err(|(error, _)| error)
+    }
+
+    /// Makes the failure of a record.
+    fn record_failure(&self, record: &Record, error: &KafkaError) -> Failure {
+        if !is_too_large(error) {
+            return self.failure(error);
+        }
+        let way_out = if self.create { ", or set `errors.dead_letter_queue.on_too_large`" } else { "" };
+        Failure::rejected(format!(
+            "topic `{}` does not take a record of {} bytes; raise its `max.message.bytes`{way_out}",
+            self.name,
+            record.size()
+        ))
     }
 
     fn failure(&self, error: &KafkaError) -> Failure {
@@ -163,6 +243,11 @@ impl TopicSink {
             _ => Failure::retriable(reason),
         }
     }
+}
+
+/// Says whether brokers refuse a topic for its settings, by themselves or by a policy.
+fn is_about_settings(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::InvalidConfig | RDKafkaErrorCode::PolicyViolation)
 }
 
 fn is_too_large(error: &KafkaError) -> bool {
@@ -200,10 +285,18 @@ impl Sink for TopicSink {
                 }
             }
         }
+        for (outcome, record) in sent.iter_mut().zip(batch) {
+            if outcome.as_ref().is_err_and(is_too_large) {
+                *outcome = self.send_part(&producer, record).await;
+            }
+        }
         if sent.iter().any(|outcome| outcome.as_ref().is_err_and(is_useless)) {
             self.close().await;
         }
-        PutError::from_each(sent.into_iter().map(|outcome| outcome.map_err(|error| self.failure(&error))))
+        let outcomes = sent.into_iter().zip(batch);
+        PutError::from_each(
+            outcomes.map(|(outcome, record)| outcome.map_err(|error| self.record_failure(record, &error))),
+        )
     }
 
     async fn check(&self) -> Vec<Finding> {

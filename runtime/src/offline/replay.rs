@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::settings::ErrorSettings;
 use crate::connector::load::Connector;
-use crate::engine::letters::letter::is_reason;
+use crate::dead_letter::is_reason;
 use crate::engine::letters::tolerance::{ThresholdSetting, Tolerance};
 use crate::engine::{Counters, Failed};
 use crate::pace::pacer::Pacers;

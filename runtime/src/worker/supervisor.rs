@@ -160,8 +160,9 @@ impl Supervisor {
         }
     }
 
-    /// Says why, and waits before the next start; an operator cuts the wait short.
-    async fn after_failure(&mut self, Failed { reason, origin }: Failed) {
+    /// Says why, and waits before the next start; an operator cuts the wait short. A task that failed for good waits for the
+    /// operator alone: each start would put what is behind the record once more.
+    async fn after_failure(&mut self, Failed { reason, origin, for_good }: Failed) {
         let reason = self.connector.blanks.apply(&reason).into_owned();
         let mut failures = 0;
         self.status.send_modify(|status| {
@@ -170,6 +171,11 @@ impl Supervisor {
             status.trace = Some(reason.clone());
             status.failures = failures;
         });
+        if for_good {
+            log_failed_for_good(&reason, origin.as_ref());
+            self.next_desired().await;
+            return;
+        }
         // At least half of it: a connector that fails at once must not spin.
         let wait = RESTART.wait(failures, Some(RESTART.longest(failures) / 2));
         let origin = origin.as_ref();
@@ -208,6 +214,17 @@ impl Supervisor {
     fn show(&self, state: State) {
         self.status.send_modify(|status| status.state = state);
     }
+}
+
+fn log_failed_for_good(reason: &str, origin: Option<&Origin>) {
+    let (topic, partition) = (origin.map(Origin::topic), origin.map(Origin::partition));
+    let offset = origin.map(Origin::offset);
+    tracing::error!(
+        topic,
+        partition,
+        offset,
+        "connector failed for good and is not restarted by itself: {reason}; restart it once that is mended"
+    );
 }
 
 /// Waits for a task that was told to end, within a bound: a put may hang, and what it holds is read again.

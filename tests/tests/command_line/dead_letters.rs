@@ -93,6 +93,32 @@ fn a_topic_and_a_sink_are_one_queue_too_many_and_neither_is_none() {
 }
 
 #[test]
+fn what_becomes_of_a_letter_that_is_too_large_is_said_beside_a_topic() {
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue: { sink: { blackhole: {} }, on_too_large: truncate }\n",
+        &[
+            "c.yaml:9:63: `errors.dead_letter_queue.on_too_large`: is about a `topic`; a sink says itself what it takes",
+        ],
+    );
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue: { on_too_large: truncate }\n",
+        &[
+            "c.yaml:9:38: `errors.dead_letter_queue.on_too_large`: is about a `topic`; a sink says itself what it takes",
+        ],
+    );
+    assert_refused(
+        "[t]",
+        "  tolerance: all\n  dead_letter_queue: { topic: d, on_too_large: cut }\n",
+        &[
+            "c.yaml:9:48: `errors.dead_letter_queue.on_too_large`: expected one of `stop`, `truncate`, `headers_only`, found \
+             `cut`",
+        ],
+    );
+}
+
+#[test]
 fn bad_settings_of_the_queues_sink_are_placed_like_those_of_any_sink() {
     let queue = |sink: &str| format!("  tolerance: all\n  dead_letter_queue:\n    sink:\n      {sink}\n");
     assert_refused(

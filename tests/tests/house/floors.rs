@@ -30,7 +30,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["source"],
             &["transform"],
             &["pace"],
-            &["retry", "guard", "shown"],
+            &["retry", "guard", "shown", "dead_letter"],
         ],
     },
     Floors {

@@ -27,6 +27,8 @@ pub(crate) enum Fate {
     Waits,
     /// The connector stops at it, for this reason.
     Stops(String),
+    /// The connector stops at it, for this reason, and would stop there again and again.
+    StopsForGood(String),
     /// The connector stops, since it is the set-up that is at fault. What was tolerated before it is not done after all.
     StopsWithAll(String),
 }
@@ -180,7 +182,7 @@ impl Faults {
                 self.log(rejected, "for the dead letter queue");
                 Fate::Waits
             }
-            Some(Err(reason)) => Fate::Stops(letter_refused(&rejected.origin, &reason)),
+            Some(Err(reason)) => Fate::StopsForGood(letter_refused(&rejected.origin, &reason)),
         }
     }
 

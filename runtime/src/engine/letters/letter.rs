@@ -16,6 +16,9 @@ const TRANSFORM_INDEX: &str = "__sluice.errors.transform.index";
 /// What the target said, or what was found in the record: content of it, for whoever asks to see the letter.
 const DETAIL: &str = "__sluice.errors.detail";
 
+/// The most bytes of a header that says why: what it adds to a record has a bound.
+const MAX_HEADER_BYTES: usize = 4096;
+
 /// What is known of a rejection.
 #[derive(Clone, Debug)]
 pub struct Provenance<'a> {
@@ -40,22 +43,12 @@ pub fn letter(read: &Record, provenance: &Provenance<'_>) -> Record {
     // Not every letter has them, so that none would replace them.
     letter.headers.remove(TRANSFORM_INDEX);
     letter.headers.remove(DETAIL);
-    for (name, value) in headers(read, provenance) {
+    for (name, mut value) in headers(read, provenance) {
+        value.truncate(value.floor_char_boundary(MAX_HEADER_BYTES));
         letter.headers.remove(name);
         letter.headers.push(name, Some(Bytes::from(value)));
     }
     letter
-}
-
-/// Says whether a header is one of those that say why.
-pub fn is_reason(name: &str) -> bool {
-    name.starts_with("__connect.errors.") || name.starts_with("__sluice.errors.")
-}
-
-/// Returns the topic that a dead letter was read from, if it says so.
-pub fn origin_topic(letter: &Record) -> Option<String> {
-    let value = letter.headers.last("__connect.errors.topic")?.value.as_deref()?;
-    String::from_utf8(value.to_vec()).ok()
 }
 
 fn headers(read: &Record, provenance: &Provenance<'_>) -> Vec<(&'static str, String)> {
@@ -158,6 +151,13 @@ mod tests {
                 "__sluice.errors.transform.index=1",
             ]
         );
+    }
+
+    #[test]
+    fn what_it_adds_to_a_record_has_a_bound() {
+        let fault = RecordFault { reason: "é".repeat(100_000), detail: Some("d".repeat(100_000)) };
+        let letter = letter(&read(), &provenance(&Stage::TaskPut, &fault));
+        assert!(letter.size() < read().size() + 4 * MAX_HEADER_BYTES, "{}", letter.size());
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl Delivering {
             Fate::Skipped => self.done(rejected.ticket, Verdict::Skipped),
             Fate::Waits => {}
             Fate::Stops(reason) => self.fail(&rejected.origin, reason),
+            Fate::StopsForGood(reason) => self.fail_for_good(&rejected.origin, reason),
             Fate::StopsWithAll(reason) => {
                 self.ledger.withhold();
                 self.fail(&rejected.origin, reason);
@@ -131,7 +132,13 @@ impl Delivering {
     /// Takes nothing behind the record that is to blame.
     fn fail(&mut self, origin: &Origin, reason: String) {
         self.closed = true;
-        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()) }));
+        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()), for_good: false }));
+    }
+
+    /// Takes nothing behind the record that is to blame, now or at another start.
+    fn fail_for_good(&mut self, origin: &Origin, reason: String) {
+        self.closed = true;
+        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()), for_good: true }));
     }
 
     fn done(&mut self, ticket: Ticket, verdict: Verdict) {
@@ -236,7 +243,7 @@ impl Delivering {
             // Like the record itself, the letter of a partition that went meanwhile is somebody else's.
             if self.ledger.tracker.is_ours(item.meta.ticket) {
                 let origin = item.record.origin();
-                self.fail(origin, letter_refused(origin, &fault.reason));
+                self.fail_for_good(origin, letter_refused(origin, &fault.reason));
             }
         }
         if let Some(lane) = self.faults.lane_mut() {

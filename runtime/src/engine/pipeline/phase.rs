@@ -10,11 +10,13 @@ pub struct Failed {
     pub reason: String,
     /// The record that is to blame, where one is.
     pub origin: Option<Origin>,
+    /// Whether another start would end alike, and put what is behind the record once more: somebody has to mend it first.
+    pub for_good: bool,
 }
 
 impl From<String> for Failed {
     fn from(reason: String) -> Self {
-        Self { reason, origin: None }
+        Self { reason, origin: None, for_good: false }
     }
 }
 
