@@ -44,7 +44,7 @@ pub trait Sink: Send + Sync {
     }
 
     /// Returns what finds out what became of records that a put accepted, for a target that stores later than it
-    /// answers; asked once, at the start. Default: none, since `Ok` of a put says it all.
+    /// answers; each task asks once, at its start. Default: none, since `Ok` of a put says it all.
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
         None
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::batch::item::Item;
 use crate::engine::lane::delivery::{Outcome, worse};
 use crate::engine::lane::fault::RecordFault;
-use crate::engine::lane::settings::LaneSettings;
+use crate::engine::lane::settings::{AskedOnce, LaneSettings};
 use crate::engine::ledger::tracker::Tracker;
 use crate::guard;
 use crate::meter::put_meter::PutMeter;
@@ -55,8 +55,12 @@ impl Unconfirmed {
     /// Makes the place for such records. `None` where `Ok` of a put says it all.
     pub(super) fn new(sink: &Arc<dyn Sink>, settings: &LaneSettings, meter: &Arc<PutMeter>) -> Option<Self> {
         let limits = settings.confirm.clone()?;
+        let confirmation = match &settings.confirmation {
+            Some(AskedOnce(confirmation)) => Arc::clone(confirmation),
+            None => sink.confirmation()?,
+        };
         let confirmer = Confirmer {
-            confirmation: sink.confirmation()?,
+            confirmation,
             retry: settings.retry,
             pacer: settings.confirm_pacer.clone(),
             max_records: limits.max_records.max(1),
@@ -381,4 +385,64 @@ fn miscounted(asked: usize, answered: usize) -> String {
     format!(
         "the sink was asked what became of {asked} records and answered for {answered}, which is its fault"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use sluice_connector_api::{Limits, PutError};
+
+    use super::*;
+    use crate::engine::batch::batcher::BatchLimits;
+    use crate::pace::pacer::Pacers;
+    use crate::retry::backoff::Backoff;
+
+    /// Counts how often it is asked for its confirmation.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    #[async_trait]
+    impl Sink for Counting {
+        fn limits(&self) -> Limits {
+            Limits::default()
+        }
+
+        async fn put(&self, _: &[Record]) -> Result<(), PutError> {
+            Ok(())
+        }
+
+        fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Some(Arc::new(Stored))
+        }
+    }
+
+    struct Stored;
+
+    #[async_trait]
+    impl Confirm for Stored {
+        fn limits(&self) -> ConfirmLimits {
+            ConfirmLimits::new(10, Duration::from_secs(1), Duration::from_mins(1))
+        }
+
+        async fn confirm(&self, batch: &[Record]) -> Result<Vec<Confirmation>, Failure> {
+            Ok(batch.iter().map(|_| Confirmation::Stored).collect())
+        }
+    }
+
+    #[test]
+    fn a_sink_is_asked_once_for_what_confirms() {
+        let counting = Arc::new(Counting::default());
+        let sink: Arc<dyn Sink> = counting.clone();
+        let batch = BatchLimits { max_records: 1, max_bytes: 1, linger: Duration::ZERO };
+        let backoff = Backoff { base: Duration::ZERO, cap: Duration::ZERO };
+        let retry = RetryPolicy { backoff, timeout: Duration::ZERO, retry_after_max: Duration::ZERO };
+        let pacers = Pacers::default();
+        let settings =
+            LaneSettings::new(sink.limits(), batch, retry, &pacers).with_confirmation_of(&*sink, &pacers);
+        assert!(Unconfirmed::new(&sink, &settings, &Arc::default()).is_some());
+        assert_eq!(counting.0.load(Ordering::Relaxed), 1);
+    }
 }

@@ -1,10 +1,23 @@
 //! What a lane keeps to.
 
-use sluice_connector_api::{Blanks, ConfirmLimits, Limits, Sink};
+use std::fmt;
+use std::sync::Arc;
+
+use sluice_connector_api::{Blanks, Confirm, ConfirmLimits, Limits, Sink};
 
 use crate::engine::batch::batcher::BatchLimits;
 use crate::pace::pacer::{Pacer, Pacers};
 use crate::retry::policy::RetryPolicy;
+
+/// What tells what became of accepted records, as the sink gave it at the start.
+#[derive(Clone)]
+pub struct AskedOnce(pub(super) Arc<dyn Confirm>);
+
+impl fmt::Debug for AskedOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskedOnce").finish_non_exhaustive()
+    }
+}
 
 /// What a lane keeps to: the operator's settings, bounded by what the sink can take.
 #[derive(Clone, Debug)]
@@ -21,6 +34,8 @@ pub struct LaneSettings {
     pub pacer: Option<Pacer>,
     /// How the sink is asked what became of records that a put accepted, where it stores later than it answers.
     pub confirm: Option<ConfirmLimits>,
+    /// What is asked, if the sink gave it already.
+    pub confirmation: Option<AskedOnce>,
     /// The pace of confirmations, where the sink asks for one.
     pub confirm_pacer: Option<Pacer>,
     /// What is blanked in what the sink says.
@@ -37,6 +52,7 @@ impl LaneSettings {
             at_once: false,
             retry,
             confirm: None,
+            confirmation: None,
             confirm_pacer: None,
             blanks: Blanks::default(),
         }
@@ -63,6 +79,7 @@ impl LaneSettings {
             let limits = confirmation.limits();
             self.confirm_pacer = limits.pace.as_ref().map(|pace| pacers.of(pace));
             self.confirm = Some(limits);
+            self.confirmation = Some(AskedOnce(confirmation));
         }
         self
     }
