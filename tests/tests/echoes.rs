@@ -213,7 +213,8 @@ fn what_a_failed_connector_says_of_its_target_holds_no_secret() {
     stage.folder.write("orders.yaml", text);
     stage.produce("orders", NewRecord::unkeyed(CONTENT));
     let mut daemon = stage.run("--log-format=json");
-    let address = address(&mut daemon);
+    let line = daemon.wait_for_log("serving /metrics");
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
     daemon.wait_for_log("connector failed");
     let (status, ready) = (get(&address, "/status").body, get(&address, "/readyz").body);
     let log = daemon.terminate().expect_code(0).stderr;
