@@ -373,3 +373,34 @@ fn the_client_of_kafka_connect_works_unchanged() {
     assert!(kc(&["list-plugins"]).to_string().contains("bedrock_kb"));
     daemon.terminate().expect_code(0);
 }
+
+#[test]
+fn the_command_line_steers_a_running_worker() {
+    let stage = Stage::new();
+    let mut daemon = stage.sluice().env("SLUICE_REST_TOKEN", "s3cret-token").spawn();
+    daemon.wait_for_log("partitions assigned");
+    let url = format!("http://{}", stage.address);
+    let sluice = |arguments: &[&str]| {
+        let command = Sluice::new(arguments).env("SLUICE_REST_TOKEN", "s3cret-token").env("SLUICE_URL", &url);
+        command.output().expect_code(0).stdout
+    };
+    assert_eq!(sluice(&["connectors"]), "prices  RUNNING  1 task(s)");
+    assert_eq!(sluice(&["status", "prices"]), "prices  RUNNING  1 task(s)\n  task 0  RUNNING");
+    let json: Value = serde_json::from_str(&sluice(&["status", "prices", "--output=json"])).unwrap();
+    assert_eq!(json["tasks"][0]["worker_id"], stage.address.as_str());
+    let paused = sluice(&["pause", "prices"]);
+    assert!(paused.contains("as long as the process lasts"), "{paused}");
+    assert!(sluice(&["connectors"]).contains("PAUSED"));
+    sluice(&["resume", "prices"]);
+    sluice(&["restart", "prices"]);
+    sluice(&["stop", "prices"]);
+    assert_eq!(sluice(&["status", "prices"]), "prices  STOPPED  0 task(s)");
+
+    let unknown = Sluice::new(["pause", "price", "--url", &url]).env("SLUICE_REST_TOKEN", "s3cret-token");
+    assert!(unknown.output().expect_code(1).stderr.contains("Unknown connector price"));
+    let without = Sluice::new(["connectors", "--url", &url]).output().expect_code(3);
+    assert!(without.stderr.contains("SLUICE_REST_TOKEN"), "{without}");
+    let nobody = Sluice::new(["connectors", "--url=http://127.0.0.1:1"]).output().expect_code(3);
+    assert!(nobody.stderr.contains("127.0.0.1:1") && nobody.stderr.contains("--url"), "{nobody}");
+    daemon.terminate().expect_code(0);
+}

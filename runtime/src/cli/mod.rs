@@ -17,9 +17,10 @@
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
 //! run, check, lambda, preview, produce, topics, offsets, dlq (replay), new, plugins, schema, completions,
-//! man, health
+//! man, health, steer (connectors, status, pause, resume, stop, restart)
 //!            a command each
 //! brokers    where the brokers are, for the commands that talk to them
+//! remote     a running worker, for those that talk to it
 //! command    what a command is, and what it is given
 //! global     the process settings that every command takes as flags
 //! logging, signals, code_pages                         the process
@@ -49,10 +50,12 @@ mod plugins;
 mod preview;
 mod produce;
 mod program;
+mod remote;
 mod replay;
 mod run;
 mod schema;
 mod signals;
+mod steer;
 mod suggest;
 mod topics;
 

@@ -26,6 +26,7 @@ use crate::cli::produce::ProduceArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::schema::SchemaArgs;
 use crate::cli::signals;
+use crate::cli::steer::{ConnectorsArgs, PauseArgs, RestartArgs, ResumeArgs, StatusArgs, StopArgs};
 use crate::cli::topics::TopicsArgs;
 
 const EXIT_CODES: &str =
@@ -56,6 +57,12 @@ impl Program {
         let commands = vec![
             Entry::of::<RunArgs>(),
             Entry::of::<CheckArgs>(),
+            Entry::of::<ConnectorsArgs>(),
+            Entry::of::<StatusArgs>(),
+            Entry::of::<PauseArgs>(),
+            Entry::of::<ResumeArgs>(),
+            Entry::of::<StopArgs>(),
+            Entry::of::<RestartArgs>(),
             Entry::of::<LambdaArgs>(),
             Entry::of::<PreviewArgs>(),
             Entry::of::<NewArgs>(),
