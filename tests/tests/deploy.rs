@@ -368,7 +368,8 @@ fn an_update_keeps_what_was_said_before() {
     let orders = stub.path("stock-prices.yaml");
     let text = fs::read_to_string(root().join("connectors.d/msk/stock-prices.yaml")).unwrap();
     fs::write(&orders, text.replace("streamtopic", "orders")).unwrap();
-    let output = stub.deploy(&["--connector", orders.to_str().unwrap(), "TopicPartitions=4"], "");
+    let output = stub
+        .deploy(&["--connector", orders.to_str().unwrap(), "TopicPartitions=4", "BrokerStorageGiB=8"], "");
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stub.log().contains("TopicName"), "{}", stub.log());
     let plain = stub.deploy(&[], "");
@@ -437,6 +438,27 @@ fn what_it_costs_is_said_before_anything_is_made() {
     let update = Stub::running(&["PollerMode=on-demand", "FunctionPlacement=private-subnet"]);
     let shown = String::from_utf8(update.deploy(&[], "").stdout).unwrap();
     assert!(shown.contains("1 interface endpoint in 2 zones (Bedrock)"), "{shown}");
+}
+
+#[test]
+fn a_topic_that_would_fill_the_disks_is_refused() {
+    let fits = ["TopicPartitions=3", "BrokerStorageGiB=5"];
+    assert!(Stub::new().run("deploy", &[&["--dry-run"], &fits[..]].concat(), "").status.success());
+    for (given, says) in [
+        (&["TopicPartitions=4"][..], "may keep 4608 MiB"),
+        (&["TopicConfiguration=retention.bytes=1073741824"], "may keep 6144 MiB"),
+        (&["BrokerStorageGiB=4"], "whose disk of 4096 MiB"),
+    ] {
+        let output = Stub::new().run("deploy", &[&["--dry-run"], given].concat(), "");
+        assert_eq!(output.status.code(), Some(2), "{given:?}");
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+    }
+    // Where nothing is bounded by bytes, or the brokers are not ours, nobody can say.
+    let cluster = "ExistingClusterArn=arn:aws:kafka:eu-central-1:123456789012:cluster/other/1-2";
+    for given in [&["TopicConfiguration=retention.ms=60000"][..], &[cluster, "TopicPartitions=100"]] {
+        let output = Stub::new().run("deploy", &[&["--dry-run"], given].concat(), "");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
 }
 
 #[test]
