@@ -136,6 +136,24 @@ class Changes(unittest.TestCase):
                 self.assertTrue(known, f"{template}.{name}")
 
 
+    def test_what_holds_data_keeps_its_name(self):
+        # Another logical id, or another template, is another resource to CloudFormation, made beside the one that holds the data.
+        self.assertEqual(
+            set(of_the_stack(HOLDS_DATA)),
+            {
+                ("function", "FailureBucket"),
+                ("kafka", "Cluster"),
+                ("kafka", "ServerlessCluster"),
+                ("knowledge-base", "DataSource"),
+                ("knowledge-base", "KnowledgeBase"),
+                ("knowledge-base", "VectorBucket"),
+                ("knowledge-base", "VectorIndex"),
+                ("sluice", "Topic"),
+            },
+        )
+        self.assertEqual({STACKS[name][0] for name in ["kafka", "knowledge-base", "function"]}, {"Kafka", "KnowledgeBase", "Function"})
+
+
 class Removals(unittest.TestCase):
     def retained(self):
         for template in STACKS:
