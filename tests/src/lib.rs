@@ -12,6 +12,7 @@
 
 pub mod any_bytes;
 pub mod bedrock;
+pub mod benchmark;
 pub mod connect;
 pub mod connector;
 pub mod environment;

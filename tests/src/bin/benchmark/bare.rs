@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use sluice_tests::benchmark::BenchmarkStage;
 use sluice_tests::kafka;
 use sluice_tests::process::{cpu_seconds, peak_memory};
 
 use crate::run::Run;
-use crate::stage::BenchmarkStage;
 
 /// How long nothing may come.
 const HUNG: Duration = Duration::from_mins(1);

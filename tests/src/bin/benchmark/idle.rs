@@ -3,10 +3,10 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use sluice_tests::benchmark::BenchmarkStage;
 use sluice_tests::kafka;
 use sluice_tests::process::{cpu_seconds, resident_memory};
 
-use crate::stage::BenchmarkStage;
 use crate::subject::Daemon;
 
 /// How long it takes to be at rest after its start.

@@ -21,17 +21,16 @@ mod idle;
 mod page;
 mod report;
 mod run;
-mod stage;
 mod subject;
 
 use std::path::PathBuf;
 
 use clap::Parser;
+use sluice_tests::benchmark::{BenchmarkStage, TopicOptions};
 use sluice_tests::process;
 
 use self::bare::ConsumerTuning;
 use self::report::{BenchmarkReport, Round};
-use self::stage::{BenchmarkStage, TopicOptions};
 
 /// Measures Sluice beside bare consumers.
 #[derive(Debug, Parser)]

@@ -4,13 +4,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sluice_tests::benchmark::BenchmarkStage;
 use sluice_tests::connector::Folder;
 use sluice_tests::process::{cpu_seconds, peak_memory};
 use sluice_tests::sluice::{Running, Sluice};
 use sluice_tests::{kafka, listener};
 
 use crate::run::Run;
-use crate::stage::BenchmarkStage;
 
 /// How often it is asked for its first record.
 const SOON: Duration = Duration::from_millis(2);

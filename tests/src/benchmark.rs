@@ -1,13 +1,14 @@
-//! The broker and what is in its topic.
+//! The stage of the benchmarks: a broker with a topic full of stock prices.
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use sluice_embedded_kafka::EmbeddedKafka;
-use sluice_tests::kafka::{self, Broker, NewRecord};
+
+use crate::kafka::{self, Broker, NewRecord};
 
 /// What the broker and its topic are like.
 #[derive(Debug, clap::Args)]
-pub(crate) struct TopicOptions {
+pub struct TopicOptions {
     /// Records in the topic.
     #[arg(long, default_value_t = 1_000_000)]
     records: usize,
@@ -20,7 +21,8 @@ pub(crate) struct TopicOptions {
 }
 
 /// A broker with a topic full of stock prices.
-pub(crate) struct BenchmarkStage {
+#[allow(missing_debug_implementations, reason = "a broker has none")]
+pub struct BenchmarkStage {
     broker: AnyBroker,
     topic: String,
     records: usize,
@@ -34,7 +36,7 @@ enum AnyBroker {
 
 impl BenchmarkStage {
     /// Starts the broker and fills the topic. `None` where there is no real Kafka and one is asked for.
-    pub(crate) fn set_up(options: &TopicOptions) -> Option<Self> {
+    pub fn set_up(options: &TopicOptions) -> Option<Self> {
         let broker = if options.embedded {
             AnyBroker::Embedded(EmbeddedKafka::start().expect("a broker"))
         } else {
@@ -70,7 +72,7 @@ impl BenchmarkStage {
 
     /// The connector that is measured: that of `connectors.d/stock-prices.yaml` with another sink, and the time as it
     /// is.
-    pub(crate) fn connector(&self, group: &str) -> String {
+    pub fn connector(&self, group: &str) -> String {
         let (servers, topic) = (self.bootstrap_servers(), &self.topic);
         format!(
             r#"
@@ -85,7 +87,7 @@ sink: {{ blackhole: {{}} }}
     }
 
     /// Commits the end of each partition for a group.
-    pub(crate) fn skip_all(&self, group: &str) {
+    pub fn skip_all(&self, group: &str) {
         let mut client = kafka::client_of(&self.bootstrap_servers());
         let consumer: BaseConsumer = client.set("group.id", group).create().expect("a consumer");
         let mut ends = TopicPartitionList::new();
@@ -98,27 +100,31 @@ sink: {{ blackhole: {{}} }}
         consumer.commit(&ends, CommitMode::Sync).expect("a commit");
     }
 
-    pub(crate) fn bootstrap_servers(&self) -> String {
+    /// Returns where the broker is.
+    pub fn bootstrap_servers(&self) -> String {
         match &self.broker {
             AnyBroker::Real(broker) => broker.bootstrap_servers(),
             AnyBroker::Embedded(kafka) => kafka.bootstrap_servers(),
         }
     }
 
-    pub(crate) fn topic(&self) -> &str {
+    /// Returns the topic.
+    pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    pub(crate) fn records(&self) -> u64 {
+    /// Returns how many records the topic has.
+    pub fn records(&self) -> u64 {
         self.records as u64
     }
 
-    pub(crate) fn millions(&self) -> f64 {
+    /// Returns the same in millions.
+    pub fn millions(&self) -> f64 {
         f64::from(u32::try_from(self.records).expect("fewer than 4000 million records")) / 1e6
     }
 
     /// Says what was measured on what.
-    pub(crate) fn description(&self) -> String {
+    pub fn description(&self) -> String {
         let broker = match &self.broker {
             AnyBroker::Real(broker) => format!("Apache Kafka {}", broker.version()),
             AnyBroker::Embedded(_) => "librdkafka's mock broker".to_owned(),
