@@ -3,6 +3,7 @@
 //! Both are measured in turn, so that whatever else the machine does falls on both; of the rounds the median counts.
 //! `cargo run --release -p sluice-tests --bin benchmark` measures the whole.
 #![allow(
+    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
@@ -20,7 +21,9 @@ use handlebars::Handlebars;
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sluice_connector_api::{ConverterContext, Json, Origin, Payload, Record, Side, Transform, Transformed};
+use sluice_connector_api::{
+    ConverterContext, Json, Origin, Payload, Record, Side, TimestampType, Transform, Transformed,
+};
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
 use sluice_runtime::engine::ledger::counters::Verdict;
@@ -51,7 +54,8 @@ struct Part {
 
 fn main() {
     println!("| Part | ns per record | Beside | ns per record | Ratio |\n|---|--:|---|--:|--:|");
-    for part in [value(), timestamp(), template(), chain(), order()] {
+    let parts = [value(), timestamp(), template(), chain(), order()];
+    for part in parts.into_iter().chain(changes()) {
         println!("{}", part.measure());
     }
 }
@@ -207,6 +211,110 @@ fn chain() -> Part {
         }),
         records: as_read(),
         plain_records: as_read(),
+    }
+}
+
+/// Transforms that change fields, each beside a line of code that does the same to a value.
+fn changes() -> Vec<Part> {
+    type Plain = fn(&mut Record);
+    let changes: Vec<(&'static str, Value, Plain)> = vec![
+        ("cast", json!({"spec": {"timestamp": "string"}}), |record| {
+            change(record, |fields| {
+                let text = fields.get("timestamp").unwrap().to_string();
+                fields.insert("timestamp".to_owned(), text.into());
+            });
+        }),
+        ("extract_field", json!({"field": "ticker"}), |record| {
+            let text = json_of(record).get("ticker").and_then(Value::as_str).unwrap().to_owned();
+            record.value = Some(Payload::Text(text));
+        }),
+        ("flatten", json!({}), |record| {
+            change(record, |fields| {
+                let flat =
+                    std::mem::take(fields).into_iter().filter(|(_, value)| !value.is_object()).collect();
+                *fields = flat;
+            });
+        }),
+        (
+            "header_from",
+            json!({"fields": ["ticker"], "headers": ["ticker"], "operation": "copy"}),
+            |record| {
+                let text = json_of(record).get("ticker").and_then(Value::as_str).unwrap().to_owned();
+                record.headers.push("ticker", Some(text.into()));
+            },
+        ),
+        ("insert_field", json!({"offset_field": "offset"}), |record| {
+            let offset = record.origin().offset();
+            if let Some(Payload::Json(json)) = &mut record.value {
+                json.value_mut().as_object_mut().unwrap().insert("offset".to_owned(), offset.into());
+            }
+        }),
+        ("mask_field", json!({"fields": ["price"]}), |record| {
+            change(record, |fields| {
+                fields.insert("price".to_owned(), "".into());
+            });
+        }),
+        ("regex_router", json!({"regex": "(.*)", "replacement": "$1-x"}), |record| {
+            record.target_topic = Some(format!("{}-x", record.topic()));
+        }),
+        ("replace_field", json!({"exclude": ["price"]}), |record| {
+            change(record, |fields| {
+                fields.shift_remove("price");
+            });
+        }),
+        ("timestamp_router", json!({"timestamp_format": "%Y%m%d"}), |record| {
+            let millis = record.timestamp.unwrap().millis;
+            let time = Timestamp::from_millisecond(millis).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+            record.target_topic = Some(format!("{}-{}", record.topic(), time.strftime("%Y%m%d")));
+        }),
+        ("value_to_key", json!({"fields": ["ticker"]}), |record| {
+            let ticker = json_of(record).get("ticker").cloned();
+            record.key = Some(json!({ "ticker": ticker }).into());
+        }),
+        ("set", json!({"fields": {"line": "{{ticker}} {{price}}"}}), |record| {
+            change(record, |fields| {
+                let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap();
+                let line = format!("{} {}", text("ticker"), text("price"));
+                fields.insert("line".to_owned(), line.into());
+            });
+        }),
+        ("jq", json!({"program": "{ticker, price}"}), |record| {
+            let value = json_of(record);
+            record.value = Some(json!({ "ticker": value.get("ticker"), "price": value.get("price") }).into());
+        }),
+    ];
+    changes.into_iter().map(|(name, settings, plain)| change_part(name, settings, plain)).collect()
+}
+
+fn change(record: &mut Record, change: fn(&mut serde_json::Map<String, Value>)) {
+    if let Some(Payload::Json(json)) = &mut record.value {
+        change(json.value_mut().as_object_mut().unwrap());
+    }
+}
+
+fn change_part(name: &'static str, settings: Value, plain: fn(&mut Record)) -> Part {
+    let transform = transform(name, settings);
+    let timed = |mut records: Vec<Record>| {
+        for record in &mut records {
+            record.timestamp = Some(sluice_connector_api::Timestamp {
+                millis: 1_739_712_345_678,
+                kind: TimestampType::CreateTime,
+            });
+        }
+        records
+    };
+    Part {
+        name,
+        does: Box::new(move |records| apply_all(&*transform, records)),
+        plain_name: "a line of code, on a value",
+        plain: Box::new(move |records| {
+            for mut record in records {
+                plain(&mut record);
+                black_box(record);
+            }
+        }),
+        records: timed(decoded(false)),
+        plain_records: timed(values(decoded(false))),
     }
 }
 

@@ -171,6 +171,10 @@ pub fn transforms(bytes: &[u8]) {
         ("header_from", json!({ "fields": ["a", "b.c"], "headers": ["x", "h"], "operation": "move" })),
         ("hoist_field", json!({ "field": "a" })),
         (
+            "jq",
+            json!({ "program": "[.. | numbers] | add, (.a? // \"none\"), ($record.value | tojson | fromjson)" }),
+        ),
+        (
             "insert_field",
             json!({ "timestamp_field": "b.c", "timestamp_format": "rfc3339", "topic_field": "a" }),
         ),
@@ -191,6 +195,18 @@ pub fn transforms(bytes: &[u8]) {
     for record in records(bytes) {
         for transform in transforms {
             applies(&**transform, &record);
+        }
+    }
+}
+
+/// A program of jq is refused with its place or runs within its bounds, whatever it is, and so does any record with one.
+pub fn jq(bytes: &[u8]) {
+    let (program, value) = halves(bytes);
+    if let Ok(program) = std::str::from_utf8(program)
+        && let Some(transform) = build_transform("jq", json!({ "program": program }))
+    {
+        for record in records(value) {
+            applies(&*transform, &record);
         }
     }
 }

@@ -45,6 +45,14 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         "{{#each a}}",
         "{{/each}}",
         "{{a}}",
+        ".[]",
+        ".a",
+        "..",
+        "|",
+        "repeat(",
+        "range(9)",
+        "def f: ",
+        "; f",
         "\u{feff}",
         "\0",
         "\"offset\":",
@@ -113,6 +121,11 @@ proptest! {
     #[test]
     fn every_transform_takes_or_rejects_any_record(bytes in bytes()) {
         any_bytes::transforms(&bytes);
+    }
+
+    #[test]
+    fn a_program_of_jq_is_refused_or_runs_within_its_bounds(bytes in bytes()) {
+        any_bytes::jq(&bytes);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod converters;
 mod field_fault;
 mod field_path;
 mod java_replacement;
+mod jq;
 
 mod predicates;
 mod subject;
@@ -55,6 +56,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_transform::<transforms::hoist_field::HoistFieldSettings>()
         .with_transform::<transforms::insert_field::InsertFieldSettings>()
         .with_transform::<transforms::insert_header::InsertHeaderSettings>()
+        .with_transform::<transforms::jq::JqSettings>()
         .with_transform::<transforms::mask_field::MaskFieldSettings>()
         .with_transform::<transforms::parse_json::ParseJsonSettings>()
         .with_transform::<transforms::redact::RedactSettings>()
@@ -68,6 +70,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_transform::<transforms::value_to_key::ValueToKeySettings>()
         .with_predicate::<predicates::field_value::FieldValueSettings>()
         .with_predicate::<predicates::has_header_key::HasHeaderKey>()
+        .with_predicate::<predicates::jq::JqPredicateSettings>()
         .with_predicate::<predicates::tombstone::RecordIsTombstone>()
         .with_predicate::<predicates::topic_matches::TopicNameMatches>()
 }

@@ -40,6 +40,7 @@ fn transforms() -> Vec<(&'static str, Value, Record)> {
         ("replace_field", json!({ "exclude": ["at"], "renames": { "ticker": "symbol" } }), price()),
         ("timestamp_router", json!({}), record(7).timestamp(1_739_712_345_678).build()),
         ("value_to_key", json!({ "fields": ["ticker"] }), price()),
+        ("jq", json!({ "program": "{ticker, n: $record.offset}, .at" }), price()),
         ("chunk", json!({ "size": 8, "max_chunks": 3 }), record(7).key("k").value("a long text").build()),
         ("chunk", json!({ "field": "ticker", "index_field": "n" }), price()),
         ("decompress", json!({}), tombstone(7)),
@@ -91,6 +92,7 @@ fn predicates() -> Vec<(&'static str, Value)> {
         ("record_is_tombstone", json!({})),
         ("topic_name_matches", json!({ "pattern": "pri.*" })),
         ("has_header_key", json!({ "name": "trace" })),
+        ("jq", json!({ "program": ". != null" })),
         ("field_value", json!({ "field": "a", "equals": 1, "of": "value" })),
     ]
 }

@@ -44,7 +44,7 @@ pub(crate) const FLOORS: &[Floors] = &[
         inside: "",
         rooms: &[
             &["converters", "predicates", "transforms"],
-            &["field_path", "java_replacement", "subject", "time", "whole_regex"],
+            &["field_path", "java_replacement", "jq", "subject", "time", "whole_regex"],
             &["absence", "field_fault"],
         ],
     },
@@ -56,7 +56,7 @@ pub(crate) const FLOORS: &[Floors] = &[
     Floors {
         folder: "transforms/src",
         inside: "predicates",
-        rooms: &[&["field_value", "has_header_key", "tombstone", "topic_matches"]],
+        rooms: &[&["field_value", "has_header_key", "jq", "tombstone", "topic_matches"]],
     },
     Floors {
         folder: "transforms/src",
@@ -74,6 +74,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             "hoist_field",
             "insert_field",
             "insert_header",
+            "jq",
             "mask_field",
             "parse_json",
             "redact",

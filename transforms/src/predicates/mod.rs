@@ -2,5 +2,6 @@
 
 pub(crate) mod field_value;
 pub(crate) mod has_header_key;
+pub(crate) mod jq;
 pub(crate) mod tombstone;
 pub(crate) mod topic_matches;

@@ -12,6 +12,7 @@ pub(crate) mod header_from;
 pub(crate) mod hoist_field;
 pub(crate) mod insert_field;
 pub(crate) mod insert_header;
+pub(crate) mod jq;
 pub(crate) mod mask_field;
 pub(crate) mod parse_json;
 pub(crate) mod redact;
