@@ -22,7 +22,7 @@ use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    ConverterContext, Json, Origin, Payload, Record, Side, TimestampType, Transform, Transformed,
+    ConverterContext, Json, Origin, Payload, Record, Registry, Side, TimestampType, Transform, Transformed,
 };
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
@@ -293,7 +293,8 @@ fn change(record: &mut Record, change: fn(&mut serde_json::Map<String, Value>)) 
 }
 
 fn change_part(name: &'static str, settings: Value, plain: fn(&mut Record)) -> Part {
-    let transform = transform(name, settings);
+    let registry = sluice_transforms::register(Registry::new());
+    let transform = registry.transform(name).unwrap().build(settings).unwrap();
     let timed = |mut records: Vec<Record>| {
         for record in &mut records {
             record.timestamp = Some(sluice_connector_api::Timestamp {

@@ -107,14 +107,18 @@ const COMBINED_DEPTH: usize = 2;
 /// A predicate, or one that is made of predicates.
 fn predicate_schema(registry: &Registry, generator: &mut SchemaGenerator, depth: usize) -> Value {
     let mut choices: Vec<_> = registry.predicates().map(|plugin| entry(plugin, generator)).collect();
+    if depth < COMBINED_DEPTH {
+        choices.iter_mut().for_each(|(_, settings)| forget_descriptions(settings));
+    }
     // Without predicates there is nothing to combine deeper down.
     let below = if choices.is_empty() { depth.min(1) } else { depth }.checked_sub(1);
     if let Some(below) = below {
         let part = predicate_schema(registry, generator, below);
-        for (name, description) in [
+        let lists = [
             ("all", "Holds where each of these predicates does."),
             ("any", "Holds where one of these predicates does."),
-        ] {
+        ];
+        for (name, description) in lists {
             let list = json!({ "type": "array", "items": part, "minItems": 1, "description": description });
             choices.push((name.to_owned(), list));
         }
@@ -123,6 +127,20 @@ fn predicate_schema(registry: &Registry, generator: &mut SchemaGenerator, depth:
         choices.push(("not".to_owned(), not));
     }
     one_of(choices.into_iter())
+}
+
+/// Takes out what is told of settings at the place where they are told first: it is most of a schema.
+fn forget_descriptions(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("description").is_some_and(Value::is_string) {
+                fields.shift_remove("description");
+            }
+            fields.values_mut().for_each(forget_descriptions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_descriptions),
+        _ => {}
+    }
 }
 
 /// A topic or a sink.
