@@ -264,7 +264,8 @@ fn changes() -> Vec<Part> {
         }),
         ("timestamp_router", json!({"timestamp_format": "%Y%m%d"}), |record| {
             let millis = record.timestamp.unwrap().millis;
-            let time = Timestamp::from_millisecond(millis).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+            let time =
+                Timestamp::from_millisecond(millis).unwrap().to_zoned_datetime(jiff::tz::TimeZone::UTC);
             record.target_topic = Some(format!("{}-{}", record.topic(), time.strftime("%Y%m%d")));
         }),
         ("value_to_key", json!({"fields": ["ticker"]}), |record| {

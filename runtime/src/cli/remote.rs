@@ -16,7 +16,7 @@ const WAIT: Duration = Duration::from_secs(30);
 /// Which worker.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Remote {
-    /// Where the worker listens; what it needs as a token is read from SLUICE_REST_TOKEN
+    /// Where the worker listens; what it needs as a token is read from `SLUICE_REST_TOKEN`
     #[arg(long, env = "SLUICE_URL", value_name = "URL", default_value = "http://127.0.0.1:8083")]
     url: String,
 }

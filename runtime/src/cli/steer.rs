@@ -80,7 +80,7 @@ impl Command for ConnectorsArgs {
         let answer = self.remote.ask(context, Method::GET, "/connectors?expand=status").await?;
         let all = answer.body.as_object().into_iter().flatten();
         for (name, parts) in all {
-            let status = &parts["status"];
+            let status = part(parts, "status");
             match self.output {
                 Output::Text => print(format!("{name}  {}", summary(status)))?,
                 Output::Json => print(status.to_string())?,
@@ -100,15 +100,16 @@ impl Command for StatusArgs {
             Output::Json => print(pretty(&status))?,
             Output::Text => {
                 print(format!("{}  {}", self.name, summary(&status)))?;
-                let tasks = status["tasks"].as_array().into_iter().flatten();
-                let lines = tasks
-                    .map(|task| format!("  task {}  {}{}", task["id"], text(&task["state"]), trace(task)));
+                let tasks = part(&status, "tasks").as_array().into_iter().flatten();
+                let lines = tasks.map(|task| {
+                    format!("  task {}  {}{}", part(task, "id"), text(part(task, "state")), trace(task))
+                });
                 lines.into_iter().try_for_each(print)?;
             }
         }
-        let failed = |of: &Value| of["state"] == "FAILED";
-        let tasks = status["tasks"].as_array().into_iter().flatten();
-        if failed(&status["connector"]) || tasks.into_iter().any(failed) {
+        let failed = |of: &Value| part(of, "state") == "FAILED";
+        let tasks = part(&status, "tasks").as_array().into_iter().flatten();
+        if failed(part(&status, "connector")) || tasks.into_iter().any(failed) {
             return Err(Exit::Running(format!("connector {} has failed", self.name)));
         }
         Ok(())
@@ -160,15 +161,20 @@ async fn change(remote: &Remote, context: &Context, name: &str, change: &str) ->
 }
 
 fn summary(status: &Value) -> String {
-    let connector = &status["connector"];
-    let tasks = status["tasks"].as_array().map_or(0, Vec::len);
-    format!("{}  {tasks} task(s){}", text(&connector["state"]), trace(connector))
+    let connector = part(status, "connector");
+    let tasks = part(status, "tasks").as_array().map_or(0, Vec::len);
+    format!("{}  {tasks} task(s){}", text(part(connector, "state")), trace(connector))
 }
 
 fn trace(of: &Value) -> String {
-    of["trace"].as_str().map(|trace| format!("  {trace}")).unwrap_or_default()
+    part(of, "trace").as_str().map(|trace| format!("  {trace}")).unwrap_or_default()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// Returns a field of an answer; null where it has none.
+fn part<'a>(of: &'a Value, name: &str) -> &'a Value {
+    of.get(name).unwrap_or(&Value::Null)
 }

@@ -108,7 +108,9 @@ const COMBINED_DEPTH: usize = 2;
 fn predicate_schema(registry: &Registry, generator: &mut SchemaGenerator, depth: usize) -> Value {
     let mut choices: Vec<_> = registry.predicates().map(|plugin| entry(plugin, generator)).collect();
     if depth < COMBINED_DEPTH {
-        choices.iter_mut().for_each(|(_, settings)| forget_descriptions(settings));
+        for (_, settings) in &mut choices {
+            forget_descriptions(settings);
+        }
     }
     // Without predicates there is nothing to combine deeper down.
     let below = if choices.is_empty() { depth.min(1) } else { depth }.checked_sub(1);
