@@ -18,6 +18,7 @@ use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::{AutoOffsetReset, KafkaSettings};
 use crate::kafka::stamp::{Stamp, TopicId};
 use crate::kafka::start::{fresh_stamp, is_another};
+use crate::kafka::subscription::Subscription;
 use crate::kafka::tail::Onlooker;
 use crate::meter::position_loss::PositionLoss;
 use crate::meter::source_meter::SourceMeter;
@@ -42,7 +43,7 @@ pub(super) struct Committer {
     consumer: Weak<BaseConsumer<GroupContext>>,
     commits: Arc<Commits>,
     meter: Arc<SourceMeter>,
-    /// Topics of which it matters whether they are there before any partition comes.
+    /// Topics that are named, of which it matters whether they are there before any partition comes.
     first: Vec<String>,
     known: Vec<TopicPartition>,
     looked: Instant,
@@ -50,6 +51,7 @@ pub(super) struct Committer {
     stood: HashMap<TopicPartition, i64>,
     /// From where to which end it was looked for records.
     behind: HashMap<TopicPartition, (i64, i64)>,
+    subscription: Subscription,
     onlooker: Onlooker,
 }
 
@@ -59,6 +61,7 @@ impl Committer {
         commits: &Arc<Commits>,
         meter: &Arc<SourceMeter>,
         settings: &KafkaSettings,
+        subscription: Subscription,
         onlooker: Onlooker,
     ) -> Self {
         // A group that begins at the first record has no use for it.
@@ -74,6 +77,7 @@ impl Committer {
             looked: Instant::now(),
             stood: HashMap::new(),
             behind: HashMap::new(),
+            subscription,
             onlooker,
         }
     }
@@ -84,6 +88,7 @@ impl Committer {
             {
                 let Some(consumer) = self.consumer.upgrade() else { return };
                 self.look_first(&consumer);
+                self.subscription.look(&consumer);
             }
             self.commits.wait(SOON);
             let Some(consumer) = self.consumer.upgrade() else { return };
@@ -292,7 +297,8 @@ mod tests {
     #[test]
     fn a_topic_was_made_again_where_its_id_is_another_or_without_ids_where_its_epochs_began_anew() {
         let stamp = |id| Stamp { id: TopicId::from_halves(0, id), partitions: None };
-        let facts = |id| Some(TopicFacts { id: TopicId::from_halves(0, id), partitions: 1 });
+        let facts =
+            |id| Some(TopicFacts { id: TopicId::from_halves(0, id), partitions: 1, is_internal: false });
         assert!(is_recreated(stamp(7), facts(8), Some(3), Some(3)));
         assert!(!is_recreated(stamp(7), facts(7), Some(3), Some(1)), "the id has the last word");
         for now in [facts(0), None] {

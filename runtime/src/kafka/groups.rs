@@ -8,7 +8,6 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
-use regex::Regex;
 use sluice_connector_api::{BoxError, TopicPartition};
 
 use crate::kafka::auth::access::Access;
@@ -16,6 +15,7 @@ use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{list, offsets};
 use crate::kafka::native::group_offsets::delete_group_offsets;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
+use crate::kafka::patterns::TopicEntry;
 use crate::kafka::stamp::Stamp;
 use crate::kafka::start::is_another;
 use crate::meter::position_loss::PositionLoss;
@@ -101,6 +101,7 @@ fn loss(
 pub struct ConsumerGroup {
     name: String,
     topics: Vec<String>,
+    entries: Vec<TopicEntry>,
     consumer: BaseConsumer<Identity>,
     /// Another client, which looks behind transactions that are open.
     beyond: BaseConsumer<Identity>,
@@ -121,7 +122,8 @@ impl ConsumerGroup {
         let consumer = access.consumer(&name).await?;
         access.set("isolation.level", "read_uncommitted");
         let beyond = access.consumer(&name).await?;
-        Ok(Self { name, topics, consumer, beyond })
+        let entries = TopicEntry::from_texts(&topics);
+        Ok(Self { name, topics, entries, consumer, beyond })
     }
 
     /// Returns the names of the groups that the brokers know, this one among them if it is there, sorted.
@@ -221,11 +223,8 @@ impl ConsumerGroup {
     }
 
     fn is_meant(&self, name: &str) -> bool {
-        let fits = |topic: &String| match topic.strip_prefix('^') {
-            Some(_) => Regex::new(topic).is_ok_and(|pattern| pattern.is_match(name)),
-            None => topic == name,
-        };
-        self.topics.iter().any(fits) || (self.topics.is_empty() && !name.starts_with("__"))
+        self.entries.iter().any(|entry| entry.means(name))
+            || (self.topics.is_empty() && !name.starts_with("__"))
     }
 
     fn ask_reset(

@@ -21,6 +21,9 @@
 //! librdkafka takes partitions away inside `poll`: the context tells the pipeline which, waits until it has let go of
 //! them, and commits what it says is done before librdkafka lets go, too.
 //!
+//! Which topics the patterns in `topics` match is found by `subscription`, on the committer's thread, in one dialect
+//! (`patterns`): librdkafka gets a list of names, and another one when topics come or go.
+//!
 //! What keeps the consumer from reading is noted in the source's meter: `obstacles` puts librdkafka's words with the way
 //! out, `watch`, which is the poller's, says them again and notices what librdkafka does not say.
 //!
@@ -54,11 +57,14 @@ mod event_sender;
 mod losses;
 mod native;
 mod obstacles;
+mod patterns;
 mod poller;
 mod positions;
 mod record;
+mod selection;
 mod stamp;
 mod start;
+mod subscription;
 mod tail;
 mod watch;
 

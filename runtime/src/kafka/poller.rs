@@ -51,7 +51,6 @@ pub(super) struct Poller {
     quiet: bool,
     /// Partitions came that may not be paused yet.
     came: bool,
-    subscribed: Vec<String>,
     watch: Watch,
 }
 
@@ -73,18 +72,12 @@ impl Poller {
             commands,
             budget,
             paused: false,
-            subscribed: settings.topics.clone(),
             watch: Watch::new(settings.topics.clone()),
         }
     }
 
     fn consumer(&self) -> &BaseConsumer<GroupContext> {
         self.records.consumer()
-    }
-
-    pub(super) fn subscribe(&self) -> KafkaResult<()> {
-        let topics: Vec<_> = self.subscribed.iter().map(String::as_str).collect();
-        self.consumer().subscribe(&topics)
     }
 
     /// Polls until told to close. Invariant 7: it goes on polling, with the partitions paused, while the budget

@@ -8,17 +8,20 @@ use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::Metadata;
-use regex::Regex;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use sluice_connector_api::{BoxError, Finding};
 
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::auth::settings::AuthSettings;
 use crate::kafka::context::{is_refusal, without_times};
+use crate::kafka::patterns::TopicEntry;
+use crate::kafka::selection::Marks;
 use crate::kafka::settings::KafkaSettings;
 
 /// How often it is looked whether the brokers have refused the client, which librdkafka takes for no answer yet.
 const LOOK: Duration = Duration::from_secs(1);
+/// So many of the topics that match a pattern are named.
+const NAMED: usize = 10;
 /// How long the reason of a failure may take to arrive after it.
 const REASON: Duration = Duration::from_millis(100);
 
@@ -32,19 +35,27 @@ pub async fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> V
         (Err(error), _) => return vec![Finding::bad("MSK token", error.to_string())],
     };
     let config = settings.client_config(name);
-    let fetched = tokio::task::spawn_blocking(move || fetch(config, &identity, timeout)).await;
+    let entries = TopicEntry::from_texts(&settings.topics);
+    let fetched = tokio::task::spawn_blocking(move || fetch(config, &identity, &entries, timeout)).await;
     let broker = format!("Kafka at {}", settings.bootstrap_servers);
     match fetched.unwrap_or_else(|error| Err(error.into())) {
-        Ok(metadata) => {
+        Ok(Look { metadata, selected }) => {
             findings.push(Finding::good(broker, format!("{} broker(s) answer", metadata.brokers().len())));
-            findings.extend(settings.topics.iter().map(|topic| probe_topic(topic, &metadata)));
+            for (entry, found) in settings.topics.iter().zip(&selected) {
+                findings.push(probe_topic(entry, found, &metadata));
+            }
         }
         Err(error) => findings.push(Finding::bad(broker, error.to_string())),
     }
     findings
 }
 
-fn fetch(mut config: ClientConfig, identity: &Identity, timeout: Duration) -> Result<Metadata, BoxError> {
+fn fetch(
+    mut config: ClientConfig,
+    identity: &Identity,
+    entries: &[TopicEntry],
+    timeout: Duration,
+) -> Result<Look, BoxError> {
     // Asking must not create the topic that is asked for.
     config.set("allow.auto.create.topics", "false");
     let context = Probe { identity: identity.clone(), refusal: Mutex::default() };
@@ -54,7 +65,10 @@ fn fetch(mut config: ClientConfig, identity: &Identity, timeout: Duration) -> Re
     loop {
         let rest = end.saturating_duration_since(Instant::now());
         match consumer.fetch_metadata(None, rest.min(LOOK)) {
-            Ok(metadata) => return Ok(metadata),
+            Ok(metadata) => {
+                let selected = Marks::default().select(consumer.client(), &metadata, entries, timeout);
+                return Ok(Look { metadata, selected });
+            }
             Err(error) => {
                 // The reason comes as an event of its own.
                 let _unread = consumer.poll(REASON);
@@ -101,16 +115,35 @@ impl ClientContext for Probe {
 
 impl ConsumerContext for Probe {}
 
-fn probe_topic(topic: &str, metadata: &Metadata) -> Finding {
-    let pattern = topic.starts_with('^').then(|| Regex::new(topic).ok()).flatten();
-    let is_meant = |name: &str| pattern.as_ref().map_or(name == topic, |pattern| pattern.is_match(name));
-    let found: Vec<_> =
-        metadata.topics().iter().filter(|found| is_meant(found.name()) && found.error().is_none()).collect();
-    let partitions: usize = found.iter().map(|found| found.partitions().len()).sum();
-    let subject = format!("topic {topic}");
-    match found.len() {
-        0 => Finding::bad(subject, "does not exist, or may not be seen; create it, or allow Describe on it"),
-        1 => Finding::good(subject, format!("{partitions} partition(s)")),
-        many => Finding::good(subject, format!("{many} topics, {partitions} partitions")),
+/// What the brokers have, and by entry of `topics` what of that is meant.
+struct Look {
+    metadata: Metadata,
+    selected: Vec<Vec<String>>,
+}
+
+fn probe_topic(entry: &str, found: &[String], metadata: &Metadata) -> Finding {
+    let subject = format!("topic {entry}");
+    let is_found = |topic: &&MetadataTopic| found.iter().any(|name| name == topic.name());
+    let partitions: usize =
+        metadata.topics().iter().filter(is_found).map(|topic| topic.partitions().len()).sum();
+    match found {
+        [] if entry.starts_with('^') => Finding::bad(
+            subject,
+            "does not exist: no topic matches, or none may be seen; check the pattern, or allow Describe on the topics",
+        ),
+        [] => Finding::bad(subject, "does not exist, or may not be seen; create it, or allow Describe on it"),
+        [name] if name == entry => Finding::good(subject, format!("{partitions} partition(s)")),
+        found => Finding::good(
+            subject,
+            format!("{} topic(s), {partitions} partition(s): {}", found.len(), named(found)),
+        ),
     }
+}
+
+/// Names the first of many topics.
+fn named(topics: &[String]) -> String {
+    let first: Vec<&str> = topics.iter().take(NAMED).map(String::as_str).collect();
+    let more = topics.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    first.join(", ") + &more
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -15,6 +16,7 @@ use crate::kafka::auth::access::{Access, CLIENT_DEFAULTS};
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::auth::security::Security;
 use crate::kafka::auth::settings::{AuthSettings, TlsSettings};
+use crate::kafka::patterns::TopicEntry;
 
 /// Which topics to read, and how.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -22,8 +24,10 @@ use crate::kafka::auth::settings::{AuthSettings, TlsSettings};
 pub struct KafkaSettings {
     /// Brokers to begin with, comma-separated, such as `localhost:9092`.
     pub bootstrap_servers: String,
-    /// Topics to read. One that begins with `^` is a regular expression, and new topics that match it are read
-    /// within 5 minutes (`topic.metadata.refresh.interval.ms`).
+    /// Topics to read. One that begins with `^` is a regular expression as Rust's crate `regex` has them
+    /// (<https://docs.rs/regex/latest/regex/#syntax>): `$` ends the name, `\d` is a digit, `(?i)` behind the `^` ignores case. New
+    /// topics that match are read from their first record, within 5 minutes (`topic.metadata.refresh.interval.ms`). Kafka's own
+    /// topics, such as `__consumer_offsets`, are read only where they are named.
     #[schemars(length(min = 1))]
     pub topics: Vec<String>,
     /// The consumer group. Default: `connect-` and the connector's name.
@@ -107,6 +111,9 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("socket.keepalive.enable", "true"),
 ];
 
+/// librdkafka's default of `topic.metadata.refresh.interval.ms`.
+const REFRESH_MILLIS: i64 = 300_000;
+
 fn default_commit_interval() -> HumanDuration {
     HumanDuration::secs(1)
 }
@@ -121,7 +128,8 @@ impl KafkaSettings {
             ));
         }
         for (index, topic) in self.topics.iter().enumerate() {
-            check_topic(topic).map_err(|reason| SettingsError::at(format!("topics.{index}"), reason))?;
+            TopicEntry::from_text(topic)
+                .map_err(|reason| SettingsError::at(format!("topics.{index}"), reason))?;
         }
         let security = self.security();
         security.validate()?;
@@ -145,17 +153,20 @@ impl KafkaSettings {
         if name.starts_with('^') {
             return Err("is a pattern; name one topic".to_owned());
         }
-        check_topic(name)?;
-        let is_read = |topic: &String| match topic.strip_prefix('^') {
-            Some(_) => regex::Regex::new(topic).is_ok_and(|pattern| pattern.is_match(name)),
-            None => topic == name,
-        };
-        match self.topics.iter().find(|topic| is_read(topic)) {
-            Some(topic) => {
-                Err(format!("is read by this connector (`{topic}`), which would go round for ever"))
+        TopicEntry::from_text(name)?;
+        match TopicEntry::from_texts(&self.topics).iter().find(|entry| entry.means(name)) {
+            Some(entry) => {
+                Err(format!("is read by this connector (`{}`), which would go round for ever", entry.text()))
             }
             None => Ok(name),
         }
+    }
+
+    /// Returns how often topics are looked for that match a pattern; none where librdkafka, too, is told never to look again.
+    pub(super) fn refresh_interval(&self) -> Option<Duration> {
+        let own = self.properties.get("topic.metadata.refresh.interval.ms");
+        let millis = own.map_or(Ok(REFRESH_MILLIS), |own| own.reveal().trim().parse::<i64>());
+        u64::try_from(millis.unwrap_or(REFRESH_MILLIS)).ok().map(Duration::from_millis)
     }
 
     fn security(&self) -> Security<'_> {
@@ -199,6 +210,10 @@ impl KafkaSettings {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set_log_level(RDKafkaLogLevel::Warning);
+        if self.topics.iter().all(|topic| topic.starts_with('^')) {
+            // What matches is asked for by its name: a topic that was deleted would be made again.
+            config.set("allow.auto.create.topics", "false");
+        }
         config
     }
 }
@@ -213,24 +228,6 @@ fn describe(error: &KafkaError) -> String {
             format!("librdkafka does not take this value for `{name}`")
         }
         other => other.to_string(),
-    }
-}
-
-/// A topic name by Kafka's rule, or a pattern.
-fn check_topic(topic: &str) -> Result<(), String> {
-    if topic.starts_with('^') {
-        return regex::Regex::new(topic)
-            .map(drop)
-            .map_err(|error| format!("is not a regular expression: {error}"));
-    }
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    match topic {
-        "" | "." | ".." => Err("is not a topic name".to_owned()),
-        _ if topic.len() > 249 => Err("is longer than 249 characters".to_owned()),
-        _ if !topic.chars().all(legal) => Err(format!(
-            "`{topic}` is not a topic name: only letters, digits, `.`, `_` and `-` are allowed; a pattern begins with `^`"
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::kafka::event_sender::{Backlog, EventSender, Handed};
 use crate::kafka::native::queue::ConsumerQueue;
 use crate::kafka::poller::{Poller, PollerCommand};
 use crate::kafka::settings::KafkaSettings;
+use crate::kafka::subscription::Subscription;
 use crate::kafka::tail::Onlooker;
 use crate::meter::source_meter::SourceMeter;
 use crate::source::budget::Budget;
@@ -48,9 +49,11 @@ impl KafkaSource {
         let consumer = settings.client_config(name).create_with_context(context)?;
         let records = ConsumerQueue::from_consumer(consumer)
             .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
-        let mut committer = Committer::new(records.consumer(), &commits, &meter, settings, onlooker);
+        let mut subscription = Subscription::new(settings);
+        subscription.begin(records.consumer())?;
+        let mut committer =
+            Committer::new(records.consumer(), &commits, &meter, settings, subscription, onlooker);
         let poller = Poller::new(records, command_receiver, budget, settings);
-        poller.subscribe()?;
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());
         start_thread(format!("commit-{name}"), move || committer.run());

@@ -87,7 +87,7 @@ enum Choice {
 #[derive(Debug)]
 pub(super) struct Starts {
     reset: AutoOffsetReset,
-    /// The topics that are named, as they were when this member came.
+    /// The topics as they were when this member came; none of one that was not there then.
     at_first: Mutex<HashMap<String, Option<TopicFacts>>>,
     /// How far partitions were read that went, and what that was a position in. The brokers forget what a group has
     /// committed with the topic.
@@ -120,6 +120,12 @@ impl Starts {
                 at_first.entry((*topic).to_owned()).or_insert(*found);
             }
         }
+    }
+
+    /// Takes note of topics that were not there a moment ago, or are gone: whatever is read of them comes after this member.
+    pub(super) fn note_missing<'a>(&self, topics: impl Iterator<Item = &'a str>) {
+        let mut at_first = self.at_first.lock().unwrap_or_else(PoisonError::into_inner);
+        at_first.extend(topics.map(|topic| (topic.to_owned(), None)));
     }
 
     /// Finds where reading begins in partitions that came. Asks the brokers until they answer, for a minute at most, or until
@@ -346,7 +352,7 @@ mod tests {
     use crate::kafka::stamp::TopicId;
 
     fn facts(id: i64, partitions: i32) -> TopicFacts {
-        TopicFacts { id: TopicId::from_halves(0, id), partitions }
+        TopicFacts { id: TopicId::from_halves(0, id), partitions, is_internal: false }
     }
 
     fn stored(offset: i64, id: i64) -> Stored {

@@ -8,7 +8,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::kafka::context::GroupContext;
 use crate::kafka::native::queue::PartitionError;
-use crate::kafka::obstacles::{Told, is_summary, nothing_matches, obstacle};
+use crate::kafka::obstacles::{Told, is_summary, obstacle};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::reading::Obstacle;
 
@@ -94,9 +94,6 @@ impl Watch {
                 .to_owned();
         }
         let topics = self.subscribed.join("`, `");
-        if self.subscribed.iter().all(|topic| topic.starts_with('^')) {
-            return nothing_matches(&topics);
-        }
         format!(
             "the group has not been joined for {JOIN:?}, to read `{topics}`, and the brokers do not say why"
         )

@@ -24,6 +24,8 @@ pub(in crate::kafka) struct TopicFacts {
     pub(in crate::kafka) id: Option<TopicId>,
     /// How many partitions it has.
     pub(in crate::kafka) partitions: i32,
+    /// The brokers keep it for themselves.
+    pub(in crate::kafka) is_internal: bool,
 }
 
 /// A question that was sent, and waits for its answer.
@@ -141,7 +143,8 @@ unsafe fn facts(event: NonNull<RDKafkaEvent>) -> Result<HashMap<String, Option<T
             let mut partitions = 0;
             librdkafka::rd_kafka_TopicDescription_partitions(*topic, &raw mut partitions);
             let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-            let found = TopicFacts { id: TopicId::from_halves(high, low), partitions };
+            let is_internal = librdkafka::rd_kafka_TopicDescription_is_internal(*topic) != 0;
+            let found = TopicFacts { id: TopicId::from_halves(high, low), partitions, is_internal };
             facts.insert(name, Some(found));
         }
         Ok(facts)

@@ -1,0 +1,102 @@
+//! What an entry of `topics` means: one topic by its name, or all that match a regular expression. There is one dialect,
+//! that of the crate `regex`, for what is read, for what commands say, and for the guard against reading one's own letters.
+
+use regex::Regex;
+
+/// Topics in which Kafka, or a service around it, keeps its own state. No pattern means them: what a connector commits would
+/// be its next record.
+const INTERNAL: [&str; 5] = [
+    "__consumer_offsets",
+    "__transaction_state",
+    "__share_group_state",
+    "__cluster_metadata",
+    "__remote_log_metadata",
+];
+/// What the names of those begin with that Amazon MSK keeps.
+const INTERNAL_TO_MSK: &str = "__amazon_msk_";
+
+/// An entry of `topics`.
+#[derive(Clone, Debug)]
+pub(crate) enum TopicEntry {
+    /// One topic, whatever it is.
+    Name(String),
+    /// Every topic that matches, unless it is Kafka's own.
+    Pattern(Regex),
+}
+
+impl TopicEntry {
+    /// Reads an entry: a pattern begins with `^`, and anything else has to be a name by Kafka's rule.
+    pub(crate) fn from_text(text: &str) -> Result<Self, String> {
+        if text.starts_with('^') {
+            let pattern = Regex::new(text);
+            return pattern
+                .map(Self::Pattern)
+                .map_err(|error| format!("is not a regular expression: {error}"));
+        }
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        match text {
+            "" | "." | ".." => Err("is not a topic name".to_owned()),
+            _ if text.len() > 249 => Err("is longer than 249 characters".to_owned()),
+            _ if !text.chars().all(is_legal) => Err(format!(
+                "`{text}` is not a topic name: only letters, digits, `.`, `_` and `-` are allowed; a pattern begins with `^`"
+            )),
+            _ => Ok(Self::Name(text.to_owned())),
+        }
+    }
+
+    /// Reads entries; what is none is left out.
+    pub(crate) fn from_texts(texts: &[String]) -> Vec<Self> {
+        texts.iter().filter_map(|text| Self::from_text(text).ok()).collect()
+    }
+
+    /// Returns it as it is written.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Pattern(pattern) => pattern.as_str(),
+        }
+    }
+
+    /// Says whether it is a pattern.
+    pub(crate) fn is_pattern(&self) -> bool {
+        matches!(self, Self::Pattern(_))
+    }
+
+    /// Says whether a topic is meant.
+    pub(crate) fn means(&self, topic: &str) -> bool {
+        match self {
+            Self::Name(name) => name == topic,
+            Self::Pattern(pattern) => !is_internal(topic) && pattern.is_match(topic),
+        }
+    }
+}
+
+fn is_internal(topic: &str) -> bool {
+    INTERNAL.contains(&topic) || topic.starts_with(INTERNAL_TO_MSK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn means(entry: &str, topic: &str) -> bool {
+        TopicEntry::from_text(entry).unwrap().means(topic)
+    }
+
+    #[test]
+    fn a_pattern_is_a_regular_expression_of_rust() {
+        assert!(means("^orders-\\d+$", "orders-12") && !means("^orders-\\d+$", "orders-1x"));
+        assert!(means("^orders-\\d", "orders-1") && !means("^orders-\\d", "orders-dlq"));
+        assert!(means("^(?i)ORDERS-(?:eu|us)", "orders-us-1"));
+        assert!(means("orders.eu", "orders.eu") && !means("orders.eu", "orders-eu"));
+        assert!(TopicEntry::from_text("^(").unwrap_err().starts_with("is not a regular expression"));
+    }
+
+    #[test]
+    fn what_kafka_keeps_for_itself_is_meant_by_its_name_alone() {
+        for topic in ["__consumer_offsets", "__transaction_state", "__amazon_msk_canary"] {
+            assert!(!means("^.*", topic) && !means("^__", topic) && means(topic, topic), "{topic}");
+        }
+        assert!(means("^.*", "__debezium-heartbeat.server"));
+    }
+}
