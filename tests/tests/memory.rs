@@ -32,6 +32,34 @@ fn what_only_the_start_needed_is_given_back() {
     daemon.terminate().expect_code(0);
 }
 
+/// What one batch can take: no property bounds it, and docs/operations.md says how much it is.
+#[test]
+fn a_batch_that_unpacks_to_a_thousand_times_its_size_takes_twice_that_and_no_more() {
+    const MIB: usize = 1024 * 1024;
+    const UNPACKED: usize = 96;
+    const BUDGET: f64 = 16.0;
+    /// What the binary of the tests takes at rest, and what librdkafka holds beside.
+    const REST: f64 = 35.0 + 40.0;
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("unpacked");
+    broker.create_topic(&topic, 1);
+    let mut client = broker.client();
+    client.set("compression.type", "gzip").set("message.max.bytes", "200000000");
+    kafka::produce(client, &topic, [NewRecord::unkeyed(vec![b'x'; UNPACKED * MIB])]);
+    broker.produce(&topic, [NewRecord::unkeyed("small")]);
+    let connector = ConnectorText::new(&topic).value("bytes").transforms("  []\n").tolerant();
+    let text = connector.sink("  blackhole: {}\n").text();
+    let folder = Folder::with("unpacked.yaml", format!("{text}buffer_memory: {BUDGET}MiB\n"));
+    let mut daemon = Sluice::new(["run".as_ref(), folder.path()])
+        .arg("--listen=127.0.0.1:0")
+        .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers())
+        .spawn();
+    daemon.wait_while_running("both are done", || broker.committed(&topic, &topic) == [Some(2)]);
+    let (peak, unpacked) = (peak_memory(daemon.id()), f64::from(u32::try_from(UNPACKED).unwrap()));
+    assert!(peak > unpacked && peak < REST + BUDGET + 2.0 * unpacked, "{peak:.1} MiB at most");
+    daemon.terminate().expect_code(0);
+}
+
 /// A backlog of ten budgets, none of which is ever stored. A group that hears nothing of a member for two seconds, or a
 /// member that does not ask for records that long, would see a rebalance.
 #[test]

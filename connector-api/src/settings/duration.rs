@@ -7,6 +7,9 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// 100 years of 365.25 days.
+const LONGEST: Duration = Duration::from_hours(100 * 8766);
+
 /// A span of time, written with its units: `200ms`, `5s`, `1h 30m`.
 ///
 /// ```
@@ -57,9 +60,14 @@ impl Serialize for HumanDuration {
 impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Self).map_err(|_| {
+        let duration = humantime::parse_duration(&text).map_err(|_| {
             de::Error::custom(format!("`{text}` is not a duration; write it like 200ms, 5s or 1h 30m"))
-        })
+        })?;
+        // A clock that is asked for a time so far ahead may have none.
+        if duration > LONGEST {
+            return Err(de::Error::custom(format!("`{text}` is longer than 100 years")));
+        }
+        Ok(Self(duration))
     }
 }
 
@@ -91,6 +99,14 @@ mod tests {
     fn spans_are_read_with_their_units() {
         assert_eq!(read(r#""1h 30m""#), Ok(Duration::from_mins(90)));
         assert_eq!(read(r#""250us""#), Ok(Duration::from_micros(250)));
+    }
+
+    #[test]
+    fn a_span_that_no_clock_reaches_is_refused() {
+        assert!(read(r#""100years""#).is_ok());
+        for span in [r#""101years""#, r#""584000000000years""#, r#""18446744073709551615s""#] {
+            assert!(read(span).is_err(), "{span}");
+        }
     }
 
     #[test]

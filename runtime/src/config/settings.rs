@@ -102,10 +102,10 @@ pub struct SourceSettings {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchSettings {
-    /// Records per batch. Default and upper bound: what the sink can take.
+    /// Records per batch. Default and upper bound: what the sink can take, which its page says.
     #[schemars(range(min = 1))]
     pub max_records: Option<usize>,
-    /// Bytes per batch, as the sink measures them. Default and upper bound: what the sink can take.
+    /// Bytes per batch, as the sink measures them. Default and upper bound: what the sink can take, which its page says.
     pub max_bytes: Option<ByteSize>,
     /// How long a record waits for others before a batch that is not full is put. Default: 200ms for sinks whose targets
     /// count calls (`bedrock_kb`, `s3`, `sqs`). For all others a batch goes at once while no put is in flight, and grows

@@ -116,6 +116,29 @@ impl Node {
         node
     }
 
+    /// Follows a path of keys and list indices, separated by dots, as far as it goes; a key may have dots of its own: the
+    /// longest one that is there leads on. Returns the value, and the key that leads to it where it is one of a map.
+    pub fn lookup(&self, path: &str) -> (Option<&Key>, &Self) {
+        let (mut key, mut node, mut rest) = (None, self, path);
+        while !rest.is_empty() {
+            let ends = rest.match_indices('.').map(|(end, _)| end).rev();
+            let step = std::iter::once(rest.len()).chain(ends).find_map(|end| {
+                let (name, behind) = rest.split_at_checked(end)?;
+                Some((node.below(name)?, behind.strip_prefix('.').unwrap_or(behind)))
+            });
+            let Some(((next_key, next), behind)) = step else { break };
+            (key, node, rest) = (next_key, next, behind);
+        }
+        (key, node)
+    }
+
+    fn below(&self, name: &str) -> Option<(Option<&Key>, &Self)> {
+        match &self.content {
+            Content::List(items) => Some((None, items.get(name.parse::<usize>().ok()?)?)),
+            Content::Map(_) | Content::Scalar(_) => self.entry(name).map(|(key, node)| (Some(key), node)),
+        }
+    }
+
     /// Says whether this node, or a key or a value below it, begins at a place.
     pub fn holds(&self, position: Position) -> bool {
         let below = match &self.content {
@@ -200,6 +223,20 @@ mod tests {
         assert_eq!(topics.find(["1"]).position, Position { line: 3, column: 17 });
         let (key, _) = node.find(["source"]).entry("kafka").unwrap();
         assert_eq!(key.position, Position { line: 2, column: 3 });
+    }
+
+    #[test]
+    fn a_key_with_dots_of_its_own_is_found() {
+        let node = Node::parse("a:\n  b.c: 1\n  b: { c.d: 2 }\n  e: [f]\n").unwrap();
+        let place = |path: &str| {
+            let (key, node) = node.lookup(path);
+            (key.map(|key| key.position.line), node.to_json().to_string())
+        };
+        assert_eq!(place("a.b.c"), (Some(2), "1".to_owned()));
+        assert_eq!(place("a.b.c.d"), (Some(2), "1".to_owned()), "as far as it goes");
+        assert_eq!(place("a.e.0"), (None, "\"f\"".to_owned()));
+        assert_eq!(place("a.x.y"), (Some(1), node.find(["a"]).to_json().to_string()));
+        assert_eq!(place(""), (None, node.to_json().to_string()));
     }
 
     #[test]

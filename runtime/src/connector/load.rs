@@ -55,6 +55,8 @@ pub struct Connector {
     pub buffer_memory: ByteSize,
     /// The secrets of its file, which are blanked wherever somebody else's text is shown.
     pub blanks: Blanks,
+    /// What works, but hardly as it is meant.
+    pub warnings: Vec<Problem>,
 }
 
 impl fmt::Debug for Connector {
@@ -166,6 +168,7 @@ fn build(
     let steps = parts.steps(&value);
     let sink = parts.sink(&value);
     let dead_letters = parts.dead_letters(&value);
+    parts.check_letter_producer(&value);
     parts.check_threshold(&value);
     if let Some((name, sink)) = &sink
         && !parts.has_problem_in("source")
@@ -186,6 +189,7 @@ fn build(
         let path = error.path().to_string().replace(['[', ']'], ".");
         vec![parts.problem(&path, &error.inner().to_string())]
     })?;
+    let warnings = parts.warnings(&file, &sink_name, &sink.limits());
     Ok(Connector {
         name: name_of(parts.file).into(),
         file: parts.file.to_owned(),
@@ -202,6 +206,7 @@ fn build(
         tasks_max: file.tasks_max,
         buffer_memory: file.buffer_memory,
         blanks,
+        warnings,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sluice_connector_api::{Converter, Registry, SettingsError, Side, Sink};
 
 use crate::config::problem::{Position, Problem};
@@ -20,6 +20,9 @@ use crate::transform::chain::Step;
 /// How many problems of one plug-in are looked for.
 const MAX_PROBLEMS: usize = 8;
 
+/// Where properties of librdkafka are, whose names have dots.
+const PROPERTIES: &str = "source.kafka.properties.";
+
 /// What is needed to build the plug-ins and to say where one refused its settings.
 pub(super) struct Parts<'a> {
     pub(super) file: &'a Path,
@@ -31,7 +34,7 @@ pub(super) struct Parts<'a> {
 impl Parts<'_> {
     /// Says whether something below a path is known to be wrong already.
     fn is_wrong(&self, path: &str) -> bool {
-        let node = self.node.find(path.split('.'));
+        let (_, node) = self.node.lookup(path);
         self.problems.iter().filter_map(|problem| problem.position).any(|position| node.holds(position))
     }
 
@@ -50,7 +53,7 @@ impl Parts<'_> {
     ) -> Option<T> {
         let wrong: Vec<Position> = self.problems.iter().filter_map(|problem| problem.position).collect();
         let mut spoilt = self.is_wrong(path) || self.is_key_wrong(path);
-        let mut removed = prune(self.node.find(path.split('.')), &mut settings, &wrong);
+        let mut removed = prune(self.node.lookup(path).1, &mut settings, &wrong);
         for _ in 0..MAX_PROBLEMS {
             let error = match build(settings.clone()) {
                 Ok(built) => return if spoilt { None } else { Some(built) },
@@ -61,10 +64,7 @@ impl Parts<'_> {
             }
             self.problems.push(self.refused(path, &error));
             spoilt = true;
-            if !remove(&mut settings, error.path()) {
-                return None;
-            }
-            removed.extend(error.path().rsplit('.').next().map(str::to_owned));
+            removed.push(remove(&mut settings, error.path())?);
         }
         None
     }
@@ -72,18 +72,45 @@ impl Parts<'_> {
     /// Says whether something is missing under a key.
     fn is_key_wrong(&self, path: &str) -> bool {
         let Some((parent, name)) = path.rsplit_once('.') else { return false };
-        let key = self.node.find(parent.split('.')).entry(name).map(|(key, _)| key.position);
+        let key = self.node.lookup(parent).1.entry(name).map(|(key, _)| key.position);
         key.is_some() && self.problems.iter().any(|problem| problem.position == key)
     }
 
+    /// Reports all that is wrong with the source. Where something stands in the way of that, a stand-in is taken for it.
     pub(super) fn check_kafka(&mut self, value: &Value) {
+        const PATH: &str = "source.kafka";
         let Some(kafka) = value.pointer("/source/kafka") else { return };
-        let read = |value: Value| {
-            let settings = serde_path_to_error::deserialize::<_, KafkaSettings>(value)
-                .map_err(|error| SettingsError::at(error.path().to_string(), error.inner().to_string()))?;
-            settings.validate()
+        let wrong: Vec<Position> = self.problems.iter().filter_map(|problem| problem.position).collect();
+        let (mut kafka, is_spoilt) = (kafka.clone(), self.is_wrong(PATH) || self.is_key_wrong(PATH));
+        prune(self.node.lookup(PATH).1, &mut kafka, &wrong);
+        let stand_ins = stand_in(&mut kafka);
+        let settings = match serde_path_to_error::deserialize::<_, KafkaSettings>(kafka) {
+            Ok(settings) => settings,
+            Err(_) if is_spoilt => return,
+            Err(error) => {
+                let error = SettingsError::at(error.path().to_string(), error.inner().to_string());
+                return self.problems.push(self.refused(PATH, &error));
+            }
         };
-        let _checked: Option<()> = self.settle("source.kafka", kafka.clone(), read);
+        for error in settings.problems() {
+            let key = error.path().split('.').next().unwrap_or_default();
+            if !stand_ins.contains(&key) {
+                self.problems.push(self.refused(PATH, &error));
+            }
+        }
+    }
+
+    /// Checks that a producer can be made for a dead letter queue that is a topic.
+    pub(super) fn check_letter_producer(&mut self, value: &Value) {
+        let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
+        let topic = value.pointer("/errors/dead_letter_queue/topic").and_then(Value::as_str);
+        let (Some(kafka), Some(topic)) = (kafka, topic) else { return };
+        if self.is_wrong("source.kafka") {
+            return;
+        }
+        if let Err(error) = kafka.validate_producer(TopicSink::new(topic, kafka.access()).access()) {
+            self.problems.push(self.refused("source.kafka", &error));
+        }
     }
 
     /// Builds the converter of one side. Where the file names none for the keys and the program has not the default one,
@@ -217,15 +244,32 @@ impl Parts<'_> {
     /// Places what a plug-in says about its settings at the key, or inside the key's text.
     fn refused(&self, path: &str, error: &SettingsError) -> Problem {
         let full = if error.path().is_empty() { path.to_owned() } else { format!("{path}.{}", error.path()) };
-        let node = self.node.find(full.split('.'));
-        let position =
-            error.position().map_or(node.position, |(line, column)| node.position_in_text(line, column));
-        Problem::at(self.file, position, format!("`{full}`: {}", redacted(node, error.reason())))
+        let (key, node) = self.node.lookup(&full);
+        let position = match (error.position(), key) {
+            (Some((line, column)), _) => node.position_in_text(line, column),
+            // A property is named by its key, and what is wrong is as often the name as the value.
+            (None, Some(key)) if full.starts_with(PROPERTIES) => key.position,
+            (None, _) => node.position,
+        };
+        let shown = if full.starts_with(PROPERTIES) { PROPERTIES.trim_end_matches('.') } else { &full };
+        Problem::at(self.file, position, format!("`{shown}`: {}", redacted(node, error.reason())))
     }
 
     pub(super) fn problem(&self, path: &str, text: &str) -> Problem {
-        Problem::at(self.file, self.node.find(path.split('.')).position, text)
+        Problem::at(self.file, self.node.lookup(path).1.position, text)
     }
+}
+
+/// Puts something in the place of keys without which there are no settings at all. Returns which.
+fn stand_in(kafka: &mut Value) -> Vec<&'static str> {
+    let mut stand_ins = Vec::new();
+    for (key, value) in [("bootstrap_servers", json!("unknown")), ("topics", json!(["unknown"]))] {
+        if let Some(keys) = kafka.as_object_mut().filter(|keys| !keys.contains_key(key)) {
+            keys.insert(key.to_owned(), value);
+            stand_ins.push(key);
+        }
+    }
+    stand_ins
 }
 
 /// Says whether an error may well come of what was taken out of the settings before.

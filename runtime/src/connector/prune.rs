@@ -24,11 +24,11 @@ pub(super) fn prune(node: &Node, value: &mut Value, wrong: &[Position]) -> Vec<S
     pruned
 }
 
-/// Takes one key out of a value; keys within keys are separated by dots. Says whether it was there.
-pub(super) fn remove(value: &mut Value, path: &str) -> bool {
-    let Value::Object(fields) = value else { return false };
+/// Takes one key out of a value; keys within keys are separated by dots. Returns the name of the key that is gone.
+pub(super) fn remove(value: &mut Value, path: &str) -> Option<String> {
+    let fields = value.as_object_mut()?;
     if fields.shift_remove(path).is_some() {
-        return true;
+        return Some(path.to_owned());
     }
     // A key may have dots of its own: the longest one that is there leads on.
     let mut ends: Vec<usize> = path.match_indices('.').map(|(index, _)| index).collect();
@@ -39,11 +39,11 @@ pub(super) fn remove(value: &mut Value, path: &str) -> bool {
         {
             return match below {
                 Value::Object(_) => remove(below, rest.trim_start_matches('.')),
-                _ => fields.shift_remove(key).is_some(),
+                _ => fields.shift_remove(key).map(|_| key.to_owned()),
             };
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]
@@ -65,9 +65,9 @@ mod tests {
     #[test]
     fn a_key_is_found_whether_it_has_dots_or_not() {
         let mut value = json!({"a": {"b.c": 1, "d": 2}, "e": [3]});
-        assert!(remove(&mut value, "a.b.c"));
-        assert!(remove(&mut value, "e.0"));
-        assert!(!remove(&mut value, "x.y"));
+        assert_eq!(remove(&mut value, "a.b.c").as_deref(), Some("b.c"));
+        assert_eq!(remove(&mut value, "e.0").as_deref(), Some("e"));
+        assert_eq!(remove(&mut value, "x.y"), None);
         assert_eq!(value, json!({"a": {"d": 2}}));
     }
 }

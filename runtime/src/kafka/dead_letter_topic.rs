@@ -91,6 +91,11 @@ impl TopicSink {
         Self { create: false, ..Self::new(name, access) }
     }
 
+    /// Returns how its clients are made.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
     async fn producer(&self) -> Result<Client, Failure> {
         let mut place = self.producer.lock().await;
         if let Some(producer) = &*place {
@@ -308,7 +313,7 @@ impl Sink for TopicSink {
         vec![match outcome.await {
             Ok(true) => Finding::good(subject, "is there"),
             Ok(false) => Finding::good(subject, "is not there yet; it is created when it is needed"),
-            Err(failure) => Finding::bad(subject, failure.to_string()),
+            Err(failure) => Finding::from_failure(subject, &failure),
         }]
     }
 }

@@ -77,7 +77,7 @@ impl GroupPosition {
     /// Returns how many offsets are still to be read. A position that was lost is taken up at the first one.
     pub fn lag(&self) -> i64 {
         let next = self.committed.filter(|_| self.lost.is_none()).unwrap_or(self.first);
-        self.end - next
+        self.end.saturating_sub(next)
     }
 }
 

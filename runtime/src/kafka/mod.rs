@@ -45,7 +45,8 @@
 //! still before its end. What goes with a commit (`stamp`) changes where the engine learns of a new beginning, behind the
 //! last record of the old one: an offset of the one topic is never committed as a position in the other.
 //!
-//! What stands apart from the source: `auth` (who a client is), `probe` (`check --connect`), `dead_letter_topic`, and what
+//! What stands apart from the source: `auth` (who a client is), `problems` (what is wrong with the settings, for which
+//! `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `scan`, `groups`, `topics`, `producer`.
 
 mod auth;
@@ -60,12 +61,15 @@ mod obstacles;
 mod patterns;
 mod poller;
 mod positions;
+mod problems;
 mod record;
 mod selection;
+mod servers;
 mod stamp;
 mod start;
 mod subscription;
 mod tail;
+mod trial;
 mod watch;
 
 pub mod dead_letter_topic;

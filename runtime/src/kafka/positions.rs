@@ -124,7 +124,7 @@ impl Positions {
                     position.go_on(lost, offset);
                     return Some(Misfit { index, partition: partition.clone(), lost });
                 }
-                position.next = Some(offset + 1);
+                position.next = Some(offset.saturating_add(1));
                 position.note_epoch(offset, epochs.get(index).copied().unwrap_or(-1));
                 index += 1;
             }

@@ -32,7 +32,7 @@ pub async fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> V
     let (mut findings, identity) = match (identity, &settings.auth) {
         (Ok(identity), AuthSettings::MskIam(_)) => (vec![Finding::good("MSK token", "signed")], identity),
         (Ok(identity), _) => (Vec::new(), identity),
-        (Err(error), _) => return vec![Finding::bad("MSK token", error.to_string())],
+        (Err(error), _) => return vec![Finding::wrong("MSK token", error.to_string())],
     };
     let config = settings.client_config(name);
     let entries = TopicEntry::from_texts(&settings.topics);
@@ -45,7 +45,7 @@ pub async fn probe(name: &str, settings: &KafkaSettings, timeout: Duration) -> V
                 findings.push(probe_topic(entry, found, &metadata));
             }
         }
-        Err(error) => findings.push(Finding::bad(broker, error.to_string())),
+        Err(error) => findings.push(Finding::unreachable(broker, error.to_string())),
     }
     findings
 }
@@ -127,11 +127,11 @@ fn probe_topic(entry: &str, found: &[String], metadata: &Metadata) -> Finding {
     let partitions: usize =
         metadata.topics().iter().filter(is_found).map(|topic| topic.partitions().len()).sum();
     match found {
-        [] if entry.starts_with('^') => Finding::bad(
+        [] if entry.starts_with('^') => Finding::wrong(
             subject,
             "does not exist: no topic matches, or none may be seen; check the pattern, or allow Describe on the topics",
         ),
-        [] => Finding::bad(subject, "does not exist, or may not be seen; create it, or allow Describe on it"),
+        [] => Finding::wrong(subject, "does not exist, or may not be seen; create it, or allow Describe on it"),
         [name] if name == entry => Finding::good(subject, format!("{partitions} partition(s)")),
         found => Finding::good(
             subject,

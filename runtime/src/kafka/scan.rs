@@ -46,7 +46,7 @@ fn read(consumer: &BaseConsumer<Identity>, topic: &str, timeout: Duration) -> Re
         if offset < high {
             records.push(record_of(&message, Arc::clone(&name)));
         }
-        if offset + 1 >= high {
+        if offset.saturating_add(1) >= high {
             ends.remove(&partition);
         }
     }

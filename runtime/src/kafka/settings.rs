@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaConfRes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{HumanDuration, Secret, SettingsError};
+use sluice_connector_api::{HumanDuration, Secret};
 
 use crate::kafka::auth::access::{Access, CLIENT_DEFAULTS};
 use crate::kafka::auth::identity::Identity;
@@ -52,7 +50,9 @@ pub struct KafkaSettings {
     #[serde(default)]
     pub tls: Option<TlsSettings>,
     /// Properties of librdkafka, by their own names, such as `fetch.wait.max.ms`. Refused are those that would
-    /// lose records, and those that have a key of their own here. Values are never shown.
+    /// lose records, those that have a key of their own here, and those of which librdkafka makes no client. Values are
+    /// never shown. With `tasks_max` above 1 each task is a consumer with an identity of its own: the number of the task is
+    /// appended to `group.instance.id`, as in `x-0`.
     #[serde(default)]
     pub properties: BTreeMap<String, Secret>,
 }
@@ -79,29 +79,28 @@ pub enum OnPositionLost {
     Stop,
 }
 
-/// Properties that are refused, with the reason.
-const REFUSED: [(&str, &str); 12] = [
-    ("enable.auto.commit", "offsets are committed when their records are done, and never before"),
-    ("auto.commit.enable", "offsets are committed when their records are done, and never before"),
-    ("auto.commit.interval.ms", "use `commit_interval`"),
-    ("enable.auto.offset.store", "offsets are stored when their records are done, and never before"),
-    ("enable.partition.eof", "the engine sets it"),
-    ("group.id", "use `group`"),
-    ("bootstrap.servers", "use `bootstrap_servers`"),
-    ("metadata.broker.list", "use `bootstrap_servers`"),
-    ("auto.offset.reset", "use `auto_offset_reset`"),
-    ("enabled_events", "the engine sets it"),
-    ("log.thread.name", "the engine sets it"),
-    ("test.mock.num.brokers", "it would replace the brokers by a mock; use `sluice demo` for one"),
-];
+/// How the leader of a group spreads the partitions.
+const ASSIGNOR: &str = "partition.assignment.strategy";
+/// The most that is asked of a broker at once, in bytes.
+const ANSWER: &str = "fetch.max.bytes";
+/// Bounds that an answer must not be below, or above.
+const BOUNDS: [&str; 2] = ["message.max.bytes", "receive.message.max.bytes"];
+/// How often a member says that it is there, which librdkafka does every 3 s by default.
+pub(super) const HEARTBEAT: &str = "heartbeat.interval.ms";
+/// The name of a static member (KIP-345).
+const INSTANCE: &str = "group.instance.id";
+/// After how long a member that says nothing is put out of its group: 45 s by default.
+pub(super) const SESSION: &str = "session.timeout.ms";
 
 /// What a consumer has unless `properties` says otherwise.
-const DEFAULTS: [(&str, &str); 7] = [
+const DEFAULTS: [(&str, &str); 8] = [
     // One partition moving must not stop the others.
-    ("partition.assignment.strategy", "cooperative-sticky"),
+    (ASSIGNOR, "cooperative-sticky"),
     // librdkafka's own queue, beside the connector's byte budget.
     ("queued.max.messages.kbytes", "16384"),
     ("queued.min.messages", "10000"),
+    // What one answer of a broker holds, packed: it is unpacked as a whole, whatever is queued.
+    (ANSWER, "4194304"),
     // How long a fetch is put off while that queue is full. The default of a second would be the most that is read: 10000
     // records per second and partition.
     ("fetch.queue.backoff.ms", "5"),
@@ -119,28 +118,17 @@ fn default_commit_interval() -> HumanDuration {
 }
 
 impl KafkaSettings {
-    /// Checks what a schema cannot: that no property breaks an invariant, and that librdkafka knows them all.
-    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
-        if self.bootstrap_servers.trim().is_empty() {
-            return Err(SettingsError::at(
-                "bootstrap_servers",
-                "is empty; name at least one broker, such as localhost:9092",
-            ));
+    /// Returns the settings of one task, which is a consumer of its own: no two of a group may have one identity. Tasks are
+    /// numbered from 0.
+    #[must_use]
+    pub(crate) fn for_task(&self, task: usize, tasks: usize) -> Self {
+        let mut own = self.clone();
+        if tasks > 1
+            && let Some(id) = own.properties.get_mut(INSTANCE)
+        {
+            *id = Secret::new(format!("{}-{task}", id.reveal()));
         }
-        for (index, topic) in self.topics.iter().enumerate() {
-            TopicEntry::from_text(topic)
-                .map_err(|reason| SettingsError::at(format!("topics.{index}"), reason))?;
-        }
-        let security = self.security();
-        security.validate()?;
-        for name in self.properties.keys() {
-            let refused = REFUSED.iter().find(|(refused, _)| refused == name).map(|(_, reason)| *reason);
-            if let Some(reason) = refused.or_else(|| security.refuses(name)) {
-                return Err(SettingsError::at("properties", format!("`{name}` cannot be set: {reason}")));
-            }
-        }
-        let native = self.client_config("check").create_native_config();
-        native.map(drop).map_err(|error| SettingsError::at("properties", describe(&error)))
+        own
     }
 
     /// Returns the group of a connector of this name.
@@ -169,7 +157,7 @@ impl KafkaSettings {
         u64::try_from(millis.unwrap_or(REFRESH_MILLIS)).ok().map(Duration::from_millis)
     }
 
-    fn security(&self) -> Security<'_> {
+    pub(super) fn security(&self) -> Security<'_> {
         Security { auth: &self.auth, tls: self.tls.as_ref(), bootstrap_servers: &self.bootstrap_servers }
     }
 
@@ -200,6 +188,16 @@ impl KafkaSettings {
     /// Returns the configuration of a consumer in the connector's group.
     pub(crate) fn client_config(&self, name: &str) -> ClientConfig {
         let mut config = self.config_over(&[&CLIENT_DEFAULTS[..], &DEFAULTS].concat());
+        let is_own = |name: &&str| self.properties.contains_key(*name);
+        if !is_own(&ANSWER) && BOUNDS.iter().any(is_own) {
+            config.remove(ANSWER);
+        }
+        if config.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+            && !self.properties.contains_key(ASSIGNOR)
+        {
+            // The brokers assign: `group.remote.assignor` says how (KIP-848).
+            config.remove(ASSIGNOR);
+        }
         config
             .set("group.id", self.group_of(name))
             // Where a group begins is found without librdkafka (`start`); where its position was lost, nothing that is
@@ -218,16 +216,6 @@ impl KafkaSettings {
     }
 }
 
-/// Says what librdkafka has against a property, without the value: it may be a secret in the wrong place.
-fn describe(error: &KafkaError) -> String {
-    match error {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
-            format!("librdkafka has no property `{name}`")
-        }
-        KafkaError::ClientConfig(_, _, name, _) => {
-            format!("librdkafka does not take this value for `{name}`")
-        }
-        other => other.to_string(),
     }
 }
 
@@ -261,21 +249,22 @@ mod tests {
     }
 
     #[test]
-    fn a_property_that_would_lose_records_is_refused_with_the_reason() {
-        let refused = error(&["t"], &[("enable.auto.commit", "true")]);
-        assert_eq!(
-            refused,
-            "properties: `enable.auto.commit` cannot be set: offsets are committed when their records are done, and never before"
-        );
-        assert!(error(&["t"], &[("group.id", "g")]).contains("use `group`"));
+    fn brokers_assign_where_the_new_protocol_of_groups_is_asked_for() {
+        let settings = settings(&["t"], &[("group.protocol", "consumer"), ("group.instance.id", "x")]);
+        settings.validate().unwrap();
+        assert_eq!(settings.client_config("name").get("partition.assignment.strategy"), None);
     }
 
     #[test]
-    fn a_property_that_librdkafka_does_not_know_is_refused() {
-        let unknown = error(&["t"], &[("sasl.pasword", "hunter2")]);
-        assert_eq!(unknown, "properties: librdkafka has no property `sasl.pasword`");
-        let invalid = error(&["t"], &[("session.timeout.ms", "hunter2")]);
-        assert_eq!(invalid, "properties: librdkafka does not take this value for `session.timeout.ms`");
+    fn each_task_is_a_consumer_of_its_own() {
+        let one = settings(&["t"], &[("group.instance.id", "x")]);
+        let id = |settings: &KafkaSettings| {
+            settings.client_config("name").get("group.instance.id").map(str::to_owned)
+        };
+        assert_eq!(id(&one.for_task(0, 1)).as_deref(), Some("x"), "as it was written");
+        assert_eq!(id(&one.for_task(0, 2)).as_deref(), Some("x-0"));
+        assert_eq!(id(&one.for_task(1, 2)).as_deref(), Some("x-1"));
+        assert_eq!(id(&settings(&["t"], &[]).for_task(1, 2)), None);
     }
 
     #[test]
@@ -287,6 +276,22 @@ mod tests {
         assert_eq!(config.get("partition.assignment.strategy"), Some("range"));
         assert_eq!(config.get("group.id"), Some("connect-name"));
         assert_eq!(config.get("enable.auto.commit"), Some("false"));
+    }
+
+    #[test]
+    fn the_size_of_an_answer_gives_way_to_the_bounds_that_are_set() {
+        let answer = |properties: &[(&str, &str)]| {
+            let settings = settings(&["t"], properties);
+            settings.validate().unwrap();
+            settings.client_config("name").get("fetch.max.bytes").map(str::to_owned)
+        };
+        assert_eq!(answer(&[("client.id", "x")]).as_deref(), Some("4194304"));
+        assert_eq!(answer(&[("message.max.bytes", "20000000")]), None);
+        assert_eq!(
+            answer(&[("receive.message.max.bytes", "3000000"), ("queued.max.messages.kbytes", "1000")]),
+            None
+        );
+        assert_eq!(answer(&[("fetch.max.bytes", "9000000")]).as_deref(), Some("9000000"));
     }
 
     #[test]

@@ -252,6 +252,102 @@ fn a_property_that_would_lose_records_is_refused_with_the_reason() {
 }
 
 #[test]
+fn what_librdkafka_makes_no_consumer_of_is_refused_at_its_key_all_at_once() {
+    assert_refused(
+        "source:\n  kafka:\n    bootstrap_servers: \"kafka://localhost:9092\"\n    topics: [t]\n    \
+         properties: { session.timeout.ms: 10s, partition.assignment.strategy: \"range,cooperative-sticky\" }\n  \
+         value: string\nsink: { stdout: {} }\n",
+        &[
+            "c.yaml:3:24: `source.kafka.bootstrap_servers`: begins with the scheme `kafka://`, which no broker has; \
+             write `localhost:9092`",
+            "c.yaml:5:19: `source.kafka.properties`: `session.timeout.ms` takes a plain number of milliseconds, such as \
+             10000",
+            "c.yaml:5:44: `source.kafka.properties`: librdkafka makes no consumer of this: All \
+             partition.assignment.strategy (range,cooperative-sticky) assignors must have the same protocol type, \
+             online migration between assignors with different protocol types is not supported",
+        ],
+    );
+}
+
+#[test]
+fn a_mistake_elsewhere_in_the_source_does_not_hide_those_in_its_properties() {
+    let folder = Folder::with(
+        "c.yaml",
+        format!(
+            "source:\n  kafka:\n    topics: 5\n    gruop: g\n    properties: {{ fetch.wait.max.ms: 5s }}\n{SINK}"
+        ),
+    );
+    let checked = check(&folder).expect_code(2);
+    for said in [
+        "missing key `source.kafka.bootstrap_servers`",
+        "`source.kafka.topics`",
+        "gruop",
+        "fetch.wait.max.ms",
+    ] {
+        assert!(checked.stdout.contains(said), "{said}: {checked}");
+    }
+    assert_eq!(checked.lines().len(), 4, "{checked}");
+}
+
+#[test]
+fn a_value_from_the_environment_that_librdkafka_quotes_is_blanked() {
+    let folder = Folder::with(
+        "c.yaml",
+        format!("{SOURCE}    properties:\n      partition.assignment.strategy: ${{env:STRATEGY}}\n{SINK}"),
+    );
+    let check = Sluice::new(["check", "."]).current_dir(folder.path()).env("STRATEGY", "hunter2");
+    let checked = check.output().expect_code(2);
+    assert!(checked.stdout.contains("Unsupported partition.assignment.strategy: [redacted]"), "{checked}");
+}
+
+#[test]
+fn a_producer_that_cannot_be_made_is_refused_where_letters_go_to_a_topic() {
+    let properties = format!("{SOURCE}    properties:\n      max.in.flight: 10\n{SINK}");
+    check(&Folder::with("c.yaml", &properties)).expect_code(0);
+    assert_refused(
+        format!("{properties}errors:\n  tolerance: all\n  dead_letter_queue: {{ topic: dlq }}\n"),
+        &[
+            "c.yaml:6:7: `source.kafka.properties`: librdkafka makes no producer of this: `max.in.flight` must be set <= 5 \
+           when `enable.idempotence` is true",
+        ],
+    );
+}
+
+#[test]
+fn what_works_but_hardly_as_it_is_meant_is_a_warning() {
+    let folder = Folder::with(
+        "c.yaml",
+        format!(
+            "source:\n  kafka:\n    bootstrap_servers: b-1.demo.abc.c2.kafka.eu-central-1.amazonaws.com:9098\n    \
+             topics: [t]\n{SINK}batch: {{ max_bytes: 100MB, max_records: 501 }}\n"
+        ),
+    );
+    let checked = check(&folder).expect_code(0);
+    let expected = [
+        "./c.yaml:3:24: warning: `source.kafka.bootstrap_servers`: \
+         `b-1.demo.abc.c2.kafka.eu-central-1.amazonaws.com:9098` lets in clients with IAM only; add to `source.kafka`",
+        "    auth:",
+        "      msk_iam: {}",
+        "./c.yaml:7:21: warning: `batch.max_bytes`: the sink `blackhole` takes no more than 5MiB at once, and that is \
+         what is put",
+        "./c.yaml:7:41: warning: `batch.max_records`: the sink `blackhole` takes no more than 500 records at once, and \
+         that is what is put",
+        "./c.yaml: ok",
+    ];
+    assert_eq!(checked.lines(), expected, "{checked}");
+}
+
+#[test]
+fn a_mistake_that_the_schema_finds_does_not_hide_one_that_the_sink_finds() {
+    let folder =
+        Folder::with("c.yaml", format!("{SOURCE}sink:\n  http: {{ method: DELETE, url: \"http://\" }}\n"));
+    let checked = check(&folder).expect_code(2);
+    for key in ["`sink.http.method`", "`sink.http.url`"] {
+        assert!(checked.stdout.contains(key), "{key}: {checked}");
+    }
+}
+
+#[test]
 fn a_topic_name_that_kafka_would_refuse_is_refused_here() {
     assert_refused(
         "source:\n  kafka:\n    bootstrap_servers: a:1\n    topics: [t, \"a b\"]\nsink:\n  blackhole: {}\n",

@@ -106,7 +106,8 @@ impl Tracker {
         }
         let number = partition.first + partition.pending.len() as u64;
         partition.pending.push_back(Pending { offset, bytes, parts: 1, verdict: Verdict::Filtered });
-        partition.next = Some(offset + 1);
+        // There is none behind the last that there can be.
+        partition.next = Some(offset.saturating_add(1));
         Some(Ticket { epoch, number })
     }
 

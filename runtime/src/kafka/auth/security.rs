@@ -18,6 +18,16 @@ const SET_BY_KEYS: [(&str, &str); 7] = [
     ("ssl.keystore.", "use `auth.tls`"),
 ];
 
+/// The keys from which properties of librdkafka come, for what it says of one; the longer names first.
+pub(in crate::kafka) const KEYS: [(&str, &str); 6] = [
+    ("tls.ca", "ssl.ca"),
+    ("auth.tls.certificate", "ssl.certificate"),
+    ("auth.tls.key_password", "ssl.key.password"),
+    ("auth.tls.key", "ssl.key"),
+    ("auth", "sasl"),
+    ("auth", "SASL"),
+];
+
 /// What the keys `auth` and `tls` say together.
 #[derive(Clone, Copy)]
 pub(in crate::kafka) struct Security<'a> {
@@ -28,30 +38,37 @@ pub(in crate::kafka) struct Security<'a> {
 
 impl Security<'_> {
     /// Checks what a schema cannot; an error names the key below `source.kafka`.
-    pub(in crate::kafka) fn validate(&self) -> Result<(), SettingsError> {
-        if let Some(ca) = self.tls.and_then(|tls| tls.ca.as_ref()) {
-            check_pem("tls.ca", ca)?;
-        }
+    pub(in crate::kafka) fn problems(&self) -> Vec<SettingsError> {
+        let ca = self.tls.and_then(|tls| tls.ca.as_ref());
+        let mut checks = vec![ca.map_or(Ok(()), |ca| check_pem("tls.ca", ca))];
         match self.auth {
-            AuthSettings::None | AuthSettings::Scram(_) => Ok(()),
-            AuthSettings::MskIam(iam) => self.validate_msk_iam(iam),
-            AuthSettings::Plain(plain) => self.validate_plain(plain),
-            AuthSettings::Tls(tls) => self.validate_tls(tls),
+            AuthSettings::None | AuthSettings::Scram(_) => {}
+            AuthSettings::MskIam(iam) => checks.extend(self.check_msk_iam(iam)),
+            AuthSettings::Plain(plain) => checks.push(self.validate_plain(plain)),
+            AuthSettings::Tls(tls) => checks.extend([
+                self.must_be_encrypted("auth.tls", "a certificate is shown over TLS only"),
+                check_pem("auth.tls.certificate", &tls.certificate),
+                check_pem("auth.tls.key", &tls.key),
+            ]),
         }
+        checks.into_iter().filter_map(Result::err).collect()
     }
 
-    fn validate_msk_iam(&self, iam: &MskIamAuth) -> Result<(), SettingsError> {
-        self.must_be_encrypted("auth.msk_iam", "Amazon MSK takes IAM over TLS only")?;
+    fn check_msk_iam(&self, iam: &MskIamAuth) -> [Result<(), SettingsError>; 4] {
         let lifetime = iam.token_lifetime.get();
-        if lifetime < msk_iam::SHORTEST_LIFETIME || lifetime > msk_iam::LONGEST_LIFETIME {
-            return Err(SettingsError::at("auth.msk_iam.token_lifetime", "is not from 15s to 15m"));
-        }
-        msk_iam::check_ports(self.bootstrap_servers)
-            .map_err(|reason| SettingsError::at("bootstrap_servers", reason))?;
-        self.region(iam).map(drop).ok_or_else(|| {
+        let is_long_enough = lifetime >= msk_iam::SHORTEST_LIFETIME && lifetime <= msk_iam::LONGEST_LIFETIME;
+        let too_short_or_long = || SettingsError::at("auth.msk_iam.token_lifetime", "is not from 15s to 15m");
+        let no_region = || {
             let reason = "needs `region`: no broker has a name of Amazon MSK, which would tell it";
             SettingsError::at("auth.msk_iam", reason)
-        })
+        };
+        [
+            self.must_be_encrypted("auth.msk_iam", "Amazon MSK takes IAM over TLS only"),
+            if is_long_enough { Ok(()) } else { Err(too_short_or_long()) },
+            msk_iam::check_ports(self.bootstrap_servers)
+                .map_err(|reason| SettingsError::at("bootstrap_servers", reason)),
+            self.region(iam).map(drop).ok_or_else(no_region),
+        ]
     }
 
     fn validate_plain(&self, plain: &PlainAuth) -> Result<(), SettingsError> {
@@ -61,12 +78,6 @@ impl Security<'_> {
         let reason =
             "the password would cross the network as it is; enable `tls`, or say `unencrypted: true`";
         Err(SettingsError::at("auth.plain", reason))
-    }
-
-    fn validate_tls(&self, tls: &TlsAuth) -> Result<(), SettingsError> {
-        self.must_be_encrypted("auth.tls", "a certificate is shown over TLS only")?;
-        check_pem("auth.tls.certificate", &tls.certificate)?;
-        check_pem("auth.tls.key", &tls.key)
     }
 
     fn must_be_encrypted(&self, key: &str, reason: &str) -> Result<(), SettingsError> {
@@ -154,7 +165,8 @@ fn certificate(tls: &TlsAuth) -> impl Iterator<Item = (&'static str, &str)> {
 
 /// Catches a path where the text of a file belongs.
 fn check_pem(key: &str, pem: &Secret) -> Result<(), SettingsError> {
-    if pem.reveal().contains("-----BEGIN ") {
+    // What is a reference still is not known: nobody was asked for it.
+    if pem.reveal().contains("-----BEGIN ") || pem.reveal().contains("${") {
         return Ok(());
     }
     Err(SettingsError::at(key, "is no PEM; to have it read from a file, write `${file:/path}`"))
@@ -181,7 +193,7 @@ mod tests {
     /// Returns the properties about security, of the consumer and of all other clients alike.
     fn properties(more: &Value) -> BTreeMap<String, String> {
         let settings = settings(MSK, more);
-        settings.validate().unwrap();
+        assert_eq!(settings.security().problems(), []);
         // The map itself hides what it takes for secrets.
         let about_security = |config: rdkafka::ClientConfig| -> BTreeMap<String, String> {
             let names = config.config_map().into_keys().map(str::to_owned).collect::<Vec<_>>();
@@ -273,7 +285,7 @@ mod tests {
             ("ssl.key.password", "use `auth.tls.key`"),
         ] {
             let both = json!({ "auth": scram, "properties": { name: "x" } });
-            assert_eq!(error(MSK, &both), format!("properties: `{name}` cannot be set: {way_out}"));
+            assert_eq!(error(MSK, &both), format!("properties.{name}: `{name}` cannot be set: {way_out}"));
         }
         settings(MSK, &json!({ "properties": { "security.protocol": "ssl" } })).validate().unwrap();
         let other = json!({ "ssl.endpoint.identification.algorithm": "none" });
