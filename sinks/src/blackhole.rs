@@ -7,7 +7,8 @@ use sluice_connector_api::{HumanDuration, Limits, PutError, Record, SettingsErro
 
 /// Takes every record and stores nothing.
 ///
-/// It measures what the way to a sink costs, and with a `delay` it plays a slow target.
+/// It measures what the way to a sink costs, and with a `delay` it plays a slow target. A batch holds up to 500 records
+/// and 5MiB.
 ///
 /// ```yaml
 /// sink:

@@ -26,7 +26,8 @@ const REJECTING: [&str; 2] = ["EntityTooLarge", "KeyTooLongError"];
 ///
 /// An object holds records of one partition and is called `<prefix><topic>/<partition>/<first offset>-<last offset>`,
 /// with 20 digits an offset, and `.jsonl` or `.txt`, and `.gz`. A batch that is put again writes the same object. How
-/// large objects become is for `batch`: `linger`, `max_records` and `max_bytes`.
+/// large objects become is for `batch`: `linger`, `max_records` and `max_bytes`; at most they hold 10000 records and 16MiB
+/// before compression.
 ///
 /// With an `endpoint_url` the bucket is the first part of the path. Needs the right `s3:PutObject` on the bucket's objects.
 ///
@@ -45,7 +46,8 @@ pub struct S3Settings {
     /// The bucket's name.
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), extend("patternErrorMessage" = "the name of a bucket: 3 to 63 small letters, digits, dots and dashes"))]
     pub bucket: String,
-    /// What the names of objects begin with, such as `kafka/`. Default: nothing.
+    /// What the names of objects begin with, such as `kafka/`. It is taken as it is, without tags or dates: topic and
+    /// partition follow by themselves. Default: nothing.
     #[serde(default)]
     #[schemars(length(max = 512))]
     pub prefix: String,
@@ -83,12 +85,33 @@ impl AwsSinkSettings for S3Settings {
     const REQUEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
 
     fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
+        check_prefix(&self.prefix).map_err(|reason| SettingsError::at("prefix", reason))?;
         let AwsSettings { region, endpoint_url: own_endpoint, request_timeout } = aws;
         let endpoint = own_endpoint.as_deref().unwrap_or("https://s3.amazonaws.com");
         let endpoint = endpoint_url("endpoint_url", endpoint)?;
         let service = AwsService::new("s3", region, endpoint, request_timeout.get(), self.max_in_flight);
         Ok(Box::new(S3 { settings: self, own_endpoint, service }))
     }
+}
+
+/// Refuses what looks like a template or a date pattern: it would be the same text in the name of every object.
+fn check_prefix(prefix: &str) -> Result<(), String> {
+    let is_pattern = |part: &str| {
+        let is_letter_of_a_date = |c: char| matches!(c, 'Y' | 'y' | 'M' | 'd' | 'D' | 'H' | 'h' | 'm' | 's');
+        let runs = part.split(|c: char| !is_letter_of_a_date(c));
+        runs.into_iter().any(|run| matches!(run, "YYYY" | "yyyy"))
+    };
+    let specifier = |(place, _): (usize, &str)| {
+        prefix.get(place + 1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+    };
+    let has_tag = prefix.contains(['{', '}']) || prefix.contains("<<");
+    if has_tag || prefix.match_indices('%').any(specifier) || prefix.split('/').any(is_pattern) {
+        return Err(format!(
+            "`{prefix}` looks like a template, and a prefix is taken as it is; write fixed text, topic and partition \
+             follow by themselves"
+        ));
+    }
+    Ok(())
 }
 
 struct S3 {
@@ -224,6 +247,27 @@ mod tests {
         built("s3", settings)
     }
 
+    #[test]
+    fn a_prefix_that_looks_like_a_template_is_refused() {
+        for prefix in [
+            "{{topic}}/",
+            "raw/{topic}/",
+            "year=%Y/month=%m/",
+            "year=YYYY/month=MM/day=dd/",
+            "'year'=yyyy/",
+            "!{timestamp:yyyy}/",
+            "<<ticker>>/",
+            "a}",
+        ] {
+            assert!(check_prefix(prefix).is_err_and(|reason| reason.contains("fixed text")), "{prefix}");
+        }
+        for prefix in
+            ["", "kafka/", "all of/it/", "100%/", "summary/day/", "2026/11/", "myfolder/", "$archive/"]
+        {
+            assert_eq!(check_prefix(prefix), Ok(()), "{prefix}");
+        }
+    }
+
     #[tokio::test]
     async fn keeps_the_contract() {
         sink_contract(&*sink_at(&HttpServer::start([]).await, &json!({}))).await;
@@ -309,8 +353,8 @@ mod tests {
     async fn the_check_asks_for_the_bucket_and_writes_nothing() {
         let server = HttpServer::start([status(200), status(404)]).await;
         let sink = sink_at(&server, &json!({}));
-        assert!(sink.check().await.last().unwrap().outcome.is_ok());
-        assert!(sink.check().await.last().unwrap().outcome.is_err());
+        assert!(sink.check().await.last().unwrap().as_result().is_ok());
+        assert!(sink.check().await.last().unwrap().as_result().is_err());
         assert_eq!(server.lines(), ["HEAD /archive/", "HEAD /archive/"]);
     }
 }

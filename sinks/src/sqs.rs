@@ -26,7 +26,8 @@ const REJECTING: [&str; 4] =
 ///
 /// Made for dead letters, and good for any queue. Of a FIFO queue, whose name ends in `.fifo`, the group is the record's
 /// partition, and the deduplication id its topic, partition and offset, so that one that is put again within five
-/// minutes is not there twice. A record takes at most 1 MiB, or what the queue's own limit says.
+/// minutes is not there twice. A record takes at most 1 MiB, or what the queue's own limit says. A batch holds up to
+/// 10 records and 1MiB.
 ///
 /// `region` and `endpoint_url` default to what `queue_url` says. Needs the right `sqs:SendMessage` on the queue.
 ///

@@ -14,7 +14,7 @@ use crate::record::lines::{LineFormat, Lines};
 /// Writes records as lines to standard output.
 ///
 /// A batch is written in one go and flushed, so that lines of two connectors never mix. When the reader of a
-/// pipe goes away, the connector fails.
+/// pipe goes away, the connector fails. A batch holds up to 500 records and 5MiB.
 ///
 /// ```yaml
 /// sink:

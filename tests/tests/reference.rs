@@ -5,7 +5,7 @@ use std::path::Path;
 
 use regex::Regex;
 use serde_json::{Value, json};
-use sluice_connector_api::Registry;
+use sluice_connector_api::{ByteSize, Registry};
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::WorkerSettings;
 use sluice_runtime::connector::load::Connector;
@@ -29,6 +29,24 @@ fn with_examples() -> impl Iterator<Item = Page> {
 fn examples(page: &Page) -> Vec<String> {
     let block = Regex::new("(?s)```yaml\n(.*?)```").unwrap();
     block.captures_iter(&page.text).map(|captures| captures[1].to_owned()).collect()
+}
+
+/// What `batch.max_records` and `batch.max_bytes` are capped at.
+#[tokio::test]
+async fn the_page_of_a_sink_says_what_a_batch_holds() {
+    let registry = registry().with_provider::<EverythingIsSet>();
+    for page in with_examples().filter(|page| page.path.starts_with("sinks/")) {
+        for example in examples(&page) {
+            let path = Path::new("c.yaml");
+            let loaded = Connector::parse(path, &completed(&example), &registry, Follow::Every).await;
+            let limits = loaded.unwrap().sink.limits();
+            let (records, bytes) = (limits.max_records, ByteSize::new(limits.max_batch_bytes));
+            let said = if records == 1 { "one record".to_owned() } else { records.to_string() };
+            for said in [said, bytes.to_string()] {
+                assert!(page.text.contains(&said), "{} does not say {said}", page.path);
+            }
+        }
+    }
 }
 
 /// An example shows a part of a connector file; what it leaves out is put around it.

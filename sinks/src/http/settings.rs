@@ -23,6 +23,8 @@ use crate::record::on_null::OnNull;
 /// value is percent-encoded as one segment, so that data cannot change the path around it. A record that lacks a field, or
 /// has an array or an object there, is rejected.
 ///
+/// A request takes one record, or with `batch` up to 500 records and 5MiB.
+///
 /// HTTP/1.1 is spoken. Redirects are not followed, cookies are not kept.
 ///
 /// ```yaml

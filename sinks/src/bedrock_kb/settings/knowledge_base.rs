@@ -21,6 +21,8 @@ const STATUS_CALLS_PER_SECOND: f64 = 5.0;
 /// base mirrors a compacted topic: of several records with one id the newest wins, and a tombstone deletes. The data
 /// source must be of the type CUSTOM, or the custom connector of a managed knowledge base.
 ///
+/// A call takes up to 25 documents, or what `documents_per_call` says, and 5500000 bytes.
+///
 /// *Stored* means accepted, which is some seconds before a search finds the document; `confirm: indexed` waits for that.
 ///
 /// The AWS identity needs `bedrock:IngestKnowledgeBaseDocuments` and `bedrock:StartIngestionJob` on the knowledge base;
