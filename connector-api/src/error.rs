@@ -83,13 +83,15 @@ pub struct Failure {
     detail: Option<String>,
     trouble: Trouble,
     retry_after: Option<Duration>,
+    is_forbidden: bool,
     source: Option<BoxError>,
 }
 
 impl Failure {
     fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
         let (detail, trouble, retry_after, source) = (None, Trouble::Other, None, None);
-        Self { kind, reason: bounded(reason.into(), MAX_REASON_BYTES), detail, trouble, retry_after, source }
+        let reason = bounded(reason.into(), MAX_REASON_BYTES);
+        Self { kind, reason, detail, trouble, retry_after, is_forbidden: false, source }
     }
 
     /// The target failed in a way that may pass: transport, time-out, server error. [`Failure::because`] says which.
@@ -110,6 +112,11 @@ impl Failure {
     /// The set-up is at fault.
     pub fn fatal(reason: impl Into<String>) -> Self {
         Self::new(FailureKind::Fatal, reason)
+    }
+
+    /// A right is missing, for who the client is: the set-up is at fault. What only looks may do without it.
+    pub fn forbidden(reason: impl Into<String>) -> Self {
+        Self { is_forbidden: true, ..Self::fatal(reason) }
     }
 
     /// Says why a retriable failure may pass. Default: [`Trouble::Other`].
@@ -175,6 +182,11 @@ impl Failure {
         self.retry_after
     }
 
+    /// Says whether a right is missing.
+    pub fn is_forbidden(&self) -> bool {
+        self.is_forbidden
+    }
+
     /// Says whether the target asked for fewer calls.
     pub fn is_throttled(&self) -> bool {
         self.trouble == Trouble::Throttled
@@ -195,6 +207,7 @@ impl fmt::Debug for Failure {
             .field("detail_bytes", &self.detail.as_ref().map(String::len))
             .field("trouble", &self.trouble)
             .field("retry_after", &self.retry_after)
+            .field("is_forbidden", &self.is_forbidden)
             .field("source", &self.source)
             .finish()
     }

@@ -93,5 +93,5 @@ pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampTy
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use settings::{Blanks, ByteSize, HumanDuration, Secret, one_of_its_keys};
 pub use side::{SchemaMetadata, Side};
-pub use sink::{Finding, Sink, SinkSettings};
+pub use sink::{Finding, FindingKind, Sink, SinkSettings};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

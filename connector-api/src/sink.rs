@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{BatchKey, Confirm, FormNeed, Limits, PutError, Record, SettingsError};
+use crate::{BatchKey, Confirm, Failure, FailureKind, FormNeed, Limits, PutError, Record, SettingsError};
 
 /// Stores batches of records.
 ///
@@ -17,6 +17,13 @@ use crate::{BatchKey, Confirm, FormNeed, Limits, PutError, Record, SettingsError
 pub trait Sink: Send + Sync {
     /// Returns what the sink can take; asked once, at the start.
     fn limits(&self) -> Limits;
+
+    /// Takes what only one process may have, such as a file, before the connector reads anything; it is kept until the sink is
+    /// dropped. Called at each start of a task, so that it is a matter of course where it was taken before. A connector whose
+    /// sink cannot have it fails, and tries again. Default: nothing to take.
+    async fn claim(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Stores a batch; `Ok` means that every record is stored for good, or, with a [`Sink::confirmation`], accepted. The
     /// batch is never empty and keeps to the [`Limits`]; a record may be put again after a failure or a restart, so a
@@ -66,35 +73,94 @@ pub trait Sink: Send + Sync {
     }
 
     /// Looks at the target without writing: reachability, credentials, rights, ids. Default: nothing to say.
+    ///
+    /// It is called by `sluice check --connect`, and once when a connector starts, before its first put. Whoever is in doubt
+    /// whether a finding is [`FindingKind::Wrong`] reports [`FindingKind::Unseen`]: the puts will tell.
     async fn check(&self) -> Vec<Finding> {
         Vec::new()
     }
 }
 
 /// One thing that [`Sink::check`] looked at.
+///
+/// ```
+/// use sluice_connector_api::{Failure, Finding, FindingKind};
+///
+/// let away = Finding::from_failure("bucket archive", &Failure::retriable("the connection was refused"));
+/// assert_eq!(away.kind, FindingKind::Unreachable);
+/// assert_eq!(away.as_result(), Err("the connection was refused"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
     /// What was looked at, such as `knowledge base KB12345678`.
     pub subject: String,
+    /// What came of it.
+    pub kind: FindingKind,
     /// What was seen, or what is wrong and the way out.
-    pub outcome: Result<String, String>,
+    pub text: String,
+}
+
+/// What came of a look, and so what a connector does that looks before it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FindingKind {
+    /// It is as it should be.
+    Good,
+    /// It could not be looked at, as where a right to look is missing which no put needs. A connector says so and writes.
+    Unseen,
+    /// It was not reached, or is not ready: an outage, which may pass. A connector waits, and looks again.
+    Unreachable,
+    /// It contradicts the settings, so that no put can store anything. A connector fails before it writes.
+    Wrong,
 }
 
 impl Finding {
-    /// Reports what was seen, or what is wrong and the way out.
-    pub fn new(subject: impl Into<String>, outcome: Result<String, String>) -> Self {
-        Self { subject: subject.into(), outcome }
+    fn new(subject: impl Into<String>, kind: FindingKind, text: impl Into<String>) -> Self {
+        Self { subject: subject.into(), kind, text: text.into() }
     }
 
     /// Reports that the subject is as it should be.
     pub fn good(subject: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { subject: subject.into(), outcome: Ok(seen.into()) }
+        Self::new(subject, FindingKind::Good, seen)
+    }
+
+    /// Reports that the subject could not be looked at, and what that would take.
+    pub fn unseen(subject: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(subject, FindingKind::Unseen, reason)
+    }
+
+    /// Reports that the subject was not reached, or is not ready.
+    pub fn unreachable(subject: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(subject, FindingKind::Unreachable, reason)
     }
 
     /// Reports what is wrong, and the way out.
-    pub fn bad(subject: impl Into<String>, wrong: impl Into<String>) -> Self {
-        Self { subject: subject.into(), outcome: Err(wrong.into()) }
+    pub fn wrong(subject: impl Into<String>, wrong: impl Into<String>) -> Self {
+        Self::new(subject, FindingKind::Wrong, wrong)
+    }
+
+    /// Reports a look that failed: in an outage, for want of a right to look, or since the set-up is at fault. A look that
+    /// was rejected says nothing of the set-up.
+    pub fn from_failure(subject: impl Into<String>, failure: &Failure) -> Self {
+        let kind = match failure.kind() {
+            FailureKind::Retriable => FindingKind::Unreachable,
+            FailureKind::Fatal if !failure.is_forbidden() => FindingKind::Wrong,
+            FailureKind::Fatal | FailureKind::Rejected => FindingKind::Unseen,
+        };
+        // No record is in a look, so that all may be shown.
+        let text = match failure.detail() {
+            Some(detail) => format!("{failure}: {detail}"),
+            None => failure.to_string(),
+        };
+        Self::new(subject, kind, text)
+    }
+
+    /// Returns what was seen, or what keeps a connector from writing.
+    pub fn as_result(&self) -> Result<&str, &str> {
+        match self.kind {
+            FindingKind::Good | FindingKind::Unseen => Ok(&self.text),
+            FindingKind::Unreachable | FindingKind::Wrong => Err(&self.text),
+        }
     }
 }
 

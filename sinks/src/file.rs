@@ -12,42 +12,57 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{Failure, Finding, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
 
+mod own_file;
+
+use self::own_file::{OwnFile, directory, failure};
 use crate::record::lines::{LineFormat, Lines};
 
 /// Appends records as lines to a file.
 ///
 /// The file is made if it is not there; its directory must be. A batch is on disk (synced) before it counts as
 /// stored, and one that fails half-way is taken back. A batch that is put again after a crash appears twice. The
-/// file may be moved away, removed or emptied at any time: the next batch is written to what is there then. One file
-/// takes one connector.
+/// file may be moved away, removed or emptied at any time: the next batch is written to what is there then.
 ///
-/// Syncing takes longer than writing. What comes meanwhile makes the next batch, of up to 10,000 records, and is synced at once.
+/// Syncing takes longer than writing. What comes meanwhile makes the next batch, of up to 10000 records and 5MiB, and is
+/// synced at once.
+///
+/// One process writes a file: what two of them write would be mixed, and what one of them takes back could be the other's.
+/// Where several run the same connector, `{instance}` in the name of the file stands for the host and a number that no
+/// other process on it has, and each has a file of its own. The tasks of a process share one. A file without `{instance}` is
+/// locked before the connector joins its group; one that finds it locked fails, says who has it, and tries again.
 ///
 /// ```yaml
 /// sink:
 ///   file:
-///     path: /var/lib/sluice/orders.jsonl
+///     path: /var/lib/sluice/orders-{instance}.jsonl
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSettings {
-    /// The file, such as `/var/lib/sluice/orders.jsonl`. A relative path starts at the working directory.
+    /// The file, such as `/var/lib/sluice/orders-{instance}.jsonl`. A relative path starts at the working directory. It has
+    /// no other tag than `{instance}`.
     #[schemars(length(min = 1))]
     pub path: PathBuf,
     /// What a line holds: `json_lines`, a JSON object with the whole record, or `raw`, the value alone.
     /// Default: `json_lines`.
     #[serde(default)]
     pub format: LineFormat,
+    /// Whether no other process may write the file meanwhile, which a file `.NAME.lock` beside it sees to. `false` only
+    /// where the file system has no locks, and one process writes. Default: `true`.
+    #[serde(default = "yes")]
+    pub lock: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl SinkSettings for FileSettings {
     const NAME: &'static str = "file";
 
     fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
-        if self.path.as_os_str().is_empty() {
-            return Err(SettingsError::at("path", "the path is empty; write one such as out.jsonl"));
-        }
-        Ok(Box::new(LineFile { settings: self, kept: Arc::default() }))
+        let file = OwnFile::new(self.path, self.lock).map_err(|reason| SettingsError::at("path", reason))?;
+        Ok(Box::new(LineFile { format: self.format, file: Arc::new(file), kept: Arc::default() }))
     }
 }
 
@@ -55,7 +70,8 @@ impl SinkSettings for FileSettings {
 const MAX_RECORDS: usize = 10_000;
 
 struct LineFile {
-    settings: FileSettings,
+    format: LineFormat,
+    file: Arc<OwnFile>,
     /// The file that was written last. Locked while writing: a put that the engine dropped goes on writing in its thread.
     kept: Arc<Mutex<Option<OpenFile>>>,
 }
@@ -67,28 +83,39 @@ impl Sink for LineFile {
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
-        let mut lines = Lines::of(self.settings.format, batch);
+        let mut lines = Lines::of(self.format, batch);
         let bytes = std::mem::take(&mut lines.bytes);
-        let (path, kept) = (self.settings.path.clone(), Arc::clone(&self.kept));
+        let (file, kept) = (Arc::clone(&self.file), Arc::clone(&self.kept));
         let write = move || {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let path = file.take()?;
             append(&path, &mut kept, &bytes).map_err(|error| failure(&path, error))
         };
         tokio::task::spawn_blocking(write).await.map_err(|cut| {
-            Failure::retriable(format!("the write to {} was cut off: {cut}", self.settings.path.display()))
+            Failure::retriable(format!("the write to {} was cut off: {cut}", self.file.written().display()))
         })??;
         lines.outcome()
     }
 
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
-        self.settings.format.preview(batch)
+        self.format.preview(batch)
+    }
+
+    async fn claim(&self) -> Result<(), Failure> {
+        let file = Arc::clone(&self.file);
+        let taken = tokio::task::spawn_blocking(move || file.take()).await;
+        taken.map_err(|cut| Failure::retriable(cut.to_string()))?.map(drop)
     }
 
     async fn check(&self) -> Vec<Finding> {
-        let path = self.settings.path.clone();
-        let subject = format!("file {}", path.display());
-        let outcome = tokio::task::spawn_blocking(move || look(&path)).await;
-        vec![Finding::new(subject, outcome.unwrap_or_else(|cut| Err(cut.to_string())))]
+        let path = self.file.first();
+        let subject = format!("file {}", self.file.written().display());
+        let looked = tokio::task::spawn_blocking(move || look(&path)).await;
+        let looked = looked.unwrap_or_else(|cut| Err(Failure::retriable(cut.to_string())));
+        vec![match looked {
+            Ok(seen) => Finding::good(subject, seen),
+            Err(failure) => Finding::from_failure(subject, &failure),
+        }]
     }
 }
 
@@ -183,50 +210,26 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
 
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn failure(path: &Path, error: io::Error) -> Failure {
-    let reason = format!("cannot write to {}: {error}", path.display());
-    let set_up = match error.kind() {
-        ErrorKind::NotFound => Some("create its directory, or change `path`"),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            Some("let this user write there, or change `path`")
-        }
-        ErrorKind::IsADirectory
-        | ErrorKind::NotADirectory
-        | ErrorKind::InvalidInput
-        | ErrorKind::InvalidFilename => Some("`path` must name a regular file"),
-        _ => None,
-    };
-    let failure = set_up.map_or_else(
-        || Failure::retriable(&reason),
-        |way_out| Failure::fatal(format!("{reason}; {way_out}")),
-    );
-    failure.caused_by(error)
-}
-
 /// Looks without writing. Whether a file can be made in the directory is known for sure only at the first put.
-fn look(path: &Path) -> Result<String, String> {
+fn look(path: &Path) -> Result<String, Failure> {
     match open(&mut OpenOptions::new(), path) {
         Ok(_) => Ok("is there and can be written".to_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => look_at_directory(path),
-        Err(error) => Err(failure(path, error).to_string()),
+        Err(error) => Err(failure(path, error)),
     }
 }
 
-fn look_at_directory(path: &Path) -> Result<String, String> {
+fn look_at_directory(path: &Path) -> Result<String, Failure> {
     let directory = directory(path);
-    let metadata = directory.metadata().map_err(|error| failure(path, error).to_string())?;
+    let metadata = directory.metadata().map_err(|error| failure(path, error))?;
     if !metadata.is_dir() {
-        return Err(format!("{} is not a directory; change `path`", directory.display()));
+        return Err(Failure::fatal(format!("{} is not a directory; change `path`", directory.display())));
     }
     if metadata.permissions().readonly() {
-        return Err(format!(
+        return Err(Failure::fatal(format!(
             "nobody may write in {}; let this user write there, or change `path`",
             directory.display()
-        ));
+        )));
     }
     Ok("will be made at the first put".to_owned())
 }
@@ -244,6 +247,26 @@ mod tests {
 
     fn raw_file(path: &Path) -> Box<dyn Sink> {
         built("file", json!({ "path": path, "format": "raw" }))
+    }
+
+    fn unlocked(path: &Path) -> Box<dyn Sink> {
+        built("file", json!({ "path": path, "format": "raw", "lock": false }))
+    }
+
+    #[tokio::test]
+    async fn a_second_writer_of_a_file_is_refused_before_it_writes() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let (first, second) = (raw_file(&path), raw_file(&path));
+        first.claim().await.unwrap();
+        first.claim().await.unwrap();
+        let held = second.claim().await.unwrap_err();
+        assert_eq!(held.kind(), FailureKind::Fatal);
+        let put = second.put(&[text(0, "a")]).await.unwrap_err();
+        assert_eq!(put.to_string(), held.to_string());
+        assert!(!path.exists());
+        drop(first);
+        second.put(&[text(0, "a")]).await.unwrap();
     }
 
     fn kind_of(error: io::Error) -> FailureKind {
@@ -343,7 +366,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_directory_is_fatal_and_says_what_to_do() {
         let directory = TempDir::new().unwrap();
-        let error = raw_file(&directory.path().join("no/out")).put(&[text(0, "a")]).await.unwrap_err();
+        let error = unlocked(&directory.path().join("no/out")).put(&[text(0, "a")]).await.unwrap_err();
         let PutError::Batch(failure) = error else { panic!("{error}") };
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert!(failure.to_string().contains("create its directory"), "{failure}");
@@ -353,7 +376,7 @@ mod tests {
     async fn a_directory_or_a_device_is_no_file() {
         let directory = TempDir::new().unwrap();
         for path in [directory.path(), Path::new("/dev/null")] {
-            let error = raw_file(path).put(&[text(0, "a")]).await.unwrap_err();
+            let error = unlocked(path).put(&[text(0, "a")]).await.unwrap_err();
             assert!(error.to_string().contains("regular file"), "{error}");
         }
     }
@@ -381,19 +404,18 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("out");
         let good = raw_file(&path).check().await;
-        assert_eq!(good[0].outcome, Ok("will be made at the first put".to_owned()));
+        assert_eq!(good[0].as_result(), Ok("will be made at the first put"));
         assert!(!path.exists());
         let bad = raw_file(&directory.path().join("no/out")).check().await;
-        assert!(bad[0].outcome.as_ref().unwrap_err().contains("create its directory"), "{bad:?}");
+        assert!(bad[0].as_result().unwrap_err().contains("create its directory"), "{bad:?}");
         fs::write(&path, "a").unwrap();
-        assert!(raw_file(&path).check().await[0].outcome.is_ok());
+        assert!(raw_file(&path).check().await[0].as_result().is_ok());
         assert_eq!(fs::read(&path).unwrap(), b"a");
     }
 
     #[test]
     fn an_empty_path_is_refused() {
-        let error =
-            FileSettings { path: PathBuf::new(), format: LineFormat::Raw }.build().map(|_| ()).unwrap_err();
-        assert_eq!(error.path(), "path");
+        let settings = FileSettings { path: PathBuf::new(), format: LineFormat::Raw, lock: true };
+        assert_eq!(settings.build().map(|_| ()).unwrap_err().path(), "path");
     }
 }

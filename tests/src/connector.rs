@@ -153,6 +153,13 @@ impl ConnectorText {
         self
     }
 
+    /// Takes out every property of librdkafka.
+    #[must_use]
+    pub fn without_properties(mut self) -> Self {
+        self.properties.clear();
+        self
+    }
+
     /// Returns the file's text.
     pub fn text(&self) -> String {
         let Self { topic, group, key, value, transforms, sink, tolerance, .. } = self;

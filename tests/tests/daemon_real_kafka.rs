@@ -412,6 +412,92 @@ fn a_missing_right_stops_the_connector_uncommitted_and_it_is_restarted_with_grow
     daemon.terminate().expect_code(0);
 }
 
+/// A topic of four partitions with so many records in each.
+fn four_partitions(stem: &str, records_each: usize) -> Option<(Stage, BTreeSet<String>)> {
+    let mut stage = Stage::set_up(stem)?;
+    stage.topic = kafka::unique(stem);
+    stage.broker.create_topic(&stage.topic, 4);
+    let places = (0..4).flat_map(|partition| (0..records_each).map(move |n| (partition, n)));
+    let records = places
+        .clone()
+        .map(|(partition, n)| NewRecord::unkeyed(format!("{{\"n\":{n}}}")).partition(partition));
+    stage.broker.produce(&stage.topic, records);
+    let ids = places.map(|(partition, n)| format!("{}-{partition}-{n}", stage.topic)).collect();
+    Some((stage, ids))
+}
+
+/// A group refuses a member whose static name another one has.
+#[test]
+fn two_tasks_with_one_static_name_are_two_members() {
+    let Some((stage, ids)) = four_partitions("static-tasks", 5) else { return };
+    let connector = stage.connector().property("group.instance.id", "x");
+    let folder = Folder::with("c.yaml", format!("{}tasks_max: 2\n", connector.text()));
+    let mut daemon = stage.run(&folder);
+    stage.wait_for_documents(&mut daemon, &ids);
+    daemon.wait_for_logs("partitions assigned", 2);
+    stage.wait_for_commit(&mut daemon, &[Some(5); 4]);
+    let ended = daemon.terminate().expect_code(0);
+    assert!(!ended.stderr.contains("fenced") && !ended.stderr.contains("connector failed"), "{ended}");
+}
+
+/// KIP-848, which Apache Kafka 4 has: the brokers assign, and the times of a session are theirs.
+#[test]
+fn a_group_whose_brokers_assign_delivers_over_a_rebalance_and_a_restart() {
+    let Some((stage, ids)) = four_partitions("kip848", 5) else { return };
+    for (static_name, name) in [(None, "dynamic"), (Some("x"), "static")] {
+        let mut connector = stage.connector().without_properties().property("group.protocol", "consumer");
+        if let Some(static_name) = static_name {
+            connector = connector.property("group.instance.id", static_name);
+        }
+        let group = format!("{}-{name}", stage.topic);
+        let text = connector.text().replace(&format!("group: {}", stage.topic), &format!("group: {group}"));
+        let folder = Folder::with("c.yaml", format!("{text}tasks_max: 2\n"));
+        let mut daemon = stage.run(&folder);
+        let committed = || stage.broker.committed(&group, &stage.topic);
+        daemon.wait_while_running("all are committed", || committed() == [Some(5); 4]);
+        assert_eq!(stage.knowledge_base.ids(), ids, "{name}");
+        daemon.wait_for_logs("partitions assigned", 2);
+        assert!(!daemon.log().contains("connector failed"), "{}", daemon.log());
+        daemon.terminate().expect_code(0);
+        let before = stage.knowledge_base.ingests().len();
+        let mut again = stage.run(&folder);
+        again.wait_for_logs("partitions assigned", 2);
+        assert_eq!(stage.knowledge_base.ingests().len(), before, "{name}: nothing is read again");
+        again.terminate().expect_code(0);
+    }
+}
+
+/// Two processes that write one file would cut off each other's lines.
+#[test]
+fn one_process_writes_a_file_and_a_second_says_who_does() {
+    let Some(stage) = Stage::set_up("one-file") else { return };
+    let out = Folder::new();
+    let path = out.path().join("out.jsonl");
+    let sink =
+        |name: &str| format!("  file: {{ path: \"{}\", format: raw }}\n", out.path().join(name).display());
+    let folder =
+        Folder::with("c.yaml", stage.connector().transforms("  []\n").sink(sink("out.jsonl")).text());
+    stage.produce(0..5);
+    let mut first = stage.run(&folder);
+    stage.wait_for_commit(&mut first, &[Some(5)]);
+    let mut second = stage.run(&folder);
+    let line = second.wait_for_log("connector failed and is restarted");
+    assert!(line.contains(&format!("is written by process {} on ", first.id())), "{line}");
+    assert!(second.log_lines("partitions assigned").is_empty(), "it has not joined: {}", second.log());
+    first.terminate().expect_code(0);
+    stage.produce(5..9);
+    stage.wait_for_commit(&mut second, &[Some(9)]);
+    second.terminate().expect_code(0);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 9);
+
+    folder.write("c.yaml", stage.connector().transforms("  []\n").sink(sink("{instance}.jsonl")).text());
+    let mut both = [stage.run(&folder), stage.run(&folder)];
+    for process in &mut both {
+        process.wait_for_log("started");
+    }
+    assert!(both.iter().all(|process| !process.log().contains("connector failed")));
+}
+
 #[test]
 fn the_repository_is_where_the_tests_think() {
     assert!(root().join("connectors.d/stock-prices.yaml").exists());

@@ -11,7 +11,7 @@ use crate::kafka::probe::probe;
 use crate::shown::on_one_line;
 use clap::Args;
 use serde_json::json;
-use sluice_connector_api::{Finding, HumanDuration};
+use sluice_connector_api::{Finding, FindingKind, HumanDuration};
 
 use crate::cli::command::Command;
 use crate::cli::context::Context;
@@ -22,8 +22,9 @@ use crate::cli::parse::duration;
 /// Checks connector files without running them.
 ///
 /// Reports every problem of every file at once as `file:line:column: what is wrong`, and exits with code 2 if there
-/// is one. Nothing is opened or reached, unless `--connect` asks for it: then the brokers, the topics and the sink
-/// are looked at without writing, and what cannot be reached or may not be used exits with code 3.
+/// is one. What works, but hardly as it is meant, is a warning and no problem. Nothing is opened or reached, unless `--connect` asks for it: then the brokers, the topics and the sink
+/// are looked at without writing: ✓ stands before what is as it should be, ? before what could not be looked at, as for want
+/// of a right that no put needs, and ✗ before what cannot be reached or used, which exits with code 3.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Files and directories with connectors [default: connectors.d]
@@ -55,7 +56,7 @@ impl Command for CheckArgs {
         let (mut bad, mut printed) = (0, Ok(()));
         for connector in &connectors {
             for finding in look(connector, self.timeout.get()).await {
-                bad += usize::from(finding.outcome.is_err());
+                bad += usize::from(finding.as_result().is_err());
                 printed = printed.and_then(|()| print(found(connector, &finding, self.output)));
             }
         }
@@ -72,6 +73,7 @@ async fn check_files(context: &Context, connect: bool, output: Output) -> Result
     for file in files {
         match Connector::load(&file, context.registry(), follow).await {
             Ok(connector) => {
+                lines.extend(connector.warnings.iter().map(|warning| warning_line(warning, output)));
                 lines.push(good_line(&file, output));
                 connectors.push(connector);
             }
@@ -93,6 +95,17 @@ fn good_line(file: &Path, output: Output) -> String {
     }
 }
 
+fn warning_line(warning: &Problem, output: Output) -> String {
+    let Problem { file, position, text } = warning;
+    match output {
+        Output::Text => Problem { text: format!("warning: {text}"), ..warning.clone() }.to_string(),
+        Output::Json => {
+            let (line, column) = position.map(|Position { line, column }| (line, column)).unzip();
+            json!({ "file": file, "ok": true, "line": line, "column": column, "warning": text }).to_string()
+        }
+    }
+}
+
 fn problem_line(problem: &Problem, output: Output) -> String {
     let Problem { file, position, text } = problem;
     let (line, column) = position.map(|Position { line, column }| (line, column)).unzip();
@@ -110,14 +123,16 @@ async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
     match tokio::time::timeout(timeout, connector.sink.check()).await {
         Ok(more) if more.is_empty() => findings.push(Finding::good(subject, "has nothing to reach")),
         Ok(more) => findings.extend(more),
-        Err(_) => findings.push(Finding::bad(subject, format!("did not answer within {timeout:?}"))),
+        Err(_) => findings.push(Finding::unreachable(subject, format!("did not answer within {timeout:?}"))),
     }
     if let Some(queue) = &connector.dead_letters {
         match tokio::time::timeout(timeout, queue.check()).await {
             Ok(more) => findings.extend(more),
             Err(_) => {
-                findings
-                    .push(Finding::bad("dead letter queue", format!("did not answer within {timeout:?}")));
+                findings.push(Finding::unreachable(
+                    "dead letter queue",
+                    format!("did not answer within {timeout:?}"),
+                ));
             }
         }
     }
@@ -126,15 +141,20 @@ async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
 
 fn found(connector: &Connector, finding: &Finding, output: Output) -> String {
     let (name, subject) = (&connector.name, &finding.subject);
-    let (ok, mark, text) = match &finding.outcome {
-        Ok(seen) => (true, "✓", seen),
-        Err(wrong) => (false, "✗", wrong),
+    let (mark, outcome) = match finding.kind {
+        FindingKind::Good => ("✓", "good"),
+        FindingKind::Unseen => ("?", "unseen"),
+        FindingKind::Unreachable => ("✗", "unreachable"),
+        FindingKind::Wrong => ("✗", "wrong"),
     };
-    let text = connector.blanks.apply(text);
+    let (ok, text) = (finding.as_result().is_ok(), connector.blanks.apply(&finding.text));
     match output {
         Output::Text => format!("{mark} {name}: {}: {}", on_one_line(subject), on_one_line(&text)),
         Output::Json => {
-            json!({ "connector": &**name, "ok": ok, "subject": subject, "found": text }).to_string()
+            let line = json!({
+                "connector": &**name, "ok": ok, "outcome": outcome, "subject": subject, "found": text,
+            });
+            line.to_string()
         }
     }
 }

@@ -32,6 +32,9 @@ const FUNCTION: [&str; 3] =
 /// A connector's text, for a function without a file.
 const CONNECTOR_TEXT: &str = "SLUICE_CONNECTOR";
 
+/// How long the start may wait for the target: AWS Lambda gives it 10 s in all.
+const LOOK: Duration = Duration::from_secs(3);
+
 /// Runs one connector as an AWS Lambda function behind an event source mapping for Kafka.
 ///
 /// The connector is the one in the file or directory that is named, else the text in `SLUICE_CONNECTOR`, else the one in
@@ -106,13 +109,23 @@ impl Command for LambdaArgs {
                 return Err(Exit::Configuration(problems));
             }
         };
+        for warning in &connector.warnings {
+            tracing::warn!(connector = &*connector.name, "{warning}");
+        }
         tracing::info!(
             connector = &*connector.name,
             sink = connector.sink_name,
             version = context.version(),
             "sluice runs as a function; `source.kafka` is not used, the event source mapping reads the topic"
         );
-        serve(&Host::new(connector, self.host_settings(settings))).await
+        let file = connector.file.clone();
+        let host = Host::new(connector, self.host_settings(settings));
+        if let Err(wrong) = host.look(LOOK).await {
+            let problems = vec![Problem::of_file(&file, wrong.to_string())];
+            report(&problems).await?;
+            return Err(Exit::Configuration(problems));
+        }
+        serve(&host).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sluice_connector_api::{ByteSize, HumanDuration};
 
+use crate::connector::first_look::FirstLook;
 use crate::connector::load::Connector;
 use crate::engine::batch::batcher::BatchLimits;
 use crate::engine::lane::settings::LaneSettings;
@@ -41,6 +42,14 @@ impl Connector {
             Some(queue) => pipeline.with_letters(queue),
             None => pipeline,
         }
+    }
+
+    /// Has the target looked at before the first put. The look belongs to the connector that is returned, whose tasks share
+    /// it.
+    pub fn looking_first(mut self) -> (Self, Arc<FirstLook>) {
+        let look = Arc::new(FirstLook::new(self.sink, self.blanks.clone()));
+        self.sink = Arc::<FirstLook>::clone(&look);
+        (self, look)
     }
 
     fn dead_letter_queue(

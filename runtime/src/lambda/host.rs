@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sluice_connector_api::Origin;
+use sluice_connector_api::{Failure, FailureKind, Origin};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::worker::BatchResponse;
+use crate::connector::first_look::FirstLook;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, RunReport, Window};
 use crate::lambda::answer::{Answer, NotDone};
@@ -30,6 +31,7 @@ pub struct HostSettings {
 /// The connector of a function, and what it has learned.
 pub struct Host {
     connector: Connector,
+    look: Arc<FirstLook>,
     pacers: Pacers,
     window: Window,
     settings: HostSettings,
@@ -44,7 +46,29 @@ impl fmt::Debug for Host {
 impl Host {
     /// Makes the host of a connector. It opens nothing before the first invocation.
     pub fn new(connector: Connector, settings: HostSettings) -> Self {
-        Self { window: connector.window(), connector, pacers: Pacers::default(), settings }
+        let (connector, look) = connector.looking_first();
+        Self { window: connector.window(), connector, look, pacers: Pacers::default(), settings }
+    }
+
+    /// Looks at the target before there is anything to put, for no longer than this. The failure says what contradicts the
+    /// settings. A target that cannot be reached now may be later: the puts look again, and wait as they do in an outage.
+    pub async fn look(&self, within: Duration) -> Result<(), Failure> {
+        match tokio::time::timeout(within, self.look.look()).await {
+            Ok(Err(failure)) if failure.kind() == FailureKind::Fatal => Err(failure),
+            Ok(Err(failure)) => {
+                tracing::warn!(
+                    "the target cannot be reached, and is looked at again before the first put: {failure}"
+                );
+                Ok(())
+            }
+            Ok(Ok(())) => Ok(()),
+            Err(_) => {
+                tracing::warn!(
+                    "the target did not answer within {within:?}, and is looked at again before the first put"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// Delivers the records of an event until all are done or the deadline is near, and says which are not done.

@@ -111,6 +111,18 @@ impl PutMeter {
         });
     }
 
+    /// Takes note that nothing can be put, before anything was.
+    pub fn stands_still(&self, failure: &Failure) {
+        let mut failing = self.lock();
+        let since = failing.as_ref().map_or_else(Instant::now, |failing| failing.since);
+        *failing = Some(Failing { since, reason: failure.to_string() });
+    }
+
+    /// Takes note that puts may go on.
+    pub fn goes_on(&self) {
+        *self.lock() = None;
+    }
+
     /// Counts a put that is tried again.
     pub fn retry(&self, trouble: Trouble) {
         let counts = Trouble::ALL.iter().zip(&self.retries);

@@ -60,6 +60,10 @@ impl RunningConnector {
         pacers: &Pacers,
         stop: &CancellationToken,
     ) -> Self {
+        for warning in &connector.warnings {
+            tracing::warn!(connector = &*connector.name, "{warning}");
+        }
+        let (connector, look) = connector.looking_first();
         let last = earlier.last();
         let budget = Budget::new(connector.buffer_memory.bytes());
         budget.hold(target == TargetState::Paused);
@@ -75,6 +79,7 @@ impl RunningConnector {
                 counters: Arc::clone(&counters),
                 budget: budget.clone(),
                 pacers: pacers.clone(),
+                look: Arc::clone(&look),
                 window: connector.window(),
                 desired: desired.subscribe(),
                 status: sender,

@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::config::settings::TargetState;
+use crate::connector::first_look::FirstLook;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Failed, Window};
+use crate::guard;
 use crate::kafka::KafkaSource;
 use crate::pace::pacer::Pacers;
 use crate::retry::backoff::Backoff;
@@ -35,6 +37,7 @@ pub(super) struct Supervisor {
     pub(super) counters: Arc<Counters>,
     pub(super) budget: Budget,
     pub(super) pacers: Pacers,
+    pub(super) look: Arc<FirstLook>,
     pub(super) window: Window,
     pub(super) desired: watch::Receiver<DesiredState>,
     pub(super) status: watch::Sender<TaskStatus>,
@@ -151,12 +154,26 @@ impl Supervisor {
         let (connector, budget) = (self.connector.clone(), self.budget.share());
         let (counters, pacers) = (Arc::clone(&self.counters), self.pacers.clone());
         let (task, window) = (self.status.borrow().id, self.window.clone());
+        let look = Arc::clone(&self.look);
+        let kafka = connector.source.kafka.for_task(task, connector.tasks_max);
         async move {
-            let source =
-                KafkaSource::new(&connector.name, &connector.source.kafka, budget.clone(), &counters.source)
-                    .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
+            claim(&connector).await?;
+            let source = KafkaSource::new(&connector.name, &kafka, budget.clone(), &counters.source)
+                .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
-            connector.pipeline(task, source, budget, counters, &pacers).with_window(window).run(end).await
+            let puts = Arc::clone(&counters.puts);
+            let pipeline = connector.pipeline(task, source, budget, counters, &pacers).with_window(window);
+            let run = pipeline.run(end.clone());
+            tokio::pin!(run);
+            tokio::select! {
+                ended = &mut run => ended,
+                // Beside the join: the first record does not wait for it.
+                wrong = look.contradiction(&puts) => {
+                    end.cancel();
+                    let _stopped = run.await.is_ok();
+                    Err(wrong.to_string().into())
+                }
+            }
         }
     }
 
@@ -225,6 +242,18 @@ fn log_failed_for_good(reason: &str, origin: Option<&Origin>) {
         offset,
         "connector failed for good and is not restarted by itself: {reason}; restart it once that is mended"
     );
+}
+
+/// Has the sinks take what only one process may have, before the group is joined: records that nobody may store are for
+/// another member.
+async fn claim(connector: &Connector) -> Result<(), Failed> {
+    for sink in std::iter::once(&connector.sink).chain(&connector.dead_letters) {
+        match guard::wait_for(sink.claim()).await {
+            Ok(claimed) => claimed.map_err(|failure| Failed::from(failure.to_string()))?,
+            Err(panicked) => return Err(format!("the sink {panicked}").into()),
+        }
+    }
+    Ok(())
 }
 
 /// Waits for a task that was told to end, within a bound: a put may hang, and what it holds is read again.

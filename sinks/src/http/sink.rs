@@ -61,11 +61,41 @@ impl Http {
     async fn look(&self) -> Finding {
         let target = self.planner.target();
         let request = HttpRequest::new(Method::HEAD, target.fixed_part());
-        let outcome = match self.exchange(&request).await {
-            Ok(answer) => seen(&answer, self.planner.method()),
-            Err(failure) => Err(failure.to_string()),
-        };
-        Finding::new(format!("target {}", target.origin()), outcome)
+        let subject = format!("target {}", target.origin());
+        match self.exchange(&request).await {
+            Ok(answer) => self.seen(subject, &answer),
+            Err(failure) => Finding::from_failure(subject, &failure),
+        }
+    }
+
+    /// What a HEAD proves: name, network, TLS, and a server that answers. Whether it takes the records, it does not: some
+    /// servers refuse it, or fail at it, and take what is sent.
+    fn seen(&self, subject: String, answer: &HttpAnswer) -> Finding {
+        let (status, said) = (answer.status, answer.said());
+        let method = self.planner.method();
+        let refused =
+            || format!("answers a HEAD with {said}; it does not accept these credentials, change `auth`");
+        match status {
+            // Without `auth`, credentials may be among the headers that have tags, which are not sent here.
+            401 if self.client.auth().names().is_empty() => Finding::unseen(subject, refused()),
+            401 => Finding::wrong(subject, refused()),
+            407 => {
+                Finding::wrong(subject, format!("the proxy answers {said}; put its credentials into its URL"))
+            }
+            429 | 502..=504 => {
+                Finding::unreachable(subject, format!("answers a HEAD with {said}; see to the target"))
+            }
+            500.. => Finding::unseen(
+                subject,
+                format!("answers a HEAD with {said}; whether it takes a {method} is seen at the first one"),
+            ),
+            _ => Finding::good(
+                subject,
+                format!(
+                    "answers (a HEAD, with {status}); whether it takes a {method} is seen at the first one"
+                ),
+            ),
+        }
     }
 
     fn shown(&self, request: &HttpRequest) -> Value {
@@ -145,7 +175,7 @@ impl Sink for Http {
 
     async fn check(&self) -> Vec<Finding> {
         let mut findings = self.client.check().await;
-        if findings.iter().all(|finding| finding.outcome.is_ok()) {
+        if findings.iter().all(|finding| finding.as_result().is_ok()) {
             findings.push(self.look().await);
         }
         findings
@@ -185,21 +215,6 @@ fn again(failure: &Failure) -> Failure {
     match failure.wait() {
         Some(wait) => same.retry_after(wait),
         None => same,
-    }
-}
-
-/// What a HEAD proves: name, network, TLS, and a server that answers. Whether it takes the records, it does not.
-fn seen(answer: &HttpAnswer, method: &Method) -> Result<String, String> {
-    match answer.status {
-        401 => Err(format!(
-            "answers a HEAD with {}; it does not accept these credentials, change `auth`",
-            answer.said()
-        )),
-        407 => Err(format!("the proxy answers {}; put its credentials into its URL", answer.said())),
-        500.. => Err(format!("answers a HEAD with {}; see to the target", answer.said())),
-        status => Ok(format!(
-            "answers (a HEAD, with {status}); whether it takes a {method} is seen at the first one"
-        )),
     }
 }
 

@@ -103,7 +103,7 @@ impl HttpClient {
     pub async fn check(&self) -> Vec<Finding> {
         match self.http().await {
             Ok(http) => self.auth.check(http).await,
-            Err(failure) => vec![Finding::bad("HTTP client", failure.to_string())],
+            Err(failure) => vec![Finding::from_failure("HTTP client", &failure)],
         }
     }
 

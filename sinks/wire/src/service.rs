@@ -27,6 +27,16 @@ const PASSING: [&str; 6] = [
 /// How long a record waits for others where each call counts: AWS limits calls by their number, and is paid for each.
 pub const CALL_LINGER: Duration = Duration::from_millis(200);
 
+/// Codes that speak of the credentials, and of no right: nothing can be done with these.
+const WRONG_CREDENTIALS: [&str; 6] = [
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
 /// A service of AWS, in a region. It has no `Debug`, since it holds credentials.
 #[allow(missing_debug_implementations, reason = "it holds credentials")]
 pub struct AwsService {
@@ -105,13 +115,11 @@ impl AwsService {
         call: impl Future<Output = Result<T, Failure>>,
     ) -> Vec<Finding> {
         let mut findings = self.client.check().await;
-        if findings.iter().all(|finding| finding.outcome.is_ok()) {
-            // No record is in this call, so that all may be shown.
-            let outcome = call.await.map(|_| "found".to_owned()).map_err(|failure| match failure.detail() {
-                Some(detail) => format!("{failure}: {detail}"),
-                None => failure.to_string(),
+        if findings.iter().all(|finding| finding.as_result().is_ok()) {
+            findings.push(match call.await {
+                Ok(_) => Finding::good(subject, "found"),
+                Err(failure) => Finding::from_failure(subject, &failure),
             });
-            findings.push(Finding::new(subject, outcome));
         }
         findings
     }
@@ -150,7 +158,10 @@ fn failure(operation: &str, answer: &HttpAnswer, code: &str, rejecting: &[&str])
         500.. => Failure::retriable(said).because(Trouble::ServerError),
         408 => Failure::retriable(said),
         300..=399 => return Failure::fatal(format!("{said}; set `region` to the one where it is")),
-        401 | 403 => return Failure::fatal(format!("{said}; give this right to the credentials")),
+        401 | 403 if WRONG_CREDENTIALS.contains(&code) => {
+            return Failure::fatal(format!("{said}; the credentials are not valid"));
+        }
+        401 | 403 => return Failure::forbidden(format!("{said}; give this right to the credentials")),
         _ => return Failure::fatal(said),
     };
     match answer.wait {

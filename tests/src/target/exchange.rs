@@ -21,7 +21,12 @@ pub(super) enum TargetAnswer {
 pub(super) fn serve(stream: TcpStream, mut take: impl FnMut(&[u8]) -> TargetAnswer) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
-    while let Some(body) = read(&mut reader)? {
+    while let Some(Request { is_head, body }) = read(&mut reader)? {
+        if is_head {
+            // What looks whether the target is there stores nothing, and meets no mishap.
+            reader.get_mut().write_all(b"HTTP/1.1 200 Told\r\ncontent-length: 0\r\n\r\n")?;
+            continue;
+        }
         match take(&body) {
             TargetAnswer::Status(status, retry_after, items, pause) => {
                 thread::sleep(pause);
@@ -36,15 +41,22 @@ pub(super) fn serve(stream: TcpStream, mut take: impl FnMut(&[u8]) -> TargetAnsw
     Ok(())
 }
 
-/// Reads a request and returns its body; `None` at the end of the connection.
-fn read(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let mut length = 0;
+/// What was asked.
+struct Request {
+    is_head: bool,
+    body: Vec<u8>,
+}
+
+/// Reads a request; `None` at the end of the connection.
+fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+    let (mut length, mut is_head) = (0, false);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
             return Ok(None);
         }
         let line = line.trim_end().to_ascii_lowercase();
+        is_head |= line.starts_with("head /");
         if let Some(value) = line.strip_prefix("content-length: ") {
             length = value.parse().map_err(io::Error::other)?;
         }
@@ -54,7 +66,7 @@ fn read(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Some(body))
+    Ok(Some(Request { is_head, body }))
 }
 
 fn head_and_body(status: u16, retry_after: Option<u64>, items: &[u16]) -> String {

@@ -6,6 +6,7 @@ mod connect;
 mod dead_files;
 mod dead_letters;
 mod demo;
+mod first_look;
 mod help;
 mod log;
 mod new;

@@ -5,12 +5,12 @@ use std::error::Error;
 use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::types::{
     DataSource, DataSourceStatus, DataSourceType, KnowledgeBase, KnowledgeBaseConfiguration,
-    KnowledgeBaseStatus, KnowledgeBaseType,
+    KnowledgeBaseStatus, KnowledgeBaseStorageType, KnowledgeBaseType,
 };
 use sluice_connector_api::Finding;
 
 use crate::bedrock_kb::calls::{DataSourceRef, DocumentClient, IdOrName};
-use crate::bedrock_kb::settings::{BedrockKbSettings, KnowledgeBaseSettings};
+use crate::bedrock_kb::settings::{BedrockKbSettings, KnowledgeBaseSettings, MetadataSettings, Profile};
 use crate::record::on_null::OnNull;
 
 /// No document has this id; where one has, its status is all that is read.
@@ -22,7 +22,7 @@ pub(crate) async fn findings(settings: &BedrockKbSettings, wanted: &DataSourceRe
     let Some(config) = config else { return findings };
     match DocumentClient::from_config(&config, wanted).await {
         Ok(client) => findings.extend(Look { settings: &settings.own, wanted, client }.findings().await),
-        Err(failure) => findings.push(Finding::bad("knowledge base and data source", failure.to_string())),
+        Err(failure) => findings.push(Finding::from_failure("knowledge base and data source", &failure)),
     }
     findings
 }
@@ -35,7 +35,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     async fn findings(&self) -> Vec<Finding> {
-        let mut findings = vec![self.knowledge_base().await];
+        let mut findings = self.knowledge_base().await;
         if is_good(&findings) {
             findings.push(self.data_source().await);
         }
@@ -51,28 +51,35 @@ impl Look<'_> {
         findings
     }
 
-    async fn knowledge_base(&self) -> Finding {
+    async fn knowledge_base(&self) -> Vec<Finding> {
         let id = &self.client.ids.knowledge_base_id;
         let answer = self.client.api.get_knowledge_base().knowledge_base_id(id).send().await;
-        let outcome = match answer {
-            Ok(output) => {
-                output.knowledge_base.as_ref().map_or_else(|| Ok("found".to_owned()), judge_knowledge_base)
+        let subject = subject("knowledge base", id, &self.wanted.knowledge_base);
+        match answer {
+            Ok(output) => match &output.knowledge_base {
+                Some(seen) => {
+                    let judged = judge_knowledge_base(subject, seen);
+                    [Some(judged), self.judge_store(seen)].into_iter().flatten().collect()
+                }
+                None => vec![Finding::good(subject, "found")],
+            },
+            Err(error) => {
+                vec![self.excused(subject, "GetKnowledgeBase", "bedrock:GetKnowledgeBase", &error)]
             }
-            Err(error) => self.excused("GetKnowledgeBase", "bedrock:GetKnowledgeBase", &error),
-        };
-        Finding::new(subject("knowledge base", id, &self.wanted.knowledge_base), outcome)
+        }
     }
 
     async fn data_source(&self) -> Finding {
         let ids = &self.client.ids;
         let ask = self.client.api.get_data_source().knowledge_base_id(&ids.knowledge_base_id);
-        let outcome = match ask.data_source_id(&ids.data_source_id).send().await {
-            Ok(output) => {
-                output.data_source.as_ref().map_or_else(|| Ok("found".to_owned()), judge_data_source)
-            }
-            Err(error) => self.excused("GetDataSource", "bedrock:GetDataSource", &error),
-        };
-        Finding::new(subject("data source", &ids.data_source_id, &self.wanted.data_source), outcome)
+        let subject = subject("data source", &ids.data_source_id, &self.wanted.data_source);
+        match ask.data_source_id(&ids.data_source_id).send().await {
+            Ok(output) => match &output.data_source {
+                Some(seen) => judge_data_source(subject, seen),
+                None => Finding::good(subject, "found"),
+            },
+            Err(error) => self.excused(subject, "GetDataSource", "bedrock:GetDataSource", &error),
+        }
     }
 
     /// Reads one document's status: what finds both ids with one right.
@@ -80,37 +87,41 @@ impl Look<'_> {
         let ids = &self.client.ids;
         let ask = self.client.api.list_knowledge_base_documents().knowledge_base_id(&ids.knowledge_base_id);
         let answer = ask.data_source_id(&ids.data_source_id).max_results(1).send().await;
-        let outcome = match answer {
-            Ok(_) => Ok("can be listed".to_owned()),
+        match answer {
+            Ok(_) => Finding::good("documents", "can be listed"),
             Err(error) => {
-                self.excused("ListKnowledgeBaseDocuments", "bedrock:ListKnowledgeBaseDocuments", &error)
+                let permission = "bedrock:ListKnowledgeBaseDocuments";
+                self.excused("documents".to_owned(), "ListKnowledgeBaseDocuments", permission, &error)
             }
-        };
-        Finding::new("documents", outcome)
+        }
     }
 
-    /// A right that only this check needs is not missed; all else that fails is wrong.
+    /// A right that only this check needs is not missed; all else that fails is wrong, or an outage.
     fn excused<E>(
         &self,
+        subject: String,
         operation: &'static str,
         permission: &'static str,
         error: &SdkError<E>,
-    ) -> Result<String, String>
+    ) -> Finding
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
         match error.code() {
-            Some("AccessDeniedException") => Ok(format!(
-                "not looked at: that takes {permission}, which this identity lacks and no put needs"
-            )),
-            _ => Err(self.client.failure(operation, permission, &[], error).to_string()),
+            Some("AccessDeniedException") => Finding::unseen(
+                subject,
+                format!("not looked at: that takes {permission}, which this identity lacks and no put needs"),
+            ),
+            _ => Finding::from_failure(subject, &self.client.failure(operation, permission, &[], error)),
         }
     }
 
     async fn statuses(&self) -> Finding {
-        let outcome = self.client.statuses(&[PROBE_ID]).await;
-        let outcome = outcome.map(|_| "can be read".to_owned()).map_err(|failure| failure.to_string());
-        Finding::new("statuses of documents", outcome)
+        const SUBJECT: &str = "statuses of documents";
+        match self.client.statuses(&[PROBE_ID]).await {
+            Ok(_) => Finding::good(SUBJECT, "can be read"),
+            Err(failure) => Finding::from_failure(SUBJECT, &failure),
+        }
     }
 
     fn rights_to_write(&self) -> Finding {
@@ -124,10 +135,45 @@ impl Look<'_> {
         );
         Finding::good("rights to write", seen)
     }
+
+    /// A store with limits of its own refuses documents that the service has taken, unless they are kept to them.
+    fn judge_store(&self, seen: &KnowledgeBase) -> Option<Finding> {
+        let MetadataSettings { attributes, origin, profile } = &self.settings.metadata;
+        let store = seen.storage_configuration()?.r#type();
+        let is_unbounded = *profile == Profile::Any && !(attributes.is_empty() && origin.is_empty());
+        (is_unbounded && *store == KnowledgeBaseStorageType::S3Vectors).then(|| {
+            let text = "the store is Amazon S3 Vectors, which takes less than the service does; to have metadata that is too \
+                        large rejected before a put, set `metadata.profile: s3_vectors`";
+            Finding::unseen("metadata", text)
+        })
+    }
+}
+
+fn judge_knowledge_base(subject: String, seen: &KnowledgeBase) -> Finding {
+    let (status, reasons) = (&seen.status, reasons(seen.failure_reasons()));
+    match status {
+        KnowledgeBaseStatus::Creating => {
+            return Finding::unreachable(subject, format!("is {status}; wait until it is there"));
+        }
+        KnowledgeBaseStatus::Deleting | KnowledgeBaseStatus::Failed => {
+            return Finding::wrong(subject, format!("is {status}{reasons}; choose another"));
+        }
+        _ => {}
+    }
+    match seen.knowledge_base_configuration().map(KnowledgeBaseConfiguration::r#type) {
+        Some(kind @ (KnowledgeBaseType::Kendra | KnowledgeBaseType::Sql)) => Finding::wrong(
+            subject,
+            format!(
+                "is of the type {kind}, which takes no documents; choose one of the type VECTOR or MANAGED"
+            ),
+        ),
+        Some(kind) => Finding::good(subject, format!("{status}, of the type {kind}")),
+        None => Finding::good(subject, status.to_string()),
+    }
 }
 
 fn is_good(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.outcome.is_ok())
+    findings.iter().all(|finding| finding.as_result().is_ok())
 }
 
 fn subject(what: &str, id: &str, named: &IdOrName) -> String {
@@ -137,27 +183,11 @@ fn subject(what: &str, id: &str, named: &IdOrName) -> String {
     }
 }
 
-fn judge_knowledge_base(seen: &KnowledgeBase) -> Result<String, String> {
+fn judge_data_source(subject: String, seen: &DataSource) -> Finding {
     let status = &seen.status;
-    if matches!(
-        status,
-        KnowledgeBaseStatus::Deleting | KnowledgeBaseStatus::Failed | KnowledgeBaseStatus::Creating
-    ) {
-        return Err(format!("is {status}{}; wait, or choose another", reasons(seen.failure_reasons())));
-    }
-    let kind = seen.knowledge_base_configuration().map(KnowledgeBaseConfiguration::r#type);
-    match kind {
-        Some(kind @ (KnowledgeBaseType::Kendra | KnowledgeBaseType::Sql)) => Err(format!(
-            "is of the type {kind}, which takes no documents; choose one of the type VECTOR or MANAGED"
-        )),
-        Some(kind) => Ok(format!("{status}, of the type {kind}")),
-        None => Ok(status.to_string()),
-    }
-}
-
-fn judge_data_source(seen: &DataSource) -> Result<String, String> {
-    let status = &seen.status;
-    let Some(configuration) = seen.data_source_configuration() else { return Ok(status.to_string()) };
+    let Some(configuration) = seen.data_source_configuration() else {
+        return Finding::good(subject, status.to_string());
+    };
     let managed = configuration.managed_knowledge_base_connector_configuration();
     let connector =
         managed.and_then(|managed| managed.connector_parameters()?.as_object()?.get("type")?.as_string());
@@ -169,12 +199,13 @@ fn judge_data_source(seen: &DataSource) -> Result<String, String> {
     };
     if !kind.ends_with("CUSTOM") && kind != "MANAGED_KNOWLEDGE_BASE_CONNECTOR" {
         let way_out = "which takes no documents of ours; create one of the type CUSTOM";
-        return Err(format!("is of the type {kind}, {way_out}"));
+        return Finding::wrong(subject, format!("is of the type {kind}, {way_out}"));
     }
-    match status {
-        DataSourceStatus::Available => Ok(format!("{status}, of the type {kind}")),
-        _ => Err(format!("is {status}{}; wait, or choose another", reasons(seen.failure_reasons()))),
+    if *status == DataSourceStatus::Available {
+        return Finding::good(subject, format!("{status}, of the type {kind}"));
     }
+    let reasons = reasons(seen.failure_reasons());
+    Finding::wrong(subject, format!("is {status}{reasons}; choose another"))
 }
 
 fn reasons(reasons: &[String]) -> String {

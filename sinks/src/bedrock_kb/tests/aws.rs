@@ -41,7 +41,7 @@ async fn without_a_region_nothing_is_called_and_the_ways_to_set_one_are_named() 
     let error = sink.put(&[text(0, "a")]).await.unwrap_err();
     assert!(error.to_string().contains("AWS_REGION"), "{error}");
     assert!(matches!(error, PutError::Batch(failure) if failure.kind() == FailureKind::Fatal));
-    assert!(sink.check().await[0].outcome.as_ref().is_err_and(|wrong| wrong.contains("AWS_REGION")));
+    assert!(sink.check().await[0].as_result().is_err_and(|wrong| wrong.contains("AWS_REGION")));
 }
 
 #[tokio::test]
@@ -59,5 +59,5 @@ async fn without_credentials_the_ways_to_set_them_are_named() {
     assert!(matches!(error, PutError::Batch(failure) if failure.kind() == FailureKind::Fatal));
     let findings = sink.check().await;
     assert_eq!(findings.len(), 2, "nothing is asked without credentials");
-    assert!(findings[1].outcome.as_ref().is_err_and(|wrong| wrong.contains("AWS_PROFILE")));
+    assert!(findings[1].as_result().is_err_and(|wrong| wrong.contains("AWS_PROFILE")));
 }

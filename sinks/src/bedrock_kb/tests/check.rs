@@ -1,7 +1,7 @@
 //! What a check sees.
 
 use serde_json::{Value, json};
-use sluice_connector_api::Finding;
+use sluice_connector_api::{Finding, FindingKind};
 use sluice_emulator::{
     DataSource, DataSourceType, Emulator, Fault, KnowledgeBaseResource, Operation, Settings,
 };
@@ -17,14 +17,14 @@ fn denied() -> Fault {
 
 async fn findings(emulator: &Emulator, changes: &Value) -> Vec<Finding> {
     let findings = sink_at(&emulator.url(), changes).check().await;
-    let wrong = findings.iter().filter(|finding| finding.outcome.is_err()).count();
+    let wrong = findings.iter().filter(|finding| finding.as_result().is_err()).count();
     assert!(wrong <= 1, "what is wrong is said once: {findings:?}");
     findings
 }
 
 /// The last finding, which is what is wrong.
 async fn wrong(emulator: &Emulator, changes: &Value) -> String {
-    findings(emulator, changes).await.pop().unwrap().outcome.unwrap_err()
+    findings(emulator, changes).await.pop().unwrap().as_result().unwrap_err().to_owned()
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn the_check_says_what_it_saw_and_writes_nothing() {
     let findings = sink(&emulator).check().await;
     let lines: Vec<_> = findings
         .iter()
-        .map(|finding| format!("{}: {}", finding.subject, finding.outcome.as_ref().unwrap()))
+        .map(|finding| format!("{}: {}", finding.subject, finding.as_result().unwrap()))
         .collect();
     assert_eq!(lines[2], "knowledge base DEMOKB0001: ACTIVE, of the type VECTOR");
     assert_eq!(lines[3], "data source DEMODS0001: AVAILABLE, of the type CUSTOM");
@@ -51,9 +51,7 @@ async fn the_rights_named_are_those_that_the_settings_need() {
     changes["confirm"] = "indexed".into();
     let findings = findings(&emulator, &changes).await;
     assert_eq!(findings[5].subject, "statuses of documents");
-    assert!(
-        findings[6].outcome.as_ref().is_ok_and(|seen| seen.contains("bedrock:DeleteKnowledgeBaseDocuments"))
-    );
+    assert!(findings[6].as_result().is_ok_and(|seen| seen.contains("bedrock:DeleteKnowledgeBaseDocuments")));
 }
 
 #[tokio::test]
@@ -67,7 +65,7 @@ async fn rights_that_only_the_check_needs_are_not_missed() {
     for (finding, right) in
         findings[2..5].iter().zip(["GetKnowledgeBase", "GetDataSource", "ListKnowledgeBaseDocuments"])
     {
-        assert!(finding.outcome.as_ref().is_ok_and(|seen| seen.contains(right)), "{finding:?}");
+        assert!(finding.as_result().is_ok_and(|seen| seen.contains(right)), "{finding:?}");
     }
 }
 
@@ -109,8 +107,38 @@ async fn a_data_source_that_takes_no_documents_of_ours_is_told() {
     });
     let findings = findings(&emulator, &named).await;
     assert_eq!(findings[2].subject, "knowledge base managed (MANAGEDKB1)");
-    assert!(findings[2].outcome.as_ref().is_ok_and(|seen| seen.contains("MANAGED")), "{findings:?}");
-    assert!(findings[3].outcome.is_ok(), "{findings:?}");
+    assert!(findings[2].as_result().is_ok_and(|seen| seen.contains("MANAGED")), "{findings:?}");
+    assert!(findings[3].as_result().is_ok(), "{findings:?}");
+}
+
+#[tokio::test]
+async fn what_kind_of_trouble_it_is_decides_what_a_connector_does() {
+    let kind = async |emulator: &Emulator, changes: Value| {
+        findings(emulator, &changes).await.iter().map(|finding| finding.kind).collect::<Vec<_>>()
+    };
+    let emulator = emulator().await;
+    emulator.script(Operation::GetKnowledgeBase, denied());
+    assert_eq!(kind(&emulator, json!({})).await[2], FindingKind::Unseen, "a right that only a look needs");
+    emulator.script(Operation::GetKnowledgeBase, Fault::error(503, "ServiceUnavailableException", "later"));
+    assert_eq!(kind(&emulator, json!({})).await.pop(), Some(FindingKind::Unreachable));
+    emulator.script(Operation::GetKnowledgeBase, Fault::error(429, "ThrottlingException", "slower"));
+    assert_eq!(kind(&emulator, json!({})).await.pop(), Some(FindingKind::Unreachable));
+    let other = json!({ "knowledge_base_id": "OTHERKB001" });
+    assert_eq!(kind(&emulator, other).await.pop(), Some(FindingKind::Wrong));
+    let nobody = sink_at("http://127.0.0.1:1", &json!({})).check().await;
+    assert_eq!(nobody.last().unwrap().kind, FindingKind::Unreachable);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_less_metadata_is_told_of_where_its_profile_is_not_set() {
+    let emulator = emulator().await;
+    let metadata = |profile: &str| json!({ "metadata": { "attributes": { "a": { "string": "{{a}}" } }, "profile": profile } });
+    let findings_with = async |profile: &str| findings(&emulator, &metadata(profile)).await;
+    let found = findings_with("any").await;
+    assert_eq!((found[3].subject.as_str(), found[3].kind), ("metadata", FindingKind::Unseen), "{found:?}");
+    assert!(found[3].text.contains("profile: s3_vectors"), "{found:?}");
+    let found = findings_with("s3_vectors").await;
+    assert!(found.iter().all(|finding| finding.subject != "metadata"), "{found:?}");
 }
 
 #[tokio::test]

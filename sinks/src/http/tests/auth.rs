@@ -137,10 +137,13 @@ async fn a_check_fetches_a_token_first() {
     let sink = sink_at(&server, "/", &oauth2(&tokens, &json!({})));
     let findings = sink.check().await;
     assert_eq!(findings.len(), 1, "nothing is asked without a token");
-    assert!(findings[0].outcome.as_ref().is_err_and(|wrong| wrong.contains("client_secret")));
+    assert!(findings[0].as_result().is_err_and(|wrong| wrong.contains("client_secret")));
     tokens.script([token("t-1", 60)]);
     let findings = sink.check().await;
-    assert!(findings.len() == 2 && findings.iter().all(|finding| finding.outcome.is_ok()), "{findings:?}");
+    assert!(
+        findings.len() == 2 && findings.iter().all(|finding| finding.as_result().is_ok()),
+        "{findings:?}"
+    );
     assert_eq!(sent_tokens(&server), ["Bearer t-1"]);
 }
 
@@ -248,7 +251,10 @@ async fn a_check_signs_as_well() {
     let server = HttpServer::start([]).await;
     let changes = json!({ "auth": { "sigv4": { "service": "es", "region": "eu-central-1" } } });
     let findings = sink_at(&server, "/", &changes).check().await;
-    assert!(findings.len() == 3 && findings.iter().all(|finding| finding.outcome.is_ok()), "{findings:?}");
+    assert!(
+        findings.len() == 3 && findings.iter().all(|finding| finding.as_result().is_ok()),
+        "{findings:?}"
+    );
     assert!(server.seen()[0].headers["authorization"].starts_with("AWS4-HMAC-SHA256 Credential="));
 }
 

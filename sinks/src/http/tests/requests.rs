@@ -1,6 +1,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use sluice_connector_api::FindingKind;
 
 use super::*;
 
@@ -197,19 +198,24 @@ async fn a_check_asks_for_a_head_and_says_what_that_proves() {
     for (reply, good, words) in [
         (status(200), true, "with 200"),
         (status(405), true, "whether it takes a PATCH is seen at the first one"),
-        (status(401), false, "change `auth`"),
+        (status(401), true, "change `auth`"),
+        (status(501), true, "501"),
         (status(503), false, "503"),
     ] {
         let server = HttpServer::start([reply]).await;
         let findings = sink_at(&server, "/a/b-{{ticker}}", &json!({ "method": "PATCH" })).check().await;
         assert_eq!(server.lines(), ["HEAD /a"]);
         assert_eq!(findings.len(), 1);
-        let said = findings[0].outcome.clone();
+        let said = findings[0].as_result();
         assert_eq!(said.is_ok(), good, "{said:?}");
         assert!(said.unwrap_or_else(|wrong| wrong).contains(words));
     }
+    let server = HttpServer::start([status(401)]).await;
+    let auth = json!({ "auth": { "bearer": { "token": "t" } } });
+    let findings = sink_at(&server, "/", &auth).check().await;
+    assert_eq!(findings[0].kind, FindingKind::Wrong, "{findings:?}");
     let sink = built("http", json!({ "url": "http://127.0.0.1:1/secret" }));
     let findings = sink.check().await;
-    assert!(findings[0].outcome.as_ref().is_err_and(|wrong| wrong.contains("did not get through")));
+    assert!(findings[0].as_result().is_err_and(|wrong| wrong.contains("did not get through")));
     assert!(!format!("{findings:?}").contains("secret"));
 }

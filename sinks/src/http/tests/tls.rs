@@ -109,7 +109,7 @@ async fn files_that_are_no_certificates_are_fatal_and_named() {
         let failure = batch_failure(sink.put(&prices()[..1]).await);
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert!(failure.to_string().contains(key), "{failure}");
-        assert!(sink.check().await[0].outcome.as_ref().is_err_and(|wrong| wrong.contains(key)));
+        assert!(sink.check().await[0].as_result().is_err_and(|wrong| wrong.contains(key)));
     }
 }
 

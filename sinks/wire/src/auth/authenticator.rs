@@ -114,7 +114,7 @@ impl Auth {
             Way::None | Way::Fixed { .. } => Vec::new(),
             Way::OAuth2(oauth2) => vec![match oauth2.header(http).await {
                 Ok(_) => Finding::good("OAuth2 token", "fetched"),
-                Err(failure) => Finding::bad("OAuth2 token", failure.to_string()),
+                Err(failure) => Finding::from_failure("OAuth2 token", &failure),
             }],
             Way::SigV4(sigv4) => sigv4.check().await,
         }

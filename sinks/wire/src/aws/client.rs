@@ -63,13 +63,13 @@ impl AwsSettings {
     pub async fn check(&self) -> (Vec<Finding>, Option<SdkConfig>) {
         let config = match self.load().await {
             Ok(config) => config,
-            Err(failure) => return (vec![Finding::bad("AWS region", failure.to_string())], None),
+            Err(failure) => return (vec![Finding::from_failure("AWS region", &failure)], None),
         };
         let region =
             Finding::good("AWS region", config.region().map(ToString::to_string).unwrap_or_default());
         match credentials(&config).await {
             Ok(()) => (vec![region, Finding::good("AWS credentials", "found")], Some(config)),
-            Err(failure) => (vec![region, Finding::bad("AWS credentials", failure.to_string())], None),
+            Err(failure) => (vec![region, Finding::from_failure("AWS credentials", &failure)], None),
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
         aws.endpoint_url = Some("http://127.0.0.1:1".to_owned());
         let (findings, config) = aws.check().await;
         assert!(config.is_some());
-        assert!(findings.iter().all(|finding| finding.outcome.is_ok()), "{findings:?}");
+        assert!(findings.iter().all(|finding| finding.as_result().is_ok()), "{findings:?}");
     }
 
     #[tokio::test]
