@@ -131,7 +131,9 @@ fn probe_topic(entry: &str, found: &[String], metadata: &Metadata) -> Finding {
             subject,
             "does not exist: no topic matches, or none may be seen; check the pattern, or allow Describe on the topics",
         ),
-        [] => Finding::wrong(subject, "does not exist, or may not be seen; create it, or allow Describe on it"),
+        [] => {
+            Finding::wrong(subject, "does not exist, or may not be seen; create it, or allow Describe on it")
+        }
         [name] if name == entry => Finding::good(subject, format!("{partitions} partition(s)")),
         found => Finding::good(
             subject,

@@ -216,9 +216,6 @@ impl KafkaSettings {
     }
 }
 
-    }
-}
-
 impl fmt::Debug for KafkaSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSettings")
