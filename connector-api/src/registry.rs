@@ -1,6 +1,6 @@
 //! Which plug-ins a program has, and how each is built of its settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -15,6 +15,7 @@ use crate::{
 /// A plug-in as the registry knows it: its name, the schema of its settings, and how to build it.
 pub struct Plugin<T: ?Sized> {
     name: &'static str,
+    crate_name: &'static str,
     schema: fn(&mut SchemaGenerator) -> Schema,
     build: fn(Value) -> Result<Box<T>, SettingsError>,
 }
@@ -23,6 +24,11 @@ impl<T: ?Sized> Plugin<T> {
     /// Returns the key that picks the plug-in in a connector file.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Returns the name of the crate that the settings are of, such as `sluice_sinks`: what it logs is told by it.
+    pub fn crate_name(&self) -> &'static str {
+        self.crate_name
     }
 
     /// Returns the first line of the settings' documentation.
@@ -170,6 +176,16 @@ impl Registry {
         self.converters.values()
     }
 
+    /// Returns the names of the crates that its plug-ins are of, sorted.
+    pub fn crate_names(&self) -> BTreeSet<&'static str> {
+        let transforms = self.transforms().map(Plugin::crate_name);
+        let predicates = self.predicates().map(Plugin::crate_name);
+        let converters = self.converters().map(Plugin::crate_name);
+        let providers = self.providers().map(Plugin::crate_name);
+        let others = transforms.chain(predicates).chain(converters).chain(providers);
+        self.sinks().map(Plugin::crate_name).chain(others).collect()
+    }
+
     /// Walks the providers by prefix.
     pub fn providers(&self) -> impl Iterator<Item = &Plugin<dyn Provider>> {
         self.providers.values()
@@ -180,7 +196,8 @@ fn plugin<S: JsonSchema, T: ?Sized>(
     name: &'static str,
     build: fn(Value) -> Result<Box<T>, SettingsError>,
 ) -> Plugin<T> {
-    Plugin { name, schema: S::json_schema, build }
+    let crate_name = std::any::type_name::<S>().split("::").next().unwrap_or_default();
+    Plugin { name, crate_name, schema: S::json_schema, build }
 }
 
 fn read<S: DeserializeOwned>(settings: Value) -> Result<S, SettingsError> {
@@ -244,6 +261,12 @@ mod tests {
         assert_eq!(build(json!({"times": 3})), Ok(None));
         let Ok(Some(error)) = build(json!({"times": 300})) else { panic!("300 is no u8") };
         assert_eq!(error.path(), "times");
+    }
+
+    #[test]
+    fn the_crates_of_plug_ins_are_known() {
+        let registry = Registry::new().with_transform::<Pass>();
+        assert_eq!(registry.crate_names().into_iter().collect::<Vec<_>>(), ["sluice_connector_api"]);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use sluice_connector_api::{ByteSize, Registry};
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::WorkerSettings;
 use sluice_runtime::connector::load::Connector;
-use sluice_runtime::offline::preview::{InputFormat, preview};
+use sluice_runtime::offline::preview::preview;
+use sluice_runtime::offline::sample::{self, InputFormat};
 use sluice_runtime::reference::{Page, pages};
 use sluice_tests::connector::Folder;
 use sluice_tests::environment::EverythingIsSet;
@@ -100,7 +101,9 @@ async fn previewed(page: &Page, before: &str) -> Vec<Value> {
     let example = completed(&examples(page)[0]);
     let connector =
         Connector::parse(Path::new(&page.path), &example, &registry(), Follow::Every).await.unwrap();
-    let preview = preview(&connector, before.as_bytes(), InputFormat::Record).await.unwrap();
+    let topic = &connector.source.kafka.topics[0];
+    let records = sample::read(before.as_bytes(), topic, InputFormat::Record).unwrap();
+    let preview = preview(&connector, records.into_iter().map(|record| (record, None)).collect()).await;
     let mut after = Vec::new();
     for record in preview.records {
         assert_eq!(record.rejected, None, "{}", page.path);

@@ -1,6 +1,7 @@
-//! `sluice topics` and `sluice offsets`, on a real broker.
+//! `sluice topics`, `offsets`, `produce` and `preview --live`, on a real broker.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use serde_json::Value;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::sluice::{Exited, Sluice};
@@ -113,4 +114,69 @@ fn a_group_that_is_not_there_is_told_with_the_nearest_that_is() {
     assert_eq!(near.stderr, format!("error: there is no group `{topic}x`; did you mean `{topic}`?"));
     let far = sluice(broker, &["offsets", "show", "--group", "zzz"]).expect_code(3);
     assert_eq!(far.stderr, "error: there is no group `zzz`");
+}
+
+#[test]
+fn preview_takes_the_newest_records_of_a_topic_and_leaves_its_group_alone() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("newest");
+    let folder = connector(broker, &topic);
+    let file = folder.path().join("c.yaml").display().to_string();
+    let preview = |count: &str| sluice(broker, &["preview", &file, "--live", count, "--output=json"]);
+    let shown: Value = serde_json::from_str(&preview("3").expect_code(0).stdout).unwrap();
+    let origins: Vec<_> =
+        shown["records"].as_array().unwrap().iter().map(|record| &record["origin"]).collect();
+    assert_eq!(origins, [&format!("{topic}-0-7"), &format!("{topic}-0-8"), &format!("{topic}-0-9")]);
+    let all: Value = serde_json::from_str(&preview("50").expect_code(0).stdout).unwrap();
+    assert_eq!(all["records"].as_array().unwrap().len(), 10);
+    let groups = sluice(broker, &["offsets", "show", "--connector", &file]).expect_code(0);
+    assert!(groups.stdout.contains("lag 10"), "nothing was committed: {groups}");
+
+    broker.delete_topic(&topic);
+    let absent = preview("3").expect_code(3);
+    assert!(absent.stderr.contains(&format!("there is no topic {topic}")), "{absent}");
+}
+
+/// Sends input to a topic of its own and returns what it holds: key, value and the number of headers, by record.
+fn produced(broker: &Broker, arguments: &[&str], input: &str) -> Vec<String> {
+    let topic = kafka::unique("produced");
+    broker.create_topic(&topic, 1);
+    let sluice = Sluice::new(["produce", "--topic", &topic].iter().chain(arguments)).input(input);
+    sluice.env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).output().expect_code(0);
+    let text = |bytes: Option<Vec<u8>>| match bytes {
+        Some(bytes) => String::from_utf8(bytes).unwrap(),
+        None => "(null)".to_owned(),
+    };
+    let records = broker.read(&topic).into_iter();
+    records
+        .map(|record| format!("{} {} {}", text(record.key), text(record.value), record.headers.len()))
+        .collect()
+}
+
+#[test]
+fn produce_sends_tombstones_headers_and_keys_that_are_no_field() {
+    let Some(broker) = Broker::shared() else { return };
+    let arguments = ["--key-delimiter=:", "--null=NULL", "--header=a=1", "--header=b="];
+    let sent = produced(broker, &arguments, "\u{feff}k:{\"n\":1}\nk:NULL\nNULL:7\n");
+    assert_eq!(sent, ["k {\"n\":1} 2", "k (null) 2", "(null) 7 2"]);
+    let keyed = produced(broker, &["--key=id"], "{\"id\":null}\n{\"id\":7}\n");
+    assert_eq!(keyed, ["(null) {\"id\":null} 0", "7 {\"id\":7} 0"]);
+    let text = produced(broker, &["--format=text", "--key-text=all"], "{ not JSON\n");
+    assert_eq!(text, ["all { not JSON 0"]);
+    let csv = produced(broker, &["--format=csv", "--delimiter=;", "--key=a"], "a;b\n1;\"x;y\"\n");
+    assert_eq!(csv, ["1 {\"a\":\"1\",\"b\":\"x;y\"} 0"]);
+}
+
+#[test]
+fn produce_sends_the_records_that_preview_reads() {
+    let Some(broker) = Broker::shared() else { return };
+    let records = "\u{feff}{\"key\":\"k\",\"value\":{\"n\":1.50},\"headers\":{\"a\":\"1\"},\"partition\":0,\"offset\":9}\n\n\
+                   {\"key\":\"k\",\"value\":null,\"timestamp\":1700000000000}\n";
+    let sent = produced(broker, &["--format=record"], records);
+    assert_eq!(sent, ["k {\"n\":1.50} 1", "k (null) 0"]);
+    let topic = kafka::unique("refused");
+    broker.create_topic(&topic, 1);
+    let refused = Sluice::new(["produce", "--topic", &topic, "--format=record"]).input("{\"valeu\":1}\n");
+    let refused = refused.env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).output().expect_code(1);
+    assert!(refused.stderr.contains("line 1: is not a record in full: unknown field `valeu`"), "{refused}");
 }

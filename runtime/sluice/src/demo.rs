@@ -24,6 +24,10 @@ use crate::query::line;
 const CONNECTOR: &str = include_str!("../../../connectors.d/stock-prices.yaml");
 const ROWS: &str = include_str!("../../../infra/demo/TestData.csv");
 const TOPIC: &str = "streamtopic";
+/// The connector has a name, and so a group, of its own: whoever runs connectors.d/stock-prices.yaml beside it gets every
+/// record, too.
+const FILE: &str = "demo.yaml";
+const PRICES: &str = "prices.csv";
 const QUESTION: &str = "What is the price of ZVZZT?";
 /// The time of the first row in milliseconds; each further row is a second later. Fixed, so that two runs are alike.
 const FIRST_ROW_AT: u128 = 1_739_712_345_678;
@@ -107,7 +111,7 @@ async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant) -> Result<(),
 fn produce(bootstrap_servers: &str) -> Result<usize, Exit> {
     let access = Access::from_servers(bootstrap_servers);
     let mut producer = TopicProducer::new(TOPIC, access, Identity::default())?;
-    for (row, number) in rows(ROWS.as_bytes())?.zip(0..) {
+    for (row, number) in rows(ROWS.as_bytes(), b',')?.zip(0..) {
         let mut row = row?;
         row.insert("timestamp".to_owned(), seconds(FIRST_ROW_AT + 1000 * number));
         producer.send(None, &Value::Object(row).to_string())?;
@@ -146,8 +150,10 @@ impl Stage {
         let emulator = Emulator::start(settings).await.map_err(|error| failed("the emulator", &error))?;
         let directory = TempDir::with_prefix("sluice-demo-")
             .map_err(|error| failed("without a temporary directory", &error))?;
-        std::fs::write(directory.path().join("stock-prices.yaml"), CONNECTOR)
-            .map_err(|error| failed("without a temporary file", &error))?;
+        for (name, text) in [(FILE, CONNECTOR), (PRICES, ROWS)] {
+            std::fs::write(directory.path().join(name), text)
+                .map_err(|error| failed("without a temporary file", &error))?;
+        }
         Ok(Self { kafka, emulator, directory })
     }
 
@@ -162,9 +168,11 @@ impl Stage {
             self.environment().iter().map(|(name, value)| format!("export {name}={value}")).collect();
         format!(
             "\nEverything stays up until Ctrl-C. In a second terminal:\n\n{}\n\
-             sluice produce --topic {TOPIC} --add timestamp=now prices.csv   # with the columns ticker,price\n\
-             sluice query \"{QUESTION}\"",
-            exports.join("\n")
+             sluice produce --topic {TOPIC} --add timestamp=now {}\n\
+             sluice query \"{QUESTION}\"\n\n\
+             docs/walkthrough.md goes on from here.",
+            exports.join("\n"),
+            self.directory.path().join(PRICES).display()
         )
     }
 }
@@ -186,8 +194,9 @@ impl Daemon {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["run", "--stop-with-input"])
-            .arg(stage.directory.path().join("stock-prices.yaml"))
+            // The port is left to whoever runs a connector beside the demo.
+            .args(["run", "--stop-with-input", "--listen=none"])
+            .arg(stage.directory.path().join(FILE))
             .stdin(Stdio::piped())
             .current_dir(stage.directory.path())
             .envs(stage.environment())

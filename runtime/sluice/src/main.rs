@@ -1,5 +1,6 @@
 //! The program `sluice`: the composition root. Only here do the command line and the plug-ins meet.
 
+mod convert;
 mod demo;
 mod kb;
 mod knowledge_base;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         .version(env!("CARGO_PKG_VERSION"))
         .hint("Begin with `sluice demo`: an embedded broker, a local knowledge base and a connector, end to end.")
         .command::<demo::DemoArgs>()
+        .command::<convert::ConvertArgs>()
         .command::<query::QueryArgs>()
         .command::<kb::KbArgs>()
         .main()

@@ -9,11 +9,20 @@ use crate::cli::exit::Exit;
 use crate::cli::parse::pair;
 use crate::config::interpolate::Follow;
 use crate::connector::load::Connector;
+use crate::kafka::reach::out_of_reach;
 use crate::kafka::{Access, reason};
 
 /// Ends a command that asked the brokers.
 pub(crate) fn failed(access: &Access, error: &BoxError) -> Exit {
     Exit::Environment(reason(access, error))
+}
+
+/// Ends a command at once where every broker refuses the connection.
+pub(crate) async fn reachable(access: &Access) -> Result<(), Exit> {
+    match out_of_reach(access).await {
+        Some(reason) => Err(Exit::Environment(reason)),
+        None => Ok(()),
+    }
 }
 
 /// Where the brokers are, for the commands that talk to them without running a connector.
@@ -52,6 +61,7 @@ impl Brokers {
         for (name, value) in &self.property {
             access.set(name, value);
         }
+        reachable(&access).await?;
         Ok(access)
     }
 }

@@ -62,6 +62,8 @@ pub trait Command: Args + 'static {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) one_thread: bool,
+    /// The crate that it is of.
+    pub(crate) crate_name: &'static str,
     augment: fn(clap::Command) -> clap::Command,
     read: fn(&ArgMatches) -> Result<Box<dyn Given>, clap::Error>,
 }
@@ -72,6 +74,7 @@ impl Entry {
         Self {
             name: C::NAME,
             one_thread: C::ONE_THREAD,
+            crate_name: std::any::type_name::<C>().split("::").next().unwrap_or_default(),
             augment: C::augment_args,
             read: |matches| Ok(Box::new(C::from_arg_matches(matches)?)),
         }

@@ -57,6 +57,9 @@ enum DlqCommand {
         /// The letters to show
         #[arg(required = true, value_name = "PARTITION:OFFSET", value_parser = place)]
         letters: Vec<Place>,
+        /// How letters are printed: over several lines, or one on each line
+        #[arg(long, short, value_enum, hide_possible_values = true, default_value_t = Output::Text)]
+        output: Output,
     },
     /// Sends records back to the topic that they came from, as they were read there
     ///
@@ -120,9 +123,14 @@ impl Command for DlqArgs {
                 let letters = queue.open(registry).await?.read().await?;
                 letters.iter().try_for_each(|letter| print(line(letter, output)))
             }
-            DlqCommand::Show { queue, letters } => {
+            DlqCommand::Show { queue, letters, output } => {
                 let chosen = choose(queue.open(registry).await?.read().await?, &letters)?;
-                chosen.iter().try_for_each(|letter| print(pretty(&shown(letter))))
+                chosen.iter().try_for_each(|letter| {
+                    print(match output {
+                        Output::Text => pretty(&shown(letter)),
+                        Output::Json => shown(letter).to_string(),
+                    })
+                })
             }
             DlqCommand::Replay { queue, letters, all, to, through, dry_run, output } => {
                 let queue = queue.open(registry).await?;
@@ -152,11 +160,11 @@ struct Queue {
 
 impl QueueArgs {
     async fn open(&self, registry: &Registry) -> Result<Queue, Exit> {
-        let access = self.brokers.access(registry).await?;
         let topic = match &self.topic {
             Some(topic) => topic.clone(),
             None => self.topic_of_connector(registry).await?,
         };
+        let access = self.brokers.access(registry).await?;
         Ok(Queue { topic, access })
     }
 
@@ -187,7 +195,11 @@ fn choose(read: Vec<Record>, letters: &[Place]) -> Result<Vec<Record>, Exit> {
     match wanted.difference(&found).next() {
         None => Ok(chosen),
         Some((partition, offset)) => {
-            Err(Exit::Running(format!("the queue holds no letter {partition}:{offset}")))
+            let text = format!(
+                "the queue holds no letter {partition}:{offset}; `sluice dlq list` shows those that it holds, and `sluice \
+                 dlq replay --all` takes all of them"
+            );
+            Err(Exit::Running(text))
         }
     }
 }

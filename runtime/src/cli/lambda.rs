@@ -22,6 +22,8 @@ use sluice_connector_api::{HumanDuration, Registry};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::{Invocations, invoke as invoke_here};
+use crate::cli::output::Output;
 use crate::cli::parse::duration;
 
 /// Where the service is that hands out invocations.
@@ -41,6 +43,8 @@ const LOOK: Duration = Duration::from_secs(3);
 /// `connectors.d` beside the binary. Its `source.kafka` is not used: the event source mapping reads the topic. Logs are
 /// JSON, and each invocation writes a line of metrics for CloudWatch to standard output.
 ///
+/// With `--event FILE` it runs here instead, on the event in the file: for a look at a connector before it is deployed.
+///
 /// This is also what the binary does without a command inside AWS Lambda, so that it can be the `bootstrap` of a function
 /// as it is. See docs/lambda.md.
 #[derive(Debug, Args)]
@@ -54,6 +58,19 @@ pub(crate) struct LambdaArgs {
     /// How long before the deadline of an invocation nothing new begins [default: 2s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     deadline_margin: Option<HumanDuration>,
+    /// Invoke the function here, with the event in this file, or `-` for standard input; show what it answers and what
+    /// its sink gets
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+    /// Invoke it so many times, one after the other
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "event", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+    /// Let the sink and the dead letter queue store what they get; without this nothing is stored
+    #[arg(long, requires = "event")]
+    deliver: bool,
+    /// How it is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text, requires = "event")]
+    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -92,6 +109,9 @@ impl Command for LambdaArgs {
     const ONE_THREAD: bool = true;
 
     fn defaults(&self) -> WorkerSettings {
+        if self.event.is_some() {
+            return WorkerSettings::default();
+        }
         WorkerSettings { log_format: LogFormat::Json, ..WorkerSettings::default() }
     }
 
@@ -100,9 +120,15 @@ impl Command for LambdaArgs {
     }
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        must_be_a_function()?;
         let settings = context.settings();
-        let connector = match connector(settings, context.registry()).await {
+        if let Some(event) = &self.event {
+            let follow = if self.deliver { Follow::Every } else { Follow::Present };
+            let connector = connector(settings, context.registry(), follow).await?;
+            let how = Invocations { times: self.repeat, deliver: self.deliver, output: self.output };
+            return invoke_here(connector, event, self.host_settings(settings), how).await;
+        }
+        must_be_a_function()?;
+        let connector = match connector(settings, context.registry(), Follow::Every).await {
             Ok(connector) => connector,
             Err(problems) => {
                 report(&problems).await?;
@@ -167,14 +193,18 @@ impl From<Failure> for Diagnostic {
 }
 
 /// Finds and builds the one connector.
-async fn connector(settings: &WorkerSettings, registry: &Registry) -> Result<Connector, Vec<Problem>> {
+async fn connector(
+    settings: &WorkerSettings,
+    registry: &Registry,
+    follow: Follow,
+) -> Result<Connector, Vec<Problem>> {
     let by_default = settings.connectors == WorkerSettings::default().connectors;
     let (file, text) = match std::env::var(CONNECTOR_TEXT) {
         Ok(text) if by_default => (named_by_function(), text),
         _ if by_default => read(&[beside_the_binary()])?,
         _ => read(&settings.connectors)?,
     };
-    lambda::load(&file, &text, registry, Follow::Every).await
+    lambda::load(&file, &text, registry, follow).await
 }
 
 /// A connector without a file is called as the function is.

@@ -1,5 +1,6 @@
 //! Logs go to standard error.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -30,10 +31,12 @@ pub(crate) struct Logging(Option<LogQueue>);
 impl Logging {
     /// Starts logging. A level that cannot be read counts as `info`, and says so. `at_once` writes each line before whoever
     /// logs goes on, for a process that may be frozen at any moment.
-    pub(crate) fn start(settings: &WorkerSettings, at_once: bool) -> Self {
-        let parsed = EnvFilter::try_new(directives(&settings.log_level));
+    ///
+    /// A plain level is about Sluice's own crates and those of `crates`, which the program's plug-ins and commands are of.
+    pub(crate) fn start(settings: &WorkerSettings, at_once: bool, crates: &BTreeSet<&str>) -> Self {
+        let parsed = EnvFilter::try_new(directives(&settings.log_level, crates));
         let unreadable = parsed.as_ref().err().map(ToString::to_string);
-        let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info")));
+        let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info", crates)));
         let queue = if at_once { None } else { queue_to_stderr() };
         let writer = match queue.clone() {
             Some(queue) => BoxMakeWriter::new(move || ShownLog(queue.clone())),
@@ -104,13 +107,19 @@ fn in_colour(on_a_terminal: bool, no_color: Option<OsString>) -> bool {
     on_a_terminal && no_color.is_none_or(|text| text.is_empty())
 }
 
-fn directives(level: &str) -> String {
+fn directives(level: &str, crates: &BTreeSet<&str>) -> String {
     if level.contains(['=', ',']) {
         return level.to_owned();
     }
     // What librdkafka and its wrapper say, the engine and the commands say once, with the name of what is concerned.
     // `lambda_runtime` has a span with the request's id, which every line about it is to carry.
-    format!("warn,lambda_runtime=info,librdkafka=off,rdkafka=off,{OURS}={level}")
+    // What AWS's SDK warns of it also returns, as an error that is told without Rust's names.
+    let mut directives =
+        format!("warn,aws=error,lambda_runtime=info,librdkafka=off,rdkafka=off,{OURS}={level}");
+    for name in crates.iter().filter(|name| !name.starts_with(OURS)) {
+        directives.extend([",", name, "=", level]);
+    }
+    directives
 }
 
 #[cfg(test)]
@@ -126,7 +135,10 @@ mod tests {
 
     #[test]
     fn a_plain_level_is_about_the_crates_of_sluice() {
-        assert!(directives("debug").ends_with(",sluice=debug") && directives("debug").starts_with("warn,"));
-        assert_eq!(directives("info,rdkafka=debug"), "info,rdkafka=debug");
+        let debug = directives("debug", &BTreeSet::new());
+        assert!(debug.ends_with(",sluice=debug") && debug.starts_with("warn,"), "{debug}");
+        let crates = BTreeSet::from(["notes", "sluice_runtime"]);
+        assert!(directives("debug", &crates).ends_with(",sluice=debug,notes=debug"));
+        assert_eq!(directives("info,rdkafka=debug", &crates), "info,rdkafka=debug");
     }
 }

@@ -16,8 +16,8 @@
 //!
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
-//! run, check, lambda, preview, produce, topics, offsets, dlq (replay), new, plugins, schema, completions,
-//! man, health, steer (connectors, status, pause, resume, stop, restart)
+//! run, check, lambda (invocation), preview, test, produce (rows), topics, offsets, dlq (replay), new, plugins, schema,
+//! completions, man, health, steer (connectors, status, pause, resume, stop, restart)
 //!            a command each
 //! brokers    where the brokers are, for the commands that talk to them
 //! remote     a running worker, for those that talk to it
@@ -39,6 +39,7 @@ mod dlq;
 mod exit;
 mod global;
 mod health;
+mod invocation;
 mod lambda;
 mod logging;
 mod man;
@@ -52,11 +53,13 @@ mod produce;
 mod program;
 mod remote;
 mod replay;
+mod rows;
 mod run;
 mod schema;
 mod signals;
 mod steer;
 mod suggest;
+mod test;
 mod topics;
 
 pub use ask::ask;
@@ -64,6 +67,7 @@ pub use command::Command;
 pub use context::Context;
 pub use exit::Exit;
 pub use output::{Output, print};
-pub use produce::{TopicProducer, rows, seconds};
+pub use produce::{TopicProducer, seconds};
 pub use program::{Program, main};
+pub use rows::rows;
 pub use signals::Signals;

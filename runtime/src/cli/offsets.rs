@@ -41,9 +41,9 @@ enum OffsetsCommand {
     Reset {
         #[command(flatten)]
         group: GroupArgs,
-        /// Where to: earliest, latest, an offset, or a time such as 2026-11-24T10:00:00Z, which means the first record
-        /// that is not older
-        #[arg(long, value_name = "PLACE", value_parser = ResetTo::from_text)]
+        /// Where to: earliest, latest, an offset, or the first record that is not older than a time such as
+        /// 2026-11-24T10:00:00Z, a day (UTC) such as 2026-11-24, or a span before now such as -1h
+        #[arg(long, value_name = "PLACE", value_parser = ResetTo::from_text, allow_hyphen_values = true)]
         to: ResetTo,
         /// Of this partition only
         #[arg(long, value_name = "NUMBER")]

@@ -1,39 +1,54 @@
 //! `sluice preview`: what the sink would get.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::config::interpolate::Follow;
-use crate::connector::load::Connector;
-use crate::offline::preview::{InputFormat, Preview, Previewed, preview};
-use crate::shown::on_one_line;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Value, json};
 use sluice_connector_api::Registry;
 
+use crate::cli::brokers::{failed, reachable};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::read;
 use crate::cli::output::{Output, pretty, print, verdict};
+use crate::config::interpolate::Follow;
+use crate::config::problem::Problem;
+use crate::connector::load::Connector;
+use crate::kafka::newest::newest;
+use crate::lambda;
+use crate::offline::preview::{Preview, Previewed, Sampled, preview};
+use crate::offline::sample::{self, InputFormat};
+use crate::shown::on_one_line;
 
-/// Runs a connector's transforms on sample records and shows what the sink would get.
+/// How long it may take until the newest records of a topic are there.
+const LIVE: Duration = Duration::from_secs(15);
+/// The most records of a topic that are looked at.
+const MAX_LIVE: usize = 100_000;
+
+/// Runs a connector on sample records and shows what the sink would get.
 ///
-/// Shows each record after each step, and then the requests that the sink would send, batched as the engine would
-/// batch them. Needs no broker and no target, and changes nothing. Environment variables that the file names and
-/// that are not set stay as they are written. Exits with code 1 if a record is rejected.
+/// Shows each record after each step, and then the requests that the sink would send: of the same batches, in the same
+/// order and with the same records left out as the engine makes them that has all of these records at hand. Changes
+/// nothing, and needs no target. A file of records needs no broker either; environment variables that the connector
+/// names and that are not set then stay as they are written. Exits with code 1 if a record is rejected.
 ///
 /// An example: `sluice preview connectors.d/stock-prices.yaml --input records.jsonl`
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("records").required(true).args(["input", "live"])))]
 pub(crate) struct PreviewArgs {
     /// The connector's file
     connector: PathBuf,
-    /// File with one record per line, or `-` for standard input
+    /// File with one record per line, or the event of an AWS Lambda function, or `-` for standard input
     #[arg(long, short, value_name = "FILE")]
-    input: PathBuf,
-    /// How records are written
-    #[arg(long, value_enum, default_value_t = Format::Value)]
-    format: Format,
+    input: Option<PathBuf>,
+    /// Take the newest records of the connector's topics instead, at most so many, without joining its group
+    #[arg(long, value_name = "COUNT", value_parser = live)]
+    live: Option<usize>,
+    /// How records are written [default: event where the file is one, else value]
+    #[arg(long, value_enum, conflicts_with = "live")]
+    format: Option<Format>,
     /// How it is shown: text, or one JSON document
     #[arg(long, short, value_enum, hide_possible_values = true, default_value_t = Output::Text)]
     output: Output,
@@ -42,71 +57,113 @@ pub(crate) struct PreviewArgs {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Each line is a record's value
     Value,
     /// Each line is a JSON object with `value`, and optionally `key`, `headers`, `topic`, `partition`, `offset` and
     /// `timestamp` (milliseconds); `"value": null` is a tombstone
     Record,
+    /// The event that a Lambda event source mapping for Kafka invokes a function with
+    Event,
+}
+
+fn live(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=MAX_LIVE).contains(count));
+    count.ok_or_else(|| format!("is a number from 1 to {MAX_LIVE}"))
 }
 
 impl Command for PreviewArgs {
     const NAME: &'static str = "preview";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        preview_with(&self, context.registry()).await
+        let (connector, records) = match &self.input {
+            Some(input) => self.of_file(input, context.registry()).await?,
+            None => self.of_topics(context.registry()).await?,
+        };
+        let preview = preview(&connector, records).await;
+        let printed = if self.json || self.output == Output::Json {
+            print(pretty(&to_json(&preview)))
+        } else {
+            show(&connector, &preview)
+        };
+        verdict(printed, outcome(&preview))
     }
 }
 
-async fn preview_with(args: &PreviewArgs, registry: &Registry) -> Result<(), Exit> {
-    let connector = Connector::load(&args.connector, registry, Follow::Present).await?;
-    let format = match args.format {
-        Format::Value => InputFormat::Value,
-        Format::Record => InputFormat::Record,
-    };
-    let preview = preview(&connector, open(&args.input)?, format)
-        .await
-        .map_err(|error| Exit::Running(format!("{}: {error}", args.input.display())))?;
-    let printed = if args.json || args.output == Output::Json {
-        print(pretty(&to_json(&preview)))
-    } else {
-        show(&connector, &preview)
-    };
-    let outcome = match rejected(&preview) {
+impl PreviewArgs {
+    async fn of_file(&self, input: &Path, registry: &Registry) -> Result<(Connector, Vec<Sampled>), Exit> {
+        let bytes = read(input)?;
+        let said = |error: &dyn std::fmt::Display| Exit::Running(format!("{}: {error}", input.display()));
+        if self.is_event(&bytes) {
+            let connector = of_function(&self.connector, registry).await?;
+            let event = lambda::event_of(&bytes).map_err(|error| said(&error))?;
+            let records = event.into_records().map_err(|error| said(&error))?.records;
+            return Ok((connector, records));
+        }
+        let connector = Connector::load(&self.connector, registry, Follow::Present).await?;
+        let topics = &connector.source.kafka.topics;
+        let topic = topics.first().map_or("sample", |topic| topic.trim_start_matches('^'));
+        let format = match self.format {
+            Some(Format::Record) => InputFormat::Record,
+            _ => InputFormat::Value,
+        };
+        let records = sample::read(&bytes[..], topic, format).map_err(|error| said(&error))?;
+        Ok((connector, records.into_iter().map(|record| (record, None)).collect()))
+    }
+
+    fn is_event(&self, input: &[u8]) -> bool {
+        match self.format {
+            Some(format) => format == Format::Event,
+            None => lambda::is_event(input),
+        }
+    }
+
+    async fn of_topics(&self, registry: &Registry) -> Result<(Connector, Vec<Sampled>), Exit> {
+        // What the file names must be there: it is the way to the brokers.
+        let connector = Connector::load(&self.connector, registry, Follow::Every).await?;
+        let kafka = &connector.source.kafka;
+        let access = kafka.access();
+        reachable(&access).await?;
+        let count = self.live.unwrap_or(1);
+        let records = newest(access.clone(), kafka.topics.clone(), count, LIVE).await;
+        let records = records.map_err(|error| failed(&access, &error))?;
+        Ok((connector, records.into_iter().map(|record| (record, None)).collect()))
+    }
+}
+
+/// Loads a connector as a function would, where `source.kafka` may be absent.
+async fn of_function(file: &Path, registry: &Registry) -> Result<Connector, Exit> {
+    let text = std::fs::read_to_string(file);
+    let text =
+        text.map_err(|error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))])?;
+    Ok(lambda::load(file, &text, registry, Follow::Present).await?)
+}
+
+fn outcome(preview: &Preview) -> Result<(), Exit> {
+    if let Some(reason) = &preview.stopped {
+        return Err(Exit::Running(format!("the connector would stop: {reason}")));
+    }
+    match preview.rejected() {
         0 => Ok(()),
         count => {
             Err(Exit::Running(format!("{count} of {} records would be rejected", preview.records.len())))
         }
-    };
-    verdict(printed, outcome)
-}
-
-fn rejected(preview: &Preview) -> usize {
-    let by_chain = preview.records.iter().filter(|record| record.rejected.is_some()).count();
-    by_chain + preview.requests.iter().filter(|request| request.is_err()).count()
-}
-
-fn open(path: &Path) -> Result<Box<dyn BufRead>, Exit> {
-    if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdin().lock()));
     }
-    let file = File::open(path)
-        .map_err(|error| Exit::Running(format!("cannot open {}: {error}", path.display())))?;
-    Ok(Box::new(BufReader::new(file)))
 }
 
 fn show(connector: &Connector, preview: &Preview) -> Result<(), Exit> {
     for record in &preview.records {
         show_record(record)?;
     }
-    let count = preview.requests.iter().filter(|request| request.is_ok()).count();
-    print(format!("sink {}: {count} request(s)", connector.sink_name))?;
-    for request in &preview.requests {
-        match request {
-            Ok(request) => print(pretty(request))?,
-            Err(reason) => print(format!("✗ {}", on_one_line(&connector.blanks.apply(reason))))?,
-        }
+    print(format!("sink {}: {} request(s)", connector.sink_name, preview.puts.len()))?;
+    for put in &preview.puts {
+        print(pretty(&put.request))?;
+    }
+    for (origin, reason) in &preview.rejected_by_sink {
+        let reason = connector.blanks.apply(reason);
+        let reason = on_one_line(&reason);
+        print(format!("✗ record {origin} was rejected by the sink: {reason}"))?;
     }
     Ok(())
 }
@@ -120,6 +177,9 @@ fn show_record(record: &Previewed) -> Result<(), Exit> {
     if let Some(reason) = &record.rejected {
         print(format!("  ✗ {}", on_one_line(reason)))?;
     }
+    if record.superseded {
+        print("  superseded: a newer record is put in its place")?;
+    }
     print("")
 }
 
@@ -127,13 +187,20 @@ fn to_json(preview: &Preview) -> Value {
     let record = |record: &Previewed| {
         let stage = |(stage, records): &(String, Vec<Value>)| json!({ "stage": stage, "records": records });
         let stages: Vec<_> = record.stages.iter().map(stage).collect();
-        json!({ "origin": record.origin.to_string(), "stages": stages, "rejected": record.rejected })
-    };
-    let request = |request: &Result<Value, String>| match request {
-        Ok(request) => json!({ "request": request }),
-        Err(reason) => json!({ "rejected": reason }),
+        json!({
+            "origin": record.origin.to_string(), "stages": stages, "rejected": record.rejected,
+            "superseded": record.superseded,
+        })
     };
     let records: Vec<_> = preview.records.iter().map(record).collect();
-    let requests: Vec<_> = preview.requests.iter().map(request).collect();
-    json!({ "records": records, "requests": requests })
+    let mut requests = Vec::new();
+    for put in &preview.puts {
+        let origins: Vec<_> = put.records.iter().map(ToString::to_string).collect();
+        requests.push(json!({ "records": origins, "request": put.request }));
+    }
+    for (origin, reason) in &preview.rejected_by_sink {
+        let text = format!("record {origin} was rejected by the sink: {reason}");
+        requests.push(json!({ "records": [origin.to_string()], "rejected": text }));
+    }
+    json!({ "records": records, "requests": requests, "stopped": preview.stopped })
 }

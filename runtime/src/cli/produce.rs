@@ -1,16 +1,18 @@
-//! `sluice produce`: sends rows and lines to a topic.
+//! `sluice produce`: sends rows, lines and records to a topic.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::kafka::producer::RecordProducer;
+use crate::kafka::producer::{Outgoing, RecordProducer};
 use crate::kafka::{Access, Identity};
+use crate::offline::sample::SampleRecord;
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Number, Value, json};
-use sluice_connector_api::Json;
+use sluice_connector_api::{Headers, Json};
 
 use crate::cli::brokers::Brokers;
 use crate::cli::command::Command;
@@ -18,13 +20,19 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
+use crate::cli::rows::{InputEntries, InputEntry, json_line, lines, record_line, rows};
 
-/// Sends CSV rows or JSON lines to a topic.
+/// How the progress is shown.
+const PROGRESS: &str = "{spinner} {human_pos} records sent, {per_sec}, {elapsed}";
+
+/// Sends CSV rows, JSON lines, lines of text or whole records to a topic.
 ///
-/// Each CSV row becomes a JSON object with the header's names; each JSON line goes as it is written. Ends when the
-/// broker has acknowledged every record.
+/// Each CSV row becomes a JSON object with the header's names; each line goes as it is written. Ends when the broker has
+/// acknowledged every record.
 ///
 /// An example: `sluice produce --topic streamtopic --add timestamp=now infra/demo/TestData.csv`
+///
+/// A tombstone: `echo 'OOOO:NULL' | sluice produce --topic prices --key-delimiter : --null NULL`
 #[derive(Debug, Args)]
 pub(crate) struct ProduceArgs {
     /// The file, or `-` for standard input
@@ -35,16 +43,31 @@ pub(crate) struct ProduceArgs {
     topic: String,
     #[command(flatten)]
     brokers: Brokers,
-    /// How the input is written [default: csv for a file that ends in .csv, else jsonl]
+    /// How the input is written [default: csv for a file that ends in .csv, text for .txt, else jsonl]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The field that becomes the record's key
-    #[arg(long, value_name = "FIELD")]
+    /// What stands between the columns of CSV: a character, or `\t` [default: a comma]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// The field that becomes the record's key; where it is null the record has none
+    #[arg(long, value_name = "FIELD", conflicts_with_all = ["key_text", "key_delimiter"])]
     key: Option<String>,
+    /// The key of every record
+    #[arg(long, value_name = "TEXT", conflicts_with = "key_delimiter")]
+    key_text: Option<String>,
+    /// What ends the key that stands at the beginning of each line
+    #[arg(long, value_name = "TEXT")]
+    key_delimiter: Option<String>,
+    /// A key or value that is written like this is none: such a value makes a tombstone
+    #[arg(long, value_name = "TEXT")]
+    null: Option<String>,
+    /// A header of every record
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    header: Vec<(String, String)>,
     /// A field to add to each object; `now` is the time in epoch seconds with a fraction
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
     add: Vec<(String, String)>,
-    /// Records a second, evenly spaced, such as 50 or 0.5 [default: as fast as the broker takes them]
+    /// Records per second, evenly spaced, such as 50 or 0.5 [default: as fast as the broker takes them]
     #[arg(long, value_name = "RATE", value_parser = Pace::read, allow_negative_numbers = true)]
     rate: Option<Pace>,
     /// How the outcome is printed
@@ -56,8 +79,21 @@ pub(crate) struct ProduceArgs {
 enum Format {
     /// Comma-separated values with a header line
     Csv,
-    /// One JSON value a line
+    /// One JSON value on each line
     Jsonl,
+    /// Each line is a value as it is
+    Text,
+    /// Each line is a JSON object with `value`, and optionally `key`, `headers`, `partition` and `timestamp`, as
+    /// `preview --format record` reads it; `"value": null` is a tombstone
+    Record,
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [one] => Ok(*one),
+        br"\t" => Ok(b'\t'),
+        _ => Err("is not one character of ASCII, or `\\t` for a tab".to_owned()),
+    }
 }
 
 impl Command for ProduceArgs {
@@ -77,14 +113,13 @@ impl Command for ProduceArgs {
 
 fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> {
     let mut pace = args.rate.clone();
-    for value in read(args)? {
-        let value = value?;
+    for entry in args.read()? {
+        let entry = entry?;
         if let Some(pace) = &mut pace {
             producer.producer.wait_until(pace.next(Instant::now()));
         }
         // After the wait, so that `now` is when the record is sent.
-        let (key, value) = shape(args, value)?;
-        producer.send(key.as_deref(), &value)?;
+        producer.send_record(&args.shape(entry)?)?;
     }
     let count = producer.finish()?;
     print(match args.output {
@@ -120,71 +155,93 @@ impl Pace {
     }
 }
 
-/// One value of the input: an object from a CSV row, or a line of JSON as it is written.
-enum Input {
-    Row(Map<String, Value>),
-    Line(String),
-}
-
-fn read(args: &ProduceArgs) -> Result<Box<dyn Iterator<Item = Result<Input, Exit>>>, Exit> {
-    let input: Box<dyn Read> = if args.input == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        let file = File::open(&args.input);
-        Box::new(
-            file.map_err(|error| Exit::Running(format!("cannot open {}: {error}", args.input.display())))?,
-        )
-    };
-    let by_name = if args.input.extension().is_some_and(|extension| extension == "csv") {
-        Format::Csv
-    } else {
-        Format::Jsonl
-    };
-    Ok(match args.format.unwrap_or(by_name) {
-        Format::Csv => Box::new(rows(input)?.map(|row| row.map(Input::Row))),
-        Format::Jsonl => Box::new(lines(input)),
-    })
-}
-
-/// Reads CSV with a header line; every value is text.
-pub fn rows(
-    input: impl Read + 'static,
-) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
-    let mut reader = csv::Reader::from_reader(input);
-    let names = reader.headers().map_err(|error| no_csv(&error))?.clone();
-    Ok(reader.into_records().map(move |row| {
-        let row = row.map_err(|error| no_csv(&error))?;
-        Ok(names.iter().zip(&row).map(|(name, value)| (name.to_owned(), value.into())).collect())
-    }))
-}
-
-fn no_csv(error: &csv::Error) -> Exit {
-    Exit::Running(format!("the input is no CSV: {error}"))
-}
-
-fn lines(input: impl Read + 'static) -> impl Iterator<Item = Result<Input, Exit>> {
-    let lines = BufReader::new(input)
-        .lines()
-        .map(|line| line.map_err(|error| Exit::Running(format!("cannot read the input: {error}"))));
-    lines
-        .filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
-        .map(|line| line.map(Input::Line))
-}
-
-/// Adds fields and picks the key, where that is asked for.
-fn shape(args: &ProduceArgs, input: Input) -> Result<(Option<String>, String), Exit> {
-    let mut object = match input {
-        Input::Line(line) if args.add.is_empty() && args.key.is_none() => return Ok((None, line)),
-        Input::Line(line) => object(&line).map_err(|reason| {
-            Exit::Running(format!("`{line}` is not a JSON object, which --add and --key need: {reason}"))
-        })?,
-        Input::Row(row) => row,
-    };
-    for (name, value) in &args.add {
-        object.insert(name.clone(), if value == "now" { now() } else { value.clone().into() });
+impl ProduceArgs {
+    fn read(&self) -> Result<InputEntries, Exit> {
+        let input = open(&self.input)?;
+        let delimiter = self.key_delimiter.clone();
+        Ok(match self.format() {
+            Format::Csv => {
+                Box::new(rows(input, self.delimiter.unwrap_or(b','))?.map(|row| row.map(InputEntry::Row)))
+            }
+            Format::Jsonl => {
+                let null = self.null.clone();
+                // What stands for null need not be JSON.
+                Box::new(lines(input, delimiter, move |line| {
+                    if null.as_deref() == Some(line) { Ok(None) } else { json_line(line) }
+                }))
+            }
+            Format::Text => Box::new(lines(input, delimiter, |_| Ok(None))),
+            Format::Record => Box::new(lines(input, None, record_line)),
+        })
     }
-    let key = args.key.as_ref().map(|field| key_of(&object, field)).transpose()?;
-    Ok((key, Value::Object(object).to_string()))
+
+    fn format(&self) -> Format {
+        let extension = self.input.extension().and_then(|extension| extension.to_str());
+        self.format.unwrap_or(match extension {
+            Some("csv") => Format::Csv,
+            Some("txt") => Format::Text,
+            _ => Format::Jsonl,
+        })
+    }
+
+    /// Adds fields and headers and picks the key, where that is asked for.
+    fn shape(&self, entry: InputEntry) -> Result<SampleRecord, Exit> {
+        let mut record = match entry {
+            InputEntry::Record(record) => record,
+            InputEntry::Row(row) => self.of_object(row)?,
+            InputEntry::Line { key, value } => {
+                let mut record = self.of_line(value)?;
+                if let Some(key) = key {
+                    record.key = self.bytes_of(key);
+                }
+                record
+            }
+        };
+        if let Some(text) = &self.key_text {
+            record.key = Some(text.clone().into());
+        }
+        for (name, value) in &self.header {
+            record.headers.push(name.clone(), Some(value.clone().into()));
+        }
+        Ok(record)
+    }
+
+    /// Text as bytes, unless it stands for null.
+    fn bytes_of(&self, text: String) -> Option<Bytes> {
+        if self.null.as_ref() == Some(&text) { None } else { Some(text.into()) }
+    }
+
+    fn of_line(&self, line: String) -> Result<SampleRecord, Exit> {
+        let needs_object = self.key.is_some() || !self.add.is_empty();
+        if !needs_object || self.null.as_ref() == Some(&line) {
+            return Ok(SampleRecord { value: self.bytes_of(line), ..SampleRecord::default() });
+        }
+        let object = object(&line).map_err(|reason| {
+            Exit::Running(format!("`{line}` is not a JSON object, which --add and --key need: {reason}"))
+        })?;
+        self.of_object(object)
+    }
+
+    fn of_object(&self, mut object: Map<String, Value>) -> Result<SampleRecord, Exit> {
+        for (name, value) in &self.add {
+            object.insert(name.clone(), if value == "now" { now() } else { value.clone().into() });
+        }
+        let key = match &self.key {
+            Some(field) => key_of(&object, field)?.and_then(|key| self.bytes_of(key)),
+            None => None,
+        };
+        let value = Some(Value::Object(object).to_string().into());
+        Ok(SampleRecord { key, value, ..SampleRecord::default() })
+    }
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lock()));
+    }
+    let file = File::open(path);
+    let file = file.map_err(|error| Exit::Running(format!("cannot open {}: {error}", path.display())))?;
+    Ok(Box::new(file))
 }
 
 fn object(line: &str) -> Result<Map<String, Value>, String> {
@@ -195,10 +252,11 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn key_of(object: &Map<String, Value>, field: &str) -> Result<String, Exit> {
+fn key_of(object: &Map<String, Value>, field: &str) -> Result<Option<String>, Exit> {
     match object.get(field) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(value) => Ok(value.to_string()),
+        Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(value) => Ok(Some(value.to_string())),
         None => Err(Exit::Running(format!("field `{field}`, which is to be the key, is missing"))),
     }
 }
@@ -234,7 +292,25 @@ impl TopicProducer {
 
     /// Hands a record over; waits while the producer's queue is full.
     pub fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), Exit> {
-        self.producer.send(key, value).map_err(|error| Exit::Running(error.to_string()))?;
+        let (key, value) = (key.map(str::as_bytes), Some(value.as_bytes()));
+        let headers = Headers::new();
+        self.hand_over(&Outgoing { key, value, headers: &headers, partition: None, timestamp: None })
+    }
+
+    /// Hands a record in full over; its topic and offset, which say where it was read, are no matter here.
+    fn send_record(&mut self, record: &SampleRecord) -> Result<(), Exit> {
+        let SampleRecord { key, value, headers, partition, timestamp, .. } = record;
+        self.hand_over(&Outgoing {
+            key: key.as_deref(),
+            value: value.as_deref(),
+            headers,
+            partition: *partition,
+            timestamp: *timestamp,
+        })
+    }
+
+    fn hand_over(&mut self, record: &Outgoing<'_>) -> Result<(), Exit> {
+        self.producer.send(record).map_err(|error| Exit::Running(error.to_string()))?;
         self.bar.inc(1);
         Ok(())
     }
@@ -249,7 +325,11 @@ impl TopicProducer {
 
 /// Seen on a terminal only.
 fn progress() -> ProgressBar {
-    ProgressBar::new_spinner().with_message("records sent")
+    let bar = ProgressBar::new_spinner();
+    match ProgressStyle::with_template(PROGRESS) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 #[cfg(test)]

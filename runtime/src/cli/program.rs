@@ -27,6 +27,7 @@ use crate::cli::run::RunArgs;
 use crate::cli::schema::SchemaArgs;
 use crate::cli::signals;
 use crate::cli::steer::{ConnectorsArgs, PauseArgs, RestartArgs, ResumeArgs, StatusArgs, StopArgs};
+use crate::cli::test::TestArgs;
 use crate::cli::topics::TopicsArgs;
 
 const EXIT_CODES: &str =
@@ -65,6 +66,7 @@ impl Program {
             Entry::of::<RestartArgs>(),
             Entry::of::<LambdaArgs>(),
             Entry::of::<PreviewArgs>(),
+            Entry::of::<TestArgs>(),
             Entry::of::<NewArgs>(),
             Entry::of::<ProduceArgs>(),
             Entry::of::<TopicsArgs>(),
@@ -154,7 +156,9 @@ impl Program {
     ) -> Result<(), Exit> {
         let settings = global.settings(&given.defaults(), given.connectors())?;
         // A function is frozen between invocations, with the lines that are not written yet.
-        let logging = Logging::start(&settings, entry.one_thread);
+        let mut crates = self.registry.crate_names();
+        crates.extend(self.commands.iter().map(|entry| entry.crate_name));
+        let logging = Logging::start(&settings, entry.one_thread, &crates);
         let mut builder = if entry.one_thread {
             tokio::runtime::Builder::new_current_thread()
         } else {

@@ -29,6 +29,8 @@ pub enum Follow {
     Local,
     /// As `Local`, and what has no value stays, too: for a preview, which does not need it.
     Present,
+    /// Nobody is asked: defaults are taken, and what has none stays. For what is to end alike on every machine.
+    Nothing,
 }
 
 /// What a reference was found to stand for.
@@ -140,6 +142,9 @@ async fn ask(provider: &dyn Provider, name: &str, follow: Follow) -> Found {
     if provider.is_remote() && follow != Follow::Every {
         return Found::Kept;
     }
+    if follow == Follow::Nothing {
+        return Found::Missing(String::new());
+    }
     match provider.value(name).await {
         Ok(Some(value)) => Found::Value(value),
         Ok(None) => Found::Missing(provider.missing(name)),
@@ -188,7 +193,9 @@ fn write_reference(
             Ok(())
         }
         (Some(Found::Missing(_)), Some(default)) => write(default, answers, follow, scalar, written),
-        (Some(Found::Missing(reason)), None) if follow != Follow::Present => Err(reason.clone()),
+        (Some(Found::Missing(reason)), None) if !matches!(follow, Follow::Present | Follow::Nothing) => {
+            Err(reason.clone())
+        }
         (Some(Found::Failed(reason)), _) => Err(reason.clone()),
         (Some(Found::Missing(_) | Found::Kept) | None, _) => {
             scalar.kept = true;
@@ -383,6 +390,8 @@ mod tests {
     fn a_preview_keeps_what_is_not_set() {
         assert_eq!(followed("k: ${env:NO}", Follow::Present), (json!({"k": "${env:NO}"}), vec![]));
         assert_eq!(followed("k: ${env:NO}", Follow::Local).1.len(), 1);
+        let nothing = followed("a: ${env:A:-d}\nb: ${env:A}", Follow::Nothing);
+        assert_eq!(nothing, (json!({"a": "d", "b": "${env:A}"}), vec![]), "whatever is set here");
         assert_eq!(followed("k: ${ENV:NO}", Follow::Present).1.len(), 1, "the form is still wrong");
     }
 }

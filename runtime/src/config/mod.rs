@@ -21,3 +21,4 @@ pub mod validate;
 pub mod worker;
 pub mod yaml;
 mod yaml_reader;
+pub mod yaml_writer;

@@ -7,7 +7,7 @@ use crate::config::problem::Problem;
 use crate::connector::load::name_of;
 
 /// Finds the connector files in files and directories, sorted by name. In a directory these are the files
-/// that end in `.yaml` or `.yml` and do not begin with a dot; directories within are left alone. Also returns
+/// that end in `.yaml` or `.yml`, do not begin with a dot and hold no tests (`.test.yaml`); directories within are left alone. Also returns
 /// what is wrong with the files as a whole, so that it can be reported beside what is wrong within them.
 pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Problem>) {
     let (mut files, mut problems) = (Vec::new(), Vec::new());
@@ -47,7 +47,13 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
 fn is_connector_file(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    yaml && !hidden && path.is_file()
+    yaml && !hidden && !holds_tests(path) && path.is_file()
+}
+
+/// Says whether a file holds the tests of a connector, by its name: `NAME.test.yaml` stands beside `NAME.yaml`.
+pub fn holds_tests(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
 /// Says that a connector has the name of another.

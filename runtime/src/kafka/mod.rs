@@ -47,7 +47,7 @@
 //!
 //! What stands apart from the source: `auth` (who a client is), `problems` (what is wrong with the settings, for which
 //! `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
-//! the commands ask: `scan`, `groups`, `topics`, `producer`.
+//! the commands ask: `reach`, `scan`, `newest`, `groups`, `topics`, `producer`.
 
 mod auth;
 pub(crate) mod cluster;
@@ -74,8 +74,10 @@ mod watch;
 
 pub mod dead_letter_topic;
 pub mod groups;
+pub mod newest;
 pub mod probe;
 pub mod producer;
+pub mod reach;
 mod reason;
 pub mod scan;
 pub mod settings;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::error::KafkaError;
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
-use sluice_connector_api::BoxError;
+use sluice_connector_api::{BoxError, Headers};
 
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
@@ -41,6 +41,27 @@ impl std::fmt::Debug for RecordProducer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RecordProducer").field("topic", &self.topic).finish_non_exhaustive()
     }
+}
+
+/// A record to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// The value; none is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: &'a Headers,
+    /// The partition; else it follows from the key.
+    pub partition: Option<i32>,
+    /// The timestamp in milliseconds; else it is now.
+    pub timestamp: Option<i64>,
+}
+
+fn headers(headers: &Headers) -> OwnedHeaders {
+    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, header| {
+        all.insert(rdkafka::message::Header { key: &header.name, value: header.value.as_deref() })
+    })
 }
 
 #[derive(Debug, Default)]
@@ -138,9 +159,15 @@ impl RecordProducer {
     }
 
     /// Hands a record over; waits while the producer's queue is full.
-    pub fn send(&mut self, key: Option<&str>, value: &str) -> Result<(), BoxError> {
-        let mut record = BaseRecord::<str, str, ()>::to(&self.topic).payload(value);
-        record.key = key;
+    pub fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<(), BoxError> {
+        let mut record = BaseRecord::<[u8], [u8], ()>::to(&self.topic);
+        record.key = outgoing.key;
+        record.payload = outgoing.value;
+        record.partition = outgoing.partition;
+        record.timestamp = outgoing.timestamp;
+        if !outgoing.headers.is_empty() {
+            record.headers = Some(headers(outgoing.headers));
+        }
         while let Err((error, back)) = self.producer.send(record) {
             if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
                 return Err(format!("cannot send to {}: {}", self.topic, described(&error)).into());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication, TopicResult};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -10,10 +10,18 @@ use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::BoxError;
 
 use crate::kafka::auth::access::Access;
+use crate::kafka::auth::identity::Identity;
+use crate::kafka::native::controller::has_controller;
 use crate::kafka::reason::described;
 
 /// How long the brokers may take.
 const WAIT: Duration = Duration::from_secs(15);
+
+/// How long the brokers may take to elect a controller.
+const CONTROLLER: Duration = Duration::from_secs(3);
+/// What is said of brokers for tests.
+const NO_CONTROLLER: &str = "the brokers have no controller, so that topics are neither created nor deleted; those of \
+                             `sluice demo` make a topic when it is first written to, and forget it when they end";
 
 /// How topics are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +71,14 @@ pub async fn create(
         }
         topics.push(topic);
     }
-    let admin = access.admin().await?;
+    let admin = admin(access).await?;
     let answers = admin.create_topics(&topics, &options()).await?;
     Ok(answers.into_iter().map(change).collect())
 }
 
 /// Deletes topics with all that they hold; says of each what became of it. Fails where the brokers cannot be reached.
 pub async fn delete(access: &Access, names: &[String]) -> Result<Vec<(String, TopicChange)>, BoxError> {
-    let admin = access.admin().await?;
+    let admin = admin(access).await?;
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let answers = admin.delete_topics(&names, &options()).await?;
     Ok(answers.into_iter().map(change).collect())
@@ -110,6 +118,20 @@ pub(super) fn is_missing(topic: &str) -> String {
     format!(
         "topic `{topic}` does not exist, or may not be seen; create it with `sluice topics create {topic}`"
     )
+}
+
+/// Makes a client that creates and deletes topics, where the brokers do such things at all.
+async fn admin(access: &Access) -> Result<AdminClient<Identity>, BoxError> {
+    let admin = access.admin().await?;
+    let asked = tokio::task::spawn_blocking(move || {
+        let has_controller = has_controller(admin.inner(), CONTROLLER);
+        let answers = has_controller || admin.inner().fetch_metadata(None, WAIT).is_ok();
+        (admin, has_controller, answers)
+    });
+    match asked.await? {
+        (_, false, true) => Err(NO_CONTROLLER.into()),
+        (admin, ..) => Ok(admin),
+    }
 }
 
 fn options() -> AdminOptions {

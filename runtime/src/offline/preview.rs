@@ -1,30 +1,28 @@
-//! The real chain and the real sink's request on sample records, without a broker or a target.
+//! What becomes of sample records: the engine's own way from the source to the sink, without a broker or a target.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::BufRead;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
-use sluice_connector_api::{
-    BoxError, Headers, Json, Origin, Payload, PutError, Record, Side, Timestamp, TimestampType, Transformed,
-};
+use serde_json::Value;
+use sluice_connector_api::{HumanDuration, Origin, Record, Side, Transformed};
+use tokio_util::sync::CancellationToken;
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
+use crate::config::settings::BatchSettings;
 use crate::connector::load::Connector;
-use crate::engine::batch::item::BatchKeys;
+use crate::engine::Counters;
+use crate::offline::given::GivenRecords;
+pub use crate::offline::recorder::RecordedPut;
+use crate::offline::recorder::RecordingSink;
+use crate::offline::rejections::{RejectedRecord, Rejections};
+use crate::offline::shown::show;
 use crate::pace::pacer::Pacers;
-use crate::transform::chain::{NotApplied, records};
+use crate::source::budget::Budget;
+use crate::transform::chain::{NotApplied, StageError};
 
-/// How sample records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputFormat {
-    /// Each line is a record's value.
-    Value,
-    /// Each line is a JSON object with `value` and optionally `key`, `headers`, `topic`, `partition`, `offset`
-    /// and `timestamp` (milliseconds). `"value": null` is a tombstone; JSON values stand for their text.
-    Record,
-}
+/// A record to look at, and why it cannot be read, if so.
+pub type Sampled = (Record, Option<StageError>);
 
 /// What became of one sample record.
 #[derive(Debug)]
@@ -33,8 +31,10 @@ pub struct Previewed {
     pub origin: Origin,
     /// The records after each stage, by the stage's name.
     pub stages: Vec<(String, Vec<Value>)>,
-    /// Why it was rejected, and where.
+    /// Why it was rejected on its way to the sink, and where.
     pub rejected: Option<String>,
+    /// Whether a newer record was put in its place.
+    pub superseded: bool,
 }
 
 /// What became of all sample records.
@@ -42,204 +42,135 @@ pub struct Previewed {
 pub struct Preview {
     /// Each record.
     pub records: Vec<Previewed>,
-    /// The request of each put that the sink would get.
-    pub requests: Vec<Result<Value, String>>,
+    /// The puts that the sink would get, in this order.
+    pub puts: Vec<RecordedPut>,
+    /// The records that the sink would reject, and why.
+    pub rejected_by_sink: Vec<(Origin, String)>,
+    /// Why the connector would stop, if so.
+    pub stopped: Option<String>,
 }
 
-/// Runs a connector's chain on sample records and asks its sink for the requests it would send.
+impl Preview {
+    /// Counts the records that would be rejected, or could not be shown.
+    pub fn rejected(&self) -> usize {
+        let on_the_way = self.records.iter().filter(|record| record.rejected.is_some()).count();
+        let by_sink: BTreeSet<&Origin> = self.rejected_by_sink.iter().map(|(origin, _)| origin).collect();
+        on_the_way + by_sink.len()
+    }
+}
+
+/// Runs a connector's engine on sample records, with its sink's requests noted in place of sent. Batches are those of
+/// records that are all at hand, one put after the other.
 ///
 /// A schema that a converter asks for is fetched once; where that fails, the record shows why it could not be read.
-pub async fn preview(
+pub async fn preview(connector: &Connector, samples: Vec<Sampled>) -> Preview {
+    let (mut shown, mut readable) = (Vec::new(), Vec::new());
+    for (record, unreadable) in samples {
+        let (previewed, read) = look_at(connector, record, unreadable).await;
+        shown.push(previewed);
+        readable.extend(read);
+    }
+    let mut preview = run(connector, readable).await;
+    preview.records = shown;
+    note_superseded(&mut preview);
+    preview
+}
+
+/// Shows a record after each stage, and gives it back unless it cannot be read at all.
+async fn look_at(
     connector: &Connector,
-    input: impl BufRead,
-    format: InputFormat,
-) -> Result<Preview, BoxError> {
-    let topic = connector.source.kafka.topics.first().map_or("sample", |topic| topic.trim_start_matches('^'));
-    let (mut shown, mut ready) = (Vec::new(), Vec::new());
-    for (number, line) in input.split(b'\n').enumerate() {
-        let line = line?;
-        let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        if line.is_empty() && format == InputFormat::Record {
-            continue;
-        }
-        let offset = i64::try_from(shown.len())?;
-        let record =
-            read(line, topic, offset, format).map_err(|error| format!("line {}: {error}", number + 1))?;
-        shown.push(run(connector, record, &mut ready).await);
+    record: Record,
+    unreadable: Option<StageError>,
+) -> (Previewed, Option<Record>) {
+    let mut previewed =
+        Previewed { origin: record.origin().clone(), stages: Vec::new(), rejected: None, superseded: false };
+    if let Some(error) = unreadable {
+        previewed.rejected = Some(rejected_by(&error));
+        return (previewed, None);
     }
-    Ok(Preview { records: shown, requests: requests(connector, &ready) })
+    match changed(connector, record.clone(), &mut previewed.stages).await {
+        Ok(Transformed::Dropped) => previewed.stages.push(("dropped on purpose".to_owned(), Vec::new())),
+        Ok(_) => {}
+        Err(Unchanged::Rejected(error)) => previewed.rejected = Some(rejected_by(&error)),
+        Err(Unchanged::NoSchema(reason)) => {
+            previewed.rejected = Some(reason);
+            return (previewed, None);
+        }
+    }
+    (previewed, Some(record))
 }
 
-async fn run(connector: &Connector, record: Record, ready: &mut Vec<Record>) -> Previewed {
-    let origin = record.origin().clone();
-    let mut stages = Vec::new();
-    let result = changed(connector, &origin, record, &mut stages).await;
-    let rejected = match &result {
-        Ok(transformed) => {
-            ready.extend_from_slice(records(transformed));
-            None
-        }
-        Err(reason) => Some(reason.clone()),
-    };
-    if matches!(result, Ok(Transformed::Dropped)) {
-        stages.push(("dropped on purpose".to_owned(), Vec::new()));
-    }
-    Previewed { origin, stages, rejected }
+fn rejected_by(error: &StageError) -> String {
+    format!("rejected by {}: {}", error.stage, error.rejection)
 }
 
-/// Takes a record through the chain, or says why it does not come out of it.
+/// Why a record does not come out of the chain.
+enum Unchanged {
+    Rejected(StageError),
+    NoSchema(String),
+}
+
+/// Takes a record through the chain.
 async fn changed(
     connector: &Connector,
-    origin: &Origin,
     mut record: Record,
     stages: &mut Vec<(String, Vec<Value>)>,
-) -> Result<Transformed, String> {
+) -> Result<Transformed, Unchanged> {
+    let origin = record.origin().clone();
     let mut side = Side::Key;
     let mut fetched = HashSet::new();
     loop {
         let see = |stage: &str, records: &[Record]| {
             stages.push((stage.to_owned(), records.iter().map(show).collect()));
         };
-        let pending = match connector.chain.apply_seen(side, origin, record, see) {
+        let pending = match connector.chain.apply_seen(side, &origin, record, see) {
             Ok(transformed) => return Ok(transformed),
-            Err(NotApplied::Rejected(error)) => {
-                return Err(format!("rejected by {}: {}", error.stage, error.rejection));
-            }
+            Err(NotApplied::Rejected(error)) => return Err(Unchanged::Rejected(error)),
             Err(NotApplied::NeedsSchema(pending)) => *pending,
         };
         let cannot = format!("the {} needs the schema `{}`", pending.side, pending.schema);
         let fetching = connector.chain.fetch(pending.side, &pending.schema).await;
-        fetching.map_err(|failure| format!("{cannot}: {failure}"))?;
+        fetching.map_err(|failure| Unchanged::NoSchema(format!("{cannot}: {failure}")))?;
         if !fetched.insert(pending.schema) {
-            return Err(format!("{cannot}, though it was fetched"));
+            return Err(Unchanged::NoSchema(format!("{cannot}, though it was fetched")));
         }
         (side, record) = (pending.side, pending.record);
     }
 }
 
-/// Cuts the records into batches as the engine would with all of them at hand.
-fn requests(connector: &Connector, ready: &[Record]) -> Vec<Result<Value, String>> {
-    let limits = connector.lane_settings(&Pacers::default()).batch;
-    let mut ready = ready.to_vec();
-    let mut keys = BatchKeys::default();
-    ready.sort_by_cached_key(|record| keys.number(&connector.sink.batch_key(record)));
-    let (mut requests, mut rest) = (Vec::new(), ready.as_slice());
-    while let Some(first) = rest.first() {
-        let (mut bytes, batch_key) = (0, connector.sink.batch_key(first));
-        let fits = |record: &&Record| {
-            bytes += connector.sink.size_of(record);
-            bytes <= limits.max_bytes && connector.sink.batch_key(record) == batch_key
-        };
-        let count = rest.iter().take(limits.max_records).take_while(fits).count().max(1);
-        let (batch, later) = rest.split_at(count);
-        requests.extend(request(connector, batch));
-        rest = later;
-    }
-    requests
-}
-
-/// Asks the sink for its request. Where it rejects some of the records, those are shown by their reason, and the
-/// request is that of the others.
-fn request(connector: &Connector, batch: &[Record]) -> Vec<Result<Value, String>> {
-    match connector.sink.preview(batch) {
-        Ok(request) => vec![Ok(request)],
-        Err(PutError::Batch(failure)) => vec![Err(failure.to_string())],
-        Err(PutError::Records(failures)) => {
-            let rejected: BTreeMap<usize, String> =
-                failures.into_iter().map(|(index, failure)| (index, failure.to_string())).collect();
-            let left = batch.iter().enumerate().filter(|(index, _)| !rejected.contains_key(index));
-            let left: Vec<Record> = left.map(|(_, record)| record.clone()).collect();
-            let reason = |(index, reason): (&usize, &String)| {
-                let origin = batch.get(*index).map(|record| record.origin().to_string()).unwrap_or_default();
-                Err(format!("record {origin} was rejected by the sink: {reason}"))
-            };
-            let mut shown: Vec<_> = rejected.iter().map(reason).collect();
-            if !left.is_empty() && left.len() < batch.len() {
-                shown.extend(request(connector, &left));
-            }
-            shown
-        }
+/// Runs the engine. All records come at once and no batch waits for more, so that two runs make the same batches.
+async fn run(connector: &Connector, records: Vec<Record>) -> Preview {
+    let (tolerant, rejections) = Rejections::of(connector);
+    let batch = BatchSettings { linger: Some(HumanDuration::millis(0)), ..connector.batch.clone() };
+    let (connector, recorder) = RecordingSink::in_place_of_sink(Connector { batch, ..tolerant }, false);
+    let budget = Budget::new(usize::MAX);
+    let source = GivenRecords::new(records, usize::MAX, budget.clone());
+    let counters = Arc::<Counters>::default();
+    let pipeline = connector.pipeline(0, source, budget, counters, &Pacers::default());
+    // What it would log is what the preview shows.
+    let quiet = NoSubscriber::default();
+    let result = pipeline.run(CancellationToken::new()).with_subscriber(quiet).await;
+    let mut rejected: Vec<RejectedRecord> = rejections.take();
+    rejected.retain(|rejected| rejected.by_sink);
+    Preview {
+        records: Vec::new(),
+        puts: recorder.take(),
+        rejected_by_sink: rejected.into_iter().map(|rejected| (rejected.origin, rejected.reason)).collect(),
+        stopped: result.err().map(|failed| failed.to_string()),
     }
 }
 
-/// A sample record in full.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sample {
-    key: Option<Box<RawValue>>,
-    value: Option<Box<RawValue>>,
-    headers: Option<Box<RawValue>>,
-    topic: Option<String>,
-    partition: Option<i32>,
-    offset: Option<i64>,
-    timestamp: Option<i64>,
-}
-
-fn read(line: &[u8], topic: &str, offset: i64, format: InputFormat) -> Result<Record, BoxError> {
-    if format == InputFormat::Value {
-        let mut record = Record::new(Origin::new(topic, 0, offset));
-        record.value = Some(Payload::Bytes(Bytes::copy_from_slice(line)));
-        return Ok(record);
+/// Notes the records that came through and that neither a put nor a rejection speaks of. Where the connector stops that
+/// says nothing of them.
+fn note_superseded(preview: &mut Preview) {
+    if preview.stopped.is_some() {
+        return;
     }
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let sample: Sample = serde_json::from_slice(line)?;
-    let topic = sample.topic.as_deref().unwrap_or(topic);
-    let mut record =
-        Record::new(Origin::new(topic, sample.partition.unwrap_or(0), sample.offset.unwrap_or(offset)));
-    record.key = json_of(sample.key)?.as_ref().and_then(bytes_of).map(Payload::Bytes);
-    record.value = json_of(sample.value)?.as_ref().and_then(bytes_of).map(Payload::Bytes);
-    if let Some(headers) = json_of(sample.headers)? {
-        record.headers = headers_of(headers.into_value())?;
-    }
-    record.timestamp = sample.timestamp.map(|millis| Timestamp { millis, kind: TimestampType::CreateTime });
-    Ok(record)
-}
-
-/// Reads a part of a sample as a converter would: a `Value` of `serde_json` takes some objects for something else.
-fn json_of(part: Option<Box<RawValue>>) -> serde_json::Result<Option<Json>> {
-    part.map(|part| Json::from_slice(part.get().as_bytes())).transpose()
-}
-
-fn headers_of(headers: Value) -> Result<Headers, BoxError> {
-    let Value::Object(fields) = headers else { return Err("`headers` is not an object".into()) };
-    let mut headers = Headers::new();
-    for (name, value) in fields {
-        headers.push(name, bytes_of(&value.into()));
-    }
-    Ok(headers)
-}
-
-fn bytes_of(json: &Json) -> Option<Bytes> {
-    match json.value() {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone().into()),
-        _ => Some(json.to_bytes()),
-    }
-}
-
-/// Shows a record with only what it has.
-fn show(record: &Record) -> Value {
-    let mut shown = Map::new();
-    if record.topic() != record.origin().topic() {
-        shown.insert("topic".to_owned(), record.topic().into());
-    }
-    if let Some(key) = &record.key {
-        shown.insert("key".to_owned(), show_payload(key));
-    }
-    shown.insert("value".to_owned(), record.value.as_ref().map_or(Value::Null, show_payload));
-    if !record.headers.is_empty() {
-        let header = |header: &sluice_connector_api::Header| {
-            let value = header.value.as_ref().map(|value| String::from_utf8_lossy(value).into_owned());
-            json!({ "name": header.name, "value": value })
-        };
-        shown.insert("headers".to_owned(), record.headers.iter().map(header).collect());
-    }
-    Value::Object(shown)
-}
-
-fn show_payload(payload: &Payload) -> Value {
-    match payload {
-        Payload::Json(json) => json.value().clone(),
-        other => other.to_display().into(),
+    let put = preview.puts.iter().flat_map(|put| &put.records);
+    let told: HashSet<&Origin> =
+        put.chain(preview.rejected_by_sink.iter().map(|(origin, _)| origin)).collect();
+    for record in &mut preview.records {
+        let came_through = record.stages.last().is_some_and(|(_, records)| !records.is_empty());
+        record.superseded = came_through && record.rejected.is_none() && !told.contains(&record.origin);
     }
 }

@@ -1,27 +1,20 @@
 //! Sends dead letters straight through the connector that they are of, with all that its engine does for a record.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use std::vec;
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use sluice_connector_api::{Limits, Origin, PutError, Record, Sink, TopicPartition};
+use sluice_connector_api::{Origin, Record};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::settings::ErrorSettings;
 use crate::connector::load::Connector;
 use crate::dead_letter::is_reason;
-use crate::engine::letters::tolerance::{ThresholdSetting, Tolerance};
 use crate::engine::{Counters, Failed};
+use crate::offline::given::GivenRecords;
+use crate::offline::rejections::{RejectedRecord, Rejections};
 use crate::pace::pacer::Pacers;
-use crate::source::budget::{Budget, footprint};
-use crate::source::{Event, Offsets, Source};
+use crate::source::budget::Budget;
 
 /// Records that are handed over at once.
 const AT_ONCE: usize = 500;
-/// How often it is looked whether there is room for more.
-const LOOK: Duration = Duration::from_millis(10);
-
 /// What became of dead letters.
 #[derive(Debug)]
 pub struct Replayed {
@@ -57,82 +50,15 @@ pub async fn replay(
     counters: Arc<Counters>,
     stop: CancellationToken,
 ) -> Replayed {
-    let again = Arc::<Again>::default();
-    let errors = ErrorSettings {
-        tolerance: Tolerance::All,
-        threshold: ThresholdSetting::Off,
-        ..connector.errors.clone()
-    };
-    let connector =
-        Connector { errors, dead_letters: Some(Arc::<Again>::clone(&again)), ..connector.clone() };
+    let (connector, rejections) = Rejections::of(connector);
     let budget = Budget::new(connector.buffer_memory.bytes());
-    let source = Given::new(records, budget.clone());
+    let source = GivenRecords::new(records, AT_ONCE, budget.clone());
     let result = connector.pipeline(0, source, budget, counters, &Pacers::default()).run(stop).await;
-    Replayed { result, rejected: again.take() }
-}
-
-/// Stands for the dead letter queue: what is rejected again is in the real one already.
-#[derive(Debug, Default)]
-struct Again(Mutex<Vec<(Origin, String)>>);
-
-impl Again {
-    fn take(&self) -> Vec<(Origin, String)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    let mut rejected = Vec::new();
+    for RejectedRecord { origin, reason, .. } in rejections.take() {
+        rejected.push((origin, reason));
     }
-}
-
-#[async_trait]
-impl Sink for Again {
-    fn limits(&self) -> Limits {
-        Limits::default().with_max_record_bytes(usize::MAX)
-    }
-
-    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
-        let reason = |letter: &Record| {
-            let header = letter.headers.last("__connect.errors.exception.message")?;
-            header.value.as_deref().map(|value| String::from_utf8_lossy(value).into_owned())
-        };
-        let rejected =
-            batch.iter().map(|letter| (letter.origin().clone(), reason(letter).unwrap_or_default()));
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(rejected);
-        Ok(())
-    }
-}
-
-/// Records that are there already, as a source.
-#[derive(Debug)]
-struct Given {
-    partitions: Option<Vec<TopicPartition>>,
-    records: vec::IntoIter<Record>,
-    budget: Budget,
-}
-
-impl Given {
-    fn new(records: Vec<Record>, budget: Budget) -> Self {
-        let mut partitions: Vec<_> =
-            records.iter().map(|record| record.origin().topic_partition().clone()).collect();
-        partitions.sort();
-        partitions.dedup();
-        Self { partitions: Some(partitions), records: records.into_iter(), budget }
-    }
-}
-
-impl Source for Given {
-    async fn next(&mut self) -> Event {
-        if let Some(partitions) = self.partitions.take() {
-            return Event::Assigned(partitions);
-        }
-        while self.budget.is_used_up() {
-            tokio::time::sleep(LOOK).await;
-        }
-        let records: Vec<Record> = self.records.by_ref().take(AT_ONCE).collect();
-        self.budget.take(records.iter().map(footprint).sum());
-        if records.is_empty() { Event::End } else { Event::Records(records) }
-    }
-
-    fn commit(&mut self, _offsets: Offsets) {}
-
-    async fn close(self, _offsets: Offsets) {}
+    Replayed { result, rejected }
 }
 
 #[cfg(test)]

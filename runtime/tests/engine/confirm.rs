@@ -106,7 +106,8 @@ async fn a_record_that_turns_out_at_fault_is_rejected() {
     let mut run = accepting(answer()).start_with(records(0, 0, &values));
     assert_eq!(
         run.ended().await.unwrap_err().to_string(),
-        "record t-0-1 was rejected by sink: no text in it"
+        "record t-0-1 was rejected by sink: no text in it; to go on without such records set `errors.tolerance: all`, and \
+         `errors.dead_letter_queue` to keep them"
     );
     assert_eq!((run.committed(), run.tally().delivered, run.tally().abandoned), (Some(1), 2, 1));
     let mut run = accepting(answer()).letters(script([])).start_with(records(0, 0, &values));

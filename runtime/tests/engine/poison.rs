@@ -66,7 +66,9 @@ async fn records_before_a_bad_one_are_delivered_before_the_connector_stops() {
         .with(|settings| settings.lane.batch.linger = std::time::Duration::from_mins(10));
     let mut run = setup.start_with(records(0, 0, &["a", "b", "foul", "c"]));
     let failed = run.ended().await.unwrap_err();
-    assert_eq!(failed.to_string(), "record t-0-2 was rejected by transform 1 (obey): it is foul");
+    let said = "record t-0-2 was rejected by transform 1 (obey): it is foul; to go on without such records set \
+                `errors.tolerance: all`, and `errors.dead_letter_queue` to keep them";
+    assert_eq!(failed.to_string(), said);
     assert_eq!((run.stored(), run.committed()), (vec![0, 1], Some(2)));
     assert_eq!(run.tally().abandoned, 2, "the record at fault and the one behind it");
 }

@@ -1,6 +1,7 @@
 //! Values as bodies.
 
 use sluice_connector_api::{Json, Payload};
+use sluice_wire::header::HeaderValue;
 
 use super::settings::{BodyBatchSettings, BodyFormat};
 
@@ -35,6 +36,20 @@ impl<'a> BodyPart<'a> {
             Self::Bytes(bytes) => bytes.len(),
             Self::Quoted(text) => quoted_length(text),
         }
+    }
+
+    /// Says why a body that is called JSON is not, such as one that a template glued together.
+    pub(super) fn must_be_json(self) -> Result<(), String> {
+        let text = match self {
+            Self::Json(_) | Self::Quoted(_) => return Ok(()),
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        };
+        let Err(error) = Json::from_slice(text) else { return Ok(()) };
+        Err(format!(
+            "the body is not JSON, though `content-type` says so: {error}; make it with the transform `set`, or send the \
+             value as it is"
+        ))
     }
 
     fn write(self, body: &mut Vec<u8>) {
@@ -74,6 +89,13 @@ fn escape_length(byte: u8) -> usize {
         0..0x20 => 5,
         _ => 0,
     }
+}
+
+/// Says whether a content type is one of JSON (RFC 8259, and the suffix of RFC 6839).
+pub(super) fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    let text = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || essence.ends_with("+json")
 }
 
 /// A body that takes one value after the other.

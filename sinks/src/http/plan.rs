@@ -8,7 +8,7 @@ use sluice_template::RecordName;
 use sluice_wire::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{HttpRequest, Method, Url};
 
-use super::body::{Body, BodyPart};
+use super::body::{self, Body, BodyPart};
 use super::settings::{BodyBatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, RequestTarget};
 use crate::record::on_null::OnNull;
@@ -133,7 +133,11 @@ impl Planner {
         let (head, part) = match (&record.value, &self.delete) {
             (Some(value), _) => {
                 let part = BodyPart::new(value, self.format())?;
-                (self.head(record)?, Some(part))
+                let head = self.head(record)?;
+                if self.batch.is_none() && body::is_json(head.headers.get(CONTENT_TYPE)) {
+                    part.must_be_json()?;
+                }
+                (head, Some(part))
             }
             (None, Some(target)) => {
                 let (url, headers) = (target.url(record)?, self.headers.render(record)?);

@@ -3,15 +3,18 @@
 
 mod check;
 mod connect;
+mod convert;
 mod dead_files;
 mod dead_letters;
 mod demo;
 mod first_look;
 mod help;
+mod invocation;
 mod log;
 mod new;
 mod output;
 mod preview;
 mod secrets;
 mod settings;
+mod suites;
 mod unreachable;

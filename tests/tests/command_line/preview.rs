@@ -153,3 +153,102 @@ fn a_file_with_problems_exits_with_2_and_one_that_cannot_be_read_says_so() {
     let ended = preview("no record\n").arg("--format=record").output().expect_code(1);
     assert!(ended.stderr.starts_with("error: -: line 1: "), "{ended}");
 }
+
+fn methods(shown: &Value) -> Vec<(Value, Vec<String>)> {
+    let requests = shown["requests"].as_array().unwrap().iter();
+    requests
+        .map(|request| {
+            let origins = request["records"].as_array().unwrap().iter();
+            let origins = origins.map(|origin| origin.as_str().unwrap().to_owned()).collect();
+            (request["request"]["method"].clone(), origins)
+        })
+        .collect()
+}
+
+/// A write, a tombstone and a write of one thing, and another thing in between.
+const OLD_TOMBSTONE_NEW: &str = r#"{"key":"a","value":{"n":1}}
+{"key":"a","value":null}
+{"key":"b","value":{"n":2}}
+{"key":"a","value":{"n":3}}
+"#;
+
+fn of_sink(sink: &str) -> Value {
+    let text =
+        ConnectorText::new("t").key("string").transforms("").sink(sink).text().replace("transforms:\n", "");
+    let folder = Folder::with("c.yaml", text);
+    let sluice = Sluice::new(["preview", "c.yaml", "--input=-", "--format=record"]);
+    json(sluice.current_dir(folder.path()).input(OLD_TOMBSTONE_NEW), 0)
+}
+
+#[test]
+fn writes_and_deletes_of_one_thing_are_shown_in_the_order_of_the_engine() {
+    let shown =
+        of_sink("  http: { url: \"http://127.0.0.1:9/{{@record.key}}\", method: PUT, on_null: delete }\n");
+    assert_eq!(
+        methods(&shown),
+        [
+            (json!("PUT"), vec!["t-0-0".to_owned()]),
+            (json!("DELETE"), vec!["t-0-1".to_owned()]),
+            (json!("PUT"), vec!["t-0-2".to_owned()]),
+            (json!("PUT"), vec!["t-0-3".to_owned()]),
+        ]
+    );
+}
+
+#[test]
+fn what_a_newer_record_stands_for_is_said_to_be_superseded() {
+    let input = "{\"key\":\"a\",\"value\":{\"n\":1}}\n{\"key\":\"a\",\"value\":{\"n\":2}}\n";
+    let sink =
+        "  bedrock_kb: { knowledge_base_id: DEMOKB0001, data_source_id: DEMODS0001, document_id: key }\n";
+    let folder = Folder::with("c.yaml", ConnectorText::new("t").key("string").sink(sink).text());
+    let run =
+        || Sluice::new(["preview", "c.yaml", "--input=-", "--format=record"]).current_dir(folder.path());
+    let shown = json(run().input(input), 0);
+    let superseded: Vec<_> =
+        shown["records"].as_array().unwrap().iter().map(|record| record["superseded"].clone()).collect();
+    assert_eq!(superseded, [json!(true), json!(false)]);
+    assert_eq!(methods(&shown), [(json!("PUT"), vec!["t-0-1".to_owned()])]);
+    let ended = run().input(input).output().expect_code(0);
+    assert_eq!(ended.stdout.matches("superseded: a newer record").count(), 1, "{ended}");
+}
+
+#[test]
+fn a_sink_that_rejects_some_of_a_batch_shows_the_request_of_the_others() {
+    let line = |value: &str| format!("{{\"value\":{value}}}\n");
+    let input = [line(GOOD.trim()), line("null"), line(GOOD.trim())].concat();
+    let shown = json(preview(input).arg("--format=record"), 1);
+    let seen: Vec<_> = shown["requests"].as_array().unwrap().iter().map(|r| r["records"].clone()).collect();
+    assert_eq!(seen, [json!(["streamtopic-0-0", "streamtopic-0-2"]), json!(["streamtopic-0-1"])]);
+    assert_eq!(shown["records"][1]["superseded"], json!(false));
+}
+
+#[test]
+fn the_event_of_a_function_is_understood_wherever_its_records_are_good() {
+    let record = |offset: i64, value: &str| json!({ "offset": offset, "value": value, "headers": [] });
+    let good = "eyJ0aWNrZXIiOiJPT09PIiwicHJpY2UiOiIkNDQuNTAiLCJ0aW1lc3RhbXAiOjE3Mzk3MTIzNDUuNjc4fQ==";
+    let records = json!([record(7, good), record(8, "*not base64*")]);
+    for source in ["aws:kafka", "SelfManagedKafka"] {
+        let event = json!({ "eventSource": source, "records": { "prices-eu-2": records } });
+        let shown = json(preview(format!("{event:#}")), 1);
+        assert_eq!(shown["records"][0]["origin"], "prices-eu-2-7");
+        assert_eq!(shown["records"][0]["rejected"], Value::Null);
+        let reason = shown["records"][1]["rejected"].as_str().unwrap();
+        assert!(reason.contains("not valid base64"), "{reason}");
+        assert_eq!(shown["requests"][0]["records"], json!(["prices-eu-2-7"]));
+    }
+    let pipes = json!([{ "eventSource": "aws:kafka", "topic": "t", "partition": 0, "offset": 7 }]);
+    let ended = preview(pipes.to_string()).output().expect_code(1);
+    assert!(ended.stderr.contains("Amazon EventBridge Pipes"), "{ended}");
+    let ended = preview("{}").arg("--format=event").output().expect_code(1);
+    assert!(ended.stderr.contains("not an event of Kafka"), "{ended}");
+}
+
+#[test]
+fn records_come_from_a_file_or_from_the_topic() {
+    let ended = Sluice::new(["preview", "connectors.d/stock-prices.yaml"]).output().expect_code(2);
+    assert!(ended.stderr.contains("--input <FILE>|--live <COUNT>"), "{ended}");
+    for bad in ["0", "-1", "many", "100001"] {
+        let ended = Sluice::new(["preview", "connectors.d/stock-prices.yaml", &format!("--live={bad}")]);
+        assert!(ended.output().expect_code(2).stderr.contains("a number from 1 to 100000"), "{bad}");
+    }
+}

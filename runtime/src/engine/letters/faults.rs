@@ -155,7 +155,7 @@ impl Faults {
     /// Decides what becomes of a record at fault. `lane` is the one that it, and what it may hold back, is on.
     pub(crate) fn judge(&mut self, rejected: &Rejected, lane: &mut Lane) -> Fate {
         match &mut self.policy {
-            Policy::Stop => return Fate::Stops(format!("record {} {rejected}", rejected.origin)),
+            Policy::Stop => return Fate::Stops(format!("record {} {rejected}; {WAY_OUT}", rejected.origin)),
             Policy::LeaveUndone(undone) => {
                 return leave_undone(undone, rejected, lane);
             }
@@ -230,6 +230,10 @@ impl Faults {
         }
     }
 }
+
+/// What leads on where a record stops its connector.
+const WAY_OUT: &str =
+    "to go on without such records set `errors.tolerance: all`, and `errors.dead_letter_queue` to keep them";
 
 /// Says that the dead letter queue does not take the letter of a record.
 pub(crate) fn letter_refused(origin: &Origin, reason: &str) -> String {

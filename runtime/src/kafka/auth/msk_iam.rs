@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::tls::Provider;
@@ -47,10 +48,14 @@ impl MskIam {
         let config = self.config.get_or_init(|| Box::pin(load(self.region.clone()))).await;
         let provider = config.credentials_provider().ok_or("found no AWS credentials")?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
+            let said = match &error {
+                // What each place in the chain said is no help: none of them was set up.
+                CredentialsError::CredentialsNotLoaded(_) => "there are none in any of the usual places".to_owned(),
+                _ => causes(&error).trim_end_matches('.').to_owned(),
+            };
             format!(
-                "cannot get AWS credentials: {}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run \
-                 with a role of the instance, task, pod or function",
-                causes(&error)
+                "cannot get AWS credentials: {said}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run \
+                 with a role of the instance, task, pod or function"
             )
         })?;
         signed(&self.region, credentials, self.lifetime, SystemTime::now())

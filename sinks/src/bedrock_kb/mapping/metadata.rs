@@ -197,7 +197,10 @@ fn boolean(text: &str) -> Result<AttributeValue, UnfitValue> {
     match text.trim() {
         "true" => Ok(AttributeValue::Boolean(true)),
         "false" => Ok(AttributeValue::Boolean(false)),
-        _ => Err(UnfitValue::new("its text is neither `true` nor `false`", text)),
+        _ => Err(UnfitValue::new(
+            "its text is neither `true` nor `false`; `{{#if FIELD}}true{{else}}false{{/if}}` takes the numbers 0 and 1",
+            text,
+        )),
     }
 }
 
@@ -371,6 +374,14 @@ mod tests {
         assert_eq!(failure.detail(), Some("$44"), "it is for whoever asks for the dead letter");
         assert!(one("number", json!("inf")).contains("not a number"));
         assert!(one("boolean", json!("yes")).contains("neither `true` nor `false`"));
+        let told = json!({ "a": { "boolean": "{{#if v}}true{{else}}false{{/if}}" } });
+        for (number, flag) in [(0, false), (1, true)] {
+            assert_eq!(
+                of(&told, json!({ "v": number })).unwrap(),
+                json!({ "a": flag }),
+                "as the error text says"
+            );
+        }
         assert!(one("string", json!({})).contains("`v` is a JSON object"));
         assert!(one("string_list", json!([[]])).contains("an item of field `v` is a JSON array"));
         assert!(one("string", json!("x".repeat(2049))).contains("2048"));

@@ -44,6 +44,31 @@ async fn the_content_type_follows_from_the_value_unless_it_is_set() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_called_json_and_is_not_is_rejected_alone() {
+    let server = HttpServer::start([]).await;
+    let records = [
+        text(0, r#"{"total": 1.50}"#),
+        text(1, r#"{"total": }"#),
+        text(2, r#"{"name": "a "b""}"#),
+        price(3, "OOOO"),
+        with_value(4, Payload::Bytes(Bytes::from_static(b"\xff"))),
+    ];
+    for kind in ["application/json; charset=utf-8", "application/vnd.example+JSON"] {
+        let sink = sink_at(&server, "/", &json!({ "headers": { "content-type": kind } }));
+        let failures = details(sink.put(&records).await);
+        let indices: Vec<_> = failures.iter().map(|(index, kind, ..)| (*index, *kind)).collect();
+        assert_eq!(indices, [1, 2, 4].map(|index| (index, FailureKind::Rejected)));
+        assert!(
+            failures[0].2.contains("the body is not JSON, though `content-type` says so"),
+            "{failures:?}"
+        );
+    }
+    assert_eq!(server.seen().len(), 4);
+    let other = sink_at(&server, "/", &json!({ "headers": { "content-type": "text/json-like" } }));
+    other.put(&records).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_batch_is_one_body_in_each_format() {
     let server = HttpServer::start([]).await;
     let records = [price(0, "OOOO"), text(1, "a \"b\"\n"), text(2, "c")];

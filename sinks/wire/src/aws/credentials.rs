@@ -10,13 +10,17 @@ use crate::text::causes;
 /// Tells credentials that are not there from those that could not be fetched just now.
 pub fn credentials_failure(error: &CredentialsError) -> Failure {
     let said = causes(error);
+    let said = said.trim_end_matches('.');
     let missing = matches!(
         error,
         CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
     );
     let way_out = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role of the \
                    instance, task, pod or function";
-    if missing {
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        // What each place in the chain said is no help: none of them was set up.
+        Failure::fatal(format!("found no AWS credentials in any of the usual places; {way_out}"))
+    } else if missing {
         Failure::fatal(format!("found no AWS credentials: {said}; {way_out}"))
     } else {
         Failure::retriable(format!("cannot fetch AWS credentials: {said}; if it stays so, {way_out}"))

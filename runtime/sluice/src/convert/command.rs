@@ -1,0 +1,100 @@
+//! The command `sluice convert`.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use sluice_runtime::cli::{Command, Context, Exit, Output, print};
+use sluice_runtime::config::problem::Problem;
+use sluice_runtime::config::yaml_writer::to_yaml;
+
+use super::connector::{Converted, convert};
+use super::read::read;
+
+/// Turns the configuration of a Kafka Connect sink into a connector file.
+///
+/// Reads JSON as the REST API takes it, properties, or a `KafkaConnector` of Strimzi. What has no counterpart yet is listed,
+/// in the file and on standard error, and the command exits with code 1. A secret is never printed: a reference to an
+/// environment variable stands for it.
+///
+/// An example: `sluice convert connector.json connectors.d/prices.yaml`
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// The configuration
+    #[arg(value_name = "CONFIG")]
+    configuration: PathBuf,
+    /// The file to write, which must not be there yet [default: standard output]
+    file: Option<PathBuf>,
+    /// How the outcome is printed: text, or one JSON object that holds the file, too
+    #[arg(long, short, value_enum, hide_possible_values = true, default_value_t = Output::Text)]
+    output: Output,
+}
+
+impl Command for ConvertArgs {
+    const NAME: &'static str = "convert";
+
+    async fn run(self, context: &Context) -> Result<(), Exit> {
+        let wrong = |text: String| Exit::Configuration(vec![Problem::of_file(&self.configuration, text)]);
+        let text = std::fs::read_to_string(&self.configuration);
+        let text = text.map_err(|error| wrong(format!("cannot read the file: {error}")))?;
+        let config = read(&self.configuration, &text).map_err(wrong)?;
+        let stem =
+            self.file.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let converted = convert(config, stem.as_deref(), context.registry()).map_err(wrong)?;
+        let file = written(&converted);
+        if let Some(path) = &self.file {
+            write(path, &file)
+                .map_err(|error| Exit::Environment(format!("cannot write {}: {error}", path.display())))?;
+        }
+        self.report(&converted, &file)?;
+        match converted.missing.len() {
+            0 => Ok(()),
+            count => Err(Exit::Running(format!(
+                "{count} setting(s) have no counterpart; look at them before you run the connector"
+            ))),
+        }
+    }
+}
+
+impl ConvertArgs {
+    fn report(&self, converted: &Converted, file: &str) -> Result<(), Exit> {
+        if self.output == Output::Json {
+            let Converted { name, missing, remarks, variables, .. } = converted;
+            return print(
+                json!({ "name": name, "file": file, "missing": missing, "remarks": remarks, "variables": variables })
+                    .to_string(),
+            );
+        }
+        for missing in &converted.missing {
+            tracing::warn!("no counterpart: {missing}");
+        }
+        for remark in &converted.remarks {
+            tracing::info!("{remark}");
+        }
+        match &self.file {
+            Some(path) => print(format!("{0}: written; next: sluice check {0}", path.display())),
+            None => print(file.trim_end()),
+        }
+    }
+}
+
+/// Writes the file, with what is to be known of it as comments.
+fn written(converted: &Converted) -> String {
+    let Converted { name, missing, remarks, variables, .. } = converted;
+    let mut comments = vec![format!("# The connector {name} of Kafka Connect, by `sluice convert`.")];
+    if !variables.is_empty() {
+        comments.push(format!("# To be set in the environment: {}.", variables.join(", ")));
+    }
+    comments.extend(missing.iter().map(|missing| format!("# NO COUNTERPART: {missing}")));
+    comments.extend(remarks.iter().map(|remark| format!("# {remark}")));
+    // A name of a setting may hold anything, and a comment is one line.
+    let comments: Vec<String> =
+        comments.iter().map(|comment| comment.replace(|c: char| c.is_control(), " ")).collect();
+    format!("{}\n\n{}", comments.join("\n"), to_yaml(&converted.file, 0))
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    File::create_new(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,23 @@
+//! `sluice convert`: the configuration of a Kafka Connect sink as a connector file.
+//!
+//! ```text
+//! command        the command, and how the outcome is printed
+//! connector      a whole configuration: each part by those below
+//!   |  source, errors, transforms, sinks      what of Kafka Connect stands for what here: tables
+//! options        the settings that are left, and what is noted on the way; no secret leaves it
+//! read           JSON, properties, or the resource of an operator
+//! ```
+//!
+//! To add a sink, a transform or a converter is to add an entry to a table: `sinks::SINKS`, `transforms::TRANSFORMS`,
+//! `transforms::PREDICATES`, `source::CONVERTERS`. An entry whose plug-in the program does not have counts as none.
+
+mod command;
+mod connector;
+mod errors;
+mod options;
+mod read;
+mod sinks;
+mod source;
+mod transforms;
+
+pub(crate) use command::ConvertArgs;

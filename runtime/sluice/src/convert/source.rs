@@ -1,0 +1,187 @@
+//! Where records come from: topics, converters, and the consumer.
+
+use serde_json::{Map, Value, json};
+use sluice_connector_api::Registry;
+
+use super::options::{Options, is_secret};
+
+/// A converter with its settings.
+type Named = (&'static str, Map<String, Value>);
+
+/// A converter of Kafka Connect and the one that stands for it.
+struct ConverterEntry {
+    /// The end of its class.
+    class: &'static str,
+    /// The converter here, with its settings, of those options that begin with `key.converter.` or `value.converter.`.
+    convert: fn(&str, &mut Options) -> Named,
+}
+
+/// The converters that have a counterpart.
+const CONVERTERS: &[ConverterEntry] = &[
+    ConverterEntry { class: ".StringConverter", convert: |_, _| plain("string") },
+    ConverterEntry { class: ".ByteArrayConverter", convert: |_, _| plain("bytes") },
+    ConverterEntry { class: ".DoubleConverter", convert: |_, _| plain("double") },
+    ConverterEntry { class: ".FloatConverter", convert: |_, _| plain("float") },
+    ConverterEntry { class: ".IntegerConverter", convert: |_, _| plain("integer") },
+    ConverterEntry { class: ".LongConverter", convert: |_, _| plain("long") },
+    ConverterEntry { class: ".ShortConverter", convert: |_, _| plain("short") },
+    ConverterEntry { class: ".JsonConverter", convert: json },
+];
+
+fn plain(name: &'static str) -> (&'static str, Map<String, Value>) {
+    (name, Map::new())
+}
+
+/// With an envelope of `schema` and `payload` it is another converter here.
+fn json(prefix: &str, options: &mut Options) -> (&'static str, Map<String, Value>) {
+    let enveloped = options.bool(&format!("{prefix}.schemas.enable")) != Some(false);
+    options.ignore(&[&format!("{prefix}.schemas.cache.size"), &format!("{prefix}.decimal.format")]);
+    plain(if enveloped { "connect_json" } else { "json" })
+}
+
+/// The properties of a Java consumer that librdkafka has, too.
+const PROPERTIES: [&str; 12] = [
+    "client.id",
+    "client.rack",
+    "connections.max.idle.ms",
+    "fetch.max.bytes",
+    "fetch.min.bytes",
+    "heartbeat.interval.ms",
+    "isolation.level",
+    "max.partition.fetch.bytes",
+    "max.poll.interval.ms",
+    "metadata.max.age.ms",
+    "session.timeout.ms",
+    "request.timeout.ms",
+];
+
+/// Writes `source`.
+pub(super) fn source(name: &str, stem: Option<&str>, registry: &Registry, options: &mut Options) -> Value {
+    let mut kafka = Map::new();
+    let servers = options.shown("consumer.override.bootstrap.servers");
+    let servers = servers.unwrap_or_else(|| "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}".into());
+    kafka.insert("bootstrap_servers".to_owned(), servers);
+    kafka.insert("topics".to_owned(), topics(options));
+    let group = options.take("consumer.override.group.id");
+    match group {
+        Some(group) => drop(kafka.insert("group".to_owned(), group.into())),
+        None if stem.is_some_and(|stem| stem != name) => {
+            kafka.insert("group".to_owned(), format!("connect-{name}").into());
+        }
+        None => {}
+    }
+    if let Some(reset) = options.take("consumer.override.auto.offset.reset") {
+        if matches!(&*reset, "earliest" | "latest") {
+            kafka.insert("auto_offset_reset".to_owned(), reset.into());
+        } else {
+            options.no_counterpart("consumer.override.auto.offset.reset", "is neither earliest nor latest");
+        }
+    }
+    sign_in(&mut kafka, options);
+    let properties = properties(options);
+    if !properties.is_empty() {
+        kafka.insert("properties".to_owned(), properties.into());
+    }
+    let mut source = Map::new();
+    source.insert("kafka".to_owned(), kafka.into());
+    for side in ["key", "value"] {
+        if let Some(converter) = converter(side, registry, options) {
+            source.insert(side.to_owned(), converter);
+        }
+    }
+    options.ignore(&["header.converter"]);
+    source.into()
+}
+
+fn topics(options: &mut Options) -> Value {
+    let mut topics = options.list("topics");
+    if let Some(pattern) = options.take("topics.regex") {
+        // Kafka Connect's pattern is about the whole name.
+        let begin = if pattern.starts_with('^') { "" } else { "^" };
+        let end = if pattern.ends_with('$') { "" } else { "$" };
+        topics.push(format!("{begin}{pattern}{end}"));
+    }
+    if topics.is_empty() {
+        options.no_counterpart("topics", "names no topic; write those to be read into `source.kafka.topics`");
+        topics.push("my-topic".to_owned());
+    }
+    topics.into()
+}
+
+/// The consumer's own identity and encryption. Who it is never shown: both the user and the password become references.
+fn sign_in(kafka: &mut Map<String, Value>, options: &mut Options) {
+    const PREFIX: &str = "consumer.override.";
+    let mechanism = options.take("consumer.override.sasl.mechanism").unwrap_or_default();
+    let protocol = options.take("consumer.override.security.protocol").unwrap_or_default();
+    options.ignore(&[
+        "consumer.override.sasl.jaas.config",
+        "consumer.override.sasl.client.callback.handler.class",
+    ]);
+    let user = || json!({ "username": "${env:KAFKA_USERNAME}", "password": "${env:KAFKA_PASSWORD}" });
+    let auth = match &*mechanism {
+        "" => None,
+        "PLAIN" => Some(json!({ "plain": user() })),
+        "SCRAM-SHA-256" | "SCRAM-SHA-512" => {
+            let mut scram = user();
+            let hash = if mechanism.ends_with("256") { "sha_256" } else { "sha_512" };
+            if let Some(scram) = scram.as_object_mut() {
+                scram.insert("mechanism".to_owned(), hash.into());
+            }
+            Some(json!({ "scram": scram }))
+        }
+        "AWS_MSK_IAM" => Some(json!({ "msk_iam": {} })),
+        other => {
+            options.no_counterpart("consumer.override.sasl.mechanism", &format!("{other} is not known here"));
+            None
+        }
+    };
+    if let Some(auth) = auth {
+        if auth.get("msk_iam").is_none() {
+            options.variables.extend(["KAFKA_USERNAME".to_owned(), "KAFKA_PASSWORD".to_owned()]);
+        }
+        kafka.insert("auth".to_owned(), auth);
+    }
+    if protocol.ends_with("SSL") && !mechanism.starts_with("AWS") {
+        kafka.insert("tls".to_owned(), json!({ "enabled": true }));
+    }
+    options.drop_below(
+        &format!("{PREFIX}ssl."),
+        "stores of keys and certificates are Java's; name files of PEM in `source.kafka.tls` and `auth: { tls: ... }`",
+    );
+}
+
+fn properties(options: &mut Options) -> Map<String, Value> {
+    const PREFIX: &str = "consumer.override.";
+    let mut properties = Map::new();
+    for name in options.below(PREFIX) {
+        let full = format!("{PREFIX}{name}");
+        if PROPERTIES.contains(&&*name) && !is_secret(&name) {
+            if let Some(value) = options.shown(&full) {
+                properties.insert(name, value);
+            }
+        } else {
+            options.ignore(&[&full]);
+            options.no_counterpart(&full, "is a property of the Java consumer that librdkafka does not have");
+        }
+    }
+    properties
+}
+
+fn converter(side: &str, registry: &Registry, options: &mut Options) -> Option<Value> {
+    let key = format!("{side}.converter");
+    let Some(class) = options.take(&key) else {
+        if side == "value" {
+            let text = "is that of the worker, which this configuration does not say; `json` is taken";
+            options.remarks.push(format!("{key}: {text}"));
+        }
+        return None;
+    };
+    let converted = CONVERTERS.iter().find(|entry| class.ends_with(entry.class));
+    let converted = converted.map(|entry| (entry.convert)(&key, options));
+    let Some((name, settings)) = converted.filter(|(name, _)| registry.converter(name).is_ok()) else {
+        options.drop_below(&format!("{key}."), "belongs to a converter that has no counterpart yet");
+        options.no_counterpart(&key, &format!("{class} has no counterpart yet"));
+        return Some("bytes".into());
+    };
+    Some(if settings.is_empty() { name.into() } else { json!({ name: settings }) })
+}

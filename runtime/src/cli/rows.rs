@@ -1,0 +1,161 @@
+//! What `sluice produce` reads: rows of CSV, lines of JSON or text, and whole records.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+
+use serde_json::{Map, Value};
+use sluice_connector_api::Json;
+
+use crate::cli::exit::Exit;
+use crate::offline::sample::SampleRecord;
+
+/// What some programs write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One entry of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InputEntry {
+    /// An object from a row of CSV.
+    Row(Map<String, Value>),
+    /// A line as it is written, and the key before it, if there is one.
+    Line {
+        /// What stands before the delimiter of the key.
+        key: Option<String>,
+        /// What stands behind it.
+        value: String,
+    },
+    /// A record in full.
+    Record(SampleRecord),
+}
+
+/// What is read, one entry after the other, or why there are no more.
+pub(crate) type InputEntries = Box<dyn Iterator<Item = Result<InputEntry, Exit>>>;
+
+/// Reads CSV with a header line; every value is text. Two columns of one name are refused.
+pub fn rows(
+    input: impl Read + 'static,
+    delimiter: u8,
+) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(without_mark(input));
+    let names = reader.headers().map_err(|error| no_csv(&error))?.clone();
+    let mut known = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !known.insert(*name)) {
+        return Err(Exit::Running(format!(
+            "the header names the column `{twice}` twice, and a record could have only one of them; rename one"
+        )));
+    }
+    Ok(reader.into_records().map(move |row| {
+        let row = row.map_err(|error| no_csv(&error))?;
+        Ok(names.iter().zip(&row).map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }))
+}
+
+fn no_csv(error: &csv::Error) -> Exit {
+    Exit::Running(format!("the input is no CSV: {error}"))
+}
+
+/// Reads lines; empty ones are passed over. What stands before the first `delimiter` is the key. `check` refuses what stands
+/// behind it, or reads a record in full from it.
+pub(crate) fn lines(
+    input: impl Read + 'static,
+    delimiter: Option<String>,
+    check: impl Fn(&str) -> Result<Option<SampleRecord>, String>,
+) -> impl Iterator<Item = Result<InputEntry, Exit>> {
+    let lines = BufReader::new(without_mark(input)).lines().enumerate();
+    lines.filter_map(move |(number, line)| {
+        let at = |reason: String| Exit::Running(format!("line {}: {reason}", number + 1));
+        let line = match line {
+            Ok(line) if line.trim().is_empty() => return None,
+            Ok(line) => line,
+            Err(error) => return Some(Err(at(format!("cannot read the input: {error}")))),
+        };
+        let (key, value) = match &delimiter {
+            None => (None, line),
+            Some(delimiter) => match line.split_once(delimiter.as_str()) {
+                Some((key, value)) => (Some(key.to_owned()), value.to_owned()),
+                None => return Some(Err(at(format!("has no `{delimiter}` behind a key")))),
+            },
+        };
+        Some(match check(&value) {
+            Ok(Some(record)) => Ok(InputEntry::Record(record)),
+            Ok(None) => Ok(InputEntry::Line { key, value }),
+            Err(reason) => Err(at(reason)),
+        })
+    })
+}
+
+/// Refuses a line that is not JSON.
+pub(crate) fn json_line(line: &str) -> Result<Option<SampleRecord>, String> {
+    match Json::from_slice(line.as_bytes()) {
+        Ok(_) => Ok(None),
+        Err(error) => Err(format!(
+            "is not a JSON value: {error}; each line is a record of its own: write a document on one line, as `jq -c .` does, \
+             or send the lines as text with --format text"
+        )),
+    }
+}
+
+/// Takes a line for a record in full.
+pub(crate) fn record_line(line: &str) -> Result<Option<SampleRecord>, String> {
+    match SampleRecord::from_json(line.as_bytes()) {
+        Ok(record) => Ok(Some(record)),
+        Err(error) => Err(format!("is not a record in full: {error}")),
+    }
+}
+
+/// Passes over a byte order mark.
+fn without_mark(mut input: impl Read) -> impl Read {
+    let mut first = Vec::new();
+    // An error comes again at the next reading.
+    let _later = input.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut first).is_err();
+    if first == BYTE_ORDER_MARK {
+        first.clear();
+    }
+    std::io::Cursor::new(first).chain(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said<T>(result: Result<T, Exit>) -> String {
+        match result {
+            Err(Exit::Running(text)) => text,
+            _ => panic!("it is taken"),
+        }
+    }
+
+    fn read(text: &'static str, delimiter: Option<&str>) -> Vec<Result<InputEntry, Exit>> {
+        lines(text.as_bytes(), delimiter.map(str::to_owned), json_line).collect()
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line_or_column() {
+        let first = read("\u{feff}{\"a\":1}\n", None).remove(0).unwrap();
+        assert_eq!(first, InputEntry::Line { key: None, value: "{\"a\":1}".to_owned() });
+        let row = rows("\u{feff}a;b\n1;2\n".as_bytes(), b';').unwrap().next().unwrap().unwrap();
+        assert_eq!(row.keys().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn json_over_several_lines_is_refused_by_line_with_a_way_out() {
+        let text = said(read("{\"a\":1}\n\n{\n  \"b\": 2\n}\n", None).remove(1));
+        assert!(text.starts_with("line 3: is not a JSON value") && text.contains("`jq -c .`"), "{text}");
+    }
+
+    #[test]
+    fn columns_of_one_name_are_refused() {
+        let text = said(rows("a,b,a\n1,2,3\n".as_bytes(), b',').map(|_| ()));
+        assert!(text.contains("column `a` twice"), "{text}");
+    }
+
+    #[test]
+    fn a_key_stands_before_the_delimiter() {
+        let first = read("k::{\"a\":\"x::y\"}\n", Some("::")).remove(0).unwrap();
+        assert_eq!(
+            first,
+            InputEntry::Line { key: Some("k".to_owned()), value: "{\"a\":\"x::y\"}".to_owned() }
+        );
+        assert_eq!(said(read("{}\n", Some("::")).remove(0)), "line 1: has no `::` behind a key");
+    }
+}

@@ -1,0 +1,361 @@
+//! `sluice convert`: configurations of Kafka Connect sinks become connector files that pass `check`.
+
+use serde_json::{Value, json};
+use sluice_runtime::config::yaml::Node;
+use sluice_tests::connector::Folder;
+use sluice_tests::sluice::{Exited, Sluice};
+
+/// What no output may show.
+const SECRET: &str = "hunter2";
+
+fn convert(file: &str, text: &str) -> Exited {
+    let folder = Folder::with(file, text);
+    let ended = Sluice::new(["convert", file]).current_dir(folder.path()).output();
+    assert!(!ended.stdout.contains(SECRET) && !ended.stderr.contains(SECRET), "{ended}");
+    ended
+}
+
+fn json_of(text: &str) -> Value {
+    Node::parse(text).unwrap().to_json()
+}
+
+/// Converts a configuration that has counterparts for everything, and returns the file after a check.
+#[track_caller]
+fn converted(config: &Value) -> Value {
+    let ended = convert("c.json", &json!({ "name": "prices", "config": config }).to_string());
+    let ended = ended.expect_code(0);
+    passes(&ended.stdout);
+    json_of(&ended.stdout)
+}
+
+/// A file passes `check` once the variables that it names are set.
+#[track_caller]
+fn passes(file: &str) {
+    let folder = Folder::with("prices.yaml", file);
+    let mut check = Sluice::new(["check", "prices.yaml"]).current_dir(folder.path());
+    for reference in file.split("${env:").skip(1) {
+        let name: String = reference.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        let value = if name.contains("URL") { "https://set.example/x" } else { "set" };
+        check = check.env(name, value);
+    }
+    check.output().expect_code(0);
+}
+
+const CONFLUENT_HTTP: &str = "io.confluent.connect.http.HttpSinkConnector";
+const AIVEN_HTTP: &str = "io.aiven.kafka.connect.http.HttpSinkConnector";
+
+#[test]
+fn a_sink_over_http_of_confluent_has_its_counterparts() {
+    let file = converted(&json!({
+        "connector.class": CONFLUENT_HTTP, "topics": "a, b", "tasks.max": "3",
+        "http.api.url": "https://api.example.com/${topic}/${key}", "request.method": "PUT",
+        "headers": "Accept:application/json|X-Api-Key:hunter2", "behavior.on.null.values": "delete",
+        "batch.max.size": "50", "batch.prefix": "[", "batch.suffix": "]", "batch.separator": ",",
+        "retry.backoff.ms": "2500", "max.retries": "7", "request.body.format": "json",
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+        "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "letters",
+        "errors.deadletterqueue.context.headers.enable": true, "errors.log.enable": true,
+        "consumer.override.max.poll.interval.ms": "600000", "consumer.override.auto.offset.reset": "latest",
+    }));
+    let expected = json!({
+        "source": {
+            "kafka": {
+                "bootstrap_servers": "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}", "topics": ["a", "b"],
+                "auto_offset_reset": "latest", "properties": { "max.poll.interval.ms": "600000" },
+            },
+            "key": "string", "value": "json",
+        },
+        "sink": { "http": {
+            "url": "https://api.example.com/{{@record.topic}}/{{@record.key}}", "method": "PUT",
+            "headers": { "accept": "application/json" },
+            "auth": { "header": { "name": "x-api-key", "value": "${env:HEADERS_X_API_KEY_SECRET}" } },
+            "on_null": "delete", "batch": { "format": "json_array" },
+        } },
+        "batch": { "max_records": 50 },
+        "errors": { "retry_delay": "2500ms", "tolerance": "all", "dead_letter_queue": { "topic": "letters" } },
+        "tasks_max": 3,
+    });
+    assert_eq!(file, expected);
+}
+
+#[test]
+fn each_way_to_authenticate_has_its_counterpart_and_shows_no_secret() {
+    let with = |class: &str, more: &Value| {
+        let mut config = json!({
+            "connector.class": class, "topics": "t", "value.converter": "x.JsonConverter",
+            "value.converter.schemas.enable": false,
+        });
+        for (name, value) in more.as_object().unwrap() {
+            config[name] = value.clone();
+        }
+        converted(&config)["sink"]["http"]["auth"].clone()
+    };
+    let basic = with(
+        CONFLUENT_HTTP,
+        &json!({
+            "http.api.url": "http://h/", "auth.type": "BASIC", "connection.user": "hunter2", "connection.password": "hunter2",
+        }),
+    );
+    assert_eq!(basic["basic"]["password"], "${env:CONNECTION_PASSWORD}");
+    let oauth2 = json!({
+        "http.api.url": "http://h/", "auth.type": "oauth2", "oauth2.token.url": "https://login/token",
+        "oauth2.client.id": "sluice", "oauth2.client.secret": "hunter2", "oauth2.client.scope": "any",
+    });
+    let expected = json!({ "oauth2": {
+        "token_url": "https://login/token", "client_id": "sluice", "client_secret": "${env:OAUTH2_CLIENT_SECRET}",
+        "scope": "any",
+    } });
+    assert_eq!(with(CONFLUENT_HTTP, &oauth2), expected);
+    let fixed = with(
+        AIVEN_HTTP,
+        &json!({
+            "http.url": "http://h/", "http.authorization.type": "static", "http.headers.authorization": "Bearer hunter2",
+        }),
+    );
+    assert_eq!(fixed["header"]["value"], "${env:HTTP_HEADERS_AUTHORIZATION}");
+    let in_url = with(AIVEN_HTTP, &json!({ "http.url": "https://me:hunter2@h/" }));
+    assert_eq!(in_url, Value::Null);
+}
+
+#[test]
+fn objects_in_s3_and_lines_in_a_file_have_their_counterparts() {
+    let file = converted(&json!({
+        "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics.regex": "prices\\..*",
+        "s3.bucket.name": "bucket", "s3.region": "eu-west-1", "topics.dir": "kafka", "flush.size": "1000",
+        "rotate.interval.ms": "60000", "s3.compression.type": "gzip", "s3.part.size": "5242880",
+        "format.class": "io.confluent.connect.s3.format.json.JsonFormat",
+        "storage.class": "io.confluent.connect.s3.storage.S3Storage", "schema.compatibility": "NONE",
+        "aws.access.key.id": "hunter2", "aws.secret.access.key": "hunter2",
+    }));
+    assert_eq!(file["source"]["kafka"]["topics"], json!(["^prices\\..*$"]));
+    let sink = json!({
+        "bucket": "bucket", "prefix": "kafka/", "region": "eu-west-1", "format": "raw", "compression": "gzip",
+    });
+    assert_eq!(file["sink"]["s3"], sink);
+    assert_eq!(file["batch"], json!({ "max_records": 1000, "linger": "60000ms" }));
+
+    let file = converted(&json!({
+        "connector.class": "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector", "topics": "t",
+        "aws.s3.bucket.name": "bucket", "format.output.type": "jsonl", "format.output.fields": "key,value,offset",
+        "file.compression.type": "none", "aws.secret.access.key": "hunter2",
+    }));
+    assert_eq!(file["sink"]["s3"], json!({ "bucket": "bucket", "format": "json_lines" }));
+
+    let properties = "name=lines\nconnector.class=FileStreamSink\ntasks.max=1\nfile=/tmp/out.txt\ntopics=t\n";
+    let ended = convert("lines.properties", properties).expect_code(0);
+    passes(&ended.stdout);
+    assert_eq!(
+        json_of(&ended.stdout)["sink"],
+        json!({ "file": { "path": "/tmp/out.txt", "format": "raw" } })
+    );
+
+    let file = converted(&json!({
+        "connector.class": "com.nordstrom.kafka.connect.sqs.SqsSinkConnector", "topics": "t",
+        "sqs.queue.url": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
+    }));
+    assert_eq!(file["sink"]["sqs"]["format"], "raw");
+}
+
+#[test]
+fn transforms_and_predicates_that_exist_are_taken_in_their_order() {
+    let file = converted(&json!({
+        "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t", "transforms": "at, back",
+        "transforms.at.type": "org.apache.kafka.connect.transforms.TimestampConverter$Value",
+        "transforms.at.field": "at", "transforms.at.target.type": "string",
+        "transforms.at.format": "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "transforms.at.predicate": "gone",
+        "transforms.at.negate": "true",
+        "transforms.back.type": "org.apache.kafka.connect.transforms.TimestampConverter$Value",
+        "transforms.back.field": "then", "transforms.back.target.type": "unix", "transforms.back.format": "yyyy-MM-dd",
+        "transforms.back.unix.precision": "seconds", "transforms.back.predicate": "mine",
+        "predicates": "gone,mine",
+        "predicates.gone.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
+        "predicates.mine.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
+        "predicates.mine.pattern": "t.*",
+    }));
+    let expected = json!([
+        {
+            "timestamp": { "field": "at", "from": "unix_millis", "to": "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "on_null": "skip" },
+            "predicate": { "record_is_tombstone": {} }, "negate": true,
+        },
+        {
+            "timestamp": { "field": "then", "from": "yyyy-MM-dd", "to": "unix_seconds", "on_null": "skip" },
+            "predicate": { "topic_name_matches": { "pattern": "t.*" } },
+        },
+    ]);
+    assert_eq!(file["transforms"], expected);
+}
+
+/// A class, its options, and what it becomes.
+type ClassCase = (&'static str, Value, Value);
+
+/// The transforms that read fields.
+fn of_fields() -> Vec<ClassCase> {
+    vec![
+        (
+            "Cast$Value",
+            json!({ "spec": "a.b:int32,c:string" }),
+            json!({ "cast": { "spec": ["`a.b`:int32", "c:string"] } }),
+        ),
+        ("Cast$Key", json!({ "spec": "int8" }), json!({ "cast": { "spec": "int8", "of": "key" } })),
+        ("DropHeaders", json!({ "headers": "a,b" }), json!({ "drop_headers": { "headers": ["a", "b"] } })),
+        (
+            "ExtractField$Key",
+            json!({ "field": "id" }),
+            json!({ "extract_field": { "field": "id", "of": "key" } }),
+        ),
+        (
+            "ExtractField$Value",
+            json!({ "field": "a.b", "field.syntax.version": "V2" }),
+            json!({ "extract_field": { "field": "a.b" } }),
+        ),
+        ("Flatten$Value", json!({ "delimiter": "_" }), json!({ "flatten": { "delimiter": "_" } })),
+        (
+            "HeaderFrom$Value",
+            json!({ "fields": "a,b", "headers": "x,y", "operation": "move" }),
+            json!({ "header_from": { "fields": ["a", "b"], "headers": ["x", "y"], "operation": "move" } }),
+        ),
+        ("HoistField$Value", json!({ "field": "line" }), json!({ "hoist_field": { "field": "line" } })),
+        (
+            "InsertField$Value",
+            json!({ "topic.field": "t", "static.field": "s", "static.value": "v" }),
+            json!({ "insert_field": { "topic_field": "t", "static_field": "s", "static_value": "v" } }),
+        ),
+    ]
+}
+
+/// The transforms that write fields, headers and topics.
+fn of_records() -> Vec<ClassCase> {
+    vec![
+        (
+            "InsertHeader",
+            json!({ "header": "h", "value.literal": "v" }),
+            json!({ "insert_header": { "header": "h", "value_literal": "v" } }),
+        ),
+        (
+            "MaskField$Value",
+            json!({ "fields": "card", "replacement": "xx", "replace.null.with.default": "true" }),
+            json!({ "mask_field": { "fields": ["card"], "replacement": "xx" } }),
+        ),
+        (
+            "RegexRouter",
+            json!({ "regex": "(.*)-x", "replacement": "$1" }),
+            json!({ "regex_router": { "regex": "(.*)-x", "replacement": "$1" } }),
+        ),
+        (
+            "ReplaceField$Value",
+            json!({ "blacklist": "a", "renames": "b.c:d" }),
+            json!({ "replace_field": { "exclude": ["a"], "renames": ["`b.c`:d"] } }),
+        ),
+        (
+            "TimestampRouter",
+            json!({ "topic.format": "${topic}-${timestamp}", "timestamp.format": "yyyy" }),
+            json!({ "timestamp_router": { "topic_format": "${topic}-${timestamp}", "timestamp_format": "yyyy" } }),
+        ),
+        ("ValueToKey", json!({ "fields": "id" }), json!({ "value_to_key": { "fields": ["id"] } })),
+        (
+            "io.debezium.transforms.ExtractNewRecordState",
+            json!({ "delete.tombstone.handling.mode": "rewrite", "add.fields": "op,ts_ms" }),
+            json!({ "unwrap_cdc": { "add_fields": ["op", "ts_ms"], "on_delete": "rewrite" } }),
+        ),
+    ]
+}
+
+const OF_CONNECT: &str = "org.apache.kafka.connect.transforms.";
+
+#[test]
+fn each_transform_of_kafka_connect_has_its_counterpart() {
+    for (class, options, expected) in of_fields().into_iter().chain(of_records()) {
+        let class = if class.contains('.') { class.to_owned() } else { format!("{OF_CONNECT}{class}") };
+        let mut config = json!({
+            "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t", "transforms": "x",
+            "key.converter": "x.JsonConverter", "key.converter.schemas.enable": false, "transforms.x.type": class,
+        });
+        for (name, value) in options.as_object().unwrap() {
+            config[format!("transforms.x.{name}")] = value.clone();
+        }
+        assert_eq!(converted(&config)["transforms"], json!([expected]), "{class}");
+    }
+}
+
+#[test]
+fn a_filter_needs_its_predicate_and_a_schema_has_no_name_here() {
+    let filter = json!({
+        "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t", "transforms": "schema,x",
+        "transforms.schema.type": "org.apache.kafka.connect.transforms.SetSchemaMetadata$Value",
+        "transforms.schema.schema.name": "n", "transforms.x.type": format!("{OF_CONNECT}Filter"),
+        "transforms.x.predicate": "gone", "predicates": "gone",
+        "predicates.gone.type": format!("{OF_CONNECT}predicates.RecordIsTombstone"),
+    });
+    let expected = json!([{ "filter": {}, "predicate": { "record_is_tombstone": {} } }]);
+    assert_eq!(converted(&filter)["transforms"], expected);
+}
+
+#[test]
+fn a_consumer_that_signs_in_names_no_one() {
+    let file = converted(&json!({
+        "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t",
+        "consumer.override.bootstrap.servers": "b-1.example:9096", "consumer.override.security.protocol": "SASL_SSL",
+        "consumer.override.sasl.mechanism": "SCRAM-SHA-512",
+        "consumer.override.sasl.jaas.config": "x.ScramLoginModule required username=\"hunter2\" password=\"hunter2\";",
+    }));
+    let kafka = &file["source"]["kafka"];
+    assert_eq!(kafka["auth"]["scram"]["password"], "${env:KAFKA_PASSWORD}");
+    assert_eq!(kafka["tls"], json!({ "enabled": true }));
+}
+
+#[test]
+fn what_has_no_counterpart_is_listed_and_the_rest_is_written_and_passes() {
+    let config = json!({
+        "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t", "no.such.setting": "hunter2",
+        "value.converter": "io.confluent.connect.avro.NoSuchConverter",
+        "value.converter.basic.auth.user.info": "me:hunter2", "transforms": "x",
+        "transforms.x.type": "com.example.Strange$Value", "transforms.x.password": "hunter2",
+        "consumer.override.max.poll.records": "5",
+    });
+    let ended = convert("c.json", &config.to_string()).expect_code(1);
+    passes(&ended.stdout);
+    for said in [
+        "no.such.setting: has no counterpart",
+        "transforms.x: com.example.Strange$Value has no counterpart yet",
+        "value.converter: io.confluent.connect.avro.NoSuchConverter has no counterpart yet",
+        "consumer.override.max.poll.records: is a property of the Java consumer",
+    ] {
+        assert!(ended.stdout.contains(&format!("# NO COUNTERPART: {said}")), "{said}: {ended}");
+        assert!(ended.stderr.contains(said), "{said}: {ended}");
+    }
+    assert!(
+        ended.stderr.ends_with("setting(s) have no counterpart; look at them before you run the connector")
+    );
+}
+
+#[test]
+fn a_sink_that_has_no_counterpart_makes_no_file() {
+    for (class, said) in [
+        ("io.confluent.connect.jdbc.JdbcSinkConnector", "for which there is no sink yet"),
+        ("io.confluent.connect.jdbc.JdbcSourceConnector", "is a source"),
+        ("com.example.Sink", "`sluice plugins` lists"),
+    ] {
+        let text =
+            json!({ "connector.class": class, "topics": "t", "connection.password": "hunter2" }).to_string();
+        let ended = convert("c.json", &text).expect_code(2);
+        assert!(ended.stderr.contains(said) && ended.stdout.is_empty(), "{ended}");
+    }
+    let ended = convert("c.properties", "password=hunter2\n").expect_code(2);
+    assert!(ended.stderr.contains("has no `connector.class`"), "{ended}");
+}
+
+#[test]
+fn a_file_is_written_with_the_group_that_the_connector_had_and_never_over_another() {
+    let config = json!({ "name": "old", "config": { "connector.class": "FileStreamSink", "file": "/tmp/o", "topics": "t" } });
+    let folder = Folder::with("old.json", config.to_string());
+    let run = |file: &str| Sluice::new(["convert", "old.json", file]).current_dir(folder.path()).output();
+    let ended = run("new.yaml").expect_code(0);
+    assert!(ended.stdout.contains("new.yaml: written; next: sluice check new.yaml"), "{ended}");
+    let file = json_of(&std::fs::read_to_string(folder.path().join("new.yaml")).unwrap());
+    assert_eq!(file["source"]["kafka"]["group"], "connect-old");
+    run("old.yaml").expect_code(0);
+    let file = json_of(&std::fs::read_to_string(folder.path().join("old.yaml")).unwrap());
+    assert_eq!(file["source"]["kafka"].get("group"), None, "it is that of the file's name");
+    run("old.yaml").expect_code(3);
+}
