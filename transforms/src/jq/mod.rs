@@ -11,6 +11,7 @@
 
 mod access;
 mod arithmetic;
+mod kind;
 mod meter;
 mod natives;
 mod number;

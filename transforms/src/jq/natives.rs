@@ -10,9 +10,9 @@ use regex::{Captures, Regex, RegexBuilder};
 use sluice_connector_api::Json;
 
 use super::access::places_of;
+use super::kind::JqKind;
 use super::meter;
 use super::number::JqNumber;
-use super::program::JqKind;
 use super::value::{JqFields, JqValue};
 
 /// Definitions of `jaq` that need a function which is not there.
@@ -221,8 +221,11 @@ enum Wanted {
 /// Looks for a pattern: an array with an array for each match, and with the texts between them.
 fn matches(mut cv: Cv<'_, JqKind>, wanted: Wanted) -> ValR<JqValue> {
     let (flags, pattern) = (cv.0.pop_var(), cv.0.pop_var());
-    let (regex, is_global) = regex(text(&pattern)?, text(&flags)?)?;
+    let PatternOfProgram { regex, is_global, most_bytes } = regex(text(&pattern)?, text(&flags)?)?;
     let whole = text(&cv.1)?;
+    if whole.len() > most_bytes {
+        return Err(Error::str(format!("a text of {} bytes is too long for this pattern", whole.len())));
+    }
     let (mut found, mut end) = (Vec::new(), 0);
     for captures in regex.captures_iter(whole).take(if is_global { usize::MAX } else { 1 }) {
         let range = captures.get(0).map_or(0..0, |found| found.range());
@@ -240,11 +243,21 @@ fn matches(mut cv: Cv<'_, JqKind>, wanted: Wanted) -> ValR<JqValue> {
     Ok(JqValue::array(found))
 }
 
-/// Compiles a pattern with jq's flags. What is too large is refused by the limits that `regex` has.
-fn regex(pattern: &str, flags: &str) -> Result<(Regex, bool), Error<JqValue>> {
+/// A pattern, whether all matches are wanted, and how long a text it may look through.
+struct PatternOfProgram {
+    regex: Regex,
+    is_global: bool,
+    most_bytes: usize,
+}
+
+/// What a pattern may take when it is compiled, and the longest text for one of that size. One search takes up to the product
+/// of both, and cannot be left in the middle.
+const SIZES: [(usize, usize); 2] = [(128 << 10, 256 << 10), (1 << 20, 32 << 10)];
+
+/// Compiles a pattern with jq's flags.
+fn regex(pattern: &str, flags: &str) -> Result<PatternOfProgram, Error<JqValue>> {
     let mut is_global = false;
     let mut builder = RegexBuilder::new(pattern);
-    builder.size_limit(1 << 20);
     for flag in flags.chars() {
         match flag {
             'g' => is_global = true,
@@ -266,8 +279,12 @@ fn regex(pattern: &str, flags: &str) -> Result<(Regex, bool), Error<JqValue>> {
     }
     // A program may make the pattern anew for each item.
     meter::step(2000);
-    let regex = builder.build().map_err(|_| Error::str(format!("`{pattern}` is no regular expression")))?;
-    Ok((regex, is_global))
+    for (size, most_bytes) in SIZES {
+        if let Ok(regex) = builder.size_limit(size).build() {
+            return Ok(PatternOfProgram { regex, is_global, most_bytes });
+        }
+    }
+    Err(Error::str(format!("`{pattern}` is no regular expression, or too large a one")))
 }
 
 /// Writes a match as jq has it: the whole first, then the groups.

@@ -3,12 +3,12 @@
 use std::panic::resume_unwind;
 use std::thread;
 
-use jaq_core::data::HasLut;
 use jaq_core::load::{Arena, Error as LoadError, File, Loader, span};
-use jaq_core::{Ctx, DataT, Filter, Lut, Vars};
+use jaq_core::{Ctx, Filter, Vars};
 use serde_json::Value;
 use sluice_connector_api::SettingsError;
 
+use super::kind::{JqKind, JqTable};
 use super::meter;
 use super::natives;
 use super::value::JqValue;
@@ -29,25 +29,6 @@ const MOST_OF_STACK: usize = 768 << 10;
 const LOOPS: [&str; 9] = ["def", "recurse", "repeat", "while", "until", "path", "pick", "reduce", "foreach"];
 /// The name by which a program finds the record.
 const RECORD: &str = "$record";
-
-/// What `jaq` works on.
-pub(super) struct JqKind;
-
-impl DataT for JqKind {
-    type V<'a> = JqValue;
-    type Data<'a> = JqTable<'a>;
-}
-
-/// The table of a program, which is looked into at every step.
-#[derive(Clone, Copy)]
-pub(super) struct JqTable<'a>(&'a Lut<JqKind>);
-
-impl<'a> HasLut<'a, JqKind> for JqTable<'a> {
-    fn lut(&self) -> &'a Lut<JqKind> {
-        meter::step(1);
-        self.0
-    }
-}
 
 /// A compiled program.
 pub(crate) struct JqProgram {
@@ -124,7 +105,7 @@ impl JqProgram {
 
     fn run_unbounded(&self, input: &Value, record: &Value, most: usize) -> Result<JqOutcome, String> {
         let vars = Vars::new([JqValue::from_json(record)]);
-        let context = Ctx::<JqKind>::new(JqTable(&self.filter.lut), vars);
+        let context = Ctx::<JqKind>::new(JqTable::new(&self.filter.lut), vars);
         let mut values = Vec::new();
         for out in self.filter.id.run((context, JqValue::from_json(input))) {
             if values.len() == most {
@@ -331,7 +312,7 @@ mod tests {
     }
 
     /// Programs without an end, without a bottom, or with more than there is room for.
-    const HOSTILE: [&str; 67] = [
+    const HOSTILE: [&str; 69] = [
         "def f: 1 + f; f",
         "def f: f; f",
         "def f: f | f; f",
@@ -384,6 +365,8 @@ mod tests {
         "to_entries | until(false; with_entries(.))",
         "@json | until(false; @base64)",
         "ltrimstr(repeat(\"a\"))",
+        "\"a\" * 200000 | test(\"(a{0,40}){0,20}b\")",
+        "\"a\" * 30000 | test(\"(a{0,100}){0,60}b\")",
         "path(until(false; .a))",
         "[path(recurse(.a))] | length",
         "last(path(recurse(.[0:])))",
