@@ -89,11 +89,25 @@ impl SeenRequest {
     }
 }
 
-#[derive(Debug, Default)]
+/// Answers a request.
+type Answer = Box<dyn Fn(&SeenRequest) -> HttpReply + Send + Sync>;
+
+#[derive(Default)]
 struct State {
     script: Mutex<VecDeque<HttpReply>>,
+    /// What answers once the script is at its end.
+    answer: Option<Answer>,
     seen: Mutex<Vec<SeenRequest>>,
     connections: AtomicUsize,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("script", &self.script)
+            .field("seen", &self.seen)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A server on a free port of 127.0.0.1, which ends when it is dropped.
@@ -117,12 +131,30 @@ impl HttpServer {
         Self::start_with(script, None).await
     }
 
+    /// Starts a server that answers each request by what it asks.
+    pub async fn start_answering(answer: impl Fn(&SeenRequest) -> HttpReply + Send + Sync + 'static) -> Self {
+        Self::start_state(State { answer: Some(Box::new(answer)), ..State::default() }, None).await
+    }
+
     /// Starts a server, with TLS where an acceptor is given.
     pub async fn start_with(script: impl IntoIterator<Item = HttpReply>, tls: Option<TlsAcceptor>) -> Self {
+        let script = Mutex::new(script.into_iter().collect());
+        Self::start_state(State { script, ..State::default() }, tls).await
+    }
+
+    /// Does what [`HttpServer::start_answering`] does, with TLS.
+    pub async fn start_answering_with(
+        answer: impl Fn(&SeenRequest) -> HttpReply + Send + Sync + 'static,
+        tls: TlsAcceptor,
+    ) -> Self {
+        Self::start_state(State { answer: Some(Box::new(answer)), ..State::default() }, Some(tls)).await
+    }
+
+    async fn start_state(state: State, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State { script: Mutex::new(script.into_iter().collect()), ..State::default() });
+        let state = Arc::new(state);
         let task = tokio::spawn(listen(listener, Arc::clone(&state), tls));
         Self { url, state, task }
     }
@@ -169,8 +201,12 @@ async fn connect(stream: TcpStream, state: Arc<State>, tls: Option<TlsAcceptor>)
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
     while let Some(seen) = read(&mut stream).await {
         let is_head = seen.method == "HEAD";
+        let scripted = state.script.lock().unwrap().pop_front();
+        let reply = scripted.unwrap_or_else(|| match &state.answer {
+            Some(answer) => answer(&seen),
+            None => status(200),
+        });
         state.seen.lock().unwrap().push(seen);
-        let reply = state.script.lock().unwrap().pop_front().unwrap_or_else(|| status(200));
         match reply {
             HttpReply::Text(text) => {
                 let head_end = text.find("\r\n\r\n").unwrap() + 4;
