@@ -40,7 +40,7 @@ const FORMATS: [&str; 8] = [
 ];
 
 fn registry() -> Registry {
-    sluice_sinks::register(sluice_transforms::register(Registry::new()))
+    sluice_registry::register(sluice_sinks::register(sluice_transforms::register(Registry::new())))
 }
 
 /// JSON is read or refused, and what is read goes out as the same value, and as the same bytes but for blanks.

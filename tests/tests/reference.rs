@@ -17,7 +17,7 @@ use sluice_tests::environment::EverythingIsSet;
 use sluice_tests::sluice::Sluice;
 
 fn registry() -> Registry {
-    sluice_sinks::register(sluice_transforms::register(Registry::new()))
+    sluice_registry::register(sluice_sinks::register(sluice_transforms::register(Registry::new())))
 }
 
 /// The pages that have an example: those of plug-ins and of files.

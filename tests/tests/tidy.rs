@@ -101,9 +101,14 @@ fn the_contract_does_no_io() {
 
 #[test]
 fn plug_ins_do_not_know_the_engine() {
-    for package in
-        ["sluice-wire", "sluice-sinks", "sluice-transforms", "sluice-emulator", "sluice-embedded-kafka"]
-    {
+    for package in [
+        "sluice-wire",
+        "sluice-sinks",
+        "sluice-transforms",
+        "sluice-registry",
+        "sluice-emulator",
+        "sluice-embedded-kafka",
+    ] {
         assert!(!needs(package).contains("sluice-runtime"), "{package} needs sluice-runtime");
     }
     let transforms = needs("sluice-transforms");
@@ -126,7 +131,7 @@ fn plug_ins(crate_root: &str, contract: &Regex) -> Vec<(String, String)> {
 fn every_plug_in_is_in_its_table() {
     let contract =
         Regex::new(r"impl (?:Aws)?(Sink|Transform|Predicate|Converter)Settings for (\w+)").unwrap();
-    for (crate_root, least) in [("sinks", 4), ("transforms", 8)] {
+    for (crate_root, least) in [("sinks", 4), ("transforms", 8), ("transforms/registry", 4)] {
         let table = fs::read_to_string(root().join(crate_root).join("src/lib.rs")).unwrap();
         let plug_ins = plug_ins(crate_root, &contract);
         assert!(plug_ins.len() >= least, "{crate_root}: {plug_ins:?}");
@@ -143,8 +148,9 @@ async fn every_ready_made_connector_loads_and_helps_editors() {
     files(&root().join("connectors.d"), "yaml", &mut found);
     found.retain(|path| !holds_tests(path));
     assert!(!found.is_empty());
-    let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()))
-        .with_provider::<EverythingIsSet>();
+    let registry =
+        sluice_registry::register(sluice_sinks::register(sluice_transforms::register(Registry::new())))
+            .with_provider::<EverythingIsSet>();
     for path in found {
         Connector::load(&path, &registry, Follow::Every).await.unwrap();
         let text = fs::read_to_string(&path).unwrap();
@@ -161,8 +167,9 @@ async fn every_connector_that_goes_with_the_infrastructure_loads() {
     files(&root().join("infra/kubernetes"), "yaml", &mut found);
     found.retain(|path| path.parent().is_some_and(|folder| folder.ends_with("connectors.d")));
     assert!(found.len() > 1);
-    let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()))
-        .with_provider::<EverythingIsSet>();
+    let registry =
+        sluice_registry::register(sluice_sinks::register(sluice_transforms::register(Registry::new())))
+            .with_provider::<EverythingIsSet>();
     for path in found {
         Connector::load(&path, &registry, Follow::Every).await.unwrap();
     }
@@ -178,7 +185,9 @@ fn the_stored_schema_is_json() {
 #[test]
 fn the_reference_pages_are_those_that_the_settings_make() {
     let folder = root().join("docs/reference");
-    let pages = pages(&sluice_sinks::register(sluice_transforms::register(Registry::new())));
+    let pages = pages(&sluice_registry::register(sluice_sinks::register(sluice_transforms::register(
+        Registry::new(),
+    ))));
     let stale = pages
         .iter()
         .filter(|page| fs::read_to_string(folder.join(&page.path)).ok().as_ref() != Some(&page.text));

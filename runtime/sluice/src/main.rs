@@ -16,7 +16,8 @@ use sluice_runtime::cli::Program;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let registry = sluice_sinks::register(sluice_transforms::register(Registry::new()));
+    let registry = sluice_registry::register(sluice_transforms::register(Registry::new()));
+    let registry = sluice_sinks::register(registry);
     Program::new(registry)
         .version(env!("CARGO_PKG_VERSION"))
         .hint("Begin with `sluice demo`: an embedded broker, a local knowledge base and a connector, end to end.")

@@ -89,6 +89,17 @@ pub(crate) const FLOORS: &[Floors] = &[
         ]],
     },
     Floors {
+        folder: "transforms/registry/src",
+        inside: "",
+        rooms: &[
+            &["avro", "connect_json", "json_schema", "protobuf"],
+            &["schemas"],
+            &["registries"],
+            &["framing"],
+            &["mapping"],
+        ],
+    },
+    Floors {
         folder: "sinks/src",
         inside: "",
         rooms: &[&["bedrock_kb", "blackhole", "file", "http", "s3", "sqs", "stdout"], &["record"]],

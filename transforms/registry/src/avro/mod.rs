@@ -1,0 +1,15 @@
+//! `avro`: records in Avro's binary encoding.
+//!
+//! Schemas are parsed by `apache-avro`. Payloads are read here, straight into JSON text: the library reads them into values of
+//! its own without a bound on depth and on what takes no bytes, and its way from there to JSON loses digits. See
+//! docs/decisions/0015-schema-formats.md.
+
+mod decode;
+mod format;
+mod plan;
+mod settings;
+mod styles;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use settings::AvroSettings;

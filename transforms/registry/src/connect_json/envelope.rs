@@ -1,0 +1,109 @@
+//! The envelope of `schema` and `payload`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sluice_connector_api::{
+    Converter, ConverterContext, Json, NotConverted, Payload, PayloadForm, PayloadForms, Rejection,
+};
+
+use super::apply::apply;
+use super::kinds::{ConnectType, read_schema};
+use crate::mapping::{DecimalStyle, TimeStyle};
+
+/// Schemas that are kept by their texts, which every record repeats. All make room for another one: there are few.
+const MAX_KEPT: usize = 200;
+
+/// The longest text of a schema that is kept; a longer one is read for each record.
+const MAX_KEPT_BYTES: usize = 256 * 1024;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    schema: &'a RawValue,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+/// Takes payloads out of their envelopes.
+pub(super) struct EnvelopeConverter {
+    decimal: DecimalStyle,
+    time: TimeStyle,
+    defaults: bool,
+    kept: RwLock<HashMap<Box<str>, Arc<ConnectType>>>,
+}
+
+impl EnvelopeConverter {
+    pub(super) fn new(decimal: DecimalStyle, time: TimeStyle, defaults: bool) -> Self {
+        Self { decimal, time, defaults, kept: RwLock::default() }
+    }
+
+    fn schema(&self, text: &str) -> Result<Arc<ConnectType>, String> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner).get(text).map(Arc::clone);
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let read = Arc::new(read_schema(text, self.time, self.defaults)?);
+        if text.len() <= MAX_KEPT_BYTES {
+            let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= MAX_KEPT {
+                kept.clear();
+            }
+            kept.insert(text.into(), Arc::clone(&read));
+        }
+        Ok(read)
+    }
+
+    fn open(&self, bytes: &Bytes) -> Result<Option<Json>, String> {
+        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
+            format!(
+                "it is not an envelope of `schema` and `payload` ({error}); JSON without one is for the converter `json`"
+            )
+        })?;
+        let payload = envelope.payload.get();
+        let parse = || {
+            Json::parse(bytes.slice_ref(payload.as_bytes()))
+                .map_err(|error| format!("its payload is not JSON: {error}"))
+        };
+        if envelope.schema.get() == "null" {
+            return if payload == "null" { Ok(None) } else { parse().map(Some) };
+        }
+        let schema = self
+            .schema(envelope.schema.get())
+            .map_err(|error| format!("its schema cannot be read: {error}"))?;
+        if payload == "null" && schema.default.is_none() {
+            return Ok(None);
+        }
+        let mut json = parse()?;
+        if !schema.is_plain() {
+            apply(&schema, self.decimal, json.value_mut())
+                .map_err(|reason| format!("its payload: {reason}"))?;
+        }
+        Ok(Some(json))
+    }
+}
+
+impl Converter for EnvelopeConverter {
+    fn convert(&self, bytes: Bytes, context: &ConverterContext<'_>) -> Result<Option<Payload>, NotConverted> {
+        let bytes =
+            if bytes.starts_with(BYTE_ORDER_MARK) { bytes.slice(BYTE_ORDER_MARK.len()..) } else { bytes };
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
+            return Ok(None);
+        }
+        let opened = self.open(&bytes);
+        let side = context.side;
+        let opened =
+            opened.map_err(|reason| Rejection::new(format!("the {side} is not Connect's JSON: {reason}")))?;
+        Ok(opened.map(Payload::Json))
+    }
+
+    fn makes(&self) -> PayloadForms {
+        PayloadForm::Json.into()
+    }
+}

@@ -1,0 +1,160 @@
+//! What a Connect schema says of a payload that JSON cannot say itself.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::mapping::{Calendar, TimeStyle};
+
+/// What a value is, as far as it has to be changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ConnectType {
+    pub(super) kind: ConnectKind,
+    /// What takes the place of a null.
+    pub(super) default: Option<Value>,
+}
+
+/// What has to be done with a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ConnectKind {
+    /// Nothing.
+    Plain,
+    /// Base64 of an unscaled number; a number already where the producer has `decimal.format=NUMERIC`.
+    Decimal(i64),
+    /// An object with an unscaled number and its scale.
+    ScaledDecimal,
+    /// A number that becomes text.
+    Calendar(Calendar),
+    Struct(Vec<(String, ConnectType)>),
+    Array(Box<ConnectType>),
+    /// An object, whose names are the keys.
+    Map(Box<ConnectType>),
+    /// An array of pairs, since the keys are not text.
+    Pairs(Box<ConnectType>, Box<ConnectType>),
+}
+
+/// A schema as `JsonConverter` writes it.
+#[derive(Deserialize)]
+struct WrittenSchema {
+    #[serde(rename = "type")]
+    kind: String,
+    name: Option<String>,
+    #[serde(default)]
+    parameters: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    fields: Vec<WrittenField>,
+    items: Option<Box<WrittenSchema>>,
+    keys: Option<Box<WrittenSchema>>,
+    values: Option<Box<WrittenSchema>>,
+    default: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct WrittenField {
+    field: String,
+    #[serde(flatten)]
+    schema: WrittenSchema,
+}
+
+/// Reads the text of a schema.
+pub(super) fn read_schema(text: &str, time: TimeStyle, defaults: bool) -> Result<ConnectType, String> {
+    let written: WrittenSchema = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Reader { time, defaults }.read(written)
+}
+
+struct Reader {
+    time: TimeStyle,
+    defaults: bool,
+}
+
+impl Reader {
+    fn read(&self, written: WrittenSchema) -> Result<ConnectType, String> {
+        let default = written.default.clone().filter(|default| self.defaults && !default.is_null());
+        Ok(ConnectType { kind: self.kind(written)?, default })
+    }
+
+    fn kind(&self, written: WrittenSchema) -> Result<ConnectKind, String> {
+        let name = written.name.as_deref().unwrap_or_default();
+        if let Some(calendar) = calendar(name) {
+            return Ok(match self.time {
+                TimeStyle::Epoch => ConnectKind::Plain,
+                TimeStyle::Rfc3339 => ConnectKind::Calendar(calendar),
+            });
+        }
+        match (written.kind.as_str(), name) {
+            ("bytes", "org.apache.kafka.connect.data.Decimal") => scale(&written).map(ConnectKind::Decimal),
+            ("struct", "io.debezium.data.VariableScaleDecimal") => Ok(ConnectKind::ScaledDecimal),
+            ("struct", _) => self.fields(written.fields),
+            ("array", _) => Ok(self.nested(written.items)?.map_or(ConnectKind::Plain, ConnectKind::Array)),
+            ("map", _) => self.map(written),
+            _ => Ok(ConnectKind::Plain),
+        }
+    }
+
+    fn fields(&self, written: Vec<WrittenField>) -> Result<ConnectKind, String> {
+        let mut fields = Vec::new();
+        for field in written {
+            let of_field = self.read(field.schema)?;
+            if !of_field.is_plain() {
+                fields.push((field.field, of_field));
+            }
+        }
+        Ok(if fields.is_empty() { ConnectKind::Plain } else { ConnectKind::Struct(fields) })
+    }
+
+    /// Reads what is within; `None` where nothing has to be done with it.
+    fn nested(&self, written: Option<Box<WrittenSchema>>) -> Result<Option<Box<ConnectType>>, String> {
+        let Some(written) = written else { return Ok(None) };
+        let nested = self.read(*written)?;
+        Ok((!nested.is_plain()).then(|| Box::new(nested)))
+    }
+
+    fn map(&self, written: WrittenSchema) -> Result<ConnectKind, String> {
+        let has_names = written.keys.as_ref().is_none_or(|keys| keys.kind == "string");
+        let plain = || Box::new(ConnectType { kind: ConnectKind::Plain, default: None });
+        let (keys, values) = (self.nested(written.keys)?, self.nested(written.values)?);
+        Ok(match (has_names, keys, values) {
+            (true, _, Some(values)) => ConnectKind::Map(values),
+            (true, _, None) | (false, None, None) => ConnectKind::Plain,
+            (false, keys, values) => {
+                ConnectKind::Pairs(keys.unwrap_or_else(plain), values.unwrap_or_else(plain))
+            }
+        })
+    }
+}
+
+impl ConnectType {
+    /// Says whether nothing has to be done with such a value, whatever it is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.kind == ConnectKind::Plain && self.default.is_none()
+    }
+}
+
+fn scale(written: &WrittenSchema) -> Result<i64, String> {
+    let scale = written.parameters.as_ref().and_then(|parameters| parameters.get("scale"));
+    let scale = match scale {
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(Value::Number(number)) => number.as_i64(),
+        _ => None,
+    };
+    scale.ok_or_else(|| "a `Decimal` has no `scale` among its parameters".to_owned())
+}
+
+const MILLIS: i64 = 1000;
+const MICROS: i64 = 1_000_000;
+const NANOS: i64 = 1_000_000_000;
+
+/// The types that are numbers, and stand for times. Debezium's timestamps have no zone: they are those of columns that have
+/// none.
+fn calendar(name: &str) -> Option<Calendar> {
+    Some(match name {
+        "org.apache.kafka.connect.data.Date" | "io.debezium.time.Date" => Calendar::Date,
+        "org.apache.kafka.connect.data.Time" | "io.debezium.time.Time" => Calendar::TimeOfDay(MILLIS),
+        "io.debezium.time.MicroTime" => Calendar::TimeOfDay(MICROS),
+        "io.debezium.time.NanoTime" => Calendar::TimeOfDay(NANOS),
+        "org.apache.kafka.connect.data.Timestamp" => Calendar::Instant(MILLIS),
+        "io.debezium.time.Timestamp" => Calendar::Local(MILLIS),
+        "io.debezium.time.MicroTimestamp" => Calendar::Local(MICROS),
+        "io.debezium.time.NanoTimestamp" => Calendar::Local(NANOS),
+        _ => return None,
+    })
+}

@@ -1,0 +1,8 @@
+//! `connect_json`: what Kafka Connect's `JsonConverter` writes with `schemas.enable`.
+
+mod apply;
+mod envelope;
+mod kinds;
+mod settings;
+
+pub(crate) use settings::ConnectJsonSettings;

@@ -1,0 +1,97 @@
+//! JSON Schema as a schema format.
+
+use jsonschema::{Retrieve, Uri, Validator};
+use serde_json::Value;
+use sluice_connector_api::{BoxError, Json};
+
+use crate::framing::{Framed, SchemaKey};
+use crate::registries::SchemaReference;
+use crate::schemas::{SchemaFormat, SchemaSource};
+
+/// How JSON with a schema is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonSchemaFormat {
+    /// Whether documents are held to their schema.
+    pub(crate) is_held: bool,
+}
+
+/// A schema that documents are held to, if they are held to any.
+#[derive(Debug)]
+pub(crate) struct HeldTo(Option<Validator>);
+
+impl SchemaFormat for JsonSchemaFormat {
+    const NAME: &'static str = "JSON";
+    const KIND: &'static str = "JSON";
+    type Schema = HeldTo;
+
+    fn compile(&self, _key: SchemaKey, source: &SchemaSource) -> Result<Option<HeldTo>, String> {
+        if !self.is_held {
+            return Ok(Some(HeldTo(None)));
+        }
+        let (schema, others) = match source {
+            SchemaSource::Registry(text) => {
+                (parse("the schema", text.text.as_bytes())?, parse_all(&text.references)?)
+            }
+            SchemaSource::Files(files) => of_files(files)?,
+        };
+        let options = jsonschema::options().with_retriever(KnownSchemas(others));
+        let validator = options.build(&schema).map_err(|error| error.to_string())?;
+        Ok(Some(HeldTo(Some(validator))))
+    }
+
+    fn read(&self, schema: &HeldTo, framed: &Framed) -> Result<Json, String> {
+        let json = Json::parse(framed.payload.clone()).map_err(|error| error.to_string())?;
+        let HeldTo(Some(validator)) = schema else { return Ok(json) };
+        let Err(error) = validator.validate(json.value()) else { return Ok(json) };
+        let place = match error.instance_path().to_string() {
+            root if root.is_empty() => "it".to_owned(),
+            path => format!("what stands at {path}"),
+        };
+        // The error itself would tell the value.
+        Err(format!("{place} does not fit the schema at {}", error.schema_path()))
+    }
+}
+
+/// Schemas by the names that others refer to them by.
+struct KnownSchemas(Vec<(String, Value)>);
+
+impl Retrieve for KnownSchemas {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, BoxError> {
+        let uri = uri.as_str().trim_end_matches('#');
+        // A name without a scheme was resolved against the URI of the schema that refers to it.
+        let found = self.0.iter().find(|(name, _)| name == uri || uri.ends_with(&format!("/{name}")));
+        match found {
+            Some((_, schema)) => Ok(schema.clone()),
+            None => Err(format!("it refers to `{uri}`, which is not among its references").into()),
+        }
+    }
+}
+
+fn parse(name: &str, text: &[u8]) -> Result<Value, String> {
+    Json::from_slice(text).map(Json::into_value).map_err(|error| format!("{name} is not valid JSON: {error}"))
+}
+
+fn parse_all(references: &[SchemaReference]) -> Result<Vec<(String, Value)>, String> {
+    let mut parsed = Vec::new();
+    for reference in references {
+        parsed.push((reference.name.clone(), parse(&reference.name, reference.text.as_bytes())?));
+    }
+    Ok(parsed)
+}
+
+/// The last file is the schema; the others are known by their names, and by their `$id`.
+fn of_files(files: &[(String, Vec<u8>)]) -> Result<(Value, Vec<(String, Value)>), String> {
+    let mut others = Vec::new();
+    for (path, content) in files {
+        let schema = parse(path, content)?;
+        if let Some(id) = schema.get("$id").and_then(Value::as_str) {
+            others.push((id.to_owned(), schema.clone()));
+        }
+        let name = path.rsplit('/').next().unwrap_or(path);
+        others.push((name.to_owned(), schema));
+    }
+    match others.last().cloned() {
+        Some((_, schema)) => Ok((schema, others)),
+        None => Err("no file is named".to_owned()),
+    }
+}

@@ -1,0 +1,124 @@
+//! Decimals: an unscaled whole number in two's complement, and a scale.
+
+/// The most bytes of an unscaled number: 2,466 digits. What is longer would take quadratic time to write.
+const MAX_UNSCALED_BYTES: usize = 1024;
+
+/// The greatest scale, and the least below zero.
+const MAX_SCALE: i64 = 4096;
+
+/// Writes a decimal with all digits of its scale: 4450 with the scale 2 is `44.50`. A scale below zero adds zeros. `None`
+/// where a number is longer than anybody's.
+pub(crate) fn decimal_text(unscaled: &[u8], scale: i64) -> Option<String> {
+    if unscaled.len() > MAX_UNSCALED_BYTES || scale.abs() > MAX_SCALE {
+        return None;
+    }
+    let (is_negative, digits) = digits(unscaled);
+    let mut text = if is_negative { "-".to_owned() } else { String::new() };
+    let Ok(scale) = usize::try_from(scale) else {
+        text.push_str(&digits);
+        if digits != "0" {
+            text.extend(std::iter::repeat_n('0', usize::try_from(-scale).unwrap_or_default()));
+        }
+        return Some(text);
+    };
+    if scale == 0 {
+        text.push_str(&digits);
+        return Some(text);
+    }
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = digits.split_at_checked(digits.len() - scale)?;
+    text.push_str(whole);
+    text.push('.');
+    text.push_str(fraction);
+    Some(text)
+}
+
+/// Returns the sign and the decimal digits of a big-endian number in two's complement; no bytes are zero.
+fn digits(unscaled: &[u8]) -> (bool, String) {
+    let is_negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
+    if unscaled.len() <= 16 {
+        let fill = if is_negative { -1_i128 } else { 0 };
+        let number = unscaled.iter().fold(fill, |number, byte| number << 8 | i128::from(*byte));
+        return (is_negative, number.unsigned_abs().to_string());
+    }
+    let mut magnitude = unscaled.to_vec();
+    if is_negative {
+        negate(&mut magnitude);
+    }
+    (is_negative, long_digits(&magnitude))
+}
+
+fn negate(number: &mut [u8]) {
+    let mut carry = true;
+    for byte in number.iter_mut().rev() {
+        let (sum, overflows) = (!*byte).overflowing_add(u8::from(carry));
+        *byte = sum;
+        carry = overflows;
+    }
+}
+
+/// Nine digits at a time, the lowest first.
+const BASE: u64 = 1_000_000_000;
+
+fn long_digits(magnitude: &[u8]) -> String {
+    let mut groups: Vec<u64> = vec![0];
+    for byte in magnitude {
+        let mut carry = u64::from(*byte);
+        for group in &mut groups {
+            let sum = *group * 256 + carry;
+            *group = sum % BASE;
+            carry = sum / BASE;
+        }
+        if carry > 0 {
+            groups.push(carry);
+        }
+    }
+    let padded: Vec<String> = groups.iter().rev().map(|group| format!("{group:09}")).collect();
+    let text = padded.concat();
+    match text.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(unscaled: &[u8], scale: i64) -> String {
+        decimal_text(unscaled, scale).unwrap()
+    }
+
+    #[test]
+    fn decimals_keep_their_scale() {
+        assert_eq!(text(&[0x11, 0x62], 2), "44.50");
+        assert_eq!(text(&[0xee, 0x9e], 2), "-44.50");
+        assert_eq!(text(&[0xff], 3), "-0.001");
+        assert_eq!(text(&[], 2), "0.00");
+        assert_eq!(text(&[0], 0), "0");
+        assert_eq!(text(&[5], -3), "5000");
+        assert_eq!(text(&[0], -3), "0");
+        assert_eq!(text(&[0x80], 0), "-128");
+    }
+
+    #[test]
+    fn what_is_longer_than_a_number_is_none() {
+        assert_eq!(decimal_text(&[1; 1025], 0), None);
+        assert_eq!(decimal_text(&[1], i64::from(i32::MAX)), None);
+        assert_eq!(decimal_text(&[1], i64::MIN + 1), None);
+        assert!(decimal_text(&[0x7f; 1024], 4096).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn long_numbers_are_as_short_ones(number: i128, sign_bytes in 1_usize..40) {
+            let fill = if number < 0 { 0xff } else { 0 };
+            let mut long = vec![fill; sign_bytes];
+            long.extend(number.to_be_bytes());
+            prop_assert_eq!(text(&long, 0), number.to_string());
+            prop_assert_eq!(text(&number.to_be_bytes(), 0), number.to_string());
+        }
+    }
+}

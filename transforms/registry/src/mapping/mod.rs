@@ -1,0 +1,11 @@
+//! The one mapping from the values of schema formats to JSON: see docs/converters.md.
+
+mod decimal;
+mod json_text;
+mod options;
+mod time;
+
+pub(crate) use decimal::decimal_text;
+pub(crate) use json_text::{JsonText, most_grown};
+pub(crate) use options::{DecimalStyle, TimeStyle};
+pub(crate) use time::{Calendar, duration_text, seconds_text};

@@ -1,0 +1,12 @@
+//! `protobuf`: records in Protobuf's encoding.
+//!
+//! `.proto` text is compiled by `protox`, payloads are decoded by `prost-reflect`. What comes of them is written here: the
+//! library's own JSON has maps in another order each time, and follows `Any` without a bound.
+
+mod compile;
+mod format;
+mod message;
+mod settings;
+mod write;
+
+pub(crate) use settings::ProtobufSettings;

@@ -1,0 +1,74 @@
+//! What the serializers of others wrote is read: see `tests/vectors/make.py`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sluice_wire_testing::{HttpServer, reply};
+
+use crate::support::{Sent, build, read, serve, with_confluent};
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    converter: String,
+    settings: Value,
+    record: String,
+    /// None where the record has to be rejected.
+    expected: Option<String>,
+    schemas: BTreeMap<String, Value>,
+    headers: BTreeMap<String, String>,
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+/// AWS Glue, which has these versions of schemas.
+async fn glue(schemas: BTreeMap<String, Value>) -> HttpServer {
+    HttpServer::start_answering(move |request| {
+        assert_eq!(request.headers["x-amz-target"], "AWSGlue.GetSchemaVersion");
+        assert!(request.headers["authorization"].contains("/glue/aws4_request"));
+        let id = request.json()["SchemaVersionId"].as_str().unwrap().to_owned();
+        reply(200, "", &schemas[&id].to_string())
+    })
+    .await
+}
+
+async fn settings(case: &Case) -> (HttpServer, Value) {
+    if case.settings["glue"] == json!(true) {
+        let server = glue(case.schemas.clone()).await;
+        let settings =
+            json!({ "registry": { "glue": { "region": "eu-central-1", "endpoint_url": server.url } } });
+        return (server, settings);
+    }
+    let documents = case.schemas.iter().map(|(path, body)| (path.clone(), body.to_string()));
+    let server = serve(documents.collect()).await;
+    let settings = with_confluent(&server, case.settings.clone());
+    (server, settings)
+}
+
+#[tokio::test]
+async fn records_of_other_serializers_are_read_as_they_were_meant() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../vectors/vectors.json")).unwrap();
+    assert!(cases.len() >= 15);
+    for case in cases {
+        let (_server, settings) = settings(&case).await;
+        let converter = build(&case.converter, settings);
+        let mut sent = Sent::new(unhex(&case.record));
+        for (name, value) in &case.headers {
+            sent = sent.with_header(name, &unhex(value));
+        }
+        let found = read(&*converter, &sent).await;
+        if let Some(expected) = &case.expected {
+            assert_eq!(found.as_ref(), Ok(&Some(expected.clone())), "{}", case.name);
+        } else {
+            let error = found.unwrap_err();
+            assert!(
+                error.starts_with("rejected: the value is not valid JSON: what stands at /home/street"),
+                "{error}"
+            );
+            assert!(!error.contains('3'), "no content of the record is shown: {error}");
+        }
+    }
+}
