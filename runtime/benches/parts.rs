@@ -10,6 +10,8 @@
     reason = "a benchmark fails by panicking and shows what it found"
 )]
 
+#[path = "parts/avro.rs"]
+mod avro;
 #[path = "../tests/support/prices.rs"]
 mod prices;
 
@@ -54,7 +56,7 @@ struct Part {
 
 fn main() {
     println!("| Part | ns per record | Beside | ns per record | Ratio |\n|---|--:|---|--:|--:|");
-    let parts = [value(), timestamp(), template(), chain(), order()];
+    let parts = [value(), avro::avro(), timestamp(), template(), chain(), order()];
     for part in parts.into_iter().chain(changes()) {
         println!("{}", part.measure());
     }
