@@ -26,6 +26,7 @@ pub mod process;
 pub mod python;
 pub mod recorder;
 mod requirement;
+pub mod schema_registry;
 pub mod sluice;
 pub mod target;
 
