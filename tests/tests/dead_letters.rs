@@ -68,7 +68,7 @@ fn good() -> NewRecord {
     NewRecord::unkeyed("{\"n\":1}")
 }
 
-/// Bytes that are no JSON and that nothing makes smaller.
+/// Bytes that are not JSON and that nothing makes smaller.
 fn noise(bytes: usize) -> Vec<u8> {
     std::iter::once(0xff).chain(std::iter::repeat_with(|| fastrand::u8(..))).take(bytes).collect()
 }

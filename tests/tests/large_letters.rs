@@ -84,7 +84,7 @@ fn good() -> NewRecord {
     NewRecord::unkeyed("{\"n\":1}")
 }
 
-/// Bytes that are no JSON and that nothing makes smaller.
+/// Bytes that are not JSON and that nothing makes smaller.
 fn noise(bytes: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(bytes as u64);
     std::iter::once(0xff).chain(std::iter::repeat_with(|| random.u8(..))).take(bytes).collect()

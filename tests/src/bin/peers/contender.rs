@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const HUNG: Duration = Duration::from_mins(10);
 
 /// A contender that is ready to run.
-pub(crate) enum Contender {
+pub(crate) enum Peer {
     /// As it comes. `again` tells the control from the other.
     Sluice { again: bool },
     /// The program in `tests/peers/go`.
@@ -29,7 +29,7 @@ pub(crate) enum Contender {
     Python(PathBuf),
 }
 
-impl Contender {
+impl Peer {
     /// Makes all of them ready. One whose tools are not here is told and left out.
     pub(crate) fn all() -> Vec<Self> {
         let mut all = vec![Self::Sluice { again: false }, Self::Sluice { again: true }];

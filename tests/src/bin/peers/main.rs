@@ -23,7 +23,7 @@ mod report;
 use clap::Parser;
 use sluice_tests::benchmark::{BenchmarkStage, TopicOptions};
 
-use self::contender::Contender;
+use self::contender::Peer;
 use self::door::CountingDoor;
 use self::report::{PeerReport, PeerRun};
 
@@ -41,8 +41,8 @@ fn main() {
     let options = PeerOptions::parse();
     let Some(stage) = BenchmarkStage::set_up(&options.topic) else { return };
     let door = CountingDoor::open();
-    let contenders = Contender::all();
-    let mut report = PeerReport::new(&contenders, stage.description());
+    let contenders = Peer::all();
+    let mut report = PeerReport::new(contenders.iter().map(Peer::name), stage.description());
     for round in 0..=options.rounds {
         for turn in 0..contenders.len() {
             // Another goes first each time, so that none always finds the warmer machine.

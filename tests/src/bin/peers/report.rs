@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use sluice_tests::{process, today};
 
-use crate::contender::Contender;
-
 /// What one run of a contender took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerRun {
@@ -29,9 +27,8 @@ pub(crate) struct PeerReport {
 }
 
 impl PeerReport {
-    pub(crate) fn new(contenders: &[Contender], stage: String) -> Self {
-        let contenders = contenders.iter().map(|contender| (contender.name(), Vec::new())).collect();
-        Self { contenders, stage }
+    pub(crate) fn new(names: impl Iterator<Item = &'static str>, stage: String) -> Self {
+        Self { contenders: names.map(|name| (name, Vec::new())).collect(), stage }
     }
 
     pub(crate) fn add(&mut self, contender: usize, run: PeerRun) {
