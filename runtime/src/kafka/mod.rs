@@ -48,7 +48,6 @@
 //! What stands apart from the source: `auth` (who a client is), `problems` (what is wrong with the settings, for which
 //! `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `reach`, `scan`, `newest`, `groups`, `topics`, `producer`.
-//! the commands ask: `scan`, `groups`, `topics`, `producer`.
 
 mod auth;
 pub(crate) mod cluster;
