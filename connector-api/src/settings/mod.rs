@@ -4,10 +4,12 @@ mod blanks;
 mod byte_size;
 mod choice;
 mod duration;
+mod error;
 mod secret;
 
 pub use blanks::Blanks;
 pub use byte_size::ByteSize;
 pub use choice::one_of_its_keys;
 pub use duration::HumanDuration;
+pub use error::SettingsError;
 pub use secret::Secret;
