@@ -292,6 +292,39 @@ fn a_filter_needs_its_predicate_and_a_schema_has_no_name_here() {
 }
 
 #[test]
+fn converters_of_schema_registries_have_their_counterparts() {
+    let value = |class: &str, options: Value| {
+        let mut config = json!({
+            "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t", "value.converter": class,
+        });
+        for (name, option) in options.as_object().unwrap() {
+            config[format!("value.converter.{name}")] = option.clone();
+        }
+        converted(&config)["source"]["value"].clone()
+    };
+    let registry = json!({
+        "schema.registry.url": "http://a:8081,http://b:8081", "basic.auth.credentials.source": "USER_INFO",
+        "basic.auth.user.info": "me:hunter2",
+    });
+    for (class, name) in [
+        ("io.confluent.connect.avro.AvroConverter", "avro"),
+        ("io.confluent.connect.protobuf.ProtobufConverter", "protobuf"),
+        ("io.confluent.connect.json.JsonSchemaConverter", "json_schema"),
+    ] {
+        let confluent = &value(class, registry.clone())[name]["registry"]["confluent"];
+        assert_eq!(confluent["urls"], json!(["http://a:8081", "http://b:8081"]), "{class}");
+        assert_eq!(confluent["auth"]["basic"]["password"], "${env:SCHEMA_REGISTRY_PASSWORD}");
+    }
+    let enveloped = value("org.apache.kafka.connect.json.JsonConverter", json!({}));
+    assert_eq!(enveloped, "connect_json");
+    let glue = "com.amazonaws.services.schemaregistry.kafkaconnect.AWSKafkaAvroConverter";
+    assert_eq!(
+        value(glue, json!({ "region": "eu-west-1" })),
+        json!({ "avro": { "registry": { "glue": { "region": "eu-west-1" } } } })
+    );
+}
+
+#[test]
 fn a_consumer_that_signs_in_names_no_one() {
     let file = converted(&json!({
         "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t",

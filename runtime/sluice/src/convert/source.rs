@@ -26,6 +26,19 @@ const CONVERTERS: &[ConverterEntry] = &[
     ConverterEntry { class: ".LongConverter", convert: |_, _| plain("long") },
     ConverterEntry { class: ".ShortConverter", convert: |_, _| plain("short") },
     ConverterEntry { class: ".JsonConverter", convert: json },
+    ConverterEntry { class: ".AvroConverter", convert: |prefix, options| confluent("avro", prefix, options) },
+    ConverterEntry {
+        class: ".ProtobufConverter",
+        convert: |prefix, options| confluent("protobuf", prefix, options),
+    },
+    ConverterEntry {
+        class: ".JsonSchemaConverter",
+        convert: |prefix, options| confluent("json_schema", prefix, options),
+    },
+    ConverterEntry {
+        class: ".AWSKafkaAvroConverter",
+        convert: |prefix, options| glue("avro", prefix, options),
+    },
 ];
 
 fn plain(name: &'static str) -> (&'static str, Map<String, Value>) {
@@ -37,6 +50,46 @@ fn json(prefix: &str, options: &mut Options) -> (&'static str, Map<String, Value
     let enveloped = options.bool(&format!("{prefix}.schemas.enable")) != Some(false);
     options.ignore(&[&format!("{prefix}.schemas.cache.size"), &format!("{prefix}.decimal.format")]);
     plain(if enveloped { "connect_json" } else { "json" })
+}
+
+/// A converter of Confluent's, which asks its registry for the schema.
+fn confluent(name: &'static str, prefix: &str, options: &mut Options) -> Named {
+    let mut urls = Vec::new();
+    for url in options.list(&format!("{prefix}.schema.registry.url")) {
+        urls.push(options.safe(&format!("{prefix}.schema.registry.url"), &url));
+    }
+    if urls.is_empty() {
+        options.variables.insert("SCHEMA_REGISTRY_URL".to_owned());
+        urls.push("${env:SCHEMA_REGISTRY_URL}".to_owned());
+    }
+    let mut registry = Map::new();
+    registry.insert("urls".to_owned(), urls.into());
+    if options.take(&format!("{prefix}.basic.auth.user.info")).is_some() {
+        let names = ["SCHEMA_REGISTRY_USERNAME", "SCHEMA_REGISTRY_PASSWORD"];
+        options.variables.extend(names.map(str::to_owned));
+        let [username, password] = names.map(|name| format!("${{env:{name}}}"));
+        let basic = json!({ "basic": { "username": username, "password": password } });
+        registry.insert("auth".to_owned(), basic);
+    }
+    options
+        .ignore(&[&format!("{prefix}.basic.auth.credentials.source"), &format!("{prefix}.schemas.enable")]);
+    of_registry(name, json!({ "confluent": registry }))
+}
+
+/// A converter of the AWS Glue schema registry.
+fn glue(name: &'static str, prefix: &str, options: &mut Options) -> Named {
+    let mut registry = Map::new();
+    if let Some(region) = options.take(&format!("{prefix}.region")) {
+        registry.insert("region".to_owned(), region.into());
+    }
+    for ignored in ["schemaAutoRegistrationEnabled", "avroRecordType", "registry.name", "schemas.enable"] {
+        options.ignore(&[&format!("{prefix}.{ignored}")]);
+    }
+    of_registry(name, json!({ "glue": registry }))
+}
+
+fn of_registry(name: &'static str, registry: Value) -> Named {
+    (name, [("registry".to_owned(), registry)].into_iter().collect())
 }
 
 /// The properties of a Java consumer that librdkafka has, too.
