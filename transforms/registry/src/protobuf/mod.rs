@@ -7,6 +7,8 @@ mod compile;
 mod format;
 mod message;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub(crate) use settings::ProtobufSettings;
