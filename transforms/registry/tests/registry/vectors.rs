@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_wire_testing::{HttpServer, reply};
 
-use crate::support::{Sent, build, read, serve, with_confluent};
+use crate::support::{Sent, avro_schema, build, confluent, read, serve, with_confluent};
 
 #[derive(Deserialize)]
 struct Case {
@@ -71,4 +71,31 @@ async fn records_of_other_serializers_are_read_as_they_were_meant() {
             assert!(!error.contains('3'), "no content of the record is shown: {error}");
         }
     }
+}
+
+/// `docs/converters.md` shows what goes in and what comes out.
+#[tokio::test]
+async fn the_examples_of_the_page_are_so() {
+    let page = include_str!("../../../../docs/converters.md");
+    let order = json!({ "type": "record", "name": "Order", "fields": [
+        { "name": "id", "type": "long" },
+        { "name": "price", "type": { "type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2 } },
+        { "name": "at", "type": { "type": "long", "logicalType": "timestamp-millis" } },
+    ] });
+    let server = confluent(&[(7, avro_schema(&order))]).await;
+    let converter = build("avro", with_confluent(&server, json!({ "time": "rfc3339" })));
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `00 ")).collect();
+    let cells: Vec<&str> = rows[0].split('`').collect();
+    let record = Sent::new(unhex(&cells[1].replace(' ', "")));
+    assert_eq!(read(&*converter, &record).await, Ok(Some(cells[3].to_owned())));
+
+    let connect = build("connect_json", json!({ "time": "rfc3339" }));
+    let mut seen = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `{\"schema\":")) {
+        let cells: Vec<&str> = row.split('`').collect();
+        let expected = if row.ends_with("| a tombstone |") { None } else { Some(cells[3].to_owned()) };
+        assert_eq!(read(&*connect, &Sent::new(cells[1])).await, Ok(expected));
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
 }
