@@ -82,7 +82,12 @@ async fn what_is_wrong_with_a_converter_is_said_at_its_place() {
     );
     assert!(wrong("  value: { signed: {} }\n").await.contains("missing key `source.value.signed.sign`"));
     let json = wrong("  value: { json: { a: 1 } }\n").await;
-    assert!(json.ends_with(":20: unknown key `source.value.json.a`; there are no settings here"), "{json}");
+    assert!(json.contains(":20: unknown key `source.value.json.a`; known are: empty_is"), "{json}");
+    let bytes = wrong("  value: { bytes: { a: 1 } }\n").await;
+    assert!(
+        bytes.ends_with(":21: unknown key `source.value.bytes.a`; there are no settings here"),
+        "{bytes}"
+    );
     assert!(
         wrong("  key: { sgned: {} }\n")
             .await

@@ -129,7 +129,13 @@ fn assert_described(path: &str, schema: &Value) {
     for (name, property) in properties.into_iter().flatten() {
         let path = format!("{path}.{name}");
         assert!(property["description"].as_str().is_some_and(|text| !text.is_empty()), "{path}");
-        assert_described(&path, property);
+        // Predicates are described where they stand alone, and not again wherever they are combined.
+        if ![".predicate.all", ".predicate.any", ".predicate.not"]
+            .iter()
+            .any(|combined| path.ends_with(combined))
+        {
+            assert_described(&path, property);
+        }
     }
     if let Some(items) = schema.get("items") {
         assert_described(&format!("{path}[]"), items);
