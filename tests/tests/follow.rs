@@ -110,8 +110,8 @@ fn a_file_that_is_added_changed_or_removed_changes_that_connector_and_no_other()
     stage.write(1, "");
     stage.wait_for(&mut daemon, 1, 100);
 
-    stage.write(1, "tasks_max: 2\n");
-    stage.wait_for_status(&mut daemon, "b", |b| b["tasks"].as_array().is_some_and(|tasks| tasks.len() == 2));
+    stage.write(1, "buffer_memory: 32MiB\n");
+    daemon.wait_for_log("connector changed");
     daemon.wait_for_logs("partitions assigned", 3);
     stage.produce(1, 100);
     stage.wait_for(&mut daemon, 1, 200);
@@ -215,11 +215,11 @@ fn the_swapped_link_of_a_config_map_and_a_changed_secret_are_seen() {
     stage.produce(0, 10);
     stage.wait_for(&mut daemon, 0, 10);
 
-    version("..2", "tasks_max: 2\n");
+    version("..2", "buffer_memory: 32MiB\n");
     symlink("..2", folder.join("..next")).unwrap();
     fs::rename(folder.join("..next"), folder.join("..data")).unwrap();
     fs::remove_dir_all(folder.join("..1")).unwrap();
-    stage.wait_for_status(&mut daemon, "a", |a| a["tasks"].as_array().is_some_and(|tasks| tasks.len() == 2));
+    daemon.wait_for_log("connector changed");
 
     daemon.wait_for_logs("partitions assigned", 2);
     fs::write(&secret, stage.targets[1].url()).unwrap();

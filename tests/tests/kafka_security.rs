@@ -155,9 +155,13 @@ fn a_refusal_is_told_with_its_reason() {
 #[tokio::test]
 async fn every_example_of_the_page_is_a_good_connector() {
     let folder = Folder::new();
-    for name in ["ca.pem", "client.pem", "client.key"] {
-        folder.write(name, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
-    }
+    // They are read where the clients are tried.
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = certificate.self_signed(&key).unwrap().pem();
+    folder.write("ca.pem", &certificate);
+    folder.write("client.pem", &certificate);
+    folder.write("client.key", key.serialize_pem());
     let page = std::fs::read_to_string(root().join("docs/kafka-security.md")).unwrap();
     let examples: Vec<_> =
         page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();

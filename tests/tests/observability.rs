@@ -223,7 +223,8 @@ fn an_older_scraper_gets_the_older_format_and_a_head_no_body() {
     let nothing = get(&address, "/metric");
     assert_eq!(
         (nothing.status, nothing.body.as_str()),
-        (404, "there are /metrics, /healthz, /readyz and /status\n")
+        (404, "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}"),
+        "as Kafka Connect says it"
     );
 }
 
