@@ -46,9 +46,11 @@ fn register(registry: &SchemaRegistry) -> Vec<(&'static str, u32, &'static [u8],
     let avro = json!({ "schema": order.to_string(), "references": reference("shop.Address", "address") });
     registry.register("common", &json!({ "schema": COMMON, "schemaType": "PROTOBUF" }));
     let protobuf = json!({ "schema": PROTO, "schemaType": "PROTOBUF", "references": reference("common.proto", "common") });
-    let street = json!({ "type": "object", "required": ["street"] });
+    // Apicurio tells the format by this, whatever else it is told.
+    let dialect = "http://json-schema.org/draft-07/schema#";
+    let street = json!({ "$schema": dialect, "type": "object", "required": ["street"] });
     registry.register("street", &json!({ "schema": street.to_string(), "schemaType": "JSON" }));
-    let place = json!({ "properties": { "to": { "$ref": "street.json" } } });
+    let place = json!({ "$schema": dialect, "properties": { "to": { "$ref": "street.json" } } });
     let json = json!({
         "schema": place.to_string(), "schemaType": "JSON", "references": reference("street.json", "street"),
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use sluice_wire_testing::{HttpReply, HttpServer, reply, status};
 
-use crate::support::{Sent, avro_schema, build, confluent, convert, read, text, unknown, with_confluent};
+use crate::support::{Sent, avro_schema, build, confluent, read, text, unknown, with_confluent};
 
 fn string() -> HttpReply {
     reply(200, "", &avro_schema(&json!("string")).to_string())
@@ -57,7 +57,7 @@ async fn a_schema_that_the_registry_has_not_rejects_the_record_with_its_id() {
     let failure = read(&*converter, &Sent::with_id(7, RECORD)).await.unwrap_err();
     assert_eq!(failure, "rejected: the registry has no schemas/ids/7 (404, error code 40403)");
     for _ in 0..3 {
-        assert!(convert(&*converter, &Sent::with_id(7, RECORD)).is_err());
+        assert!(read(&*converter, &Sent::with_id(7, RECORD)).await.is_err());
     }
     assert_eq!(text(&*converter, &Sent::with_id(1, RECORD)).await, "\"a\"");
     assert_eq!(
