@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -58,10 +59,11 @@ impl SchemaRegistry {
 
     /// Stops the process; what it held is gone.
     pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().ok();
-            process.wait().ok();
-        }
+        let Some(mut process) = self.process.take() else { return };
+        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+        // `timeout` hands this signal on, and ends Java a second later; killed itself, it would leave Java behind.
+        kill_process(id.expect("an id"), Signal::TERM).ok();
+        process.wait().ok();
     }
 
     /// Starts the process at the same address and waits until it answers.
