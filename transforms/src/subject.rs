@@ -90,6 +90,11 @@ impl Of {
         FormNeed::new(self.side(), PayloadForm::Json, why)
     }
 
+    /// States that the side has to be JSON since a field of it is read, which the setting `field` names.
+    pub(crate) fn needs_field(self, field: &str) -> FormNeed {
+        self.needs_json("field", &format!("reads the field `{field}`"))
+    }
+
     /// Returns the forms with those of this side changed.
     pub(crate) fn with_forms(self, forms: RecordForms, made: impl Into<PayloadForms>) -> RecordForms {
         match self {

@@ -138,7 +138,7 @@ impl Predicate for FieldValue {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        vec![self.of.needs_json("field", &format!("reads the field `{}`", self.field.as_str()))]
+        vec![self.of.needs_field(self.field.as_str())]
     }
 }
 

@@ -184,9 +184,7 @@ impl Transform for Chunk {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let need = |field: &FieldPath| {
-            Of::Value.needs_json("field", &format!("reads the field `{}`", field.as_str()))
-        };
+        let need = |field: &FieldPath| Of::Value.needs_field(field.as_str());
         self.field.iter().map(need).collect()
     }
 

@@ -141,7 +141,7 @@ impl Transform for Decompress {
 
     fn needs(&self) -> Vec<FormNeed> {
         if let Some(field) = &self.field {
-            return vec![self.of.needs_json("field", &format!("reads the field `{}`", field.as_str()))];
+            return vec![self.of.needs_field(field.as_str())];
         }
         let forms: PayloadForms = PayloadForm::Bytes.into();
         let side = self.of.side();

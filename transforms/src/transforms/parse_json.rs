@@ -93,9 +93,7 @@ impl Transform for ParseJson {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let need =
-            |field: &FieldPath| self.of.needs_json("field", &format!("reads the field `{}`", field.as_str()));
-        self.field.iter().map(need).collect()
+        self.field.iter().map(|field| self.of.needs_field(field.as_str())).collect()
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
