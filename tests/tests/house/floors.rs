@@ -118,7 +118,7 @@ pub(crate) const FLOORS: &[Floors] = &[
         ],
     },
     Floors {
-        folder: "transforms/template/src",
+        folder: "connector-api/template/src",
         inside: "",
         rooms: &[
             &["template"],
