@@ -47,7 +47,9 @@ pub(super) struct Committer {
     first: Vec<String>,
     known: Vec<TopicPartition>,
     looked: Instant,
-    /// How far the partitions that do not stand at their end were read at the last look.
+    /// How far the partitions were read at the last look.
+    read_to: HashMap<TopicPartition, i64>,
+    /// How far those were read that did not stand at their end then.
     stood: HashMap<TopicPartition, i64>,
     /// From where to which end it was looked for records.
     behind: HashMap<TopicPartition, (i64, i64)>,
@@ -75,6 +77,7 @@ impl Committer {
             first: settings.topics.iter().filter(is_wanted).cloned().collect(),
             known: Vec::new(),
             looked: Instant::now(),
+            read_to: HashMap::new(),
             stood: HashMap::new(),
             behind: HashMap::new(),
             subscription,
@@ -118,8 +121,32 @@ impl Committer {
         self.looked = Instant::now();
         let ends = self.look_at_lag(consumer, &assigned);
         look_at_topics(consumer, &ends.epochs);
+        self.look_at_reading(consumer, &assigned, &ends.offsets);
         self.look_at_ends(consumer, &ends.offsets);
         self.known = assigned;
+    }
+
+    /// Brokers that say the ends of all partitions can be reached, and what keeps the records of one of them from coming may
+    /// stand all the same: a batch that is too large, say. So it counts whether they came, unless none are asked for.
+    fn look_at_reading(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        assigned: &[TopicPartition],
+        ends: &HashMap<TopicPartition, i64>,
+    ) {
+        let positions = &consumer.context().positions;
+        let mut is_read = assigned.iter().all(|partition| ends.contains_key(partition));
+        let before = std::mem::take(&mut self.read_to);
+        for (partition, next, _) in positions.held() {
+            let Some(next) = next else { continue };
+            let is_at_end = ends.get(&partition).is_none_or(|end| next >= *end);
+            let has_moved = before.get(&partition).is_some_and(|before| *before != next);
+            is_read &= is_at_end || has_moved || !positions.is_reading();
+            self.read_to.insert(partition, next);
+        }
+        if is_read {
+            self.meter.reading.clear_source();
+        }
     }
 
     /// Looks for partitions that do not stand at their end, and of which nothing came since the last look.
@@ -190,7 +217,10 @@ impl Committer {
         }
         // A question for the offset of a time, and the time is that of the end.
         let ends = ends_of(assigned, Offset::End).and_then(|list| consumer.offsets_for_times(list, WAIT));
-        self.look_at_reading(&ends);
+        if let Err(error) = &ends {
+            let reason = format!("the brokers of its partitions do not answer: {error}");
+            self.meter.reading.note_in_general(reason);
+        }
         let mut found = Ends::default();
         note(ends, |list| {
             let ends = offsets(list);
@@ -208,18 +238,6 @@ impl Committer {
         }
         self.meter.log_ends(&log_ends);
         found
-    }
-
-    /// Whoever says the ends of all partitions can be read from.
-    fn look_at_reading(&self, ends: &KafkaResult<TopicPartitionList>) {
-        match ends {
-            Ok(ends) if offsets(ends).len() == ends.count() => self.meter.reading.clear_source(),
-            Ok(_) => {}
-            Err(error) => {
-                let reason = format!("the brokers of its partitions do not answer: {error}");
-                self.meter.reading.note_in_general(reason);
-            }
-        }
     }
 }
 
