@@ -67,6 +67,7 @@ mod confirm;
 mod converter;
 mod decimal;
 mod error;
+mod exactly_once;
 mod form;
 mod json;
 mod limits;
@@ -84,6 +85,10 @@ pub use confirm::{Confirm, ConfirmLimits, Confirmation};
 pub use converter::{Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId};
 pub use decimal::Decimal;
 pub use error::{BoxError, Failure, FailureKind, PutError, Rejection, Trouble};
+pub use exactly_once::{
+    ExactlyOnce, FencingToken, GroupMember, PositionStep, PutProgress, ReadingTask, Repetition,
+    StoredPosition, TakenOver,
+};
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
 pub use json::{Found, Json, Scalar, field_at, is_same_json, order_of_json};
 pub use limits::{Limits, Order, Pace};

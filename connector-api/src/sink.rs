@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{BatchKey, Confirm, Failure, FailureKind, FormNeed, Limits, PutError, Record, SettingsError};
+use crate::{
+    BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Limits, PutError, ReadingTask, Record,
+    Repetition, SettingsError,
+};
 
 /// Stores batches of records.
 ///
@@ -54,6 +57,20 @@ pub trait Sink: Send + Sync {
     /// answers; each task asks once, at its start. Default: none, since `Ok` of a put says it all.
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
         None
+    }
+
+    /// Returns what stores records together with how far their partitions are, for a target that can; each task asks once, at
+    /// its start, and then puts through it alone. Pure, as [`SinkSettings::build`] is. The error says why not, and with which
+    /// setting it would be otherwise, such as `set offsets_table`. Default: it cannot.
+    fn exactly_once(&self, task: &ReadingTask) -> Result<Arc<dyn ExactlyOnce>, String> {
+        let _ = task;
+        Err("it does not store offsets together with the data".to_owned())
+    }
+
+    /// Says what a put of a record does that is stored already. `sluice check` and `/status` show it where the connector is not
+    /// exactly once. Default: it stores the record again.
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again("a record that is put again is stored again")
     }
 
     /// Shows the request that [`Sink::put`] would send, without sending it. Default: the values.

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{HumanDuration, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{
+    HumanDuration, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
+};
 
 /// Takes every record and stores nothing.
 ///
@@ -44,6 +46,10 @@ struct Blackhole {
 impl Sink for Blackhole {
     fn limits(&self) -> Limits {
         Limits::default()
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::changes_nothing("it stores nothing")
     }
 
     async fn put(&self, _batch: &[Record]) -> Result<(), PutError> {

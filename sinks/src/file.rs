@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_connector_api::{Failure, Finding, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{
+    Failure, Finding, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
+};
 
 mod own_file;
 
@@ -80,6 +82,10 @@ struct LineFile {
 impl Sink for LineFile {
     fn limits(&self) -> Limits {
         Limits::default().with_max_records(MAX_RECORDS)
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again("each record becomes a line more")
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

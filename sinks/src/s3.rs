@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    BatchKey, Failure, Finding, HumanDuration, Limits, PutError, Record, SettingsError, Sink, TopicPartition,
+    BatchKey, Failure, Finding, HumanDuration, Limits, PutError, Record, Repetition, SettingsError, Sink,
+    TopicPartition,
 };
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, HttpAnswer, Method, UNRESERVED, Url,
@@ -201,6 +202,10 @@ impl Sink for S3 {
             .with_max_batch_bytes(16 * 1024 * 1024)
             .with_max_in_flight(self.settings.max_in_flight)
             .with_linger(CALL_LINGER)
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again("a batch that begins or ends with another record becomes an object more")
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

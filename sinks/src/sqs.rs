@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{Failure, Finding, Json, Limits, Order, PutError, Record, SettingsError, Sink};
+use sluice_connector_api::{
+    Failure, Finding, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink,
+};
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, HttpAnswer, Method, Url, endpoint_url,
     one_line,
@@ -230,6 +232,14 @@ impl Sink for Sqs {
             .with_max_in_flight(self.settings.max_in_flight)
             .with_order(if self.is_fifo { Order::Partition } else { Order::Key })
             .with_linger(CALL_LINGER)
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again(if self.is_fifo {
+            "the queue drops what it got within the last five minutes, and takes what is older once more"
+        } else {
+            "each record becomes a message more"
+        })
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_connector_api::{Failure, Limits, PutError, Record, SettingsError, Sink, SinkSettings};
+use sluice_connector_api::{
+    Failure, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
+};
 
 use crate::record::lines::{LineFormat, Lines};
 
@@ -52,6 +54,10 @@ impl<W: Write + Send + 'static> Stdout<W> {
 impl<W: Write + Send + 'static> Sink for Stdout<W> {
     fn limits(&self) -> Limits {
         Limits::default()
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again("each record becomes a line more")
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

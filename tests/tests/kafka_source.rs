@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use sluice_connector_api::TopicPartition;
+use sluice_connector_api::{ExactlyOnce, PositionStep, PutProgress, StoredPosition, TopicPartition};
+use sluice_plugin_testing::MemoryTable;
 use sluice_runtime::kafka::{KafkaSettings, KafkaSource};
 use sluice_runtime::source::budget::{Budget, footprint};
 use sluice_runtime::source::{Event, Revoked, Source};
@@ -105,6 +106,87 @@ async fn member(broker: &Broker, topic: &str, strategy: &str) -> KafkaSource {
     let Event::Passed(starts) = source.next().await else { panic!("no start that is to be pinned") };
     assert_eq!(starts.len(), 2);
     source
+}
+
+/// Stores how far a partition of the topic is, with nothing else.
+async fn store(table: &MemoryTable, topic: &str, to: StoredPosition) {
+    let partition = TopicPartition::new(topic, 0);
+    let taken = table.take_over(std::slice::from_ref(&partition)).await.unwrap().remove(0);
+    let step = PositionStep { partition, from: taken.position, to, token: taken.token };
+    ExactlyOnce::put(table, &[], &PutProgress::new(vec![step])).await.unwrap();
+}
+
+/// A member of the group `topic` that begins where the table says.
+fn keeping_to(table: &MemoryTable, broker: &Broker, topic: &str) -> KafkaSource {
+    let (settings, budget) = (settings(broker, topic, "cooperative-sticky"), Budget::new(1 << 20));
+    let sink: Arc<dyn ExactlyOnce> = Arc::new(table.clone());
+    KafkaSource::with_positions_of(Some(sink), "test", &settings, budget, &Arc::default()).unwrap()
+}
+
+/// Returns what comes up to the first records, and the offsets of these.
+async fn up_to_records(source: &mut KafkaSource) -> (Vec<Event>, Vec<i64>) {
+    let mut events = Vec::new();
+    loop {
+        match timeout(PATIENCE, source.next()).await.unwrap() {
+            Event::Records(records) => {
+                return (events, records.iter().map(|record| record.origin().offset()).collect());
+            }
+            event => events.push(event),
+        }
+    }
+}
+
+/// The group's offset is a hint: the sink knows what it has stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_begins_where_the_sink_says_and_the_group_follows() {
+    let Some(broker) = Broker::shared() else { return };
+    let (topic, table) = (kafka::unique("stored"), MemoryTable::new());
+    broker.create_topic(&topic, 1);
+    broker.produce(&topic, (0..10).map(|_| NewRecord::new("k", "v")));
+    let mut first = keeping_to(&table, broker, &topic);
+    let (events, offsets) = up_to_records(&mut first).await;
+    let [Event::Assigned(_), Event::TakenOver(taken), Event::Passed(_)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((taken[0].taken.position.clone(), taken[0].parts, offsets[0]), (None, 0, 0));
+    let mark = first.mark(&TopicPartition::new(&*topic, 0));
+    assert!(first.member().is_some_and(|ask| ask().is_some()), "it is a member of the group");
+    first.close(vec![(TopicPartition::new(&*topic, 0), 3)]).await;
+    assert_eq!(broker.committed(&topic, &topic), [Some(3)]);
+    for (stored, parts) in [(7, 2), (2, 0)] {
+        store(&table, &topic, StoredPosition::new(stored, parts, mark.clone())).await;
+        let mut next = keeping_to(&table, broker, &topic);
+        let (events, offsets) = up_to_records(&mut next).await;
+        let [Event::Assigned(_), Event::TakenOver(taken), Event::Passed(pins)] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!((taken[0].first, taken[0].parts, offsets[0]), (stored, parts, stored));
+        assert_eq!(pins, &[(TopicPartition::new(&*topic, 0), stored)]);
+        next.close(pins.clone()).await;
+        assert_eq!(broker.committed(&topic, &topic), [Some(stored)], "the hint is mended");
+    }
+}
+
+/// Invariant 1: a position that the sink has stored is no position in another topic, either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_the_sink_has_of_a_topic_that_was_made_anew_is_lost() {
+    let Some(broker) = Broker::shared() else { return };
+    let (topic, table) = (kafka::unique("stored-anew"), MemoryTable::new());
+    broker.create_topic(&topic, 1);
+    broker.produce(&topic, (0..10).map(|_| NewRecord::new("k", "v")));
+    let mut first = keeping_to(&table, broker, &topic);
+    up_to_records(&mut first).await;
+    let mark = first.mark(&TopicPartition::new(&*topic, 0));
+    first.close(Vec::new()).await;
+    store(&table, &topic, StoredPosition::new(5, 3, mark)).await;
+    broker.delete_topic(&topic);
+    broker.create_topic(&topic, 1);
+    broker.produce(&topic, (0..10).map(|_| NewRecord::new("k", "v")));
+    let mut next = keeping_to(&table, broker, &topic);
+    let (events, offsets) = up_to_records(&mut next).await;
+    let Some(Event::TakenOver(taken)) = events.get(1) else { panic!("{events:?}") };
+    assert_eq!((taken[0].first, taken[0].parts, offsets[0]), (0, 0, 0));
+    next.close(Vec::new()).await;
 }
 
 /// Invariant 1: the next owner begins where the last one ended, and nobody takes it back.

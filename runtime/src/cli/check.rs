@@ -1,6 +1,6 @@
 //! `sluice check`: what is wrong with connector files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::interpolate::Follow;
@@ -74,7 +74,7 @@ async fn check_files(context: &Context, connect: bool, output: Output) -> Result
         match Connector::load(&file, context.registry(), follow).await {
             Ok(connector) => {
                 lines.extend(connector.warnings.iter().map(|warning| warning_line(warning, output)));
-                lines.push(good_line(&file, output));
+                lines.push(good_line(&connector, output));
                 connectors.push(connector);
             }
             Err(problems) => {
@@ -88,10 +88,11 @@ async fn check_files(context: &Context, connect: bool, output: Output) -> Result
     Ok(connectors)
 }
 
-fn good_line(file: &Path, output: Output) -> String {
+fn good_line(connector: &Connector, output: Output) -> String {
+    let (file, guarantee) = (&connector.file, connector.guarantee());
     match output {
-        Output::Text => format!("{}: ok", file.display()),
-        Output::Json => json!({ "file": file, "ok": true }).to_string(),
+        Output::Text => format!("{}: ok ({guarantee})", file.display()),
+        Output::Json => json!({ "file": file, "ok": true, "guarantee": guarantee }).to_string(),
     }
 }
 

@@ -59,6 +59,13 @@ pub struct ConnectorFile {
     /// What happens when something fails.
     #[serde(default)]
     pub errors: ErrorSettings,
+    /// What becomes of records that are put when the connector is killed. `exactly_once`: each is stored once, for sinks that
+    /// store how far they are together with the data; the connector then reads on from there, whatever the group has committed.
+    /// A file whose sink cannot do that, or not as it is set, is refused. `at_least_once`: the group's offsets count, and some
+    /// records are put again. Default: exactly once where the sink can, and else at least once. `sluice check` and `/status`
+    /// say which it is, and why.
+    #[serde(default)]
+    pub guarantee: Option<GuaranteeSetting>,
     /// How many consumers read side by side; more than partitions is of no use. Default 1.
     #[serde(default = "default_tasks_max")]
     #[schemars(range(min = 1, max = 1000))]
@@ -68,6 +75,16 @@ pub struct ConnectorFile {
     /// above it. Default 64MiB.
     #[serde(default = "default_buffer_memory")]
     pub buffer_memory: ByteSize,
+}
+
+/// What becomes of records that are put when the connector is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GuaranteeSetting {
+    /// Each is stored once.
+    ExactlyOnce,
+    /// Some are put again.
+    AtLeastOnce,
 }
 
 /// What a connector is meant to be, in Kafka Connect's words.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use sluice_connector_api::{
-    BatchKey, Blanks, Confirm, Failure, FailureKind, Finding, FindingKind, FormNeed, Limits, PutError,
-    Record, Sink, Trouble,
+    BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed, Limits,
+    PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TopicPartition, Trouble,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -27,6 +27,11 @@ const AGAIN: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::fr
 
 /// A sink that puts nothing before its target was looked at. It is shared by the tasks of a connector, of which one looks.
 pub struct FirstLook {
+    looking: Arc<Looking>,
+}
+
+/// What the sink and what it stores exactly once with share.
+struct Looking {
     sink: Arc<dyn Sink>,
     /// The secrets of the settings, which a target may echo.
     blanks: Blanks,
@@ -43,19 +48,59 @@ struct FailedLook {
 
 impl std::fmt::Debug for FirstLook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FirstLook").field("passed", &self.passed).finish_non_exhaustive()
+        f.debug_struct("FirstLook").field("passed", &self.looking.passed).finish_non_exhaustive()
     }
 }
 
 impl FirstLook {
     /// Puts a look before a sink.
     pub fn new(sink: Arc<dyn Sink>, blanks: Blanks) -> Self {
-        Self { sink, blanks, passed: AtomicBool::new(false), last: Mutex::default() }
+        let looking = Looking { sink, blanks, passed: AtomicBool::new(false), last: Mutex::default() };
+        Self { looking: Arc::new(looking) }
+    }
+
+    fn sink(&self) -> &dyn Sink {
+        &*self.looking.sink
     }
 
     /// Looks at the target, unless that was done. The failure is retriable in an outage, and fatal where what was seen
     /// contradicts the settings.
     pub async fn look(&self) -> Result<(), Failure> {
+        self.looking.look().await
+    }
+
+    /// Looks again and again while the target cannot be reached, and notes that in `meter`. Returns what contradicts the
+    /// settings; where nothing does, it never returns.
+    pub async fn contradiction(&self, meter: &PutMeter) -> Failure {
+        let (throttle, mut failures) = (LogThrottle::new(1), 0);
+        loop {
+            match self.look().await {
+                Ok(()) => {
+                    if failures > 0 {
+                        meter.goes_on();
+                        tracing::info!("the target is reached");
+                    }
+                    return std::future::pending().await;
+                }
+                Err(failure) if failure.kind() == FailureKind::Retriable => {
+                    failures += 1;
+                    meter.stands_still(&failure);
+                    let wait = AGAIN.wait(failures, Some(AGAIN.longest(failures) / 2));
+                    if let LogLine::Full = throttle.note(&failure.to_string()) {
+                        tracing::warn!(
+                            "nothing is put before the target is reached, which is tried again: {failure}"
+                        );
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+                Err(failure) => return failure,
+            }
+        }
+    }
+}
+
+impl Looking {
+    async fn look(&self) -> Result<(), Failure> {
         if self.passed.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -89,35 +134,6 @@ impl FirstLook {
             Err(_) => vec![Finding::unreachable(SUBJECT, format!("did not answer within {LONGEST:?}"))],
         }
     }
-
-    /// Looks again and again while the target cannot be reached, and notes that in `meter`. Returns what contradicts the
-    /// settings; where nothing does, it never returns.
-    pub async fn contradiction(&self, meter: &PutMeter) -> Failure {
-        let (throttle, mut failures) = (LogThrottle::new(1), 0);
-        loop {
-            match self.look().await {
-                Ok(()) => {
-                    if failures > 0 {
-                        meter.goes_on();
-                        tracing::info!("the target is reached");
-                    }
-                    return std::future::pending().await;
-                }
-                Err(failure) if failure.kind() == FailureKind::Retriable => {
-                    failures += 1;
-                    meter.stands_still(&failure);
-                    let wait = AGAIN.wait(failures, Some(AGAIN.longest(failures) / 2));
-                    if let LogLine::Full = throttle.note(&failure.to_string()) {
-                        tracing::warn!(
-                            "nothing is put before the target is reached, which is tried again: {failure}"
-                        );
-                    }
-                    tokio::time::sleep(wait).await;
-                }
-                Err(failure) => return failure,
-            }
-        }
-    }
 }
 
 impl FailedLook {
@@ -149,43 +165,79 @@ fn judge(findings: &[Finding]) -> Option<(FailureKind, String)> {
 impl Sink for FirstLook {
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         self.look().await?;
-        self.sink.put(batch).await
+        self.sink().put(batch).await
     }
 
     async fn claim(&self) -> Result<(), Failure> {
-        self.sink.claim().await
+        self.sink().claim().await
     }
 
     fn limits(&self) -> Limits {
-        self.sink.limits()
+        self.sink().limits()
     }
 
     fn size_of(&self, record: &Record) -> usize {
-        self.sink.size_of(record)
+        self.sink().size_of(record)
     }
 
     fn id(&self, record: &Record) -> Option<String> {
-        self.sink.id(record)
+        self.sink().id(record)
     }
 
     fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
-        self.sink.batch_key(record)
+        self.sink().batch_key(record)
     }
 
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
-        self.sink.confirmation()
+        self.sink().confirmation()
+    }
+
+    fn exactly_once(&self, task: &ReadingTask) -> Result<Arc<dyn ExactlyOnce>, String> {
+        let sink = self.sink().exactly_once(task)?;
+        Ok(Arc::new(ExactlyOnceAfterLook { looking: Arc::clone(&self.looking), sink }))
+    }
+
+    fn repetition(&self) -> Repetition {
+        self.sink().repetition()
     }
 
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
-        self.sink.preview(batch)
+        self.sink().preview(batch)
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        self.sink.needs()
+        self.sink().needs()
     }
 
     async fn check(&self) -> Vec<Finding> {
-        self.sink.check().await
+        self.sink().check().await
+    }
+}
+
+/// What a sink stores exactly once with, behind the same look.
+struct ExactlyOnceAfterLook {
+    looking: Arc<Looking>,
+    sink: Arc<dyn ExactlyOnce>,
+}
+
+#[async_trait]
+impl ExactlyOnce for ExactlyOnceAfterLook {
+    fn how(&self) -> String {
+        self.sink.how()
+    }
+
+    fn keeps_group_offsets(&self) -> bool {
+        self.sink.keeps_group_offsets()
+    }
+
+    async fn take_over(&self, partitions: &[TopicPartition]) -> Result<Vec<TakenOver>, Failure> {
+        self.looking.look().await?;
+        self.sink.take_over(partitions).await
+    }
+
+    async fn put(&self, batch: &[Record], progress: &PutProgress) -> Result<(), PutError> {
+        self.looking.look().await?;
+        self.sink.put(batch, progress).await
     }
 }
 

@@ -13,7 +13,9 @@ use crate::config::interpolate::{Follow, Interpolated, interpolate, references};
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
 use crate::config::secrets::secrets;
-use crate::config::settings::{BatchSettings, ConnectorFile, ErrorSettings, SourceSettings, TargetState};
+use crate::config::settings::{
+    BatchSettings, ConnectorFile, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState,
+};
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
@@ -49,6 +51,8 @@ pub struct Connector {
     pub batch: BatchSettings,
     /// What happens when something fails.
     pub errors: ErrorSettings,
+    /// What is to become of its records when it is killed, if its file says that.
+    pub guarantee: Option<GuaranteeSetting>,
     /// How many consumers read side by side.
     pub tasks_max: usize,
     /// The most bytes of records that are read and not done.
@@ -180,6 +184,9 @@ fn build(
         }
         parts.refuse_dead(&forms.into_sink(&format!("sink.{name}"), &**sink));
     }
+    if let Some((name, sink)) = &sink {
+        parts.check_guarantee(&value, name, &**sink);
+    }
     let (Some((sink_name, sink)), true) = (sink, parts.problems.is_empty()) else {
         parts.problems.sort();
         return Err(parts.problems);
@@ -203,6 +210,7 @@ fn build(
         dead_letters: dead_letters.map(Arc::from),
         batch: file.batch,
         errors: file.errors,
+        guarantee: file.guarantee,
         tasks_max: file.tasks_max,
         buffer_memory: file.buffer_memory,
         blanks,

@@ -6,6 +6,7 @@ pub mod definition;
 pub mod files;
 pub mod first_look;
 mod forms;
+pub mod guarantee;
 pub mod load;
 mod parts;
 mod prune;

@@ -242,7 +242,7 @@ impl Parts<'_> {
     }
 
     /// Places what a plug-in says about its settings at the key, or inside the key's text.
-    fn refused(&self, path: &str, error: &SettingsError) -> Problem {
+    pub(super) fn refused(&self, path: &str, error: &SettingsError) -> Problem {
         let full = if error.path().is_empty() { path.to_owned() } else { format!("{path}.{}", error.path()) };
         let (key, node) = self.node.lookup(&full);
         let position = match (error.position(), key) {

@@ -51,6 +51,11 @@ impl Commits {
         self.stamps().insert(partition.clone(), stamp);
     }
 
+    /// Returns what the offsets of a partition that come now are positions in.
+    pub(super) fn stamp_of(&self, partition: &TopicPartition) -> Stamp {
+        self.stamps().get(partition).copied().unwrap_or_default()
+    }
+
     /// Adds the id of the topic to a stamp that has none.
     pub(super) fn learn(&self, partition: &TopicPartition, id: TopicId) {
         if let Some(stamp) = self.stamps().get_mut(partition) {

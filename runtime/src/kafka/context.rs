@@ -16,7 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
-use sluice_connector_api::TopicPartition;
+use sluice_connector_api::{BoxError, TakenOver, TopicPartition};
 
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{Commits, Committed};
@@ -28,11 +28,12 @@ use crate::kafka::positions::Positions;
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::{Stamp, TopicId};
 use crate::kafka::start::{Start, Starts};
+use crate::kafka::taking_over::TakingOver;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::meter::reading::Reading;
 use crate::meter::source_meter::{self, SourceMeter};
-use crate::source::{Event, Offsets, Revoked};
+use crate::source::{Event, Offsets, Resumed, Revoked};
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
 const REVOKE_WAIT: Duration = Duration::from_secs(10);
@@ -63,6 +64,8 @@ pub(super) struct GroupContext {
     pub(super) positions: Positions,
     /// Where reading begins.
     pub(super) starts: Starts,
+    /// Asks the sink where reading begins, if it stores that.
+    taking_over: Option<TakingOver>,
     /// What is done about positions that were lost.
     losses: Losses,
     /// What the poller is to correct.
@@ -97,6 +100,7 @@ impl GroupContext {
             events,
             positions: Positions::default(),
             starts: Starts::new(settings.auto_offset_reset),
+            taking_over: None,
             losses: Losses::new(settings.on_position_lost, Arc::clone(&meter)),
             corrections: Mutex::default(),
             hurry: AtomicBool::new(false),
@@ -109,6 +113,12 @@ impl GroupContext {
             meter,
             throttle: LogThrottle::new(1),
         }
+    }
+
+    /// Begins where the sink says.
+    pub(super) fn with_positions_of(mut self, taking_over: Option<TakingOver>) -> Self {
+        self.taking_over = taking_over;
+        self
     }
 
     /// Says whether the consumer may be polled; see [`Identity::is_ready`].
@@ -219,22 +229,43 @@ impl GroupContext {
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let partitions = partitions(list);
         self.forward(&partitions);
-        let found = self.starts.find(consumer, &partitions, &|| self.events.is_over());
+        let found = self.find(consumer, &partitions);
         tracing::info!(partitions = partitions.len(), "partitions assigned");
         self.assigned.lock().unwrap_or_else(PoisonError::into_inner).extend(partitions.iter().cloned());
         self.meter.rebalanced(source_meter::Rebalance::Assigned, &partitions);
         self.events.send(Event::Assigned(partitions));
         match found {
-            Ok(starts) => self.begin(list, starts),
+            Ok((starts, taken)) => {
+                if !taken.is_empty() {
+                    self.events.send(Event::TakenOver(resumed(taken, &starts)));
+                }
+                self.begin(list, starts);
+            }
             Err(error) => {
                 self.events.send(Event::Failed(error));
             }
         }
     }
 
+    /// Finds where reading begins. What the sink says comes first; a predecessor that still puts is fenced off before the group's
+    /// offsets are looked at.
+    fn find(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &[TopicPartition],
+    ) -> Result<(Vec<Start>, Vec<TakenOver>), BoxError> {
+        let is_over = || self.events.is_over();
+        let taken = match &self.taking_over {
+            Some(sink) => sink.ask(partitions, &is_over)?,
+            None => Vec::new(),
+        };
+        let starts = self.starts.find(consumer, partitions, &taken, &is_over)?;
+        Ok((starts, taken))
+    }
+
     fn begin(&self, list: &TopicPartitionList, starts: Vec<Start>) {
         let (mut pins, mut committed) = (Vec::new(), Vec::new());
-        for Start { partition, offset, epoch, stamp, is_new, lost } in starts {
+        for Start { partition, offset, epoch, stamp, is_new, lost, .. } in starts {
             if let Some(lost) = lost {
                 self.lose(&partition, lost);
             }
@@ -345,6 +376,20 @@ pub(super) fn without_times(reason: &str) -> String {
 pub(super) fn is_refusal(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
+}
+
+/// Says of each partition how much of its first record is stored already.
+fn resumed(taken: Vec<TakenOver>, starts: &[Start]) -> Vec<Resumed> {
+    let mut resumed = Vec::with_capacity(taken.len());
+    for taken in taken {
+        let start = starts.iter().find(|start| start.partition == taken.partition);
+        resumed.push(Resumed {
+            taken,
+            first: start.map_or(0, |start| start.offset),
+            parts: start.map_or(0, |start| start.parts),
+        });
+    }
+    resumed
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {

@@ -45,6 +45,9 @@
 //! still before its end. What goes with a commit (`stamp`) changes where the engine learns of a new beginning, behind the
 //! last record of the old one: an offset of the one topic is never committed as a position in the other.
 //!
+//! Where a sink stores positions together with its records (exactly once), `taking_over` asks it for these at each
+//! assignment, before `start` chooses: what the sink says comes before what the group has committed.
+//!
 //! What stands apart from the source: `auth` (who a client is), `problems` (what is wrong with the settings, for which
 //! `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `reach`, `scan`, `newest`, `groups`, `topics`, `producer`.
@@ -69,6 +72,7 @@ mod stamp;
 mod start;
 mod subscription;
 mod tail;
+mod taking_over;
 mod trial;
 mod watch;
 

@@ -1,10 +1,13 @@
 //! The source that the engine reads: a member of a consumer group, which two threads serve.
 
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use sluice_connector_api::{ExactlyOnce, GroupMember, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::kafka::commits::Commits;
@@ -16,9 +19,10 @@ use crate::kafka::poller::{Poller, PollerCommand};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::subscription::Subscription;
 use crate::kafka::tail::Onlooker;
+use crate::kafka::taking_over::TakingOver;
 use crate::meter::source_meter::SourceMeter;
 use crate::source::budget::Budget;
-use crate::source::{Event, Offsets, Source};
+use crate::source::{AskMember, Event, Offsets, Source};
 
 /// A member of a consumer group.
 #[derive(Debug)]
@@ -27,11 +31,25 @@ pub struct KafkaSource {
     backlog: Arc<Backlog>,
     commands: Sender<PollerCommand>,
     commits: Arc<Commits>,
+    meter: Arc<SourceMeter>,
+    consumer: Weak<BaseConsumer<GroupContext>>,
 }
 
 impl KafkaSource {
     /// Joins the group of a connector. Returns at once: a broker that cannot be reached is tried for ever.
     pub fn new(
+        name: &str,
+        settings: &KafkaSettings,
+        budget: Budget,
+        meter: &Arc<SourceMeter>,
+    ) -> Result<Self, KafkaError> {
+        Self::with_positions_of(None, name, settings, budget, meter)
+    }
+
+    /// Does what [`KafkaSource::new`] does, and begins where a sink says that stores positions itself. It is asked on the async
+    /// runtime that this is called within.
+    pub fn with_positions_of(
+        sink: Option<Arc<dyn ExactlyOnce>>,
         name: &str,
         settings: &KafkaSettings,
         budget: Budget,
@@ -45,10 +63,13 @@ impl KafkaSource {
         let sender = EventSender::new(sender, budget.clone());
         let backlog = sender.backlog();
         let onlooker = Onlooker::new(settings.client_config(name), identity.clone());
-        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter), settings);
+        let taking_over = sink.and_then(TakingOver::new);
+        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter), settings)
+            .with_positions_of(taking_over);
         let consumer = settings.client_config(name).create_with_context(context)?;
         let records = ConsumerQueue::from_consumer(consumer)
             .ok_or_else(|| KafkaError::ClientCreation("no memory for a queue".to_owned()))?;
+        let member = Arc::downgrade(records.consumer());
         let mut subscription = Subscription::new(settings);
         subscription.begin(records.consumer())?;
         let mut committer =
@@ -57,7 +78,7 @@ impl KafkaSource {
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());
         start_thread(format!("commit-{name}"), move || committer.run());
-        Ok(Self { events, backlog, commands, commits })
+        Ok(Self { events, backlog, commands, commits, meter, consumer: member })
     }
 }
 
@@ -86,6 +107,20 @@ impl Source for KafkaSource {
 
     fn commit(&mut self, offsets: Offsets) {
         self.commits.add(offsets);
+    }
+
+    fn committed_elsewhere(&mut self, offsets: Offsets) {
+        self.meter.known(&offsets);
+    }
+
+    fn mark(&self, partition: &TopicPartition) -> Arc<str> {
+        self.commits.stamp_of(partition).to_text().into()
+    }
+
+    fn member(&self) -> Option<AskMember> {
+        let consumer = self.consumer.clone();
+        let ask = move || consumer.upgrade()?.group_metadata().map(GroupMember::new);
+        Some(Arc::new(ask))
     }
 
     async fn close(self, offsets: Offsets) {

@@ -32,6 +32,13 @@ impl fmt::Display for TopicId {
     }
 }
 
+/// Reads of metadata how many parts of the record at its offset are stored already, as a sink writes it that keeps the group's
+/// offsets ([`StoredPosition::to_metadata`](sluice_connector_api::StoredPosition::to_metadata)).
+pub(super) fn parts_in(text: &str) -> u32 {
+    let parts = text.split(';').find_map(|part| part.strip_prefix("parts="));
+    parts.and_then(|parts| parts.parse().ok()).unwrap_or(0)
+}
+
 /// What goes with a committed offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {

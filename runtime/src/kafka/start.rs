@@ -13,13 +13,13 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::Offset;
-use sluice_connector_api::{BoxError, TopicPartition};
+use sluice_connector_api::{BoxError, StoredPosition, TakenOver, TopicPartition};
 
 use crate::kafka::commits::list;
 use crate::kafka::native::epochs::leader_epoch;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::AutoOffsetReset;
-use crate::kafka::stamp::Stamp;
+use crate::kafka::stamp::{Stamp, parts_in};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 
 /// How long the brokers may take for one answer.
@@ -43,8 +43,10 @@ pub(super) struct Start {
     pub(super) stamp: Stamp,
     /// The group has no offset, so that this one is to be pinned.
     pub(super) is_new: bool,
-    /// What the group has committed is no position any more.
+    /// What the group has committed, or the sink has stored, is no position any more.
     pub(super) lost: Option<LostPosition>,
+    /// So many parts of the first record are stored already.
+    pub(super) parts: u32,
 }
 
 /// What the group has committed for a partition.
@@ -53,6 +55,15 @@ struct Stored {
     offset: Option<i64>,
     epoch: Option<i32>,
     stamp: Stamp,
+    parts: u32,
+}
+
+impl Stored {
+    /// Takes what the sink has stored for what the group has committed.
+    fn from_sink(position: &StoredPosition) -> Self {
+        let StoredPosition { offset, parts, mark } = position;
+        Self { offset: Some(*offset), epoch: None, stamp: Stamp::from_text(mark), parts: *parts }
+    }
 }
 
 /// What is known of a topic when a partition of it comes.
@@ -109,7 +120,7 @@ impl Starts {
     fn left_in_another(&self, partition: &TopicPartition, now: Option<TopicFacts>) -> Option<Stored> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let (next, stamp) = left.get(partition).copied()?;
-        is_another(stamp, now).then_some(Stored { offset: Some(next), epoch: None, stamp })
+        is_another(stamp, now).then_some(Stored { offset: Some(next), epoch: None, stamp, parts: 0 })
     }
 
     /// Takes note of what the brokers say of topics before any partition came.
@@ -128,12 +139,13 @@ impl Starts {
         at_first.extend(topics.map(|topic| (topic.to_owned(), None)));
     }
 
-    /// Finds where reading begins in partitions that came. Asks the brokers until they answer, for a minute at most, or until
+    /// Finds where reading begins in partitions that came. Where a sink has taken them over, what it says counts. Asks the brokers until they answer, for a minute at most, or until
     /// `is_over`.
     pub(super) fn find<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         partitions: &[TopicPartition],
+        taken: &[TakenOver],
         is_over: &dyn Fn() -> bool,
     ) -> Result<Vec<Start>, BoxError> {
         let asking = Asking { consumer, is_over };
@@ -145,7 +157,9 @@ impl Starts {
         let is_new =
             |partition: &TopicPartition| stored.get(partition).is_none_or(|one| one.offset.is_none());
         let is_careful = self.reset == AutoOffsetReset::Latest && partitions.iter().any(is_new);
-        let answer = question.map(|question| question.wait(if is_careful { WAIT } else { BESIDE }));
+        // Nor is a position that somebody else keeps looked at again while records are read.
+        let wait = if is_careful || !taken.is_empty() { WAIT } else { BESIDE };
+        let answer = question.map(|question| question.wait(wait));
         let facts = answer.and_then(Result::ok).unwrap_or_default();
         let of_group =
             if is_careful { asking.partitions_of_group(partitions, &facts) } else { HashMap::new() };
@@ -160,6 +174,7 @@ impl Starts {
             if stored.offset.is_none() {
                 stored = self.left_in_another(partition, known.now).unwrap_or(stored);
             }
+            stored = stored_by_sink(partition, taken, stored);
             starts.push((
                 partition.clone(),
                 stored,
@@ -168,10 +183,15 @@ impl Starts {
             ));
         }
         let ends = asking.ends(&starts)?;
-        Ok(starts
-            .into_iter()
-            .map(|(partition, stored, known, choice)| start(partition, stored, known, choice, &ends))
-            .collect())
+        let mut chosen = Vec::with_capacity(starts.len());
+        for (partition, of_start, known, choice) in starts {
+            let committed = stored.get(&partition).and_then(|stored| stored.offset);
+            let start = start(partition, of_start, known, choice, &ends);
+            // The group's offset is a hint, which is to be the right one.
+            let is_new = start.is_new || committed != Some(start.offset);
+            chosen.push(Start { is_new, ..start });
+        }
+        Ok(chosen)
     }
 
     fn at_first(&self, topic: &str) -> AtFirst {
@@ -181,6 +201,18 @@ impl Starts {
             Some(Some(facts)) => AtFirst::There(*facts),
         }
     }
+}
+
+/// Takes what a sink says of a partition for what the group has committed, if it says something.
+fn stored_by_sink(partition: &TopicPartition, taken: &[TakenOver], committed: Stored) -> Stored {
+    let taken = taken.iter().find(|taken| taken.partition == *partition);
+    let Some(position) = taken.and_then(|taken| taken.position.as_ref()) else { return committed };
+    if committed.offset != Some(position.offset) {
+        let committed = committed.offset;
+        tracing::info!(%partition, committed, "reading begins at {position}, where the sink has stored it");
+        return Stored::from_sink(position);
+    }
+    Stored { epoch: committed.epoch, ..Stored::from_sink(position) }
 }
 
 /// Chooses where to begin in the partition of this number.
@@ -230,16 +262,17 @@ fn start(
         (Choice::GoOn, Some(offset)) => {
             let Stamp { id, partitions } = stored.stamp;
             let stamp = Stamp { id: id.or(fresh.id), partitions: partitions.or(fresh.partitions) };
-            Start { partition, offset, epoch: stored.epoch, stamp, is_new: false, lost: None }
+            let (epoch, parts) = (stored.epoch, stored.parts);
+            Start { partition, offset, epoch, stamp, is_new: false, lost: None, parts }
         }
         (Choice::Lost, Some(from)) => {
             let to = end.unwrap_or(0);
             let lost = Some(LostPosition { from, to, why: PositionLoss::TopicRecreated });
-            Start { partition, offset: to, epoch: None, stamp: fresh, is_new: true, lost }
+            Start { partition, offset: to, epoch: None, stamp: fresh, is_new: true, lost, parts: 0 }
         }
         _ => {
             let offset = end.unwrap_or(0);
-            Start { partition, offset, epoch: None, stamp: fresh, is_new: true, lost: None }
+            Start { partition, offset, epoch: None, stamp: fresh, is_new: true, lost: None, parts: 0 }
         }
     }
 }
@@ -280,7 +313,8 @@ impl<C: ConsumerContext> Asking<'_, C> {
             let partition = TopicPartition::new(element.topic(), element.partition());
             let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
             let epoch = leader_epoch(&answer, &partition);
-            stored.insert(partition, Stored { offset, epoch, stamp: Stamp::from_text(element.metadata()) });
+            let (stamp, parts) = (Stamp::from_text(element.metadata()), parts_in(element.metadata()));
+            stored.insert(partition, Stored { offset, epoch, stamp, parts });
         }
         Ok(stored)
     }
@@ -357,7 +391,7 @@ mod tests {
 
     fn stored(offset: i64, id: i64) -> Stored {
         let stamp = Stamp { id: TopicId::from_halves(0, id), partitions: None };
-        Stored { offset: Some(offset), epoch: None, stamp }
+        Stored { offset: Some(offset), epoch: None, stamp, parts: 0 }
     }
 
     fn choose_by(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) -> Choice {

@@ -6,11 +6,16 @@ use sluice_connector_api::Registry;
 
 use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
+use crate::config::settings::GuaranteeSetting;
 use crate::config::yaml::{Content, Key, Node, YamlError};
 use crate::connector::load::Connector;
 
 /// Stands for a `source.kafka` that is not used.
 const UNUSED: &str = "{ bootstrap_servers: unused, topics: [unused] }";
+
+/// Why a file is refused that asks for more than a function can do.
+const EXACTLY_ONCE: &str = "`guarantee`: exactly once does not hold in AWS Lambda, where the event source mapping keeps the \
+     offsets; run the connector as a daemon, or take the key out";
 
 /// Reads, checks and builds the connector in a text that stands for a file's, or reports everything that is wrong
 /// with it.
@@ -29,7 +34,12 @@ pub async fn load(
         let unused = Node::parse(UNUSED).map_err(at)?;
         set_kafka(&mut node, unused);
     }
-    Connector::of(file, node, registry, follow).await
+    let guarantee = node.get("guarantee").map_or(node.position, |guarantee| guarantee.position);
+    let connector = Connector::of(file, node, registry, follow).await?;
+    if connector.guarantee == Some(GuaranteeSetting::ExactlyOnce) {
+        return Err(vec![Problem::at(file, guarantee, EXACTLY_ONCE.to_owned())]);
+    }
+    Ok(connector)
 }
 
 fn has_topic(node: &Node) -> bool {

@@ -3,4 +3,4 @@
 pub mod budget;
 mod event;
 
-pub use event::{Event, Offsets, Revoked, Source};
+pub use event::{AskMember, Event, Offsets, Resumed, Revoked, Source};

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::settings::TargetState;
+use crate::connector::guarantee::Guarantee;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::pace::pacer::{Pacer, Pacers};
@@ -26,6 +27,7 @@ const UNREADABLE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct RunningConnector {
     pub(super) connector: Connector,
+    guarantee: Guarantee,
     budget: Budget,
     pacer: Option<Pacer>,
     desired: watch::Sender<DesiredState>,
@@ -91,7 +93,8 @@ impl RunningConnector {
             tokio::spawn(supervisor.run());
         }
         let pacer = connector.sink.limits().pace.map(|pace| pacers.of(&pace));
-        Self { connector, budget, pacer, desired, tasks, leave }
+        let guarantee = connector.guarantee();
+        Self { connector, guarantee, budget, pacer, desired, tasks, leave }
     }
 
     /// Ends the connector: it reads no more, delivers what it has in flight, commits, and leaves the group.
@@ -133,6 +136,7 @@ impl RunningConnector {
         ConnectorStatus {
             name: self.connector.name.to_string(),
             sink: self.connector.sink_name.clone(),
+            guarantee: Some(self.guarantee.clone()),
             state,
             records: tasks.iter().fold(Tally::default(), |sum, task| sum + task.records),
             tasks,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::connector::guarantee::Guarantee;
 use crate::engine::Tally;
 use crate::meter::reading::Obstacle;
 use crate::meter::source_meter::PartitionStatus;
@@ -96,6 +97,9 @@ pub struct ConnectorStatus {
     pub name: String,
     /// The plug-in of its sink; empty where no version of its file could be read.
     pub sink: String,
+    /// What becomes of its records when it is killed, and why; none where no version of its file could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Guarantee>,
     /// What its operator wants it to be: running, paused or stopped. How the tasks fare is theirs to say.
     pub state: State,
     /// Its tasks.
@@ -118,6 +122,7 @@ impl ConnectorStatus {
         Self {
             name: name.to_owned(),
             sink: String::new(),
+            guarantee: None,
             state: State::Failed,
             tasks: Vec::new(),
             records: Tally::default(),
@@ -169,6 +174,7 @@ mod tests {
         ConnectorStatus {
             name: "prices".to_owned(),
             sink: "http".to_owned(),
+            guarantee: None,
             state,
             tasks: tasks.into_iter().collect(),
             records: Tally::default(),

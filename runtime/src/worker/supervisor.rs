@@ -158,11 +158,14 @@ impl Supervisor {
         let kafka = connector.source.kafka.for_task(task, connector.tasks_max);
         async move {
             claim(&connector).await?;
-            let source = KafkaSource::new(&connector.name, &kafka, budget.clone(), &counters.source)
-                .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
+            let (sink, name) = (connector.exactly_once(task), &connector.name);
+            let source =
+                KafkaSource::with_positions_of(sink.clone(), name, &kafka, budget.clone(), &counters.source)
+                    .map_err(|error| Failed::from(format!("cannot make a Kafka consumer: {error}")))?;
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
             let puts = Arc::clone(&counters.puts);
-            let pipeline = connector.pipeline(task, source, budget, counters, &pacers).with_window(window);
+            let pipeline = connector.pipeline(task, source, budget, counters, &pacers);
+            let pipeline = pipeline.with_window(window).with_exactly_once(sink);
             let run = pipeline.run(end.clone());
             tokio::pin!(run);
             tokio::select! {

@@ -18,6 +18,7 @@ mod budget;
 mod commits;
 mod concurrency;
 mod confirm;
+mod exactly_once;
 mod exhaustive;
 mod failures;
 mod functions;

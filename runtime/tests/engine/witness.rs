@@ -88,6 +88,7 @@ impl Witness {
                 stored.iter().chain(failed).for_each(|record| drop(self.unconfirmed.remove(&thing(record))));
             }
             Entry::Committed(offsets) | Entry::Closed(offsets) => self.commit(offsets, tolerant),
+            Entry::CommittedElsewhere(_) => panic!("no sink of these keeps offsets"),
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) enum Entry {
     Answered { stored: Vec<Record>, failed: Vec<Record> },
     /// Offsets were committed without waiting.
     Committed(Offsets),
+    /// The sink committed offsets, as the source was told.
+    CommittedElsewhere(Offsets),
     /// The source was closed with these offsets.
     Closed(Offsets),
 }
@@ -69,6 +71,15 @@ impl Journal {
             _ => Vec::new(),
         };
         self.entries().into_iter().flat_map(ended).collect()
+    }
+
+    /// Every offset that the sink committed, as the source was told.
+    pub(crate) fn committed_elsewhere(&self) -> Offsets {
+        let told = |(_, entry)| match entry {
+            Entry::CommittedElsewhere(offsets) => offsets,
+            _ => Vec::new(),
+        };
+        self.entries().into_iter().flat_map(told).collect()
     }
 
     /// Every offset committed for a partition, at last also by the close.

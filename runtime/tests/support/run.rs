@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{ConfirmLimits, Converter, Limits, Record};
+use sluice_connector_api::{ConfirmLimits, Converter, ExactlyOnce, Limits, Record};
 use sluice_runtime::engine::batch::batcher::BatchLimits;
 use sluice_runtime::engine::lane::settings::LaneSettings;
 use sluice_runtime::engine::letters::tolerance::{FaultSettings, Tolerance};
@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     value: Option<Box<dyn Converter>>,
     queue: Option<(Script, LaneSettings)>,
     window: Option<Window>,
+    exactly_once: Option<Arc<dyn ExactlyOnce>>,
 }
 
 /// A pipeline that runs, and both of its ends.
@@ -73,7 +74,8 @@ impl Setup {
             commit_interval: Duration::from_millis(50),
         };
         let confirmations = confirmations([]);
-        Self { script, confirmations, settings, value: None, queue: None, window: None }
+        let (value, queue, window, exactly_once) = (None, None, None, None);
+        Self { script, confirmations, settings, value, queue, window, exactly_once }
     }
 
     /// Changes what the pipeline keeps to.
@@ -106,6 +108,12 @@ impl Setup {
         let retry = tolerant.settings.lane.retry;
         tolerant.queue = Some((queue, DeadLetterQueue::lane_settings(limits, retry, &Pacers::default())));
         tolerant
+    }
+
+    /// Has records stored exactly once here, whatever the script says.
+    pub(crate) fn exactly_once(mut self, sink: impl ExactlyOnce + 'static) -> Self {
+        self.exactly_once = Some(Arc::new(sink));
+        self
     }
 
     /// Goes on with a window of an earlier run.
@@ -152,6 +160,7 @@ impl Setup {
             budget.clone(),
             Arc::clone(&counters),
         );
+        pipeline = pipeline.with_exactly_once(self.exactly_once);
         if let Some(window) = self.window {
             pipeline = pipeline.with_window(window);
         }

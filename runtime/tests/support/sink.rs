@@ -59,7 +59,7 @@ impl Gate {
         self.0.close();
     }
 
-    async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         let _opened = self.0.acquire().await.is_err();
     }
 }

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
-use sluice_connector_api::Record;
+use sluice_connector_api::{Record, TopicPartition};
 use sluice_runtime::source::budget::{Budget, footprint};
-use sluice_runtime::source::{Event, Offsets, Revoked, Source};
+use sluice_runtime::source::{Event, Offsets, Resumed, Revoked, Source};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::journal::{Entry, Journal};
@@ -16,18 +17,22 @@ pub(crate) struct ScriptedSource {
     events: UnboundedReceiver<Event>,
     journal: Journal,
     budget: Budget,
+    mark: Arc<Mutex<String>>,
 }
 
 /// The test's end of a scripted source.
 pub(crate) struct Hand {
     events: UnboundedSender<Event>,
     budget: Budget,
+    mark: Arc<Mutex<String>>,
 }
 
 impl ScriptedSource {
     pub(crate) fn new(journal: Journal, budget: Budget) -> (Self, Hand) {
         let (sender, events) = unbounded_channel();
-        (Self { events, journal, budget: budget.clone() }, Hand { events: sender, budget })
+        let mark = Arc::<Mutex<String>>::default();
+        let hand = Hand { events: sender, budget: budget.clone(), mark: Arc::clone(&mark) };
+        (Self { events, journal, budget, mark }, hand)
     }
 }
 
@@ -43,6 +48,14 @@ impl Source for ScriptedSource {
 
     fn commit(&mut self, offsets: Offsets) {
         self.journal.note(Entry::Committed(offsets));
+    }
+
+    fn mark(&self, _: &TopicPartition) -> Arc<str> {
+        self.mark.lock().unwrap().as_str().into()
+    }
+
+    fn committed_elsewhere(&mut self, offsets: Offsets) {
+        self.journal.note(Entry::CommittedElsewhere(offsets));
     }
 
     /// Gives back the bytes of what nobody asked for.
@@ -66,6 +79,16 @@ impl Hand {
 
     pub(crate) fn assign(&self, partitions: impl IntoIterator<Item = i32>) {
         self.send(Event::Assigned(partitions.into_iter().map(partition).collect()));
+    }
+
+    /// Tells what the sink said of partitions.
+    pub(crate) fn take_over(&self, resumed: Vec<Resumed>) {
+        self.send(Event::TakenOver(resumed));
+    }
+
+    /// Says what the offsets that are read from now on are positions in.
+    pub(crate) fn set_mark(&self, mark: &str) {
+        *self.mark.lock().unwrap() = mark.to_owned();
     }
 
     /// Hands records over; as a source does, it takes their bytes from the budget.

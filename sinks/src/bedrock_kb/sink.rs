@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
-    BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, SettingsError, Sink,
+    BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, Repetition,
+    SettingsError, Sink,
 };
 use sluice_wire::{AwsSettings, AwsSinkSettings, CALL_LINGER, OnAws};
 
@@ -73,6 +74,10 @@ impl Sink for BedrockKb {
             .with_order(Order::Id { newest_wins: true })
             .with_pace(own.pace(aws))
             .with_linger(CALL_LINGER)
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::changes_nothing("a document is named by its record, and written over")
     }
 
     /// Sends what makes documents and names the records that make none.

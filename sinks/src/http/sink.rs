@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    Failure, FailureKind, Finding, FormNeed, Json, Limits, Order, PutError, Record, SettingsError, Sink,
-    SinkSettings,
+    Failure, FailureKind, Finding, FormNeed, Json, Limits, Order, PutError, Record, Repetition,
+    SettingsError, Sink, SinkSettings,
 };
 use sluice_wire::header::HeaderMap;
 use sluice_wire::{Auth, Connections, HttpAnswer, HttpClient, HttpRequest, Method, START_BYTES, WHOLE_BYTES};
@@ -123,6 +123,10 @@ impl Sink for Http {
         let order = if self.settings.unordered { Order::Key } else { Order::KeyOrPartition };
         let limits = Limits::default().with_max_in_flight(self.settings.max_in_flight).with_order(order);
         if self.settings.batch.is_some() { limits } else { limits.with_max_records(1) }
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again("the request is sent again, and what that does is up to the target")
     }
 
     /// Sends the requests in order, up to the first that fails for another reason than the data.

@@ -32,7 +32,48 @@ fn with_transform(transform: &str) -> String {
 fn a_good_file_is_said_to_be_good() {
     let folder = Folder::with("c.yaml", format!("{SOURCE}{SINK}"));
     let checked = check(&folder).expect_code(0);
-    assert_eq!((checked.lines(), checked.stderr.as_str()), (vec!["./c.yaml: ok"], ""));
+    assert_eq!(
+        (checked.lines(), checked.stderr.as_str()),
+        (vec!["./c.yaml: ok (at least once, idempotent: it stores nothing)"], "")
+    );
+}
+
+#[test]
+fn a_guarantee_that_does_not_hold_is_refused_where_it_stands() {
+    for (sink, reason) in [
+        ("blackhole: {}", "the sink `blackhole`: it does not store offsets together with the data"),
+        (
+            "http: { url: \"https://a.example\" }",
+            "the sink `http`: it does not store offsets together with the data",
+        ),
+    ] {
+        let text = format!("guarantee: exactly_once\n{SOURCE}sink:\n  {sink}\n");
+        assert_refused(
+            &text,
+            &[&format!("c.yaml:1:12: `guarantee`: exactly once does not hold with {reason}")],
+        );
+    }
+    assert_refused(
+        &format!("guarantee: exactly_twice\n{SOURCE}{SINK}"),
+        &["c.yaml:1:12: `guarantee`: expected one of `exactly_once`, `at_least_once`, found `exactly_twice`"],
+    );
+    let folder = Folder::with("c.yaml", format!("guarantee: at_least_once\n{SOURCE}{SINK}"));
+    check(&folder).expect_code(0);
+}
+
+#[test]
+fn each_sink_says_what_a_second_put_does() {
+    let sinks = [
+        (
+            "http: { url: \"https://a.example\" }",
+            "at least once: the request is sent again, and what that does is up to the target",
+        ),
+        ("file: { path: out }", "at least once: each record becomes a line more"),
+    ];
+    for (sink, guarantee) in sinks {
+        let folder = Folder::with("c.yaml", format!("{SOURCE}sink:\n  {sink}\n"));
+        assert_eq!(check(&folder).expect_code(0).lines(), [format!("./c.yaml: ok ({guarantee})")]);
+    }
 }
 
 #[test]
@@ -332,7 +373,7 @@ fn what_works_but_hardly_as_it_is_meant_is_a_warning() {
          what is put",
         "./c.yaml:7:41: warning: `batch.max_records`: the sink `blackhole` takes no more than 500 records at once, and \
          that is what is put",
-        "./c.yaml: ok",
+        "./c.yaml: ok (at least once, idempotent: it stores nothing)",
     ];
     assert_eq!(checked.lines(), expected, "{checked}");
 }
@@ -376,7 +417,7 @@ fn several_problems_in_several_files_are_told_at_once_and_good_files_are_said_to
     let expected = [
         "./a.yaml:5:5: unknown key `source.kafka.gruop`; did you mean `group`?",
         "./a.yaml:7:3: unknown sink `sink.blackhoel`; did you mean `blackhole`?",
-        "./b.yaml: ok",
+        "./b.yaml: ok (at least once, idempotent: it stores nothing)",
         "./c.yml:2:1: a tab indents this line; YAML wants spaces",
     ];
     assert_eq!(checked.lines(), expected, "{checked}");

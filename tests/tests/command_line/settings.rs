@@ -28,20 +28,38 @@ fn only_line(ended: &Exited) -> &str {
 #[test]
 fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
     let folder = folder();
-    assert_eq!(only_line(&check(&folder).output()), "connectors.d/connectors.d.yaml: ok");
+    assert_eq!(
+        only_line(&check(&folder).output()),
+        "connectors.d/connectors.d.yaml: ok (at least once, idempotent: it stores nothing)"
+    );
     folder.write("sluice.yaml", "connectors: [file]\n");
-    assert_eq!(only_line(&check(&folder).output()), "file/file.yaml: ok");
+    assert_eq!(
+        only_line(&check(&folder).output()),
+        "file/file.yaml: ok (at least once, idempotent: it stores nothing)"
+    );
     let with_env = || check(&folder).env("SLUICE_CONNECTORS", "env");
-    assert_eq!(only_line(&with_env().output()), "env/env.yaml: ok");
-    assert_eq!(only_line(&with_env().arg("flag").output()), "flag/flag.yaml: ok");
+    assert_eq!(
+        only_line(&with_env().output()),
+        "env/env.yaml: ok (at least once, idempotent: it stores nothing)"
+    );
+    assert_eq!(
+        only_line(&with_env().arg("flag").output()),
+        "flag/flag.yaml: ok (at least once, idempotent: it stores nothing)"
+    );
 }
 
 #[test]
 fn another_file_is_named_by_flag_or_environment() {
     let folder = folder();
     folder.write("other.yaml", "connectors: [file]\n");
-    assert_eq!(only_line(&check(&folder).arg("--config=other.yaml").output()), "file/file.yaml: ok");
-    assert_eq!(only_line(&check(&folder).env("SLUICE_CONFIG", "other.yaml").output()), "file/file.yaml: ok");
+    assert_eq!(
+        only_line(&check(&folder).arg("--config=other.yaml").output()),
+        "file/file.yaml: ok (at least once, idempotent: it stores nothing)"
+    );
+    assert_eq!(
+        only_line(&check(&folder).env("SLUICE_CONFIG", "other.yaml").output()),
+        "file/file.yaml: ok (at least once, idempotent: it stores nothing)"
+    );
     let ended = check(&folder).arg("--config=absent.yaml").output().expect_code(2);
     assert!(ended.stderr.starts_with("absent.yaml: cannot read the file"), "{ended}");
 }
@@ -50,7 +68,10 @@ fn another_file_is_named_by_flag_or_environment() {
 fn a_list_of_directories_may_come_from_the_environment() {
     let folder = folder();
     let ended = check(&folder).env("SLUICE_CONNECTORS", "[env, flag]").output().expect_code(0);
-    assert_eq!(ended.lines(), ["env/env.yaml: ok", "flag/flag.yaml: ok"]);
+    assert_eq!(
+        ended.lines(),
+        ["env/env.yaml: ok (at least once, idempotent: it stores nothing)", "flag/flag.yaml: ok"]
+    );
 }
 
 /// Runs a daemon to its first log line.

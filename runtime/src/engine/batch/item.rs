@@ -4,7 +4,7 @@ use std::iter::once;
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use sluice_connector_api::{BatchKey, Record, TopicPartition};
+use sluice_connector_api::{BatchKey, Record, StoredPosition, TopicPartition};
 use tokio::time::Instant;
 
 use crate::engine::ledger::tracker::Ticket;
@@ -48,6 +48,8 @@ pub struct Meta {
     /// Since when its puts have failed. It keeps this when a rebalance gives it back to the batcher, so that it gets no
     /// more time.
     pub failing_since: Option<Instant>,
+    /// How far its partition is stored once it is, where it is stored exactly once.
+    pub behind: Option<Box<StoredPosition>>,
     /// How often it turned out not to be stored after a put had accepted it.
     pub lost: Retries,
 }
@@ -67,6 +69,7 @@ impl Meta {
             read: None,
             attempts: 0,
             failing_since: None,
+            behind: None,
             lost: Retries::default(),
         }
     }

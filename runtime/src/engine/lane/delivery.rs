@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::fault::RecordFault;
+use crate::engine::lane::progress::Stands;
 use crate::guard;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::put_meter::PutMeter;
@@ -27,12 +28,19 @@ pub struct Outcome {
     pub not_done: Vec<Item>,
     /// Why the connector cannot go on, if so.
     pub stop: Option<String>,
+    /// How far the sink has the partitions of the batch now, where it stores that.
+    pub stands: Option<Stands>,
 }
 
 impl Outcome {
     /// Returns all records of the batch, but for older ones that wait with a newer one.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.stored.iter().chain(self.rejected.iter().map(|(item, _)| item)).chain(&self.not_done)
+    }
+
+    /// Says whether nothing more may be put.
+    fn holds_back(&self) -> bool {
+        self.stands.is_some() && !self.rejected.is_empty()
     }
 
     /// Takes a record at fault. Older ones that would have been superseded are to be put after all.
@@ -68,10 +76,18 @@ impl std::fmt::Debug for Delivery {
 impl Delivery {
     /// Puts a batch until each record has a verdict, the sink says stop, the time is up, or `interrupt` is
     /// cancelled. A put that has begun is never cut short; a wait is, and no other put begins (invariant 6).
-    pub async fn deliver(&self, batch: Vec<Item>, interrupt: &CancellationToken) -> Outcome {
-        let mut outcome = Outcome::default();
+    ///
+    /// With `stands` the batch is stored exactly once, and nothing is put behind a record at fault: what becomes of that one
+    /// has to be known before a position passes it (invariant 1).
+    pub async fn deliver(
+        &self,
+        batch: Vec<Item>,
+        stands: Option<Stands>,
+        interrupt: &CancellationToken,
+    ) -> Outcome {
+        let mut outcome = Outcome { stands, ..Outcome::default() };
         let mut groups = vec![Group::new(batch)];
-        while !interrupt.is_cancelled() {
+        while !interrupt.is_cancelled() && !outcome.holds_back() {
             let Some(group) = groups.pop() else { break };
             let Some(turn) = self.turn(interrupt).await else {
                 groups.push(group);
@@ -80,6 +96,7 @@ impl Delivery {
             match self.put(group, turn, &mut outcome).await {
                 Next::Done => {}
                 Next::Halves(first, second) => groups.extend([second, first]),
+                Next::Rest(group) => groups.push(group),
                 Next::Again(group, failure) => match self.wait(group, &failure, interrupt).await {
                     Ok(group) => groups.push(group),
                     Err((group, stop)) => {
@@ -113,9 +130,15 @@ impl Delivery {
         for meta in &mut group.metas {
             meta.attempts += 1;
         }
-        let result = self.call_sink(&group.records).await;
+        let result = match self.call_sink(&group, outcome.stands.as_mut()).await {
+            Ok(result) => result,
+            Err(reason) => return Next::Stop(group, reason),
+        };
         let took = turn.since.elapsed();
-        self.meter.put(group.records.len(), took, &result);
+        // One without records stores a position, and is none that anybody counts.
+        if !group.records.is_empty() {
+            self.meter.put(group.records.len(), took, &result);
+        }
         log_put(&group.records, took, &result);
         turn.answered(failures(&result));
         match result {
@@ -127,17 +150,31 @@ impl Delivery {
                 Next::Done
             }
             Err(PutError::Batch(failure)) => group.failed(failure, outcome),
+            Err(PutError::Records(failures)) if outcome.stands.is_some() => {
+                group.failed_as_one(failures, outcome)
+            }
             Err(PutError::Records(failures)) => group.failed_in_part(failures, outcome),
         }
     }
 
     /// Puts records. A sink that panics did not say that they are at fault: it is tried again, like one whose target is
-    /// away.
-    async fn call_sink(&self, records: &[Record]) -> Result<(), PutError> {
-        let answer = guard::wait_for(async { self.sink.put(records).await }).await;
-        let answer =
-            answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}")).into()));
-        answer.map_err(|error| error.blanked(&self.blanks))
+    /// away. The outer error says why nothing can be put at all.
+    async fn call_sink(
+        &self,
+        group: &Group,
+        stands: Option<&mut Stands>,
+    ) -> Result<Result<(), PutError>, String> {
+        let put = async {
+            match stands {
+                Some(stands) => stands.put(&group.records, &group.metas).await,
+                None => Ok(self.sink.put(&group.records).await),
+            }
+        };
+        let answer = match guard::wait_for(put).await {
+            Ok(answer) => answer?,
+            Err(panicked) => Err(Failure::retriable(format!("the sink {panicked}")).into()),
+        };
+        Ok(answer.map_err(|error| error.blanked(&self.blanks)))
     }
 
     /// Logs that a put failed, in full or as one of many. Its first record stands for all.
@@ -216,6 +253,7 @@ fn log_put(records: &[Record], took: Duration, result: &Result<(), PutError>) {
 enum Next {
     Done,
     Halves(Group, Group),
+    Rest(Group),
     Again(Group, Failure),
     Stop(Group, String),
 }
@@ -263,6 +301,39 @@ impl Group {
         }
     }
 
+    /// Deals with failures of some records where nothing of the group was stored for it. What stands before the first record
+    /// at fault is put without it, and then it stands alone.
+    fn failed_as_one(mut self, failures: Vec<(usize, Failure)>, outcome: &mut Outcome) -> Next {
+        let mut first = None;
+        let mut worst: Option<Failure> = None;
+        for (index, failure) in failures {
+            if index >= self.records.len() {
+                return Next::Stop(self, unknown_index(index, &failure));
+            }
+            if failure.kind() == FailureKind::Rejected {
+                first = Some(first.map_or(index, |first: usize| first.min(index)));
+            }
+            worst = Some(worse(worst, failure));
+        }
+        match (worst, first) {
+            (Some(failure), Some(first)) if failure.kind() == FailureKind::Rejected && first > 0 => {
+                let (records, metas) = (self.records.split_off(first), self.metas.split_off(first));
+                Next::Halves(self, Self { records, metas, retries: Retries::default() })
+            }
+            (Some(failure), Some(_)) if failure.kind() == FailureKind::Rejected => {
+                let rest = (self.records.split_off(1), self.metas.split_off(1));
+                for item in self.into_items() {
+                    outcome.reject(item, RecordFault::from(&failure));
+                }
+                Next::Rest(Self { records: rest.0, metas: rest.1, retries: Retries::default() })
+            }
+            (Some(failure), _) => self.failed(failure, outcome),
+            (None, _) => {
+                Next::Again(self, Failure::retriable("the sink says of no record why it is not stored"))
+            }
+        }
+    }
+
     /// Deals with failures of some records; the others are stored. Of those, the later ones that share an
     /// ordering key with a record that is tried again are put again behind it, or they would be overwritten by
     /// what is older.
@@ -273,10 +344,7 @@ impl Group {
             match by_index.get_mut(index) {
                 Some(known) => *known = Some(worse(known.take(), failure)),
                 None => {
-                    return Next::Stop(
-                        self,
-                        format!("the sink named record {index}, which was not in the batch: {failure}"),
-                    );
+                    return Next::Stop(self, unknown_index(index, &failure));
                 }
             }
         }
@@ -304,6 +372,10 @@ impl Group {
             Some(failure) => Next::Again(group, failure),
         }
     }
+}
+
+fn unknown_index(index: usize, failure: &Failure) -> String {
+    format!("the sink named record {index}, which was not in the batch: {failure}")
 }
 
 /// Fatal beats retriable, that beats rejected, and a longer wait a shorter one.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use sluice_connector_api::{Limits, Order, Record, Sink, TopicPartition};
+use sluice_connector_api::{ExactlyOnce, Limits, Order, Record, Sink, TopicPartition};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,11 +19,13 @@ use crate::engine::batch::batcher::Batcher;
 use crate::engine::batch::item::{BatchKeys, Item, Meta};
 use crate::engine::lane::confirmation::{Confirmed, Unconfirmed};
 use crate::engine::lane::delivery::{Delivery, Outcome};
+use crate::engine::lane::progress::Stands;
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::tracker::{Ticket, Tracker};
 use crate::guard;
 use crate::meter::log_throttle::LogThrottle;
 use crate::meter::put_meter::PutMeter;
+use crate::source::{AskMember, Offsets, Resumed};
 
 type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
@@ -72,6 +74,10 @@ pub(crate) struct Lane {
     delivery: Delivery,
     /// Where the sink stores later than it answers: the records that it accepted.
     unconfirmed: Option<Unconfirmed>,
+    /// Where the sink stores how far partitions are: what it said of that.
+    stands: Option<Stands>,
+    /// What it has stored of that since somebody asked.
+    moved: Offsets,
     /// Puts and confirmations.
     in_flight: FuturesUnordered<InFlight>,
     /// The confirmations among them.
@@ -98,10 +104,61 @@ impl Lane {
             at_once: settings.at_once,
             batch_keys: BatchKeys::default(),
             unconfirmed,
+            stands: None,
+            moved: Vec::new(),
             in_flight: FuturesUnordered::new(),
             confirmations: 0,
             interrupt: CancellationToken::new(),
         }
+    }
+
+    /// Has batches stored exactly once: those of a partition follow each other, and so each of them ends where the next begins.
+    pub(crate) fn put_exactly_once(&mut self, sink: Arc<dyn ExactlyOnce>, member: Option<AskMember>) {
+        self.limits.order = Order::Partition;
+        self.unconfirmed = None;
+        self.stands = Some(Stands::new(sink, member));
+    }
+
+    /// Says whether batches are stored exactly once.
+    pub(crate) fn is_exactly_once(&self) -> bool {
+        self.stands.is_some()
+    }
+
+    /// Takes what the sink said of partitions that are ours now.
+    pub(crate) fn take_over(&mut self, resumed: Vec<Resumed>) {
+        if let Some(stands) = &mut self.stands {
+            stands.take_over(resumed);
+        }
+    }
+
+    /// Forgets what the sink said of partitions that go.
+    pub(crate) fn let_go(&mut self, partitions: &[TopicPartition]) {
+        if let Some(stands) = &mut self.stands {
+            stands.forget(partitions);
+        }
+    }
+
+    /// Takes the offsets that the sink has stored since the last call.
+    pub(crate) fn take_moved(&mut self) -> Offsets {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// Stores how far partitions are of which nothing is left to be put, as where all was filtered, while nothing is in flight.
+    pub(crate) fn store_positions(&mut self, tracker: &Tracker) {
+        if !self.is_idle() {
+            return;
+        }
+        let ahead = self.stands.as_ref().and_then(|stands| stands.up_to(tracker.watermarks()));
+        if ahead.is_some() {
+            self.begin(Vec::new(), ahead);
+        }
+    }
+
+    fn begin(&mut self, batch: Vec<Item>, stands: Option<Stands>) {
+        let (delivery, interrupt) = (self.delivery.clone(), self.interrupt.clone());
+        let put = async move { delivery.deliver(batch, stands, &interrupt).await };
+        let put = PutTask(tokio::spawn(put.in_current_span()));
+        self.in_flight.push(Box::pin(async move { Ended::Put(put.wait().await) }));
     }
 
     /// Asks the sink about a record that came at `since`, or says why it cannot be put.
@@ -140,10 +197,8 @@ impl Lane {
         while self.may_put() {
             let flush = flush || (self.at_once && self.puts() == 0);
             let Some(batch) = self.batcher.take(now, flush) else { break };
-            let (delivery, interrupt) = (self.delivery.clone(), self.interrupt.clone());
-            let put = async move { delivery.deliver(batch, &interrupt).await };
-            let put = PutTask(tokio::spawn(put.in_current_span()));
-            self.in_flight.push(Box::pin(async move { Ended::Put(put.wait().await) }));
+            let stands = self.stands.as_ref().map(|stands| stands.of_batch(&batch));
+            self.begin(batch, stands);
         }
         while self.may_confirm() {
             let Some(unconfirmed) = &mut self.unconfirmed else { break };
@@ -191,6 +246,9 @@ impl Lane {
             Ended::Put(mut outcome) => {
                 if let Some(unconfirmed) = &mut self.unconfirmed {
                     unconfirmed.accept(&mut outcome, tracker);
+                }
+                if let Some((stands, stored)) = self.stands.as_mut().zip(outcome.stands.take()) {
+                    self.moved.extend(stands.note(stored));
                 }
                 outcome
             }

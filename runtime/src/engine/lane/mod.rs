@@ -16,4 +16,5 @@ mod confirmation;
 pub mod delivery;
 pub mod fault;
 pub(crate) mod in_flight;
+pub mod progress;
 pub mod settings;

@@ -64,6 +64,8 @@ struct Partition {
     committed: Option<i64>,
     /// Something was committed once.
     pinned: bool,
+    /// From the record of which number on the offsets are positions in what.
+    marks: VecDeque<(u64, Arc<str>)>,
 }
 
 #[derive(Debug)]
@@ -91,7 +93,8 @@ impl Tracker {
         self.next_epoch += 1;
         self.epochs.insert(partition.clone(), epoch);
         let (name, pending) = (partition.clone(), VecDeque::new());
-        let fresh = Partition { name, pending, first: 0, next: None, committed: None, pinned: false };
+        let (next, committed, marks) = (None, None, VecDeque::new());
+        let fresh = Partition { name, pending, first: 0, next, committed, pinned: false, marks };
         self.partitions.insert(epoch, fresh);
     }
 
@@ -128,6 +131,28 @@ impl Tracker {
             }
             (partition.next, partition.committed) = (Some(offset), None);
         }
+    }
+
+    /// Notes what the offsets of a partition are positions in from the next record on.
+    pub fn mark(&mut self, partition: &TopicPartition, mark: Arc<str>) {
+        if let Some(partition) = self.named(partition) {
+            partition.mark(mark);
+        }
+    }
+
+    /// Returns what the offset of a record is a position in; empty where nothing was noted.
+    pub fn mark_of(&self, ticket: Ticket) -> Arc<str> {
+        let marks = self.partitions.get(&ticket.epoch).map(|partition| &partition.marks);
+        let mark = marks.and_then(|marks| marks.iter().rev().find(|(from, _)| *from <= ticket.number));
+        mark.map_or_else(|| "".into(), |(_, mark)| Arc::clone(mark))
+    }
+
+    /// Returns each partition's watermark, committed or not, and what it is a position in.
+    pub fn watermarks(&self) -> impl Iterator<Item = (&TopicPartition, i64, Arc<str>)> {
+        self.partitions.values().filter_map(|partition| {
+            let mark = partition.marks.back().map_or_else(|| "".into(), |(_, mark)| Arc::clone(mark));
+            partition.watermark().map(|watermark| (&partition.name, watermark, mark))
+        })
     }
 
     /// Notes that one record became `parts` records, each of which is to be done. At least one.
@@ -245,6 +270,17 @@ impl Partition {
         }
     }
 
+    fn mark(&mut self, mark: Arc<str>) {
+        if self.marks.back().is_some_and(|(_, last)| *last == mark) {
+            return;
+        }
+        self.marks.push_back((self.first + self.pending.len() as u64, mark));
+        // Those that no record is left of.
+        while self.marks.get(1).is_some_and(|(from, _)| *from <= self.first) {
+            self.marks.pop_front();
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.pending.iter().map(|pending| pending.bytes).sum()
     }
@@ -271,12 +307,21 @@ pub(crate) struct Ledger {
     freed: usize,
     /// Nothing is committed any more.
     withheld: bool,
+    /// The sink commits, and nobody else.
+    commits_elsewhere: bool,
 }
 
 impl Ledger {
     /// Opens a ledger. `budget` is what the source takes bytes from.
     pub(crate) fn new(counters: Arc<Counters>, budget: Budget) -> Self {
-        Self { tracker: Tracker::new(), counters, budget, freed: 0, withheld: false }
+        Self {
+            tracker: Tracker::new(),
+            counters,
+            budget,
+            freed: 0,
+            withheld: false,
+            commits_elsewhere: false,
+        }
     }
 
     /// Enters a record. `None` where its partition is not ours: then it counts as abandoned.
@@ -334,8 +379,18 @@ impl Ledger {
         if self.withheld { HashMap::default() } else { self.tracker.read_so_far() }
     }
 
+    /// Leaves all commits to the sink.
+    pub(crate) fn leave_commits(&mut self) {
+        self.commits_elsewhere = true;
+    }
+
+    /// Says whether all commits are left to the sink.
+    pub(crate) fn leaves_commits(&self) -> bool {
+        self.commits_elsewhere
+    }
+
     fn unless_withheld(&self, offsets: Offsets) -> Offsets {
-        if self.withheld { Vec::new() } else { offsets }
+        if self.withheld || self.commits_elsewhere { Vec::new() } else { offsets }
     }
 
     /// Gives the bytes that are free back to the budget.

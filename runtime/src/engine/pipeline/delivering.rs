@@ -1,10 +1,11 @@
 //! Records behind the chain: on their way to the sink or to the dead letter queue, until they are done.
 
+use std::collections::HashMap;
 use std::iter::{once, repeat};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sluice_connector_api::{Origin, Record, Sink, Transformed};
+use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, TopicPartition, Transformed};
 use tokio::time::Instant;
 
 use crate::engine::batch::item::{Item, Meta};
@@ -20,7 +21,7 @@ use crate::engine::pipeline::revoke::PendingRevoke;
 use crate::engine::pipeline::schemas::NotChanged;
 use crate::engine::pipeline::settings::PipelineSettings;
 use crate::engine::pipeline::transforming::Changed;
-use crate::source::Revoked;
+use crate::source::{AskMember, Offsets, Resumed, Revoked};
 use crate::transform::chain::{Stage, StageError};
 
 /// What is read and not done, with all that decides about it.
@@ -30,6 +31,10 @@ pub(super) struct Delivering {
     pub(super) phase: Phase,
     lane: Lane,
     revoke: Option<PendingRevoke>,
+    /// Where reading begins in the middle of the parts of a record: which, and how many of them are stored.
+    parts_stored: HashMap<TopicPartition, (i64, u32)>,
+    /// The records that stop the connector, one for each partition at most.
+    stops_at: Vec<Origin>,
     /// Nothing more is taken from the chain: a record stops the connector, or the connector stops.
     closed: bool,
 }
@@ -42,8 +47,39 @@ impl Delivering {
             ledger,
             phase: Phase::Running,
             revoke: None,
+            parts_stored: HashMap::new(),
+            stops_at: Vec::new(),
             closed: false,
         }
+    }
+
+    /// Has records stored exactly once, by a sink that stores how far partitions are together with them.
+    pub(super) fn put_exactly_once(&mut self, sink: Arc<dyn ExactlyOnce>, member: Option<AskMember>) {
+        if sink.keeps_group_offsets() {
+            self.ledger.leave_commits();
+        }
+        self.lane.put_exactly_once(sink, member);
+    }
+
+    /// Says whether records are stored exactly once.
+    pub(super) fn is_exactly_once(&self) -> bool {
+        self.lane.is_exactly_once()
+    }
+
+    /// Takes what the sink said of partitions that are ours now.
+    pub(super) fn take_over(&mut self, resumed: Vec<Resumed>) {
+        for Resumed { taken, first, parts } in &resumed {
+            self.parts_stored.insert(taken.partition.clone(), (*first, *parts));
+        }
+        self.lane.take_over(resumed);
+    }
+
+    /// Stores how far partitions are where nothing else does, and returns the offsets that the sink has stored meanwhile.
+    pub(super) fn store_positions(&mut self) -> Offsets {
+        if self.can_launch() && !self.waits_for_letters() && self.phase == Phase::Running {
+            self.lane.store_positions(&self.ledger.tracker);
+        }
+        self.lane.take_moved()
     }
 
     /// Tracks a record. Behind one that stops the connector nothing more is taken: it will be read again.
@@ -73,14 +109,22 @@ impl Delivering {
         match result {
             Ok(Transformed::One(record)) => {
                 self.faults.note_through();
-                self.enqueue(ticket, record, read, now);
+                let behind = self.behind(ticket, &record, true);
+                self.enqueue(ticket, record, behind, read, now);
             }
             Ok(Transformed::Dropped) => self.done(ticket, Verdict::Filtered),
             Ok(Transformed::Several(records)) => {
+                let count = records.len();
                 self.faults.note_through();
                 self.ledger.tracker.split(ticket, records.len());
-                for record in records {
-                    self.enqueue(ticket, record, read.clone(), now);
+                let stored = records.first().map_or(0, |first| self.take_parts_stored(first.origin()));
+                for (record, left) in records.into_iter().zip((0..count).rev()) {
+                    if record.part().is_some_and(|part| part < stored) {
+                        self.done(ticket, Verdict::Delivered);
+                    } else {
+                        let behind = self.behind(ticket, &record, left == 0);
+                        self.enqueue(ticket, record, behind, read.clone(), now);
+                    }
                 }
             }
             Err(fault) => match *fault {
@@ -93,11 +137,39 @@ impl Delivering {
         }
     }
 
-    fn enqueue(&mut self, ticket: Ticket, record: Record, read: Option<Arc<Record>>, now: Instant) {
+    /// Returns how far the partition of a record is stored once this record is, or this part as the last one of it.
+    fn behind(&self, ticket: Ticket, record: &Record, is_last: bool) -> Option<Box<StoredPosition>> {
+        if !self.lane.is_exactly_once() {
+            return None;
+        }
+        let (offset, mark) = (record.origin().offset(), self.ledger.tracker.mark_of(ticket));
+        let position = match record.part() {
+            Some(part) if !is_last => StoredPosition::new(offset, part + 1, mark),
+            _ => StoredPosition::new(offset.saturating_add(1), 0, mark),
+        };
+        Some(Box::new(position))
+    }
+
+    /// Returns how many parts of the record at this place were stored before it was read, which is so but once.
+    fn take_parts_stored(&mut self, origin: &Origin) -> u32 {
+        match self.parts_stored.remove(origin.topic_partition()) {
+            Some((offset, parts)) if offset == origin.offset() => parts,
+            _ => 0,
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        ticket: Ticket,
+        record: Record,
+        behind: Option<Box<StoredPosition>>,
+        read: Option<Arc<Record>>,
+        now: Instant,
+    ) {
         let origin = record.origin();
         match self.lane.meta_of(ticket, &record, now) {
             Ok(meta) if self.faults.holds_back(meta.order, origin) => {}
-            Ok(meta) => self.lane.push(Item { record, meta: Meta { read, ..meta } }),
+            Ok(meta) => self.lane.push(Item { record, meta: Meta { read, behind, ..meta } }),
             Err(Unfit::TooLarge { order, .. }) if self.faults.holds_back(order, origin) => {}
             Err(Unfit::TooLarge { order, reason }) => {
                 let (origin, stage, fault) = (origin.clone(), Stage::TaskPut, RecordFault::new(reason));
@@ -131,14 +203,33 @@ impl Delivering {
 
     /// Takes nothing behind the record that is to blame.
     fn fail(&mut self, origin: &Origin, reason: String) {
-        self.closed = true;
-        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()), for_good: false }));
+        self.fail_at(Failed { reason, origin: Some(origin.clone()), for_good: false });
     }
 
     /// Takes nothing behind the record that is to blame, now or at another start.
     fn fail_for_good(&mut self, origin: &Origin, reason: String) {
+        self.fail_at(Failed { reason, origin: Some(origin.clone()), for_good: true });
+    }
+
+    fn fail_at(&mut self, failed: Failed) {
         self.closed = true;
-        self.phase.drain(Err(Failed { reason, origin: Some(origin.clone()), for_good: true }));
+        self.stops_at.extend(failed.origin.clone());
+        self.phase.drain(Err(failed));
+        self.drop_behind();
+    }
+
+    /// Drops what stands behind a record that stops the connector, where a position would take that one for done (invariant 1).
+    fn drop_behind(&mut self) {
+        if !self.lane.is_exactly_once() || self.stops_at.is_empty() {
+            return;
+        }
+        let stops_at = &self.stops_at;
+        self.lane.retain(|item| {
+            let origin = item.record.origin();
+            stops_at.iter().all(|stop| {
+                stop.topic_partition() != origin.topic_partition() || origin.offset() < stop.offset()
+            })
+        });
     }
 
     fn done(&mut self, ticket: Ticket, verdict: Verdict) {
@@ -172,7 +263,9 @@ impl Delivering {
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let mut wake = self.revoke.as_ref().map(|revoke| revoke.deadline);
         if self.can_launch() {
-            for lane in self.lanes() {
+            let letters = self.faults.lane();
+            let sink = (!self.waits_for_letters()).then_some(&self.lane);
+            for lane in sink.into_iter().chain(letters) {
                 wake = [wake, lane.wake_at()].into_iter().flatten().min();
             }
         }
@@ -185,9 +278,22 @@ impl Delivering {
 
     pub(super) fn launch(&mut self) {
         let flush = matches!(self.phase, Phase::Draining(_));
-        if self.can_launch() {
-            self.lanes_mut().for_each(|lane| lane.launch(flush));
+        if !self.can_launch() {
+            return;
         }
+        if !self.waits_for_letters() {
+            self.lane.launch(flush);
+        }
+        if let Some(lane) = self.faults.lane_mut() {
+            lane.launch(flush);
+        }
+    }
+
+    /// Says whether nothing may be put before letters are where they belong: a position that passes their records says that
+    /// these are done (invariant 1).
+    fn waits_for_letters(&self) -> bool {
+        self.lane.is_exactly_once()
+            && self.faults.lane().is_some_and(|lane| !lane.is_idle() || !lane.is_empty())
     }
 
     fn lanes(&self) -> impl Iterator<Item = &Lane> {
@@ -220,6 +326,7 @@ impl Delivering {
     /// Takes the verdicts of a batch.
     fn settle(&mut self, outcome: Outcome) {
         self.faults.foresee(&outcome);
+        let stop = if self.is_fenced_out(&outcome.not_done) { None } else { outcome.stop };
         let now = SystemTime::now();
         for item in outcome.stored {
             self.ledger.counters.stored(item.record.timestamp, now);
@@ -231,7 +338,15 @@ impl Delivering {
             self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, fault, attempts });
         }
         self.lane.give_back(outcome.not_done, &self.ledger.tracker);
-        self.settled(outcome.stop);
+        self.drop_behind();
+        self.settled(stop);
+    }
+
+    /// Says whether records may not have been put for no other reason than that somebody else has their partition by now. If
+    /// that was not it, the next put says so again.
+    fn is_fenced_out(&self, not_done: &[Item]) -> bool {
+        self.lane.is_exactly_once()
+            && not_done.iter().any(|item| !self.ledger.tracker.is_ours(item.meta.ticket))
     }
 
     /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
@@ -284,6 +399,7 @@ impl Delivering {
     fn end_revoke(&mut self) {
         let Some(revoke) = self.revoke.take() else { return };
         let offsets = self.ledger.revoke(revoke.partitions());
+        self.lane.let_go(revoke.partitions());
         self.lane.drop_void(&self.ledger.tracker);
         if let Some(lane) = self.faults.lane_mut() {
             lane.drop_void(&self.ledger.tracker);

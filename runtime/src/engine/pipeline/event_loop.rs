@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Record, Sink};
+use sluice_connector_api::{ExactlyOnce, Record, Sink, TopicPartition};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +68,16 @@ impl<S: Source> Pipeline<S> {
     #[must_use]
     pub fn with_window(mut self, window: Window) -> Self {
         self.delivering.faults.go_on_with(window);
+        self
+    }
+
+    /// Has records stored exactly once, by a sink that stores how far partitions are together with them. The source begins where
+    /// that sink says, and tells what it said.
+    #[must_use]
+    pub fn with_exactly_once(mut self, sink: Option<Arc<dyn ExactlyOnce>>) -> Self {
+        if let Some(sink) = sink {
+            self.delivering.put_exactly_once(sink, self.source.member());
+        }
         self
     }
 
@@ -163,6 +173,7 @@ impl<S: Source> Pipeline<S> {
                     self.delivering.ledger.tracker.assign(partition);
                 }
             }
+            Event::TakenOver(resumed) => self.delivering.take_over(resumed),
             Event::Revoked(revoked) => self.delivering.on_revoked(revoked),
             Event::CommitFailed(partitions) => {
                 for partition in &partitions {
@@ -172,6 +183,7 @@ impl<S: Source> Pipeline<S> {
             Event::Passed(offsets) => self.on_passed(&offsets),
             Event::Restarted(partition, offset) => {
                 self.delivering.ledger.tracker.restart(&partition, offset);
+                self.mark(&partition);
             }
             Event::End => self.on_end(Ok(())),
             Event::Failed(error) => self.on_end(Err(error.to_string().into())),
@@ -180,6 +192,7 @@ impl<S: Source> Pipeline<S> {
 
     fn on_records(&mut self, records: Vec<Record>) {
         self.delivering.ledger.counters.read(records.len() as u64);
+        self.mark_all(&records);
         let mut chunk = Vec::with_capacity(records.len());
         for record in records {
             if let Some(ticket) = self.delivering.admit(&record) {
@@ -189,6 +202,25 @@ impl<S: Source> Pipeline<S> {
         let changed = self.transforming.push(chunk);
         self.delivering.take(changed);
         self.commit_first();
+    }
+
+    fn mark_all(&mut self, records: &[Record]) {
+        let mut last: Option<&TopicPartition> = None;
+        for record in records {
+            let partition = record.origin().topic_partition();
+            if last != Some(partition) {
+                self.mark(partition);
+                last = Some(partition);
+            }
+        }
+    }
+
+    /// Notes what the offsets are positions in that come next, where that is stored with them.
+    fn mark(&mut self, partition: &TopicPartition) {
+        if self.delivering.is_exactly_once() {
+            let mark = self.source.mark(partition);
+            self.delivering.ledger.tracker.mark(partition, mark);
+        }
     }
 
     /// While the connector goes down, records are left for the next reading, and what lies behind them is, too.
@@ -224,7 +256,17 @@ impl<S: Source> Pipeline<S> {
     fn tick(&mut self) {
         let offsets = self.delivering.ledger.commits();
         self.commit(offsets);
+        self.store_positions();
         self.delivering.sum_up();
+    }
+
+    fn store_positions(&mut self) {
+        if self.delivering.is_exactly_once() {
+            let moved = self.delivering.store_positions();
+            if self.delivering.ledger.leaves_commits() {
+                self.source.committed_elsewhere(moved);
+            }
+        }
     }
 
     fn commit(&mut self, offsets: Offsets) {
