@@ -112,7 +112,7 @@ impl<C: AsyncFn() -> usize> Owners<'_, C> {
         for from in [None, Some(at(3, 0, "m")), Some(at(4, 1, "m")), Some(at(4, 2, "n")), Some(at(9, 0, "m"))]
         {
             let put = self.first.put(&self.records(5..6), &step(&token, from.clone(), at(6, 0, "m"))).await;
-            is_fatal(put, &format!("a put that begins at {from:?}, while {stored:?} is stored"));
+            is_fatal(&put, &format!("a put that begins at {from:?}, while {stored:?} is stored"));
         }
         self.holds(5, "a put that does not begin where the last one ended stores nothing").await;
         self.take_over(self.first, Some(&stored), "nor does it store a position").await
@@ -123,8 +123,8 @@ impl<C: AsyncFn() -> usize> Owners<'_, C> {
         let token = self.take_over(self.second, Some(&stored), "a successor goes on where it ended").await;
         assert_ne!(before, token, "a new owner has a new token");
         let put = step(&before, Some(stored.clone()), at(6, 0, "m"));
-        is_fatal(self.first.put(&self.records(5..6), &put).await, "a put of a predecessor");
-        is_fatal(self.first.put(&[], &put).await, "a put of a predecessor without records");
+        is_fatal(&self.first.put(&self.records(5..6), &put).await, "a put of a predecessor");
+        is_fatal(&self.first.put(&[], &put).await, "a put of a predecessor without records");
         self.holds(5, "a predecessor stores nothing").await;
         let to = at(6, 0, "m");
         self.second.put(&self.records(5..6), &step(&token, Some(stored), to.clone())).await.unwrap();
@@ -214,8 +214,8 @@ impl<C: AsyncFn() -> usize> Owners<'_, C> {
     }
 }
 
-fn is_fatal(put: Result<(), PutError>, what: &str) {
-    let kind = match &put {
+fn is_fatal(put: &Result<(), PutError>, what: &str) {
+    let kind = match put {
         Err(PutError::Batch(failure)) => Some(Failure::kind(failure)),
         _ => None,
     };
