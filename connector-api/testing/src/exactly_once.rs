@@ -131,7 +131,7 @@ impl<C: AsyncFn() -> usize> Owners<'_, C> {
         self.holds(6, "the successor does").await;
         let again = step(&before, Some(at(4, 2, "m")), to.clone());
         is_fatal(
-            self.first.put(&self.records(5..6), &again).await,
+            &self.first.put(&self.records(5..6), &again).await,
             "a put of a predecessor that begins behind it",
         );
         self.take_over(self.second, Some(&to), "and its position is what counts").await
@@ -189,7 +189,7 @@ impl<C: AsyncFn() -> usize> Owners<'_, C> {
             },
         ]);
         is_fatal(
-            self.second.put(&self.records(10..12), &stale).await,
+            &self.second.put(&self.records(10..12), &stale).await,
             "a batch one of whose partitions is lost",
         );
         self.holds(10, "stores nothing").await;

@@ -48,6 +48,7 @@ impl Stands {
     }
 
     /// Returns those of the partitions of a batch.
+    #[must_use]
     pub fn of_batch(&self, batch: &[Item]) -> Self {
         let mut of = HashMap::new();
         for item in batch {
