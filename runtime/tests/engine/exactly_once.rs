@@ -315,7 +315,7 @@ async fn whenever_it_is_killed_each_record_is_stored_once_and_in_order() {
     for (offset, value) in (0_i64..).zip(&values) {
         match value.split_once(' ') {
             Some((_, count)) => {
-                expected.extend((0..count.parse::<u32>().unwrap()).map(|part| (offset, Some(part))))
+                expected.extend((0..count.parse::<u32>().unwrap()).map(|part| (offset, Some(part))));
             }
             None if *value == "v" => expected.push((offset, None)),
             None => {}

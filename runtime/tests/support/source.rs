@@ -88,7 +88,7 @@ impl Hand {
 
     /// Says what the offsets that are read from now on are positions in.
     pub(crate) fn set_mark(&self, mark: &str) {
-        *self.mark.lock().unwrap() = mark.to_owned();
+        mark.clone_into(&mut self.mark.lock().unwrap());
     }
 
     /// Hands records over; as a source does, it takes their bytes from the budget.

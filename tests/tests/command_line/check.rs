@@ -54,7 +54,7 @@ fn a_guarantee_that_does_not_hold_is_refused_where_it_stands() {
         );
     }
     assert_refused(
-        &format!("guarantee: exactly_twice\n{SOURCE}{SINK}"),
+        format!("guarantee: exactly_twice\n{SOURCE}{SINK}"),
         &["c.yaml:1:12: `guarantee`: expected one of `exactly_once`, `at_least_once`, found `exactly_twice`"],
     );
     let folder = Folder::with("c.yaml", format!("guarantee: at_least_once\n{SOURCE}{SINK}"));
