@@ -61,7 +61,8 @@ fn check_as_json_is_an_object_for_each_file_or_problem() {
     let ended = ended.envs(variables).output().expect_code(2);
     let lines: Vec<Value> = ended.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (good, bad): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["ok"] == true);
-    let guarantee = json!({ "kind": "idempotent", "why": "it stores nothing" });
+    let guarantee =
+        json!({ "kind": "idempotent", "why": "a document is named by its record, and written over" });
     assert_eq!(good, [&json!({ "file": "good.yaml", "ok": true, "guarantee": guarantee })]);
     let text = "unknown key `source.kafka.topcs`; did you mean `topics`?";
     let unknown = json!({ "file": "bad.yaml", "ok": false, "line": 4, "column": 5, "problem": text });

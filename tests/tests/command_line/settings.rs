@@ -30,21 +30,21 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
     let folder = folder();
     assert_eq!(
         only_line(&check(&folder).output()),
-        "connectors.d/connectors.d.yaml: ok (at least once, idempotent: it stores nothing)"
+        "connectors.d/connectors.d.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
     );
     folder.write("sluice.yaml", "connectors: [file]\n");
     assert_eq!(
         only_line(&check(&folder).output()),
-        "file/file.yaml: ok (at least once, idempotent: it stores nothing)"
+        "file/file.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
     );
     let with_env = || check(&folder).env("SLUICE_CONNECTORS", "env");
     assert_eq!(
         only_line(&with_env().output()),
-        "env/env.yaml: ok (at least once, idempotent: it stores nothing)"
+        "env/env.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
     );
     assert_eq!(
         only_line(&with_env().arg("flag").output()),
-        "flag/flag.yaml: ok (at least once, idempotent: it stores nothing)"
+        "flag/flag.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
     );
 }
 
@@ -54,11 +54,11 @@ fn another_file_is_named_by_flag_or_environment() {
     folder.write("other.yaml", "connectors: [file]\n");
     assert_eq!(
         only_line(&check(&folder).arg("--config=other.yaml").output()),
-        "file/file.yaml: ok (at least once, idempotent: it stores nothing)"
+        "file/file.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
     );
     assert_eq!(
         only_line(&check(&folder).env("SLUICE_CONFIG", "other.yaml").output()),
-        "file/file.yaml: ok (at least once, idempotent: it stores nothing)"
+        "file/file.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
     );
     let ended = check(&folder).arg("--config=absent.yaml").output().expect_code(2);
     assert!(ended.stderr.starts_with("absent.yaml: cannot read the file"), "{ended}");
@@ -70,7 +70,10 @@ fn a_list_of_directories_may_come_from_the_environment() {
     let ended = check(&folder).env("SLUICE_CONNECTORS", "[env, flag]").output().expect_code(0);
     assert_eq!(
         ended.lines(),
-        ["env/env.yaml: ok (at least once, idempotent: it stores nothing)", "flag/flag.yaml: ok"]
+        [
+            "env/env.yaml: ok (at least once, idempotent: a document is named by its record, and written over)",
+            "flag/flag.yaml: ok"
+        ]
     );
 }
 
