@@ -129,6 +129,15 @@ impl Stands {
     }
 }
 
+/// Returns how far the partition of a record is stored once this record is; of several parts of one, the last takes it on.
+pub fn position_behind(record: &Record, is_last: bool, mark: Arc<str>) -> StoredPosition {
+    let offset = record.origin().offset();
+    match record.part() {
+        Some(part) if !is_last => StoredPosition::new(offset, part.saturating_add(1), mark),
+        _ => StoredPosition::new(offset.saturating_add(1), 0, mark),
+    }
+}
+
 impl std::fmt::Debug for Stands {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stands").field("of", &self.of).finish_non_exhaustive()

@@ -10,4 +10,5 @@
 //! ```
 
 pub mod counters;
+mod marks;
 pub mod tracker;

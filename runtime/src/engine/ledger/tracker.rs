@@ -11,6 +11,7 @@ use foldhash::HashMap;
 use sluice_connector_api::{Origin, Record, TopicPartition};
 
 use crate::engine::ledger::counters::{Counters, Verdict};
+use crate::engine::ledger::marks::Marks;
 use crate::source::Offsets;
 use crate::source::budget::{Budget, footprint};
 
@@ -64,8 +65,7 @@ struct Partition {
     committed: Option<i64>,
     /// Something was committed once.
     pinned: bool,
-    /// From the record of which number on the offsets are positions in what.
-    marks: VecDeque<(u64, Arc<str>)>,
+    marks: Marks,
 }
 
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Tracker {
         self.next_epoch += 1;
         self.epochs.insert(partition.clone(), epoch);
         let (name, pending) = (partition.clone(), VecDeque::new());
-        let (next, committed, marks) = (None, None, VecDeque::new());
+        let (next, committed, marks) = (None, None, Marks::default());
         let fresh = Partition { name, pending, first: 0, next, committed, pinned: false, marks };
         self.partitions.insert(epoch, fresh);
     }
@@ -136,22 +136,21 @@ impl Tracker {
     /// Notes what the offsets of a partition are positions in from the next record on.
     pub fn mark(&mut self, partition: &TopicPartition, mark: Arc<str>) {
         if let Some(partition) = self.named(partition) {
-            partition.mark(mark);
+            let next = partition.first + partition.pending.len() as u64;
+            partition.marks.note(partition.first, next, mark);
         }
     }
 
     /// Returns what the offset of a record is a position in; empty where nothing was noted.
     pub fn mark_of(&self, ticket: Ticket) -> Arc<str> {
-        let marks = self.partitions.get(&ticket.epoch).map(|partition| &partition.marks);
-        let mark = marks.and_then(|marks| marks.iter().rev().find(|(from, _)| *from <= ticket.number));
-        mark.map_or_else(|| "".into(), |(_, mark)| Arc::clone(mark))
+        let partition = self.partitions.get(&ticket.epoch);
+        partition.map_or_else(|| "".into(), |partition| partition.marks.of(ticket.number))
     }
 
     /// Returns each partition's watermark, committed or not, and what it is a position in.
     pub fn watermarks(&self) -> impl Iterator<Item = (&TopicPartition, i64, Arc<str>)> {
         self.partitions.values().filter_map(|partition| {
-            let mark = partition.marks.back().map_or_else(|| "".into(), |(_, mark)| Arc::clone(mark));
-            partition.watermark().map(|watermark| (&partition.name, watermark, mark))
+            partition.watermark().map(|watermark| (&partition.name, watermark, partition.marks.last()))
         })
     }
 
@@ -267,17 +266,6 @@ impl Partition {
     fn go_back(&mut self, offset: i64) {
         for pending in &mut self.pending {
             pending.offset = pending.offset.min(offset);
-        }
-    }
-
-    fn mark(&mut self, mark: Arc<str>) {
-        if self.marks.back().is_some_and(|(_, last)| *last == mark) {
-            return;
-        }
-        self.marks.push_back((self.first + self.pending.len() as u64, mark));
-        // Those that no record is left of.
-        while self.marks.get(1).is_some_and(|(from, _)| *from <= self.first) {
-            self.marks.pop_front();
         }
     }
 

@@ -1,21 +1,22 @@
 //! Records behind the chain: on their way to the sink or to the dead letter queue, until they are done.
 
-use std::collections::HashMap;
 use std::iter::{once, repeat};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, TopicPartition, Transformed};
+use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, Transformed};
 use tokio::time::Instant;
 
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::delivery::Outcome;
 use crate::engine::lane::fault::RecordFault;
 use crate::engine::lane::in_flight::{Lane, Unfit};
+use crate::engine::lane::progress::position_behind;
 use crate::engine::ledger::counters::Verdict;
 use crate::engine::ledger::tracker::{Ledger, Ticket};
 use crate::engine::letters::faults::{Fate, Faults, letter_refused, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
+use crate::engine::pipeline::parts_stored::PartsStored;
 use crate::engine::pipeline::phase::{Failed, Phase};
 use crate::engine::pipeline::revoke::PendingRevoke;
 use crate::engine::pipeline::schemas::NotChanged;
@@ -31,8 +32,7 @@ pub(super) struct Delivering {
     pub(super) phase: Phase,
     lane: Lane,
     revoke: Option<PendingRevoke>,
-    /// Where reading begins in the middle of the parts of a record: which, and how many of them are stored.
-    parts_stored: HashMap<TopicPartition, (i64, u32)>,
+    parts_stored: PartsStored,
     /// The records that stop the connector, one for each partition at most.
     stops_at: Vec<Origin>,
     /// Nothing more is taken from the chain: a record stops the connector, or the connector stops.
@@ -47,7 +47,7 @@ impl Delivering {
             ledger,
             phase: Phase::Running,
             revoke: None,
-            parts_stored: HashMap::new(),
+            parts_stored: PartsStored::default(),
             stops_at: Vec::new(),
             closed: false,
         }
@@ -68,9 +68,7 @@ impl Delivering {
 
     /// Takes what the sink said of partitions that are ours now.
     pub(super) fn take_over(&mut self, resumed: Vec<Resumed>) {
-        for Resumed { taken, first, parts } in &resumed {
-            self.parts_stored.insert(taken.partition.clone(), (*first, *parts));
-        }
+        self.parts_stored.note(&resumed);
         self.lane.take_over(resumed);
     }
 
@@ -117,7 +115,7 @@ impl Delivering {
                 let count = records.len();
                 self.faults.note_through();
                 self.ledger.tracker.split(ticket, records.len());
-                let stored = records.first().map_or(0, |first| self.take_parts_stored(first.origin()));
+                let stored = records.first().map_or(0, |first| self.parts_stored.take(first.origin()));
                 for (record, left) in records.into_iter().zip((0..count).rev()) {
                     if record.part().is_some_and(|part| part < stored) {
                         self.done(ticket, Verdict::Delivered);
@@ -142,20 +140,7 @@ impl Delivering {
         if !self.lane.is_exactly_once() {
             return None;
         }
-        let (offset, mark) = (record.origin().offset(), self.ledger.tracker.mark_of(ticket));
-        let position = match record.part() {
-            Some(part) if !is_last => StoredPosition::new(offset, part + 1, mark),
-            _ => StoredPosition::new(offset.saturating_add(1), 0, mark),
-        };
-        Some(Box::new(position))
-    }
-
-    /// Returns how many parts of the record at this place were stored before it was read, which is so but once.
-    fn take_parts_stored(&mut self, origin: &Origin) -> u32 {
-        match self.parts_stored.remove(origin.topic_partition()) {
-            Some((offset, parts)) if offset == origin.offset() => parts,
-            _ => 0,
-        }
+        Some(Box::new(position_behind(record, is_last, self.ledger.tracker.mark_of(ticket))))
     }
 
     fn enqueue(

@@ -14,6 +14,7 @@
 
 mod delivering;
 mod event_loop;
+mod parts_stored;
 pub mod phase;
 pub mod report;
 mod revoke;
