@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 /// The marks of a partition, each with the number of the first record that it holds for.
 #[derive(Debug, Default)]
-pub(crate) struct Marks(VecDeque<(u64, Arc<str>)>);
+pub(crate) struct OffsetMarks(VecDeque<(u64, Arc<str>)>);
 
-impl Marks {
+impl OffsetMarks {
     /// Notes what holds from record `next` on. None before `first` is asked for any more.
     pub(crate) fn note(&mut self, first: u64, next: u64, mark: Arc<str>) {
         if self.0.back().is_some_and(|(_, last)| *last == mark) {

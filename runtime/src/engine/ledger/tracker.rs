@@ -11,7 +11,7 @@ use foldhash::HashMap;
 use sluice_connector_api::{Origin, Record, TopicPartition};
 
 use crate::engine::ledger::counters::{Counters, Verdict};
-use crate::engine::ledger::marks::Marks;
+use crate::engine::ledger::marks::OffsetMarks;
 use crate::source::Offsets;
 use crate::source::budget::{Budget, footprint};
 
@@ -65,7 +65,7 @@ struct Partition {
     committed: Option<i64>,
     /// Something was committed once.
     pinned: bool,
-    marks: Marks,
+    marks: OffsetMarks,
 }
 
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Tracker {
         self.next_epoch += 1;
         self.epochs.insert(partition.clone(), epoch);
         let (name, pending) = (partition.clone(), VecDeque::new());
-        let (next, committed, marks) = (None, None, Marks::default());
+        let (next, committed, marks) = (None, None, OffsetMarks::default());
         let fresh = Partition { name, pending, first: 0, next, committed, pinned: false, marks };
         self.partitions.insert(epoch, fresh);
     }
