@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `bedrock_kb` | as documents of an Amazon Bedrock knowledge base | overwrites |
 //! | `http` | as HTTP requests | sends again |
+//! | `opensearch` | as documents of an OpenSearch or Elasticsearch cluster | overwrites |
 //! | `s3` | as objects of an Amazon S3 bucket | overwrites |
 //! | `sqs` | in an Amazon SQS queue | sends again; a FIFO queue drops it for five minutes |
 //! | `file` | as lines at the end of a file | appends again |
@@ -19,6 +20,8 @@ pub mod blackhole;
 mod built;
 pub mod file;
 pub mod http;
+#[cfg(feature = "opensearch")]
+pub mod opensearch;
 mod record;
 pub mod s3;
 pub mod sqs;
@@ -41,12 +44,15 @@ use sluice_wire::OnAws;
 /// assert!(registry.sink("bedrock_kb").is_ok());
 /// ```
 pub fn register(registry: Registry) -> Registry {
-    registry
+    let registry = registry
         .with_sink::<OnAws<bedrock_kb::KnowledgeBaseSettings>>()
         .with_sink::<blackhole::BlackholeSettings>()
         .with_sink::<file::FileSettings>()
         .with_sink::<http::HttpSettings>()
         .with_sink::<OnAws<s3::S3Settings>>()
         .with_sink::<OnAws<sqs::SqsSettings>>()
-        .with_sink::<stdout::StdoutSettings>()
+        .with_sink::<stdout::StdoutSettings>();
+    #[cfg(feature = "opensearch")]
+    let registry = registry.with_sink::<opensearch::OpensearchSettings>();
+    registry
 }

@@ -10,6 +10,7 @@ fn example(name: &str) -> Value {
         "bedrock_kb" => json!({ "knowledge_base_id": "KB12345678", "data_source_id": "DS12345678" }),
         "file" => json!({ "path": "out.jsonl" }),
         "http" => json!({ "url": "https://api.example.com/" }),
+        "opensearch" => json!({ "urls": ["https://search.example.com:9200"] }),
         "s3" => json!({ "bucket": "prices", "region": "eu-central-1" }),
         "sqs" => json!({ "queue_url": "https://sqs.eu-central-1.amazonaws.com/123456789012/prices" }),
         _ => json!({}),
@@ -19,7 +20,7 @@ fn example(name: &str) -> Value {
 #[test]
 fn every_key_is_documented_and_an_unknown_one_is_refused() {
     let registry = sluice_sinks::register(Registry::new());
-    assert!(registry.sinks().count() >= 7);
+    assert!(registry.sinks().count() >= 8);
     for plugin in registry.sinks() {
         settings_contract(plugin, &example(plugin.name()));
     }

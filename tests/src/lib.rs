@@ -21,6 +21,7 @@ pub mod lambda;
 pub mod listener;
 pub mod matrix;
 pub mod open_metrics;
+pub mod opensearch;
 pub mod pacing;
 pub mod process;
 pub mod python;

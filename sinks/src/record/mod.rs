@@ -1,4 +1,6 @@
-//! What several sinks know about records: how they are written as lines, and what becomes of tombstones.
+//! What several sinks know about records: how they are written as lines, what they are called, and what becomes of
+//! tombstones.
 
 pub mod lines;
+pub(crate) mod naming;
 pub(crate) mod on_null;

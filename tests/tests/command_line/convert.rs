@@ -157,6 +157,89 @@ fn objects_in_s3_and_lines_in_a_file_have_their_counterparts() {
     assert_eq!(file["sink"]["sqs"]["format"], "raw");
 }
 
+const CONFLUENT_SEARCH: &str = "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector";
+const AIVEN_SEARCH: &str = "io.aiven.kafka.connect.opensearch.OpenSearchSinkConnector";
+
+/// Converts a sink into Elasticsearch or OpenSearch whose values are JSON.
+fn search(class: &str, more: &Value) -> Value {
+    let mut config = json!({
+        "connector.class": class, "topics": "t", "connection.url": "https://a:9200,https://b:9200/",
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter": "x.JsonConverter", "value.converter.schemas.enable": false,
+    });
+    for (name, value) in more.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    converted(&config)
+}
+
+#[test]
+fn a_sink_into_elasticsearch_of_confluent_has_its_counterparts() {
+    let file = search(
+        CONFLUENT_SEARCH,
+        &json!({
+            "connection.username": "hunter2", "connection.password": "hunter2", "batch.size": "500",
+            "bulk.size.bytes": "1048576", "max.in.flight.requests": "8", "linger.ms": "100", "max.retries": "3",
+            "retry.backoff.ms": "250", "connection.compression": "true", "connection.timeout.ms": "2000",
+            "read.timeout.ms": "7000", "behavior.on.null.values": "DELETE", "behavior.on.malformed.documents": "warn",
+            "write.method": "INSERT", "key.ignore": "false", "schema.ignore": "true", "type.name": "_doc",
+            "flush.timeout.ms": "1", "max.buffered.records": "1", "compact.map.entries": "true",
+        }),
+    );
+    let sink = json!({ "opensearch": {
+        "urls": ["https://a:9200", "https://b:9200"],
+        "auth": { "basic": { "username": "${env:CONNECTION_USERNAME}", "password": "${env:CONNECTION_PASSWORD}" } },
+        "connect_timeout": "2000ms", "request_timeout": "7000ms", "document_id": "key", "on_null": "delete",
+        "max_request_size": "1048576", "max_in_flight": 8, "compression": "gzip",
+    } });
+    assert_eq!(file["sink"], sink);
+    assert_eq!(file["batch"], json!({ "max_records": 500, "linger": "100ms" }));
+    assert_eq!(file["errors"], json!({ "retry_delay": "250ms", "tolerance": "all" }));
+
+    let stream = json!({ "data.stream.type": "logs", "data.stream.dataset": "shop", "key.ignore": "true" });
+    let stream = &search(CONFLUENT_SEARCH, &stream)["sink"]["opensearch"];
+    assert_eq!(
+        (stream["index"].clone(), stream["write"].clone()),
+        (json!("logs-shop-{{@record.topic}}"), json!("data_stream"))
+    );
+    let id = "{{@record.topic}}+{{@record.partition}}+{{@record.offset}}";
+    assert_eq!((stream["document_id"]["template"].clone(), stream.get("on_null")), (json!(id), None));
+}
+
+#[test]
+fn a_sink_into_opensearch_of_aiven_has_its_counterparts() {
+    let file = search(
+        AIVEN_SEARCH,
+        &json!({
+            "index.write.method": "upsert", "behavior.on.version.conflict": "report", "bulk.max.size": "3",
+            "bulk.max.operations.size": "100", "bulk.max.concurrent.requests": "2", "routing.type": "value",
+            "routing.type.record.value.path": "/customer/id", "aws.region": "eu-west-1", "aws.access_key_id": "hunter2",
+            "aws.secret_access_key": "hunter2", "key.ignore": false,
+        }),
+    );
+    let sink = json!({ "opensearch": {
+        "urls": ["https://a:9200", "https://b:9200"], "auth": { "sigv4": { "service": "es", "region": "eu-west-1" } },
+        "document_id": "key", "write": "upsert", "on_null": "ignore", "max_request_size": "3MiB", "max_in_flight": 2,
+        "routing": "{{customer.id}}",
+    } });
+    assert_eq!(file["sink"], sink);
+    let of = |more: Value| search(AIVEN_SEARCH, &more)["sink"]["opensearch"].clone();
+    let generated = of(
+        json!({ "key.ignore": true, "key.ignore.id.strategy": "none", "behavior.on.null.values": "delete" }),
+    );
+    assert_eq!(
+        (generated["document_id"].clone(), generated["on_null"].clone()),
+        (json!("generated"), json!("ignore"))
+    );
+    let stream =
+        of(json!({ "data.stream.enabled": true, "data.stream.prefix": "logs", "routing.type": "key" }));
+    assert_eq!(stream["index"], "logs-{{@record.topic}}");
+    assert_eq!(
+        (stream["write"].clone(), stream["routing"].clone()),
+        (json!("data_stream"), json!("{{@record.key}}"))
+    );
+}
+
 #[test]
 fn transforms_and_predicates_that_exist_are_taken_in_their_order() {
     let file = converted(&json!({

@@ -44,8 +44,12 @@ fn test(folder: &Folder, arguments: &[&str]) -> Exited {
 
 #[test]
 fn the_example_has_tests_that_pass() {
-    let ended = Sluice::new(["test", "connectors.d/examples/webhook.yaml"]).output().expect_code(0);
-    assert_eq!(ended.stdout.trim(), "connectors.d/examples/webhook.test.yaml: 3 test(s) passed");
+    for (name, count) in [("webhook", 3), ("search", 2)] {
+        let file = format!("connectors.d/examples/{name}.yaml");
+        let ended = Sluice::new(["test", &file]).output().expect_code(0);
+        let said = format!("connectors.d/examples/{name}.test.yaml: {count} test(s) passed");
+        assert_eq!(ended.stdout.trim(), said);
+    }
 }
 
 #[test]

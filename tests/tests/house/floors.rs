@@ -102,7 +102,10 @@ pub(crate) const FLOORS: &[Floors] = &[
     Floors {
         folder: "sinks/src",
         inside: "",
-        rooms: &[&["bedrock_kb", "blackhole", "file", "http", "s3", "sqs", "stdout"], &["record"]],
+        rooms: &[
+            &["bedrock_kb", "blackhole", "file", "http", "opensearch", "s3", "sqs", "stdout"],
+            &["record"],
+        ],
     },
     Floors {
         folder: "sinks/src",

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use sluice_connector_api::{Failure, Payload, Record};
 
 use super::data_source::DataSourceIds;
-use crate::bedrock_kb::mapping::{self, DocumentChange, DocumentMapping, DocumentWrite, hex};
+use crate::bedrock_kb::mapping::{self, DocumentChange, DocumentMapping, DocumentWrite};
+use crate::record::naming::{self, hex};
 
 /// Bytes of the documents in a call, serialised. The quota is 6 MB for the whole payload; the rest is headroom.
 pub(crate) const MAX_BATCH_BYTES: usize = 5_500_000;
@@ -78,7 +79,7 @@ impl<'a> CallPlan<'a> {
 /// Takes a record's origin and what becomes of it into the digest: a document that goes back to what it was two versions
 /// ago is another request all the same.
 fn note(hash: &mut Sha256, record: &Record, content: &str) {
-    for part in [&mapping::origin(record), content] {
+    for part in [&naming::by_origin(record), content] {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
     }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::bedrock_kb::mapping::hex;
+use crate::record::naming::hex;
 
 /// Calls without an answer that are remembered. One that is forgotten gets another token, which is no harm.
 const REMEMBERED: usize = 64;

@@ -1,12 +1,12 @@
 //! What a document is named by. Pure.
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
-use sluice_template::{RecordName, Template};
+use sluice_template::Template;
 use uuid::Uuid;
 
 use crate::bedrock_kb::settings::{DocumentId, DocumentIdForm};
+use crate::record::naming;
 
 /// The longest document id that the model of the API allows, in characters.
 const MAX_CHARS: usize = 2048;
@@ -41,8 +41,8 @@ impl DocumentIdRule {
     /// Names the document of a record; the same for good.
     pub(crate) fn of(&self, record: &Record) -> Result<String, Failure> {
         let id = match &self.source {
-            IdSource::Origin => Ok(origin(record)),
-            IdSource::Key => key(record),
+            IdSource::Origin => Ok(naming::by_origin(record)),
+            IdSource::Key => naming::by_key(record, "document_id"),
             IdSource::Template(template) => {
                 template.render(record).map_err(|reason| format!("the document has no id: {reason}"))
             }
@@ -56,7 +56,7 @@ impl DocumentIdRule {
             DocumentIdForm::Uuid => Uuid::new_v5(&NAMESPACE, id.as_bytes()).to_string(),
             // Characters are counted only where bytes alone do not tell.
             DocumentIdForm::Plain if id.len() > MAX_CHARS && id.chars().count() > MAX_CHARS => {
-                format!("sha256-{}", hex(&Sha256::digest(id.as_bytes())))
+                format!("sha256-{}", naming::hex(&Sha256::digest(id.as_bytes())))
             }
             DocumentIdForm::Plain => id,
         }
@@ -77,27 +77,13 @@ impl DocumentIdRule {
             IdSource::Origin => {
                 ("document_id", Some("a tombstone's origin names no earlier record".to_owned()))
             }
-            IdSource::Template(template) => ("document_id.template", unfit_for_deletes(template)),
+            IdSource::Template(template) => ("document_id.template", naming::unfit_for_tombstones(template)),
         };
         let wrong = |reason| {
             SettingsError::at(key, format!("`on_null: delete` finds no document: {reason}; {WAY_OUT}"))
         };
         reason.map_or(Ok(()), |reason| Err(wrong(reason)))
     }
-}
-
-fn unfit_for_deletes(template: &Template) -> Option<String> {
-    let uses = template.uses();
-    if let Some(value) = uses.iter().find(|each| each.name == RecordName::Value) {
-        return Some(format!("a tombstone has no `{}`", value.written));
-    }
-    if let Some(own) = uses.iter().find(|each| each.name.is_of_one_record()) {
-        return Some(format!("a tombstone has another `{}` than earlier records", own.written));
-    }
-    let tells_apart =
-        |name: &RecordName| matches!(name, RecordName::Key | RecordName::Header(_) | RecordName::Headers);
-    let told_apart = uses.iter().any(|each| tells_apart(&each.name));
-    (!told_apart).then(|| "no tag tells documents apart".to_owned())
 }
 
 const EMPTY: &str = "the document id is empty, and a document must have one";
@@ -113,37 +99,11 @@ fn template(text: &str) -> Result<Template, SettingsError> {
     Ok(template)
 }
 
-/// A dot parts the part from the offset: with a dash, part 2 of `a-0-1` could be offset 2 of a topic `a-0`.
-pub(crate) fn origin(record: &Record) -> String {
-    match record.part() {
-        Some(part) => format!("{}.{part}", record.origin()),
-        None => record.origin().to_string(),
-    }
-}
-
-pub(crate) fn key(record: &Record) -> Result<String, String> {
-    let no_key = || "the record has no key, which `document_id` is set to".to_owned();
-    let key = record.key.as_ref().ok_or_else(no_key)?;
-    match key.as_json() {
-        Some(Value::Null) => Err(no_key()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(value) => Ok(value.to_string()),
-        None => key
-            .as_text()
-            .map(str::to_owned)
-            .ok_or_else(|| "the key is not valid UTF-8 text, and an id is".to_owned()),
-    }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use bytes::Bytes;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use sluice_connector_api::{FailureKind, Origin, Payload};
 
     use super::*;

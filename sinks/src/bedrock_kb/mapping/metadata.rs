@@ -8,6 +8,7 @@ use sluice_template::Template;
 use super::unfit::UnfitValue;
 
 use crate::bedrock_kb::settings::{Attribute, MetadataSettings, OriginAttribute, Profile};
+use crate::record::naming;
 
 /// Attributes of a document, as the model of the API allows.
 const MAX_ATTRIBUTES: usize = 50;
@@ -233,7 +234,7 @@ impl OriginAttribute {
             Self::Offset => number(record.origin().offset()),
             Self::Timestamp => number(record.timestamp?.millis),
             Self::Key => {
-                let key = super::identity::key(record).ok().filter(|key| !key.is_empty());
+                let key = naming::by_key(record, "metadata.origin").ok().filter(|key| !key.is_empty());
                 key.map(AttributeValue::String)
             }
         }

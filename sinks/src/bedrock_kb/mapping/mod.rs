@@ -12,4 +12,3 @@ mod unfit;
 
 pub(crate) use change::{ChangeKind, DocumentChange, DocumentMapping};
 pub(crate) use document::{DocumentWrite, identifier};
-pub(crate) use identity::{hex, origin};

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use sluice_connector_api::Failure;
 
 use crate::bedrock_kb::calls::{DataSourceRef, DocumentClient};
-use crate::bedrock_kb::mapping::hex;
 use crate::bedrock_kb::settings::BedrockKbSettings;
+use crate::record::naming::hex;
 
 /// The documents of one data source. Nothing is tried twice.
 ///

@@ -112,7 +112,7 @@ fn batch(linger: Option<u64>, records: Option<u64>, section: &mut SinkSection, o
 }
 
 /// Credentials are never taken over.
-fn credentials(names: &[&str], options: &mut Options) {
+pub(super) fn credentials(names: &[&str], options: &mut Options) {
     let set = names.iter().filter(|name| options.take(name).is_some()).count();
     if set > 0 {
         let text =

@@ -39,9 +39,9 @@ fn confluent(options: &mut Options) -> Result<SinkSection, String> {
     on_null(&mut section, options);
     let size = options.number("batch.max.size").unwrap_or(1);
     batch(size, ["batch.prefix", "batch.suffix", "batch.separator"], &mut section, options);
-    time("connect_timeout", "http.connect.timeout.ms", "ms", &mut section, options);
-    time("request_timeout", "http.request.timeout.ms", "ms", &mut section, options);
-    retries("retry.backoff.ms", &mut section, options);
+    section.set_time("connect_timeout", "http.connect.timeout.ms", "ms", options);
+    section.set_time("request_timeout", "http.request.timeout.ms", "ms", options);
+    section.set_retries(options);
     let errors = options.take("behavior.on.error");
     if errors.is_some_and(|errors| !errors.eq_ignore_ascii_case("fail")) {
         section.errors.insert("tolerance".to_owned(), "all".into());
@@ -82,8 +82,8 @@ fn aiven(options: &mut Options) -> Result<SinkSection, String> {
         batch(size, ["batch.prefix", "batch.suffix", "batch.separator"], &mut section, options);
     }
     options.ignore(&["batch.max.size", "kafka.retry.backoff.ms"]);
-    time("request_timeout", "http.timeout", "s", &mut section, options);
-    retries("retry.backoff.ms", &mut section, options);
+    section.set_time("request_timeout", "http.timeout", "s", options);
+    section.set_retries(options);
     Ok(section)
 }
 
@@ -189,21 +189,4 @@ fn batch(size: u64, around: [&str; 3], section: &mut SinkSection, options: &mut 
     };
     section.set("batch", Some(batch));
     section.batch.insert("max_records".to_owned(), size.into());
-}
-
-fn time(name: &str, setting: &str, unit: &str, section: &mut SinkSection, options: &mut Options) {
-    if let Some(count) = options.number(setting).filter(|count| *count > 0) {
-        section.set(name, Some(format!("{count}{unit}")));
-    }
-}
-
-fn retries(backoff: &str, section: &mut SinkSection, options: &mut Options) {
-    if let Some(millis) = options.number(backoff).filter(|millis| *millis > 0) {
-        section.errors.insert("retry_delay".to_owned(), format!("{millis}ms").into());
-    }
-    if options.take("max.retries").is_some() {
-        let text =
-            "max.retries: tries end by time (`errors.retry_timeout`, 5 minutes), and not by their number";
-        options.remarks.push(text.to_owned());
-    }
 }

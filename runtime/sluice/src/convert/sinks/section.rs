@@ -32,4 +32,29 @@ impl SinkSection {
             self.settings.insert(name.to_owned(), value.into());
         }
     }
+
+    /// Sets a duration, where a setting has a number above zero for it.
+    pub(in crate::convert) fn set_time(
+        &mut self,
+        name: &str,
+        setting: &str,
+        unit: &str,
+        options: &mut Options,
+    ) {
+        if let Some(count) = options.number(setting).filter(|count| *count > 0) {
+            self.set(name, Some(format!("{count}{unit}")));
+        }
+    }
+
+    /// Takes `retry.backoff.ms` and `max.retries`.
+    pub(in crate::convert) fn set_retries(&mut self, options: &mut Options) {
+        if let Some(millis) = options.number("retry.backoff.ms").filter(|millis| *millis > 0) {
+            self.errors.insert("retry_delay".to_owned(), format!("{millis}ms").into());
+        }
+        if options.take("max.retries").is_some() {
+            let text =
+                "max.retries: tries end by time (`errors.retry_timeout`, 5 minutes), and not by their number";
+            options.remarks.push(text.to_owned());
+        }
+    }
 }

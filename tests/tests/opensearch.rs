@@ -1,0 +1,239 @@
+//! The sink `opensearch` against a real OpenSearch, and the whole against that and a real Kafka.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sluice_connector_api::{FailureKind, FindingKind, PutError, Record, Registry, Sink};
+use sluice_plugin_testing::{SinkContract, batch_failure, record, record_failures};
+use sluice_tests::connector::{ConnectorText, Folder};
+use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::opensearch::OpenSearch;
+use sluice_tests::sluice::{Running, Sluice};
+
+fn sink(node: &OpenSearch, changes: &Value) -> Box<dyn Sink> {
+    let mut settings = json!({ "urls": [node.url()], "index": "prices", "document_id": "key" });
+    settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    sluice_sinks::register(Registry::new()).sink("opensearch").unwrap().build(settings).unwrap()
+}
+
+fn price(offset: i64, ticker: &str) -> Record {
+    let value = json!({ "ticker": ticker, "price": offset });
+    record(offset).key(ticker).value(value).timestamp(1_739_712_345_678 + offset).build()
+}
+
+fn gone(offset: i64, ticker: &str) -> Record {
+    record(offset).key(ticker).build()
+}
+
+#[track_caller]
+fn only_failure(outcome: Result<(), PutError>) -> (FailureKind, String) {
+    let mut failures = record_failures(outcome);
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    let (_, kind, reason) = failures.remove(0);
+    (kind, reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_cluster_keeps_the_newest_whatever_is_put_again_or_late() {
+    let Some(mut node) = OpenSearch::start() else { return };
+    let keyed = sink(&node, &json!({ "on_null": "delete", "compression": "gzip" }));
+    keyed.put(&[price(7, "A"), price(8, "B"), price(9, "ż/\"n\"")]).await.unwrap();
+    keyed.put(&[price(10, "A"), gone(11, "B")]).await.unwrap();
+    let version = || node.call("GET", "/prices/_doc/A", None)["_seq_no"].clone();
+    let before = version();
+    for late in [price(7, "A"), price(10, "A"), price(8, "B"), gone(11, "B"), gone(9, "A"), gone(12, "never")]
+    {
+        keyed.put(&[late]).await.unwrap();
+    }
+    assert_eq!(version(), before, "what is put again is no write");
+    assert_eq!(node.document("prices", "A").unwrap()["price"], 10);
+    assert_eq!((node.document("prices", "B"), node.count("prices")), (None, 2));
+
+    let contract = sink(&node, &json!({ "index": "contract" }));
+    SinkContract::new(&*contract).records(|offset| price(offset, &format!("T{offset}"))).holds().await;
+
+    // Down, and up again with what it had.
+    node.stop();
+    let failure = batch_failure(keyed.put(&[price(13, "A")]).await);
+    assert_eq!(failure.kind(), FailureKind::Retriable, "{failure}");
+    assert_eq!(keyed.check().await.last().unwrap().kind, FindingKind::Unreachable);
+    node.launch();
+    keyed.put(&[price(13, "A")]).await.unwrap();
+    assert_eq!(node.document("prices", "A").unwrap()["price"], 13);
+    let findings = keyed.check().await;
+    assert!(findings.iter().all(|finding| finding.kind == FindingKind::Good), "{findings:?}");
+    assert!(findings[0].text.contains("OpenSearch 2."), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_cluster_says_what_is_wrong_with_a_record_and_what_with_the_set_up() {
+    let Some(node) = OpenSearch::start() else { return };
+    let mapping = json!({ "mappings": { "dynamic": "strict", "properties": {
+        "ticker": { "type": "keyword" }, "price": { "type": "float" },
+    } } });
+    node.call("PUT", "/prices", Some(&mapping));
+    let keyed = sink(&node, &json!({ "on_null": "delete" }));
+    let bad = record(2).key("B").value(json!({ "ticker": "B", "price": "card 4111" })).build();
+    let unknown = record(3).key("C").value(json!({ "other": 1 })).build();
+    let failures = record_failures(keyed.put(&[price(1, "A"), bad, unknown, price(4, "D")]).await);
+    let told: Vec<_> = failures.iter().map(|(index, kind, _)| (*index, *kind)).collect();
+    assert_eq!(told, [(1, FailureKind::Rejected), (2, FailureKind::Rejected)], "{failures:?}");
+    assert!(failures.iter().all(|(_, _, reason)| !reason.contains("4111")), "{failures:?}");
+    assert_eq!(node.count("prices"), 2);
+    keyed.put(&[price(5, &"x".repeat(600))]).await.unwrap();
+
+    node.call("PUT", "/prices/_settings", Some(&json!({ "index.blocks.write": true })));
+    let blocked = only_failure(keyed.put(&[price(6, "A")]).await);
+    assert_eq!(blocked.0, FailureKind::Retriable, "{blocked:?}");
+    node.call("PUT", "/prices/_settings", Some(&json!({ "index.blocks.write": false })));
+    node.call("POST", "/prices/_close", None);
+    let closed = only_failure(keyed.put(&[price(6, "A")]).await);
+    assert!(closed.0 == FailureKind::Fatal && closed.1.contains("open it"), "{closed:?}");
+
+    let no_index = json!({ "persistent": { "action.auto_create_index": "false" } });
+    node.call("PUT", "/_cluster/settings", Some(&no_index));
+    let missing = only_failure(sink(&node, &json!({ "index": "missing" })).put(&[price(1, "A")]).await);
+    assert!(missing.0 == FailureKind::Fatal && missing.1.contains("create it"), "{missing:?}");
+    let by_data =
+        only_failure(sink(&node, &json!({ "index": "missing-{{ticker}}" })).put(&[price(1, "A")]).await);
+    assert_eq!(by_data.0, FailureKind::Rejected, "{by_data:?}");
+    let looked = sink(&node, &json!({ "index": "missing", "pipeline": "gone" })).check().await;
+    assert_eq!((looked[1].kind, looked[2].kind), (FindingKind::Unseen, FindingKind::Wrong), "{looked:?}");
+
+    node.call("PUT", "/open", None);
+    let pipeline = only_failure(
+        sink(&node, &json!({ "index": "open", "pipeline": "gone" })).put(&[price(1, "A")]).await,
+    );
+    assert!(pipeline.0 == FailureKind::Fatal && pipeline.1.contains("`pipeline`"), "{pipeline:?}");
+    for name in ["one", "two"] {
+        node.call("PUT", &format!("/{name}"), Some(&json!({ "aliases": { "both": {} } })));
+    }
+    let alias = only_failure(sink(&node, &json!({ "index": "both" })).put(&[price(1, "A")]).await);
+    assert!(alias.0 == FailureKind::Fatal && alias.1.contains("is_write_index"), "{alias:?}");
+    let script = |source: &str| json!({ "index": "open", "write": { "script": { "source": source, "upsert": true } } });
+    let wrong = only_failure(sink(&node, &script("this is none")).put(&[price(1, "A")]).await);
+    assert!(wrong.0 == FailureKind::Fatal && wrong.1.contains("script"), "{wrong:?}");
+    let failing = only_failure(
+        sink(&node, &script("ctx._source.a = params.record.value.none.at")).put(&[price(1, "A")]).await,
+    );
+    assert_eq!(failing.0, FailureKind::Rejected, "{failing:?}");
+    let elsewhere = json!({ "urls": [format!("{}/not/here", node.url())] });
+    assert_eq!(batch_failure(sink(&node, &elsewhere).put(&[price(1, "A")]).await).kind(), FailureKind::Fatal);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_cluster_takes_every_way_to_write() {
+    let Some(node) = OpenSearch::start() else { return };
+    let upsert = sink(&node, &json!({ "write": "upsert" }));
+    upsert.put(&[price(1, "A")]).await.unwrap();
+    upsert.put(&[record(2).key("A").value(json!({ "name": "x" })).build()]).await.unwrap();
+    assert_eq!(node.document("prices", "A").unwrap(), json!({ "ticker": "A", "price": 1, "name": "x" }));
+    let update = sink(&node, &json!({ "write": "update" }));
+    assert_eq!(only_failure(update.put(&[price(3, "B")]).await).0, FailureKind::Rejected);
+    let create = sink(&node, &json!({ "write": "create" }));
+    create.put(&[price(4, "A"), price(5, "B")]).await.unwrap();
+    assert_eq!((node.document("prices", "A").unwrap()["price"].clone(), node.count("prices")), (json!(1), 2));
+
+    let source = "if (ctx._source.last == null || params.record.offset > ctx._source.last) {\
+                  ctx._source.last = params.record.offset; \
+                  ctx._source.sum = (ctx._source.sum == null ? 0 : ctx._source.sum) + params.record.value.price * params.by }";
+    let script = json!({ "index": "sums", "write": { "script": { "source": source, "params": { "by": 2 }, "upsert": true } } });
+    let sums = sink(&node, &script);
+    sums.put(&[price(1, "A"), price(2, "A"), price(3, "A")]).await.unwrap();
+    sums.put(&[price(2, "A"), price(3, "A")]).await.unwrap();
+    assert_eq!(node.document("sums", "A").unwrap(), json!({ "last": 3, "sum": 12 }));
+
+    let template = json!({ "index_patterns": ["logs*"], "data_stream": {} });
+    node.call("PUT", "/_index_template/logs", Some(&template));
+    let stream = json!({ "index": "logs", "document_id": "origin", "write": "data_stream" });
+    let logs = sink(&node, &stream);
+    logs.put(&[price(1, "A"), price(2, "A")]).await.unwrap();
+    logs.put(&[price(2, "A")]).await.unwrap();
+    assert_eq!(node.count("logs"), 2);
+    assert_eq!(logs.check().await[1].kind, FindingKind::Good);
+    let wrong =
+        only_failure(sink(&node, &json!({ "index": "logs", "version": "none" })).put(&[price(3, "A")]).await);
+    assert!(wrong.0 == FailureKind::Fatal && wrong.1.contains("`write: data_stream`"), "{wrong:?}");
+
+    let by_date = json!({ "index": "daily", "index_date": "%Y.%m.%d", "routing": "{{ticker}}", "document_id": "generated" });
+    sink(&node, &by_date).put(&[price(1, "A"), price(1, "A")]).await.unwrap();
+    assert_eq!(node.count("daily-2025.02.16"), 2);
+    let unversioned = sink(&node, &json!({ "index": "times", "version": "timestamp", "on_null": "delete" }));
+    unversioned.put(&[price(9, "A")]).await.unwrap();
+    unversioned.put(&[price(3, "A")]).await.unwrap();
+    assert_eq!(node.document("times", "A").unwrap()["price"], 9);
+}
+
+/// What a topic comes to: the last value of each key.
+fn expected(records: &[(String, Option<u64>)]) -> BTreeMap<String, u64> {
+    let mut newest = BTreeMap::new();
+    for (key, value) in records {
+        match value {
+            Some(n) => newest.insert(key.clone(), *n),
+            None => newest.remove(key),
+        };
+    }
+    newest
+}
+
+/// A record in forty is a tombstone, and each key comes ten times.
+fn changes(count: u64) -> Vec<(String, Option<u64>)> {
+    let keys = count / 10;
+    let change = |n: u64| (format!("k{}", n * 7 % keys), (n % 40 != 39).then_some(n));
+    (0..count).map(change).collect()
+}
+
+#[test]
+fn a_topic_comes_to_its_newest_documents_whatever_is_killed_and_restarted() {
+    let Some(mut node) = OpenSearch::start() else { return };
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("documents");
+    broker.create_topic(&topic, 3);
+    let connector = ConnectorText::new(&topic)
+        .key("string")
+        .transforms("  - drop_headers: { headers: [none] }\n")
+        .sink(format!(
+            "  opensearch:\n    urls: [\"{}\"]\n    index: prices\n    document_id: key\n    on_null: delete\n",
+            node.url()
+        ))
+        .max_records(200);
+    let folder = Folder::with("documents.yaml", connector.text());
+    let run = || -> Running {
+        let run: [&std::ffi::OsStr; 2] = ["run".as_ref(), folder.path().as_ref()];
+        Sluice::new(run).env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).spawn()
+    };
+    let all = changes(20_000);
+    let record = |(key, value): &(String, Option<u64>)| match value {
+        Some(n) => NewRecord::new(key.clone(), format!("{{\"n\":{n}}}")),
+        None => NewRecord::tombstone(key.clone()),
+    };
+    let mut daemon = run();
+    for (round, part) in all.chunks(5000).enumerate() {
+        broker.produce(&topic, part.iter().map(record));
+        match round {
+            0 | 2 => {
+                daemon.wait_while_running("some documents", || {
+                    node.count_or_none("prices").is_some_and(|count| count > 50)
+                });
+                daemon.kill();
+                daemon = run();
+            }
+            _ => {
+                node.stop();
+                node.launch();
+            }
+        }
+    }
+    let ends = broker.end_offsets(&topic);
+    daemon.wait_while_running("every offset", || {
+        let committed = broker.committed(&topic, &topic);
+        committed.iter().zip(&ends).all(|(committed, end)| *committed == Some(*end))
+    });
+    assert_eq!(daemon.terminate().code, Some(0));
+    let newest = expected(&all);
+    assert_eq!(node.count("prices"), newest.len() as u64);
+    for (key, n) in newest {
+        assert_eq!(node.document("prices", &key), Some(json!({ "n": n })), "{key}");
+    }
+}
