@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `bedrock_kb` | as documents of an Amazon Bedrock knowledge base | overwrites |
 //! | `http` | as HTTP requests | sends again |
-//! | `opensearch` | as documents of an OpenSearch or Elasticsearch cluster | overwrites |
+//! | `opensearch` | as documents of Elasticsearch or `OpenSearch` | overwrites |
 //! | `s3` | as objects of an Amazon S3 bucket | overwrites |
 //! | `sqs` | in an Amazon SQS queue | sends again; a FIFO queue drops it for five minutes |
 //! | `file` | as lines at the end of a file | appends again |
@@ -21,6 +21,7 @@ mod built;
 pub mod file;
 pub mod http;
 #[cfg(feature = "opensearch")]
+#[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;
 mod record;
 pub mod s3;

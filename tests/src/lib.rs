@@ -21,6 +21,7 @@ pub mod lambda;
 pub mod listener;
 pub mod matrix;
 pub mod open_metrics;
+#[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;
 pub mod pacing;
 pub mod process;

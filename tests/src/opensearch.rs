@@ -136,7 +136,7 @@ impl OpenSearch {
     /// Sends a request by a connection of its own. Returns the status and the body.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+        stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let length = body.len();
         let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };

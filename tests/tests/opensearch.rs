@@ -1,5 +1,11 @@
 //! The sink `opensearch` against a real OpenSearch, and the whole against that and a real Kafka.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::doc_markdown,
+    reason = "a test fails by panicking, and OpenSearch is a name"
+)]
 
 use std::collections::BTreeMap;
 

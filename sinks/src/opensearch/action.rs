@@ -310,25 +310,27 @@ impl DocumentForm {
 /// Writes a script up to the parameter that is the record.
 fn before_record(script: &DocumentScript) -> String {
     let mut text = String::from("{\"script\":{");
-    let mut set = |name: &str, value: &Value| {
-        text.push_str(&Value::from(name).to_string());
-        text.push(':');
-        text.push_str(&value.to_string());
-        text.push(',');
-    };
     match (&script.source, &script.id) {
         (Some(source), _) => {
-            set("source", &Value::from(source.as_str()));
-            set("lang", &Value::from(script.lang.as_deref().unwrap_or("painless")));
+            push_member(&mut text, "source", &Value::from(source.as_str()));
+            push_member(&mut text, "lang", &Value::from(script.lang.as_deref().unwrap_or("painless")));
         }
-        (None, id) => set("id", &Value::from(id.as_deref())),
+        (None, id) => push_member(&mut text, "id", &Value::from(id.as_deref())),
     }
     text.push_str("\"params\":{");
     for (name, value) in &script.params {
-        text.push_str(&format!("{}:{value},", Value::from(name.as_str())));
+        push_member(&mut text, name, value);
     }
     text.push_str("\"record\":");
     text
+}
+
+/// Writes a member of an object, with the comma behind it.
+fn push_member(text: &mut String, name: &str, value: &Value) {
+    text.push_str(&Value::from(name).to_string());
+    text.push(':');
+    text.push_str(&value.to_string());
+    text.push(',');
 }
 
 fn document(value: &Payload) -> Result<&Json, String> {

@@ -117,19 +117,20 @@ fn refused(subject: &str, answer: &HttpAnswer) -> Failure {
     let status = answer.status;
     let error = whole_error(answer);
     let set_up = error.set_up();
+    let is_no_api = matches!(status, 404 | 405 | 406 | 410 | 415) || error.is_without_handler();
     let meaning = match status {
+        _ if is_no_api => StatusMeaning::Fatal,
         400 if set_up.is_some() => StatusMeaning::Fatal,
         400 | 413 => StatusMeaning::Rejected,
-        404 | 405 | 406 | 410 | 415 => StatusMeaning::Fatal,
         _ => StatusMeaning::from_status(status),
     };
     let way_out = match status {
+        _ if is_no_api => "; this is not a bulk API, check `urls`",
         300..=399 => "; redirects are not followed, set `urls` to where this one leads",
         401 => "; the cluster does not accept these credentials, change `auth`",
         403 => {
             "; give the right to write to the credentials in `auth` (`indices:data/write/bulk`, on AWS `es:ESHttpPost`)"
         }
-        404 | 405 | 406 | 410 | 415 => "; this is not a bulk API, check `urls`",
         413 => "; the request is too large, lower `max_request_size`",
         _ => set_up.unwrap_or_default(),
     };
@@ -142,13 +143,18 @@ fn refused(subject: &str, answer: &HttpAnswer) -> Failure {
     failure.with_detail(answer.words())
 }
 
-/// Finds the error of a whole request, as far as it is one of the cluster's.
+/// Finds the error of a whole request, as far as it is one of the cluster's: an object, or a text where nobody takes such a
+/// request.
 fn whole_error(answer: &HttpAnswer) -> ItemError {
     #[derive(Deserialize)]
     struct Refusal {
-        error: ItemError,
+        error: Box<RawValue>,
     }
-    serde_json::from_slice::<Refusal>(&answer.body).map(|refusal| refusal.error).unwrap_or_default()
+    let Ok(Refusal { error }) = serde_json::from_slice(&answer.body) else { return ItemError::default() };
+    serde_json::from_str(error.get()).unwrap_or_else(|_| ItemError {
+        reason: serde_json::from_str(error.get()).ok(),
+        ..ItemError::default()
+    })
 }
 
 fn verdict(
@@ -239,6 +245,11 @@ impl ItemError {
         let kind = self.kind();
         let is_type = !kind.is_empty() && kind.len() <= LONGEST && kind.chars().all(is_code);
         if is_type { format!(" {kind}") } else { String::new() }
+    }
+
+    /// Says whether nobody takes requests at such a path. It is told so with a status of 400.
+    fn is_without_handler(&self) -> bool {
+        self.kind.is_none() && self.reason().starts_with("no handler found for uri [")
     }
 
     /// Says what of the set-up is wrong, where the data is not. Only errors whose reason the cluster itself begins are asked:

@@ -160,7 +160,7 @@ fn objects_in_s3_and_lines_in_a_file_have_their_counterparts() {
 const CONFLUENT_SEARCH: &str = "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector";
 const AIVEN_SEARCH: &str = "io.aiven.kafka.connect.opensearch.OpenSearchSinkConnector";
 
-/// Converts a sink into Elasticsearch or OpenSearch whose values are JSON.
+/// Converts a sink into Elasticsearch or `OpenSearch` whose values are JSON.
 fn search(class: &str, more: &Value) -> Value {
     let mut config = json!({
         "connector.class": class, "topics": "t", "connection.url": "https://a:9200,https://b:9200/",

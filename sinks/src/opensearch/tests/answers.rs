@@ -154,6 +154,11 @@ async fn each_answer_to_a_whole_request_says_what_to_do() {
             refusal("illegal_argument_exception", "explicit index in bulk is not allowed"),
             FailureKind::Fatal,
         ),
+        (
+            400,
+            r#"{"error":"no handler found for uri [/x/_bulk] and method [POST]"}"#.to_owned(),
+            FailureKind::Fatal,
+        ),
         (413, String::new(), FailureKind::Rejected),
         (401, String::new(), FailureKind::Fatal),
         (403, r#"{"Message":"User: anonymous is not authorized"}"#.to_owned(), FailureKind::Fatal),

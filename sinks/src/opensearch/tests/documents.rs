@@ -1,7 +1,7 @@
 //! What documents become of records.
 
 use serde_json::{Value, json};
-use sluice_connector_api::{FailureKind, Order};
+use sluice_connector_api::{FailureKind, Json, Order, Payload};
 use sluice_plugin_testing::{batch_failure, record, record_failures};
 
 use super::{TestCluster, gone, lines, price, sink_at, sink_of};
@@ -27,13 +27,11 @@ async fn a_batch_is_one_request_whose_lines_name_document_and_version() {
 #[tokio::test]
 async fn a_document_goes_out_as_it_came() {
     let cluster = TestCluster::start().await;
-    let document = r#"{"price":44.50,"n":123456789012345678901234567890,"s":"\u00e4\/"}"#;
-    let value = sluice_connector_api::Payload::Json(
-        sluice_connector_api::Json::parse(format!("  {{ {} }}\n", &document[1..document.len() - 1]).into())
-            .unwrap(),
-    );
+    let fields = r#""price":44.50,"n":123456789012345678901234567890,"s":"\u00e4\/""#;
+    let value = Payload::Json(Json::parse(format!("  {{ {fields} }}\n").into()).unwrap());
+    let document = format!("{{{fields}}}");
     sink_of(&cluster, &json!({})).put(&[record(0).value(value).build()]).await.unwrap();
-    assert_eq!(cluster.server.seen()[0].text().lines().nth(1), Some(document));
+    assert_eq!(cluster.server.seen()[0].text().lines().nth(1), Some(document.as_str()));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn an_update_changes_the_fields_that_a_record_has() {
     let cluster = TestCluster::start().await;
     let update = sink_of(&cluster, &json!({ "document_id": "key", "write": "update", "on_null": "delete" }));
     let change = record(3).key("A").value(json!({ "name": "x" })).build();
-    let failures = record_failures(update.put(&[change.clone()]).await);
+    let failures = record_failures(update.put(std::slice::from_ref(&change)).await);
     assert_eq!(failures[0].1, FailureKind::Rejected);
     assert!(failures[0].2.contains("`write: upsert`"), "{failures:?}");
     let upsert = sink_of(&cluster, &json!({ "document_id": "key", "write": "upsert" }));

@@ -1,4 +1,4 @@
-//! Sinks into Elasticsearch and OpenSearch.
+//! Sinks into Elasticsearch and `OpenSearch`.
 
 use serde_json::{Value, json};
 
