@@ -12,8 +12,8 @@ use crate::record::on_null::OnNull;
 
 /// Writes records as documents of an OpenSearch or Elasticsearch cluster, by its bulk API.
 ///
-/// The value is a JSON object, which is the document. A batch is one request, and the cluster answers for each document: a
-/// mapping that a document does not fit rejects that record and no other; 429, 5xx and a blocked index are tried again; missing
+/// The value is a JSON object, which is the document. A batch is one request, of up to 2000 records and 5MiB
+/// (`max_request_size`), and the cluster answers for each document: a mapping that a document does not fit rejects that record and no other; 429, 5xx and a blocked index are tried again; missing
 /// rights, and an index, a pipeline or an alias that is not there, stop the connector. Where the index is named by data of
 /// the record, one that is not there rejects the record.
 ///
