@@ -14,6 +14,7 @@ pub mod any_bytes;
 pub mod bedrock;
 pub mod benchmark;
 pub mod connect;
+pub mod connect_worker;
 pub mod connector;
 pub mod environment;
 pub mod kafka;

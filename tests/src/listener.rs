@@ -34,19 +34,50 @@ pub fn ask(address: &str, method: &str, path: &str, accept: &str) -> ListenerAns
 
 /// Sends a request with these headers and this body.
 pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> ListenerAnswer {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n").unwrap();
+    try_send(address, method, path, headers, body).expect("an answer")
+}
+
+/// Does what [`send`] does, of whom perhaps nobody listens to yet.
+pub fn try_send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<ListenerAnswer> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        write!(stream, "{name}: {value}\r\n").unwrap();
+        request.extend([name, ": ", value, "\r\n"]);
     }
     if !body.is_empty() {
-        write!(stream, "Content-Length: {}\r\n", body.len()).unwrap();
+        request.push_str("Content-Length: ");
+        request.push_str(&body.len().to_string());
+        request.push_str("\r\n");
     }
-    write!(stream, "\r\n{body}").unwrap();
+    request.extend(["\r\n", body]);
+    stream.write_all(request.as_bytes()).ok()?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    ListenerAnswer { status, head: head.to_lowercase(), body: body.to_owned() }
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let head = head.to_lowercase();
+    let is_chunked = head.contains("transfer-encoding: chunked");
+    let body = if is_chunked { put_together(body)? } else { body.to_owned() };
+    Some(ListenerAnswer { status, head, body })
+}
+
+/// Reads a body that comes in chunks (RFC 9112, section 7.1).
+fn put_together(mut chunks: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (size, rest) = chunks.split_once("\r\n")?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.push_str(rest.get(..size)?);
+        chunks = rest.get(size..)?.strip_prefix("\r\n")?;
+    }
 }

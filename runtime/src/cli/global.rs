@@ -40,6 +40,9 @@ pub(crate) struct Global {
     /// Have run start only if every connector file is valid
     #[arg(long, global = true, help_heading = "Process settings")]
     strict: bool,
+    /// Let requests of the REST API create, change and remove connectors, which writes their files
+    #[arg(long, global = true, help_heading = "Process settings")]
+    rest_writes: bool,
     /// Where run keeps what operators asked for, so that it counts after a restart [default: nowhere]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Process settings")]
     state_dir: Option<PathBuf>,
@@ -63,6 +66,8 @@ struct Flags<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    rest_writes: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     state_dir: Option<&'a Path>,
 }
 
@@ -81,6 +86,7 @@ impl Global {
             shutdown_timeout: self.shutdown_timeout,
             follow: self.follow,
             strict: self.strict.then_some(true),
+            rest_writes: self.rest_writes.then_some(true),
             state_dir: self.state_dir.as_deref(),
         };
         Ok(WorkerSettings::load(defaults, self.config.as_deref().map(Path::new), flags)?)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
-use crate::control::{self, AccessRules, RestSettings};
+use crate::connector::writable_files::WritableFiles;
+use crate::control::{self, AccessRules, FileWrites, RestSettings};
 use crate::observe::server::{self, Listener};
-use crate::worker::FollowedFiles;
-use crate::worker::{Control, Ended, KeptStates, Worker};
+use crate::worker::{Control, Ended, FollowedFiles, KeptStates, Looks, Worker};
 use axum::Router;
 use clap::Args;
 use tokio::sync::mpsc;
@@ -59,13 +59,22 @@ impl Command for RunArgs {
 
 async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     let settings = context.settings();
+    if settings.rest_writes && !settings.follow {
+        let text = "`rest_writes`: files that requests write are seen only where files are followed; take out `follow: false`";
+        return Err(Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)]));
+    }
     let mut files = FollowedFiles::load(settings.connectors.clone(), context.registry().clone()).await;
     let connectors = files.connectors();
-    if connectors.is_empty() || (settings.strict && !files.problems().is_empty()) {
+    let waits_for_requests = settings.rest_writes && files.is_empty();
+    let is_wrong = connectors.is_empty() || (settings.strict && !files.problems().is_empty());
+    if waits_for_requests {
+        files.wait_for_files();
+    } else if is_wrong {
         return Err(Exit::Configuration(files.problems()));
     }
     let stop = CancellationToken::new();
     let (reload, reloads) = mpsc::channel(1);
+    let (news, written) = mpsc::channel(1);
     let mut signals = Signals::listen()?;
     if settings.follow {
         signals = signals.reloading(reload);
@@ -75,12 +84,15 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     let listener = listen(settings).await?;
     let mut worker = Worker::start_with(connectors, kept_states(settings)?, stop.clone());
     if settings.follow {
-        tokio::spawn(files.follow(worker.control(), reloads, stop.clone()));
+        let looks = Looks::new(reloads, written);
+        tokio::spawn(files.follow(worker.control(), looks, stop.clone()));
     } else {
         files.report(&worker.control());
     }
     if let Some(listener) = listener {
-        let router = paths(context, &listener, worker.control());
+        let writable = WritableFiles::new(settings.connectors.clone());
+        let writes = FileWrites::new(writable, news, context.version());
+        let router = paths(context, &listener, worker.control(), writes);
         tokio::spawn(listener.serve(router, stop.clone()));
     }
     #[cfg(target_os = "linux")]
@@ -99,7 +111,7 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
 }
 
 /// Returns what is served: metrics, health and status, and Kafka Connect's REST API where somebody may use it.
-fn paths(context: &Context, listener: &Listener, control: Control) -> Router {
+fn paths(context: &Context, listener: &Listener, control: Control, writes: FileWrites) -> Router {
     let observed = server::router(control.clone());
     let rules = listener.address().ok().and_then(|address| {
         let access = AccessRules::new(address, context.settings().rest_token.clone())?;
@@ -114,6 +126,7 @@ fn paths(context: &Context, listener: &Listener, control: Control) -> Router {
         registry: Arc::new(context.registry().clone()),
         version: context.version().to_owned(),
         worker_id: address.to_string(),
+        writes: context.settings().rest_writes.then_some(writes),
     };
     observed.merge(control::router(control, settings)).fallback(control::nothing_here)
 }

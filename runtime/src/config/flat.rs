@@ -1,55 +1,81 @@
 //! A connector file as a flat map of texts, which is how Kafka Connect's REST API shows a configuration.
 //!
-//! A name is the path of a value, such as `sink.http.url` or `transforms.0.template.text`; a key with a dot in it is quoted, as
-//! in `source.kafka.properties."fetch.min.bytes"`. Two names stand for what Kafka Connect calls otherwise:
-//! `connector.class` is the name of the sink, and `topics` the topics of the source, separated by commas.
+//! A name is the path of a value, such as `sink.http.url` or `transforms.0.template.text`; a key with a dot in it, and one
+//! that is a number, is quoted, as in `source.kafka.properties."fetch.min.bytes"`. Two names stand for what Kafka Connect
+//! calls otherwise: `connector.class` is the name of the sink, and `topics` the topics of the source, separated by commas.
+//! What holds nothing is an empty text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use sluice_connector_api::Registry;
 
+use crate::config::flat_names::path_text;
 use crate::config::places::SchemaPlace;
-use crate::config::problem::Position;
-use crate::config::yaml::{Content, Key, Node, Style, YamlScalar};
+use crate::config::providers::prefixes_of;
+use crate::config::veil::{Declared, Veil};
+use crate::config::yaml::{Content, Node};
 
 /// The name that Kafka Connect has for the plug-in of a connector.
 pub(crate) const CLASS: &str = "connector.class";
 /// The name that Kafka Connect has for what a sink reads.
 pub(crate) const TOPICS: &str = "topics";
 /// Where the topics stand in a file.
-const TOPICS_PATH: [&str; 3] = ["source", "kafka", "topics"];
-/// What stands in the place of a secret.
-pub(crate) const BLANKED: &str = "[redacted]";
+pub(super) const TOPICS_PATH: [&str; 3] = ["source", "kafka", "topics"];
 
 /// A configuration by names, sorted.
 pub type FlatConfig = BTreeMap<String, String>;
 
-/// A flat map that is no connector: the name concerned, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FlatError {
-    pub(crate) name: String,
-    pub(crate) text: String,
+/// Writes a file as a flat map. References stay as they are written; a secret that stands in the file is blanked.
+pub(crate) fn flatten(node: &Node, schema: &Value, registry: &Registry) -> FlatConfig {
+    let shown = |value: FlatValue<'_>| (value.name, value.shown);
+    flat_values(node, schema, &prefixes_of(registry)).into_iter().map(shown).collect()
 }
 
-/// Writes a file as a flat map. References stay as they are written; a secret that stands in the file is blanked.
-pub(crate) fn flatten(node: &Node, schema: &Value) -> FlatConfig {
-    let mut flat = FlatConfig::new();
-    collect(node, &SchemaPlace::new(schema), &mut Vec::new(), &mut flat);
+/// A value of a file by its name in a flat map.
+#[derive(Clone, Debug)]
+pub(super) struct FlatValue<'a> {
+    pub(super) name: String,
+    /// As it is shown: a secret is blanked.
+    pub(super) shown: String,
+    /// As it stands in the file; nothing where it is a key.
+    pub(super) node: Option<&'a Node>,
+}
+
+/// Returns the values of a file by their names.
+pub(super) fn flat_values<'a>(
+    node: &'a Node,
+    schema: &Value,
+    prefixes: &BTreeSet<&'static str>,
+) -> Vec<FlatValue<'a>> {
+    let mut values = Vec::new();
+    let mut collector = Collector { veil: Veil { prefixes }, values: &mut values };
+    collector.collect(node, &SchemaPlace::new(schema), true, &mut Vec::new());
     if let Some((sink, settings)) = node.get("sink").and_then(only_entry) {
-        flat.insert(CLASS.to_owned(), sink.to_owned());
-        if matches!(&settings.content, Content::Scalar(_)) {
-            flat.remove(&path_text(&["sink".to_owned(), sink.to_owned()]));
+        if is_empty(settings) || settings.scalar().is_some() {
+            let whole = path_text(&[("sink".to_owned(), true), (sink.to_owned(), true)]);
+            values.retain(|value| value.name != whole);
         }
+        values.push(FlatValue { name: CLASS.to_owned(), shown: sink.to_owned(), node: None });
     }
-    let topics = node.find(TOPICS_PATH);
-    if let Content::List(items) = &topics.content {
-        let names: Vec<_> = items.iter().filter_map(|item| Some(item.scalar()?.text.clone())).collect();
-        if names.len() == items.len() && names.iter().all(|name| !name.contains(',')) {
-            flat.retain(|name, _| !name.starts_with("source.kafka.topics."));
-            flat.insert(TOPICS.to_owned(), names.join(","));
-        }
+    if let Some((list, topics)) = topics_of(node) {
+        values.retain(|value| !value.name.starts_with("source.kafka.topics."));
+        values.push(FlatValue { name: TOPICS.to_owned(), shown: topics.join(","), node: Some(list) });
     }
-    flat
+    values
+}
+
+/// Returns the topics of a file, if commas can stand between them.
+fn topics_of(node: &Node) -> Option<(&Node, Vec<String>)> {
+    let mut topics = node;
+    for key in TOPICS_PATH {
+        topics = topics.get(key)?;
+    }
+    let Content::List(items) = &topics.content else { return None };
+    let names: Vec<_> = items.iter().filter_map(|item| Some(item.scalar()?.text.clone())).collect();
+    let can_stand = |name: &String| !name.contains(',') && name.trim() == name && !name.is_empty();
+    (!names.is_empty() && names.len() == items.len() && names.iter().all(can_stand))
+        .then_some((topics, names))
 }
 
 fn only_entry(node: &Node) -> Option<(&str, &Node)> {
@@ -59,187 +85,66 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
     }
 }
 
-fn collect(node: &Node, schema: &SchemaPlace<'_>, path: &mut Vec<String>, flat: &mut FlatConfig) {
+fn is_empty(node: &Node) -> bool {
     match &node.content {
-        Content::Scalar(scalar) => {
-            let is_secret = schema.is_secret() || path.last().is_some_and(|key| sounds_secret(key));
-            let text = if is_secret && !scalar.text.contains("${") {
-                BLANKED.to_owned()
-            } else {
-                scalar.text.clone()
-            };
-            flat.insert(path_text(path), text);
-        }
-        Content::List(items) => {
-            let schema = schema.items();
-            for (index, item) in items.iter().enumerate() {
-                path.push(index.to_string());
-                collect(item, &schema, path, flat);
-                path.pop();
-            }
-        }
-        Content::Map(entries) => {
-            for (key, value) in entries {
-                path.push(key.name.clone());
-                collect(value, &schema.key(&key.name), path, flat);
-                path.pop();
-            }
-        }
+        Content::Scalar(_) => false,
+        Content::List(items) => items.is_empty(),
+        Content::Map(entries) => entries.is_empty(),
     }
 }
 
-/// Says whether what stands under a key is a secret by its name: headers and properties hold anything.
-fn sounds_secret(key: &str) -> bool {
-    const SOUNDS: [&str; 8] =
-        ["authorization", "token", "secret", "password", "passwd", "api-key", "apikey", "cookie"];
-    let key = key.to_lowercase().replace('_', "-");
-    SOUNDS.iter().any(|sound| key.contains(sound))
+struct Collector<'a, 'v> {
+    veil: Veil<'v>,
+    values: &'v mut Vec<FlatValue<'a>>,
 }
 
-/// Writes a path as a name.
-fn path_text(path: &[String]) -> String {
-    let segments: Vec<String> = path.iter().map(|segment| quoted(segment)).collect();
-    segments.join(".")
-}
-
-fn quoted(segment: &str) -> String {
-    if segment.is_empty() || segment.contains(['.', '"']) {
-        format!("\"{}\"", segment.replace('"', "\"\""))
-    } else {
-        segment.to_owned()
-    }
-}
-
-/// Reads a name as a path.
-fn path_of(name: &str) -> Result<Vec<String>, FlatError> {
-    let refuse = |text: &str| FlatError { name: name.to_owned(), text: text.to_owned() };
-    let mut path = Vec::new();
-    let mut rest = name;
-    loop {
-        let (segment, after) = match rest.strip_prefix('"') {
-            Some(inside) => quoted_segment(inside).ok_or_else(|| refuse("the quote is never closed"))?,
-            None => match rest.split_once('.') {
-                Some((segment, after)) => (segment.to_owned(), Some(after)),
-                None => (rest.to_owned(), None),
-            },
-        };
-        if segment.is_empty() && !rest.starts_with('"') {
-            return Err(refuse("a name is keys with dots between them; a key with a dot is quoted"));
-        }
-        path.push(segment);
-        match after {
-            Some(after) => rest = after,
-            None => return Ok(path),
-        }
-    }
-}
-
-/// Reads a quoted segment, behind its first quote, and what comes behind the dot after it.
-fn quoted_segment(inside: &str) -> Option<(String, Option<&str>)> {
-    let mut segment = String::new();
-    let mut rest = inside;
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        segment.push_str(before);
-        if let Some(after) = after.strip_prefix('"') {
-            segment.push('"');
-            rest = after;
-        } else if after.is_empty() {
-            return Some((segment, None));
-        } else {
-            return Some((segment, Some(after.strip_prefix('.')?)));
-        }
-    }
-}
-
-/// What is under a key while a file is put together.
-#[derive(Default)]
-struct Branch {
-    line: usize,
-    text: Option<String>,
-    below: Vec<(String, Branch)>,
-}
-
-/// Reads a flat map as a file. The line of each value is its place in the sorted names, from 1, so that what is wrong can be
-/// said at its name; what is wrong with the whole is at line 0.
-pub(crate) fn unflatten(flat: &FlatConfig) -> Result<Node, FlatError> {
-    let mut root = Branch::default();
-    for (index, (name, text)) in flat.iter().enumerate() {
-        let line = index + 1;
-        match name.as_str() {
-            // The name stands for the file, and is no part of it.
-            "name" => {}
-            CLASS => root.grow(line, &["sink".to_owned(), text.trim().to_owned()], name, None)?,
-            TOPICS => {
-                for (at, topic) in text.split(',').enumerate() {
-                    let mut path: Vec<_> = TOPICS_PATH.map(str::to_owned).into();
-                    path.push(at.to_string());
-                    root.grow(line, &path, name, Some(topic.trim()))?;
+impl<'a> Collector<'a, '_> {
+    /// `is_named` says whether the schema has the key by name that leads here.
+    fn collect(
+        &mut self,
+        node: &'a Node,
+        schema: &SchemaPlace<'_>,
+        is_named: bool,
+        path: &mut Vec<(String, bool)>,
+    ) {
+        match &node.content {
+            Content::List(items) if !items.is_empty() => {
+                let schema = schema.items();
+                for (index, item) in items.iter().enumerate() {
+                    path.push((index.to_string(), false));
+                    self.collect(item, &schema, is_named, path);
+                    path.pop();
                 }
             }
-            _ => root.grow(line, &path_of(name)?, name, Some(text))?,
+            Content::Map(entries) if !entries.is_empty() => {
+                for (key, value) in entries {
+                    path.push((key.name.clone(), true));
+                    self.collect(value, &schema.key(&key.name), schema.names(&key.name), path);
+                    path.pop();
+                }
+            }
+            Content::List(_) | Content::Map(_) if path.is_empty() => {}
+            Content::List(_) | Content::Map(_) => {
+                self.values.push(FlatValue { name: path_text(path), shown: String::new(), node: Some(node) });
+            }
+            Content::Scalar(scalar) => {
+                let key = path.iter().rev().find(|(_, is_key)| *is_key).map(|(name, _)| name.as_str());
+                let keys: Vec<&str> = path.iter().map(|(name, _)| name.as_str()).collect();
+                let declared = declared(schema.is_secret(), is_named, &keys);
+                let shown = self.veil.shown(&scalar.text, declared, key);
+                self.values.push(FlatValue { name: path_text(path), shown, node: Some(node) });
+            }
         }
     }
-    Ok(root.into_node())
 }
 
-impl Branch {
-    fn grow(
-        &mut self,
-        line: usize,
-        path: &[String],
-        name: &str,
-        text: Option<&str>,
-    ) -> Result<(), FlatError> {
-        let refuse = |text: &str| Err(FlatError { name: name.to_owned(), text: text.to_owned() });
-        let Some((first, rest)) = path.split_first() else {
-            if self.text.is_some() || (text.is_some() && !self.below.is_empty()) {
-                return refuse("another name gives a value above or below it, or the same one");
-            }
-            self.text = text.map(str::to_owned);
-            return Ok(());
-        };
-        if self.text.is_some() {
-            return refuse("another name gives a value above it");
-        }
-        let at = self.below.iter().position(|(key, _)| key == first).unwrap_or_else(|| {
-            self.below.push((first.clone(), Self { line, ..Self::default() }));
-            self.below.len() - 1
-        });
-        match self.below.get_mut(at) {
-            Some((_, branch)) => branch.grow(line, rest, name, text),
-            None => Ok(()),
-        }
-    }
-
-    fn into_node(mut self) -> Node {
-        let position = Position { line: self.line, column: 1 };
-        let content = if self.is_list() {
-            self.below.sort_by_key(|(key, _)| key.parse::<usize>().unwrap_or(usize::MAX));
-            Content::List(self.below.into_iter().map(|(_, branch)| branch.into_node()).collect())
-        } else if self.below.is_empty() {
-            let text = self.text.unwrap_or_default();
-            Content::Scalar(YamlScalar { text, style: Style::Plain, interpolated: false, kept: false })
-        } else {
-            let entry = |(name, branch): (String, Self)| {
-                (Key { position: Position { line: branch.line, column: 1 }, name }, branch.into_node())
-            };
-            Content::Map(self.below.into_iter().map(entry).collect())
-        };
-        Node { position, content }
-    }
-
-    /// Says whether the keys are 0, 1, 2 and so on.
-    fn is_list(&self) -> bool {
-        let mut indices: Vec<usize> = Vec::new();
-        for (key, _) in &self.below {
-            match key.parse() {
-                Ok(index) => indices.push(index),
-                Err(_) => return false,
-            }
-        }
-        indices.sort_unstable();
-        !indices.is_empty() && indices.into_iter().enumerate().all(|(at, index)| at == index)
+/// Says whether a value is declared as a secret. Headers are, whether a plug-in says so or not: they hold credentials.
+pub(super) fn declared(is_secret: bool, is_named: bool, path: &[&str]) -> Declared {
+    let is_header = matches!(path, [.., "headers", _]);
+    match (is_secret || is_header, is_named) {
+        (false, _) => Declared::No,
+        (true, true) => Declared::AsSecret,
+        (true, false) => Declared::AmongSecrets,
     }
 }
 
@@ -261,16 +166,17 @@ source:
   kafka:
     bootstrap_servers: ${env:SERVERS}
     topics: [a, b]
-    properties: { fetch.min.bytes: 1 }
+    properties: { fetch.min.bytes: 1, sasl.password: hunter4 }
 transforms:
-  - template: { text: x }
+  - template: { text: x, map: { 0: y }, none: {} }
+  - filter: {}
 sink:
-  http: { token: hunter2, headers: { a: hunter3, b: \"${env:B}\" } }
+  http: { token: hunter2, headers: { a: hunter3, b: \"${env:B}\", c: \"Bearer ${env:C:-hunter5}\" } }
 ";
 
     #[test]
     fn a_file_is_shown_by_paths_and_its_secrets_are_not() {
-        let flat = flatten(&Node::parse(FILE).unwrap(), &schema());
+        let flat = flatten(&Node::parse(FILE).unwrap(), &schema(), &Registry::new());
         let shown: Vec<_> = flat.iter().map(|(name, text)| format!("{name}={text}")).collect();
         assert_eq!(
             shown,
@@ -278,37 +184,17 @@ sink:
                 "connector.class=http",
                 "sink.http.headers.a=[redacted]",
                 "sink.http.headers.b=${env:B}",
+                "sink.http.headers.c=Bearer ${env:C:-[redacted]}",
                 "sink.http.token=[redacted]",
                 "source.kafka.bootstrap_servers=${env:SERVERS}",
                 "source.kafka.properties.\"fetch.min.bytes\"=1",
+                "source.kafka.properties.\"sasl.password\"=[redacted]",
                 "topics=a,b",
+                "transforms.0.template.map.\"0\"=y",
+                "transforms.0.template.none=",
                 "transforms.0.template.text=x",
+                "transforms.1.filter=",
             ]
         );
-    }
-
-    #[test]
-    fn what_is_shown_can_be_read_back() {
-        let flat = flatten(&Node::parse(FILE).unwrap(), &schema());
-        assert_eq!(flatten(&unflatten(&flat).unwrap(), &schema()), flat);
-        let node = unflatten(&flat).unwrap();
-        assert_eq!(node.find(["transforms", "0", "template", "text"]).position.line, 8);
-        let bare = FlatConfig::from([(CLASS.to_owned(), "stdout".to_owned())]);
-        let node = unflatten(&bare).unwrap();
-        assert_eq!(node.to_json(), json!({ "sink": { "stdout": null } }));
-        assert_eq!(flatten(&node, &schema()), bare);
-    }
-
-    #[test]
-    fn names_that_contradict_each_other_or_are_none_are_refused() {
-        let read = |names: &[&str]| {
-            let flat = names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
-            unflatten(&flat).map(|node| node.to_json()).map_err(|error| error.name)
-        };
-        assert_eq!(read(&["a.b", "a"]), Err("a.b".to_owned()));
-        assert_eq!(read(&["a..b"]), Err("a..b".to_owned()));
-        assert_eq!(read(&["\"a"]), Err("\"a".to_owned()));
-        assert_eq!(read(&["\"a.b\"\"c\".d", "name"]), Ok(json!({ "a.b\"c": { "d": "x" } })));
-        assert_eq!(read(&["a.0", "a.2"]), Ok(json!({ "a": { "0": "x", "2": "x" } })));
     }
 }

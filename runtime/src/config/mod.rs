@@ -5,8 +5,11 @@
 //! Schema that the plug-ins' settings make ([`schema`], [`validate`]), and the settings structs ([`settings`]).
 //! Every problem of every file is reported at once.
 
+pub(crate) mod comments;
 pub(crate) mod explain;
 pub mod flat;
+pub(crate) mod flat_names;
+pub(crate) mod flat_reader;
 pub(crate) mod foreign;
 pub mod interpolate;
 mod misplaced;
@@ -17,7 +20,9 @@ mod reference;
 pub mod schema;
 pub(crate) mod secrets;
 pub mod settings;
+mod typed;
 pub mod validate;
+mod veil;
 pub mod worker;
 pub mod yaml;
 mod yaml_reader;

@@ -1,6 +1,6 @@
 //! Finds the part of a file, and of its JSON Schema, that a path leads to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -108,6 +108,33 @@ impl<'a> SchemaPlace<'a> {
         keys
     }
 
+    /// Says whether no schema tells of a value here.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the types of JSON that a value here may have, by their names in JSON Schema; nothing where it may be any.
+    pub(super) fn types(&self) -> Option<BTreeSet<&'a str>> {
+        let mut types: BTreeSet<&'a str> = BTreeSet::new();
+        for schema in self.variants() {
+            let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+            let values: Vec<&Value> = values.chain(schema.get("const")).collect();
+            match schema.get("type") {
+                Some(Value::String(one)) => types.extend([one.as_str()]),
+                Some(Value::Array(several)) => types.extend(several.iter().filter_map(Value::as_str)),
+                _ if !values.is_empty() => {
+                    for value in values {
+                        types.insert(type_of(value));
+                    }
+                }
+                // It is one of its alternatives, which are seen by themselves.
+                _ if schema.get("anyOf").or_else(|| schema.get("oneOf")).is_some() => {}
+                _ => return None,
+            }
+        }
+        (!types.is_empty()).then_some(types)
+    }
+
     /// Says whether a plug-in declares a value here as a [`Secret`](sluice_connector_api::Secret).
     pub(super) fn is_secret(&self) -> bool {
         self.variants().into_iter().any(|schema| schema.get("writeOnly") == Some(&Value::Bool(true)))
@@ -116,6 +143,17 @@ impl<'a> SchemaPlace<'a> {
     /// A plug-in declares a key as a pattern with `#[schemars(extend("x-pattern" = true))]`.
     pub(super) fn is_pattern(&self) -> bool {
         self.variants().into_iter().any(|schema| schema.get("x-pattern") == Some(&Value::Bool(true)))
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

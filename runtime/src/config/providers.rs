@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_connector_api::{Failure, Provider, ProviderSettings, Registry, SettingsError};
+use sluice_connector_api::{Failure, Plugin, Provider, ProviderSettings, Registry, SettingsError};
 
 /// The providers at hand, by prefix.
 pub(super) struct Providers(BTreeMap<&'static str, Box<dyn Provider>>);
@@ -30,6 +30,12 @@ impl Providers {
     pub(super) fn get(&self, prefix: &str) -> Option<&dyn Provider> {
         self.0.get(prefix).map(AsRef::as_ref)
     }
+}
+
+/// Returns the prefixes of the providers of a registry, with those that are always there.
+pub(super) fn prefixes_of(registry: &Registry) -> BTreeSet<&'static str> {
+    let own = [EnvProvider::NAME, FileProvider::NAME];
+    own.into_iter().chain(registry.providers().map(Plugin::name)).collect()
 }
 
 /// Environment variables of the process.

@@ -38,7 +38,7 @@ const OPEN_KEYS: [&str; 11] = [
     "table",
 ];
 /// Endings of the names of properties whose values are shown.
-const OPEN_PROPERTIES: [&str; 8] =
+pub(super) const OPEN_PROPERTIES: [&str; 8] =
     [".id", ".rack", ".location", ".mechanism", ".mechanisms", ".protocol", ".servers", ".strategy"];
 /// What stands before a token in a header.
 const SCHEMES: [&str; 5] = ["apikey", "basic", "bearer", "digest", "token"];

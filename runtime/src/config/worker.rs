@@ -45,6 +45,9 @@ pub struct WorkerSettings {
     /// `SLUICE_REST_TOKEN` or in the file. Without one the API is served on an address of this machine only. `/metrics`,
     /// `/healthz`, `/readyz` and `/status` need none. Default none.
     pub rest_token: Option<Secret>,
+    /// Whether requests of the REST API may create, change and remove connectors: they write and remove files in the first
+    /// directory among `connectors`. Needs `follow`. Default false: a pause, a stop and offsets are all that requests change.
+    pub rest_writes: bool,
     /// How long a stop may take before what is still in flight is given up; it is read again at the next
     /// start. Default 25s, which fits into the 30s that Kubernetes gives.
     pub shutdown_timeout: HumanDuration,
@@ -74,6 +77,7 @@ impl Default for WorkerSettings {
             log_level: "info".to_owned(),
             listen: "127.0.0.1:8083".to_owned(),
             rest_token: None,
+            rest_writes: false,
             shutdown_timeout: HumanDuration::secs(25),
             follow: true,
             strict: false,
@@ -152,6 +156,7 @@ impl WorkerSettings {
             "log_format",
             "log_level",
             "rest_token",
+            "rest_writes",
             "shutdown_timeout",
             "state_dir",
             "strict",

@@ -12,7 +12,7 @@ use crate::config::problem::Position;
 use crate::config::yaml::{Content, Key, Node, Style, YamlError, YamlScalar};
 
 /// How deep lists and maps may stand in each other. Each takes room on the stack, here and wherever a file is walked.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// How many values aliases may add to those that are written out.
 const MAX_ALIASED: usize = 100_000;
 /// How many lines above an error a missing quote is looked for.

@@ -1,81 +1,137 @@
 //! Writes YAML, in the style that people write it: blocks, and quotes only where text would be taken for something else.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 
-use crate::config::yaml::parse_number;
+use crate::config::problem::Position;
+use crate::config::yaml::{Content, Key, Node, Style, YamlScalar, parse_number};
 
 /// Writes a value as YAML, each line indented by so many columns. Numbers keep their digits, keys their order.
 pub fn to_yaml(value: &Value, indent: usize) -> String {
+    node_to_yaml(&node_of(value), indent)
+}
+
+/// Writes a value of a file as YAML, each line indented by so many columns: what is no text stays as it was written.
+pub(crate) fn node_to_yaml(node: &Node, indent: usize) -> String {
     let mut text = String::new();
-    match value {
-        Value::Object(_) | Value::Array(_) if !is_empty(value) => write_block(value, indent, &mut text),
-        _ => {
-            text.extend(std::iter::repeat_n(' ', indent));
-            text.push_str(&inline(value));
-            text.push('\n');
-        }
+    if is_empty(node) {
+        text.extend(std::iter::repeat_n(' ', indent));
+        text.push_str(&inline(node));
+        text.push('\n');
+    } else {
+        write_block(node, indent, &mut text);
     }
     text
 }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => true,
+fn node_of(value: &Value) -> Node {
+    let scalar =
+        |text: String, style| Content::Scalar(YamlScalar { text, style, interpolated: false, kept: false });
+    let position = Position { line: 1, column: 1 };
+    let content = match value {
+        Value::Object(fields) => {
+            let entry =
+                |(name, value): (&String, &Value)| (Key { position, name: name.clone() }, node_of(value));
+            Content::Map(fields.iter().map(entry).collect())
+        }
+        Value::Array(items) => Content::List(items.iter().map(node_of).collect()),
+        Value::String(text) => scalar(text.clone(), Style::Quoted),
+        other => scalar(other.to_string(), Style::Plain),
+    };
+    Node { position, content }
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.content {
+        Content::Map(entries) => entries.is_empty(),
+        Content::List(items) => items.is_empty(),
+        Content::Scalar(_) => true,
     }
 }
 
 /// Writes a map or a list that holds something.
-fn write_block(value: &Value, indent: usize, text: &mut String) {
+fn write_block(node: &Node, indent: usize, text: &mut String) {
     let margin = " ".repeat(indent);
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                text.extend([&*margin, &*scalar(name), ":"]);
+    match &node.content {
+        Content::Map(entries) => {
+            for (key, value) in entries {
+                text.extend([&*margin, &*quoted(&key.name), ":"]);
                 write_behind(value, indent + 2, text);
             }
         }
-        Value::Array(items) => {
+        Content::List(items) => {
             for item in items {
+                text.extend([&*margin, "-"]);
                 if is_empty(item) {
-                    let _infallible = writeln!(text, "{margin}- {}", inline(item));
+                    write_behind(item, indent + 2, text);
                     continue;
                 }
                 // The first line of what it holds stands behind the dash.
                 let mut block = String::new();
                 write_block(item, indent + 2, &mut block);
-                text.extend([&*margin, "- ", block.trim_start_matches(' ')]);
+                text.extend([" ", block.trim_start_matches(' ')]);
             }
         }
-        _ => {}
+        Content::Scalar(_) => {}
     }
 }
 
-/// Writes what stands behind a key.
-fn write_behind(value: &Value, indent: usize, text: &mut String) {
-    if is_empty(value) {
-        let _infallible = writeln!(text, " {}", inline(value));
+/// Writes what stands behind a key, or a dash.
+fn write_behind(node: &Node, indent: usize, text: &mut String) {
+    if !is_empty(node) {
+        text.push('\n');
+        write_block(node, indent, text);
         return;
     }
+    if let Some(lines) = lines_of(node) {
+        write_lines(lines, indent, text);
+        return;
+    }
+    let inline = inline(node);
+    if !inline.is_empty() {
+        text.extend([" ", &*inline]);
+    }
     text.push('\n');
-    write_block(value, indent, text);
 }
 
 /// Writes what holds nothing else.
-fn inline(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "{}".to_owned(),
-        Value::Array(_) => "[]".to_owned(),
-        Value::String(string) => scalar(string),
-        other => other.to_string(),
+fn inline(node: &Node) -> String {
+    match &node.content {
+        Content::Map(_) => "{}".to_owned(),
+        Content::List(_) => "[]".to_owned(),
+        Content::Scalar(scalar) if is_text(scalar) => quoted(&scalar.text),
+        Content::Scalar(scalar) => scalar.text.clone(),
+    }
+}
+
+fn is_text(scalar: &YamlScalar) -> bool {
+    scalar.interpolated || scalar.to_json().is_string()
+}
+
+/// Returns a text of several lines that a block can hold as they are.
+fn lines_of(node: &Node) -> Option<&str> {
+    let text = &node.scalar().filter(|scalar| is_text(scalar))?.text;
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    let stands = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(' ');
+    let is_whole = body.contains('\n') && body.lines().next().is_some_and(stands);
+    let is_held = |line: &str| line.is_empty() || !line.trim_matches(' ').is_empty();
+    let is_shown = body.chars().all(|c| c == '\n' || (' '..='~').contains(&c) || c.is_alphanumeric());
+    (is_whole && is_shown && !body.ends_with('\n') && body.lines().all(is_held)).then_some(text.as_str())
+}
+
+/// Writes lines as a block (`|`).
+fn write_lines(lines: &str, indent: usize, text: &mut String) {
+    text.push_str(if lines.ends_with('\n') { " |\n" } else { " |-\n" });
+    for line in lines.lines() {
+        if !line.is_empty() {
+            text.extend(std::iter::repeat_n(' ', indent));
+            text.push_str(line);
+        }
+        text.push('\n');
     }
 }
 
 /// Writes text, in quotes where it would be read as something else without.
-fn scalar(text: &str) -> String {
+fn quoted(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
 }
 
@@ -135,8 +191,15 @@ sink:
         assert_eq!(to_yaml(&json!([]), 2), "  []\n");
     }
 
+    #[test]
+    fn several_lines_are_a_block_and_what_is_no_text_stays_as_it_was_written() {
+        let text = "a: True\nb: 1e3\nc:\nd: |\n  one\n\n    two\ne: |-\n  # no comment\n  x: y\nf:\n  -\n  - |\n    a\n    b\n";
+        assert_eq!(node_to_yaml(&Node::parse(text).unwrap(), 0), text);
+        assert_eq!(to_yaml(&json!({ "a": "x\n", "b": " x\ny" }), 0), "a: \"x\\n\"\nb: \" x\\ny\"\n");
+    }
+
     fn values() -> impl Strategy<Value = Value> {
-        let text = prop_oneof!["[ -~]{0,12}", "[a-z:#' \"]{0,6}", "\\PC{0,6}"];
+        let text = prop_oneof!["[ -~]{0,12}", "[a-z:#' \"]{0,6}", "\\PC{0,6}", "[a#:\t \n-]{0,12}"];
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

@@ -95,7 +95,7 @@ impl Connector {
         registry: &Registry,
         follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
-        let written = flatten(&node, &connector_schema(registry));
+        let written = flatten(&node, &connector_schema(registry), registry);
         let Checked { value, problems, blanks } = checked(file, &mut node, registry, follow).await;
         keep_from_log(&blanks);
         build(Parts { file, node: &node, registry, problems }, value, written, blanks)

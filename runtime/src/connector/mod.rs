@@ -11,3 +11,4 @@ pub mod load;
 mod parts;
 mod prune;
 mod warnings;
+pub(crate) mod writable_files;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::config::flat::FlatConfig;
-use crate::control::error::{RestError, RestResult};
+use crate::control::error::{NOT_FOUND, RestError, RestResult};
 use crate::control::query::Parameters;
 use crate::control::served::Served;
 use crate::control::shapes::{
@@ -32,7 +32,7 @@ pub(super) async fn list(State(served): State<Served>, RawQuery(query): RawQuery
                 ("status", _) => {
                     parts.insert(
                         "status".to_owned(),
-                        body(ConnectorStateInfo::new(status, &served.worker_id))?,
+                        body(ConnectorStateInfo::new(status, &served.identity))?,
                     );
                 }
                 ("info", Ok(connector)) => {
@@ -73,7 +73,7 @@ pub(super) async fn status(
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> RestResult<Json<ConnectorStateInfo>> {
-    Ok(Json(ConnectorStateInfo::new(&served.status(&name)?, &served.worker_id)))
+    Ok(Json(ConnectorStateInfo::new(&served.status(&name)?, &served.identity)))
 }
 
 /// `GET /connectors/{name}/tasks`.
@@ -88,22 +88,25 @@ pub(super) async fn tasks(
 /// `GET /connectors/{name}/tasks/{task}/status`.
 pub(super) async fn task_status(
     State(served): State<Served>,
-    Path((name, task)): Path<(String, usize)>,
+    Path((name, task)): Path<(String, String)>,
 ) -> RestResult<Json<TaskStateInfo>> {
-    let status = served.status(&name)?;
+    let task = task_id(&task)?;
+    let missing = || RestError::not_found(format!("No status found for task {name}-{task}"));
+    let status = served.status(&name).map_err(|_| missing())?;
     let found = tasks_of(&status).find(|status| status.id == task);
-    let found =
-        found.ok_or_else(|| RestError::not_found(format!("No status found for task {name}-{task}")))?;
-    Ok(Json(TaskStateInfo::new(found, &served.worker_id)))
+    let found = found.ok_or_else(missing)?;
+    Ok(Json(TaskStateInfo::new(found, &served.identity)))
 }
 
-/// `GET /connectors/{name}/topics`: those that it has partitions of.
-pub(super) async fn topics(
-    State(served): State<Served>,
-    Path(name): Path<String>,
-) -> RestResult<Json<Value>> {
-    let status = served.status(&name)?;
-    let partitions = status.tasks.iter().flat_map(|task| &task.partitions);
+/// Reads the number of a task in a path: there is nothing at one that is none.
+pub(super) fn task_id(text: &str) -> RestResult<usize> {
+    text.parse().map_err(|_| RestError::not_found(NOT_FOUND))
+}
+
+/// `GET /connectors/{name}/topics`: those that it has partitions of. A connector that is not there has none.
+pub(super) async fn topics(State(served): State<Served>, Path(name): Path<String>) -> Json<Value> {
+    let tasks = served.control.status(&name).map(|status| status.tasks).unwrap_or_default();
+    let partitions = tasks.iter().flat_map(|task| &task.partitions);
     let topics: BTreeSet<&str> = partitions.map(|partition| partition.topic.as_str()).collect();
-    Ok(Json(json!({ name: { "topics": topics } })))
+    Json(json!({ name: { "topics": topics } }))
 }

@@ -4,6 +4,7 @@
 //! routes      which path asks for what
 //! access      who may ask
 //! connectors  what connectors are and are up to     states   pause, resume, stop, restart
+//! writes      creating, changing and removing them   configs  a configuration that was sent   file_writes  their files
 //! plugins     which plug-ins there are, and whether a configuration is valid
 //! offsets     how far a connector is, and moving it  loggers  what is logged
 //! served      what they are served from
@@ -15,8 +16,10 @@
 //! `docs/rest-api.md` says so.
 
 mod access;
+mod configs;
 mod connectors;
 mod error;
+mod file_writes;
 mod loggers;
 mod offsets;
 mod plugins;
@@ -25,7 +28,9 @@ mod routes;
 mod served;
 mod shapes;
 mod states;
+mod writes;
 
 pub use crate::control::access::AccessRules;
+pub use crate::control::file_writes::FileWrites;
 pub(crate) use crate::control::routes::nothing_here;
 pub use crate::control::routes::{RestSettings, router};

@@ -13,9 +13,15 @@ use crate::kafka::groups::ConsumerGroup;
 use crate::worker::State as ConnectorState;
 
 /// `ConnectorOffsets`.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct ConnectorOffsets {
     offsets: Vec<ConnectorOffset>,
+}
+
+/// Those that are asked for, which may be none.
+#[derive(Debug, Deserialize)]
+struct AskedOffsets {
+    offsets: Option<Vec<ConnectorOffset>>,
 }
 
 /// `ConnectorOffset`.
@@ -59,16 +65,17 @@ pub(super) async fn alter(
     Path(name): Path<String>,
     body: Bytes,
 ) -> RestResult<Json<Value>> {
-    served.must_be_stopped(&name)?;
-    let asked: ConnectorOffsets = serde_json::from_slice(&body)
+    let asked: AskedOffsets = serde_json::from_slice(&body)
         .map_err(|error| RestError::bad_request(format!("the body does not hold offsets: {error}")))?;
-    if asked.offsets.is_empty() {
+    let asked = asked.offsets.unwrap_or_default();
+    if asked.is_empty() {
         return Err(RestError::bad_request(
             "Partitions / offsets need to be provided for an alter offsets request",
         ));
     }
+    served.must_be_stopped(&name)?;
     let mut offsets = Vec::new();
-    for ConnectorOffset { partition, offset } in asked.offsets {
+    for ConnectorOffset { partition, offset } in asked {
         let number = whole_number("kafka_partition", &partition.kafka_partition)?;
         let number = i32::try_from(number)
             .map_err(|_| RestError::bad_request(format!("`kafka_partition` {number} is out of range")))?;

@@ -1,19 +1,15 @@
 //! Which plug-ins there are, what each can be told, and whether a configuration is valid.
 
-use std::path::PathBuf;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use serde::Serialize;
 use serde_json::{Value, json};
-use sluice_connector_api::Plugin;
 
-use crate::config::flat::{CLASS, FlatConfig, FlatError, TOPICS, unflatten};
-use crate::config::interpolate::Follow;
-use crate::config::problem::Problem;
+use crate::config::flat::{CLASS, FlatConfig, TOPICS};
+use crate::config::flat_names::FlatError;
 use crate::config::schema::{connector_schema, plugin_schema};
-use crate::connector::load::Connector;
+use crate::control::configs;
 use crate::control::error::{RestError, RestResult};
 use crate::control::query::Parameters;
 use crate::control::served::Served;
@@ -41,7 +37,9 @@ pub(super) struct ConfigKey {
     width: &'static str,
     display_name: String,
     dependents: [&'static str; 0],
+    /// Until Kafka Connect 4.3.
     order: usize,
+    order_in_group: usize,
 }
 
 /// `ConfigValueInfo`.
@@ -57,8 +55,11 @@ struct ConfigValue {
 /// `GET /connector-plugins`.
 pub(super) async fn list(State(served): State<Served>, RawQuery(query): RawQuery) -> Json<Vec<PluginInfo>> {
     let registry = &served.registry;
-    let info =
-        |name: &str, kind| PluginInfo { class: name.to_owned(), kind, version: served.version.clone() };
+    let info = |name: &str, kind| PluginInfo {
+        class: name.to_owned(),
+        kind,
+        version: served.identity.version.clone(),
+    };
     let mut plugins: Vec<_> = registry.sinks().map(|plugin| info(plugin.name(), "sink")).collect();
     if !Parameters::from_query(query.as_deref()).is_true("connectorsOnly", true) {
         plugins.extend(registry.converters().map(|plugin| info(plugin.name(), "converter")));
@@ -92,7 +93,7 @@ pub(super) async fn validate(
     Path(plugin): Path<String>,
     body: Bytes,
 ) -> RestResult<Json<Value>> {
-    let flat = read(&body)?;
+    let flat = configs::read(&body)?;
     match flat.get(CLASS) {
         Some(class) if *class == plugin => {}
         Some(class) => {
@@ -100,54 +101,19 @@ pub(super) async fn validate(
                 "Included connector type {class} does not match request type {plugin}"
             )));
         }
-        None => return Err(RestError::bad_request("Included config must contain connector.class")),
+        None => return Err(configs::no_class()),
     }
-    if served.registry.sink(&plugin).is_err() {
-        let known: Vec<_> = served.registry.sinks().map(Plugin::name).collect();
-        return Err(RestError::failed(format!(
-            "Failed to find any class that implements Connector and which name matches {plugin}, available connectors are: {}",
-            known.join(", ")
-        )));
-    }
-    let mut errors = problems(&served, &flat).await;
+    configs::known_class(&plugin, &served.registry)?;
+    let name = flat.get("name").map_or("connector", String::as_str);
+    let before = served.before(name).await;
+    let (_, mut errors) = configs::check(name, &flat, before.as_ref(), &served.registry).await;
     if !flat.contains_key("name") {
-        let text = "Missing required configuration \"name\" which has no default value.";
-        errors.push(FlatError { name: "name".to_owned(), text: text.to_owned() });
+        errors.push(FlatError::new(
+            "name",
+            "Missing required configuration \"name\" which has no default value.",
+        ));
     }
     Ok(Json(validated(&plugin, &flat, &keys_of_connector(&served, &plugin), &errors)))
-}
-
-/// Reads a flat map; a value that is no text is taken as it is written.
-pub(super) fn read(body: &[u8]) -> RestResult<FlatConfig> {
-    let values: serde_json::Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|error| RestError::bad_request(format!("the body is not a map of texts: {error}")))?;
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    Ok(values.into_iter().map(|(name, value)| (name, text(value))).collect())
-}
-
-/// Returns what is wrong with a configuration, by name.
-async fn problems(served: &Served, flat: &FlatConfig) -> Vec<FlatError> {
-    let node = match unflatten(flat) {
-        Ok(node) => node,
-        Err(error) => return vec![error],
-    };
-    let name = flat.get("name").map_or("connector", String::as_str);
-    let file = PathBuf::from(format!("{name}.yaml"));
-    match Connector::of(&file, node, &served.registry, Follow::Every).await {
-        Ok(_) => Vec::new(),
-        Err(problems) => problems.into_iter().map(|problem| at_name(problem, flat)).collect(),
-    }
-}
-
-/// The line of a problem is the place of its name among the sorted ones; what is wrong with the whole is said of the plug-in.
-fn at_name(problem: Problem, flat: &FlatConfig) -> FlatError {
-    let index = problem.position.and_then(|position| position.line.checked_sub(1));
-    let name = index.and_then(|index| flat.keys().nth(index)).map_or(CLASS, String::as_str);
-    FlatError { name: name.to_owned(), text: problem.text }
 }
 
 fn validated(plugin: &str, flat: &FlatConfig, keys: &[ConfigKey], errors: &[FlatError]) -> Value {
@@ -205,6 +171,7 @@ fn keys_of_connector(served: &Served, sink: &str) -> Vec<ConfigKey> {
     });
     for (order, key) in keys.iter_mut().enumerate() {
         key.order = order + 1;
+        key.order_in_group = order + 1;
     }
     keys
 }
@@ -249,6 +216,7 @@ impl ConfigKey {
             display_name: name.clone(),
             dependents: [],
             order,
+            order_in_group: order,
             name,
         }
     }

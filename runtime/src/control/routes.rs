@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
 use axum::{Json, Router};
@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use sluice_connector_api::Registry;
 
 use crate::control::access::{AccessRules, guard};
-use crate::control::error::RestError;
+use crate::control::error::{NOT_FOUND, RestError, in_our_form};
+use crate::control::file_writes::FileWrites;
 use crate::control::served::Served;
-use crate::control::{connectors, loggers, offsets, plugins, states};
+use crate::control::shapes::Identity;
+use crate::control::{connectors, loggers, offsets, plugins, states, writes};
 use crate::kafka::cluster::cluster_id;
 use crate::worker::Control;
 
@@ -29,12 +31,15 @@ pub struct RestSettings {
     pub version: String,
     /// What the worker is called: the address that it listens on.
     pub worker_id: String,
+    /// What writes connector files, where requests may create, change and remove connectors.
+    pub writes: Option<FileWrites>,
 }
 
 /// Returns Kafka Connect's paths, for the connectors of a worker.
 pub fn router(control: Control, settings: RestSettings) -> Router {
-    let RestSettings { access, registry, version, worker_id } = settings;
-    let served = Served { control, registry, version, worker_id, cluster: Arc::default() };
+    let RestSettings { access, registry, version, worker_id, writes } = settings;
+    let identity = Identity { worker_id, version };
+    let served = Served { control, registry, identity, writes, cluster: Arc::default() };
     let mut router = Router::new();
     for (path, methods) in routes() {
         router = match path {
@@ -48,21 +53,22 @@ pub fn router(control: Control, settings: RestSettings) -> Router {
             RestError::new(StatusCode::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed")
         })
         .route_layer(from_fn_with_state(access, guard))
+        .route_layer(map_response(in_our_form))
         .with_state(served)
 }
 
 /// Answers whoever asks for what is not there.
 pub(crate) async fn nothing_here() -> Response {
-    RestError::not_found("HTTP 404 Not Found").into_response()
+    RestError::not_found(NOT_FOUND).into_response()
 }
 
 fn routes() -> Vec<(&'static str, MethodRouter<Served>)> {
     vec![
         ("/", get(root)),
         ("/health", get(health)),
-        ("/connectors", get(connectors::list).post(files_only)),
-        ("/connectors/{name}", get(connectors::get).delete(files_only)),
-        ("/connectors/{name}/config", get(connectors::config).put(files_only).patch(files_only)),
+        ("/connectors", get(connectors::list).post(writes::create)),
+        ("/connectors/{name}", get(connectors::get).delete(writes::delete)),
+        ("/connectors/{name}/config", get(connectors::config).put(writes::put).patch(writes::patch)),
         ("/connectors/{name}/status", get(connectors::status)),
         ("/connectors/{name}/pause", put(states::pause)),
         ("/connectors/{name}/resume", put(states::resume)),
@@ -94,7 +100,7 @@ async fn root(State(served): State<Served>) -> Json<Value> {
         cluster_id(&connector.source.kafka.access()).await.ok_or(())
     });
     let cluster = cluster.await.map(String::as_str).unwrap_or_default();
-    Json(json!({ "version": served.version, "commit": "unknown", "kafka_cluster_id": cluster }))
+    Json(json!({ "version": served.identity.version, "commit": "unknown", "kafka_cluster_id": cluster }))
 }
 
 /// `GET /health`: that of the worker, which is there if it can answer.
@@ -103,10 +109,4 @@ async fn health() -> Json<Value> {
         "status": "healthy",
         "message": "Worker has completed startup and is ready to handle requests.",
     }))
-}
-
-/// Files are the truth.
-async fn files_only() -> RestError {
-    let text = "connectors are files here: write, change or remove a file in the worker's directory, which is followed";
-    RestError::new(StatusCode::FORBIDDEN, text)
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use sluice_connector_api::Registry;
 use tokio::sync::OnceCell;
 
+use crate::config::yaml::Node;
 use crate::connector::load::Connector;
 use crate::control::error::{RestError, RestResult};
+use crate::control::file_writes::FileWrites;
+use crate::control::shapes::Identity;
 use crate::worker::{ConnectorStatus, Control};
 
 /// The worker, and what it says of itself.
@@ -14,8 +17,9 @@ use crate::worker::{ConnectorStatus, Control};
 pub(super) struct Served {
     pub(super) control: Control,
     pub(super) registry: Arc<Registry>,
-    pub(super) version: String,
-    pub(super) worker_id: String,
+    pub(super) identity: Identity,
+    /// What writes connector files, where requests may.
+    pub(super) writes: Option<FileWrites>,
     /// The id of the cluster, once its brokers have said it.
     pub(super) cluster: Arc<OnceCell<String>>,
 }
@@ -25,6 +29,13 @@ impl Served {
     pub(super) fn status(&self, name: &str) -> RestResult<ConnectorStatus> {
         let missing = |_| RestError::not_found(format!("No status found for connector {name}"));
         self.control.status(name).map_err(missing)
+    }
+
+    /// Returns the file of a connector as it stands, before its references are resolved, if it can be read.
+    pub(super) async fn before(&self, name: &str) -> Option<Node> {
+        let file = self.control.connector(name).ok()?.file;
+        let text = tokio::fs::read_to_string(file).await.ok()?;
+        Node::parse(&text).ok()
     }
 
     /// Returns a connector with what it is up to.

@@ -40,11 +40,20 @@ pub(super) struct ConnectorStateInfo {
     pub(super) kind: &'static str,
 }
 
+/// What a worker says of itself beside each state.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Identity {
+    pub(super) worker_id: String,
+    /// That of the plug-in, which is that of the program.
+    pub(super) version: String,
+}
+
 /// `ConnectorStateInfo.AbstractState`. Some clients refuse any other field here.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct StateInfo {
     pub(super) state: &'static str,
-    pub(super) worker_id: String,
+    #[serde(flatten)]
+    pub(super) identity: Identity,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace: Option<String>,
 }
@@ -54,7 +63,8 @@ pub(super) struct StateInfo {
 pub(super) struct TaskStateInfo {
     pub(super) id: usize,
     pub(super) state: &'static str,
-    pub(super) worker_id: String,
+    #[serde(flatten)]
+    pub(super) identity: Identity,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace: Option<String>,
 }
@@ -91,21 +101,21 @@ impl TaskInfo {
 }
 
 impl ConnectorStateInfo {
-    pub(super) fn new(status: &ConnectorStatus, worker_id: &str) -> Self {
+    pub(super) fn new(status: &ConnectorStatus, identity: &Identity) -> Self {
         // Where an earlier version runs on, its state is that one's.
         let has_no_version = status.tasks.is_empty() && !status.config_errors.is_empty();
         let trace = has_no_version.then(|| status.config_errors.join("\n"));
-        let connector = StateInfo { state: name_of(status.state), worker_id: worker_id.to_owned(), trace };
-        let tasks = tasks_of(status).map(|task| TaskStateInfo::new(task, worker_id)).collect();
+        let connector = StateInfo { state: name_of(status.state), identity: identity.clone(), trace };
+        let tasks = tasks_of(status).map(|task| TaskStateInfo::new(task, identity)).collect();
         Self { name: status.name.clone(), connector, tasks, kind: SINK }
     }
 }
 
 impl TaskStateInfo {
-    pub(super) fn new(task: &TaskStatus, worker_id: &str) -> Self {
+    pub(super) fn new(task: &TaskStatus, identity: &Identity) -> Self {
         let trace =
             task.trace.clone().or_else(|| task.failing.as_ref().map(|why| format!("puts fail: {why}")));
-        Self { id: task.id, state: name_of_task(task.state), worker_id: worker_id.to_owned(), trace }
+        Self { id: task.id, state: name_of_task(task.state), identity: identity.clone(), trace }
     }
 }
 

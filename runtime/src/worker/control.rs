@@ -70,6 +70,16 @@ impl Control {
         self.ask_for(name, TargetState::Stopped)
     }
 
+    /// Says what a connector is meant to be that is about to be made, where its file says nothing of it.
+    pub(crate) fn ask_for_before_start(&self, name: &str, state: TargetState) -> Kept {
+        self.0.rows().ask_for_before_start(name, state)
+    }
+
+    /// Takes back what [`Control::ask_for_before_start`] said: the connector is not made.
+    pub(crate) fn forget_before_start(&self, name: &str) {
+        self.0.rows().forget_before_start(name);
+    }
+
     /// Ends the connector's tasks and starts them again; one that waits after a failure does not wait longer.
     pub fn restart(&self, name: &str) -> Result<(), UnknownConnector> {
         self.desire(name, |desired| desired.restarts.iter_mut().for_each(|restarts| *restarts += 1))

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use sluice_connector_api::Registry;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::interpolate::Follow;
@@ -25,12 +25,44 @@ use crate::worker::control::Control;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// When a file that has changed is loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum When {
     /// At once: somebody says that it is whole.
     AtOnce,
     /// When it is the same at two looks.
     Settled,
+    /// This one at once, and no other: it was written, or removed, by this process.
+    Written(PathBuf),
+}
+
+/// A connector file that this process has written or removed: its worker looks at it before it answers.
+#[derive(Debug)]
+pub(crate) struct WrittenFile {
+    file: PathBuf,
+    /// Is dropped once the file is applied.
+    _applied: oneshot::Sender<()>,
+}
+
+impl WrittenFile {
+    /// Makes the news of a file, and what ends once it is applied.
+    pub(crate) fn new(file: PathBuf) -> (Self, oneshot::Receiver<()>) {
+        let (applied, end) = oneshot::channel();
+        (Self { file, _applied: applied }, end)
+    }
+}
+
+/// What has the files looked at sooner than they would be by themselves.
+#[derive(Debug)]
+pub struct Looks {
+    now: mpsc::Receiver<()>,
+    written: mpsc::Receiver<WrittenFile>,
+}
+
+impl Looks {
+    /// Whoever sends into `now` has what has changed loaded at once.
+    pub(crate) fn new(now: mpsc::Receiver<()>, written: mpsc::Receiver<WrittenFile>) -> Self {
+        Self { now, written }
+    }
 }
 
 /// The connector files below some paths, as they were when they were last looked at.
@@ -81,7 +113,7 @@ impl FollowedFiles {
     pub async fn load(paths: Vec<PathBuf>, registry: Registry) -> Self {
         let (files, owners, problems, said) = Default::default();
         let mut all = Self { paths, registry, files, owners, problems, said };
-        all.look(When::AtOnce).await;
+        all.look(&When::AtOnce).await;
         let empty = all.paths.iter().filter(|path| find_in(path).is_ok_and(|found| found.is_empty()));
         let empty: Vec<_> = empty.map(|path| nothing_in(path)).collect();
         all.problems.extend(empty);
@@ -93,6 +125,16 @@ impl FollowedFiles {
         self.owners.values().filter_map(|file| self.files.get(file)?.connector.clone()).collect()
     }
 
+    /// Says whether there is no file at all, and all paths can be looked at.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.paths.iter().all(|path| find_in(path).is_ok())
+    }
+
+    /// Takes it as it should be that there is no file: they will come.
+    pub fn wait_for_files(&mut self) {
+        self.problems.clear();
+    }
+
     /// Returns all that is wrong with the files as they are now, in the order of their paths.
     pub fn problems(&self) -> Vec<Problem> {
         let of_files = self.files.values().flat_map(|file| &file.problems);
@@ -102,19 +144,22 @@ impl FollowedFiles {
     }
 
     /// Follows the files until `stop` is cancelled: what changes is applied to the worker, and what is wrong is said in
-    /// its statuses and logged once. Whoever sends into `now` has what has changed loaded at once.
-    pub async fn follow(mut self, control: Control, mut now: mpsc::Receiver<()>, stop: CancellationToken) {
+    /// its statuses and logged once.
+    pub async fn follow(mut self, control: Control, mut looks: Looks, stop: CancellationToken) {
         self.report(&control);
         loop {
+            let mut written = None;
             let when = tokio::select! {
                 () = tokio::time::sleep(LOOK) => When::Settled,
-                Some(()) = now.recv() => When::AtOnce,
+                Some(()) = looks.now.recv() => When::AtOnce,
+                Some(news) = looks.written.recv() => When::Written(written.insert(news).file.clone()),
                 () = stop.cancelled() => return,
             };
-            if self.look(when).await {
+            if self.look(&when).await {
                 control.apply(self.connectors());
             }
             self.report(&control);
+            drop(written);
         }
     }
 
@@ -137,7 +182,7 @@ impl FollowedFiles {
     }
 
     /// Looks at the files, and loads those that have changed. Says whether there is anything new.
-    async fn look(&mut self, when: When) -> bool {
+    async fn look(&mut self, when: &When) -> bool {
         let named =
             self.files.iter().map(|(file, followed)| (file.clone(), followed.named.clone())).collect();
         let paths = self.paths.clone();
@@ -146,10 +191,13 @@ impl FollowedFiles {
         let mut changed = self.forget_gone(&found, when);
         self.problems = found.problems;
         for (file, (path, stamps)) in found.files {
+            if !when.is_about(&file) {
+                continue;
+            }
             let followed = self.files.entry(file.clone()).or_default();
             followed.path = path;
             followed.was_gone = false;
-            let is_settled = when == When::AtOnce || followed.seen == stamps;
+            let is_settled = *when != When::Settled || followed.seen == stamps;
             followed.seen = stamps;
             if followed.loaded.as_ref() != Some(&followed.seen) && is_settled {
                 followed.load(&file, &self.registry).await;
@@ -161,13 +209,14 @@ impl FollowedFiles {
     }
 
     /// Forgets files that are gone. Where a path cannot be looked at, what was found there before stays.
-    fn forget_gone(&mut self, found: &Found, when: When) -> bool {
+    fn forget_gone(&mut self, found: &Found, when: &When) -> bool {
         let before = self.files.len();
         self.files.retain(|file, followed| {
-            if found.files.contains_key(file) || !found.readable.contains(&followed.path) {
+            let is_there = found.files.contains_key(file) || !found.readable.contains(&followed.path);
+            if is_there || !when.is_about(file) {
                 return true;
             }
-            let stays = when == When::Settled && !followed.was_gone;
+            let stays = *when == When::Settled && !followed.was_gone;
             followed.was_gone = true;
             stays
         });
@@ -199,6 +248,15 @@ impl FollowedFiles {
             }
         }
         self.owners = owners;
+    }
+}
+
+impl When {
+    fn is_about(&self, file: &Path) -> bool {
+        match self {
+            Self::AtOnce | Self::Settled => true,
+            Self::Written(written) => written == file,
+        }
     }
 }
 

@@ -38,7 +38,8 @@ mod supervisor;
 mod table;
 
 pub use crate::worker::control::{Control, UnknownConnector};
-pub use crate::worker::follow::FollowedFiles;
+pub(crate) use crate::worker::follow::WrittenFile;
+pub use crate::worker::follow::{FollowedFiles, Looks};
 pub use crate::worker::kept_states::{Kept, KeptStates};
 pub use crate::worker::start::{Ended, Worker};
 pub use crate::worker::status::{ConnectorStatus, State, TaskStatus};

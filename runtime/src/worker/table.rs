@@ -127,6 +127,15 @@ impl Rows {
         Some(self.states.keep(name, state, running.connector.state))
     }
 
+    /// Notes what a connector is to be once it is there, if its file says nothing of it.
+    pub(super) fn ask_for_before_start(&mut self, name: &str, state: TargetState) -> Kept {
+        self.states.keep(name, state, TargetState::default())
+    }
+
+    pub(super) fn forget_before_start(&mut self, name: &str) {
+        self.states.forget(name);
+    }
+
     /// Returns what each connector is up to, by name, those included of whose file no version could be read.
     pub(super) fn statuses_of_connectors(&self) -> Vec<ConnectorStatus> {
         let errors_of = |name: &str| self.config_errors.get(name).cloned().unwrap_or_default();

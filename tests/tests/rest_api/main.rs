@@ -1,100 +1,18 @@
 //! Kafka Connect's REST API over a running worker: paths, status codes and bodies as its clients expect them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::net::TcpListener;
+mod clients;
+mod differential;
+mod stage;
+mod writes;
 
 use serde_json::{Value, json};
-use sluice_embedded_kafka::EmbeddedKafka;
-use sluice_tests::connector::{ConnectorText, Folder};
-use sluice_tests::kafka::{self, Broker, NewRecord};
-use sluice_tests::listener::{ListenerAnswer, send};
-use sluice_tests::python::Python;
-use sluice_tests::sluice::{Running, Sluice};
-use sluice_tests::target::{CountingTarget, Manners};
+use sluice_tests::connector::Folder;
+use sluice_tests::kafka::Broker;
+use sluice_tests::listener::send;
+use sluice_tests::sluice::Sluice;
 
-const PRICES: &str = "/connectors/prices";
-
-/// A worker with a connector from a topic into a target.
-struct Stage {
-    /// In this process, unless there is a real broker.
-    _embedded: Option<EmbeddedKafka>,
-    servers: String,
-    topic: String,
-    target: CountingTarget,
-    folder: Folder,
-    address: String,
-}
-
-impl Stage {
-    fn new() -> Self {
-        Self::with_tasks(1)
-    }
-
-    fn with_tasks(tasks: usize) -> Self {
-        let kafka = EmbeddedKafka::start().unwrap();
-        kafka.create_topic("prices", i32::try_from(tasks).unwrap()).unwrap();
-        let servers = kafka.bootstrap_servers();
-        Self { _embedded: Some(kafka), ..Self::of_topic("prices".to_owned(), servers, tasks) }
-    }
-
-    /// At a real broker, which knows what offsets of a group are.
-    fn at(broker: &Broker) -> Self {
-        let topic = kafka::unique("rest");
-        broker.create_topic(&topic, 2);
-        Self::of_topic(topic, broker.bootstrap_servers(), 1)
-    }
-
-    fn of_topic(topic: String, servers: String, tasks: usize) -> Self {
-        let manners = Manners { faults: &[], pause: std::time::Duration::ZERO, names_poison: false };
-        let target = CountingTarget::start(manners, 1);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let sink = format!("  http: {{ url: \"{}\", headers: {{ x-secret: \"hunter2\" }} }}\n", target.url());
-        let text = ConnectorText::new(&topic).transforms("  []\n").sink(sink).text();
-        let folder = Folder::with("prices.yaml", format!("{text}tasks_max: {tasks}\n"));
-        Self { _embedded: None, servers, topic, target, folder, address: format!("127.0.0.1:{port}") }
-    }
-
-    fn sluice(&self) -> Sluice {
-        Sluice::new(["run".as_ref(), self.folder.path()])
-            .arg(format!("--listen={}", self.address))
-            .env("KAFKA_BOOTSTRAP_SERVERS", &self.servers)
-    }
-
-    fn spawn(&self) -> Running {
-        let mut daemon = self.sluice().spawn();
-        daemon.wait_for_log("partitions assigned");
-        daemon
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &str) -> ListenerAnswer {
-        send(&self.address, method, path, &[], body)
-    }
-
-    /// Asks for something that is there.
-    fn get(&self, path: &str) -> Value {
-        let answer = self.ask("GET", path, "");
-        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-        serde_json::from_str(&answer.body).unwrap()
-    }
-
-    fn produce(&self, count: usize) {
-        let records = (0..count).map(|n| NewRecord::unkeyed(format!("{{\"k\":\"k\",\"n\":{n}}}")));
-        kafka::produce(kafka::client_of(&self.servers), &self.topic, records);
-    }
-
-    fn wait_for_state(&self, daemon: &mut Running, state: &str) {
-        daemon.wait_until(state, |_| {
-            let status = self.get("/connectors/prices/status");
-            (status["connector"]["state"] == state).then_some(())
-        });
-    }
-}
-
-fn error(answer: &ListenerAnswer) -> (u16, String) {
-    let body: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(body["error_code"], answer.status, "{}", answer.body);
-    (answer.status, body["message"].as_str().unwrap().to_owned())
-}
+use crate::stage::{PRICES, Stage, error};
 
 #[test]
 fn connectors_are_shown_as_kafka_connect_shows_them() {
@@ -110,9 +28,10 @@ fn connectors_are_shown_as_kafka_connect_shows_them() {
     assert_eq!(stage.get("/connectors/"), json!(["prices"]), "a slash at the end is no other path");
 
     let worker = stage.address.as_str();
-    let task = |id| json!({ "id": id, "state": "RUNNING", "worker_id": worker });
+    let version = root["version"].as_str().unwrap();
+    let task = |id| json!({ "id": id, "state": "RUNNING", "worker_id": worker, "version": version });
     let status = json!({
-        "name": "prices", "type": "sink", "connector": { "state": "RUNNING", "worker_id": worker },
+        "name": "prices", "type": "sink", "connector": { "state": "RUNNING", "worker_id": worker, "version": version },
         "tasks": [task(0), task(1)],
     });
     assert_eq!(stage.get("/connectors/prices/status"), status);
@@ -337,40 +256,6 @@ fn what_is_not_there_is_said_as_kafka_connect_says_it() {
     assert_eq!(said("DELETE", "/connectors"), (405, "HTTP 405 Method Not Allowed".to_owned()));
     let (status, text) = said("DELETE", "/connectors/prices");
     assert!(status == 403 && text.contains("file"), "{text}");
-    daemon.terminate().expect_code(0);
-}
-
-/// A client that nobody here wrote, `kc` of kafka-connect-py, by its own commands.
-#[test]
-fn the_client_of_kafka_connect_works_unchanged() {
-    let Some(python) = Python::with_packages() else { return };
-    let stage = Stage::new();
-    let mut daemon = stage.spawn();
-    let url = format!("http://{}", stage.address);
-    let kc = |arguments: &[&str]| {
-        let all: Vec<&str> = ["-u", &url].into_iter().chain(arguments.iter().copied()).collect();
-        let output = python.command(30, "kc.py", all).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "kc {arguments:?}: {text}{errors}");
-        serde_json::from_str::<Value>(&text).unwrap_or(Value::Null)
-    };
-    assert!(kc(&["info"])["kafka_cluster_id"].is_string());
-    assert_eq!(kc(&["list"]), json!(["prices"]));
-    assert_eq!(kc(&["get", "prices"])["type"], "sink");
-    assert_eq!(kc(&["config", "prices"])["connector.class"], "http");
-    kc(&["pause", "prices"]);
-    stage.wait_for_state(&mut daemon, "PAUSED");
-    kc(&["resume", "--all"]);
-    stage.wait_for_state(&mut daemon, "RUNNING");
-    kc(&["restart", "prices", "--include-tasks"]);
-    kc(&["restart-task", "prices", "0"]);
-    assert_eq!(kc(&["status", "prices"])["connector"]["state"], "RUNNING");
-    assert_eq!(kc(&["task-status", "prices", "0"])["id"], 0);
-    assert_eq!(kc(&["list-tasks", "prices"])[0]["id"]["connector"], "prices");
-    assert!(kc(&["list-topics", "prices"])["prices"]["topics"].is_array());
-    kc(&["reset-topics", "prices"]);
-    assert!(kc(&["list-plugins"]).to_string().contains("bedrock_kb"));
     daemon.terminate().expect_code(0);
 }
 
