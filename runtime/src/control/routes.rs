@@ -15,7 +15,7 @@ use crate::control::access::{AccessRules, guard};
 use crate::control::error::{NOT_FOUND, RestError, in_our_form};
 use crate::control::file_writes::FileWrites;
 use crate::control::served::Served;
-use crate::control::shapes::Identity;
+use crate::control::shapes::WorkerIdentity;
 use crate::control::{connectors, loggers, offsets, plugins, states, writes};
 use crate::kafka::cluster::cluster_id;
 use crate::worker::Control;
@@ -38,7 +38,7 @@ pub struct RestSettings {
 /// Returns Kafka Connect's paths, for the connectors of a worker.
 pub fn router(control: Control, settings: RestSettings) -> Router {
     let RestSettings { access, registry, version, worker_id, writes } = settings;
-    let identity = Identity { worker_id, version };
+    let identity = WorkerIdentity { worker_id, version };
     let served = Served { control, registry, identity, writes, cluster: Arc::default() };
     let mut router = Router::new();
     for (path, methods) in routes() {

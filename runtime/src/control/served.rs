@@ -9,7 +9,7 @@ use crate::config::yaml::Node;
 use crate::connector::load::Connector;
 use crate::control::error::{RestError, RestResult};
 use crate::control::file_writes::FileWrites;
-use crate::control::shapes::Identity;
+use crate::control::shapes::WorkerIdentity;
 use crate::worker::{ConnectorStatus, Control};
 
 /// The worker, and what it says of itself.
@@ -17,7 +17,7 @@ use crate::worker::{ConnectorStatus, Control};
 pub(super) struct Served {
     pub(super) control: Control,
     pub(super) registry: Arc<Registry>,
-    pub(super) identity: Identity,
+    pub(super) identity: WorkerIdentity,
     /// What writes connector files, where requests may.
     pub(super) writes: Option<FileWrites>,
     /// The id of the cluster, once its brokers have said it.

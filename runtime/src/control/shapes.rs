@@ -42,7 +42,7 @@ pub(super) struct ConnectorStateInfo {
 
 /// What a worker says of itself beside each state.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Identity {
+pub(super) struct WorkerIdentity {
     pub(super) worker_id: String,
     /// That of the plug-in, which is that of the program.
     pub(super) version: String,
@@ -53,7 +53,7 @@ pub(super) struct Identity {
 pub(super) struct StateInfo {
     pub(super) state: &'static str,
     #[serde(flatten)]
-    pub(super) identity: Identity,
+    pub(super) identity: WorkerIdentity,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace: Option<String>,
 }
@@ -64,7 +64,7 @@ pub(super) struct TaskStateInfo {
     pub(super) id: usize,
     pub(super) state: &'static str,
     #[serde(flatten)]
-    pub(super) identity: Identity,
+    pub(super) identity: WorkerIdentity,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace: Option<String>,
 }
@@ -101,7 +101,7 @@ impl TaskInfo {
 }
 
 impl ConnectorStateInfo {
-    pub(super) fn new(status: &ConnectorStatus, identity: &Identity) -> Self {
+    pub(super) fn new(status: &ConnectorStatus, identity: &WorkerIdentity) -> Self {
         // Where an earlier version runs on, its state is that one's.
         let has_no_version = status.tasks.is_empty() && !status.config_errors.is_empty();
         let trace = has_no_version.then(|| status.config_errors.join("\n"));
@@ -112,7 +112,7 @@ impl ConnectorStateInfo {
 }
 
 impl TaskStateInfo {
-    pub(super) fn new(task: &TaskStatus, identity: &Identity) -> Self {
+    pub(super) fn new(task: &TaskStatus, identity: &WorkerIdentity) -> Self {
         let trace =
             task.trace.clone().or_else(|| task.failing.as_ref().map(|why| format!("puts fail: {why}")));
         Self { id: task.id, state: name_of_task(task.state), identity: identity.clone(), trace }
