@@ -30,7 +30,7 @@ pub struct FileWrites {
 /// A file as it stands before it is written anew.
 #[derive(Clone, Debug)]
 pub(super) struct WrittenBefore {
-    /// Nothing where it is no YAML.
+    /// What it holds, if it is YAML.
     pub(super) node: Option<Node>,
     pub(super) has_comments: bool,
 }
