@@ -55,14 +55,14 @@ fn group<'a>(text: &'a str, regex: &Regex) -> Result<(usize, &'a str), String> {
     if let Some(inner) = text.strip_prefix('{') {
         let (name, behind) = inner.split_once('}').ok_or("`${` is not closed")?;
         let number = regex.capture_names().position(|known| known == Some(name));
-        return Ok((number.ok_or_else(|| format!("the pattern has no group `{name}`"))?, behind));
+        return Ok((number.ok_or_else(|| format!("`regex` has no group `{name}`"))?, behind));
     }
     let mut found = None;
     for length in 1..=text.bytes().take_while(u8::is_ascii_digit).count() {
         let (digits, behind) = text.split_at(length);
         match digits.parse::<usize>() {
             Ok(number) if number < regex.captures_len() => found = Some((number, behind)),
-            Ok(number) if length == 1 => return Err(format!("the pattern has no group {number}")),
+            Ok(number) if length == 1 => return Err(format!("`regex` has no group {number}")),
             _ => break,
         }
     }

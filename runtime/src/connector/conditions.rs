@@ -24,7 +24,7 @@ impl Parts<'_> {
         let (name, settings) = only_entry(value)?;
         let path = format!("{path}.{name}");
         if let Ok(plugin) = self.registry.predicate(&name) {
-            let built = self.settle(&path, settings, |settings| plugin.build(settings))?;
+            let built = self.settle(&path, settings, plugin)?;
             return Some((plugin.name(), built));
         }
         let combination = Combination::from_name(&name)?;

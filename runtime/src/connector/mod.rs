@@ -10,5 +10,6 @@ pub mod guarantee;
 pub mod load;
 mod parts;
 mod prune;
+mod stand_in;
 mod warnings;
 pub(crate) mod writable_files;

@@ -4,24 +4,28 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sluice_connector_api::{Converter, Registry, SettingsError, Side, Sink};
+use sluice_connector_api::{Converter, Plugin, Registry, SettingsError, Side, Sink};
 
 use crate::config::problem::{Position, Problem};
 use crate::config::settings::{DEFAULT_KEY_CONVERTER, DEFAULT_VALUE_CONVERTER};
 use crate::config::yaml::Node;
 use crate::connector::forms::{DeadKey, FormCheck};
 use crate::connector::prune::{prune, remove};
+use crate::connector::stand_in::StandIns;
 use crate::dead_letter::OnTooLarge;
 use crate::engine::letters::tolerance::Threshold;
 use crate::kafka::KafkaSettings;
 use crate::kafka::dead_letter_topic::TopicSink;
 use crate::transform::chain::Step;
 
-/// How many problems of one plug-in are looked for.
-const MAX_PROBLEMS: usize = 8;
+/// How often a plug-in is built to find one more problem of its settings.
+const MAX_TRIES: usize = 16;
 
 /// Where properties of librdkafka are, whose names have dots.
 const PROPERTIES: &str = "source.kafka.properties.";
+
+/// Where the dead letter queue is.
+const QUEUE: &str = "errors.dead_letter_queue";
 
 /// What is needed to build the plug-ins and to say where one refused its settings.
 pub(super) struct Parts<'a> {
@@ -43,28 +47,34 @@ impl Parts<'_> {
         self.node.get(key).is_some() && self.is_wrong(key)
     }
 
-    /// Builds something of its settings, and reports all that is wrong with them: what is known to be wrong, or turns out to
-    /// be, is taken out, and the rest is tried again. What may be wrong only for that is not reported.
-    pub(super) fn settle<T>(
+    /// Builds a plug-in of its settings, and reports all that is wrong with them: what is known to be wrong, or turns out to
+    /// be, is taken out, and the rest is tried again, with something in the place of what cannot be missing. What may be
+    /// wrong only for that is not reported.
+    pub(super) fn settle<T: ?Sized>(
         &mut self,
         path: &str,
         mut settings: Value,
-        build: impl Fn(Value) -> Result<T, SettingsError>,
-    ) -> Option<T> {
+        plugin: &Plugin<T>,
+    ) -> Option<Box<T>> {
         let wrong: Vec<Position> = self.problems.iter().filter_map(|problem| problem.position).collect();
         let mut spoilt = self.is_wrong(path) || self.is_key_wrong(path);
-        let mut removed = prune(self.node.lookup(path).1, &mut settings, &wrong);
-        for _ in 0..MAX_PROBLEMS {
-            let error = match build(settings.clone()) {
+        let mut foreign = prune(self.node.lookup(path).1, &mut settings, &wrong);
+        for _ in 0..MAX_TRIES {
+            let error = match plugin.build(settings.clone()) {
                 Ok(built) => return if spoilt { None } else { Some(built) },
                 Err(error) => error,
             };
-            if spoilt && follows(&error, &removed) {
-                return None;
+            if spoilt && follows(&error, &foreign) {
+                let filled = StandIns::new(plugin).fill(&mut settings, &foreign);
+                if filled.is_empty() {
+                    return None;
+                }
+                foreign.extend(filled);
+                continue;
             }
             self.problems.push(self.refused(path, &error));
             spoilt = true;
-            removed.push(remove(&mut settings, error.path())?);
+            foreign.push(remove(&mut settings, error.path())?);
         }
         None
     }
@@ -128,9 +138,7 @@ impl Parts<'_> {
             None => (DEFAULT_VALUE_CONVERTER.to_owned(), Value::Object(Map::new())),
         };
         match self.registry.converter(&name) {
-            Ok(plugin) if is_written => {
-                self.settle(&format!("{path}.{name}"), settings, |settings| plugin.build(settings))
-            }
+            Ok(plugin) if is_written => self.settle(&format!("{path}.{name}"), settings, plugin),
             Ok(plugin) => plugin.build(settings).ok(),
             Err(_) if is_written && self.is_wrong(&path) => None,
             Err(error) => {
@@ -143,7 +151,7 @@ impl Parts<'_> {
     pub(super) fn sink(&mut self, value: &Value) -> Option<(String, Box<dyn Sink>)> {
         let (name, settings) = only_entry(value.get("sink")?.clone())?;
         let plugin = self.registry.sink(&name).ok()?;
-        let sink = self.settle(&format!("sink.{name}"), settings, |settings| plugin.build(settings))?;
+        let sink = self.settle(&format!("sink.{name}"), settings, plugin)?;
         Some((name, sink))
     }
 
@@ -161,51 +169,28 @@ impl Parts<'_> {
     }
 
     pub(super) fn dead_letters(&mut self, value: &Value) -> Option<Box<dyn Sink>> {
-        const PATH: &str = "errors.dead_letter_queue";
         let queue = value.pointer("/errors/dead_letter_queue").filter(|queue| !queue.is_null())?;
-        if [PATH, "errors.tolerance", "source.kafka"].iter().any(|path| self.is_wrong(path)) {
+        let sink = self.dead_letter_sink(queue);
+        if [QUEUE, "errors.tolerance", "source.kafka"].iter().any(|path| self.is_wrong(path)) {
             return None;
         }
-        let built = self.dead_letter_sink(value, queue);
-        built.map_err(|(path, error)| self.problems.push(self.refused(&format!("{PATH}{path}"), &error))).ok()
+        match dead_letter_topic(value, queue) {
+            Ok(topic) => topic.or(sink),
+            Err((path, reason)) => {
+                let error = SettingsError::new(reason);
+                self.problems.push(self.refused(&format!("{QUEUE}{path}"), &error));
+                None
+            }
+        }
     }
 
-    fn dead_letter_sink(
-        &self,
-        value: &Value,
-        queue: &Value,
-    ) -> Result<Box<dyn Sink>, (String, SettingsError)> {
-        let refuse = |path: &str, reason: &str| (path.to_owned(), SettingsError::new(reason));
-        if value.pointer("/errors/tolerance").and_then(Value::as_str) != Some("all") {
-            return Err(refuse(
-                "",
-                "needs `tolerance: all`; without it the connector stops at a rejected record",
-            ));
-        }
-        if queue.get("topic").is_some() && queue.get("sink").is_some() {
-            return Err(refuse("", "more than one is chosen here; keep one"));
-        }
-        let on_too_large = queue.get("on_too_large").map(OnTooLarge::deserialize).and_then(Result::ok);
-        if on_too_large.is_some() && queue.get("topic").is_none() {
-            return Err(refuse(".on_too_large", "is about a `topic`; a sink says itself what it takes"));
-        }
-        let on_too_large = on_too_large.unwrap_or_default();
-        let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
-        if let (Some(topic), Some(kafka)) = (queue.get("topic").and_then(Value::as_str), kafka) {
-            let topic = kafka.other_topic(topic).map_err(|reason| refuse(".topic", &reason))?;
-            return Ok(Box::new(TopicSink::new(topic, kafka.access()).with_on_too_large(on_too_large)));
-        }
-        let (name, settings) = queue
-            .get("sink")
-            .cloned()
-            .and_then(only_entry)
-            .ok_or_else(|| refuse("", "names neither a topic nor a sink"))?;
-        let plugin = self.registry.sink(&name).map_err(|error| refuse(".sink", &error.to_string()))?;
-        let sink = plugin.build(settings).map_err(|error| (format!(".sink.{name}"), error))?;
-        match FormCheck::as_read().into_sink(&format!(".sink.{name}"), &*sink).into_iter().next() {
-            Some(dead) => Err(dead),
-            None => Ok(sink),
-        }
+    fn dead_letter_sink(&mut self, queue: &Value) -> Option<Box<dyn Sink>> {
+        let (name, settings) = only_entry(queue.get("sink")?.clone())?;
+        let plugin = self.registry.sink(&name).ok()?;
+        let path = format!("{QUEUE}.sink.{name}");
+        let sink = self.settle(&path, settings, plugin)?;
+        self.refuse_dead(&FormCheck::as_read().into_sink(&path, &*sink));
+        Some(sink)
     }
 
     pub(super) fn steps(&mut self, value: &Value) -> Vec<Step> {
@@ -232,8 +217,7 @@ impl Parts<'_> {
         }
         let (name, settings) = only_entry(value)?;
         let plugin = self.registry.transform(&name).ok()?;
-        let transform =
-            self.settle(&format!("{path}.{name}"), settings, |settings| plugin.build(settings))?;
+        let transform = self.settle(&format!("{path}.{name}"), settings, plugin)?;
         let condition = match condition {
             Some(condition) => Some(condition?),
             None => None,
@@ -260,6 +244,31 @@ impl Parts<'_> {
     }
 }
 
+/// Builds the dead letter queue that is a topic. Where a sink is chosen, and nothing is wrong with the choice, there is none.
+fn dead_letter_topic(value: &Value, queue: &Value) -> Result<Option<Box<dyn Sink>>, (&'static str, String)> {
+    let refused = |path, reason: &str| Err((path, reason.to_owned()));
+    if value.pointer("/errors/tolerance").and_then(Value::as_str) != Some("all") {
+        return refused("", "needs `tolerance: all`; without it the connector stops at a rejected record");
+    }
+    if queue.get("topic").is_some() && queue.get("sink").is_some() {
+        return refused("", "more than one is chosen here; keep one");
+    }
+    let on_too_large = queue.get("on_too_large").map(OnTooLarge::deserialize).and_then(Result::ok);
+    if on_too_large.is_some() && queue.get("topic").is_none() {
+        return refused(".on_too_large", "is about a `topic`; a sink says itself what it takes");
+    }
+    let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
+    match (queue.get("topic").and_then(Value::as_str), kafka) {
+        (Some(topic), Some(kafka)) => {
+            let topic = kafka.other_topic(topic).map_err(|reason| (".topic", reason))?;
+            let sink = TopicSink::new(topic, kafka.access());
+            Ok(Some(Box::new(sink.with_on_too_large(on_too_large.unwrap_or_default()))))
+        }
+        _ if queue.get("sink").is_some() => Ok(None),
+        _ => refused("", "names neither a topic nor a sink"),
+    }
+}
+
 /// Puts something in the place of keys without which there are no settings at all. Returns which.
 fn stand_in(kafka: &mut Value) -> Vec<&'static str> {
     let mut stand_ins = Vec::new();
@@ -272,12 +281,14 @@ fn stand_in(kafka: &mut Value) -> Vec<&'static str> {
     stand_ins
 }
 
-/// Says whether an error may well come of what was taken out of the settings before.
-fn follows(error: &SettingsError, removed: &[String]) -> bool {
-    let reason = error.reason();
-    error.path().is_empty()
+/// Says whether an error may well come of settings that are not as the operator wrote them: these were taken out, or
+/// something stands in their place.
+fn follows(error: &SettingsError, foreign: &[String]) -> bool {
+    let (path, reason) = (error.path(), error.reason());
+    path.is_empty()
         || reason.starts_with("missing field")
-        || removed.iter().any(|name| reason.contains(&format!("`{name}`")))
+        || path.split(['.', '[']).any(|key| foreign.iter().any(|name| name == key))
+        || foreign.iter().any(|name| reason.contains(&format!("`{name}`")))
 }
 
 /// Blanks what came from the environment or a file in a text about a value (invariant 8).

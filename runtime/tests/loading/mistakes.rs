@@ -145,6 +145,33 @@ async fn all_mistakes_of_a_plug_in_are_told_at_once() {
     assert_eq!(said.len(), 2, "{said:?}");
 }
 
+/// A key without which there are no settings is stood in for, so that it hides nothing of the others.
+#[tokio::test]
+async fn a_mistake_in_a_key_that_must_be_there_hides_none_of_the_others() {
+    let wrong = |transform: &str| format!("{SOURCE}transforms:\n  - {transform}\n{SINK}");
+    for (transform, keys) in [
+        ("timestamp: { field: a, from: [], to: rfc3339, time_zone: Nowhere }", &["from", "time_zone"][..]),
+        ("timestamp: { field: a, from: '%Q%', to: '%K', time_zone: Nowhere }", &["from", "to", "time_zone"]),
+        ("timestamp: { field: a, time_zone: Nowhere }", &["from", "to", "time_zone"]),
+        ("regex_router: { regex: '(', replacement: '$9' }", &["regex"]),
+        ("template: { text: [a], delimiters: ['<<', '<<'] }", &["text", "delimiters"]),
+    ] {
+        let said = problems(&wrong(transform)).await;
+        for key in keys {
+            assert!(said.iter().any(|said| said.contains(&format!(".{key}`"))), "{key}: {said:?}");
+        }
+        assert_eq!(said.len(), keys.len(), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_queue_hides_none_in_the_settings_of_its_sink() {
+    let queue = "errors: { dead_letter_queue: { sink: { nowhere: { a: 1 } }, on_too_large: stop } }\n";
+    let said = problems(&format!("{SOURCE}{SINK}{queue}")).await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("`errors.dead_letter_queue.sink.nowhere.a`")), "{said:?}");
+}
+
 /// What is missing only because something else is wrong is not reported.
 #[tokio::test]
 async fn one_mistake_is_told_once() {

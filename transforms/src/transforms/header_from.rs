@@ -65,7 +65,7 @@ impl TransformSettings for HeaderFromSettings {
 
     fn build(self) -> Result<Box<dyn Transform>, SettingsError> {
         if self.fields.len() != self.headers.len() {
-            let reason = format!("are {}, but there are {} fields", self.headers.len(), self.fields.len());
+            let reason = format!("are {}, but `fields` are {}", self.headers.len(), self.fields.len());
             return Err(SettingsError::at("headers", reason));
         }
         if let Some(index) = self.headers.iter().position(String::is_empty) {
