@@ -1,16 +1,17 @@
 //! The whole path on one machine: an embedded broker and a local knowledge base in this process, and the daemon as
 //! users run it, in a process of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_emulator::{DocumentStatus, Emulator, Settings, StoredDocument};
-use sluice_runtime::cli::{self, Context, Exit, Signals, TopicProducer, print, rows, seconds};
+use sluice_runtime::cli::{self, Context, Exit, Output, Signals, TopicProducer, print, rows, seconds};
 use sluice_runtime::kafka::{Access, Identity};
 use sluice_sinks::{KnowledgeBase, Question};
 use tempfile::TempDir;
@@ -58,6 +59,9 @@ pub(crate) struct DemoArgs {
     /// Show the log of the connector
     #[arg(long, short)]
     verbose: bool,
+    /// How what happens is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 impl cli::Command for DemoArgs {
@@ -72,15 +76,14 @@ async fn run(args: DemoArgs) -> Result<(), Exit> {
     let started = Instant::now();
     let mut signals = Signals::listen()?;
     let stage = Stage::set_up().await?;
-    print(format!("Kafka, embedded            {}", stage.kafka.bootstrap_servers()))?;
-    print(format!("knowledge base, emulated   {}", stage.emulator.url()))?;
+    stage.tell_where(args.output)?;
     let mut daemon = Daemon::start(&stage, args.verbose)?;
     tokio::select! {
-        result = act(&stage, &mut daemon, started) => result?,
+        result = act(&stage, &mut daemon, started, args.output) => result?,
         _ = signals.next() => return daemon.stop().await,
     }
     if args.keep_running {
-        print(stage.directions())?;
+        stage.tell_directions(args.output)?;
         tokio::select! {
             _ = signals.next() => {}
             status = daemon.child.wait() => return Err(daemon.died(status)),
@@ -91,21 +94,29 @@ async fn run(args: DemoArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant) -> Result<(), Exit> {
+/// Prints what happened: for a person, or as an object with its name and what is known of it.
+fn tell(output: Output, text: &str, happened: &Value) -> Result<(), Exit> {
+    match output {
+        Output::Text => print(text),
+        Output::Json => print(happened.to_string()),
+    }
+}
+
+async fn act(stage: &Stage, daemon: &mut Daemon, started: Instant, output: Output) -> Result<(), Exit> {
     let servers = stage.kafka.bootstrap_servers();
     let sent = tokio::task::spawn_blocking(move || produce(&servers)).await;
     let expected = sent.map_err(|error| Exit::Running(error.to_string()))??;
-    print(format!("{expected} records sent to the topic {TOPIC}"))?;
+    let text = format!("{expected} records sent to the topic {TOPIC}");
+    tell(output, &text, &json!({ "event": "sent", "topic": TOPIC, "records": expected }))?;
     let documents = daemon.wait_for(&stage.emulator, expected).await?;
-    let took = started.elapsed().as_secs_f64();
-    print(format!(
-        "{} documents indexed, {took:.1} s after the start\n\nThe knowledge base holds:",
-        documents.len()
-    ))?;
-    for document in documents {
-        print(format!("  {}", document.text))?;
+    let (count, took) = (documents.len(), started.elapsed().as_secs_f64());
+    let text = format!("{count} documents indexed, {took:.1} s after the start\n\nThe knowledge base holds:");
+    tell(output, &text, &json!({ "event": "indexed", "documents": count, "seconds": took }))?;
+    for StoredDocument { id, text, .. } in documents {
+        let happened = json!({ "event": "document", "id": id, "text": text });
+        tell(output, &format!("  {text}"), &happened)?;
     }
-    ask(stage).await
+    ask(stage, output).await
 }
 
 fn produce(bootstrap_servers: &str) -> Result<usize, Exit> {
@@ -120,7 +131,7 @@ fn produce(bootstrap_servers: &str) -> Result<usize, Exit> {
     usize::try_from(count).map_err(|error| Exit::Running(error.to_string()))
 }
 
-async fn ask(stage: &Stage) -> Result<(), Exit> {
+async fn ask(stage: &Stage, output: Output) -> Result<(), Exit> {
     let knowledge_base = KnowledgeBase::new(None, Some(stage.emulator.url()));
     let bases = Settings::default().knowledge_bases;
     let id = bases.first().map(|base| base.id.as_str()).unwrap_or_default();
@@ -128,8 +139,15 @@ async fn ask(stage: &Stage) -> Result<(), Exit> {
     let answer = knowledge_base.retrieve(id, &question).await;
     let passages =
         answer.map_err(|failure| Exit::Running(format!("the question was not answered: {failure}")))?;
-    print(format!("\nAsked \"{QUESTION}\", it answers:"))?;
-    passages.iter().try_for_each(|passage| print(format!("  {}", line(passage))))
+    let text = format!("\nAsked \"{QUESTION}\", it answers:");
+    tell(output, &text, &json!({ "event": "asked", "question": QUESTION }))?;
+    for passage in &passages {
+        let happened = json!({
+            "event": "answer", "text": passage.text, "score": passage.score, "document_id": passage.document_id,
+        });
+        tell(output, &format!("  {}", line(passage)), &happened)?;
+    }
+    Ok(())
 }
 
 /// What the connector reads from and writes to.
@@ -163,17 +181,29 @@ impl Stage {
         environment
     }
 
-    fn directions(&self) -> String {
+    fn tell_where(&self, output: Output) -> Result<(), Exit> {
+        let servers = self.kafka.bootstrap_servers();
+        let happened = json!({ "event": "kafka", "bootstrap_servers": servers });
+        tell(output, &format!("Kafka, embedded            {servers}"), &happened)?;
+        let url = self.emulator.url();
+        let happened = json!({ "event": "knowledge_base", "url": url });
+        tell(output, &format!("knowledge base, emulated   {url}"), &happened)
+    }
+
+    fn tell_directions(&self, output: Output) -> Result<(), Exit> {
+        let environment = self.environment();
         let exports: Vec<_> =
-            self.environment().iter().map(|(name, value)| format!("export {name}={value}")).collect();
-        format!(
+            environment.iter().map(|(name, value)| format!("export {name}={value}")).collect();
+        let prices = self.directory.path().join(PRICES).display().to_string();
+        let text = format!(
             "\nEverything stays up until Ctrl-C. In a second terminal:\n\n{}\n\
-             sluice produce --topic {TOPIC} --add timestamp=now {}\n\
+             sluice produce --topic {TOPIC} --add timestamp=now {prices}\n\
              sluice query \"{QUESTION}\"\n\n\
              docs/walkthrough.md goes on from here.",
             exports.join("\n"),
-            self.directory.path().join(PRICES).display()
-        )
+        );
+        let variables: BTreeMap<_, _> = environment.into_iter().collect();
+        tell(output, &text, &json!({ "event": "ready", "environment": variables, "records": prices }))
     }
 }
 

@@ -5,12 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::{Value, json};
 use sluice_connector_api::{Plugin, Registry, Sink};
 
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::print;
+use crate::cli::output::{Output, print};
 use crate::cli::suggest::unknown;
 use crate::reference::starter;
 
@@ -26,6 +27,9 @@ pub(crate) struct NewArgs {
     /// The topic to read
     #[arg(long, short, default_value = "my-topic")]
     topic: String,
+    /// How what was done is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 impl Command for NewArgs {
@@ -33,10 +37,22 @@ impl Command for NewArgs {
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let text = starter(find(context.registry(), &self.sink)?, &self.topic);
-        let Some(file) = &self.file else { return print(text.trim_end()) };
+        let Some(file) = &self.file else {
+            return self.say(text.trim_end(), &json!({ "sink": self.sink, "text": text }));
+        };
         let shown = file.display();
         write(file, &text).map_err(|error| Exit::Environment(format!("cannot write {shown}: {error}")))?;
-        print(format!("{shown}: written; next: sluice check {shown}"))
+        let done = json!({ "sink": self.sink, "file": shown.to_string(), "written": true });
+        self.say(&format!("{shown}: written; next: sluice check {shown}"), &done)
+    }
+}
+
+impl NewArgs {
+    fn say(&self, text: &str, done: &Value) -> Result<(), Exit> {
+        match self.output {
+            Output::Text => print(text),
+            Output::Json => print(done.to_string()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+use serde_json::{Value, json};
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
 use sluice_tests::sluice::{PATIENCE, Running, Sluice, root};
@@ -48,6 +49,19 @@ fn the_demo_shows_the_17_sentences_in_5_seconds_and_the_same_a_second_time() {
         assert!(ended.took < Duration::from_secs(5), "{ended}");
     }
     assert_eq!(blanked(&first.stdout), blanked(&second.stdout));
+}
+
+#[test]
+fn the_demo_is_told_as_json_where_it_is_asked_for() {
+    let ended = Sluice::new(["demo", "--output=json"]).output().expect_code(0);
+    let lines: Vec<Value> = ended.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events[..4], ["kafka", "knowledge_base", "sent", "indexed"], "{ended}");
+    assert_eq!((&lines[2]["records"], &lines[3]["documents"]), (&json!(17), &json!(17)), "{ended}");
+    let texts: Vec<_> = lines.iter().filter(|line| line["event"] == "document").collect();
+    let texts: Vec<_> = texts.iter().map(|line| format!("  {}", line["text"].as_str().unwrap())).collect();
+    assert_eq!(texts, SENTENCES);
+    assert_eq!(lines.last().unwrap()["document_id"], "streamtopic-0-1", "{ended}");
 }
 
 #[test]
@@ -115,7 +129,7 @@ fn what_is_produced_to_a_demo_that_keeps_running_can_be_asked_for() {
         answer.contains("the price of FERRIS is $1,000.01.  [streamtopic-0-17]")
     });
     let ended = run(&["query", "--output=json", "price of CARGO"]).output().expect_code(0);
-    let first: serde_json::Value = serde_json::from_str(ended.lines()[0]).unwrap();
+    let first: Value = serde_json::from_str(ended.lines()[0]).unwrap();
     assert!(first["text"].as_str().unwrap().ends_with("the price of CARGO is $2."), "{first}");
     assert_eq!(first["document_id"], "streamtopic-0-18");
 

@@ -1,6 +1,6 @@
 //! `sluice new`: the file to begin with is a good one.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_tests::connector::Folder;
 use sluice_tests::sluice::Sluice;
 
@@ -32,6 +32,19 @@ fn the_file_of_every_sink_checks_and_shows_the_settings_that_are_left() {
             assert!(text.contains(&format!("{first}:")), "{sink}: {first} is missing in\n{text}");
         }
     }
+}
+
+#[test]
+fn what_was_written_is_said_as_json_where_it_is_asked_for() {
+    let folder = Folder::new();
+    let new = |arguments: &[&str]| {
+        let new = Sluice::new(["new", "stdout", "--output=json"].iter().chain(arguments));
+        let ended = new.current_dir(folder.path()).output().expect_code(0);
+        serde_json::from_str::<Value>(&ended.stdout).unwrap()
+    };
+    assert_eq!(new(&["c.yaml"]), json!({ "sink": "stdout", "file": "c.yaml", "written": true }));
+    let written = std::fs::read_to_string(folder.path().join("c.yaml")).unwrap();
+    assert_eq!(new(&[]), json!({ "sink": "stdout", "text": written }));
 }
 
 #[test]
