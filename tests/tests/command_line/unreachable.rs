@@ -71,3 +71,15 @@ fn missing_aws_credentials_are_told_in_one_sentence_and_soon() {
         assert!(ended.took < Duration::from_secs(4), "{ended}");
     }
 }
+
+#[test]
+fn a_missing_aws_region_is_told_soon() {
+    let query = Sluice::new(["query", "anything", "--knowledge-base-id=DEMOKB0001"])
+        .env("AWS_CONFIG_FILE", "/no/such")
+        .env("AWS_EC2_METADATA_DISABLED", "false")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", machine(None));
+    let ended = query.output().expect_code(3);
+    assert!(ended.stderr.contains("error: no AWS region is set; set `region`"), "{ended}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended}");
+    assert!(ended.took < Duration::from_secs(4), "{ended}");
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -16,6 +17,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use sluice_connector_api::{Failure, Finding};
 
 use super::credentials::credentials_failure;
+use super::region::usual_region;
 use super::settings::AwsSettings;
 
 /// A new connection takes milliseconds; five seconds mean that nobody is there.
@@ -37,12 +39,13 @@ impl AwsSettings {
             .operation_attempt_timeout(timeout)
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http.clone())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
-        if let Some(region) = self.region.clone() {
-            loader = loader.region(Region::new(region));
-        }
+        loader = match self.region.clone() {
+            Some(region) => loader.region(Region::new(region)),
+            None => loader.region(usual_region(&ProviderConfig::without_region().with_http_client(http))),
+        };
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
             if is_on_this_machine(url) {

@@ -3,6 +3,7 @@
 mod beside;
 mod client;
 mod credentials;
+mod region;
 mod settings;
 
 pub use beside::{AwsSinkSettings, OnAws};
