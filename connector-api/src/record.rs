@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Payload, SchemaMetadata, Side};
+use crate::{Payload, RepeatKey, SchemaMetadata, Side};
 
 /// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,6 +185,7 @@ pub struct Fields {
     part: Option<u32>,
     /// What the mapping says about the schemas of key and value: rare, so that it takes one pointer.
     schemas: Option<Box<[Option<SchemaMetadata>; 2]>>,
+    repeat_keys: Vec<RepeatKey>,
     /// The key, if the record has one.
     pub key: Option<Payload>,
     /// The value; `None` makes the record a *tombstone*.
@@ -218,6 +219,7 @@ impl Record {
             origin,
             part: None,
             schemas: None,
+            repeat_keys: Vec::new(),
             key: None,
             value: None,
             headers: Headers::new(),
@@ -257,6 +259,18 @@ impl Record {
     #[must_use]
     pub fn with_schemas(mut self, key: Option<SchemaMetadata>, value: Option<SchemaMetadata>) -> Self {
         self.schemas = (key.is_some() || value.is_some()).then(|| Box::new([key, value]));
+        self
+    }
+
+    /// Returns what makes the record a repeat of others; see [`RepeatKey`].
+    pub fn repeat_keys(&self) -> &[RepeatKey] {
+        &self.repeat_keys
+    }
+
+    /// Has the engine drop the record where one with an equal key was stored before; one of several such keys is enough.
+    #[must_use]
+    pub fn with_repeat_key(mut self, key: RepeatKey) -> Self {
+        self.repeat_keys.push(key);
         self
     }
 

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Converter, ConverterSettings, Predicate, PredicateSettings, Provider, ProviderSettings, SettingsError,
-    Sink, SinkSettings, Transform, TransformSettings,
+    Converter, ConverterSettings, Predicate, PredicateSettings, Provider, ProviderSettings, Serializer,
+    SerializerChoices, SerializerFactory, SettingsError, Sink, SinkSettings, Transform, TransformSettings,
 };
 
 /// A plug-in as the registry knows it: its name, the schema of its settings, and how to build it.
@@ -88,7 +88,11 @@ pub struct Registry {
     predicates: BTreeMap<&'static str, Plugin<dyn Predicate>>,
     converters: BTreeMap<&'static str, Plugin<dyn Converter>>,
     providers: BTreeMap<&'static str, Plugin<dyn Provider>>,
+    serializers: BTreeMap<&'static str, BuildSerializer>,
 }
+
+/// Makes a serializer of what was chosen for it.
+type BuildSerializer = fn(SerializerChoices) -> Result<Box<dyn Serializer>, SettingsError>;
 
 impl Registry {
     /// Makes an empty registry.
@@ -129,6 +133,27 @@ impl Registry {
     pub fn with_provider<P: ProviderSettings>(mut self) -> Self {
         self.providers.insert(P::NAME, plugin::<P, _>(P::NAME, |settings| read::<P>(settings)?.build()));
         self
+    }
+
+    /// Adds a serializer; one of the same name is replaced.
+    #[must_use]
+    pub fn with_serializer<S: SerializerFactory>(mut self) -> Self {
+        self.serializers.insert(S::NAME, S::build);
+        self
+    }
+
+    /// Makes the serializer of a format, without I/O. `None` where none has the name.
+    pub fn serializer(
+        &self,
+        name: &str,
+        choices: SerializerChoices,
+    ) -> Option<Result<Box<dyn Serializer>, SettingsError>> {
+        self.serializers.get(name).map(|build| build(choices))
+    }
+
+    /// Walks the names of the serializers.
+    pub fn serializer_names(&self) -> impl Iterator<Item = &'static str> {
+        self.serializers.keys().copied()
     }
 
     /// Finds a sink by its name.
