@@ -23,8 +23,10 @@ use handlebars::Handlebars;
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use sluice_connector_api::{
-    ConverterContext, Json, Origin, Payload, Record, Registry, Side, TimestampType, Transform, Transformed,
+    ConverterContext, Json, Origin, Payload, Record, Registry, RepeatKey, Side, TimestampType, Transform,
+    Transformed,
 };
 use sluice_runtime::engine::batch::batcher::{BatchLimits, Batcher};
 use sluice_runtime::engine::batch::item::{Item, Meta};
@@ -229,6 +231,14 @@ fn changes() -> Vec<Part> {
         ("extract_field", json!({"field": "ticker"}), |record| {
             let text = json_of(record).get("ticker").and_then(Value::as_str).unwrap().to_owned();
             record.value = Some(Payload::Text(text));
+        }),
+        ("dedupe", json!({"fields": ["ticker"]}), |record| {
+            let ticker = json_of(record).get("ticker").and_then(Value::as_str).unwrap().to_owned();
+            *record = record.clone().with_repeat_key(RepeatKey {
+                digest: Sha256::digest(ticker).into(),
+                window: Duration::from_secs(600),
+                max_records: 10_000,
+            });
         }),
         ("flatten", json!({}), |record| {
             change(record, |fields| {

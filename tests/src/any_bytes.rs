@@ -167,6 +167,8 @@ pub fn transforms(bytes: &[u8]) {
         ("explode", json!({ "field": "b", "index_field": "n.m" })),
         ("explode", json!({ "only": true })),
         ("extract_field", json!({ "field": "b.c", "on_missing": "null" })),
+        ("dedupe", json!({ "fields": ["a", "b.c"] })),
+        ("dedupe", json!({ "of": "value" })),
         ("flatten", json!({ "delimiter": "" })),
         ("header_from", json!({ "fields": ["a", "b.c"], "headers": ["x", "h"], "operation": "move" })),
         ("hoist_field", json!({ "field": "a" })),

@@ -47,6 +47,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_transform::<transforms::cast::CastSettings>()
         .with_transform::<transforms::chunk::ChunkSettings>()
         .with_transform::<transforms::decompress::DecompressSettings>()
+        .with_transform::<transforms::dedupe::DedupeSettings>()
         .with_transform::<transforms::drop_headers::DropHeadersSettings>()
         .with_transform::<transforms::explode::ExplodeSettings>()
         .with_transform::<transforms::extract_field::ExtractFieldSettings>()

@@ -370,3 +370,48 @@ fn settings_that_cannot_work_are_refused_at_their_key() {
         );
     }
 }
+
+/// Whether two records are the same to it, or nothing where one has nothing to compare.
+fn is_same(settings: Value, records: [Record; 2]) -> Option<bool> {
+    let [first, second] = records.map(|record| {
+        let out = apply("dedupe", settings.clone(), record).unwrap();
+        assert_eq!(out.len(), 1, "it drops nothing itself");
+        out[0].repeat_keys().first().cloned()
+    });
+    Some(first?.digest == second?.digest)
+}
+
+#[test]
+fn dedupe_compares_what_it_is_told_to() {
+    let of = |key: &str, value: &str| record(7).key(key).value(json_of(value)).build();
+    let fields = json!({"fields": ["id", "a.b"]});
+    let one = || of("k", r#"{"id":1,"a":{"b":"x"},"at":1}"#);
+    assert_eq!(is_same(fields.clone(), [one(), of("l", r#"{"at":2,"a":{"b":"x"},"id":1}"#)]), Some(true));
+    assert_eq!(is_same(fields.clone(), [one(), of("k", r#"{"id":1,"a":{"b":"y"},"at":1}"#)]), Some(false));
+    assert_eq!(is_same(fields.clone(), [one(), of("k", r#"{"id":1}"#)]), None, "a field is missing");
+    assert_eq!(is_same(fields, [one(), tombstone(7)]), None);
+    // What stands in one field is not taken for what stands in two.
+    let fields = json!({"fields": ["a", "b"]});
+    assert_eq!(
+        is_same(fields, [of("k", r#"{"a":"x","b":"yz"}"#), of("k", r#"{"a":"xy","b":"z"}"#)]),
+        Some(false)
+    );
+    assert_eq!(is_same(json!({"of": "key"}), [of("k", "1"), of("k", "2")]), Some(true));
+    assert_eq!(is_same(json!({"of": "value"}), [of("k", "1"), of("l", "1")]), Some(true));
+    assert_eq!(is_same(json!({"of": "value"}), [of("k", "1"), of("k", "2")]), Some(false));
+    assert_eq!(is_same(json!({"of": "key"}), [of("k", "1"), record(7).value("a").build()]), None);
+}
+
+#[test]
+fn dedupe_that_compares_nothing_is_refused() {
+    for (settings, key) in [
+        (json!({}), ""),
+        (json!({"fields": []}), "fields"),
+        (json!({"fields": ["a", "b."]}), "fields.1"),
+        (json!({"of": "key", "window": "0s"}), "window"),
+        (json!({"of": "key", "max_records": 0}), "max_records"),
+    ] {
+        let error = build("dedupe", settings.clone()).err().unwrap();
+        assert_eq!(error.path(), key, "{settings}");
+    }
+}

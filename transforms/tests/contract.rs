@@ -44,6 +44,8 @@ fn transforms() -> Vec<(&'static str, Value, Record)> {
         ("chunk", json!({ "size": 8, "max_chunks": 3 }), record(7).key("k").value("a long text").build()),
         ("chunk", json!({ "field": "ticker", "index_field": "n" }), price()),
         ("decompress", json!({}), tombstone(7)),
+        ("dedupe", json!({ "fields": ["ticker"] }), price()),
+        ("dedupe", json!({ "of": "key" }), price()),
         (
             "explode",
             json!({ "field": "l", "index_field": "n" }),

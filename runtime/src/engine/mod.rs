@@ -19,6 +19,7 @@
 //! | the source's own queues (of Kafka: see the table in `kafka`) | `buffer_memory`: reading pauses above it | the pipeline asks for the next event |
 //! | `pipeline::transforming`, chunks under way | two chunks per core, then the source is not asked | a chunk is through the chain; chunks leave in the order read |
 //! | `pipeline::schemas`, for a schema that its converter needs | its chunk is one of those above; the fetch by `errors.retry_timeout`, then the connector fails | the schema is there |
+//! | `pipeline::repeats`, behind a record on its way that it repeats | `buffer_memory` | that one is done, and so is this |
 //! | `batch::queue`, the queue of its ordering key | `buffer_memory` | the batch is full, has lingered, or nothing is in flight (unless the sink or `batch.linger` has it wait), a put may be in flight, and nothing of its ordering key is |
 //! | `lane::in_flight`, its batch in flight | `max_in_flight` of the sink; a put by the sink's own time-outs | the put ends |
 //! | `pace::pacer`, its batch's turn | `max_in_flight` | a permit is free, and the moment of the next call has come |

@@ -1,10 +1,10 @@
 //! What becomes of sample records: the engine's own way from the source to the sink, without a broker or a target.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use sluice_connector_api::{HumanDuration, Origin, Record, Side, Transformed};
+use sluice_connector_api::{HumanDuration, Origin, Record, RepeatKey, Side, Transformed};
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
@@ -19,7 +19,7 @@ use crate::offline::rejections::{RejectedRecord, Rejections};
 use crate::offline::shown::show;
 use crate::pace::pacer::Pacers;
 use crate::source::budget::Budget;
-use crate::transform::chain::{NotApplied, StageError};
+use crate::transform::chain::{NotApplied, StageError, records};
 
 /// A record to look at, and why it cannot be read, if so.
 pub type Sampled = (Record, Option<StageError>);
@@ -65,39 +65,43 @@ impl Preview {
 /// A schema that a converter asks for is fetched once; where that fails, the record shows why it could not be read.
 pub async fn preview(connector: &Connector, samples: Vec<Sampled>) -> Preview {
     let (mut shown, mut readable) = (Vec::new(), Vec::new());
+    let mut keys = Vec::new();
     for (record, unreadable) in samples {
-        let (previewed, read) = look_at(connector, record, unreadable).await;
+        let (previewed, read, repeat_keys) = look_at(connector, record, unreadable).await;
         shown.push(previewed);
+        keys.push(repeat_keys);
         readable.extend(read);
     }
     let mut preview = run(connector, readable).await;
     preview.records = shown;
     note_superseded(&mut preview);
+    note_repeats(&mut preview, &keys);
     preview
 }
 
-/// Shows a record after each stage, and gives it back unless it cannot be read at all.
+/// Shows a record after each stage, and gives it back unless it cannot be read at all, with what it is known as a repeat by.
 async fn look_at(
     connector: &Connector,
     record: Record,
     unreadable: Option<StageError>,
-) -> (Previewed, Option<Record>) {
+) -> (Previewed, Option<Record>, Vec<RepeatKey>) {
     let mut previewed =
         Previewed { origin: record.origin().clone(), stages: Vec::new(), rejected: None, superseded: false };
     if let Some(error) = unreadable {
         previewed.rejected = Some(rejected_by(&error));
-        return (previewed, None);
+        return (previewed, None, Vec::new());
     }
+    let mut keys = Vec::new();
     match changed(connector, record.clone(), &mut previewed.stages).await {
         Ok(Transformed::Dropped) => previewed.stages.push(("dropped on purpose".to_owned(), Vec::new())),
-        Ok(_) => {}
+        Ok(out) => keys.extend(records(&out).iter().flat_map(|record| record.repeat_keys().iter().cloned())),
         Err(Unchanged::Rejected(error)) => previewed.rejected = Some(rejected_by(&error)),
         Err(Unchanged::NoSchema(reason)) => {
             previewed.rejected = Some(reason);
-            return (previewed, None);
+            return (previewed, None, Vec::new());
         }
     }
-    (previewed, Some(record))
+    (previewed, Some(record), keys)
 }
 
 fn rejected_by(error: &StageError) -> String {
@@ -172,5 +176,22 @@ fn note_superseded(preview: &mut Preview) {
     for record in &mut preview.records {
         let came_through = record.stages.last().is_some_and(|(_, records)| !records.is_empty());
         record.superseded = came_through && record.rejected.is_none() && !told.contains(&record.origin);
+    }
+}
+
+/// Notes of those that were not put which of them repeat one that was.
+fn note_repeats(preview: &mut Preview, keys: &[Vec<RepeatKey>]) {
+    let mut put = HashMap::new();
+    for (record, keys) in preview.records.iter_mut().zip(keys) {
+        let partition = record.origin.topic_partition().clone();
+        let first = keys.iter().find_map(|key| put.get(&(partition.clone(), key.digest)));
+        if !record.superseded {
+            for key in keys {
+                put.entry((partition.clone(), key.digest)).or_insert_with(|| record.origin.clone());
+            }
+        } else if let Some(first) = first {
+            record.superseded = false;
+            record.stages.push((format!("dropped as a repeat of {first}"), Vec::new()));
+        }
     }
 }

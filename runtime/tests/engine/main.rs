@@ -29,6 +29,7 @@ mod pacing;
 mod poison;
 mod random;
 mod rebalance;
+mod repeats;
 mod retries;
 mod schemas;
 mod stops;

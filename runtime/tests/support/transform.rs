@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use sluice_connector_api::{Origin, Record, Rejection, Transform, Transformed};
+use sluice_connector_api::{Origin, Record, Rejection, RepeatKey, Transform, Transformed};
 use sluice_runtime::transform::chain::Step;
 
 /// Longer than anything here may take.
@@ -34,6 +34,7 @@ impl Door {
 }
 
 /// Does what a record's value says: `drop`, `foul` (it is rejected), `split N`, `forge` (a new origin), `panic`,
+/// `same X` (as all others with X), `halves X Y` (two records, which are the same as others with X and with Y),
 /// `slow N` (milliseconds), `wait` (until the door is open), `meet N` (until so many threads are there) or, for any
 /// other, nothing.
 struct Obey(Door);
@@ -47,6 +48,11 @@ impl Transform for Obey {
             ("forge", _) => Ok(forged(record).into()),
             ("split", parts) => Ok(Transformed::Several(vec![record.clone(); parts.parse().unwrap()])),
             ("panic", _) => panic!("the record says so"),
+            ("same", what) => Ok(repeatable(record.clone(), what).into()),
+            ("halves", what) => {
+                let halves = what.split(' ').map(|what| repeatable(record.clone(), what));
+                Ok(Transformed::Several(halves.collect()))
+            }
             _ => {
                 self.pass_time(value);
                 Ok(record.into())
@@ -67,6 +73,15 @@ impl Obey {
             _ => {}
         }
     }
+}
+
+/// What is the same is remembered for a minute, and three of it.
+fn repeatable(record: Record, what: &str) -> Record {
+    let mut digest = [0; 32];
+    for (place, byte) in digest.iter_mut().zip(what.bytes()) {
+        *place = byte;
+    }
+    record.with_repeat_key(RepeatKey { digest, window: Duration::from_mins(1), max_records: 3 })
 }
 
 fn forged(mut record: Record) -> Record {

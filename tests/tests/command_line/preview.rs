@@ -252,3 +252,15 @@ fn records_come_from_a_file_or_from_the_topic() {
         assert!(ended.output().expect_code(2).stderr.contains("a number from 1 to 100000"), "{bad}");
     }
 }
+
+#[test]
+fn what_repeats_a_record_that_was_put_is_said_to_be_dropped() {
+    let text = "source: { kafka: { bootstrap_servers: b, topics: [t] } }\n\
+                transforms: [ { dedupe: { fields: [id] } } ]\nsink: { stdout: {} }\n";
+    let folder = Folder::with("c.yaml", text);
+    let preview = Sluice::new(["preview", "c.yaml", "--input=-"]).current_dir(folder.path());
+    let ended = preview.input("{\"id\":1}\n{\"id\":2}\n{\"id\":1}\n").output().expect_code(0);
+    assert!(ended.stdout.contains("dropped as a repeat of t-0-0"), "{ended}");
+    assert_eq!(ended.stdout.matches("dropped as").count(), 1, "{ended}");
+    assert!(!ended.stdout.contains("superseded"), "{ended}");
+}

@@ -65,6 +65,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             "cast",
             "chunk",
             "decompress",
+            "dedupe",
             "drop_headers",
             "explode",
             "extract_field",

@@ -3,6 +3,7 @@
 pub(crate) mod cast;
 pub(crate) mod chunk;
 pub(crate) mod decompress;
+pub(crate) mod dedupe;
 pub(crate) mod drop_headers;
 pub(crate) mod explode;
 pub(crate) mod extract_field;

@@ -1,10 +1,11 @@
 //! Records behind the chain: on their way to the sink or to the dead letter queue, until they are done.
 
+use std::collections::VecDeque;
 use std::iter::{once, repeat};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, Transformed};
+use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, TopicPartition, Transformed};
 use tokio::time::Instant;
 
 use crate::engine::batch::item::{Item, Meta};
@@ -18,6 +19,7 @@ use crate::engine::letters::faults::{Fate, Faults, letter_refused, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::parts_stored::PartsStored;
 use crate::engine::pipeline::phase::{Failed, Phase};
+use crate::engine::pipeline::repeats::{Repeats, Seen, WaitingRepeat};
 use crate::engine::pipeline::revoke::PendingRevoke;
 use crate::engine::pipeline::schemas::NotChanged;
 use crate::engine::pipeline::settings::PipelineSettings;
@@ -31,6 +33,8 @@ pub(super) struct Delivering {
     pub(super) faults: Faults,
     pub(super) phase: Phase,
     lane: Lane,
+    /// What was stored, and is on its way, of records that others may repeat.
+    repeats: Repeats,
     revoke: Option<PendingRevoke>,
     parts_stored: PartsStored,
     /// The records that stop the connector, one for each partition at most.
@@ -46,6 +50,7 @@ impl Delivering {
             faults: Faults::new(settings.faults),
             ledger,
             phase: Phase::Running,
+            repeats: Repeats::default(),
             revoke: None,
             parts_stored: PartsStored::default(),
             stops_at: Vec::new(),
@@ -129,7 +134,7 @@ impl Delivering {
                 NotChanged::Stop(origin, reason) => self.fail(&origin, reason),
                 NotChanged::Rejected(origin, StageError { stage, rejection }) => {
                     let fault = RecordFault::from(&rejection);
-                    self.reject(&Rejected { ticket, origin, read, order: None, stage, fault, attempts: 0 });
+                    self.reject(Rejected { ticket, origin, read, order: None, stage, fault, attempts: 0 });
                 }
             },
         }
@@ -152,13 +157,18 @@ impl Delivering {
         now: Instant,
     ) {
         let origin = record.origin();
+        match self.repeats.look(ticket, &record, read.as_ref(), now) {
+            Seen::New => {}
+            Seen::Waits => return,
+            Seen::Repeat => return self.done(ticket, Verdict::Filtered),
+        }
         match self.lane.meta_of(ticket, &record, now) {
             Ok(meta) if self.faults.holds_back(meta.order, origin) => {}
             Ok(meta) => self.lane.push(Item { record, meta: Meta { read, behind, ..meta } }),
             Err(Unfit::TooLarge { order, .. }) if self.faults.holds_back(order, origin) => {}
             Err(Unfit::TooLarge { order, reason }) => {
                 let (origin, stage, fault) = (origin.clone(), Stage::TaskPut, RecordFault::new(reason));
-                self.reject(&Rejected { ticket, origin, read, order, stage, fault, attempts: 0 });
+                self.reject(Rejected { ticket, origin, read, order, stage, fault, attempts: 0 });
             }
             Err(Unfit::Unknown(panicked)) => {
                 let origin = origin.clone();
@@ -167,9 +177,30 @@ impl Delivering {
         }
     }
 
-    /// Lets the policy decide about a record at fault. One of a partition that went meanwhile is somebody else's to
-    /// judge.
-    fn reject(&mut self, rejected: &Rejected) {
+    /// Lets the policy decide about a record at fault, and about those that wait for it since they are the same: what is
+    /// wrong with it is wrong with them, and to put them would be to put them behind what was read after them (invariant 3).
+    fn reject(&mut self, rejected: Rejected) {
+        let mut due = VecDeque::from([rejected]);
+        while let Some(rejected) = due.pop_front() {
+            let same = self.repeats.rejected(rejected.ticket);
+            self.reject_one(&rejected);
+            if self.closed {
+                return;
+            }
+            due.extend(same.into_iter().map(|WaitingRepeat { ticket, origin, read }| Rejected {
+                ticket,
+                origin,
+                read,
+                order: rejected.order,
+                stage: rejected.stage.clone(),
+                fault: rejected.fault.clone(),
+                attempts: rejected.attempts,
+            }));
+        }
+    }
+
+    /// One of a partition that went meanwhile is somebody else's to judge.
+    fn reject_one(&mut self, rejected: &Rejected) {
         if !self.ledger.tracker.is_ours(rejected.ticket) {
             return;
         }
@@ -217,10 +248,21 @@ impl Delivering {
         });
     }
 
+    /// A record is done, or a part of it; and when all of it is, what waited for it is a repeat.
     fn done(&mut self, ticket: Ticket, verdict: Verdict) {
-        if let Some(verdict) = self.ledger.done(ticket, verdict) {
+        let mut due = vec![(ticket, verdict)];
+        while let Some((ticket, verdict)) = due.pop() {
+            let Some(verdict) = self.ledger.done(ticket, verdict) else { continue };
             self.faults.note_done(verdict);
+            let repeats = self.repeats.done(ticket, verdict, Instant::now());
+            due.extend(repeats.into_iter().map(|repeat| (repeat.ticket, Verdict::Filtered)));
         }
+    }
+
+    /// The offsets of a partition mean something else from now on.
+    pub(super) fn restart(&mut self, partition: &TopicPartition, offset: i64) {
+        self.ledger.tracker.restart(partition, offset);
+        self.repeats.forget_stored(partition);
     }
 
     /// A record is stored, and so the older ones that waited with it are superseded.
@@ -320,7 +362,7 @@ impl Delivering {
         for (item, fault) in outcome.rejected {
             let Item { record, meta: Meta { ticket, read, order, attempts, .. } } = item;
             let origin = record.origin().clone();
-            self.reject(&Rejected { ticket, origin, read, order, stage: Stage::TaskPut, fault, attempts });
+            self.reject(Rejected { ticket, origin, read, order, stage: Stage::TaskPut, fault, attempts });
         }
         self.lane.give_back(outcome.not_done, &self.ledger.tracker);
         self.drop_behind();
@@ -385,6 +427,7 @@ impl Delivering {
         let Some(revoke) = self.revoke.take() else { return };
         let offsets = self.ledger.revoke(revoke.partitions());
         self.lane.let_go(revoke.partitions());
+        self.repeats.forget(revoke.partitions());
         self.lane.drop_void(&self.ledger.tracker);
         if let Some(lane) = self.faults.lane_mut() {
             lane.drop_void(&self.ledger.tracker);

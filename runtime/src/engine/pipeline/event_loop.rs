@@ -182,7 +182,7 @@ impl<S: Source> Pipeline<S> {
             }
             Event::Passed(offsets) => self.on_passed(&offsets),
             Event::Restarted(partition, offset) => {
-                self.delivering.ledger.tracker.restart(&partition, offset);
+                self.delivering.restart(&partition, offset);
                 self.mark(&partition);
             }
             Event::End => self.on_end(Ok(())),
