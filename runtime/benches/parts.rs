@@ -236,7 +236,7 @@ fn changes() -> Vec<Part> {
             let ticker = json_of(record).get("ticker").and_then(Value::as_str).unwrap().to_owned();
             *record = record.clone().with_repeat_key(RepeatKey {
                 digest: Sha256::digest(ticker).into(),
-                window: Duration::from_secs(600),
+                window: Duration::from_mins(10),
                 max_records: 10_000,
             });
         }),

@@ -29,6 +29,7 @@
 
 mod ask;
 mod brokers;
+mod by_schema;
 mod check;
 #[cfg(target_os = "linux")]
 mod code_pages;

@@ -1,5 +1,6 @@
 //! `sluice produce`: sends rows, lines and records to a topic.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,13 @@ use crate::kafka::producer::{Outgoing, RecordProducer};
 use crate::kafka::{Access, Identity};
 use crate::offline::sample::SampleRecord;
 use bytes::Bytes;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Number, Value, json};
 use sluice_connector_api::{Headers, Json};
 
 use crate::cli::brokers::Brokers;
+use crate::cli::by_schema::{BySchema, SerializeValue};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -33,6 +35,8 @@ const PROGRESS: &str = "{spinner} {human_pos} records sent, {per_sec}, {elapsed}
 /// An example: `sluice produce --topic streamtopic --add timestamp=now infra/demo/TestData.csv`
 ///
 /// A tombstone: `echo 'OOOO:NULL' | sluice produce --topic prices --key-delimiter : --null NULL`
+///
+/// By a schema: `sluice produce -t orders --format avro --schema order.avsc --registry http://localhost:8081 orders.jsonl`
 #[derive(Debug, Args)]
 pub(crate) struct ProduceArgs {
     /// The file, or `-` for standard input
@@ -43,9 +47,17 @@ pub(crate) struct ProduceArgs {
     topic: String,
     #[command(flatten)]
     brokers: Brokers,
-    /// How the input is written [default: csv for a file that ends in .csv, text for .txt, else jsonl]
-    #[arg(long, value_enum)]
+    /// How the input is written: csv, jsonl, text or record; or the format of a schema that values are written as, such as avro
+    /// [default: csv for a file that ends in .csv, text for .txt, else jsonl]
+    ///
+    /// csv: comma-separated values with a header line. jsonl: one JSON value on each line. text: each line is a value as it is.
+    /// record: each line is a JSON object with `value`, and optionally `key`, `headers`, `partition` and `timestamp`, as
+    /// `preview --format record` reads it; `"value": null` is a tombstone. With the format of a schema the input is CSV or
+    /// lines of JSON, and each value is written by the schema of `--schema`.
+    #[arg(long, value_parser = Format::read)]
     format: Option<Format>,
+    #[command(flatten)]
+    by_schema: BySchema,
     /// What stands between the columns of CSV: a character, or `\t` [default: a comma]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
@@ -75,17 +87,27 @@ pub(crate) struct ProduceArgs {
     output: Output,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Format {
-    /// Comma-separated values with a header line
     Csv,
-    /// One JSON value on each line
     Jsonl,
-    /// Each line is a value as it is
     Text,
-    /// Each line is a JSON object with `value`, and optionally `key`, `headers`, `partition` and `timestamp`, as
-    /// `preview --format record` reads it; `"value": null` is a tombstone
     Record,
+    /// What the program has a serializer for.
+    BySchema(String),
+}
+
+impl Format {
+    #[allow(clippy::unnecessary_wraps, reason = "clap wants it")]
+    fn read(name: &str) -> Result<Self, Infallible> {
+        Ok(match name {
+            "csv" => Self::Csv,
+            "jsonl" => Self::Jsonl,
+            "text" => Self::Text,
+            "record" => Self::Record,
+            other => Self::BySchema(other.to_owned()),
+        })
+    }
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -100,18 +122,27 @@ impl Command for ProduceArgs {
     const NAME: &'static str = "produce";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
+        let format = match &self.format {
+            Some(Format::BySchema(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let serialize = self.by_schema.open(format, &self.topic, context.registry()).await?;
         let access = self.brokers.access(context.registry()).await?;
         let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
         let joined = tokio::task::spawn_blocking(move || {
             let producer = TopicProducer::new(&self.topic, access, identity)?;
-            produce(&self, producer)
+            produce(&self, producer, serialize.as_ref())
         })
         .await;
         joined.map_err(|error| Exit::Running(error.to_string()))?
     }
 }
 
-fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> {
+fn produce(
+    args: &ProduceArgs,
+    mut producer: TopicProducer,
+    serialize: Option<&SerializeValue>,
+) -> Result<(), Exit> {
     let mut pace = args.rate.clone();
     for entry in args.read()? {
         let entry = entry?;
@@ -119,7 +150,11 @@ fn produce(args: &ProduceArgs, mut producer: TopicProducer) -> Result<(), Exit> 
             producer.producer.wait_until(pace.next(Instant::now()));
         }
         // After the wait, so that `now` is when the record is sent.
-        producer.send_record(&args.shape(entry)?)?;
+        let mut record = args.shape(entry)?;
+        if let (Some(serialize), Some(value)) = (serialize, &record.value) {
+            record.value = Some(serialize.document(value)?);
+        }
+        producer.send_record(&record)?;
     }
     let count = producer.finish()?;
     print(match args.output {
@@ -160,10 +195,10 @@ impl ProduceArgs {
         let input = open(&self.input)?;
         let delimiter = self.key_delimiter.clone();
         Ok(match self.format() {
-            Format::Csv => {
+            Format::Csv | Format::BySchema(_) if self.is_csv() => {
                 Box::new(rows(input, self.delimiter.unwrap_or(b','))?.map(|row| row.map(InputEntry::Row)))
             }
-            Format::Jsonl => {
+            Format::Csv | Format::Jsonl | Format::BySchema(_) => {
                 let null = self.null.clone();
                 // What stands for null need not be JSON.
                 Box::new(lines(input, delimiter, move |line| {
@@ -176,12 +211,20 @@ impl ProduceArgs {
     }
 
     fn format(&self) -> Format {
-        let extension = self.input.extension().and_then(|extension| extension.to_str());
-        self.format.unwrap_or(match extension {
+        self.format.clone().unwrap_or(match self.extension() {
             Some("csv") => Format::Csv,
             Some("txt") => Format::Text,
             _ => Format::Jsonl,
         })
+    }
+
+    /// Says whether the input is CSV: where the format is one of values, its name tells.
+    fn is_csv(&self) -> bool {
+        self.format() == Format::Csv || self.extension() == Some("csv")
+    }
+
+    fn extension(&self) -> Option<&str> {
+        self.input.extension().and_then(|extension| extension.to_str())
     }
 
     /// Adds fields and headers and picks the key, where that is asked for.

@@ -1,6 +1,7 @@
 //! Every command as a user meets it: what it prints, and how it ends. No test here needs a real Kafka.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod by_schema;
 mod check;
 mod connect;
 mod convert;

@@ -19,7 +19,7 @@ use crate::engine::letters::faults::{Fate, Faults, letter_refused, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::parts_stored::PartsStored;
 use crate::engine::pipeline::phase::{Failed, Phase};
-use crate::engine::pipeline::repeats::{Repeats, Seen, WaitingRepeat};
+use crate::engine::pipeline::repeats::{Likeness, Repeats, WaitingRepeat};
 use crate::engine::pipeline::revoke::PendingRevoke;
 use crate::engine::pipeline::schemas::NotChanged;
 use crate::engine::pipeline::settings::PipelineSettings;
@@ -158,9 +158,9 @@ impl Delivering {
     ) {
         let origin = record.origin();
         match self.repeats.look(ticket, &record, read.as_ref(), now) {
-            Seen::New => {}
-            Seen::Waits => return,
-            Seen::Repeat => return self.done(ticket, Verdict::Filtered),
+            Likeness::New => {}
+            Likeness::Waits => return,
+            Likeness::Repeat => return self.done(ticket, Verdict::Filtered),
         }
         match self.lane.meta_of(ticket, &record, now) {
             Ok(meta) if self.faults.holds_back(meta.order, origin) => {}

@@ -18,7 +18,7 @@ type Digest = [u8; 32];
 
 /// What a record is to those before it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum Likeness {
     /// None of them is the same: it goes on.
     New,
     /// The same was stored: it is dropped.
@@ -78,15 +78,15 @@ impl Repeats {
         record: &Record,
         read: Option<&Arc<Record>>,
         now: Instant,
-    ) -> Seen {
+    ) -> Likeness {
         let keys = record.repeat_keys();
         if keys.is_empty() {
-            return Seen::New;
+            return Likeness::New;
         }
         let (partition, offset) = (record.origin().topic_partition(), record.origin().offset());
         let known = self.partitions.entry(partition.clone()).or_default();
         if keys.iter().any(|key| known.is_stored(&key.digest, offset, now)) {
-            return Seen::Repeat;
+            return Likeness::Repeat;
         }
         let same = keys.iter().find_map(|key| known.on_the_way.get(&key.digest));
         if let Some((first, _)) = same.filter(|(_, other)| *other != offset)
@@ -94,7 +94,7 @@ impl Repeats {
         {
             let origin = record.origin().clone();
             first.waiting.push(WaitingRepeat { ticket, origin, read: read.cloned() });
-            return Seen::Waits;
+            return Likeness::Waits;
         }
         for key in keys {
             known.on_the_way.insert(key.digest, (ticket, offset));
@@ -106,7 +106,7 @@ impl Repeats {
             waiting: Vec::new(),
         };
         self.on_the_way.entry(ticket).or_insert_with(fresh).keys.extend_from_slice(keys);
-        Seen::New
+        Likeness::New
     }
 
     /// All of a record is done. Returns what waited for it.

@@ -5,11 +5,15 @@
 //! docs/decisions/0015-schema-formats.md.
 
 mod decode;
+mod encode;
 mod format;
 mod plan;
+mod scalars;
+mod serializer;
 mod settings;
 mod styles;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use serializer::WriteAvro;
 pub(crate) use settings::AvroSettings;

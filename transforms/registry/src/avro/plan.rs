@@ -213,7 +213,7 @@ impl Planner<'_> {
 }
 
 /// Names a type as Avro's JSON encoding does: logical types by what they are made of.
-fn tag(schema: &Schema, namespace: Option<&str>) -> String {
+pub(super) fn tag(schema: &Schema, namespace: Option<&str>) -> String {
     let name = match schema {
         Schema::Null => "null",
         Schema::Boolean => "boolean",

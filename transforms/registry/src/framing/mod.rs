@@ -8,4 +8,4 @@ mod varint;
 
 pub(crate) use key::SchemaKey;
 pub(crate) use read::{ApicurioIds, Framed, Framing, IdKind, MessageName};
-pub(crate) use varint::{unsigned_varint, zigzag_varint};
+pub(crate) use varint::{put_unsigned_varint, put_zigzag_varint, unsigned_varint, zigzag_varint};

@@ -28,14 +28,12 @@ impl SchemaFormat for JsonSchemaFormat {
         if !self.is_held {
             return Ok(Some(HeldTo(None)));
         }
-        let (schema, others) = match source {
+        let validator = match source {
             SchemaSource::Registry(text) => {
-                (parse("the schema", text.text.as_bytes())?, parse_all(&text.references)?)
+                compile(&parse("the schema", text.text.as_bytes())?, parse_all(&text.references)?)?
             }
-            SchemaSource::Files(files) => of_files(files)?,
+            SchemaSource::Files(files) => held_to(files)?,
         };
-        let options = jsonschema::options().with_retriever(KnownSchemas(others));
-        let validator = options.build(&schema).map_err(|error| error.to_string())?;
         Ok(Some(HeldTo(Some(validator))))
     }
 
@@ -50,6 +48,17 @@ impl SchemaFormat for JsonSchemaFormat {
         // The error itself would tell the value.
         Err(format!("{place} does not fit the schema at {}", error.schema_path()))
     }
+}
+
+/// Makes the schema of the last of some files ready; it may refer to the others.
+pub(super) fn held_to(files: &[(String, Vec<u8>)]) -> Result<Validator, String> {
+    let (schema, others) = of_files(files)?;
+    compile(&schema, others)
+}
+
+fn compile(schema: &Value, others: Vec<(String, Value)>) -> Result<Validator, String> {
+    let options = jsonschema::options().with_retriever(KnownSchemas(others));
+    options.build(schema).map_err(|error| error.to_string())
 }
 
 /// Schemas by the names that others refer to them by.

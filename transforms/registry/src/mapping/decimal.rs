@@ -33,6 +33,42 @@ pub(crate) fn decimal_text(unscaled: &[u8], scale: i64) -> Option<String> {
     Some(text)
 }
 
+/// Returns the unscaled number of a decimal in as few bytes as hold it: `44.5` with the scale 2 is 4450. `None` where the text is
+/// no number, has more digits behind the point than the scale, or is longer than 38 digits.
+pub(crate) fn unscaled_bytes(text: &str, scale: usize) -> Option<Vec<u8>> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if !mantissa.contains(|character: char| character.is_ascii_digit()) {
+        return None;
+    }
+    let behind = i64::try_from(fraction.len()).ok()?;
+    let zeros = i64::try_from(scale).ok()?.checked_sub(behind)?.checked_add(exponent)?;
+    let mut digits = format!("{whole}{fraction}");
+    for _ in 0..zeros.clamp(0, 40) {
+        digits.push('0');
+    }
+    for _ in 0..zeros.clamp(-4096, 0).unsigned_abs() {
+        // What is cut off must be nothing.
+        if digits.pop()? != '0' {
+            return None;
+        }
+    }
+    let number: i128 = digits.parse().ok()?;
+    let bytes = number.to_be_bytes();
+    let sign = if number < 0 { 0xff } else { 0 };
+    let mut kept = bytes.as_slice();
+    while let [first, rest @ ..] = kept
+        && *first == sign
+        && rest.first().is_some_and(|next| (next & 0x80) == (sign & 0x80))
+    {
+        kept = rest;
+    }
+    Some(kept.to_vec())
+}
+
 /// Returns the sign and the decimal digits of a big-endian number in two's complement; no bytes are zero.
 fn digits(unscaled: &[u8]) -> (bool, String) {
     let is_negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
@@ -111,7 +147,31 @@ mod tests {
         assert!(decimal_text(&[0x7f; 1024], 4096).is_some());
     }
 
+    #[test]
+    fn decimals_are_read_with_the_scale_of_the_schema() {
+        let read = |text: &str, scale| unscaled_bytes(text, scale);
+        assert_eq!(read("44.5", 2), Some(vec![0x11, 0x62]));
+        assert_eq!(read("-44.50", 2), Some(vec![0xee, 0x9e]));
+        assert_eq!(read("-0.001", 3), Some(vec![0xff]));
+        assert_eq!(read("0", 0), Some(vec![0]));
+        assert_eq!(read("128", 0), Some(vec![0, 0x80]));
+        assert_eq!(read("-128", 0), Some(vec![0x80]));
+        assert_eq!(read("1.5e1", 0), Some(vec![15]));
+        assert_eq!(read("1.20", 1), Some(vec![12]));
+        assert_eq!(read("1.25", 1), None);
+        for text in ["", "x", "1,5", "1.5.5", "--1", "1e999999999999", &"9".repeat(50)] {
+            assert_eq!(read(text, 2), None, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_decimal_that_was_written_is_read(number in -1_000_000_000_000_i64..1_000_000_000_000, scale in 0_usize..6) {
+            let written = text(&number.to_be_bytes(), i64::try_from(scale).unwrap());
+            let read = unscaled_bytes(&written, scale).unwrap();
+            prop_assert_eq!(text(&read, 0), number.to_string());
+        }
+
         #[test]
         fn long_numbers_are_as_short_ones(number: i128, sign_bytes in 1_usize..40) {
             let fill = if number < 0 { 0xff } else { 0 };

@@ -6,9 +6,11 @@
 mod compile;
 mod format;
 mod message;
+mod serializer;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub(crate) use serializer::WriteProtobuf;
 pub(crate) use settings::ProtobufSettings;

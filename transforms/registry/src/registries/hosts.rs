@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use sluice_connector_api::{Failure, FailureKind, Json, SettingsError};
-use sluice_wire::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use sluice_wire::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{
     Auth, Connections, HttpAnswer, HttpAuthSettings, HttpClient, HttpRequest, HttpTlsSettings, Method,
     StatusMeaning, Url, WHOLE_BYTES, http_url,
@@ -67,11 +68,20 @@ impl Hosts {
 
     /// Asks for what stands at a path. Where a host does not answer, or fails itself, the next one is asked.
     pub(super) async fn get(&self, path: &[&str]) -> Result<Answered, Failure> {
+        self.ask_each(&Method::GET, path, &Bytes::new()).await
+    }
+
+    /// Hands a document to a path. It may be asked of several hosts, so that it has to be harmless to do so twice.
+    pub(super) async fn post(&self, path: &[&str], document: &Value) -> Result<Answered, Failure> {
+        self.ask_each(&Method::POST, path, &document.to_string().into()).await
+    }
+
+    async fn ask_each(&self, method: &Method, path: &[&str], body: &Bytes) -> Result<Answered, Failure> {
         let first = self.first.load(Ordering::Relaxed);
         let mut failure = None;
         for turn in 0..self.urls.len() {
             let index = (first + turn) % self.urls.len();
-            match self.ask(index, path).await {
+            match self.ask(index, method, path, body).await {
                 Err(failed) if failed.kind() == FailureKind::Retriable => failure = Some(failed),
                 settled => {
                     self.first.store(index, Ordering::Relaxed);
@@ -82,11 +92,22 @@ impl Hosts {
         Err(failure.unwrap_or_else(|| Failure::fatal("the registry has no address")))
     }
 
-    async fn ask(&self, index: usize, path: &[&str]) -> Result<Answered, Failure> {
+    async fn ask(
+        &self,
+        index: usize,
+        method: &Method,
+        path: &[&str],
+        body: &Bytes,
+    ) -> Result<Answered, Failure> {
         let url = self.urls.get(index).and_then(|url| below(url, path));
         let url = url.ok_or_else(|| Failure::fatal("the address of the registry holds no path"))?;
-        let mut request = HttpRequest::new(Method::GET, url);
+        let mut request = HttpRequest::new(method.clone(), url);
         request.headers = self.headers.clone();
+        if *method == Method::POST {
+            let kind = HeaderValue::from_static("application/vnd.schemaregistry.v1+json");
+            request.headers.insert(CONTENT_TYPE, kind);
+            request.body = body.clone();
+        }
         let answer = self.client.exchange(&request, WHOLE_BYTES).await?;
         judge(&request.subject(), answer)
     }
@@ -113,6 +134,11 @@ fn judge(subject: &str, answer: HttpAnswer) -> Result<Answered, Failure> {
             Ok(body) if body.is_object() => Ok(Answered::Missing(body)),
             _ => failed(StatusMeaning::Fatal, NOT_A_REGISTRY),
         },
+        // Only who registers a schema is told so.
+        409 | 422 => {
+            let reason = format!("the registry refuses the schema ({status}): {}", answer.words());
+            Err(Failure::fatal(reason))
+        }
         401 | 403 | 407 => failed(StatusMeaning::Fatal, "; set `auth`, or give it the right to read schemas"),
         _ => match StatusMeaning::from_status(status) {
             StatusMeaning::Retriable => failed(StatusMeaning::Retriable, ""),

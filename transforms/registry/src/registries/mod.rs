@@ -5,9 +5,11 @@ mod client;
 mod confluent;
 mod glue;
 mod hosts;
+mod registrar;
 mod settings;
 mod text;
 
 pub(crate) use client::RegistryClient;
+pub(crate) use registrar::{NewSchema, SchemaRegistrar};
 pub(crate) use settings::RegistrySettings;
 pub(crate) use text::{SchemaReference, SchemaText};

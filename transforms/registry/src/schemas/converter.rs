@@ -63,7 +63,7 @@ impl<F: SchemaFormat> SchemaConverter<F> {
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Runs a compiler on a thread of its own: a schema may be made to take long, or deep, or to have the compiler panic.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     compile: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     let compiled = tokio::task::spawn_blocking(|| {

@@ -17,3 +17,4 @@ mod mapping;
 mod outages;
 mod support;
 mod vectors;
+mod written;
