@@ -1,6 +1,5 @@
 //! Records behind the chain: on their way to the sink or to the dead letter queue, until they are done.
 
-use std::collections::VecDeque;
 use std::iter::{once, repeat};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,11 +14,11 @@ use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::lane::progress::position_behind;
 use crate::engine::ledger::counters::Verdict;
 use crate::engine::ledger::tracker::{Ledger, Ticket};
-use crate::engine::letters::faults::{Fate, Faults, letter_refused, unfit_sink};
+use crate::engine::letters::faults::{Faults, letter_refused, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::parts_stored::PartsStored;
 use crate::engine::pipeline::phase::{Failed, Phase};
-use crate::engine::pipeline::repeats::{Likeness, Repeats, WaitingRepeat};
+use crate::engine::pipeline::repeats::{Likeness, Repeats};
 use crate::engine::pipeline::revoke::PendingRevoke;
 use crate::engine::pipeline::schemas::NotChanged;
 use crate::engine::pipeline::settings::PipelineSettings;
@@ -32,15 +31,15 @@ pub(super) struct Delivering {
     pub(super) ledger: Ledger,
     pub(super) faults: Faults,
     pub(super) phase: Phase,
-    lane: Lane,
+    pub(super) lane: Lane,
     /// What was stored, and is on its way, of records that others may repeat.
-    repeats: Repeats,
+    pub(super) repeats: Repeats,
     revoke: Option<PendingRevoke>,
     parts_stored: PartsStored,
     /// The records that stop the connector, one for each partition at most.
-    stops_at: Vec<Origin>,
+    pub(super) stops_at: Vec<Origin>,
     /// Nothing more is taken from the chain: a record stops the connector, or the connector stops.
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl Delivering {
@@ -177,79 +176,8 @@ impl Delivering {
         }
     }
 
-    /// Lets the policy decide about a record at fault, and about those that wait for it since they are the same: what is
-    /// wrong with it is wrong with them, and to put them would be to put them behind what was read after them (invariant 3).
-    fn reject(&mut self, rejected: Rejected) {
-        let mut due = VecDeque::from([rejected]);
-        while let Some(rejected) = due.pop_front() {
-            let same = self.repeats.rejected(rejected.ticket);
-            self.reject_one(&rejected);
-            if self.closed {
-                return;
-            }
-            due.extend(same.into_iter().map(|WaitingRepeat { ticket, origin, read }| Rejected {
-                ticket,
-                origin,
-                read,
-                order: rejected.order,
-                stage: rejected.stage.clone(),
-                fault: rejected.fault.clone(),
-                attempts: rejected.attempts,
-            }));
-        }
-    }
-
-    /// One of a partition that went meanwhile is somebody else's to judge.
-    fn reject_one(&mut self, rejected: &Rejected) {
-        if !self.ledger.tracker.is_ours(rejected.ticket) {
-            return;
-        }
-        self.ledger.counters.rejected(&rejected.stage);
-        match self.faults.judge(rejected, &mut self.lane) {
-            Fate::Skipped => self.done(rejected.ticket, Verdict::Skipped),
-            Fate::Waits => {}
-            Fate::Stops(reason) => self.fail(&rejected.origin, reason),
-            Fate::StopsForGood(reason) => self.fail_for_good(&rejected.origin, reason),
-            Fate::StopsWithAll(reason) => {
-                self.ledger.withhold();
-                self.fail(&rejected.origin, reason);
-            }
-        }
-    }
-
-    /// Takes nothing behind the record that is to blame.
-    fn fail(&mut self, origin: &Origin, reason: String) {
-        self.fail_at(Failed { reason, origin: Some(origin.clone()), for_good: false });
-    }
-
-    /// Takes nothing behind the record that is to blame, now or at another start.
-    fn fail_for_good(&mut self, origin: &Origin, reason: String) {
-        self.fail_at(Failed { reason, origin: Some(origin.clone()), for_good: true });
-    }
-
-    fn fail_at(&mut self, failed: Failed) {
-        self.closed = true;
-        self.stops_at.extend(failed.origin.clone());
-        self.phase.drain(Err(failed));
-        self.drop_behind();
-    }
-
-    /// Drops what stands behind a record that stops the connector, where a position would take that one for done (invariant 1).
-    fn drop_behind(&mut self) {
-        if !self.lane.is_exactly_once() || self.stops_at.is_empty() {
-            return;
-        }
-        let stops_at = &self.stops_at;
-        self.lane.retain(|item| {
-            let origin = item.record.origin();
-            stops_at.iter().all(|stop| {
-                stop.topic_partition() != origin.topic_partition() || origin.offset() < stop.offset()
-            })
-        });
-    }
-
     /// A record is done, or a part of it; and when all of it is, what waited for it is a repeat.
-    fn done(&mut self, ticket: Ticket, verdict: Verdict) {
+    pub(super) fn done(&mut self, ticket: Ticket, verdict: Verdict) {
         let mut due = vec![(ticket, verdict)];
         while let Some((ticket, verdict)) = due.pop() {
             let Some(verdict) = self.ledger.done(ticket, verdict) else { continue };

@@ -16,6 +16,7 @@ mod delivering;
 mod event_loop;
 mod parts_stored;
 pub mod phase;
+mod rejecting;
 mod repeats;
 pub mod report;
 mod revoke;
