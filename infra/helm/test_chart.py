@@ -87,7 +87,7 @@ class Values(unittest.TestCase):
 @unittest.skipUnless(HELM, "helm is not on the PATH")
 class Chart(unittest.TestCase):
     def test_it_passes_helms_own_linter(self):
-        for sets in [[], KEDA, ["podMonitor.enabled=true"]]:
+        for sets in [[], KEDA, ["podMonitor.enabled=true"], ["prometheusRule.enabled=true", "dashboard.enabled=true"]]:
             said = helm(["lint", "--strict"], *sets, check=False)
             self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
 
@@ -172,6 +172,17 @@ class Chart(unittest.TestCase):
         self.assertIn(endpoint["port"], [port["name"] for port in container["ports"]])
         self.assertEqual(made["PodMonitor"]["spec"]["selector"], made["Deployment"]["spec"]["selector"])
         self.assertEqual(made["PodMonitor"]["metadata"]["labels"]["release"], "prometheus")
+
+    def test_the_rules_and_the_dashboard_are_those_of_infra_monitoring(self):
+        made = template("prometheusRule.enabled=true", "prometheusRule.labels.release=prometheus")
+        monitoring = ROOT / "infra" / "monitoring"
+        self.assertEqual(made["PrometheusRule"]["spec"], yaml.safe_load((monitoring / "rules.yaml").read_text()))
+        self.assertEqual(made["PrometheusRule"]["metadata"]["labels"]["release"], "prometheus")
+        said = helm(["template", "sluice"], "dashboard.enabled=true").stdout
+        maps = [d for d in yaml.safe_load_all(said) if d and d["metadata"]["name"].endswith("-dashboard")]
+        (dashboard,) = maps
+        self.assertEqual(json.loads(dashboard["data"]["sluice.json"]), json.loads((monitoring / "dashboard.json").read_text()))
+        self.assertEqual(dashboard["metadata"]["labels"]["grafana_dashboard"], "1")
 
 
 if __name__ == "__main__":
