@@ -62,6 +62,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ask;
 mod batch_key;
 mod confirm;
 mod converter;
@@ -82,6 +83,7 @@ mod side;
 mod sink;
 mod transform;
 
+pub use ask::{Ask, FoundText};
 pub use batch_key::BatchKey;
 pub use confirm::{Confirm, ConfirmLimits, Confirmation};
 pub use converter::{Converter, ConverterContext, ConverterSettings, NotConverted, SchemaId};

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Limits, PutError, ReadingTask, Record,
-    Repetition, SettingsError,
+    Ask, BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Limits, PutError, ReadingTask,
+    Record, Repetition, SettingsError,
 };
 
 /// Stores batches of records.
@@ -71,6 +71,11 @@ pub trait Sink: Send + Sync {
     /// exactly once. Default: it stores the record again.
     fn repetition(&self) -> Repetition {
         Repetition::stores_again("a record that is put again is stored again")
+    }
+
+    /// Returns what answers questions from what is stored, for a target that can search. Default: none.
+    fn asking(&self) -> Option<Arc<dyn Ask>> {
+        None
     }
 
     /// Shows the request that [`Sink::put`] would send, without sending it. Default: the values.

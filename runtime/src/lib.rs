@@ -18,6 +18,7 @@
 //! pace         how many calls a target takes
 //! retry        how long to wait, and for how long
 //! guard        calls plug-ins, and answers for one that panics
+//! tap          where whoever wants to see records as they pass can stand
 //! shown        what of somebody else's texts may be shown
 //! dead_letter  what a dead letter holds, and how it is made smaller
 //! ```
@@ -43,5 +44,6 @@ pub mod reference;
 pub mod retry;
 mod shown;
 pub mod source;
+pub mod tap;
 pub mod transform;
 pub mod worker;

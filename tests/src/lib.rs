@@ -13,6 +13,7 @@
 pub mod any_bytes;
 pub mod bedrock;
 pub mod benchmark;
+pub mod browser;
 pub mod connect;
 pub mod connect_worker;
 pub mod connector;

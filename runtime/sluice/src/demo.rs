@@ -20,6 +20,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
+use crate::flow::{self, Flow};
 use crate::query::line;
 
 const CONNECTOR: &str = include_str!("../../../connectors.d/stock-prices.yaml");
@@ -33,7 +34,7 @@ const QUESTION: &str = "What is the price of ZVZZT?";
 /// The time of the first row in milliseconds; each further row is a second later. Fixed, so that two runs are alike.
 const FIRST_ROW_AT: u128 = 1_739_712_345_678;
 /// What would lead the connector elsewhere: the demo is the same on every machine, whatever its settings.
-const FOREIGN: [&str; 7] = [
+const FOREIGN: [&str; 8] = [
     "AWS_ENDPOINT_URL_BEDROCK_AGENT",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -41,6 +42,7 @@ const FOREIGN: [&str; 7] = [
     "SLUICE_CONFIG",
     "SLUICE_LOG_FORMAT",
     "SLUICE_LOG_LEVEL",
+    "SLUICE_REST_TOKEN",
 ];
 /// Enough for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +55,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// nothing behind.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Leave everything up afterwards, and print what `sluice produce` and `sluice query` need
+    /// Leave everything up afterwards, with prices that flow through a second connector, and print the address of the page
+    /// that shows them, and what `sluice produce` and `sluice query` need
     #[arg(long)]
     keep_running: bool,
     /// Show the log of the connector
@@ -75,7 +78,7 @@ impl cli::Command for DemoArgs {
 async fn run(args: DemoArgs) -> Result<(), Exit> {
     let started = Instant::now();
     let mut signals = Signals::listen()?;
-    let stage = Stage::set_up().await?;
+    let stage = Stage::set_up(args.keep_running).await?;
     stage.tell_where(args.output)?;
     let mut daemon = Daemon::start(&stage, args.verbose)?;
     tokio::select! {
@@ -83,6 +86,9 @@ async fn run(args: DemoArgs) -> Result<(), Exit> {
         _ = signals.next() => return daemon.stop().await,
     }
     if args.keep_running {
+        let _flow = Flow::start(stage.kafka.bootstrap_servers(), ROWS);
+        let page = format!("http://{}/", daemon.address().await?);
+        tell(args.output, &format!("\nLook at it: {page}"), &json!({ "event": "page", "url": page }))?;
         stage.tell_directions(args.output)?;
         tokio::select! {
             _ = signals.next() => {}
@@ -155,24 +161,31 @@ struct Stage {
     kafka: EmbeddedKafka,
     emulator: Emulator,
     directory: TempDir,
+    keeps_running: bool,
 }
 
 impl Stage {
-    async fn set_up() -> Result<Self, Exit> {
+    async fn set_up(keep_running: bool) -> Result<Self, Exit> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Exit::Environment(format!("cannot start {what}: {error}"))
         };
         let kafka = EmbeddedKafka::start().map_err(|error| failed("the embedded broker", &error))?;
         kafka.create_topic(TOPIC, 1).map_err(|error| failed("the embedded broker", &error))?;
-        let settings = Settings { indexing_delay: Duration::from_millis(100), ..Settings::default() };
+        let mut settings = Settings { indexing_delay: Duration::from_millis(100), ..Settings::default() };
+        let mut files = vec![(FILE, CONNECTOR.to_owned()), (PRICES, ROWS.to_owned())];
+        if keep_running {
+            kafka.create_topic(flow::TOPIC, 1).map_err(|error| failed("the embedded broker", &error))?;
+            settings.knowledge_bases.push(flow::knowledge_base());
+            files.push((flow::FILE, flow::connector(CONNECTOR)));
+        }
         let emulator = Emulator::start(settings).await.map_err(|error| failed("the emulator", &error))?;
         let directory = TempDir::with_prefix("sluice-demo-")
             .map_err(|error| failed("without a temporary directory", &error))?;
-        for (name, text) in [(FILE, CONNECTOR), (PRICES, ROWS)] {
+        for (name, text) in files {
             std::fs::write(directory.path().join(name), text)
                 .map_err(|error| failed("without a temporary file", &error))?;
         }
-        Ok(Self { kafka, emulator, directory })
+        Ok(Self { kafka, emulator, directory, keeps_running: keep_running })
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {
@@ -223,10 +236,13 @@ impl Daemon {
         for name in FOREIGN {
             command.env_remove(name);
         }
+        // The usual port is left to whoever runs a connector beside the demo.
+        let listen = if stage.keeps_running { "--listen=127.0.0.1:0" } else { "--listen=none" };
+        command.args(["run", "--stop-with-input", listen]).arg(stage.directory.path().join(FILE));
+        if stage.keeps_running {
+            command.arg(stage.directory.path().join(flow::FILE));
+        }
         let mut child = command
-            // The port is left to whoever runs a connector beside the demo.
-            .args(["run", "--stop-with-input", "--listen=none"])
-            .arg(stage.directory.path().join(FILE))
             .stdin(Stdio::piped())
             .current_dir(stage.directory.path())
             .envs(stage.environment())
@@ -275,6 +291,20 @@ impl Daemon {
             }
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until it says where it listens.
+    async fn address(&mut self) -> Result<String, Exit> {
+        let said = async {
+            while let Some(line) = self.log.recv().await {
+                if let Some((_, address)) = line.split_once("/status on http://") {
+                    return Some(address.trim().to_owned());
+                }
+            }
+            None
+        };
+        let address = tokio::time::timeout(PATIENCE, said).await.ok().flatten();
+        address.ok_or_else(|| Exit::Running("`sluice run` does not say where it listens".to_owned()))
     }
 
     fn died(&mut self, status: std::io::Result<ExitStatus>) -> Exit {

@@ -2,6 +2,7 @@
 
 mod convert;
 mod demo;
+mod flow;
 mod kb;
 mod knowledge_base;
 mod query;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     Program::new(registry)
         .version(env!("CARGO_PKG_VERSION"))
         .hint("Begin with `sluice demo`: an embedded broker, a local knowledge base and a connector, end to end.")
+        .filter("jq")
         .command::<demo::DemoArgs>()
         .command::<convert::ConvertArgs>()
         .command::<query::QueryArgs>()

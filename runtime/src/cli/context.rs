@@ -10,12 +10,24 @@ pub struct Context {
     registry: Registry,
     settings: WorkerSettings,
     syntax: clap::Command,
+    filter: Option<&'static str>,
 }
 
 impl Context {
     /// Makes the context of a program with these commands.
     pub(crate) fn new(registry: Registry, settings: WorkerSettings, syntax: clap::Command) -> Self {
-        Self { registry, settings, syntax }
+        Self { registry, settings, syntax, filter: None }
+    }
+
+    /// Takes programs for filters of this predicate.
+    pub(crate) fn with_filter(mut self, filter: Option<&'static str>) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Returns the predicate whose program a filter of records is, if the program has one.
+    pub(crate) fn filter(&self) -> Option<&'static str> {
+        self.filter
     }
 
     /// Returns every plug-in that the program has.

@@ -17,6 +17,7 @@ use crate::config::worker::{LogFormat, WorkerSettings};
 use crate::observe::levels;
 use crate::observe::log_fields::ShownFields;
 use crate::observe::logs::{LogDirectly, LogQueue, ShownLog};
+use crate::observe::terminal_lines::{NoteConnectors, TerminalLines};
 use crate::shown::on_lines;
 
 /// What the names of the crates begin with that a plain level is about. Of all others, warnings are enough.
@@ -46,14 +47,16 @@ impl Logging {
         let (filter, handle) = reload::Layer::new(filter);
         // What goes wrong in the log itself would be written to standard error, or panic where that cannot be.
         let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
+        let on_a_terminal = std::io::stderr().is_terminal();
+        let in_colour = in_colour(on_a_terminal, std::env::var_os("NO_COLOR"));
         let lines = match settings.log_format {
-            LogFormat::Text => lines
-                .fmt_fields(ShownFields)
-                .with_ansi(in_colour(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR")))
-                .boxed(),
+            LogFormat::Text if on_a_terminal => {
+                lines.event_format(TerminalLines).fmt_fields(ShownFields).with_ansi(in_colour).boxed()
+            }
+            LogFormat::Text => lines.fmt_fields(ShownFields).with_ansi(in_colour).boxed(),
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
         };
-        let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
+        let started = tracing_subscriber::registry().with(filter).with(NoteConnectors).with(lines).try_init();
         // A program that logs already goes on as it does.
         if started.is_ok() {
             levels::install(base, move |filter| handle.reload(filter).is_ok());

@@ -17,7 +17,8 @@
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
 //! run, check, lambda (invocation), preview, test, produce (rows), topics, offsets, dlq (replay), new, plugins, schema,
-//! completions, man, health, steer (connectors, status, pause, resume, stop, restart)
+//! completions, man, health, steer (connectors, status, pause, resume, stop, restart), tap,
+//! top (top_table)
 //!            a command each
 //! brokers    where the brokers are, for the commands that talk to them
 //! remote     a running worker, for those that talk to it
@@ -60,7 +61,10 @@ mod schema;
 mod signals;
 mod steer;
 mod suggest;
+mod tap;
 mod test;
+mod top;
+mod top_table;
 mod topics;
 
 pub use ask::ask;

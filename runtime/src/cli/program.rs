@@ -27,7 +27,9 @@ use crate::cli::run::RunArgs;
 use crate::cli::schema::SchemaArgs;
 use crate::cli::signals;
 use crate::cli::steer::{ConnectorsArgs, PauseArgs, RestartArgs, ResumeArgs, StatusArgs, StopArgs};
+use crate::cli::tap::TapArgs;
 use crate::cli::test::TestArgs;
+use crate::cli::top::TopArgs;
 use crate::cli::topics::TopicsArgs;
 
 const EXIT_CODES: &str =
@@ -49,6 +51,7 @@ pub struct Program {
     registry: Registry,
     version: &'static str,
     hint: Option<&'static str>,
+    filter: Option<&'static str>,
     commands: Vec<Entry>,
 }
 
@@ -64,6 +67,8 @@ impl Program {
             Entry::of::<ResumeArgs>(),
             Entry::of::<StopArgs>(),
             Entry::of::<RestartArgs>(),
+            Entry::of::<TapArgs>(),
+            Entry::of::<TopArgs>(),
             Entry::of::<LambdaArgs>(),
             Entry::of::<PreviewArgs>(),
             Entry::of::<TestArgs>(),
@@ -78,7 +83,7 @@ impl Program {
             Entry::of::<ManArgs>(),
             Entry::of::<HealthArgs>(),
         ];
-        Self { registry, version: env!("CARGO_PKG_VERSION"), hint: None, commands }
+        Self { registry, version: env!("CARGO_PKG_VERSION"), hint: None, filter: None, commands }
     }
 
     /// Adds a command; one of the same name is replaced.
@@ -100,6 +105,13 @@ impl Program {
     #[must_use]
     pub fn hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
+        self
+    }
+
+    /// Names the predicate that `tap --filter` takes a `program` for, one of the registry's. Default none: `tap` has no filter then.
+    #[must_use]
+    pub fn filter(mut self, predicate: &'static str) -> Self {
+        self.filter = Some(predicate);
         self
     }
 
@@ -169,7 +181,7 @@ impl Program {
             .event_interval(EVENT_INTERVAL)
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
-        let context = Context::new(self.registry, settings, syntax);
+        let context = Context::new(self.registry, settings, syntax).with_filter(self.filter);
         let result = runtime.block_on(async {
             signals::ignore_harmless();
             given.run(&context).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
@@ -12,6 +12,11 @@ use crate::cli::exit::Exit;
 
 /// How long a worker may take for an answer.
 const WAIT: Duration = Duration::from_secs(30);
+/// The most bytes of one event of a stream.
+const LARGEST_EVENT: usize = 64 * 1024 * 1024;
+
+/// What is said of a worker that takes a connection and does not answer.
+const LATE: &str = "it does not answer in time";
 
 /// Which worker.
 #[derive(Clone, Debug, Args)]
@@ -37,28 +42,55 @@ impl Remote {
         method: Method,
         path: &str,
     ) -> Result<RemoteAnswer, Exit> {
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        let unreachable = |error: &dyn std::fmt::Display| {
-            Exit::Environment(format!(
-                "cannot reach a worker at {}: {error}; does `sluice run` listen there? name it with --url",
-                self.url
-            ))
-        };
-        let mut request = client().map_err(|error| unreachable(&error))?.request(method, url).timeout(WAIT);
-        if let Some(token) = &context.settings().rest_token {
-            request = request.bearer_auth(token.reveal());
-        }
-        let answer = request.send().await.map_err(|error| unreachable(&innermost(&error)))?;
+        let answer = self.send(context, method, path).await?;
         let status = answer.status();
         let kept = answer.headers().get("sluice-state-kept").and_then(|kept| kept.to_str().ok());
         let kept = kept.map(str::to_owned);
-        let bytes = answer.bytes().await.map_err(|error| unreachable(&innermost(&error)))?;
-        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let body = self.body(answer).await?;
         if status.is_success() {
             return Ok(RemoteAnswer { body, kept });
         }
+        Err(self.refused(status, &body))
+    }
+
+    /// Asks a worker for a stream of events.
+    pub(crate) async fn events(&self, context: &Context, path: &str) -> Result<RemoteEvents, Exit> {
+        let answer = self.send(context, Method::GET, path).await?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(self.refused(status, &self.body(answer).await?));
+        }
+        Ok(RemoteEvents { remote: self.clone(), answer, bytes: Vec::new() })
+    }
+
+    /// Waits for the head of an answer.
+    async fn send(&self, context: &Context, method: Method, path: &str) -> Result<Response, Exit> {
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let mut request = client().map_err(|error| self.unreachable(&error))?.request(method, url);
+        if let Some(token) = &context.settings().rest_token {
+            request = request.bearer_auth(token.reveal());
+        }
+        let answer = tokio::time::timeout(WAIT, request.send()).await.map_err(|_| self.unreachable(&LATE))?;
+        answer.map_err(|error| self.unreachable(&innermost(&error)))
+    }
+
+    async fn body(&self, answer: Response) -> Result<Value, Exit> {
+        let bytes = tokio::time::timeout(WAIT, answer.bytes()).await.map_err(|_| self.unreachable(&LATE))?;
+        let bytes = bytes.map_err(|error| self.unreachable(&innermost(&error)))?;
+        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    fn unreachable(&self, error: &dyn std::fmt::Display) -> Exit {
+        Exit::Environment(format!(
+            "cannot reach a worker at {}: {error}; does `sluice run` listen there? name it with --url",
+            self.url
+        ))
+    }
+
+    /// Says why a worker refuses something.
+    fn refused(&self, status: StatusCode, body: &Value) -> Exit {
         let reason = body.get("message").and_then(Value::as_str).unwrap_or_default();
-        Err(match status {
+        match status {
             StatusCode::UNAUTHORIZED => {
                 Exit::Environment(format!("the worker at {} needs a token: set SLUICE_REST_TOKEN", self.url))
             }
@@ -66,8 +98,48 @@ impl Remote {
                 Exit::Environment(format!("what listens at {} is no worker: {status}", self.url))
             }
             _ => Exit::Running(reason.to_owned()),
-        })
+        }
     }
+}
+
+/// Events that a worker sends, one after the other.
+pub(crate) struct RemoteEvents {
+    remote: Remote,
+    answer: Response,
+    /// What came of the next ones.
+    bytes: Vec<u8>,
+}
+
+impl RemoteEvents {
+    /// Waits for the next event and returns its name and what it says; none where the worker has ended the stream.
+    pub(crate) async fn next(&mut self) -> Result<Option<(String, Value)>, Exit> {
+        loop {
+            if let Some(end) = self.bytes.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = self.bytes.drain(..end + 2).collect();
+                if let Some(event) = parsed(&String::from_utf8_lossy(&event)) {
+                    return Ok(Some(event));
+                }
+                continue;
+            }
+            if self.bytes.len() > LARGEST_EVENT {
+                return Err(self.remote.unreachable(&"it sends no events"));
+            }
+            // A worker says every few seconds that it is there.
+            let chunk = tokio::time::timeout(WAIT, self.answer.chunk()).await;
+            let chunk = chunk.map_err(|_| self.remote.unreachable(&LATE))?;
+            match chunk.map_err(|error| self.remote.unreachable(&innermost(&error)))? {
+                Some(chunk) => self.bytes.extend(chunk),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Reads an event; none of a comment.
+fn parsed(event: &str) -> Option<(String, Value)> {
+    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let data = serde_json::from_str(field("data:")?).unwrap_or_default();
+    Some((field("event:").unwrap_or("message").to_owned(), data))
 }
 
 /// The path of a connector, or of what is below it.

@@ -8,6 +8,7 @@ use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
 use crate::connector::writable_files::WritableFiles;
 use crate::control::{self, AccessRules, FileWrites, RestSettings};
+use crate::observe::history::History;
 use crate::observe::server::{self, Listener};
 use crate::worker::{Control, Ended, FollowedFiles, KeptStates, Looks, Worker};
 use axum::Router;
@@ -89,10 +90,12 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     } else {
         files.report(&worker.control());
     }
+    let history = History::default();
+    tokio::spawn(history.clone().follow(worker.control(), stop.clone()));
     if let Some(listener) = listener {
         let writable = WritableFiles::new(settings.connectors.clone());
         let writes = FileWrites::new(writable, news, context.version());
-        let router = paths(context, &listener, worker.control(), writes);
+        let router = paths(context, &listener, worker.control(), (writes, history.clone()));
         tokio::spawn(listener.serve(router, stop.clone()));
     }
     #[cfg(target_os = "linux")]
@@ -111,7 +114,12 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
 }
 
 /// Returns what is served: metrics, health and status, and Kafka Connect's REST API where somebody may use it.
-fn paths(context: &Context, listener: &Listener, control: Control, writes: FileWrites) -> Router {
+fn paths(
+    context: &Context,
+    listener: &Listener,
+    control: Control,
+    (writes, history): (FileWrites, History),
+) -> Router {
     let observed = server::router(control.clone());
     let rules = listener.address().ok().and_then(|address| {
         let access = AccessRules::new(address, context.settings().rest_token.clone())?;
@@ -127,6 +135,7 @@ fn paths(context: &Context, listener: &Listener, control: Control, writes: FileW
         version: context.version().to_owned(),
         worker_id: address.to_string(),
         writes: context.settings().rest_writes.then_some(writes),
+        history,
     };
     observed.merge(control::router(control, settings)).fallback(control::nothing_here)
 }

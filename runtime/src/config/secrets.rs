@@ -1,7 +1,8 @@
 //! Which values of a connector file are secrets: what is blanked wherever somebody else's text is shown (invariant 8).
 //!
 //! Secrets are the keys that a plug-in declares as such; what files and secret stores hold; and what the environment holds
-//! of URLs, headers, authentication and properties, from six characters on. Hosts, topics, regions and ids stay readable,
+//! of URLs, headers, authentication and properties, and what stands in the file itself in headers and properties whose names
+//! tell that it is one, from six characters on. Hosts, topics, regions and ids stay readable,
 //! or nobody could tell from a log what is wrong.
 
 use std::collections::BTreeSet;
@@ -40,6 +41,9 @@ const OPEN_KEYS: [&str; 11] = [
 /// Endings of the names of properties whose values are shown.
 pub(super) const OPEN_PROPERTIES: [&str; 8] =
     [".id", ".rack", ".location", ".mechanism", ".mechanisms", ".protocol", ".servers", ".strategy"];
+/// What a name has in it of a header or a property that holds a secret.
+const TELLING: [&str; 9] =
+    ["api-key", "apikey", "authorization", "cookie", "credential", "jaas", "passw", "secret", "token"];
 /// What stands before a token in a header.
 const SCHEMES: [&str; 5] = ["apikey", "basic", "bearer", "digest", "token"];
 
@@ -95,6 +99,9 @@ impl Found {
         match &node.content {
             Content::Scalar(scalar) if scalar.kept => {}
             Content::Scalar(scalar) if schema.is_secret() => self.certain.extend(parts(&scalar.text)),
+            Content::Scalar(scalar) if is_spelled_out(path, &scalar.text) => {
+                self.likely.extend(parts(&scalar.text));
+            }
             Content::Scalar(scalar) => self.shown(about(path), &scalar.text),
             Content::List(items) => {
                 let schema = schema.items();
@@ -177,6 +184,13 @@ fn about(path: &[String]) -> About {
         return About::Url;
     }
     if is_within("auth") { About::Credentials } else { About::Other }
+}
+
+/// Says whether a header or a property of a telling name has its secret in the file itself.
+fn is_spelled_out(path: &[String], text: &str) -> bool {
+    let name = path.last().map(|name| name.to_ascii_lowercase().replace('_', "-")).unwrap_or_default();
+    let is_telling = TELLING.iter().any(|word| name.contains(word));
+    is_telling && about(path) == About::Credentials && !text.contains("{{") && !text.contains("://")
 }
 
 fn names_a_secret(path: &[String]) -> bool {
@@ -327,6 +341,13 @@ mod tests {
         assert_shown("token: literal-secret", "no literal-secret", "no [redacted]");
         assert_shown("token: Bearer abc123", "no abc123, Bearer", "no [redacted], Bearer");
         assert_shown("token: short", "no short", "no short");
+        let header =
+            "headers: { X-Api-Key: spelled-out, accept: application/json, cookie: '{{@record.key}}' }";
+        assert_shown(
+            header,
+            "spelled-out application/json {{@record.key}}",
+            "[redacted] application/json {{@record.key}}",
+        );
         let pair = "auth: { basic: { username: me, password: 'top secret' } }";
         assert_shown(pair, "me:top secret bWU6dG9wIHNlY3JldA==", "[redacted] [redacted]==");
         assert_shown(pair, "dG9wIHNlY3JldA top+secret me", "[redacted] [redacted] me");

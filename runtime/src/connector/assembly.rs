@@ -67,6 +67,12 @@ impl Connector {
         Some(DeadLetterQueue::new(Arc::clone(sink), settings, counters, sender))
     }
 
+    /// Returns the most records that a put may have; none where only their bytes count.
+    pub fn batch_max_records(&self) -> Option<usize> {
+        Some(at_most(self.batch.max_records, self.sink.limits().max_records))
+            .filter(|most| *most < usize::MAX)
+    }
+
     /// Returns the operator's settings for the way to the sink, bounded by what the sink can take.
     pub fn lane_settings(&self, pacers: &Pacers) -> LaneSettings {
         let limits = self.sink.limits();
@@ -80,6 +86,7 @@ impl Connector {
             .with_batches_at_once(linger.is_none())
             .with_confirmation_of(&*self.sink, pacers)
             .with_blanks(self.blanks.clone())
+            .with_tap(self.tap.clone())
     }
 
     /// Makes the window over the records last done, which outlives a task that is restarted.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use sluice_connector_api::{
-    BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed, Limits,
-    PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TopicPartition, Trouble,
+    Ask, BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed,
+    Limits, PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TopicPartition, Trouble,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -199,6 +199,10 @@ impl Sink for FirstLook {
 
     fn repetition(&self) -> Repetition {
         self.sink().repetition()
+    }
+
+    fn asking(&self) -> Option<Arc<dyn Ask>> {
+        self.sink().asking()
     }
 
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {

@@ -22,6 +22,7 @@ use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
 use crate::connector::parts::{Parts, only_entry};
 use crate::shown::keep_from_log;
+use crate::tap::TapPoint;
 use crate::transform::chain::Chain;
 
 /// A connector that is ready to run. Loading it opened nothing yet.
@@ -59,6 +60,8 @@ pub struct Connector {
     pub buffer_memory: ByteSize,
     /// The secrets of its file, which are blanked wherever somebody else's text is shown.
     pub blanks: Blanks,
+    /// Where whoever wants to see its records stands.
+    pub tap: TapPoint,
     /// What works, but hardly as it is meant.
     pub warnings: Vec<Problem>,
 }
@@ -214,6 +217,7 @@ fn build(
         tasks_max: file.tasks_max,
         buffer_memory: file.buffer_memory,
         blanks,
+        tap: TapPoint::default(),
         warnings,
     })
 }

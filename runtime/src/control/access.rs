@@ -54,12 +54,16 @@ impl AccessRules {
     }
 }
 
+/// What our own page sends: a browser that is asked for Basic would ask its user before the page can.
+const PAGE: &str = "sluice-page";
+
 /// The layer that asks the rules.
 pub(super) async fn guard(State(rules): State<AccessRules>, request: Request, next: Next) -> Response {
+    let scheme = if request.headers().contains_key(PAGE) { "Bearer" } else { "Basic" };
     match rules.allow(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(error) if error.status == StatusCode::UNAUTHORIZED => {
-            let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"sluice\"")];
+            let ask = [(header::WWW_AUTHENTICATE, format!("{scheme} realm=\"sluice\""))];
             (ask, error).into_response()
         }
         Err(error) => error.into_response(),
@@ -96,7 +100,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// Says whether a browser sends this for a page of another site.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))
         && !["same-origin", "none"].contains(&site)

@@ -7,6 +7,9 @@
 //! writes      creating, changing and removing them   configs  a configuration that was sent   file_writes  their files
 //! plugins     which plug-ins there are, and whether a configuration is valid
 //! offsets     how far a connector is, and moving it  loggers  what is logged
+//! live        what connectors are up to right now   letters  their dead letters          questions  to what they have stored
+//! tap         records as they pass                   events   answers that last      blanked   without secrets
+//! page        the page at /, and what it is made of
 //! served      what they are served from
 //! shapes      the bodies       query   the parameters       error   the answers that are none
 //! ```
@@ -16,18 +19,25 @@
 //! `docs/rest-api.md` says so.
 
 mod access;
+mod blanked;
 mod configs;
 mod connectors;
 mod error;
+mod events;
 mod file_writes;
+mod letters;
+mod live;
 mod loggers;
 mod offsets;
+mod page;
 mod plugins;
 mod query;
+mod questions;
 mod routes;
 mod served;
 mod shapes;
 mod states;
+mod tap;
 mod writes;
 
 pub use crate::control::access::AccessRules;

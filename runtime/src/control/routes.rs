@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
 use axum::{Json, Router};
@@ -16,8 +16,12 @@ use crate::control::error::{NOT_FOUND, RestError, in_our_form};
 use crate::control::file_writes::FileWrites;
 use crate::control::served::Served;
 use crate::control::shapes::WorkerIdentity;
-use crate::control::{connectors, loggers, offsets, plugins, states, writes};
+use crate::control::{
+    connectors, letters, live, loggers, offsets, page, plugins, questions, states, tap, writes,
+};
 use crate::kafka::cluster::cluster_id;
+use crate::meter::measure::now_millis;
+use crate::observe::history::History;
 use crate::worker::Control;
 
 /// What the REST API needs to know.
@@ -33,13 +37,15 @@ pub struct RestSettings {
     pub worker_id: String,
     /// What writes connector files, where requests may create, change and remove connectors.
     pub writes: Option<FileWrites>,
+    /// How connectors fared in the last hour.
+    pub history: History,
 }
 
 /// Returns Kafka Connect's paths, for the connectors of a worker.
 pub fn router(control: Control, settings: RestSettings) -> Router {
-    let RestSettings { access, registry, version, worker_id, writes } = settings;
-    let identity = WorkerIdentity { worker_id, version };
-    let served = Served { control, registry, identity, writes, cluster: Arc::default() };
+    let RestSettings { access, registry, version, worker_id, writes, history } = settings;
+    let (identity, started) = (WorkerIdentity { worker_id, version }, now_millis());
+    let served = Served { control, registry, identity, writes, history, started, cluster: Arc::default() };
     let mut router = Router::new();
     for (path, methods) in routes() {
         router = match path {
@@ -54,6 +60,9 @@ pub fn router(control: Control, settings: RestSettings) -> Router {
         })
         .route_layer(from_fn_with_state(access, guard))
         .route_layer(map_response(in_our_form))
+        // Before the guard: it has nothing of the worker in it, and asks for the token.
+        .route_layer(from_fn(page::or_next))
+        .merge(page::assets())
         .with_state(served)
 }
 
@@ -80,6 +89,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Served>)> {
         ("/connectors/{name}/topics", get(connectors::topics)),
         ("/connectors/{name}/topics/reset", put(|| async { StatusCode::ACCEPTED })),
         ("/connectors/{name}/offsets", get(offsets::get).patch(offsets::alter).delete(offsets::reset)),
+        ("/connectors/{name}/tap", get(tap::tap)),
+        ("/live", get(live::live)),
+        ("/live/{name}", get(live::one)),
+        ("/live/{name}/dead-letters", get(letters::list)),
+        ("/live/{name}/questions", post(questions::ask)),
         ("/connector-plugins", get(plugins::list)),
         ("/connector-plugins/{plugin}/config", get(plugins::config)),
         ("/connector-plugins/{plugin}/config/validate", put(plugins::validate)),

@@ -10,6 +10,7 @@ use crate::connector::load::Connector;
 use crate::control::error::{RestError, RestResult};
 use crate::control::file_writes::FileWrites;
 use crate::control::shapes::WorkerIdentity;
+use crate::observe::history::History;
 use crate::worker::{ConnectorStatus, Control};
 
 /// The worker, and what it says of itself.
@@ -20,6 +21,10 @@ pub(super) struct Served {
     pub(super) identity: WorkerIdentity,
     /// What writes connector files, where requests may.
     pub(super) writes: Option<FileWrites>,
+    /// How connectors fared in the last hour.
+    pub(super) history: History,
+    /// When the API was first served, in milliseconds since 1970.
+    pub(super) started: u64,
     /// The id of the cluster, once its brokers have said it.
     pub(super) cluster: Arc<OnceCell<String>>,
 }

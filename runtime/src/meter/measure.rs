@@ -1,7 +1,7 @@
 //! Times, as histograms for Prometheus and as the mean and the maximum that Kafka Connect's users know.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::histogram::Histogram;
 
@@ -56,6 +56,12 @@ pub fn mean(sum: u64, count: u64) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "samples are floats, whatever the count")]
 pub fn float(count: u64) -> f64 {
     count as f64
+}
+
+/// Returns the time of the clock, in milliseconds since 1970.
+pub(crate) fn now_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use prometheus_client::metrics::histogram::Histogram;
 use sluice_connector_api::{Failure, FailureKind, PutError, Trouble};
 use tokio::time::Instant;
 
-use crate::meter::measure::{Measure, mean};
+use crate::meter::last_errors::LastErrors;
+use crate::meter::measure::{Measure, mean, now_millis};
 
 /// Records of a batch.
 const RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
@@ -33,6 +34,8 @@ pub struct PutMeter {
     last_success: AtomicU64,
     last_failure: AtomicU64,
     failing: Mutex<Option<Failing>>,
+    /// What puts failed with last.
+    pub errors: LastErrors,
 }
 
 /// Puts that fail one after the other.
@@ -60,6 +63,7 @@ impl Default for PutMeter {
             last_success: AtomicU64::default(),
             last_failure: AtomicU64::default(),
             failing: Mutex::default(),
+            errors: LastErrors::default(),
         }
     }
 }
@@ -98,6 +102,9 @@ impl PutMeter {
     fn failed(&self, records: u64, failures: &[&Failure]) {
         self.last_failure.store(now_millis(), Ordering::Relaxed);
         self.failed_records.fetch_add(records, Ordering::Relaxed);
+        if let Some(first) = failures.first() {
+            self.errors.note(&first.to_string());
+        }
         for ((kind, _), count) in Self::KINDS.iter().zip(&self.failures) {
             let of_kind = failures.iter().filter(|failure| failure.kind() == *kind).count();
             count.fetch_add(u64::from(of_kind > 0), Ordering::Relaxed);
@@ -194,12 +201,6 @@ impl PutMeter {
 
 fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
-}
-
-/// Returns the time of the clock, in milliseconds since 1970.
-pub(crate) fn now_millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::observe::lasting::{Lasting, LastingPlaces};
+
 /// The most connections at once; whoever comes then waits until one ends.
 const CONNECTIONS: usize = 64;
 /// How long the head of a request may take. It counts for a connection on which none comes, too.
 const HEAD: Duration = Duration::from_secs(5);
-/// How long a connection may serve one request after the other.
+/// How long a connection may serve one request after the other, unless one of its answers lasts.
 const AGE: Duration = Duration::from_mins(1);
 /// How long it may then take to end what is under way.
 const END: Duration = Duration::from_secs(10);
@@ -26,6 +31,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Serves until `stop` is cancelled.
 pub(super) async fn serve(listener: &TcpListener, router: Router, stop: CancellationToken) {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = LastingPlaces::new();
     loop {
         let next = async { (Arc::clone(&free).acquire_owned().await, listener.accept().await) };
         let next = tokio::select! {
@@ -36,25 +42,37 @@ pub(super) async fn serve(listener: &TcpListener, router: Router, stop: Cancella
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, lasting, stop) = (router.clone(), places.of_connection(), stop.clone());
         tokio::spawn(async move {
-            connection(stream, router, &stop).await;
+            connection(stream, router, lasting, &stop).await;
             drop(permit);
         });
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: &CancellationToken) {
+async fn connection(stream: TcpStream, router: Router, lasting: Lasting, stop: &CancellationToken) {
+    let given = lasting.clone();
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(given.clone());
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
         // Whatever goes wrong with it is the client's to see.
         _ = connection.as_mut() => return,
         () = tokio::time::sleep(AGE) => {}
         () = stop.cancelled() => {}
+    }
+    if lasting.lasts() {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = stop.cancelled() => {}
+        }
     }
     connection.as_mut().graceful_shutdown();
     let _late = tokio::time::timeout(END, connection).await.is_err();

@@ -158,6 +158,11 @@ pub(super) const METRICS: &[Metric] = &[
         Connector(|connector| Some(float(connector.buffered_bytes as u64))),
     ),
     row(
+        "sluice_buffer_memory_bytes",
+        "The most bytes of such records that may be",
+        Connector(|connector| Some(float(connector.buffer_memory as u64))),
+    ),
+    row(
         "sluice_config_errors",
         "Mistakes in the connector's file as it is now; an earlier version runs on, or none",
         Connector(|connector| Some(float(connector.config_errors.len() as u64))),
@@ -166,6 +171,11 @@ pub(super) const METRICS: &[Metric] = &[
         "sluice_learned_calls_per_second",
         "Calls a second that were learned to be taken",
         Connector(|connector| connector.calls_per_second),
+    ),
+    row(
+        "sluice_calls_per_second_limit",
+        "Calls a second that are never exceeded, whatever is learned",
+        Connector(|connector| connector.calls_per_second_limit),
     ),
     row(
         "sluice_log_lines_dropped",

@@ -138,20 +138,12 @@ impl Chain {
     ///
     /// A plug-in that panics rejects the record (invariant 9: no record can crash a connector).
     pub fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, NotApplied> {
-        self.apply_from(Side::Key, origin, record)
+        self.apply_seen(Side::Key, origin, record, |_, _| {})
     }
 
     /// Goes on with a record whose schema was fetched.
     pub fn go_on(&self, origin: &Origin, pending: PendingRecord) -> Result<Transformed, NotApplied> {
-        self.apply_from(pending.side, origin, pending.record)
-    }
-
-    fn apply_from(&self, side: Side, origin: &Origin, record: Record) -> Result<Transformed, NotApplied> {
-        self.guarded(|at| {
-            let out = self.run(at, side, origin, record, |_, _| {})?;
-            records(&out).iter().for_each(read_json);
-            Ok(out)
-        })
+        self.apply_seen(pending.side, origin, pending.record, |_, _| {})
     }
 
     /// Fetches a schema that a record waits for. One call at a time.
@@ -176,7 +168,11 @@ impl Chain {
         record: Record,
         see: impl FnMut(&str, &[Record]),
     ) -> Result<Transformed, NotApplied> {
-        self.guarded(|at| self.run(at, side, origin, record, see))
+        self.guarded(|at| {
+            let out = self.run(at, side, origin, record, see)?;
+            records(&out).iter().for_each(read_json);
+            Ok(out)
+        })
     }
 
     /// Runs plug-ins, which say in the cell at which stage they are, and answers for one that panics.

@@ -29,7 +29,9 @@ pub(super) struct RunningConnector {
     pub(super) connector: Connector,
     guarantee: Guarantee,
     budget: Budget,
-    pacer: Option<Pacer>,
+    batch_max_records: Option<usize>,
+    /// With the rate that is never exceeded.
+    pacer: Option<(Pacer, f64)>,
     desired: watch::Sender<DesiredState>,
     tasks: Vec<RunningTask>,
     /// Tells the supervisors to end although the worker goes on.
@@ -92,9 +94,10 @@ impl RunningConnector {
             tasks.push(RunningTask { counters, status });
             tokio::spawn(supervisor.run());
         }
-        let pacer = connector.sink.limits().pace.map(|pace| pacers.of(&pace));
+        let pacer = connector.sink.limits().pace.map(|pace| (pacers.of(&pace), pace.calls_per_second));
+        let batch_max_records = connector.batch_max_records();
         let guarantee = connector.guarantee();
-        Self { connector, guarantee, budget, pacer, desired, tasks, leave }
+        Self { connector, guarantee, budget, batch_max_records, pacer, desired, tasks, leave }
     }
 
     /// Ends the connector: it reads no more, delivers what it has in flight, commits, and leaves the group.
@@ -141,7 +144,10 @@ impl RunningConnector {
             records: tasks.iter().fold(Tally::default(), |sum, task| sum + task.records),
             tasks,
             buffered_bytes: self.budget.used(),
-            calls_per_second: self.pacer.as_ref().map(Pacer::rate),
+            buffer_memory: self.connector.buffer_memory.bytes(),
+            batch_max_records: self.batch_max_records,
+            calls_per_second: self.pacer.as_ref().map(|(pacer, _)| pacer.rate()),
+            calls_per_second_limit: self.pacer.as_ref().map(|(_, limit)| *limit),
             config_errors: Vec::new(),
         }
     }

@@ -108,9 +108,17 @@ pub struct ConnectorStatus {
     pub records: Tally,
     /// Bytes of records that are read and not done.
     pub buffered_bytes: usize,
+    /// The most bytes that may be.
+    pub buffer_memory: usize,
+    /// The most records of a put; none where only their bytes count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_max_records: Option<usize>,
     /// The rate of calls that was learned, where the sink has a pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<f64>,
+    /// The rate of calls that is never exceeded, where the sink has a pace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_second_limit: Option<f64>,
     /// What is wrong with its file as it is now: an earlier version runs on, or none where there are no tasks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub config_errors: Vec<String>,
@@ -118,7 +126,7 @@ pub struct ConnectorStatus {
 
 impl ConnectorStatus {
     /// Returns that of a connector of whose file no version could be read.
-    pub(super) fn without_version(name: &str, config_errors: &[String]) -> Self {
+    pub(crate) fn without_version(name: &str, config_errors: &[String]) -> Self {
         Self {
             name: name.to_owned(),
             sink: String::new(),
@@ -127,7 +135,10 @@ impl ConnectorStatus {
             tasks: Vec::new(),
             records: Tally::default(),
             buffered_bytes: 0,
+            buffer_memory: 0,
+            batch_max_records: None,
             calls_per_second: None,
+            calls_per_second_limit: None,
             config_errors: config_errors.to_vec(),
         }
     }
@@ -179,7 +190,10 @@ mod tests {
             tasks: tasks.into_iter().collect(),
             records: Tally::default(),
             buffered_bytes: 0,
+            buffer_memory: 0,
+            batch_max_records: None,
             calls_per_second: None,
+            calls_per_second_limit: None,
             config_errors: Vec::new(),
         }
     }

@@ -184,6 +184,7 @@ impl Supervisor {
     /// operator alone: each start would put what is behind the record once more.
     async fn after_failure(&mut self, Failed { reason, origin, for_good }: Failed) {
         let reason = self.connector.blanks.apply(&reason).into_owned();
+        self.counters.errors.note(&reason);
         let mut failures = 0;
         self.status.send_modify(|status| {
             failures = status.failures + 1;

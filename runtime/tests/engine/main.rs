@@ -33,6 +33,7 @@ mod repeats;
 mod retries;
 mod schemas;
 mod stops;
+mod tap;
 mod transforming;
 mod witness;
 mod world;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
-    BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, Repetition,
+    Ask, BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, Repetition,
     SettingsError, Sink,
 };
 use sluice_wire::{AwsSettings, AwsSinkSettings, CALL_LINGER, OnAws};
@@ -35,6 +35,7 @@ struct BedrockKb {
     mapping: Arc<DocumentMapping>,
     tokens: ClientTokens,
     client: Arc<LazyClient>,
+    asked: Arc<people::AskedBase>,
 }
 
 impl BedrockKb {
@@ -46,6 +47,7 @@ impl BedrockKb {
                 settings.aws.clone(),
                 DataSourceRef::from_settings(&settings.own)?,
             )),
+            asked: Arc::new(people::AskedBase::new(settings.clone())),
             settings,
         })
     }
@@ -113,6 +115,11 @@ impl Sink for BedrockKb {
 
     fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
         BatchKey::from(if self.mapping.deletes(record) { "delete" } else { "write" })
+    }
+
+    fn asking(&self) -> Option<Arc<dyn Ask>> {
+        let asked: Arc<dyn Ask> = Arc::<people::AskedBase>::clone(&self.asked);
+        Some(asked)
     }
 
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {

@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
+use sluice_tests::listener::{ask, get, send};
 use sluice_tests::sluice::{PATIENCE, Running, Sluice, root};
 
 /// What the knowledge base holds, in the order of the rows.
@@ -135,6 +136,33 @@ fn what_is_produced_to_a_demo_that_keeps_running_can_be_asked_for() {
 
     let ended = demo.terminate().expect_code(0);
     assert!(ended.waited < Duration::from_secs(5), "{ended}");
+}
+
+#[test]
+fn a_demo_that_keeps_running_serves_a_page_with_prices_that_flow_and_can_be_asked_for() {
+    let mut demo = Sluice::new(["demo", "--keep-running"]).spawn();
+    let line = demo.wait_for_output("Look at it: http://");
+    let address = line.split("http://").nth(1).unwrap().trim_end_matches('/').to_owned();
+    assert!(ask(&address, "GET", "/", "text/html").body.starts_with("<!doctype html>"));
+    let live = || -> serde_json::Value { serde_json::from_str(&get(&address, "/live").body).unwrap() };
+    demo.wait_until("prices that flow", |_| {
+        let all = live();
+        let names: Vec<_> =
+            all["connectors"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+        assert_eq!(names, ["demo", "live-prices"]);
+        (all["connectors"][1]["records"]["delivered"].as_u64() > Some(3)).then_some(())
+    });
+    let question = r#"{"question": "What is the price of ZVZZT?"}"#;
+    demo.wait_until("an answer", |_| {
+        let answer = send(&address, "POST", "/live/live-prices/questions", &[], question);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body.contains("live-prices-0-").then_some(())
+    });
+    let one: serde_json::Value = serde_json::from_str(&get(&address, "/live/demo").body).unwrap();
+    assert_eq!(one["can_be_asked"], true);
+    let empty = send(&address, "POST", "/live/demo/questions", &[], r#"{"question": " "}"#);
+    assert_eq!(empty.status, 400, "{}", empty.body);
+    demo.terminate().expect_code(0);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["source"],
             &["transform"],
             &["pace"],
-            &["retry", "guard", "shown", "dead_letter"],
+            &["retry", "guard", "shown", "dead_letter", "tap"],
         ],
     },
     Floors {

@@ -16,6 +16,7 @@ use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::put_meter::PutMeter;
 use crate::pace::pacer::{Pacer, Turn};
 use crate::retry::policy::{Retries, RetryPolicy};
+use crate::tap::{TapPoint, Tapped, TappedPut};
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -65,6 +66,8 @@ pub struct Delivery {
     pub throttle: LogThrottle,
     /// What is blanked in what the sink says (invariant 8).
     pub blanks: Blanks,
+    /// Where whoever wants to see puts stands.
+    pub tap: TapPoint,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -140,6 +143,9 @@ impl Delivery {
             self.meter.put(group.records.len(), took, &result);
         }
         log_put(&group.records, took, &result);
+        if self.tap.takes_put() {
+            self.tap.show(Tapped::Put(TappedPut::new(&group.records, took, &result)));
+        }
         turn.answered(failures(&result));
         match result {
             Ok(()) => {

@@ -98,6 +98,7 @@ impl Lane {
                 meter,
                 throttle: LogThrottle::new(1),
                 blanks: settings.blanks,
+                tap: settings.tap,
             },
             sink,
             limits: settings.limits,

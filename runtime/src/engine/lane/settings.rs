@@ -8,6 +8,7 @@ use sluice_connector_api::{Blanks, Confirm, ConfirmLimits, Limits, Sink};
 use crate::engine::batch::batcher::BatchLimits;
 use crate::pace::pacer::{Pacer, Pacers};
 use crate::retry::policy::RetryPolicy;
+use crate::tap::TapPoint;
 
 /// What tells what became of accepted records, as the sink gave it at the start.
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub struct LaneSettings {
     pub confirm_pacer: Option<Pacer>,
     /// What is blanked in what the sink says.
     pub blanks: Blanks,
+    /// Where whoever wants to see records and puts stands.
+    pub tap: TapPoint,
 }
 
 impl LaneSettings {
@@ -55,6 +58,7 @@ impl LaneSettings {
             confirmation: None,
             confirm_pacer: None,
             blanks: Blanks::default(),
+            tap: TapPoint::default(),
         }
     }
 
@@ -69,6 +73,13 @@ impl LaneSettings {
     #[must_use]
     pub fn with_blanks(mut self, blanks: Blanks) -> Self {
         self.blanks = blanks;
+        self
+    }
+
+    /// Shows records and puts to whoever looks.
+    #[must_use]
+    pub fn with_tap(mut self, tap: TapPoint) -> Self {
+        self.tap = tap;
         self
     }
 

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use sluice_connector_api::Timestamp;
 
-use crate::meter::measure::Measure;
-use crate::meter::put_meter::{Failing, PutMeter, now_millis};
+use crate::meter::last_errors::{LastError, LastErrors};
+use crate::meter::measure::{Measure, now_millis};
+use crate::meter::put_meter::{Failing, PutMeter};
 use crate::meter::source_meter::SourceMeter;
 use crate::transform::chain::Stage;
 
@@ -55,6 +56,8 @@ pub struct Counters {
     pub source: Arc<SourceMeter>,
     /// From a record's timestamp until it was stored.
     pub latency: Measure,
+    /// What went wrong last before the sink, and why the task failed.
+    pub errors: LastErrors,
 }
 
 /// The counts at one moment. `read = delivered + superseded + filtered + skipped + dead-lettered + abandoned + in
@@ -144,8 +147,11 @@ impl Counters {
         }
     }
 
-    /// Counts a record found at fault, whatever becomes of it.
-    pub fn rejected(&self, stage: &Stage) {
+    /// Counts a record found at fault, whatever becomes of it. What a sink says is noted by its put.
+    pub fn rejected(&self, stage: &Stage, reason: &str) {
+        if *stage != Stage::TaskPut {
+            self.errors.note(&format!("{stage}: {reason}"));
+        }
         let [key, value, transformation, put] = &self.rejections;
         let count = match stage {
             Stage::KeyConverter => key,
@@ -178,6 +184,15 @@ impl Counters {
     pub fn last_error(&self) -> Option<u64> {
         let rejection = Some(self.last_rejection.load(Ordering::Relaxed)).filter(|millis| *millis > 0);
         rejection.max(self.puts.last_failure()).max(self.letters.last_failure())
+    }
+
+    /// Returns what went wrong last, the last one first.
+    pub fn last_errors(&self) -> Vec<LastError> {
+        let mut all = self.errors.all();
+        all.extend(self.puts.errors.all());
+        all.extend(self.letters.errors.all());
+        all.sort_by_key(|error| std::cmp::Reverse(error.last));
+        all
     }
 
     /// Returns since when and why puts fail, be it of records or of dead letters, while the last one did.

@@ -49,7 +49,7 @@ impl<S: Source> Pipeline<S> {
     ) -> Self {
         Self {
             source,
-            transforming: Transforming::new(chain, settings.lane.retry),
+            transforming: Transforming::new(chain, settings.lane.retry, settings.lane.tap.clone()),
             commit_interval: settings.commit_interval,
             delivering: Delivering::new(sink, settings, Ledger::new(counters, budget)),
             give_up_at: None,

@@ -22,6 +22,7 @@ pub mod report;
 mod revoke;
 mod schemas;
 pub mod settings;
+mod tapping;
 mod transforming;
 
 pub use event_loop::Pipeline;

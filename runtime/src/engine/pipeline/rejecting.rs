@@ -39,7 +39,7 @@ impl Delivering {
         if !self.ledger.tracker.is_ours(rejected.ticket) {
             return;
         }
-        self.ledger.counters.rejected(&rejected.stage);
+        self.ledger.counters.rejected(&rejected.stage, &rejected.fault.reason);
         match self.faults.judge(rejected, &mut self.lane) {
             Fate::Skipped => self.done(rejected.ticket, Verdict::Skipped),
             Fate::Waits => {}

@@ -16,7 +16,9 @@ use tracing::Instrument;
 
 use crate::engine::ledger::tracker::Ticket;
 use crate::engine::pipeline::schemas::{NotChanged, Schemas};
+use crate::engine::pipeline::tapping::apply_tapped;
 use crate::retry::policy::RetryPolicy;
+use crate::tap::TapPoint;
 use crate::transform::chain::{Chain, NotApplied, PendingRecord, StageError};
 
 /// Records that are transformed at once where they are if nothing is under way: they would wait longer for another
@@ -60,20 +62,30 @@ pub(super) struct Transforming {
     /// The most chunks at once: enough to keep the cores busy, and few enough for an event that is read behind them,
     /// such as a revoke, not to wait long.
     max_chunks: usize,
+    way: Way,
+}
+
+/// How records go through the chain.
+#[derive(Clone)]
+struct Way {
+    /// Each record is kept as it was read beside what it becomes.
     keep_read: bool,
+    /// Where whoever wants to see records stands.
+    tap: TapPoint,
 }
 
 impl Transforming {
     /// `retry` says how long a schema is waited for that cannot be fetched.
-    pub(super) fn new(chain: Arc<Chain>, retry: RetryPolicy) -> Self {
+    pub(super) fn new(chain: Arc<Chain>, retry: RetryPolicy, tap: TapPoint) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         let schemas = Arc::new(Schemas::new(chain, retry));
-        Self { schemas, under_way: VecDeque::new(), max_chunks: 2 * cores, keep_read: false }
+        let way = Way { keep_read: false, tap };
+        Self { schemas, under_way: VecDeque::new(), max_chunks: 2 * cores, way }
     }
 
     /// Keeps each record as it was read beside what it becomes, or does not.
     pub(super) fn keep_read(&mut self, keep_read: bool) {
-        self.keep_read = keep_read;
+        self.way.keep_read = keep_read;
     }
 
     /// Says whether another chunk may come.
@@ -93,9 +105,10 @@ impl Transforming {
             return Vec::new();
         }
         let mut changed = Vec::with_capacity(chunk.len());
+        let looked_at = self.way.tap.looks_at(chunk.len());
         let mut chunk = chunk.into_iter();
         while let Some((ticket, record)) = chunk.next() {
-            match change(self.schemas.chain(), self.keep_read, ticket, record) {
+            match self.way.change(self.schemas.chain(), changed.len() < looked_at, ticket, record) {
                 Ok(done) => changed.push(done),
                 Err(waiting) => {
                     self.start(Some(*waiting), chunk.collect());
@@ -108,7 +121,7 @@ impl Transforming {
 
     /// Has another thread work, behind what is under way.
     fn start(&mut self, first: Option<Waiting>, chunk: Vec<(Ticket, Record)>) {
-        let change_all = change_all(Arc::clone(&self.schemas), self.keep_read, first, chunk);
+        let change_all = change_all(Arc::clone(&self.schemas), self.way.clone(), first, chunk);
         self.under_way.push_back(tokio::spawn(change_all.in_current_span()));
     }
 
@@ -149,7 +162,7 @@ impl Drop for Transforming {
 
 async fn change_all(
     schemas: Arc<Schemas>,
-    keep_read: bool,
+    way: Way,
     first: Option<Waiting>,
     chunk: Vec<(Ticket, Record)>,
 ) -> Vec<Changed> {
@@ -157,11 +170,12 @@ async fn change_all(
     if let Some(waiting) = first {
         changed.push(fetch_and_change(&schemas, waiting).await);
     }
+    let looked_at = changed.len() + way.tap.looks_at(chunk.len());
     for (ticket, record) in chunk {
         if changed.len() % TURN == TURN - 1 {
             yield_now().await;
         }
-        match change(schemas.chain(), keep_read, ticket, record) {
+        match way.change(schemas.chain(), changed.len() < looked_at, ticket, record) {
             Ok(done) => changed.push(done),
             Err(waiting) => changed.push(fetch_and_change(&schemas, *waiting).await),
         }
@@ -169,18 +183,31 @@ async fn change_all(
     changed
 }
 
-/// Takes a record through the chain, as far as that can be done at once.
-fn change(chain: &Chain, keep_read: bool, ticket: Ticket, record: Record) -> Result<Changed, Box<Waiting>> {
-    let read = keep_read.then(|| Arc::new(record.clone()));
-    let origin = record.origin().clone();
-    let result = match chain.apply(&origin, record) {
-        Ok(transformed) => Ok(transformed),
-        Err(NotApplied::Rejected(error)) => Err(Box::new(NotChanged::Rejected(origin, error))),
-        Err(NotApplied::NeedsSchema(pending)) => {
-            return Err(Box::new(Waiting { ticket, read, origin, pending: *pending }));
-        }
-    };
-    Ok(Changed { ticket, read, result })
+impl Way {
+    /// Takes a record through the chain, as far as that can be done at once.
+    fn change(
+        &self,
+        chain: &Chain,
+        looked_at: bool,
+        ticket: Ticket,
+        record: Record,
+    ) -> Result<Changed, Box<Waiting>> {
+        let read = self.keep_read.then(|| Arc::new(record.clone()));
+        let origin = record.origin().clone();
+        let applied = if looked_at {
+            apply_tapped(chain, &self.tap, &origin, record)
+        } else {
+            chain.apply(&origin, record)
+        };
+        let result = match applied {
+            Ok(transformed) => Ok(transformed),
+            Err(NotApplied::Rejected(error)) => Err(Box::new(NotChanged::Rejected(origin, error))),
+            Err(NotApplied::NeedsSchema(pending)) => {
+                return Err(Box::new(Waiting { ticket, read, origin, pending: *pending }));
+            }
+        };
+        Ok(Changed { ticket, read, result })
+    }
 }
 
 async fn fetch_and_change(schemas: &Schemas, waiting: Waiting) -> Changed {

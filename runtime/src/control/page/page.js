@@ -1,0 +1,213 @@
+// The page: all connectors, and one of them in full.
+
+import { Detail } from "/page/detail.js";
+import { Numbers, Plot, bytes, count, make, percentiles, problems, say, span } from "/page/format.js";
+import { ask, listen, pathOf, setToken } from "/page/worker.js";
+
+const main = document.getElementById("main");
+const said = document.getElementById("said");
+const link = document.getElementById("link");
+const histories = new Map();
+let view = null;
+let state = null;
+
+export function tell(text) {
+  said.textContent = text;
+}
+
+// Buttons that change what a connector is meant to be. They are the same for the list and for one connector.
+function actions(name) {
+  let busy = false;
+  const change = async (method, path, done) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await ask(`/connectors/${pathOf(name)}/${path}`, { method });
+      tell(`${name}: ${done}`);
+    } catch (error) {
+      tell(`${name}: ${error.message}`);
+    }
+    busy = false;
+  };
+  // One button for both, which stays where it is: who pauses by keyboard resumes with the next key.
+  let wish = "pause";
+  const state = make("button", { type: "button", onclick: () => change("PUT", wish, `${wish} asked for`) });
+  const restart = make("button", { type: "button", onclick: () => change("POST", "restart?includeTasks=true", "restart asked for"), "aria-label": `Restart ${name}` }, "Restart");
+  const element = make("div", { class: "actions" }, state, restart);
+  const show = (connector) => {
+    element.hidden = connector.tasks.length === 0;
+    wish = connector.wanted === "running" ? "pause" : "resume";
+    const label = wish === "pause" ? "Pause" : "Resume";
+    say(state, label);
+    state.setAttribute("aria-label", `${label} ${name}`);
+  };
+  return { element, show };
+}
+
+function stateOf(element, connector) {
+  const failed = connector.tasks.filter((task) => task.state === "failed").length;
+  const some = failed > 0 && connector.state !== "failed";
+  say(element, some ? `${connector.state}, ${failed} of ${connector.tasks.length} tasks failed` : connector.state);
+  element.className = `state ${some ? "failed" : connector.state}`;
+}
+
+function showProblems(list, texts) {
+  const now = texts.join("\n\n");
+  if (list.dataset.texts === now) return;
+  list.dataset.texts = now;
+  list.replaceChildren(...texts.map((text) => make("li", {}, text)));
+}
+
+const NUMBERS = ["Records per second", "Lag", "End to end p50 / p95 / p99", "Put p50 / p95 / p99", "Records per put", "In flight", "Memory", "Calls per second"];
+
+function setNumbers(numbers, connector) {
+  const recent = connector.recent;
+  const most = connector.batch_max_records;
+  numbers.set("Records per second", `${count(recent.done_rate)} done, ${count(recent.read_rate)} read`);
+  numbers.set("Lag", connector.lag == null ? "unknown yet" : `${count(connector.lag)} records`);
+  numbers.set("End to end p50 / p95 / p99", percentiles(recent.latency));
+  numbers.set("Put p50 / p95 / p99", percentiles(recent.put));
+  numbers.set("Records per put", `${recent.batch == null ? "none" : count(recent.batch)} of ${most == null ? "any number" : count(most)}`);
+  numbers.set("In flight", `${count(connector.in_flight)} records`);
+  numbers.set("Memory", `${bytes(connector.buffered_bytes)} of ${bytes(connector.buffer_memory)}`);
+  const rate = connector.calls_per_second;
+  numbers.set("Calls per second", rate == null ? "no limit" : `${count(rate)} learned, limit ${count(connector.calls_per_second_limit)}`);
+}
+
+function pointsOf(connector, value) {
+  const points = (histories.get(connector.name) || []).map((point) => [point.at, value(point)]);
+  if (state) points.push([state.at, value({ rate: connector.recent.done_rate, lag: connector.lag })]);
+  return points;
+}
+
+class Card {
+  constructor(name) {
+    this.state = make("span", { class: "state" });
+    this.sink = make("span", { class: "quiet" });
+    this.numbers = new Numbers(NUMBERS);
+    this.plot = new Plot("Lag", " records");
+    this.problems = make("ul", { class: "problems", "aria-label": `What is wrong with ${name}` });
+    this.actions = actions(name);
+    const title = make("h2", {}, make("a", { href: `#/connectors/${pathOf(name)}` }, name));
+    const head = make("div", { class: "head" }, title, this.state, this.sink);
+    this.element = make("article", { class: "card", "aria-label": name }, head, this.numbers.element, this.plot.element, this.problems, this.actions.element);
+  }
+
+  show(connector) {
+    stateOf(this.state, connector);
+    const tasks = connector.tasks.length;
+    say(this.sink, connector.sink ? `${connector.sink}, ${tasks} ${tasks === 1 ? "task" : "tasks"}` : "no valid version");
+    this.numbers.element.hidden = tasks === 0;
+    this.plot.element.hidden = tasks === 0;
+    setNumbers(this.numbers, connector);
+    this.plot.draw(pointsOf(connector, (point) => point.lag));
+    const texts = problems(connector);
+    const errors = connector.errors.filter((error) => state.at - error.last < 600000).map((error) => `${span((state.at - error.last) / 1000)} ago: ${error.text}`);
+    showProblems(this.problems, texts.length ? texts : errors);
+    this.actions.show(connector);
+  }
+}
+
+class Overview {
+  constructor() {
+    this.cards = new Map();
+    this.title = make("h1", {}, "Connectors");
+    this.grid = make("div", { class: "cards" });
+    this.none = make("p", {}, "There are no connectors: put a file into the worker's directory.");
+    main.replaceChildren(this.title, this.grid);
+    document.title = "Sluice";
+  }
+
+  show() {
+    const names = new Set(state.connectors.map((connector) => connector.name));
+    for (const [name, card] of this.cards) {
+      if (!names.has(name)) {
+        card.element.remove();
+        this.cards.delete(name);
+      }
+    }
+    for (const connector of state.connectors) {
+      let card = this.cards.get(connector.name);
+      if (!card) {
+        card = new Card(connector.name);
+        this.cards.set(connector.name, card);
+        const next = [...this.cards.keys()].filter((name) => name > connector.name).sort()[0];
+        this.grid.insertBefore(card.element, next ? this.cards.get(next).element : null);
+      }
+      card.show(connector);
+    }
+    if (names.size === 0) this.grid.append(this.none);
+    else this.none.remove();
+  }
+
+  end() {}
+}
+
+const parts = { actions, stateOf, showProblems, setNumbers, pointsOf, NUMBERS, tell };
+
+function route() {
+  const name = /^#\/connectors\/(.+)$/.exec(location.hash);
+  if (location.hash === "#main") return;
+  if (view) view.end();
+  view = name ? new Detail(main, decodeURIComponent(name[1]), parts) : new Overview();
+  if (state) view.show(state);
+  main.focus();
+}
+
+function askForToken(text) {
+  if (view) view.end();
+  view = null;
+  const input = make("input", { type: "password", autocomplete: "current-password", id: "token", required: true });
+  const submit = (event) => {
+    event.preventDefault();
+    setToken(input.value);
+    start();
+  };
+  const label = make("label", {}, "Token of this worker (rest_token)", input);
+  main.replaceChildren(make("h1", {}, "This worker needs a token"), text ? make("p", {}, text) : "", make("form", { onsubmit: submit }, label, make("button", { type: "submit" }, "Show the connectors")));
+  input.focus();
+}
+
+function hear(name, data) {
+  if (name === "history") {
+    for (const [connector, points] of Object.entries(data)) histories.set(connector, points);
+  }
+  if (name === "state") {
+    state = data;
+    const up = span((data.at - data.started) / 1000);
+    const memory = data.resident_bytes == null ? "" : `, ${bytes(data.resident_bytes)} of memory`;
+    say(document.getElementById("worker"), `${data.version} at ${data.worker}, up ${up}${memory}`);
+    say(link, "live");
+    link.className = "";
+  }
+  if (view && state) view.show(state);
+}
+
+let attempts = 0;
+
+async function start() {
+  if (!view) route();
+  for (;;) {
+    try {
+      await listen("/live", undefined, (name, data) => {
+        attempts = 0;
+        hear(name, data);
+      });
+    } catch (error) {
+      if (error.status === 401) {
+        const before = sessionStorage.getItem("sluice-token");
+        say(link, "a token is needed");
+        askForToken(before ? "The worker does not know that token." : "");
+        return;
+      }
+      if (error.status) tell(error.message);
+    }
+    attempts += 1;
+    say(link, "connection lost: the worker does not answer");
+    link.className = "lost";
+    await new Promise((done) => setTimeout(done, Math.min(10000, 500 * attempts)));
+  }
+}
+
+addEventListener("hashchange", route);
+start();
