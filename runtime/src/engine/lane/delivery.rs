@@ -143,7 +143,7 @@ impl Delivery {
             self.meter.put(group.records.len(), took, &result);
         }
         log_put(&group.records, took, &result);
-        if self.tap.takes_put() {
+        if !group.records.is_empty() && self.tap.takes_put() {
             self.tap.show(Tapped::Put(TappedPut::new(&group.records, took, &result)));
         }
         turn.answered(failures(&result));
