@@ -144,7 +144,7 @@ fn a_demo_that_keeps_running_serves_a_page_with_prices_that_flow_and_can_be_aske
     let line = demo.wait_for_output("Look at it: http://");
     let address = line.split("http://").nth(1).unwrap().trim_end_matches('/').to_owned();
     assert!(ask(&address, "GET", "/", "text/html").body.starts_with("<!doctype html>"));
-    let live = || -> serde_json::Value { serde_json::from_str(&get(&address, "/live").body).unwrap() };
+    let live = || -> Value { serde_json::from_str(&get(&address, "/live").body).unwrap() };
     demo.wait_until("prices that flow", |_| {
         let all = live();
         let names: Vec<_> =
@@ -158,7 +158,7 @@ fn a_demo_that_keeps_running_serves_a_page_with_prices_that_flow_and_can_be_aske
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body.contains("live-prices-0-").then_some(())
     });
-    let one: serde_json::Value = serde_json::from_str(&get(&address, "/live/demo").body).unwrap();
+    let one: Value = serde_json::from_str(&get(&address, "/live/demo").body).unwrap();
     assert_eq!(one["can_be_asked"], true);
     let empty = send(&address, "POST", "/live/demo/questions", &[], r#"{"question": " "}"#);
     assert_eq!(empty.status, 400, "{}", empty.body);
