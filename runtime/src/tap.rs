@@ -179,7 +179,7 @@ impl TapPoint {
     }
 
     /// Says whether a put may be looked at. One that may not counts as missed.
-    pub(crate) fn takes_put(&self) -> bool {
+    fn takes_put(&self) -> bool {
         if !self.is_used() {
             return false;
         }
@@ -189,6 +189,13 @@ impl TapPoint {
             places.taken.iter().for_each(|place| place.missed.put());
         }
         takes
+    }
+
+    /// Shows a put that was answered, if somebody looks. One without records stores a position, and is none.
+    pub(crate) fn show_put(&self, records: &[Record], took: Duration, answer: &Result<(), PutError>) {
+        if !records.is_empty() && self.takes_put() {
+            self.show(Tapped::Put(TappedPut::new(records, took, answer)));
+        }
     }
 
     /// Shows something to all who look. Who has no room for it misses it.
@@ -309,7 +316,7 @@ impl TappedStage {
 
 impl TappedPut {
     /// Copies what is shown of a put with this answer.
-    pub(crate) fn new(records: &[Record], took: Duration, answer: &Result<(), PutError>) -> Self {
+    fn new(records: &[Record], took: Duration, answer: &Result<(), PutError>) -> Self {
         let (outcome, reason) = match answer {
             Ok(()) => ("stored", None),
             Err(PutError::Batch(failure)) => ("failed", Some(failure)),

@@ -16,7 +16,7 @@ use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::put_meter::PutMeter;
 use crate::pace::pacer::{Pacer, Turn};
 use crate::retry::policy::{Retries, RetryPolicy};
-use crate::tap::{TapPoint, Tapped, TappedPut};
+use crate::tap::TapPoint;
 
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
@@ -143,9 +143,7 @@ impl Delivery {
             self.meter.put(group.records.len(), took, &result);
         }
         log_put(&group.records, took, &result);
-        if !group.records.is_empty() && self.tap.takes_put() {
-            self.tap.show(Tapped::Put(TappedPut::new(&group.records, took, &result)));
-        }
+        self.tap.show_put(&group.records, took, &result);
         turn.answered(failures(&result));
         match result {
             Ok(()) => {
