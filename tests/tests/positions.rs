@@ -293,6 +293,41 @@ fn a_start_at_the_end_of_a_quiet_topic_is_kept() {
     assert_eq!(setup.values(), named("after", 5));
 }
 
+/// The commits of the other topics tell that the group read by the same pattern before. Those of the topic itself are gone with
+/// it where it is deleted.
+#[test]
+fn a_topic_that_comes_or_is_made_again_while_nobody_reads_is_read_whole_where_the_group_reads_others() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "others", &["auto_offset_reset: latest"]);
+    let text = std::fs::read_to_string(setup.file()).unwrap();
+    let pattern = format!("topics: [\"^{}.*\"]", setup.topic);
+    setup.folder.write("c.yaml", text.replace(&format!("topics: [{}]", setup.topic), &pattern));
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("before", 3));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[3]);
+    daemon.terminate().expect_code(0);
+    // As if the group had begun an hour ago: members that come together are told apart by ten seconds.
+    let metadata = broker.committed_metadata(&setup.topic, &setup.topic);
+    let (before, behind) = metadata.split_once('@').unwrap_or_else(|| panic!("{metadata}"));
+    let began: i64 = behind.parse().unwrap();
+    broker.commit_with(&setup.topic, &setup.topic, 3, &format!("{before}@{}", began - 3600));
+    let other = format!("{}-2", setup.topic);
+    let mut expected = Vec::new();
+    for round in ["first", "second"] {
+        let values = named(round, 5);
+        broker.create_topic(&other, 1);
+        broker.produce(&other, values.iter().map(|value| NewRecord::unkeyed(value).partition(0)));
+        let mut daemon = setup.start();
+        setup.wait_for(&mut daemon, &values);
+        daemon.wait_while_running("the commit", || broker.committed(&setup.topic, &other) == [Some(5)]);
+        daemon.terminate().expect_code(0);
+        broker.delete_topic(&other);
+        expected.extend(values);
+    }
+    assert_eq!(setup.values(), expected);
+}
+
 #[test]
 fn the_first_records_of_partitions_that_were_added_are_read() {
     let Some(broker) = Broker::shared() else { return };

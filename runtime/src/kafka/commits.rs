@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_offset_keeps_the_stamp_of_the_moment_it_came() {
         let (commits, partition) = (Commits::default(), TopicPartition::new("t", 0));
-        let stamp = |id| Stamp { id: TopicId::from_halves(0, id), partitions: None };
+        let stamp = |id| Stamp { id: TopicId::from_halves(0, id), ..Stamp::default() };
         commits.stamp(&partition, stamp(0));
         commits.learn(&partition, TopicId::from_halves(0, 7).unwrap());
         commits.learn(&partition, TopicId::from_halves(0, 9).unwrap());

@@ -13,11 +13,12 @@ use sluice_connector_api::TopicPartition;
 
 use crate::kafka::commits::{Commits, list, offsets};
 use crate::kafka::context::{Corrected, Correction, GroupContext};
+use crate::kafka::group_past::is_another;
 use crate::kafka::native::epochs::{fetched_range, leader_epoch};
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::{AutoOffsetReset, KafkaSettings};
 use crate::kafka::stamp::{Stamp, TopicId};
-use crate::kafka::start::{fresh_stamp, is_another};
+use crate::kafka::start::fresh_stamp;
 use crate::kafka::subscription::Subscription;
 use crate::kafka::tail::Onlooker;
 use crate::meter::position_loss::PositionLoss;
@@ -252,10 +253,11 @@ fn look_at_topics(consumer: &BaseConsumer<GroupContext>, epochs: &HashMap<TopicP
         let now = facts.get(&*partition.topic).copied().flatten();
         let read = next.and_then(|next| context.positions.epoch_before(partition, next));
         if is_recreated(*stamp, now, read, epochs.get(partition).copied()) {
-            recreated.push((partition.clone(), stamp.id, fresh_stamp(now)));
+            let fresh = Stamp { began: stamp.began, ..fresh_stamp(now) };
+            recreated.push((partition.clone(), stamp.id, fresh));
         } else if let Some((id, now)) = now.and_then(|now| Some((now.id?, now))) {
             let partitions = stamp.partitions.or(Some(now.partitions));
-            context.positions.learn(partition, Stamp { id: Some(id), partitions });
+            context.positions.learn(partition, Stamp { id: Some(id), partitions, ..*stamp });
             context.learn(partition, id);
         }
     }
@@ -314,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_topic_was_made_again_where_its_id_is_another_or_without_ids_where_its_epochs_began_anew() {
-        let stamp = |id| Stamp { id: TopicId::from_halves(0, id), partitions: None };
+        let stamp = |id| Stamp { id: TopicId::from_halves(0, id), ..Stamp::default() };
         let facts =
             |id| Some(TopicFacts { id: TopicId::from_halves(0, id), partitions: 1, is_internal: false });
         assert!(is_recreated(stamp(7), facts(8), Some(3), Some(3)));

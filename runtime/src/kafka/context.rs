@@ -99,7 +99,7 @@ impl GroupContext {
         Self {
             events,
             positions: Positions::default(),
-            starts: Starts::new(settings.auto_offset_reset),
+            starts: Starts::new(settings.auto_offset_reset, &settings.topics),
             taking_over: None,
             losses: Losses::new(settings.on_position_lost, Arc::clone(&meter)),
             corrections: Mutex::default(),
@@ -265,7 +265,7 @@ impl GroupContext {
 
     fn begin(&self, list: &TopicPartitionList, starts: Vec<Start>) {
         let (mut pins, mut committed) = (Vec::new(), Vec::new());
-        for Start { partition, offset, epoch, stamp, is_new, lost, .. } in starts {
+        for Start { partition, offset, epoch, stamp, is_new, is_pinned_anew, lost, .. } in starts {
             if let Some(lost) = lost {
                 self.lose(&partition, lost);
             }
@@ -278,10 +278,11 @@ impl GroupContext {
             }
             self.positions.begin(&partition, offset, stamp, epoch);
             self.commits.stamp(&partition, stamp);
-            if is_new {
+            if !is_new {
+                committed.push((partition.clone(), offset));
+            }
+            if is_new || is_pinned_anew {
                 pins.push((partition, offset));
-            } else {
-                committed.push((partition, offset));
             }
         }
         self.meter.known(&committed);

@@ -21,6 +21,8 @@ pub(super) enum Handed {
     Event(Event),
     /// [`Event::Restarted`], and what the offsets are positions in from then on.
     Restarted(TopicPartition, i64, Stamp),
+    /// The group has a member of this static name already, so that librdkafka gave the client up. Nothing was read.
+    NameHeld,
 }
 
 /// Hands records and events over, in order.
@@ -84,6 +86,11 @@ impl EventSender {
     pub(super) fn restart(&self, partition: &TopicPartition, offset: i64, stamp: Stamp) {
         self.hand_over();
         let _unheard = self.events.send(Handed::Restarted(partition.clone(), offset, stamp)).is_err();
+    }
+
+    /// Says that the group has a member of the same static name. At the end nobody listens.
+    pub(super) fn name_held(&self) {
+        let _unheard = self.events.send(Handed::NameHeld).is_err();
     }
 
     /// Says whether nobody listens any more.

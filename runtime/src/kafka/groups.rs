@@ -13,11 +13,11 @@ use sluice_connector_api::{BoxError, HumanDuration, TopicPartition};
 use crate::kafka::auth::access::Access;
 use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{list, offsets};
+use crate::kafka::group_past::is_another;
 use crate::kafka::native::group_offsets::delete_group_offsets;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::patterns::TopicEntry;
 use crate::kafka::stamp::Stamp;
-use crate::kafka::start::is_another;
 use crate::meter::position_loss::PositionLoss;
 
 /// How long the brokers may take for one answer.

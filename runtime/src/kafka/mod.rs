@@ -77,6 +77,7 @@ mod trial;
 mod watch;
 
 pub mod dead_letter_topic;
+mod group_past;
 pub mod groups;
 pub mod newest;
 pub mod probe;

@@ -322,6 +322,10 @@ impl Poller {
 
     fn on_error(&self, fault: &PartitionError) {
         let context = self.consumer().context();
+        if is_name_held(&fault.error) {
+            context.events.name_held();
+            return;
+        }
         if is_final(&fault.error) {
             let reason = format!("{}: {}", fault.error, obstacle_of(fault).reason);
             context.events.send(Event::Failed(reason.into()));
@@ -355,6 +359,11 @@ fn name_of(message: &Message, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
     let topic: Arc<str> = message.topic().into();
     topics.push((id, Arc::clone(&topic)));
     topic
+}
+
+/// Says whether the group has a member of the same static name, which may be one that was killed (KIP-848).
+fn is_name_held(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId))
 }
 
 /// Says whether trying again is useless: a right is missing, or librdkafka gave the client up.

@@ -255,8 +255,11 @@ mod tests {
 
     #[test]
     fn offsets_that_went_back_are_positions_in_what_is_not_known_until_somebody_says_so() {
-        let (positions, stamp) =
-            (Positions::default(), |id| Stamp { id: TopicId::from_halves(0, id), partitions: Some(1) });
+        let (positions, stamp) = (Positions::default(), |id| Stamp {
+            id: TopicId::from_halves(0, id),
+            partitions: Some(1),
+            began: None,
+        });
         positions.begin(&partition(0), 10, stamp(7), None);
         positions.learn(&partition(0), stamp(8));
         assert_eq!(positions.get(&partition(0)).unwrap().1, stamp(7), "it is known");

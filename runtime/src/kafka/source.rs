@@ -1,14 +1,16 @@
 //! The source that the engine reads: a member of a consumer group, which two threads serve.
 
-use std::sync::Arc;
-use std::sync::Weak;
+use std::fmt;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use sluice_connector_api::{ExactlyOnce, GroupMember, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
 use crate::kafka::commits::Commits;
 use crate::kafka::committer::Committer;
@@ -20,19 +22,56 @@ use crate::kafka::settings::KafkaSettings;
 use crate::kafka::subscription::Subscription;
 use crate::kafka::tail::Onlooker;
 use crate::kafka::taking_over::TakingOver;
+use crate::meter::reading::Obstacle;
 use crate::meter::source_meter::SourceMeter;
 use crate::source::budget::Budget;
 use crate::source::{AskMember, Event, Offsets, Source};
 
+/// How long it takes until the group is asked again for a static name that it still has a member of.
+const NAME_WAIT: Duration = Duration::from_secs(2);
+
+/// Why it is waited for. The name is not shown, as no value of a property is.
+const NAME_HELD: &str = "the group has a member of this `group.instance.id` already: one that was killed is put out when its session \
+    is over (45 s, unless the brokers' `group.consumer.session.timeout.ms` says otherwise), and then this one joins; where it \
+    lives, give each process an id of its own";
+
 /// A member of a consumer group.
 #[derive(Debug)]
 pub struct KafkaSource {
+    member: Member,
+    /// The client of the member, for whoever asks about it.
+    consumer: Arc<Mutex<Weak<BaseConsumer<GroupContext>>>>,
+    joining: Joining,
+    /// When to join anew, where the group had a member of the same static name.
+    joins_at: Option<Instant>,
+    /// That was said.
+    told: bool,
+}
+
+/// What it takes to join.
+struct Joining {
+    /// The sink, where it stores positions itself.
+    sink: Option<Arc<dyn ExactlyOnce>>,
+    name: String,
+    settings: KafkaSettings,
+    budget: Budget,
+    meter: Arc<SourceMeter>,
+}
+
+/// A client of the group, served by threads of its own.
+#[derive(Debug)]
+struct Member {
     events: mpsc::UnboundedReceiver<Handed>,
     backlog: Arc<Backlog>,
     commands: Sender<PollerCommand>,
     commits: Arc<Commits>,
-    meter: Arc<SourceMeter>,
     consumer: Weak<BaseConsumer<GroupContext>>,
+}
+
+impl fmt::Debug for Joining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joining").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl KafkaSource {
@@ -55,16 +94,38 @@ impl KafkaSource {
         budget: Budget,
         meter: &Arc<SourceMeter>,
     ) -> Result<Self, KafkaError> {
+        let (name, settings, meter) = (name.to_owned(), settings.clone(), Arc::clone(meter));
+        let joining = Joining { sink, name, settings, budget, meter };
+        let member = joining.join()?;
+        let consumer = Arc::new(Mutex::new(member.consumer.clone()));
+        Ok(Self { member, consumer, joining, joins_at: None, told: false })
+    }
+
+    /// Waits for the group to let go of a static name: after a member was killed its session has to be over first. librdkafka
+    /// gives the client up, so that another one joins.
+    fn wait_for_name(&mut self) {
+        let reason = NAME_HELD.to_owned();
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!("{reason}");
+        }
+        self.joining.meter.reading.note(Obstacle { reason, ..Obstacle::default() });
+        self.joins_at = Some(Instant::now() + NAME_WAIT);
+    }
+}
+
+impl Joining {
+    fn join(&self) -> Result<Member, KafkaError> {
+        let Self { sink, name, settings, budget, meter } = self;
         // Unbounded by count, bounded by bytes: the poller reads no more when the budget is used up.
         let (sender, events) = mpsc::unbounded_channel();
         let (commands, command_receiver) = channel();
         let commits = Arc::<Commits>::default();
-        let (identity, meter) = (settings.identity(), Arc::clone(meter));
+        let identity = settings.identity();
         let sender = EventSender::new(sender, budget.clone());
         let backlog = sender.backlog();
         let onlooker = Onlooker::new(settings.client_config(name), identity.clone());
-        let taking_over = sink.and_then(TakingOver::new);
-        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(&meter), settings)
+        let taking_over = sink.clone().and_then(TakingOver::new);
+        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(meter), settings)
             .with_positions_of(taking_over);
         let consumer = settings.client_config(name).create_with_context(context)?;
         let records = ConsumerQueue::from_consumer(consumer)
@@ -73,12 +134,12 @@ impl KafkaSource {
         let mut subscription = Subscription::new(settings);
         subscription.begin(records.consumer())?;
         let mut committer =
-            Committer::new(records.consumer(), &commits, &meter, settings, subscription, onlooker);
-        let poller = Poller::new(records, command_receiver, budget, settings);
+            Committer::new(records.consumer(), &commits, meter, settings, subscription, onlooker);
+        let poller = Poller::new(records, command_receiver, budget.clone(), settings);
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());
         start_thread(format!("commit-{name}"), move || committer.run());
-        Ok(Self { events, backlog, commands, commits, meter, consumer: member })
+        Ok(Member { events, backlog, commands, commits, consumer: member })
     }
 }
 
@@ -89,42 +150,61 @@ fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
 
 impl Source for KafkaSource {
     async fn next(&mut self) -> Event {
-        match self.events.recv().await {
-            Some(Handed::Event(event)) => {
-                if let Event::Records(records) = &event {
-                    self.backlog.take(records.len());
+        loop {
+            if let Some(at) = self.joins_at {
+                sleep_until(at).await;
+                self.joins_at = None;
+                match self.joining.join() {
+                    Ok(member) => {
+                        let mut consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
+                        consumer.clone_from(&member.consumer);
+                        drop(consumer);
+                        self.member = member;
+                    }
+                    Err(error) => return Event::Failed(error.into()),
                 }
-                event
             }
-            // Whoever gets the event commits no offset from before it.
-            Some(Handed::Restarted(partition, offset, stamp)) => {
-                self.commits.stamp(&partition, stamp);
-                Event::Restarted(partition, offset)
+            match self.member.events.recv().await {
+                Some(Handed::Event(event)) => {
+                    if let Event::Records(records) = &event {
+                        self.member.backlog.take(records.len());
+                    }
+                    return event;
+                }
+                // Whoever gets the event commits no offset from before it.
+                Some(Handed::Restarted(partition, offset, stamp)) => {
+                    self.member.commits.stamp(&partition, stamp);
+                    return Event::Restarted(partition, offset);
+                }
+                Some(Handed::NameHeld) => self.wait_for_name(),
+                None => return Event::Failed("the thread that polls Kafka has ended".into()),
             }
-            None => Event::Failed("the thread that polls Kafka has ended".into()),
         }
     }
 
     fn commit(&mut self, offsets: Offsets) {
-        self.commits.add(offsets);
+        self.member.commits.add(offsets);
     }
 
     fn committed_elsewhere(&mut self, offsets: Offsets) {
-        self.meter.known(&offsets);
+        self.joining.meter.known(&offsets);
     }
 
     fn mark(&self, partition: &TopicPartition) -> Arc<str> {
-        self.commits.stamp_of(partition).to_text().into()
+        self.member.commits.stamp_of(partition).to_text().into()
     }
 
     fn member(&self) -> Option<AskMember> {
-        let consumer = self.consumer.clone();
-        let ask = move || consumer.upgrade()?.group_metadata().map(GroupMember::new);
+        let consumer = Arc::clone(&self.consumer);
+        let ask = move || {
+            let consumer = consumer.lock().unwrap_or_else(PoisonError::into_inner).upgrade()?;
+            consumer.group_metadata().map(GroupMember::new)
+        };
         Some(Arc::new(ask))
     }
 
     async fn close(self, offsets: Offsets) {
-        let Self { events, commands, commits, .. } = self;
+        let Member { events, commands, commits, .. } = self.member;
         // Before the events end: a rebalance that waits for an answer commits these in its stead.
         commits.add(offsets);
         // Nobody listens any more: a rebalance that waits for an answer goes on at once.

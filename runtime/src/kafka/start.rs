@@ -13,13 +13,14 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::Offset;
-use sluice_connector_api::{BoxError, StoredPosition, TakenOver, TopicPartition};
+use sluice_connector_api::{BoxError, TakenOver, TopicPartition};
 
 use crate::kafka::commits::list;
+use crate::kafka::group_past::{GroupFacts, Stored, is_another, stored_by_sink};
 use crate::kafka::native::epochs::leader_epoch;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::AutoOffsetReset;
-use crate::kafka::stamp::{Stamp, parts_in};
+use crate::kafka::stamp::{Began, Stamp, parts_in};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 
 /// How long the brokers may take for one answer.
@@ -28,6 +29,8 @@ const WAIT: Duration = Duration::from_secs(3);
 const BESIDE: Duration = Duration::from_millis(250);
 /// How long the brokers are asked again and again.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// So many other topics are asked for what the group has committed.
+const OTHER_TOPICS: usize = 500;
 /// Between two questions.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -43,27 +46,12 @@ pub(super) struct Start {
     pub(super) stamp: Stamp,
     /// The group has no offset, so that this one is to be pinned.
     pub(super) is_new: bool,
+    /// The group has an offset, and is to note with it when it began with what it reads now.
+    pub(super) is_pinned_anew: bool,
     /// What the group has committed, or the sink has stored, is no position any more.
     pub(super) lost: Option<LostPosition>,
     /// So many parts of the first record are stored already.
     pub(super) parts: u32,
-}
-
-/// What the group has committed for a partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stored {
-    offset: Option<i64>,
-    epoch: Option<i32>,
-    stamp: Stamp,
-    parts: u32,
-}
-
-impl Stored {
-    /// Takes what the sink has stored for what the group has committed.
-    fn from_sink(position: &StoredPosition) -> Self {
-        let StoredPosition { offset, parts, mark } = position;
-        Self { offset: Some(*offset), epoch: None, stamp: Stamp::from_text(mark), parts: *parts }
-    }
 }
 
 /// What is known of a topic when a partition of it comes.
@@ -75,6 +63,8 @@ struct Known {
     at_first: AtFirst,
     /// How many partitions there were when the group began, as the commits of the others say.
     of_group: Option<i32>,
+    /// The group read other topics before this member came, by the same settings, and none of this one.
+    came_since: bool,
 }
 
 /// What a topic was when this member came.
@@ -98,6 +88,10 @@ enum Choice {
 #[derive(Debug)]
 pub(super) struct Starts {
     reset: AutoOffsetReset,
+    /// The names and patterns of the settings.
+    names: Vec<String>,
+    /// When this member came.
+    came: Began,
     /// The topics as they were when this member came; none of one that was not there then.
     at_first: Mutex<HashMap<String, Option<TopicFacts>>>,
     /// How far partitions were read that went, and what that was a position in. The brokers forget what a group has
@@ -106,8 +100,10 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    pub(super) fn new(reset: AutoOffsetReset) -> Self {
-        Self { reset, at_first: Mutex::default(), left: Mutex::default() }
+    /// `names` are the names and patterns of the settings.
+    pub(super) fn new(reset: AutoOffsetReset, names: &[String]) -> Self {
+        let (names, came) = (names.to_vec(), Began::now(names));
+        Self { reset, names, came, at_first: Mutex::default(), left: Mutex::default() }
     }
 
     /// Takes note of how far a partition was read that goes.
@@ -161,14 +157,22 @@ impl Starts {
         let wait = if is_careful || !taken.is_empty() { WAIT } else { BESIDE };
         let answer = question.map(|question| question.wait(wait));
         let facts = answer.and_then(Result::ok).unwrap_or_default();
-        let of_group =
-            if is_careful { asking.partitions_of_group(partitions, &facts) } else { HashMap::new() };
+        let of_group = if is_careful {
+            GroupFacts::new(
+                &asking.of_group(&self.asked_of_group(&topics, &facts), &stored),
+                &facts,
+                self.came,
+            )
+        } else {
+            GroupFacts::default()
+        };
         let mut starts = Vec::new();
         for partition in partitions {
             let known = Known {
                 now: facts.get(&*partition.topic).copied().flatten(),
                 at_first: self.at_first(&partition.topic),
-                of_group: of_group.get(&*partition.topic).copied(),
+                of_group: of_group.partitions.get(&*partition.topic).copied(),
+                came_since: of_group.began_before && !of_group.read.contains(&*partition.topic),
             };
             let mut stored = stored.get(partition).copied().unwrap_or_default();
             if stored.offset.is_none() {
@@ -186,12 +190,47 @@ impl Starts {
         let mut chosen = Vec::with_capacity(starts.len());
         for (partition, of_start, known, choice) in starts {
             let committed = stored.get(&partition).and_then(|stored| stored.offset);
-            let start = start(partition, of_start, known, choice, &ends);
+            let start = self.start_in(partition, of_start, known, choice, &ends);
             // The group's offset is a hint, which is to be the right one.
             let is_new = start.is_new || committed != Some(start.offset);
             chosen.push(Start { is_new, ..start });
         }
         Ok(chosen)
+    }
+
+    /// The partitions whose commits may tell when the group began: all of the topics of which partitions came, and the first
+    /// one of others that are read.
+    fn asked_of_group(
+        &self,
+        topics: &[&str],
+        facts: &HashMap<String, Option<TopicFacts>>,
+    ) -> Vec<TopicPartition> {
+        let mut asked = Vec::new();
+        for topic in topics {
+            let count = facts.get(*topic).copied().flatten().map_or(0, |facts| facts.partitions);
+            asked.extend((0..count).map(|number| TopicPartition::new(*topic, number)));
+        }
+        let at_first = self.at_first.lock().unwrap_or_else(PoisonError::into_inner);
+        let others =
+            at_first.iter().filter(|(name, facts)| facts.is_some() && !topics.contains(&name.as_str()));
+        asked.extend(others.take(OTHER_TOPICS).map(|(name, _)| TopicPartition::new(name.as_str(), 0)));
+        asked
+    }
+
+    /// Notes with a start when the group began with what it reads now.
+    fn start_in(
+        &self,
+        partition: TopicPartition,
+        stored: Stored,
+        known: Known,
+        choice: Choice,
+        ends: &HashMap<TopicPartition, i64>,
+    ) -> Start {
+        let mut start = start(partition, stored, known, choice, ends);
+        let began = stored.stamp.began.filter(|began| !start.is_new && began.topics == self.came.topics);
+        start.stamp.began = began.or_else(|| Some(Began::now(&self.names)));
+        start.is_pinned_anew = self.reset == AutoOffsetReset::Latest && !start.is_new && began.is_none();
+        start
     }
 
     fn at_first(&self, topic: &str) -> AtFirst {
@@ -203,18 +242,6 @@ impl Starts {
     }
 }
 
-/// Takes what a sink says of a partition for what the group has committed, if it says something.
-fn stored_by_sink(partition: &TopicPartition, taken: &[TakenOver], committed: Stored) -> Stored {
-    let taken = taken.iter().find(|taken| taken.partition == *partition);
-    let Some(position) = taken.and_then(|taken| taken.position.as_ref()) else { return committed };
-    if committed.offset != Some(position.offset) {
-        let committed = committed.offset;
-        tracing::info!(%partition, committed, "reading begins at {position}, where the sink has stored it");
-        return Stored::from_sink(position);
-    }
-    Stored { epoch: committed.epoch, ..Stored::from_sink(position) }
-}
-
 /// Chooses where to begin in the partition of this number.
 fn choose(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) -> Choice {
     if stored.offset.is_some() {
@@ -224,11 +251,11 @@ fn choose(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) 
         AtFirst::Unknown => false,
         AtFirst::Missing => true,
         AtFirst::There(first) => {
-            let stamp = Stamp { id: first.id, partitions: None };
+            let stamp = Stamp { id: first.id, ..Stamp::default() };
             is_another(stamp, known.now) || partition >= first.partitions
         }
     };
-    let was_added = was_added || known.of_group.is_some_and(|count| partition >= count);
+    let was_added = was_added || known.came_since || known.of_group.is_some_and(|count| partition >= count);
     match reset {
         AutoOffsetReset::Latest if !was_added => Choice::Latest,
         // All of its records came after the group began to read the topic.
@@ -236,17 +263,10 @@ fn choose(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) 
     }
 }
 
-/// Says whether a position is one in another topic than the one that has this name now.
-pub(super) fn is_another(stamp: Stamp, now: Option<TopicFacts>) -> bool {
-    match (stamp.id, now.and_then(|facts| facts.id)) {
-        (Some(before), Some(now)) => before != now,
-        _ => false,
-    }
-}
-
 /// Returns what goes with the commits of a partition that is begun with now.
 pub(super) fn fresh_stamp(now: Option<TopicFacts>) -> Stamp {
-    Stamp { id: now.and_then(|facts| facts.id), partitions: now.map(|facts| facts.partitions) }
+    let id = now.and_then(|facts| facts.id);
+    Stamp { id, partitions: now.map(|facts| facts.partitions), began: None }
 }
 
 fn start(
@@ -260,21 +280,26 @@ fn start(
     let end = ends.get(&partition).copied();
     match (choice, stored.offset) {
         (Choice::GoOn, Some(offset)) => {
-            let Stamp { id, partitions } = stored.stamp;
-            let stamp = Stamp { id: id.or(fresh.id), partitions: partitions.or(fresh.partitions) };
-            let (epoch, parts) = (stored.epoch, stored.parts);
-            Start { partition, offset, epoch, stamp, is_new: false, lost: None, parts }
+            let Stamp { id, partitions, .. } = stored.stamp;
+            let stamp =
+                Stamp { id: id.or(fresh.id), partitions: partitions.or(fresh.partitions), ..stored.stamp };
+            let Stored { epoch, parts, .. } = stored;
+            Start { epoch, parts, is_new: false, ..new_start(partition, offset, stamp, None) }
         }
         (Choice::Lost, Some(from)) => {
             let to = end.unwrap_or(0);
             let lost = Some(LostPosition { from, to, why: PositionLoss::TopicRecreated });
-            Start { partition, offset: to, epoch: None, stamp: fresh, is_new: true, lost, parts: 0 }
+            new_start(partition, to, fresh, lost)
         }
         _ => {
             let offset = end.unwrap_or(0);
-            Start { partition, offset, epoch: None, stamp: fresh, is_new: true, lost: None, parts: 0 }
+            new_start(partition, offset, fresh, None)
         }
     }
+}
+
+fn new_start(partition: TopicPartition, offset: i64, stamp: Stamp, lost: Option<LostPosition>) -> Start {
+    Start { partition, offset, epoch: None, stamp, is_new: true, is_pinned_anew: false, lost, parts: 0 }
 }
 
 /// Asks brokers that may have to be asked again.
@@ -319,32 +344,15 @@ impl<C: ConsumerContext> Asking<'_, C> {
         Ok(stored)
     }
 
-    /// Returns by topic how many partitions it had when the group began, as the commits of the partitions before those that
-    /// came say. What is not known is left out.
-    fn partitions_of_group(
+    /// Returns what the group has committed for partitions, beside what is known already; nothing where the brokers do not say.
+    fn of_group(
         &self,
-        partitions: &[TopicPartition],
-        facts: &HashMap<String, Option<TopicFacts>>,
-    ) -> HashMap<String, i32> {
-        let mut others = BTreeSet::new();
-        for partition in partitions {
-            others.extend(
-                (0..partition.partition).map(|number| TopicPartition::new(&*partition.topic, number)),
-            );
-        }
-        let others: Vec<_> = others.into_iter().collect();
-        if others.is_empty() {
-            return HashMap::new();
-        }
-        let mut counts: HashMap<String, i32> = HashMap::new();
-        for (partition, stored) in self.stored_once(&others).unwrap_or_default() {
-            let now = facts.get(&*partition.topic).copied().flatten();
-            if let Some(count) = stored.stamp.partitions.filter(|_| !is_another(stored.stamp, now)) {
-                let least = counts.entry(partition.topic.to_string()).or_insert(count);
-                *least = count.min(*least);
-            }
-        }
-        counts
+        asked: &[TopicPartition],
+        known: &HashMap<TopicPartition, Stored>,
+    ) -> HashMap<TopicPartition, Stored> {
+        let mut commits = self.stored_once(asked).unwrap_or_default();
+        commits.extend(known.iter().map(|(partition, stored)| (partition.clone(), *stored)));
+        commits
     }
 
     /// Returns the first offset or the end of the partitions in which reading begins there.
@@ -390,7 +398,7 @@ mod tests {
     }
 
     fn stored(offset: i64, id: i64) -> Stored {
-        let stamp = Stamp { id: TopicId::from_halves(0, id), partitions: None };
+        let stamp = Stamp { id: TopicId::from_halves(0, id), ..Stamp::default() };
         Stored { offset: Some(offset), epoch: None, stamp, parts: 0 }
     }
 
@@ -416,7 +424,7 @@ mod tests {
             |partition, known| choose_by(AutoOffsetReset::Latest, partition, Stored::default(), known);
         let now = Some(facts(7, 3));
         assert_eq!(latest(2, Known { now, ..Known::default() }), Choice::Latest);
-        let same = Known { now, at_first: AtFirst::There(facts(7, 3)), of_group: Some(3) };
+        let same = Known { now, at_first: AtFirst::There(facts(7, 3)), of_group: Some(3), came_since: false };
         assert_eq!(latest(2, same), Choice::Latest);
         let fewer = Known { at_first: AtFirst::There(facts(7, 2)), ..same };
         assert_eq!((latest(1, fewer), latest(2, fewer)), (Choice::Latest, Choice::Earliest));
@@ -428,11 +436,30 @@ mod tests {
             Choice::Earliest,
             "anew"
         );
+        assert_eq!(latest(0, Known { came_since: true, ..same }), Choice::Earliest, "since the last run");
+    }
+
+    #[test]
+    fn a_commit_keeps_when_the_group_began_until_it_reads_by_other_settings() {
+        let (names, partition) = (["a".to_owned()], TopicPartition::new("t", 0));
+        let old = Began { at: 7, ..Began::now(&names) };
+        let start = |reset, began| {
+            let starts = Starts::new(reset, &names);
+            let stored = Stored { stamp: Stamp { began, ..Stamp::default() }, ..stored(15, 0) };
+            starts.start_in(partition.clone(), stored, Known::default(), Choice::GoOn, &HashMap::new())
+        };
+        let kept = start(AutoOffsetReset::Latest, Some(old));
+        assert_eq!((kept.stamp.began, kept.is_pinned_anew), (Some(old), false));
+        for began in [None, Some(Began { topics: 1, at: 7 })] {
+            let anew = start(AutoOffsetReset::Latest, began);
+            assert!(anew.is_pinned_anew && anew.stamp.began.is_some_and(|began| began.at > 7));
+            assert!(!start(AutoOffsetReset::Earliest, began).is_pinned_anew, "there it does not matter");
+        }
     }
 
     #[test]
     fn a_position_in_a_topic_that_the_brokers_forgot_is_remembered_when_the_topic_is_there_again() {
-        let (starts, partition) = (Starts::new(AutoOffsetReset::Earliest), TopicPartition::new("t", 0));
+        let (starts, partition) = (Starts::new(AutoOffsetReset::Earliest, &[]), TopicPartition::new("t", 0));
         let before = stored(15, 7);
         starts.note_left(&partition, 15, before.stamp);
         assert_eq!(starts.left_in_another(&partition, Some(facts(8, 1))), Some(before));
@@ -447,7 +474,7 @@ mod tests {
         let ends = HashMap::from([(partition.clone(), 3)]);
         let start = start(partition, stored(15, 7), known, Choice::Lost, &ends);
         assert_eq!((start.offset, start.is_new), (3, true));
-        assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2) });
+        assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2), began: None });
         let lost = LostPosition { from: 15, to: 3, why: PositionLoss::TopicRecreated };
         assert_eq!(start.lost, Some(lost));
     }
@@ -456,9 +483,9 @@ mod tests {
     fn a_commit_keeps_what_it_says_of_the_groups_beginning_and_learns_the_id() {
         let partition = TopicPartition::new("t", 0);
         let known = Known { now: Some(facts(8, 5)), ..Known::default() };
-        let stored = Stored { stamp: Stamp { id: None, partitions: Some(2) }, ..stored(15, 0) };
+        let stored = Stored { stamp: Stamp { partitions: Some(2), ..Stamp::default() }, ..stored(15, 0) };
         let start = start(partition, stored, known, Choice::GoOn, &HashMap::new());
         assert_eq!((start.offset, start.is_new), (15, false));
-        assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2) });
+        assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2), began: None });
     }
 }

@@ -260,6 +260,10 @@ transaction.state.log.min.isr=1
 # A group forms at once, and a dead member of it is noticed soon if it asks for that.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=1000
 # A broker that was killed is admitted again when its old session has expired (default 9 s).
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
