@@ -23,6 +23,7 @@ mod blanked;
 mod configs;
 mod connectors;
 mod error;
+mod escaping;
 mod events;
 mod file_writes;
 mod letters;

@@ -13,6 +13,7 @@ use sluice_connector_api::Registry;
 
 use crate::control::access::{AccessRules, guard};
 use crate::control::error::{NOT_FOUND, RestError, in_our_form};
+use crate::control::escaping::escaped;
 use crate::control::file_writes::FileWrites;
 use crate::control::served::Served;
 use crate::control::shapes::WorkerIdentity;
@@ -60,6 +61,7 @@ pub fn router(control: Control, settings: RestSettings) -> Router {
         })
         .route_layer(from_fn_with_state(access, guard))
         .route_layer(map_response(in_our_form))
+        .route_layer(map_response(escaped))
         // Before the guard: it has nothing of the worker in it, and asks for the token.
         .route_layer(from_fn(page::or_next))
         .merge(page::assets())
