@@ -248,8 +248,15 @@ impl Broker {
         list.add_partition_offset(topic, 0, Offset::Offset(offset)).expect("an offset");
         list.find_partition(topic, 0).expect("the partition").set_metadata(metadata);
         let consumer = self.consumer(group);
-        let committed = once_coordinated(|| consumer.commit(&list, CommitMode::Sync));
-        committed.unwrap_or_else(|error| panic!("cannot commit for group {group}: {error}"));
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let committed = once_coordinated(|| consumer.commit(&list, CommitMode::Sync));
+            let Err(error) = committed else { return };
+            // A member that ended is there until the broker has dealt with its leaving.
+            let has_members = error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownMemberId);
+            assert!(has_members && Instant::now() < deadline, "cannot commit for group {group}: {error}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Returns the metadata of what the group has committed for partition 0.

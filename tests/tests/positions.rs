@@ -412,7 +412,7 @@ fn a_commit_without_metadata_is_trusted_and_pinned_with_the_next() {
     daemon.terminate().expect_code(0);
     assert_eq!(setup.values(), all[5..]);
     let metadata = broker.committed_metadata(&setup.topic, &setup.topic);
-    assert!(metadata.starts_with("sluice:1;id=") && metadata.ends_with(";partitions=1"), "{metadata}");
+    assert!(metadata.starts_with("sluice:1;id=") && metadata.contains(";partitions=1;"), "{metadata}");
 }
 
 #[test]
@@ -544,7 +544,13 @@ async fn a_position_beyond_the_end_begins_anew_before_its_first_record_comes() {
     first.close(at(100)).await;
     let mut second = member(&kafka);
     assert!(matches!(next(&mut second).await, Event::Assigned(_)));
-    let Event::Restarted(partition, offset) = next(&mut second).await else { panic!("no beginning") };
+    let mut event = next(&mut second).await;
+    // These brokers keep no metadata, so that it is written again.
+    if let Event::Passed(offsets) = &event {
+        assert_eq!(*offsets, at(100));
+        event = next(&mut second).await;
+    }
+    let Event::Restarted(partition, offset) = event else { panic!("no beginning") };
     assert_eq!(vec![(partition, offset)], at(0));
     assert_eq!(read(&mut second, 3).await, [0, 1, 2]);
     second.close(Vec::new()).await;
