@@ -291,6 +291,25 @@ fn changes() -> Vec<Part> {
                 fields.insert("line".to_owned(), line.into());
             });
         }),
+        ("drop_headers", json!({"headers": ["trace"]}), |record| record.headers.remove("trace")),
+        ("filter", json!({}), |record| record.value = None),
+        ("hoist_field", json!({"field": "line"}), |record| {
+            let value = json_of(record).clone();
+            record.value = Some(json!({ "line": value }).into());
+        }),
+        ("insert_header", json!({"header": "from", "value_literal": "us"}), |record| {
+            record.headers.push("from", Some("us".into()));
+        }),
+        ("redact", json!({"patterns": ["email"], "fields": ["price"]}), |record| {
+            change(record, |fields| {
+                for value in fields.values_mut() {
+                    if value.as_str().is_some_and(|text| text.contains('@')) {
+                        *value = "".into();
+                    }
+                }
+                fields.insert("price".to_owned(), "".into());
+            });
+        }),
         ("jq", json!({"program": "{ticker, price}"}), |record| {
             let value = json_of(record);
             record.value = Some(json!({ "ticker": value.get("ticker"), "price": value.get("price") }).into());
