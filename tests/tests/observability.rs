@@ -319,7 +319,9 @@ fn status_is_json_with_every_connector_and_task() {
     let task = json!({ "id": 0, "state": "RUNNING", "failures": 0, "records": records });
     let expected = json!({
         "name": good, "sink": "bedrock_kb", "state": "RUNNING", "tasks": [task], "records": records,
-        "buffered_bytes": 0, "calls_per_second": 1000.0,
+        "buffered_bytes": 0, "buffer_memory": 64 * 1024 * 1024, "batch_max_records": 10, "calls_per_second": 1000.0,
+        "calls_per_second_limit": 1000.0,
+        "guarantee": { "kind": "idempotent", "why": "a document is named by its record, and written over" },
     });
     assert_eq!(status[1], expected);
     assert_eq!((&status[0]["name"], &status[0]["state"]), (&json!(bad), &json!("RUNNING")));

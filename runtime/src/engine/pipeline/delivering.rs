@@ -178,12 +178,16 @@ impl Delivering {
 
     /// A record is done, or a part of it; and when all of it is, what waited for it is a repeat.
     pub(super) fn done(&mut self, ticket: Ticket, verdict: Verdict) {
-        let mut due = vec![(ticket, verdict)];
-        while let Some((ticket, verdict)) = due.pop() {
-            let Some(verdict) = self.ledger.done(ticket, verdict) else { continue };
-            self.faults.note_done(verdict);
-            let repeats = self.repeats.done(ticket, verdict, Instant::now());
-            due.extend(repeats.into_iter().map(|repeat| (repeat.ticket, Verdict::Filtered)));
+        let mut next = Some((ticket, verdict));
+        // Empty for nearly every record, and so no allocation.
+        let mut due = Vec::new();
+        while let Some((ticket, verdict)) = next {
+            if let Some(verdict) = self.ledger.done(ticket, verdict) {
+                self.faults.note_done(verdict);
+                let repeats = self.repeats.done(ticket, verdict, Instant::now());
+                due.extend(repeats.into_iter().map(|repeat| (repeat.ticket, Verdict::Filtered)));
+            }
+            next = due.pop();
         }
     }
 
