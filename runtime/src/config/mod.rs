@@ -22,7 +22,7 @@ pub(crate) mod secrets;
 pub mod settings;
 mod typed;
 pub mod validate;
-mod veil;
+pub(crate) mod veil;
 pub mod worker;
 pub mod yaml;
 mod yaml_reader;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::flat_reader::unflatten;
 use crate::config::schema::connector_schema;
+use crate::config::veil::BLANKED;
 use crate::config::yaml_writer::to_yaml;
 use crate::connector::load::Connector;
 use crate::control::error::{RestError, RestResult};
@@ -35,6 +36,8 @@ const ALL_POINTS: usize = 7200;
 const POINTS: usize = 361;
 /// The errors of a connector that a list has.
 const ERRORS: usize = 2;
+/// Stands for a secret while a file is written; the character is nobody's.
+const COVERED: &str = "[\u{e000}]";
 /// The most partitions that are told of a connector.
 const PARTITIONS: usize = 1000;
 
@@ -100,8 +103,13 @@ impl Served {
     /// Writes a connector's file anew, as it was read: with its references, without its secrets and comments.
     fn file(&self, connector: &Connector) -> String {
         let schema = connector_schema(&self.registry);
-        if let Ok(node) = unflatten(&connector.written, &schema, &self.registry, None) {
-            return to_yaml(&node.to_json(), 0);
+        // What stands for a secret would be asked for, and it is not there: here it is a text like any other.
+        let mut written = (*connector.written).clone();
+        for value in written.values_mut() {
+            *value = value.replace(BLANKED, COVERED);
+        }
+        if let Ok(node) = unflatten(&written, &schema, &self.registry, None) {
+            return to_yaml(&node.to_json(), 0).replace(COVERED, BLANKED);
         }
         let mut lines = String::new();
         for (name, value) in connector.written.iter() {

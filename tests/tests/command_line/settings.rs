@@ -72,7 +72,7 @@ fn a_list_of_directories_may_come_from_the_environment() {
         ended.lines(),
         [
             "env/env.yaml: ok (at least once, idempotent: a document is named by its record, and written over)",
-            "flag/flag.yaml: ok"
+            "flag/flag.yaml: ok (at least once, idempotent: a document is named by its record, and written over)"
         ]
     );
 }
