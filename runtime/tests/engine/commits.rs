@@ -179,10 +179,15 @@ async fn records_of_a_topic_that_was_made_again_are_not_committed_as_those_of_th
     let gate = Gate::new();
     let mut run = Setup::new(script([Answer::held(&gate)])).start_with(records(0, 14, &["a", "b"]));
     run.pass(200).await;
+    let before = run.journal.commits(0).len();
     run.restart(0, 0);
+    run.pass(200).await;
     gate.open();
     run.pass(1000).await;
     assert_eq!((run.stored(), run.committed()), (vec![14, 15], Some(0)));
+    // Not for a moment: whoever came then would begin there.
+    let since = run.journal.commits(0).split_off(before);
+    assert!(since.iter().all(|offset| *offset == 0), "{since:?}");
     run.read(records(0, 0, &["c"]));
     run.finish().await.unwrap();
     assert_eq!((run.stored(), run.committed()), (vec![14, 15, 0], Some(1)));
