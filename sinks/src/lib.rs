@@ -6,6 +6,7 @@
 //! | `http` | as HTTP requests | sends again |
 //! | `opensearch` | as documents of Elasticsearch or `OpenSearch` | overwrites |
 //! | `s3` | as objects of an Amazon S3 bucket | overwrites |
+//! | `postgres` | as rows of PostgreSQL tables | with a key overwrites, or stores once with `offsets_table` |
 //! | `sqs` | in an Amazon SQS queue | sends again; a FIFO queue drops it for five minutes |
 //! | `file` | as lines at the end of a file | appends again |
 //! | `stdout` | as lines on standard output | writes again |
@@ -23,6 +24,8 @@ pub mod http;
 #[cfg(feature = "opensearch")]
 #[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod record;
 pub mod s3;
 pub mod sqs;
@@ -55,5 +58,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_sink::<stdout::StdoutSettings>();
     #[cfg(feature = "opensearch")]
     let registry = registry.with_sink::<opensearch::OpensearchSettings>();
+    #[cfg(feature = "postgres")]
+    let registry = registry.with_sink::<postgres::PostgresSettings>();
     registry
 }

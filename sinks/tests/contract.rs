@@ -11,6 +11,7 @@ fn example(name: &str) -> Value {
         "file" => json!({ "path": "out.jsonl" }),
         "http" => json!({ "url": "https://api.example.com/" }),
         "opensearch" => json!({ "urls": ["https://search.example.com:9200"] }),
+        "postgres" => json!({ "url": "postgres://sluice@localhost/shop", "table": "prices" }),
         "s3" => json!({ "bucket": "prices", "region": "eu-central-1" }),
         "sqs" => json!({ "queue_url": "https://sqs.eu-central-1.amazonaws.com/123456789012/prices" }),
         _ => json!({}),

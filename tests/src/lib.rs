@@ -26,6 +26,7 @@ pub mod open_metrics;
 #[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;
 pub mod pacing;
+pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod recorder;

@@ -35,23 +35,28 @@ impl HttpTlsSettings {
         }
     }
 
-    /// Reads the files and makes the client's end of TLS.
+    /// Reads the files and makes the client's end of TLS, for HTTP.
     pub(crate) fn load(&self) -> Result<ClientConfig, Failure> {
+        let mut config = self.client_config()?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    /// Reads the files and makes the client's end of TLS, for any protocol.
+    pub fn client_config(&self) -> Result<ClientConfig, Failure> {
         let provider = rustls::crypto::ring::default_provider();
         let config = ClientConfig::builder_with_provider(provider.into())
             .with_safe_default_protocol_versions()
             .map_err(|error| Failure::fatal(format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(self.authorities()?);
-        let mut config = match (&self.cert_file, &self.key_file) {
+        Ok(match (&self.cert_file, &self.key_file) {
             (Some(cert), Some(key)) => config
                 .with_client_auth_cert(certificates("tls.cert_file", cert)?, private_key(key)?)
                 .map_err(|error| {
                     Failure::fatal(format!("`tls.cert_file` and `tls.key_file` do not fit together: {error}"))
                 })?,
             _ => config.with_no_client_auth(),
-        };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+        })
     }
 
     /// A system without certificates is no fault here: `http` needs none, and a handshake tells the rest.

@@ -1,0 +1,39 @@
+//! Tables of a PostgreSQL database.
+//!
+//! ```text
+//! sink         the sink
+//! check        what is wrong with the database, before anything is put
+//! positions    exactly once: a group whose positions are rows of a table
+//! store        the put of a batch, once more where a table has changed
+//! offsets      how far a batch takes partitions, in the same transaction
+//! run          statements
+//! plan         which statements a batch becomes: rows of one kind together, the last of each key
+//! row          what a record is in a table
+//! tables       how tables are built, kept until they change
+//! statement    SQL
+//! text         values as PostgreSQL reads them
+//! connection   connections, TLS
+//! lease        a connection in use, and what becomes of it when that is broken off
+//! verdict      what an error says about the batch
+//! settings     what an operator writes
+//! names        names in SQL
+//! ```
+
+mod check;
+mod connection;
+mod lease;
+mod names;
+mod offsets;
+mod plan;
+mod positions;
+mod row;
+mod run;
+mod settings;
+mod sink;
+mod statement;
+mod store;
+mod tables;
+mod text;
+mod verdict;
+
+pub use settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};

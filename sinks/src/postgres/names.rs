@@ -1,0 +1,59 @@
+//! Names as they stand in SQL.
+
+/// The most bytes of a name, as PostgreSQL is built; it would cut off what is longer.
+const MAX_NAME: usize = 63;
+
+/// The name of a table, with its schema where it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct TableName {
+    written: String,
+    quoted: String,
+}
+
+impl TableName {
+    /// Reads `table` or `schema.table`.
+    pub(super) fn parse(written: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = written.split('.').collect();
+        let is_name = |part: &&str| !part.is_empty() && part.len() <= MAX_NAME && !part.contains('\0');
+        if parts.len() > 2 || !parts.iter().all(is_name) {
+            return Err(format!(
+                "`{written}` is not a table: write `orders` or `sales.orders`, of 63 bytes each at most"
+            ));
+        }
+        let quoted: Vec<String> = parts.into_iter().map(quoted).collect();
+        Ok(Self { written: written.to_owned(), quoted: quoted.join(".") })
+    }
+
+    /// Returns the name as it was written.
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// Returns the name as it stands in SQL.
+    pub(super) fn quoted(&self) -> &str {
+        &self.quoted
+    }
+}
+
+/// Quotes a name.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_and_bounded() {
+        assert_eq!(
+            TableName::parse("sales.Orders").map(|name| name.quoted),
+            Ok("\"sales\".\"Orders\"".to_owned())
+        );
+        assert_eq!(TableName::parse("x\"; drop").map(|name| name.quoted), Ok("\"x\"\"; drop\"".to_owned()));
+        let long = "x".repeat(64);
+        for bad in ["", "a.", ".a", "a.b.c", "a\0", &long] {
+            assert!(TableName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

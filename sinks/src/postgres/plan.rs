@@ -1,0 +1,176 @@
+//! Which statements a batch becomes. Pure.
+//!
+//! Rows with the same columns of the same table share a statement. A row goes into an earlier one of its kind only where no later
+//! statement has its key, so that what happens to a row happens in the order read; within a statement the last row of a key counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sluice_connector_api::{Failure, FailureKind, Record};
+
+use crate::postgres::names::TableName;
+use crate::postgres::row::{RowRule, TableRow};
+use crate::postgres::settings::WriteMode;
+use crate::postgres::statement::{Filled, delete_sql, write_sql};
+use crate::postgres::tables::Table;
+
+/// The texts that name a row in its table.
+type KeyTexts = Vec<Option<String>>;
+
+/// Rows that one statement writes or deletes.
+#[derive(Debug)]
+pub(super) struct RowStatement {
+    pub(super) table: Arc<Table>,
+    is_delete: bool,
+    /// The columns, by their places in the table.
+    places: Vec<usize>,
+    key: Vec<usize>,
+    /// By column the texts of all rows.
+    pub(super) lists: Vec<Vec<Option<String>>>,
+    rows: HashMap<KeyTexts, usize>,
+}
+
+/// What a batch becomes.
+#[derive(Debug, Default)]
+pub(super) struct BatchPlan {
+    pub(super) statements: Vec<RowStatement>,
+    /// Records that are no rows, by their places in the batch.
+    pub(super) rejected: Vec<(usize, Failure)>,
+    /// Tables that had no column for a field.
+    pub(super) outgrown: Vec<TableName>,
+    /// The last statement for rows of a kind.
+    of_kind: HashMap<(String, bool, Vec<usize>), usize>,
+    /// The last statement that has a key.
+    of_key: HashMap<(String, KeyTexts), usize>,
+}
+
+impl BatchPlan {
+    /// Plans a batch, for tables that were looked at. A fatal failure is that of the batch.
+    pub(super) fn new(
+        rule: &RowRule,
+        batch: &[Record],
+        table_of: impl Fn(&TableName) -> Option<Arc<Table>>,
+    ) -> Result<Self, Failure> {
+        let mut plan = Self::default();
+        for (index, record) in batch.iter().enumerate() {
+            if rule.passes_over(record) {
+                continue;
+            }
+            let name = match rule.table(record) {
+                Ok(name) => name,
+                Err(failure) => {
+                    plan.reject(index, failure)?;
+                    continue;
+                }
+            };
+            let Some(table) = table_of(name) else { continue };
+            match rule.row(record, &table) {
+                Ok(row) => {
+                    plan.note_outgrown(row.has_unknown, name);
+                    plan.add(rule.mode, &table, row);
+                }
+                Err(unfit) => {
+                    plan.note_outgrown(unfit.is_unknown, name);
+                    plan.reject(index, unfit.failure)?;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn reject(&mut self, index: usize, failure: Failure) -> Result<(), Failure> {
+        if failure.kind() != FailureKind::Rejected {
+            return Err(failure);
+        }
+        self.rejected.push((index, failure));
+        Ok(())
+    }
+
+    fn note_outgrown(&mut self, is_outgrown: bool, name: &TableName) {
+        if is_outgrown && !self.outgrown.contains(name) {
+            self.outgrown.push(name.clone());
+        }
+    }
+
+    fn add(&mut self, mode: WriteMode, table: &Arc<Table>, row: TableRow) {
+        let places: Vec<usize> = row.cells.iter().map(|(place, _)| *place).collect();
+        let key = row.key_texts();
+        let kind = (table.name.written().to_owned(), row.is_delete, places);
+        let with_key = (!key.is_empty()).then(|| (table.name.written().to_owned(), key.clone()));
+        let after = with_key.as_ref().and_then(|with_key| self.of_key.get(with_key)).copied();
+        let fitting =
+            self.of_kind.get(&kind).copied().filter(|index| after.is_none_or(|after| *index >= after));
+        let index = if let Some(index) = fitting {
+            index
+        } else {
+            self.statements.push(RowStatement::new(table, &row));
+            self.statements.len() - 1
+        };
+        if let Some(statement) = self.statements.get_mut(index) {
+            statement.add(mode, key, row);
+        }
+        self.of_kind.insert(kind, index);
+        if let Some(with_key) = with_key {
+            self.of_key.insert(with_key, index);
+        }
+    }
+}
+
+impl TableRow {
+    fn key_texts(&self) -> KeyTexts {
+        let is_key = |(place, _): &&(usize, Option<String>)| self.key.contains(place);
+        self.cells.iter().filter(is_key).map(|(_, text)| text.clone()).collect()
+    }
+}
+
+impl RowStatement {
+    fn new(table: &Arc<Table>, row: &TableRow) -> Self {
+        let places: Vec<usize> = row.cells.iter().map(|(place, _)| *place).collect();
+        let lists = places.iter().map(|_| Vec::new()).collect();
+        let (table, key) = (Arc::clone(table), row.key.clone());
+        Self { table, is_delete: row.is_delete, places, key, lists, rows: HashMap::new() }
+    }
+
+    fn add(&mut self, mode: WriteMode, key: KeyTexts, row: TableRow) {
+        if key.is_empty() {
+            for (list, (_, text)) in self.lists.iter_mut().zip(row.cells) {
+                list.push(text);
+            }
+            return;
+        }
+        let count = self.lists.first().map_or(0, Vec::len);
+        match self.rows.get(&key).copied() {
+            // A row that is there stays as it is.
+            Some(_) if mode == WriteMode::Insert && !self.is_delete => {}
+            Some(place) => {
+                for (list, (_, text)) in self.lists.iter_mut().zip(row.cells) {
+                    if let Some(before) = list.get_mut(place) {
+                        *before = text;
+                    }
+                }
+            }
+            None => {
+                self.rows.insert(key, count);
+                for (list, (_, text)) in self.lists.iter_mut().zip(row.cells) {
+                    list.push(text);
+                }
+            }
+        }
+    }
+
+    /// Writes the statement.
+    pub(super) fn sql(&self, mode: WriteMode) -> String {
+        let mut columns = Vec::with_capacity(self.places.len());
+        for place in &self.places {
+            if let Some(column) = self.table.column(*place) {
+                let is_key = self.key.contains(place);
+                columns.push(Filled { name: &column.name, type_name: &column.type_name, is_key });
+            }
+        }
+        if self.is_delete {
+            delete_sql(&self.table.name, &columns)
+        } else {
+            write_sql(&self.table.name, mode, &columns)
+        }
+    }
+}

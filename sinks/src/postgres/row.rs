@@ -1,0 +1,283 @@
+//! What a record is in a table. Pure.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use sluice_template::Template;
+
+use crate::postgres::names::TableName;
+use crate::postgres::settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};
+use crate::postgres::tables::Table;
+use crate::postgres::text::{ColumnKind, text_of};
+use crate::record::on_null::OnNull;
+
+/// A record as a row: texts for the columns at these places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TableRow {
+    /// It is deleted.
+    pub(super) is_delete: bool,
+    /// What it has in which column, the key's first, in the order of the table's columns.
+    pub(super) cells: Vec<(usize, Option<String>)>,
+    /// The places of the key's columns.
+    pub(super) key: Vec<usize>,
+    /// The record has fields that the table has no column for.
+    pub(super) has_unknown: bool,
+}
+
+/// Why a record is no row.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    pub(super) failure: Failure,
+    /// Since the table has no column for a field: it may have one by now.
+    pub(super) is_unknown: bool,
+}
+
+impl From<Failure> for Unfit {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_unknown: false }
+    }
+}
+
+/// Which table a record is for.
+#[derive(Debug)]
+enum Destination {
+    Fixed(TableName),
+    Chosen(Template, HashMap<String, TableName>),
+}
+
+/// Makes rows of records, as the settings say.
+#[derive(Debug)]
+pub(super) struct RowRule {
+    destination: Destination,
+    pub(super) mode: WriteMode,
+    key: RowKey,
+    key_columns: Vec<String>,
+    value_column: Option<String>,
+    unknown: UnknownFields,
+    on_null: OnNull,
+}
+
+impl RowRule {
+    pub(super) fn new(settings: &PostgresSettings) -> Result<Self, SettingsError> {
+        let template = Template::new("table", &settings.table)?;
+        let name = |table: &str| TableName::parse(table).map_err(|reason| SettingsError::at("table", reason));
+        let destination = if template.has_tags() {
+            let mut tables = HashMap::new();
+            for table in &settings.tables {
+                tables.insert(table.clone(), name(table)?);
+            }
+            Destination::Chosen(template, tables)
+        } else {
+            Destination::Fixed(name(&settings.table)?)
+        };
+        Ok(Self {
+            destination,
+            mode: settings.mode,
+            key: settings.key,
+            key_columns: settings.known_key_columns(),
+            value_column: settings.value_column.clone(),
+            unknown: settings.unknown_fields,
+            on_null: settings.on_null,
+        })
+    }
+
+    /// Returns the table of a record.
+    pub(super) fn table(&self, record: &Record) -> Result<&TableName, Failure> {
+        match &self.destination {
+            Destination::Fixed(name) => Ok(name),
+            Destination::Chosen(template, tables) => {
+                let table = template
+                    .render(record)
+                    .map_err(|reason| Failure::rejected(format!("the record has no table: {reason}")))?;
+                tables.get(&table).ok_or_else(|| {
+                    Failure::rejected("the record is for a table that `tables` does not name")
+                        .with_detail(table)
+                })
+            }
+        }
+    }
+
+    /// Says whether there is nothing to be done about a record.
+    pub(super) fn passes_over(&self, record: &Record) -> bool {
+        record.is_tombstone() && self.on_null == OnNull::Ignore
+    }
+
+    /// Makes the row of a record.
+    pub(super) fn row(&self, record: &Record, table: &Table) -> Result<TableRow, Unfit> {
+        let mut row = TableRow::default();
+        self.add_key(&mut row, record, table)?;
+        let Some(value) = &record.value else {
+            if self.on_null != OnNull::Delete {
+                let reason = "the record is a tombstone; set `on_null` to `ignore` or `delete`";
+                return Err(Failure::rejected(reason).into());
+            }
+            row.is_delete = true;
+            return Ok(row);
+        };
+        match &self.value_column {
+            Some(column) => add_whole(&mut row, column, value, table)?,
+            None => self.add_fields(&mut row, value, table)?,
+        }
+        row.cells.sort_by_key(|(place, _)| *place);
+        Ok(row)
+    }
+
+    /// Names the row of a record, for the order among those of one name. `None` where each is a row of its own.
+    pub(super) fn id(&self, record: &Record) -> Option<String> {
+        match self.key {
+            RowKey::None | RowKey::Origin => None,
+            RowKey::RecordKey => record.key.as_ref().map(|key| key.to_display().into_owned()),
+            RowKey::Fields => {
+                let fields = record.value.as_ref().and_then(Payload::as_json)?;
+                let of = |name: &String| fields.get(name).map(Value::to_string).unwrap_or_default();
+                Some(self.key_columns.iter().map(of).collect::<Vec<_>>().join("\u{1f}"))
+            }
+        }
+    }
+
+    fn add_key(&self, row: &mut TableRow, record: &Record, table: &Table) -> Result<(), Failure> {
+        let fields = match self.key {
+            RowKey::None => return Ok(()),
+            RowKey::Origin => self.origin(record)?,
+            RowKey::RecordKey => self.record_key(record)?,
+            RowKey::Fields => self.fields_of_value(record)?,
+        };
+        for (name, value) in fields {
+            let place = key_place(table, &name)?;
+            let text = cell(table, place, &value)
+                .map_err(|why| Failure::rejected(format!("`{name}` of the key {why}")))?;
+            if text.is_none() {
+                return Err(Failure::rejected(format!("`{name}` of the key is null, and names no row")));
+            }
+            row.cells.push((place, text));
+            row.key.push(place);
+        }
+        row.cells.sort_by_key(|(place, _)| *place);
+        row.key.sort_unstable();
+        Ok(())
+    }
+
+    fn origin(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
+        if record.part().is_some() {
+            let reason =
+                "a transform made several records of one, which have one origin; choose another `key`";
+            return Err(Failure::rejected(reason));
+        }
+        let origin = record.origin();
+        let values = [Value::from(origin.topic()), origin.partition().into(), origin.offset().into()];
+        Ok(self.key_columns.iter().cloned().zip(values).collect())
+    }
+
+    fn record_key(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
+        const NO_COLUMN: &str = "the key is no JSON object; name the one column that takes it in `key_columns`, or \
+             read it with `source.key: json`";
+        let Some(key) = &record.key else {
+            return Err(Failure::rejected(
+                "the record has no key, and `key: record_key` names its row by that",
+            ));
+        };
+        if let Some(Value::Object(fields)) = key.as_json() {
+            return if self.key_columns.is_empty() {
+                Ok(fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+            } else {
+                self.named(fields, "the key")
+            };
+        }
+        let [column] = self.key_columns.as_slice() else { return Err(Failure::rejected(NO_COLUMN)) };
+        let value = match (key.as_json(), key.as_text()) {
+            (Some(value), _) => value.clone(),
+            (None, Some(text)) => Value::String(text.to_owned()),
+            (None, None) => return Err(Failure::rejected("the key is not valid UTF-8, and names no row")),
+        };
+        Ok(vec![(column.clone(), value)])
+    }
+
+    fn fields_of_value(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
+        match record.value.as_ref().and_then(Payload::as_json) {
+            Some(Value::Object(fields)) => self.named(fields, "the value"),
+            _ => Err(Failure::rejected("the value is no JSON object, whose fields name the row")),
+        }
+    }
+
+    fn named(&self, fields: &Map<String, Value>, of: &str) -> Result<Vec<(String, Value)>, Failure> {
+        let mut named = Vec::with_capacity(self.key_columns.len());
+        for name in &self.key_columns {
+            let Some(value) = fields.get(name) else {
+                return Err(Failure::rejected(format!(
+                    "{of} has no field `{name}`, which is in `key_columns`"
+                )));
+            };
+            named.push((name.clone(), value.clone()));
+        }
+        Ok(named)
+    }
+
+    fn add_fields(&self, row: &mut TableRow, value: &Payload, table: &Table) -> Result<(), Unfit> {
+        let Some(Value::Object(fields)) = value.as_json() else {
+            let reason =
+                "the value is no JSON object, whose fields are columns; set `value_column` for other values";
+            return Err(Failure::rejected(reason).into());
+        };
+        for (name, value) in fields {
+            let Some(place) = table.place(name) else {
+                row.has_unknown = true;
+                if self.unknown == UnknownFields::Ignore {
+                    continue;
+                }
+                let reason =
+                    format!("the table {} has no column for the field `{name}`", table.name.written());
+                let failure = Failure::rejected(format!("{reason}; add it, or set `unknown_fields: ignore`"));
+                return Err(Unfit { failure, is_unknown: true });
+            };
+            if row.key.contains(&place) {
+                continue;
+            }
+            let text = cell(table, place, value)
+                .map_err(|why| Failure::rejected(format!("field `{name}` {why}")))?;
+            row.cells.push((place, text));
+        }
+        Ok(())
+    }
+}
+
+fn key_place(table: &Table, name: &str) -> Result<usize, Failure> {
+    table.place(name).ok_or_else(|| {
+        Failure::fatal(format!(
+            "the table {} has no column `{name}`, which is in the key",
+            table.name.written()
+        ))
+    })
+}
+
+/// Puts the whole value into one column.
+fn add_whole(row: &mut TableRow, column: &str, value: &Payload, table: &Table) -> Result<(), Failure> {
+    let place = table.place(column).ok_or_else(|| {
+        Failure::fatal(format!(
+            "the table {} has no column `{column}`, the `value_column`",
+            table.name.written()
+        ))
+    })?;
+    let refused = |why: &str| Failure::rejected(format!("the value {why}"));
+    let text = match (value, value.as_text()) {
+        // A null is a value here, and not the want of one.
+        (Payload::Json(json), _)
+            if table.column(place).is_some_and(|column| column.kind == ColumnKind::Json) =>
+        {
+            Some(String::from_utf8_lossy(&json.to_bytes()).into_owned())
+        }
+        (Payload::Json(json), _) => text_of(json.value(), ColumnKind::Other).map_err(refused)?,
+        (_, Some(text)) if text.contains('\0') => {
+            return Err(refused("has the character U+0000, which no text of PostgreSQL can hold"));
+        }
+        (_, Some(text)) => Some(text.to_owned()),
+        (_, None) => return Err(refused("is not valid UTF-8")),
+    };
+    row.cells.push((place, text));
+    Ok(())
+}
+
+fn cell(table: &Table, place: usize, value: &Value) -> Result<Option<String>, &'static str> {
+    let kind = table.column(place).map_or(ColumnKind::Other, |column| column.kind);
+    text_of(value, kind)
+}

@@ -1,0 +1,109 @@
+//! The sink.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sluice_connector_api::{
+    ExactlyOnce, Finding, FormNeed, Limits, Order, PayloadForm, PutError, ReadingTask, Record, Repetition,
+    SettingsError, Side, Sink, SinkSettings,
+};
+
+use crate::postgres::check::check;
+use crate::postgres::connection::Connections;
+use crate::postgres::offsets::OffsetsTable;
+use crate::postgres::positions::Positions;
+use crate::postgres::row::RowRule;
+use crate::postgres::settings::{PostgresSettings, RowKey, WriteMode};
+use crate::postgres::store::Store;
+use crate::postgres::tables::Tables;
+
+/// Records per batch.
+const MAX_RECORDS: usize = 2000;
+
+struct Postgres {
+    store: Arc<Store>,
+    offsets: Option<OffsetsTable>,
+}
+
+impl SinkSettings for PostgresSettings {
+    const NAME: &'static str = "postgres";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate()?;
+        let offsets = match &self.offsets_table {
+            Some(table) => {
+                Some(OffsetsTable::new(table).map_err(|why| SettingsError::at("offsets_table", why))?)
+            }
+            None => None,
+        };
+        let (rule, connections) = (RowRule::new(&self)?, Connections::new(&self)?);
+        let store = Store { settings: self, rule, connections, tables: Tables::default() };
+        Ok(Box::new(Postgres { store: Arc::new(store), offsets }))
+    }
+}
+
+#[async_trait]
+impl Sink for Postgres {
+    fn limits(&self) -> Limits {
+        let settings = &self.store.settings;
+        let limits =
+            Limits::default().with_max_records(MAX_RECORDS).with_max_in_flight(settings.max_in_flight);
+        match (settings.max_in_flight, settings.key) {
+            (1, _) | (_, RowKey::None) => limits,
+            _ => limits.with_order(Order::Id { newest_wins: false }),
+        }
+    }
+
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+        self.store.store(batch, None).await
+    }
+
+    fn id(&self, record: &Record) -> Option<String> {
+        self.store.rule.id(record)
+    }
+
+    fn exactly_once(&self, task: &ReadingTask) -> Result<Arc<dyn ExactlyOnce>, String> {
+        match &self.offsets {
+            Some(table) => Ok(Arc::new(Positions::new(&self.store, table, &task.group))),
+            None => {
+                Err("set `offsets_table`, which stores the offsets in the transaction of the rows".to_owned())
+            }
+        }
+    }
+
+    fn repetition(&self) -> Repetition {
+        match (self.store.settings.mode, self.store.settings.key) {
+            (WriteMode::Insert, RowKey::None) => Repetition::stores_again("each record becomes a row more"),
+            (WriteMode::Insert, _) => Repetition::changes_nothing("a row that is there stays as it is"),
+            _ => Repetition::changes_nothing("a row is found by its key, and written over"),
+        }
+    }
+
+    fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
+        let mut rows = Vec::new();
+        for record in batch.iter().filter(|record| !self.store.rule.passes_over(record)) {
+            let table = self.store.rule.table(record).map_err(PutError::from)?;
+            let value = record.value.as_ref();
+            rows.push(json!({
+                "table": table.written(),
+                "operation": if record.is_tombstone() { "delete" } else { self.store.settings.mode.name() },
+                "key": record.key.as_ref().map(|key| key.to_display()),
+                "row": value.map(|value| value.as_json().cloned().unwrap_or_else(|| value.to_display().into())),
+            }));
+        }
+        Ok(Value::Array(rows))
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        if self.store.settings.value_column.is_some() {
+            return Vec::new();
+        }
+        let why = SettingsError::at("table", "takes the fields of a JSON object as columns");
+        vec![FormNeed::new(Side::Value, PayloadForm::Json, why).with_way_out("set `value_column`")]
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        check(&self.store, self.offsets.as_ref()).await
+    }
+}

@@ -1,0 +1,185 @@
+//! Stores a batch: connections, the shapes of tables, statements and positions put together.
+
+use std::collections::HashSet;
+
+use deadpool_postgres::Object;
+use sluice_connector_api::{Failure, PutError, Record, Trouble};
+use tokio_postgres::Client;
+
+use crate::postgres::connection::Connections;
+use crate::postgres::lease::Lease;
+use crate::postgres::names::TableName;
+use crate::postgres::offsets::{Offsets, Stepped};
+use crate::postgres::plan::BatchPlan;
+use crate::postgres::row::RowRule;
+use crate::postgres::run::{NotRun, run, run_all};
+use crate::postgres::settings::{PostgresSettings, UnknownFields};
+use crate::postgres::tables::Tables;
+use crate::postgres::verdict::may_be_of_shape;
+
+/// Stores batches.
+pub(super) struct Store {
+    pub(super) settings: PostgresSettings,
+    pub(super) rule: RowRule,
+    pub(super) connections: Connections,
+    pub(super) tables: Tables,
+}
+
+impl Store {
+    /// Returns a connection.
+    pub(super) async fn lease(&self) -> Result<Lease, Failure> {
+        self.connections.lease().await
+    }
+
+    /// Stores a batch, with the positions that go with it. A table that was changed since it was looked at is looked at again.
+    pub(super) async fn store(
+        &self,
+        batch: &[Record],
+        offsets: Option<&Offsets<'_>>,
+    ) -> Result<(), PutError> {
+        let limit = self.settings.request_timeout.get();
+        let stored = tokio::time::timeout(limit, async {
+            match self.store_once(batch, offsets).await {
+                Err(NotStored::Changed(_)) => self.store_once(batch, offsets).await,
+                other => other,
+            }
+        });
+        if let Ok(stored) = stored.await {
+            return stored.map_err(PutError::from);
+        }
+        // The statement was cancelled with its lease, which has to be over before another may follow.
+        self.connections.cancelled().await;
+        let reason = format!("the database did not take the batch within {limit:?}");
+        Err(Failure::retriable(reason).because(Trouble::TimedOut).into())
+    }
+
+    async fn store_once(&self, batch: &[Record], offsets: Option<&Offsets<'_>>) -> Result<(), NotStored> {
+        let mut lease = self.lease().await?;
+        let client = lease.get()?;
+        let plan = self.plan(client, batch).await;
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(failure) => {
+                lease.give_back();
+                return Err(failure.into());
+            }
+        };
+        // Nothing of it, or the position would pass a record that is not dealt with yet.
+        if offsets.is_some() && !plan.rejected.is_empty() {
+            lease.give_back();
+            return Err(NotStored::Put(PutError::Records(plan.rejected)));
+        }
+        let ran = self.run(client, &plan, offsets).await;
+        let has_changed = match &ran {
+            Err(Unrun::Statement(not_run)) if may_be_of_shape(&not_run.error) => {
+                self.has_changed(client, &plan).await?
+            }
+            _ => false,
+        };
+        lease.give_back();
+        match ran {
+            Ok(()) if plan.rejected.is_empty() => Ok(()),
+            Ok(()) => Err(NotStored::Put(PutError::Records(plan.rejected))),
+            Err(Unrun::Statement(not_run)) if has_changed => Err(NotStored::Changed(not_run.into())),
+            Err(Unrun::Statement(not_run)) => Err(Failure::from(not_run).into()),
+            Err(Unrun::Position(failure)) => Err(failure.into()),
+        }
+    }
+
+    /// Plans a batch, and looks at its tables before that. A table that has outgrown what is known of it is looked at again.
+    async fn plan(&self, client: &Client, batch: &[Record]) -> Result<BatchPlan, Failure> {
+        let mut names: HashSet<&TableName> = HashSet::new();
+        names.extend(batch.iter().filter_map(|record| self.rule.table(record).ok()));
+        for name in &names {
+            self.tables.get(client, name).await?;
+        }
+        let plan = BatchPlan::new(&self.rule, batch, |name| self.tables.known(name))?;
+        let mut is_looked_at_again = false;
+        for name in &plan.outgrown {
+            // Before a record is rejected for it, that is worth a look each time.
+            if self.settings.unknown_fields == UnknownFields::Reject {
+                self.tables.forget(name);
+                is_looked_at_again = true;
+            } else {
+                is_looked_at_again |= self.tables.forget_if_old(name);
+            }
+        }
+        if !is_looked_at_again {
+            return Ok(plan);
+        }
+        for name in &names {
+            self.tables.get(client, name).await?;
+        }
+        BatchPlan::new(&self.rule, batch, |name| self.tables.known(name))
+    }
+
+    /// Looks at the tables of a plan again, and says whether one is built otherwise now.
+    async fn has_changed(&self, client: &Client, plan: &BatchPlan) -> Result<bool, Failure> {
+        let mut has_changed = false;
+        for statement in &plan.statements {
+            self.tables.forget(&statement.table.name);
+            let now = self.tables.get(client, &statement.table.name).await?;
+            has_changed |= *now != *statement.table;
+        }
+        Ok(has_changed)
+    }
+
+    async fn run(
+        &self,
+        client: &mut Object,
+        plan: &BatchPlan,
+        offsets: Option<&Offsets<'_>>,
+    ) -> Result<(), Unrun> {
+        let mode = self.settings.mode;
+        match (plan.statements.as_slice(), offsets) {
+            ([], None) => return Ok(()),
+            // A statement by itself is a transaction.
+            ([statement], None) => return Ok(run(client, statement, mode).await?),
+            _ => {}
+        }
+        let begun = client.build_transaction().start().await;
+        let transaction = begun.map_err(NotRun::of("beginning a transaction"))?;
+        if let Some(offsets) = offsets
+            && offsets.step(transaction.client()).await.map_err(Unrun::Position)? == Stepped::StoredAlready
+        {
+            return Ok(());
+        }
+        run_all(transaction.client(), &plan.statements, mode).await?;
+        transaction.commit().await.map_err(NotRun::of("committing a batch"))?;
+        Ok(())
+    }
+}
+
+/// Why a batch was not stored.
+enum NotStored {
+    /// A table is not what it was when it was looked at.
+    Changed(Failure),
+    Put(PutError),
+}
+
+impl From<Failure> for NotStored {
+    fn from(failure: Failure) -> Self {
+        Self::Put(failure.into())
+    }
+}
+
+impl From<NotStored> for PutError {
+    fn from(not_stored: NotStored) -> Self {
+        match not_stored {
+            NotStored::Changed(failure) => failure.into(),
+            NotStored::Put(error) => error,
+        }
+    }
+}
+
+/// Why statements did not run.
+enum Unrun {
+    Statement(NotRun),
+    Position(Failure),
+}
+
+impl From<NotRun> for Unrun {
+    fn from(not_run: NotRun) -> Self {
+        Self::Statement(not_run)
+    }
+}

@@ -1,0 +1,155 @@
+//! Values as the texts that PostgreSQL reads. Pure.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
+use serde_json::Value;
+
+/// What a column takes, as far as that decides how a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ColumnKind {
+    /// `json` or `jsonb`.
+    Json,
+    /// An array of anything.
+    Array,
+    /// `bytea`.
+    Bytes,
+    /// `timestamp` or `timestamptz`.
+    Timestamp,
+    /// `date`.
+    Date,
+    /// Whatever has a text for what a scalar is, `vector` included.
+    Other,
+}
+
+/// Writes a value for a column; `None` is SQL's null. The error says what the value should be, without its content.
+pub(super) fn text_of(value: &Value, kind: ColumnKind) -> Result<Option<String>, &'static str> {
+    let text = match (value, kind) {
+        (Value::Null, _) => return Ok(None),
+        (value, ColumnKind::Json) => value.to_string(),
+        (Value::String(text), ColumnKind::Bytes) => bytes_of(text)?,
+        (Value::String(text), _) => text.clone(),
+        (Value::Number(number), ColumnKind::Timestamp) => moment_of(number.as_str())?,
+        (Value::Number(number), ColumnKind::Date) => date_of(number.as_str())?,
+        (Value::Array(items), ColumnKind::Array) => array_of(items),
+        (value, _) => value.to_string(),
+    };
+    if text.contains('\0') {
+        return Err("has the character U+0000, which no text of PostgreSQL can hold");
+    }
+    Ok(Some(text))
+}
+
+/// Takes bytes as JSON has them, in base64, as the converters write them.
+fn bytes_of(text: &str) -> Result<String, &'static str> {
+    let bytes = BASE64.decode(text).map_err(|_| "is not base64, which a `bytea` is made of")?;
+    let mut hex = String::with_capacity(2 + 2 * bytes.len());
+    hex.push_str("\\x");
+    for byte in bytes {
+        // A text grows without failing.
+        let _grown = write!(hex, "{byte:02x}").is_ok();
+    }
+    Ok(hex)
+}
+
+/// Writes milliseconds since 1970 as a date and a time of UTC.
+fn moment_of(digits: &str) -> Result<String, &'static str> {
+    let millis = digits.parse().map_err(|_| "is no whole number of milliseconds since 1970")?;
+    let moment =
+        Timestamp::from_millisecond(millis).map_err(|_| "is no moment between the years 0 and 9999")?;
+    Ok(moment.to_string())
+}
+
+/// Writes days since 1970 as a date.
+fn date_of(digits: &str) -> Result<String, &'static str> {
+    let days: i64 = digits.parse().map_err(|_| "is no whole number of days since 1970")?;
+    let date = Span::new().try_days(days).and_then(|days| Date::constant(1970, 1, 1).checked_add(days));
+    date.map(|date| date.to_string()).map_err(|_| "is no date between the years 0 and 9999")
+}
+
+/// Writes an array literal.
+fn array_of(items: &[Value]) -> String {
+    let mut text = String::from("{");
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        match item {
+            Value::Null => text.push_str("NULL"),
+            Value::Bool(_) | Value::Number(_) => text.push_str(&item.to_string()),
+            Value::Array(inner) => text.push_str(&array_of(inner)),
+            Value::String(inner) => push_quoted(&mut text, inner),
+            Value::Object(_) => push_quoted(&mut text, &item.to_string()),
+        }
+    }
+    text.push('}');
+    text
+}
+
+fn push_quoted(text: &mut String, item: &str) {
+    text.push('"');
+    for character in item.chars() {
+        if matches!(character, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(value: &Value, kind: ColumnKind) -> String {
+        text_of(value, kind).map(Option::unwrap_or_default).unwrap_or_else(|why| format!("error: {why}"))
+    }
+
+    #[test]
+    fn scalars_are_their_texts_and_json_stays_json() {
+        assert_eq!(text_of(&Value::Null, ColumnKind::Json), Ok(None));
+        assert_eq!(written(&json!("a\"b"), ColumnKind::Other), "a\"b");
+        assert_eq!(written(&json!("a\"b"), ColumnKind::Json), "\"a\\\"b\"");
+        assert_eq!(written(&json!(true), ColumnKind::Other), "true");
+        assert_eq!(written(&json!([1, 2.5]), ColumnKind::Other), "[1,2.5]", "as `vector` is written");
+        let digits: Result<Value, _> = serde_json::from_str("44.500000000000000000001");
+        assert_eq!(
+            digits.map(|value| written(&value, ColumnKind::Other)).ok().as_deref(),
+            Some("44.500000000000000000001")
+        );
+        assert!(written(&json!("a\0"), ColumnKind::Other).starts_with("error"));
+    }
+
+    #[test]
+    fn arrays_are_literals_with_everything_quoted_that_may_mean_something() {
+        let array = json!(["a", "b,c", "{}", "say \"x\" \\", "NULL", null, 1, [true, []], { "k": "v" }]);
+        assert_eq!(
+            written(&array, ColumnKind::Array),
+            r#"{"a","b,c","{}","say \"x\" \\","NULL",NULL,1,{true,{}},"{\"k\":\"v\"}"}"#
+        );
+    }
+
+    #[test]
+    fn base64_is_bytes() {
+        assert_eq!(written(&json!("AP8="), ColumnKind::Bytes), "\\x00ff");
+        assert!(written(&json!("no base64"), ColumnKind::Bytes).starts_with("error"));
+    }
+
+    #[test]
+    fn numbers_are_moments_and_dates() {
+        assert_eq!(written(&json!(1_739_712_345_678_i64), ColumnKind::Timestamp), "2025-02-16T13:25:45.678Z");
+        assert_eq!(written(&json!(-1), ColumnKind::Timestamp), "1969-12-31T23:59:59.999Z");
+        for (days, date) in
+            [(0, "1970-01-01"), (59, "1970-03-01"), (19_782, "2024-02-29"), (2_932_896, "9999-12-31")]
+        {
+            assert_eq!(written(&json!(days), ColumnKind::Date), date);
+        }
+        assert!(written(&json!(1.5), ColumnKind::Date).starts_with("error"));
+        assert!(written(&json!(i64::MAX), ColumnKind::Timestamp).starts_with("error"));
+    }
+}
