@@ -448,7 +448,7 @@ fn what_has_no_counterpart_is_listed_and_the_rest_is_written_and_passes() {
 #[test]
 fn a_sink_that_has_no_counterpart_makes_no_file() {
     for (class, said) in [
-        ("io.confluent.connect.jdbc.JdbcSinkConnector", "for which there is no sink yet"),
+        ("com.mongodb.kafka.connect.MongoSinkConnector", "for which there is no sink yet"),
         ("io.confluent.connect.jdbc.JdbcSourceConnector", "is a source"),
         ("com.example.Sink", "`sluice plugins` lists"),
     ] {
@@ -474,4 +474,60 @@ fn a_file_is_written_with_the_group_that_the_connector_had_and_never_over_anothe
     let file = json_of(&std::fs::read_to_string(folder.path().join("old.yaml")).unwrap());
     assert_eq!(file["source"]["kafka"].get("group"), None, "it is that of the file's name");
     run("old.yaml").expect_code(3);
+}
+
+const CONFLUENT_JDBC: &str = "io.confluent.connect.jdbc.JdbcSinkConnector";
+const AIVEN_JDBC: &str = "io.aiven.connect.jdbc.JdbcSinkConnector";
+
+fn jdbc(class: &str, more: &Value) -> Value {
+    let mut config = json!({
+        "connector.class": class, "connection.url": "jdbc:postgresql://db.example.com:5432/shop?sslmode=verify-full",
+        "connection.user": "sluice", "connection.password": "hunter2",
+        "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+        "value.converter": "x.JsonConverter", "value.converter.schemas.enable": false,
+    });
+    for (name, value) in more.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    config
+}
+
+#[test]
+fn a_sink_over_jdbc_into_postgresql_has_its_counterparts() {
+    let upsert = json!({
+        "topics": "orders", "insert.mode": "UPSERT", "pk.mode": "record_key", "pk.fields": "id", "delete.enabled": "true",
+        "table.name.format": "kafka_${topic}", "batch.size": "500", "max.retries": "3", "retry.backoff.ms": "250",
+        "dialect.name": "PostgreSqlDatabaseDialect", "auto.create": "false", "quote.sql.identifiers": "ALWAYS",
+    });
+    let file = converted(&jdbc(CONFLUENT_JDBC, &upsert));
+    let sink = json!({ "postgres": {
+        "url": "postgres://sluice@db.example.com:5432/shop?sslmode=verify-full", "password": "${env:CONNECTION_PASSWORD}",
+        "table": "kafka_orders", "mode": "upsert", "key": "record_key", "key_columns": ["id"], "on_null": "delete",
+    } });
+    assert_eq!(file["sink"], sink);
+    assert_eq!(
+        (&file["batch"], &file["errors"]),
+        (&json!({ "max_records": 500 }), &json!({ "retry_delay": "250ms" }))
+    );
+    let log = converted(&jdbc(AIVEN_JDBC, &json!({ "topics": "a, b", "pk.mode": "kafka" })));
+    let log = &log["sink"]["postgres"];
+    assert_eq!((&log["table"], &log["tables"]), (&json!("{{@record.topic}}"), &json!(["a", "b"])));
+    assert_eq!(log["key_columns"], json!(["__connect_topic", "__connect_partition", "__connect_offset"]));
+    let fields =
+        json!({ "topics": "t", "pk.mode": "record_value", "pk.fields": "a,b", "insert.mode": "update" });
+    let fields = converted(&jdbc(CONFLUENT_JDBC, &fields));
+    assert_eq!(fields["sink"]["postgres"]["key"], "fields");
+}
+
+#[test]
+fn what_jdbc_does_and_postgres_does_not_is_said() {
+    let config =
+        jdbc(CONFLUENT_JDBC, &json!({ "topics": "t", "auto.create": "true", "fields.whitelist": "a,b" }));
+    let ended = convert("c.json", &json!({ "name": "n", "config": config }).to_string()).expect_code(1);
+    for name in ["auto.create", "fields.whitelist"] {
+        assert!(ended.stderr.contains(name), "{ended}");
+    }
+    let mysql = jdbc(CONFLUENT_JDBC, &json!({ "topics": "t", "connection.url": "jdbc:mysql://db/shop" }));
+    let ended = convert("c.json", &json!({ "name": "n", "config": mysql }).to_string());
+    assert!(ended.code != Some(0) && ended.stderr.contains("writes to mysql over JDBC"), "{ended}");
 }

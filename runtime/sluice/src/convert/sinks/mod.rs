@@ -4,6 +4,7 @@ mod absent;
 mod aws;
 mod file;
 mod http;
+mod jdbc;
 mod search;
 mod section;
 
@@ -13,7 +14,7 @@ use self::section::{SinkEntry, SinkSection};
 use super::options::Options;
 
 /// The sinks that have a counterpart.
-const SINKS: &[&[SinkEntry]] = &[http::SINKS, aws::SINKS, file::SINKS, search::SINKS];
+const SINKS: &[&[SinkEntry]] = &[http::SINKS, jdbc::SINKS, aws::SINKS, file::SINKS, search::SINKS];
 
 /// Converts the sink of a class, or says why it has no counterpart.
 pub(super) fn sink(
