@@ -20,10 +20,10 @@ fn the_file_of_every_sink_checks_and_shows_the_settings_that_are_left() {
         let new = Sluice::new(["new", &sink, &file, "--topic=prices"]).current_dir(folder.path());
         let written = new.output().expect_code(0);
         assert_eq!(written.stdout, format!("{file}: written; next: sluice check {file}"));
-        let check = Sluice::new(["check", &file])
-            .current_dir(folder.path())
-            .env("CLIENT_SECRET", "s")
-            .env("OPENSEARCH_PASSWORD", "s");
+        let check = Sluice::new(["check", &file]).current_dir(folder.path());
+        let check = ["CLIENT_SECRET", "OPENSEARCH_PASSWORD", "PGPASSWORD"]
+            .iter()
+            .fold(check, |check, name| check.env(name, "s"));
         let checked = check.output().expect_code(0).stdout;
         assert!(checked.starts_with(&format!("{file}: ok (")) && !checked.contains('\n'), "{checked}");
         let printed = Sluice::new(["new", &sink, "-t", "prices"]).output().expect_code(0).stdout;
