@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn written(value: &Value, kind: ColumnKind) -> String {
-        text_of(value, kind).map(Option::unwrap_or_default).unwrap_or_else(|why| format!("error: {why}"))
+        text_of(value, kind).map_or_else(|why| format!("error: {why}"), Option::unwrap_or_default)
     }
 
     #[test]
