@@ -79,7 +79,7 @@ fn connection(section: &mut SinkSection, options: &mut Options) -> Result<(), St
             "ssl" if value == "true" => kept.push("sslmode=require".to_owned()),
             "password" => section.set("password", Some("${env:CONNECTION_PASSWORD}")),
             _ => {
-                options.no_counterpart("connection.url", &format!("its parameter {name} has no counterpart"))
+                options.no_counterpart("connection.url", &format!("its parameter {name} has no counterpart"));
             }
         }
     }
