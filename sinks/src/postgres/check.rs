@@ -9,13 +9,13 @@ use tokio_postgres::types::Type;
 use crate::postgres::names::TableName;
 use crate::postgres::offsets::OffsetsTable;
 use crate::postgres::settings::WriteMode;
-use crate::postgres::store::Store;
-use crate::postgres::tables::Table;
+use crate::postgres::store::RowStore;
+use crate::postgres::tables::TableShape;
 use crate::postgres::verdict::failure;
 use crate::record::on_null::OnNull;
 
 /// Looks at the database, its tables and the rights.
-pub(super) async fn check(store: &Store, offsets: Option<&OffsetsTable>) -> Vec<Finding> {
+pub(super) async fn check(store: &RowStore, offsets: Option<&OffsetsTable>) -> Vec<Finding> {
     let database = format!("database {}", store.connections.place());
     let mut lease = match store.lease().await {
         Ok(lease) => lease,
@@ -63,7 +63,7 @@ impl From<Failure> for Look {
     }
 }
 
-async fn look(store: &Store, client: &Client, name: &TableName) -> Result<(), Look> {
+async fn look(store: &RowStore, client: &Client, name: &TableName) -> Result<(), Look> {
     store.tables.forget(name);
     let table = store.tables.get(client, name).await?;
     let settings = &store.settings;
@@ -93,7 +93,7 @@ async fn look(store: &Store, client: &Client, name: &TableName) -> Result<(), Lo
 }
 
 /// What is there already is found by a unique index over the columns of the key.
-fn is_unique(table: &Table, key: &[String]) -> Result<(), Look> {
+fn is_unique(table: &TableShape, key: &[String]) -> Result<(), Look> {
     let key: HashSet<String> = key.iter().cloned().collect();
     if key.is_empty() || table.unique.contains(&key) {
         return Ok(());

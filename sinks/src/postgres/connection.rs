@@ -1,4 +1,4 @@
-//! Connections: how they are made, and how many.
+//! DatabasePool: how they are made, and how many.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::postgres::lease::Lease;
 use crate::postgres::settings::PostgresSettings;
 use crate::postgres::verdict::connection_failure;
 
-/// Connections beside those of the batches in flight: for looks and for positions.
+/// DatabasePool beside those of the batches in flight: for looks and for positions.
 const BESIDE: usize = 1;
 
 /// The connections of a sink. The first one is opened when it is asked for.
-pub(super) struct Connections {
+pub(super) struct DatabasePool {
     config: Config,
     tls: HttpTlsSettings,
     connect_timeout: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Connections {
 /// More statements than are ever cancelled at once.
 const MOST_CANCELLED: u32 = 1024;
 
-impl Connections {
+impl DatabasePool {
     /// Reads the settings, without reaching anything.
     pub(super) fn new(settings: &PostgresSettings) -> Result<Self, SettingsError> {
         let mut config = parse(&settings.url).map_err(|reason| SettingsError::at("url", reason))?;

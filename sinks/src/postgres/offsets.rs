@@ -52,7 +52,7 @@ impl OffsetsTable {
 }
 
 /// The positions that go with a batch.
-pub(super) struct Offsets<'a> {
+pub(super) struct BatchOffsets<'a> {
     pub(super) table: &'a OffsetsTable,
     pub(super) group: &'a str,
     pub(super) steps: &'a [PositionStep],
@@ -112,7 +112,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-impl Offsets<'_> {
+impl BatchOffsets<'_> {
     /// Takes positions on, within the transaction of a client. Where they are not what they should be, nothing may be stored.
     pub(super) async fn step(&self, client: &Client) -> Result<Stepped, Failure> {
         let lists = Lists::of(self.steps);

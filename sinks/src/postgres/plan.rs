@@ -12,7 +12,7 @@ use crate::postgres::names::TableName;
 use crate::postgres::row::{RowRule, TableRow};
 use crate::postgres::settings::WriteMode;
 use crate::postgres::statement::{Filled, delete_sql, write_sql};
-use crate::postgres::tables::Table;
+use crate::postgres::tables::TableShape;
 
 /// The texts that name a row in its table.
 type KeyTexts = Vec<Option<String>>;
@@ -20,7 +20,7 @@ type KeyTexts = Vec<Option<String>>;
 /// Rows that one statement writes or deletes.
 #[derive(Debug)]
 pub(super) struct RowStatement {
-    pub(super) table: Arc<Table>,
+    pub(super) table: Arc<TableShape>,
     is_delete: bool,
     /// The columns, by their places in the table.
     places: Vec<usize>,
@@ -49,7 +49,7 @@ impl BatchPlan {
     pub(super) fn new(
         rule: &RowRule,
         batch: &[Record],
-        table_of: impl Fn(&TableName) -> Option<Arc<Table>>,
+        table_of: impl Fn(&TableName) -> Option<Arc<TableShape>>,
     ) -> Result<Self, Failure> {
         let mut plan = Self::default();
         for (index, record) in batch.iter().enumerate() {
@@ -92,7 +92,7 @@ impl BatchPlan {
         }
     }
 
-    fn add(&mut self, mode: WriteMode, table: &Arc<Table>, row: TableRow) {
+    fn add(&mut self, mode: WriteMode, table: &Arc<TableShape>, row: TableRow) {
         let places: Vec<usize> = row.cells.iter().map(|(place, _)| *place).collect();
         let key = row.key_texts();
         let kind = (table.name.written().to_owned(), row.is_delete, places);
@@ -124,7 +124,7 @@ impl TableRow {
 }
 
 impl RowStatement {
-    fn new(table: &Arc<Table>, row: &TableRow) -> Self {
+    fn new(table: &Arc<TableShape>, row: &TableRow) -> Self {
         let places: Vec<usize> = row.cells.iter().map(|(place, _)| *place).collect();
         let lists = places.iter().map(|_| Vec::new()).collect();
         let (table, key) = (Arc::clone(table), row.key.clone());

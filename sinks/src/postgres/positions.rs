@@ -9,23 +9,23 @@ use sluice_connector_api::{
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
-use crate::postgres::offsets::{Offsets, OffsetsTable, taken_over};
+use crate::postgres::offsets::{BatchOffsets, OffsetsTable, taken_over};
 use crate::postgres::run::NotRun;
-use crate::postgres::store::Store;
+use crate::postgres::store::RowStore;
 use crate::postgres::verdict::failure;
 
 /// What stands for a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
 
 /// The positions of a consumer group.
-pub(super) struct Positions {
-    store: Arc<Store>,
+pub(super) struct TablePositions {
+    store: Arc<RowStore>,
     table: OffsetsTable,
     group: String,
 }
 
-impl Positions {
-    pub(super) fn new(store: &Arc<Store>, table: &OffsetsTable, group: &str) -> Self {
+impl TablePositions {
+    pub(super) fn new(store: &Arc<RowStore>, table: &OffsetsTable, group: &str) -> Self {
         Self { store: Arc::clone(store), table: table.clone(), group: group.to_owned() }
     }
 
@@ -54,7 +54,7 @@ impl Positions {
 }
 
 #[async_trait]
-impl ExactlyOnce for Positions {
+impl ExactlyOnce for TablePositions {
     fn how(&self) -> String {
         format!("offsets are in the table {}, in the transaction of the rows", self.table.name.written())
     }
@@ -76,7 +76,7 @@ impl ExactlyOnce for Positions {
     }
 
     async fn put(&self, batch: &[Record], progress: &PutProgress) -> Result<(), PutError> {
-        let offsets = Offsets { table: &self.table, group: &self.group, steps: &progress.steps };
+        let offsets = BatchOffsets { table: &self.table, group: &self.group, steps: &progress.steps };
         self.store.store(batch, Some(&offsets)).await
     }
 }

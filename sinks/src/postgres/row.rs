@@ -8,7 +8,7 @@ use sluice_template::Template;
 
 use crate::postgres::names::TableName;
 use crate::postgres::settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};
-use crate::postgres::tables::Table;
+use crate::postgres::tables::TableShape;
 use crate::postgres::text::{ColumnKind, text_of};
 use crate::record::on_null::OnNull;
 
@@ -27,13 +27,13 @@ pub(super) struct TableRow {
 
 /// Why a record is no row.
 #[derive(Debug)]
-pub(super) struct Unfit {
+pub(super) struct NotARow {
     pub(super) failure: Failure,
     /// Since the table has no column for a field: it may have one by now.
     pub(super) is_unknown: bool,
 }
 
-impl From<Failure> for Unfit {
+impl From<Failure> for NotARow {
     fn from(failure: Failure) -> Self {
         Self { failure, is_unknown: false }
     }
@@ -104,7 +104,7 @@ impl RowRule {
     }
 
     /// Makes the row of a record.
-    pub(super) fn row(&self, record: &Record, table: &Table) -> Result<TableRow, Unfit> {
+    pub(super) fn row(&self, record: &Record, table: &TableShape) -> Result<TableRow, NotARow> {
         let mut row = TableRow::default();
         self.add_key(&mut row, record, table)?;
         let Some(value) = &record.value else {
@@ -136,7 +136,7 @@ impl RowRule {
         }
     }
 
-    fn add_key(&self, row: &mut TableRow, record: &Record, table: &Table) -> Result<(), Failure> {
+    fn add_key(&self, row: &mut TableRow, record: &Record, table: &TableShape) -> Result<(), Failure> {
         let fields = match self.key {
             RowKey::None => return Ok(()),
             RowKey::Origin => self.origin(record)?,
@@ -170,7 +170,7 @@ impl RowRule {
     }
 
     fn record_key(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
-        const NO_COLUMN: &str = "the key is no JSON object; name the one column that takes it in `key_columns`, or \
+        const NO_COLUMN: &str = "the key is not a JSON object; name the one column that takes it in `key_columns`, or \
              read it with `source.key: json`";
         let Some(key) = &record.key else {
             return Err(Failure::rejected(
@@ -196,7 +196,7 @@ impl RowRule {
     fn fields_of_value(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
         match record.value.as_ref().and_then(Payload::as_json) {
             Some(Value::Object(fields)) => self.named(fields, "the value"),
-            _ => Err(Failure::rejected("the value is no JSON object, whose fields name the row")),
+            _ => Err(Failure::rejected("the value is not a JSON object, whose fields name the row")),
         }
     }
 
@@ -213,10 +213,9 @@ impl RowRule {
         Ok(named)
     }
 
-    fn add_fields(&self, row: &mut TableRow, value: &Payload, table: &Table) -> Result<(), Unfit> {
+    fn add_fields(&self, row: &mut TableRow, value: &Payload, table: &TableShape) -> Result<(), NotARow> {
         let Some(Value::Object(fields)) = value.as_json() else {
-            let reason =
-                "the value is no JSON object, whose fields are columns; set `value_column` for other values";
+            let reason = "the value is not a JSON object, whose fields are columns; set `value_column` for other values";
             return Err(Failure::rejected(reason).into());
         };
         for (name, value) in fields {
@@ -228,7 +227,7 @@ impl RowRule {
                 let reason =
                     format!("the table {} has no column for the field `{name}`", table.name.written());
                 let failure = Failure::rejected(format!("{reason}; add it, or set `unknown_fields: ignore`"));
-                return Err(Unfit { failure, is_unknown: true });
+                return Err(NotARow { failure, is_unknown: true });
             };
             if row.key.contains(&place) {
                 continue;
@@ -241,7 +240,7 @@ impl RowRule {
     }
 }
 
-fn key_place(table: &Table, name: &str) -> Result<usize, Failure> {
+fn key_place(table: &TableShape, name: &str) -> Result<usize, Failure> {
     table.place(name).ok_or_else(|| {
         Failure::fatal(format!(
             "the table {} has no column `{name}`, which is in the key",
@@ -251,7 +250,7 @@ fn key_place(table: &Table, name: &str) -> Result<usize, Failure> {
 }
 
 /// Puts the whole value into one column.
-fn add_whole(row: &mut TableRow, column: &str, value: &Payload, table: &Table) -> Result<(), Failure> {
+fn add_whole(row: &mut TableRow, column: &str, value: &Payload, table: &TableShape) -> Result<(), Failure> {
     let place = table.place(column).ok_or_else(|| {
         Failure::fatal(format!(
             "the table {} has no column `{column}`, the `value_column`",
@@ -277,7 +276,7 @@ fn add_whole(row: &mut TableRow, column: &str, value: &Payload, table: &Table) -
     Ok(())
 }
 
-fn cell(table: &Table, place: usize, value: &Value) -> Result<Option<String>, &'static str> {
+fn cell(table: &TableShape, place: usize, value: &Value) -> Result<Option<String>, &'static str> {
     let kind = table.column(place).map_or(ColumnKind::Other, |column| column.kind);
     text_of(value, kind)
 }

@@ -10,19 +10,19 @@ use sluice_connector_api::{
 };
 
 use crate::postgres::check::check;
-use crate::postgres::connection::Connections;
+use crate::postgres::connection::DatabasePool;
 use crate::postgres::offsets::OffsetsTable;
-use crate::postgres::positions::Positions;
+use crate::postgres::positions::TablePositions;
 use crate::postgres::row::RowRule;
 use crate::postgres::settings::{PostgresSettings, RowKey, WriteMode};
-use crate::postgres::store::Store;
+use crate::postgres::store::RowStore;
 use crate::postgres::tables::Tables;
 
 /// Records per batch.
 const MAX_RECORDS: usize = 2000;
 
 struct Postgres {
-    store: Arc<Store>,
+    store: Arc<RowStore>,
     offsets: Option<OffsetsTable>,
 }
 
@@ -37,8 +37,8 @@ impl SinkSettings for PostgresSettings {
             }
             None => None,
         };
-        let (rule, connections) = (RowRule::new(&self)?, Connections::new(&self)?);
-        let store = Store { settings: self, rule, connections, tables: Tables::default() };
+        let (rule, connections) = (RowRule::new(&self)?, DatabasePool::new(&self)?);
+        let store = RowStore { settings: self, rule, connections, tables: Tables::default() };
         Ok(Box::new(Postgres { store: Arc::new(store), offsets }))
     }
 }
@@ -65,7 +65,7 @@ impl Sink for Postgres {
 
     fn exactly_once(&self, task: &ReadingTask) -> Result<Arc<dyn ExactlyOnce>, String> {
         match &self.offsets {
-            Some(table) => Ok(Arc::new(Positions::new(&self.store, table, &task.group))),
+            Some(table) => Ok(Arc::new(TablePositions::new(&self.store, table, &task.group))),
             None => {
                 Err("set `offsets_table`, which stores the offsets in the transaction of the rows".to_owned())
             }

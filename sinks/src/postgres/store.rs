@@ -6,10 +6,10 @@ use deadpool_postgres::Object;
 use sluice_connector_api::{Failure, PutError, Record, Trouble};
 use tokio_postgres::Client;
 
-use crate::postgres::connection::Connections;
+use crate::postgres::connection::DatabasePool;
 use crate::postgres::lease::Lease;
 use crate::postgres::names::TableName;
-use crate::postgres::offsets::{Offsets, Stepped};
+use crate::postgres::offsets::{BatchOffsets, Stepped};
 use crate::postgres::plan::BatchPlan;
 use crate::postgres::row::RowRule;
 use crate::postgres::run::{NotRun, run, run_all};
@@ -18,14 +18,14 @@ use crate::postgres::tables::Tables;
 use crate::postgres::verdict::may_be_of_shape;
 
 /// Stores batches.
-pub(super) struct Store {
+pub(super) struct RowStore {
     pub(super) settings: PostgresSettings,
     pub(super) rule: RowRule,
-    pub(super) connections: Connections,
+    pub(super) connections: DatabasePool,
     pub(super) tables: Tables,
 }
 
-impl Store {
+impl RowStore {
     /// Returns a connection.
     pub(super) async fn lease(&self) -> Result<Lease, Failure> {
         self.connections.lease().await
@@ -35,7 +35,7 @@ impl Store {
     pub(super) async fn store(
         &self,
         batch: &[Record],
-        offsets: Option<&Offsets<'_>>,
+        offsets: Option<&BatchOffsets<'_>>,
     ) -> Result<(), PutError> {
         let limit = self.settings.request_timeout.get();
         let stored = tokio::time::timeout(limit, async {
@@ -53,7 +53,11 @@ impl Store {
         Err(Failure::retriable(reason).because(Trouble::TimedOut).into())
     }
 
-    async fn store_once(&self, batch: &[Record], offsets: Option<&Offsets<'_>>) -> Result<(), NotStored> {
+    async fn store_once(
+        &self,
+        batch: &[Record],
+        offsets: Option<&BatchOffsets<'_>>,
+    ) -> Result<(), NotStored> {
         let mut lease = self.lease().await?;
         let client = lease.get()?;
         let plan = self.plan(client, batch).await;
@@ -128,7 +132,7 @@ impl Store {
         &self,
         client: &mut Object,
         plan: &BatchPlan,
-        offsets: Option<&Offsets<'_>>,
+        offsets: Option<&BatchOffsets<'_>>,
     ) -> Result<(), Unrun> {
         let mode = self.settings.mode;
         match (plan.statements.as_slice(), offsets) {

@@ -28,7 +28,7 @@ pub(super) struct Column {
 
 /// A table as it is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct TableShape {
     pub(super) name: TableName,
     pub(super) columns: Vec<Column>,
     /// The columns of each primary key and unique index.
@@ -36,7 +36,7 @@ pub(super) struct Table {
     places: HashMap<String, usize>,
 }
 
-impl Table {
+impl TableShape {
     /// Returns the place of a column.
     pub(super) fn place(&self, column: &str) -> Option<usize> {
         self.places.get(column).copied()
@@ -51,7 +51,7 @@ impl Table {
 /// The tables that were looked at.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    known: Mutex<HashMap<String, (Arc<Table>, Instant)>>,
+    known: Mutex<HashMap<String, (Arc<TableShape>, Instant)>>,
 }
 
 /// Which columns a table has, and how their types are written and read.
@@ -70,7 +70,7 @@ const UNIQUE: &str = "select array_agg(a.attname::text) from pg_index i \
 
 impl Tables {
     /// Returns how a table is built. It is looked at once.
-    pub(super) async fn get(&self, client: &Client, name: &TableName) -> Result<Arc<Table>, Failure> {
+    pub(super) async fn get(&self, client: &Client, name: &TableName) -> Result<Arc<TableShape>, Failure> {
         if let Some(table) = self.known(name) {
             return Ok(table);
         }
@@ -80,7 +80,7 @@ impl Tables {
     }
 
     /// Returns how a table is built, if it was looked at.
-    pub(super) fn known(&self, name: &TableName) -> Option<Arc<Table>> {
+    pub(super) fn known(&self, name: &TableName) -> Option<Arc<TableShape>> {
         self.lock().get(name.written()).map(|(table, _)| Arc::clone(table))
     }
 
@@ -99,13 +99,13 @@ impl Tables {
         is_old
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Arc<Table>, Instant)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Arc<TableShape>, Instant)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Looks at a table.
-async fn look(client: &Client, name: &TableName) -> Result<Table, Failure> {
+async fn look(client: &Client, name: &TableName) -> Result<TableShape, Failure> {
     let ask = |sql: &'static str| async move {
         let quoted = name.quoted();
         client.query_typed(sql, &[(&quoted, Type::TEXT)]).await
@@ -127,7 +127,7 @@ async fn look(client: &Client, name: &TableName) -> Result<Table, Failure> {
         sets.push(names.into_iter().collect());
     }
     let places = columns.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
-    Ok(Table { name: name.clone(), columns, unique: sets, places })
+    Ok(TableShape { name: name.clone(), columns, unique: sets, places })
 }
 
 fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
