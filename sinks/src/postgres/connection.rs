@@ -1,4 +1,4 @@
-//! DatabasePool: how they are made, and how many.
+//! Connections: how they are made, and how many.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::postgres::lease::Lease;
 use crate::postgres::settings::PostgresSettings;
 use crate::postgres::verdict::connection_failure;
 
-/// DatabasePool beside those of the batches in flight: for looks and for positions.
+/// Connections beside those of the batches in flight: for looks and for positions.
 const BESIDE: usize = 1;
 
 /// The connections of a sink. The first one is opened when it is asked for.
