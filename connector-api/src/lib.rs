@@ -70,6 +70,7 @@ mod decimal;
 mod error;
 mod exactly_once;
 mod form;
+mod hold;
 mod json;
 mod limits;
 mod payload;
@@ -94,6 +95,7 @@ pub use exactly_once::{
     StoredPosition, TakenOver,
 };
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
+pub use hold::{Hold, OpenPartition, StoreReach};
 pub use json::{Found, Json, Scalar, field_at, is_same_json, order_of_json};
 pub use limits::{Limits, Order, Pace};
 pub use payload::Payload;

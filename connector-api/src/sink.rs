@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Ask, BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Limits, PutError, ReadingTask,
+    Ask, BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Hold, Limits, PutError, ReadingTask,
     Record, Repetition, SettingsError,
 };
 
@@ -75,6 +75,12 @@ pub trait Sink: Send + Sync {
 
     /// Returns what answers questions from what is stored, for a target that can search. Default: none.
     fn asking(&self) -> Option<Arc<dyn Ask>> {
+        None
+    }
+
+    /// Returns what keeps records open past their put, for a target whose things outlive a batch; each task asks once, at its
+    /// start. Default: none, since `Ok` of a put says that all of it is stored.
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
         None
     }
 

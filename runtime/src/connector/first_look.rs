@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use sluice_connector_api::{
-    Ask, BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed,
+    Ask, BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed, Hold,
     Limits, PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TopicPartition, Trouble,
 };
 use tokio::sync::Mutex;
@@ -203,6 +203,10 @@ impl Sink for FirstLook {
 
     fn asking(&self) -> Option<Arc<dyn Ask>> {
         self.sink().asking()
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
+        self.sink().hold()
     }
 
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {

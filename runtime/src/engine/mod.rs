@@ -26,6 +26,7 @@
 //! | `lane::delivery`, the backoff before the next try | `errors.retry_timeout`, then the connector fails | the wait is over |
 //! | `lane::confirmation`, accepted and not known to be stored | `buffer_memory`; the sink's `confirm` time-out, then it is put again | the confirmation is due and answered |
 //! | `lane::confirmation`, to be put again | `errors.retry_timeout`, then the connector fails | the backoff is over |
+//! | `lane::holding`, held by the sink after its put | half of `buffer_memory` by the sink's bytes; then the sink makes room | the sink stores it: by a later record, when it is due, or for room; a stop or a revoke drops it, and it is read again |
 //! | the lane of the dead letter queue, where it is at fault | as in the lane of the sink | as in the lane of the sink |
 //! | `ledger::tracker`, done behind one that is not | `buffer_memory` holds the one that is not | the lowest record is done: the next tick of `commit_interval` commits |
 //!

@@ -90,9 +90,14 @@ impl Budget {
         self.is_held() || self.used() >= self.share.pool.limit
     }
 
+    /// Says whether more is used than what lets reading go on after it stopped.
+    pub fn is_half_used(&self) -> bool {
+        self.used() > self.share.pool.limit / 2
+    }
+
     /// Says whether reading may go on after it stopped: at half of the limit, so that it does not flutter.
     pub fn has_room(&self) -> bool {
-        !self.is_held() && self.used() <= self.share.pool.limit / 2
+        !self.is_held() && !self.is_half_used()
     }
 }
 

@@ -22,6 +22,7 @@ mod exactly_once;
 mod exhaustive;
 mod failures;
 mod functions;
+mod holding;
 mod letters;
 mod newest_wins;
 mod order;

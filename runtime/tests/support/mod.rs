@@ -3,6 +3,7 @@
 //! Time is tokio's paused clock: it moves only when every task waits, so a test that waits an hour takes no
 //! time and says exactly what happened when.
 
+mod hold;
 mod journal;
 mod run;
 mod schemas;
@@ -10,6 +11,7 @@ mod sink;
 mod source;
 mod transform;
 
+pub(crate) use hold::HoldScript;
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use run::{Run, Setup};
 pub(crate) use schemas::{Fetch, SchemaRegistry};

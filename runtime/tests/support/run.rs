@@ -1,10 +1,10 @@
 //! A pipeline that is about to run, and one that runs.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sluice_connector_api::{ConfirmLimits, Converter, ExactlyOnce, Limits, Record};
+use sluice_connector_api::{ConfirmLimits, Converter, ExactlyOnce, Limits, Record, StoreReach};
 use sluice_runtime::engine::batch::batcher::BatchLimits;
 use sluice_runtime::engine::lane::settings::LaneSettings;
 use sluice_runtime::engine::letters::tolerance::{FaultSettings, Tolerance};
@@ -20,6 +20,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::hold::HoldScript;
 use super::journal::Journal;
 use super::sink::{ConfirmScript, Script, ScriptedSink, confirmations};
 use super::source::{Hand, ScriptedSource};
@@ -32,6 +33,7 @@ const HUNG: Duration = Duration::from_hours(2);
 pub(crate) struct Setup {
     script: Script,
     confirmations: ConfirmScript,
+    hold: Option<HoldScript>,
     settings: PipelineSettings,
     value: Option<Box<dyn Converter>>,
     queue: Option<(Script, LaneSettings)>,
@@ -49,6 +51,8 @@ pub(crate) struct Run {
     /// Where transforms wait that are told to.
     pub(crate) door: Door,
     pub(crate) stop: CancellationToken,
+    /// What the sink was asked to store of what it holds.
+    reaches: Arc<Mutex<Vec<StoreReach>>>,
     counters: Arc<Counters>,
     task: JoinHandle<Result<(), Failed>>,
 }
@@ -75,7 +79,7 @@ impl Setup {
         };
         let confirmations = confirmations([]);
         let (value, queue, window, exactly_once) = (None, None, None, None);
-        Self { script, confirmations, settings, value, queue, window, exactly_once }
+        Self { script, confirmations, hold: None, settings, value, queue, window, exactly_once }
     }
 
     /// Changes what the pipeline keeps to.
@@ -131,6 +135,12 @@ impl Setup {
         self
     }
 
+    /// Lets the sink hold what is put, until this says that it is stored.
+    pub(crate) fn hold(mut self, hold: HoldScript) -> Self {
+        self.hold = Some(hold);
+        self
+    }
+
     /// Lets so many puts be in flight.
     pub(crate) fn in_flight(self, puts: usize) -> Self {
         self.with(|settings| settings.lane.limits.max_in_flight = puts)
@@ -142,6 +152,8 @@ impl Setup {
         let (source, hand) = ScriptedSource::new(journal.clone(), budget.clone());
         let sink = ScriptedSink::new(self.script, self.settings.lane.limits.clone(), journal.clone());
         let sink = sink.answering(self.confirmations).accepting(self.settings.lane.confirm.is_some());
+        let reaches = Arc::default();
+        let sink = sink.holding(self.hold, &reaches);
         let door = Door::default();
         let chain = Chain::new(None, self.value, steps(door.clone()));
         let (counters, stop) = (Arc::<Counters>::default(), CancellationToken::new());
@@ -168,7 +180,7 @@ impl Setup {
             pipeline = pipeline.with_letters(queue);
         }
         let task = tokio::spawn(pipeline.run(stop.clone()));
-        Run { hand, journal, letters, budget, door, stop, counters, task }
+        Run { hand, journal, letters, budget, door, stop, reaches, counters, task }
     }
 
     /// Starts it with partition 0 and these records of it.
@@ -245,6 +257,11 @@ impl Run {
 
     pub(crate) fn tally(&self) -> Tally {
         self.counters.tally()
+    }
+
+    /// How the sink was asked to store what it holds.
+    pub(crate) fn reaches(&self) -> Vec<StoreReach> {
+        self.reaches.lock().unwrap().clone()
     }
 
     /// The offsets of each put, in the order the puts began.

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sluice_connector_api::{
-    BatchKey, Confirm, ConfirmLimits, Confirmation, Failure, Limits, PutError, Record, Sink,
+    BatchKey, Confirm, ConfirmLimits, Confirmation, Failure, Hold, Limits, PutError, Record, Sink, StoreReach,
 };
 use tokio::sync::Semaphore;
 
+use super::hold::{HoldScript, ScriptedHold};
 use super::journal::{Entry, Journal};
 
 /// What a scripted sink does with one put.
@@ -144,6 +145,7 @@ pub(crate) struct ScriptedSink {
     confirmation: Arc<ScriptedConfirmation>,
     /// Whether a put only accepts records.
     accepts: bool,
+    hold: Option<Arc<ScriptedHold>>,
     limits: Limits,
     journal: Journal,
     puts: AtomicUsize,
@@ -162,13 +164,20 @@ impl ScriptedSink {
             journal: journal.clone(),
         });
         let (script, puts) = (Mutex::new(script), AtomicUsize::new(0));
-        Self { script, confirmation, accepts: false, limits, journal, puts }
+        Self { script, confirmation, accepts: false, hold: None, limits, journal, puts }
     }
 
     /// Answers confirmations like this.
     pub(crate) fn answering(self, confirmations: ConfirmScript) -> Self {
         let (confirmations, journal) = (Mutex::new(confirmations), self.journal.clone());
         Self { confirmation: Arc::new(ScriptedConfirmation { confirmations, journal }), ..self }
+    }
+
+    /// Holds what is put like this.
+    pub(crate) fn holding(self, hold: Option<HoldScript>, reaches: &Arc<Mutex<Vec<StoreReach>>>) -> Self {
+        let hold =
+            hold.map(|hold| Arc::new(ScriptedHold::new(hold, Arc::clone(reaches), self.journal.clone())));
+        Self { hold, ..self }
     }
 
     /// Says whether a put only accepts records.
@@ -204,12 +213,23 @@ impl Sink for ScriptedSink {
             }
         };
         let taken = kept(batch, &result);
-        self.journal.note(if self.accepts { Entry::Accepted(put, taken) } else { Entry::Ended(put, taken) });
+        if let Some(hold) = &self.hold {
+            self.journal.note(Entry::Accepted(put, taken.clone()));
+            hold.take(&taken);
+        } else if self.accepts {
+            self.journal.note(Entry::Accepted(put, taken));
+        } else {
+            self.journal.note(Entry::Ended(put, taken));
+        }
         result
     }
 
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
         if self.accepts { Some(self.confirmation.clone()) } else { None }
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
+        self.hold.clone().map(|hold| hold as Arc<dyn Hold>)
     }
 
     fn size_of(&self, record: &Record) -> usize {

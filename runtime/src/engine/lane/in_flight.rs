@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use sluice_connector_api::{ExactlyOnce, Limits, Order, Record, Sink, TopicPartition};
+use sluice_connector_api::{ExactlyOnce, Limits, OpenPartition, Order, Record, Sink, TopicPartition};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::engine::batch::batcher::Batcher;
 use crate::engine::batch::item::{BatchKeys, Item, Meta};
 use crate::engine::lane::confirmation::{Confirmed, Unconfirmed};
 use crate::engine::lane::delivery::{Delivery, Outcome};
+use crate::engine::lane::holding::{Holding, StoredHeld, Urge};
 use crate::engine::lane::progress::Stands;
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::tracker::{Ticket, Tracker};
@@ -33,6 +34,7 @@ type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
 enum Ended {
     Put(Outcome),
     Confirmation(Confirmed),
+    StoredHeld(StoredHeld),
 }
 
 /// A put as a task of its own: it goes on while that of the pipeline is busy with other records, and ends with the lane.
@@ -78,10 +80,14 @@ pub(crate) struct Lane {
     stands: Option<Stands>,
     /// What it has stored of that since somebody asked.
     moved: Offsets,
-    /// Puts and confirmations.
+    /// What the sink holds past its puts, where it does.
+    holding: Option<Holding>,
+    /// Puts, confirmations, and what stores what is held.
     in_flight: FuturesUnordered<InFlight>,
     /// The confirmations among them.
     confirmations: usize,
+    /// Those among them that store what is held: one at most.
+    storing: usize,
     /// Cuts the waits of what is in flight short, for a stop or a revoke.
     interrupt: CancellationToken,
 }
@@ -89,6 +95,7 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn new(sink: Arc<dyn Sink>, settings: LaneSettings, meter: Arc<PutMeter>) -> Self {
         let unconfirmed = Unconfirmed::new(&sink, &settings, &meter);
+        let holding = Holding::new(&*sink, &settings);
         Self {
             batcher: Batcher::new(settings.batch),
             delivery: Delivery {
@@ -107,8 +114,10 @@ impl Lane {
             unconfirmed,
             stands: None,
             moved: Vec::new(),
+            holding,
             in_flight: FuturesUnordered::new(),
             confirmations: 0,
+            storing: 0,
             interrupt: CancellationToken::new(),
         }
     }
@@ -209,6 +218,27 @@ impl Lane {
         }
     }
 
+    /// Has the sink store what it holds, as far as that is due or urgent. At the end it waits for the puts.
+    pub(crate) fn store_held(&mut self, urge: Urge) {
+        let is_early = urge != Urge::None && (self.puts() > 0 || !self.batcher.is_empty());
+        let Some(holding) = &mut self.holding else { return };
+        let urge = if is_early { Urge::None } else { urge };
+        if let Some(store) = holding.next(urge, Instant::now(), &self.interrupt) {
+            self.in_flight.push(Box::pin(async move { Ended::StoredHeld(store.await) }));
+            self.storing += 1;
+        }
+    }
+
+    /// Returns what the sink holds, where it may hold anything.
+    pub(crate) fn open(&self) -> Option<Vec<OpenPartition>> {
+        self.holding.as_ref().map(Holding::open)
+    }
+
+    /// Says whether nothing of what the sink holds is left to be stored at the end.
+    pub(crate) fn is_held_stored(&self) -> bool {
+        self.holding.as_ref().is_none_or(Holding::is_ended)
+    }
+
     /// Lets records whose wait is over be put again, together with others.
     fn give_back_rested(&mut self, now: Instant) {
         if let Some(unconfirmed) = &mut self.unconfirmed {
@@ -224,7 +254,7 @@ impl Lane {
 
     /// Returns how many puts are in flight.
     fn puts(&self) -> usize {
-        self.in_flight.len() - self.confirmations
+        self.in_flight.len() - self.confirmations - self.storing
     }
 
     /// As many confirmations as puts may be in flight, beside these.
@@ -235,6 +265,8 @@ impl Lane {
     /// Returns when the next put or confirmation is due, if one may go.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let batch = if self.may_put() { self.batcher.deadline() } else { None };
+        let held = self.holding.as_ref().and_then(Holding::wake_at);
+        let batch = [batch, held].into_iter().flatten().min();
         let Some(unconfirmed) = &self.unconfirmed else { return batch };
         let confirmation = if self.may_confirm() { unconfirmed.due_at() } else { None };
         [batch, confirmation, unconfirmed.rested_at()].into_iter().flatten().min()
@@ -251,7 +283,17 @@ impl Lane {
                 if let Some((stands, stored)) = self.stands.as_mut().zip(outcome.stands.take()) {
                     self.moved.extend(stands.note(stored));
                 }
+                if let Some(holding) = &mut self.holding {
+                    holding.note(partitions_of(&outcome));
+                }
                 outcome
+            }
+            Ended::StoredHeld(stored) => {
+                self.storing -= 1;
+                if let Some(holding) = &mut self.holding {
+                    holding.settle(&stored);
+                }
+                Outcome { stop: stored.stop, ..Outcome::default() }
             }
             Ended::Confirmation(confirmed) => {
                 self.confirmations -= 1;
@@ -297,6 +339,13 @@ impl Lane {
         }
     }
 
+    /// Has the sink drop what it holds of partitions, for their next owner.
+    pub(crate) fn forget_held(&mut self, partitions: &[TopicPartition]) {
+        if let Some(holding) = &mut self.holding {
+            holding.forget(partitions);
+        }
+    }
+
     /// Drops the waiting records of partitions, for their next owner.
     pub(crate) fn drop_partitions(&mut self, partitions: &[TopicPartition]) {
         let going: HashSet<&TopicPartition> = partitions.iter().collect();
@@ -312,6 +361,10 @@ impl Lane {
     pub(crate) fn interrupt(&mut self) {
         std::mem::take(&mut self.interrupt).cancel();
     }
+}
+
+fn partitions_of(outcome: &Outcome) -> impl Iterator<Item = &TopicPartition> {
+    outcome.stored.iter().map(|item| item.record.origin().topic_partition())
 }
 
 /// Says whether the newest record of a thing takes the place of the older ones in a batch.

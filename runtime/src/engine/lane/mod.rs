@@ -5,6 +5,8 @@
 //!                                                                           |
 //!             where the sink stores later than it answers:                  v
 //!                              confirmation: pace, ask, back off <-- unconfirmed: accepted, not known to be stored
+//!             where what it stores outlives a batch:
+//!                              holding: what is open, its offsets and bytes; pokes the sink when something is due
 //! ```
 //!
 //! A `Lane` is the way to one sink; the dead letter queue has one of its own. It keeps to the sink's
@@ -15,6 +17,7 @@
 mod confirmation;
 pub mod delivery;
 pub mod fault;
+pub(crate) mod holding;
 pub(crate) mod in_flight;
 pub mod progress;
 pub mod settings;

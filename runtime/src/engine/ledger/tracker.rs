@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use sluice_connector_api::{Origin, Record, TopicPartition};
+use sluice_connector_api::{OpenPartition, Origin, Record, TopicPartition};
 
 use crate::engine::ledger::counters::{Counters, Verdict};
 use crate::engine::ledger::marks::OffsetMarks;
@@ -63,6 +63,8 @@ struct Partition {
     /// The offset behind the last record read; `None` before the first.
     next: Option<i64>,
     committed: Option<i64>,
+    /// The lowest offset that the sink holds and has not stored.
+    held: Option<i64>,
     /// Something was committed once.
     pinned: bool,
     marks: OffsetMarks,
@@ -93,8 +95,8 @@ impl Tracker {
         self.next_epoch += 1;
         self.epochs.insert(partition.clone(), epoch);
         let (name, pending) = (partition.clone(), VecDeque::new());
-        let (next, committed, marks) = (None, None, OffsetMarks::default());
-        let fresh = Partition { name, pending, first: 0, next, committed, pinned: false, marks };
+        let (next, committed, held, marks) = (None, None, None, OffsetMarks::default());
+        let fresh = Partition { name, pending, first: 0, next, committed, held, pinned: false, marks };
         self.partitions.insert(epoch, fresh);
     }
 
@@ -176,6 +178,19 @@ impl Tracker {
             partition.first += 1;
         }
         Some(done)
+    }
+
+    /// Notes which of the records that are done the sink still holds: of these partitions those from an offset on, of all others
+    /// none.
+    pub fn hold(&mut self, open: &HashMap<TopicPartition, i64>) {
+        for partition in self.partitions.values_mut() {
+            partition.held = open.get(&partition.name).copied();
+        }
+    }
+
+    /// Returns the partitions that are ours.
+    pub fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.epochs.keys()
     }
 
     /// Says whether the ticket's partition is still ours.
@@ -273,9 +288,10 @@ impl Partition {
         self.pending.iter().map(|pending| pending.bytes).sum()
     }
 
-    /// The lowest offset not done; `None` before the first record.
+    /// The lowest offset not done, or held by the sink; `None` before the first record.
     fn watermark(&self) -> Option<i64> {
-        self.pending.front().map(|first| first.offset).or(self.next)
+        let done = self.pending.front().map(|first| first.offset).or(self.next)?;
+        Some(self.held.map_or(done, |held| held.min(done)))
     }
 
     /// The watermark, if it is not committed yet. That of the first record read is committed before the record
@@ -291,6 +307,8 @@ pub(crate) struct Ledger {
     pub(crate) tracker: Tracker,
     pub(crate) counters: Arc<Counters>,
     budget: Budget,
+    /// Bytes that the sink holds.
+    held: usize,
     /// Bytes that are free and not given back yet: that is done once for all that happened together.
     freed: usize,
     /// Nothing is committed any more.
@@ -306,6 +324,7 @@ impl Ledger {
             tracker: Tracker::new(),
             counters,
             budget,
+            held: 0,
             freed: 0,
             withheld: false,
             commits_elsewhere: false,
@@ -381,6 +400,26 @@ impl Ledger {
         if self.withheld || self.commits_elsewhere { Vec::new() } else { offsets }
     }
 
+    /// Notes what of our partitions the sink holds: its offsets wait, and its bytes count in the budget.
+    pub(crate) fn hold(&mut self, open: Vec<OpenPartition>) {
+        let (mut first, mut bytes) = (HashMap::default(), 0);
+        for open in open {
+            if self.tracker.epochs.contains_key(&open.partition) {
+                bytes += open.bytes;
+                first.insert(open.partition, open.first);
+            }
+        }
+        self.tracker.hold(&first);
+        self.budget.take(bytes.saturating_sub(self.held));
+        self.freed += self.held.saturating_sub(bytes);
+        self.held = bytes;
+    }
+
+    /// Says whether a source that stopped reading might wait for ever for the sink to let go of what it holds.
+    pub(crate) fn is_short_of_room(&self) -> bool {
+        self.held > 0 && self.budget.is_half_used()
+    }
+
     /// Gives the bytes that are free back to the budget.
     pub(crate) fn give_back(&mut self) {
         self.budget.give(std::mem::take(&mut self.freed));
@@ -390,7 +429,7 @@ impl Ledger {
     pub(crate) fn close(mut self) -> Offsets {
         let offsets = self.commits();
         self.counters.abandoned(self.tracker.pending_records() as u64);
-        self.budget.give(self.freed + self.tracker.pending_bytes());
+        self.budget.give(self.freed + self.held + self.tracker.pending_bytes());
         offsets
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::delivery::Outcome;
 use crate::engine::lane::fault::RecordFault;
+use crate::engine::lane::holding::Urge;
 use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::lane::progress::position_behind;
 use crate::engine::ledger::counters::Verdict;
@@ -246,6 +247,17 @@ impl Delivering {
         if let Some(lane) = self.faults.lane_mut() {
             lane.launch(flush);
         }
+        let urge = self.urge();
+        self.lane.store_held(urge);
+    }
+
+    /// A connector that goes down after a failure stores nothing early: what is open is read again.
+    fn urge(&self) -> Urge {
+        match self.phase {
+            Phase::Draining(Ok(())) => Urge::End,
+            _ if self.ledger.is_short_of_room() => Urge::Room,
+            _ => Urge::None,
+        }
     }
 
     /// Says whether nothing may be put before letters are where they belong: a position that passes their records says that
@@ -271,6 +283,7 @@ impl Delivering {
     /// Says whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.lanes().all(Lane::is_empty)
+            && (self.lane.is_held_stored() || !matches!(self.phase, Phase::Draining(Ok(()))))
     }
 
     /// Waits until records or letters have their verdicts, and takes these. Dropping the future loses nothing.
@@ -287,6 +300,10 @@ impl Delivering {
         self.faults.foresee(&outcome);
         let stop = if self.is_fenced_out(&outcome.not_done) { None } else { outcome.stop };
         let now = SystemTime::now();
+        // Before they are done: what the sink holds must not be committed.
+        if let Some(open) = self.lane.open() {
+            self.ledger.hold(open);
+        }
         for item in outcome.stored {
             self.ledger.counters.stored(item.record.timestamp, now);
             self.stored(&item, Verdict::Delivered);
@@ -360,6 +377,10 @@ impl Delivering {
         let offsets = self.ledger.revoke(revoke.partitions());
         self.lane.let_go(revoke.partitions());
         self.repeats.forget(revoke.partitions());
+        self.lane.forget_held(revoke.partitions());
+        if let Some(open) = self.lane.open() {
+            self.ledger.hold(open);
+        }
         self.lane.drop_void(&self.ledger.tracker);
         if let Some(lane) = self.faults.lane_mut() {
             lane.drop_void(&self.ledger.tracker);
