@@ -227,6 +227,9 @@ pub enum Repetition {
     ChangesNothing(String),
     /// It stores the record once more, in these words, such as `each record is a line more`.
     StoresAgain(String),
+    /// What holds the record follows from the records alone, name included, and is stored once, as the objects of a
+    /// [`Hold`](crate::Hold) may be: a connector is exactly once with it.
+    IsStoredOnce(String),
 }
 
 impl Repetition {

@@ -1,6 +1,6 @@
 //! What every sink must do.
 
-use sluice_connector_api::{PutError, Record, Sink};
+use sluice_connector_api::{PutError, Record, Sink, StoreReach};
 
 use crate::outcome::poll_once;
 use crate::records::text;
@@ -89,6 +89,30 @@ impl<'a> SinkContract<'a> {
         self.ids_are_stable();
         self.batch_keys_are_stable();
         self.previews_are_stable();
+        self.says_what_it_holds().await;
+    }
+
+    /// What a put brought is stored, or open from its offset on at the latest; and nothing is open of what was stored or
+    /// forgotten.
+    async fn says_what_it_holds(&self) {
+        let Some(hold) = self.sink.hold() else { return };
+        let batch = self.batch(2);
+        let partitions: Vec<_> =
+            batch.iter().map(|record| record.origin().topic_partition().clone()).collect();
+        hold.forget(&partitions);
+        assert!(hold.open().is_empty(), "nothing is open of a partition that was forgotten");
+        self.stores("a batch that is held", &batch).await;
+        for open in hold.open() {
+            let first = batch.iter().map(|record| record.origin().offset()).min();
+            assert!(partitions.contains(&open.partition), "{open:?} is of no partition that was put");
+            assert!(Some(open.first) <= first, "{open:?} begins behind the first record");
+        }
+        let stored = hold.store(&partitions, StoreReach::All).await;
+        assert!(stored.is_ok(), "what is open must be stored: {stored:?}");
+        assert!(hold.open().is_empty(), "nothing is open of what was stored");
+        self.stores("a batch that is held and forgotten", &batch).await;
+        hold.forget(&partitions);
+        assert!(hold.open().is_empty(), "nothing is open of a partition that was forgotten");
     }
 
     fn batch(&self, size: usize) -> Vec<Record> {

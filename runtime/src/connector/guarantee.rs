@@ -67,6 +67,7 @@ impl Connector {
         match self.sink.repetition() {
             Repetition::ChangesNothing(why) => Guarantee { kind: GuaranteeKind::Idempotent, why },
             Repetition::StoresAgain(why) => Guarantee { kind: GuaranteeKind::AtLeastOnce, why },
+            Repetition::IsStoredOnce(why) => Guarantee { kind: GuaranteeKind::ExactlyOnce, why },
         }
     }
 }
@@ -80,6 +81,9 @@ impl Parts<'_> {
         let text = |path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let task = ReadingTask::new("", 0, text("/source/kafka/group"))
             .with_bootstrap_servers(text("/source/kafka/bootstrap_servers"));
+        if matches!(sink.repetition(), Repetition::IsStoredOnce(_)) {
+            return;
+        }
         if let Err(reason) = sink.exactly_once(&task) {
             let error =
                 SettingsError::new(format!("exactly once does not hold with the sink `{name}`: {reason}"));

@@ -21,6 +21,8 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 pub struct HttpAnswer {
     /// The HTTP status, such as 200.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// How long the target asks to wait before the next try (`Retry-After`), at most a day.
     pub wait: Option<Duration>,
     /// The body, or its start where it is longer than was asked for.
@@ -35,6 +37,11 @@ impl HttpAnswer {
     /// Says whether the status is a 2xx.
     pub fn is_success(&self) -> bool {
         (200..=299).contains(&self.status)
+    }
+
+    /// Returns the value of a header, where it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// Puts a text of the target's on one line and blanks the secrets that were sent, in whatever way they are written. For

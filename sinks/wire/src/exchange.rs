@@ -21,8 +21,9 @@ pub(crate) async fn exchange(
 ) -> Result<HttpAnswer, Failure> {
     let mut response = request.send().await.map_err(|error| lost(subject, error))?;
     let (status, wait) = (response.status().as_u16(), answer::wait(response.headers()));
+    let headers = std::mem::take(response.headers_mut());
     let (body, is_whole) = body(&mut response, most_bytes).await;
-    Ok(HttpAnswer { status, wait, body, is_whole, secrets })
+    Ok(HttpAnswer { status, headers, wait, body, is_whole, secrets })
 }
 
 /// Reads so many bytes of a body at most, and says whether that is all of it.

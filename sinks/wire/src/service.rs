@@ -94,12 +94,17 @@ impl AwsService {
 
     /// Sends a call. Any answer but a 2xx is a failure that says what to do.
     pub async fn call(&self, call: AwsCall<'_>) -> Result<HttpAnswer, Failure> {
+        self.call_or(call, &[]).await
+    }
+
+    /// Does what [`AwsService::call`] does, and takes answers of these statuses for what they are, too.
+    pub async fn call_or(&self, call: AwsCall<'_>, statuses: &[u16]) -> Result<HttpAnswer, Failure> {
         let AwsCall { operation, method, url, headers, body, code, rejecting } = call;
         let headers = header_map(headers)
             .map_err(|name| Failure::rejected(format!("the header `{name}` cannot hold its value")))?;
         let request = HttpRequest { method, url, headers, body };
         let answer = self.client.exchange(&request, WHOLE_BYTES).await?;
-        if answer.is_success() {
+        if answer.is_success() || statuses.contains(&answer.status) {
             return Ok(answer);
         }
         let code = code(&answer);

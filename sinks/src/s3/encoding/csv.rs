@@ -1,0 +1,61 @@
+//! Rows of comma-separated values.
+
+use serde_json::{Map, Value};
+use sluice_connector_api::Failure;
+
+use crate::s3::encoding::Unfit;
+
+/// Bytes of a line that are set aside for it at first.
+const LINE: usize = 256;
+
+/// The columns of one object.
+pub(super) struct CsvTable {
+    columns: Vec<String>,
+    /// The columns are given: what a record has beside them is left out.
+    given: bool,
+    /// The line of names is written.
+    begun: bool,
+}
+
+impl CsvTable {
+    pub(super) fn new(columns: Option<&[String]>) -> Self {
+        Self { columns: columns.unwrap_or_default().to_vec(), given: columns.is_some(), begun: false }
+    }
+
+    /// Returns the line of a row, after that of the names where it is the first.
+    pub(super) fn lines(&mut self, fields: &Map<String, Value>) -> Result<Vec<u8>, Unfit> {
+        if !self.given && !self.begun {
+            self.columns = fields.keys().cloned().collect();
+        }
+        if self.columns.is_empty() {
+            return Err(Unfit::Rejected(Failure::rejected(
+                "the value has no field, and so there is no column",
+            )));
+        }
+        if !self.given && !fields.keys().all(|name| self.columns.contains(name)) {
+            return Err(Unfit::OtherColumns);
+        }
+        let mut writer =
+            csv::WriterBuilder::new().buffer_capacity(LINE).from_writer(Vec::with_capacity(LINE));
+        if !self.begun {
+            writer.write_record(&self.columns).map_err(failed)?;
+        }
+        let cells = self.columns.iter().map(|name| fields.get(name).map(cell).unwrap_or_default());
+        writer.write_record(cells).map_err(failed)?;
+        let lines = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        self.begun = true;
+        Ok(lines)
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn failed(error: csv::Error) -> Unfit {
+    Unfit::Rejected(Failure::rejected(format!("the value cannot be written as CSV: {error}")))
+}

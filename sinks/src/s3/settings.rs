@@ -1,0 +1,275 @@
+//! The settings of the sink `s3`.
+
+use std::time::Duration;
+
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sluice_connector_api::{ByteSize, HumanDuration, SettingsError, Sink};
+use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, endpoint_url};
+
+use crate::s3::bucket::Bucket;
+use crate::s3::encoding::ObjectFormat;
+use crate::s3::sink::S3;
+
+/// Writes records as objects into an Amazon S3 bucket, or into a store that speaks its protocol.
+///
+/// Without `objects` an object holds the records of one batch and one partition and is called
+/// `<prefix><topic>/<partition>/<first offset>-<last offset>`, with 20 digits per offset, and `.jsonl`, `.txt`, `.csv` or
+/// `.parquet`, and `.gz` or `.zst`. A batch that is put again writes the same object. How large objects become is for `batch`:
+/// `linger`, `max_records` and `max_bytes`; at most they hold 10000 records and 16MiB before compression.
+///
+/// With `objects` an object holds the records of many batches, and is called `<prefix><topic>/<path><partition>-<first offset>`.
+/// It is uploaded in parts of 8MiB as it grows, so that an object of gigabytes takes the memory of a few parts; that memory
+/// counts in `buffer_memory`, of which it may use half. Offsets are committed when their object is complete. What a stop, a
+/// rebalance or a crash leaves incomplete is read again; the bucket should have a rule that aborts incomplete multipart
+/// uploads. Where only records complete an object (no `interval`), the same records make the same object whenever they are
+/// read, and none is overwritten (`If-None-Match`): each record is in the bucket exactly once, as long as the chain makes the
+/// same of it and `objects` stays as it is.
+///
+/// With an `endpoint_url` the bucket is the first part of the path. Needs the right `s3:PutObject` on the bucket's objects,
+/// with `objects` also `s3:AbortMultipartUpload` and, to compare an object that is there already, `s3:GetObject`.
+///
+/// ```yaml
+/// sink:
+///   s3:
+///     bucket: prices-archive
+///     prefix: kafka/
+///     format: parquet
+///     compression: zstd
+///     objects:
+///       max_records: 1000000
+///       record_time: 1h
+///       path: year=%Y/month=%m/day=%d/
+/// ```
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct S3Settings {
+    /// The bucket's name.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), extend("patternErrorMessage" = "the name of a bucket: 3 to 63 small letters, digits, dots and dashes"))]
+    pub bucket: String,
+    /// What the names of objects begin with, such as `kafka/`. It is taken as it is, without tags or dates: topic and
+    /// partition follow by themselves, and dates are for `objects.path`. Default: nothing.
+    #[serde(default)]
+    #[schemars(length(max = 512))]
+    pub prefix: String,
+    /// What objects hold: `json_lines`, a JSON object per line with the whole record, its headers included, `raw`, the value
+    /// alone, `csv` or `parquet`, the fields of the value. Default: `json_lines`.
+    #[serde(default)]
+    pub format: ObjectFormat,
+    /// The columns of `csv`, by the names of the value's fields; others are left out. Default: the fields of an object's first
+    /// record, and a record with another field begins another object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub columns: Option<Vec<String>>,
+    /// Compression of objects: `none`, `gzip` (not of `parquet`) or `zstd`. Default: `none`.
+    #[serde(default)]
+    pub compression: ObjectCompression,
+    /// Lets objects outlive a batch. Default: an object per batch and partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<ObjectSettings>,
+    /// Puts in flight at once, from 1 to 16. Default: 4.
+    #[serde(default = "max_in_flight")]
+    #[schemars(range(min = 1, max = 16))]
+    pub max_in_flight: usize,
+}
+
+/// What completes objects that outlive a batch. The objects of a partition that are open together, one for each `path`, are
+/// completed together by whichever comes first.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectSettings {
+    /// So many records. Default: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_records: Option<u64>,
+    /// So many bytes before compression. Default: `128MiB`.
+    #[serde(default = "max_bytes")]
+    pub max_bytes: ByteSize,
+    /// A record whose timestamp is in a later window of this width than the first one's, in windows from the start of 1970 UTC:
+    /// with `1h` an object holds no two hours, but for records that come late. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_time: Option<HumanDuration>,
+    /// So long after its first record came, by the clock. A crash then may write some records twice, in objects of different
+    /// names. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<HumanDuration>,
+    /// Folders by the record's timestamp in UTC, as `strftime` writes it, such as `year=%Y/month=%m/day=%d/`; records without a
+    /// timestamp go to `undated/`. Default: none.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    pub path: String,
+}
+
+/// Compression of objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectCompression {
+    /// None.
+    #[default]
+    None,
+    /// gzip (RFC 1952); names end in `.gz`.
+    Gzip,
+    /// Zstandard (RFC 8878); names end in `.zst`. Parquet is compressed within, and keeps its name.
+    Zstd,
+}
+
+fn max_in_flight() -> usize {
+    4
+}
+
+fn max_bytes() -> ByteSize {
+    ByteSize::mib(128)
+}
+
+impl AwsSinkSettings for S3Settings {
+    const NAME: &'static str = "s3";
+    /// An object takes longer than a small call.
+    const REQUEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
+
+    fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
+        check_prefix(&self.prefix).map_err(|reason| SettingsError::at("prefix", reason))?;
+        self.check_format()?;
+        if let Some(objects) = &self.objects {
+            objects.check()?;
+        }
+        let AwsSettings { region, endpoint_url: own_endpoint, request_timeout } = aws;
+        let endpoint = own_endpoint.as_deref().unwrap_or("https://s3.amazonaws.com");
+        let endpoint = endpoint_url("endpoint_url", endpoint)?;
+        let service = AwsService::new("s3", region, endpoint, request_timeout.get(), self.max_in_flight);
+        let bucket = Bucket { name: self.bucket.clone(), own_endpoint, service };
+        Ok(Box::new(S3::new(self, bucket)))
+    }
+}
+
+impl S3Settings {
+    /// Returns what the name of an object ends in, and its content type.
+    pub(super) fn kind(&self) -> (String, &'static str) {
+        let (extension, kind) = self.format.kind();
+        match self.compression {
+            _ if self.format == ObjectFormat::Parquet => (extension.to_owned(), kind),
+            ObjectCompression::None => (extension.to_owned(), kind),
+            ObjectCompression::Gzip => (format!("{extension}.gz"), "application/gzip"),
+            ObjectCompression::Zstd => (format!("{extension}.zst"), "application/zstd"),
+        }
+    }
+
+    fn check_format(&self) -> Result<(), SettingsError> {
+        #[cfg(not(feature = "parquet"))]
+        if self.format == ObjectFormat::Parquet {
+            return Err(SettingsError::at("format", crate::s3::encoding::NO_PARQUET));
+        }
+        if self.format == ObjectFormat::Parquet && self.compression == ObjectCompression::Gzip {
+            return Err(SettingsError::at("compression", "Parquet is compressed with `zstd`, or not at all"));
+        }
+        if self.columns.is_some() && self.format != ObjectFormat::Csv {
+            return Err(SettingsError::at("columns", "only `format: csv` has columns that are given"));
+        }
+        Ok(())
+    }
+}
+
+impl ObjectSettings {
+    /// Returns the folder of a time, in milliseconds since 1970.
+    pub(super) fn folder(&self, millis: i64) -> Result<String, String> {
+        let at = jiff::Timestamp::from_millisecond(millis).map_err(|error| error.to_string())?;
+        let written = strtime::format(&self.path, &at.to_zoned_datetime(TimeZone::UTC));
+        written.map_err(|error| format!("`{}` does not show a time: {error}", self.path))
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let is_zero =
+            |time: &Option<HumanDuration>| time.is_some_and(|time| time.get() < Duration::from_secs(1));
+        if is_zero(&self.record_time) {
+            return Err(SettingsError::at("objects.record_time", "give a second or more"));
+        }
+        if is_zero(&self.interval) {
+            return Err(SettingsError::at("objects.interval", "give a second or more"));
+        }
+        self.folder(0).map_err(|reason| SettingsError::at("objects.path", reason))?;
+        if !self.path.is_empty() && !self.path.ends_with('/') {
+            return Err(SettingsError::at(
+                "objects.path",
+                "end it with a `/`: the partition and the first offset follow",
+            ));
+        }
+        if self.path.starts_with('/') || self.path.split('/').any(|part| part == "." || part == "..") {
+            return Err(SettingsError::at("objects.path", "no part of it may be empty, `.` or `..`"));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what looks like a template or a date pattern: it would be the same text in the name of every object.
+pub(super) fn check_prefix(prefix: &str) -> Result<(), String> {
+    let is_pattern = |part: &str| {
+        let is_letter_of_a_date = |c: char| matches!(c, 'Y' | 'y' | 'M' | 'd' | 'D' | 'H' | 'h' | 'm' | 's');
+        let runs = part.split(|c: char| !is_letter_of_a_date(c));
+        runs.into_iter().any(|run| matches!(run, "YYYY" | "yyyy"))
+    };
+    let specifier = |(place, _): (usize, &str)| {
+        prefix.get(place + 1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+    };
+    let has_tag = prefix.contains(['{', '}']) || prefix.contains("<<");
+    if has_tag || prefix.match_indices('%').any(specifier) || prefix.split('/').any(is_pattern) {
+        return Err(format!(
+            "`{prefix}` looks like a template, and a prefix is taken as it is; write fixed text, topic and partition \
+             follow by themselves, and folders by date are for `objects.path`"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::{Value, json};
+    use sluice_connector_api::Registry;
+
+    use super::*;
+
+    fn refused(changes: &Value) -> String {
+        let mut settings = json!({ "bucket": "archive", "region": "eu-west-3" });
+        settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        crate::register(Registry::new()).sink("s3").unwrap().build(settings).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_prefix_that_looks_like_a_template_is_refused() {
+        for prefix in [
+            "{{topic}}/",
+            "raw/{topic}/",
+            "year=%Y/month=%m/",
+            "year=YYYY/month=MM/day=dd/",
+            "'year'=yyyy/",
+            "!{timestamp:yyyy}/",
+            "<<ticker>>/",
+            "a}",
+        ] {
+            assert!(check_prefix(prefix).is_err_and(|reason| reason.contains("fixed text")), "{prefix}");
+        }
+        for prefix in
+            ["", "kafka/", "all of/it/", "100%/", "summary/day/", "2026/11/", "myfolder/", "$archive/"]
+        {
+            assert_eq!(check_prefix(prefix), Ok(()), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_object_is_refused_at_its_key() {
+        for (changes, key) in [
+            (json!({ "format": "parquet", "compression": "gzip" }), "compression"),
+            (json!({ "columns": ["a"] }), "columns"),
+            (json!({ "objects": { "path": "day=%d" } }), "objects.path"),
+            (json!({ "objects": { "path": "/%d/" } }), "objects.path"),
+            (json!({ "objects": { "path": "../%d/" } }), "objects.path"),
+            (json!({ "objects": { "path": "day=%Ö/" } }), "objects.path"),
+            (json!({ "objects": { "interval": "5ms" } }), "objects.interval"),
+            (json!({ "objects": { "record_time": "5ms" } }), "objects.record_time"),
+        ] {
+            let refused = refused(&changes);
+            assert!(refused.starts_with(key), "{changes}: {refused}");
+        }
+    }
+}

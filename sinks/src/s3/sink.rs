@@ -1,0 +1,150 @@
+//! The sink `s3`: an object per batch, or records handed on to objects that outlive it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sluice_connector_api::{
+    BatchKey, ExactlyOnce, Failure, Finding, Hold, Limits, PutError, ReadingTask, Record, Repetition, Sink,
+    TopicPartition,
+};
+use sluice_wire::CALL_LINGER;
+
+use crate::s3::bucket::{Bucket, WholeObject};
+use crate::s3::encoding::{Encoding, Unfit};
+use crate::s3::group::place;
+use crate::s3::objects::Objects;
+use crate::s3::settings::S3Settings;
+
+/// Writes objects.
+pub(super) struct S3 {
+    settings: S3Settings,
+    bucket: Arc<Bucket>,
+    /// Where objects outlive a batch.
+    objects: Option<Arc<Objects>>,
+}
+
+impl S3 {
+    pub(super) fn new(settings: S3Settings, bucket: Bucket) -> Self {
+        let bucket = Arc::new(bucket);
+        let objects = settings.objects.as_ref();
+        let objects = objects.map(|objects| Arc::new(Objects::new(&settings, objects, &bucket)));
+        Self { settings, bucket, objects }
+    }
+
+    /// Names the object of a batch, whose records are of one partition.
+    fn key(&self, batch: &[Record]) -> String {
+        let [first, last] = [batch.first(), batch.last()].map(|record| record.map(place).unwrap_or_default());
+        let folder = batch.first().map(|record| {
+            let TopicPartition { topic, partition } = record.origin().topic_partition();
+            format!("{topic}/{partition}/")
+        });
+        let (prefix, extension) = (&self.settings.prefix, self.settings.kind().0);
+        format!("{prefix}{}{first}-{last}.{extension}", folder.unwrap_or_default())
+    }
+
+    /// Stores a batch as one object, or as several where its records have other columns than those before them, and names the
+    /// records that have no place in any.
+    async fn put_batch(&self, batch: &[Record]) -> Result<(), PutError> {
+        let (mut rest, mut rejected) = (batch, Vec::new());
+        while !rest.is_empty() {
+            let (mut encoding, before) = (self.encoding()?, batch.len() - rest.len());
+            let mut taken = 0;
+            for record in rest {
+                match encoding.push(record) {
+                    Ok(()) => {}
+                    Err(Unfit::Rejected(failure)) => rejected.push((before + taken, failure)),
+                    Err(Unfit::OtherColumns) => break,
+                }
+                taken += 1;
+            }
+            let (these, others) = rest.split_at(taken);
+            if encoding.length() > 0 {
+                encoding.finish()?;
+                let (key, kind) = (self.key(these), self.settings.kind().1);
+                self.bucket.put(WholeObject { key, kind, bytes: encoding.take(), is_new: false }).await?;
+            }
+            rest = others;
+        }
+        if rejected.is_empty() { Ok(()) } else { Err(PutError::Records(rejected)) }
+    }
+
+    fn encoding(&self) -> Result<Encoding, Failure> {
+        let S3Settings { format, compression, columns, .. } = &self.settings;
+        Encoding::new(*format, *compression, columns.as_deref())
+    }
+}
+
+#[async_trait]
+impl Sink for S3 {
+    fn limits(&self) -> Limits {
+        Limits::default()
+            .with_max_records(10_000)
+            .with_max_batch_bytes(16 * 1024 * 1024)
+            .with_max_in_flight(self.settings.max_in_flight)
+            .with_linger(CALL_LINGER)
+    }
+
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+        match &self.objects {
+            Some(objects) => objects.put(batch).await,
+            None => self.put_batch(batch).await,
+        }
+    }
+
+    /// Each partition has objects of its own, so that no two have the same name.
+    fn batch_key<'a>(&'a self, record: &'a Record) -> BatchKey<'a> {
+        BatchKey::Partition(record.origin().topic_partition())
+    }
+
+    fn exactly_once(&self, _: &ReadingTask) -> Result<Arc<dyn ExactlyOnce>, String> {
+        Err(match &self.settings.objects {
+            Some(_) => {
+                "`objects.interval` completes objects by the clock; leave it out, so that only records do"
+                    .to_owned()
+            }
+            None => "objects are batches, which a restart cuts elsewhere; set `objects`, without `interval`"
+                .to_owned(),
+        })
+    }
+
+    fn repetition(&self) -> Repetition {
+        match &self.settings.objects {
+            Some(objects) if objects.interval.is_none() => Repetition::is_stored_once(
+                "the same records make the same objects, which are named by their first record and not overwritten",
+            ),
+            Some(_) => Repetition::stores_again("a restart begins objects of other names"),
+            None => Repetition::stores_again(
+                "a batch that begins or ends with another record becomes an object more",
+            ),
+        }
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
+        self.objects.clone().map(|objects| objects as Arc<dyn Hold>)
+    }
+
+    fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
+        let rows = match self.settings.format.lines() {
+            Some(lines) => lines.preview(batch)?,
+            None => {
+                let mut encoding = self.encoding()?;
+                let tried = batch.iter().map(|record| match encoding.push(record) {
+                    Ok(()) | Err(Unfit::OtherColumns) => Ok(()),
+                    Err(Unfit::Rejected(failure)) => Err(failure),
+                });
+                PutError::from_each(tried)?;
+                batch.iter().filter_map(|record| record.value.as_ref()?.as_json().cloned()).collect()
+            }
+        };
+        let key = match &self.objects {
+            Some(objects) => batch.first().map(|record| objects.key_of(record)).unwrap_or_default(),
+            None => self.key(batch),
+        };
+        Ok(json!({ "bucket": self.settings.bucket, "key": key, "lines": rows }))
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        self.bucket.check().await
+    }
+}

@@ -1,0 +1,101 @@
+//! The sink `s3` against a server that answers as told, and against a bucket in memory.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod bucket_in_memory;
+mod objects;
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+use sluice_connector_api::{FailureKind, Origin, Record, Sink};
+
+use crate::built::built;
+use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone};
+use sluice_wire_testing::{HttpReply, HttpServer, reply, status};
+
+fn sink_at(server: &HttpServer, changes: &Value) -> Box<dyn Sink> {
+    let mut settings = json!({ "bucket": "archive", "endpoint_url": server.url, "region": "eu-west-3" });
+    settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    built("s3", settings)
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    sink_contract(&*sink_at(&HttpServer::start([]).await, &json!({}))).await;
+}
+
+#[tokio::test]
+async fn a_batch_is_one_signed_object_named_by_where_it_was_read() {
+    let server = HttpServer::start([]).await;
+    sink_at(&server, &json!({ "prefix": "all of/it/" })).put(&[text(7, "a"), text(9, "b")]).await.unwrap();
+    let seen = &server.seen()[0];
+    let name = "00000000000000000007-00000000000000000009.jsonl";
+    assert_eq!(seen.line(), format!("PUT /archive/all%20of/it/prices/0/{name}"));
+    assert_eq!(seen.text().lines().count(), 2);
+    assert!(seen.headers["authorization"].contains("/eu-west-3/s3/aws4_request"), "{:?}", seen.headers);
+    assert_eq!(seen.headers["content-type"], "application/x-ndjson");
+}
+
+#[tokio::test]
+async fn an_object_may_be_packed() {
+    let server = HttpServer::start([]).await;
+    sink_at(&server, &json!({ "compression": "gzip", "format": "raw" })).put(&[text(1, "a")]).await.unwrap();
+    let seen = &server.seen()[0];
+    assert!(seen.path.ends_with("-00000000000000000001.txt.gz"), "{}", seen.path);
+    let mut unpacked = String::new();
+    GzDecoder::new(&seen.body[..]).read_to_string(&mut unpacked).unwrap();
+    assert_eq!(unpacked, "a\n");
+}
+
+#[tokio::test]
+async fn the_parts_of_one_record_have_names_of_their_own() {
+    let server = HttpServer::start([]).await;
+    let sink = sink_at(&server, &json!({}));
+    for part in 0..2 {
+        sink.put(&[text(7, "a").with_part(part)]).await.unwrap();
+    }
+    let paths = server.lines();
+    assert!(paths[0].ends_with("7.0-00000000000000000007.0.jsonl") && paths[0] != paths[1], "{paths:?}");
+    let other = Record::new(Origin::new("prices", 1, 7));
+    assert_ne!(sink.batch_key(&text(7, "a")), sink.batch_key(&other), "a partition has objects of its own");
+}
+
+#[tokio::test]
+async fn a_record_that_makes_no_line_is_named_and_the_others_are_stored() {
+    let server = HttpServer::start([]).await;
+    let sink = sink_at(&server, &json!({ "format": "raw" }));
+    let failures = record_failures(sink.put(&[text(0, "a"), tombstone(1)]).await);
+    assert_eq!((failures[0].0, failures[0].1), (1, FailureKind::Rejected));
+    assert_eq!(server.seen()[0].text(), "a\n");
+}
+
+#[tokio::test]
+async fn each_failure_says_what_to_do() {
+    let error = |status, code: &str| reply(status, "", &format!("<Error><Code>{code}</Code></Error>"));
+    let cases = [
+        (error(503, "SlowDown"), FailureKind::Retriable, true),
+        (error(500, "InternalError"), FailureKind::Retriable, false),
+        (error(400, "RequestTimeout"), FailureKind::Retriable, false),
+        (error(400, "ExpiredToken"), FailureKind::Retriable, false),
+        (error(403, "AccessDenied"), FailureKind::Fatal, false),
+        (error(404, "NoSuchBucket"), FailureKind::Fatal, false),
+        (error(301, "PermanentRedirect"), FailureKind::Fatal, false),
+        (error(400, "EntityTooLarge"), FailureKind::Rejected, false),
+        (HttpReply::Close, FailureKind::Retriable, false),
+    ];
+    for (reply, kind, throttled) in cases {
+        let server = HttpServer::start([reply.clone()]).await;
+        let failure = batch_failure(sink_at(&server, &json!({})).put(&[text(0, "a")]).await);
+        assert_eq!((failure.kind(), failure.is_throttled()), (kind, throttled), "{reply:?}: {failure}");
+    }
+}
+
+#[tokio::test]
+async fn the_check_asks_for_the_bucket_and_writes_nothing() {
+    let server = HttpServer::start([status(200), status(404)]).await;
+    let sink = sink_at(&server, &json!({}));
+    assert!(sink.check().await.last().unwrap().as_result().is_ok());
+    assert!(sink.check().await.last().unwrap().as_result().is_err());
+    assert_eq!(server.lines(), ["HEAD /archive/", "HEAD /archive/"]);
+}

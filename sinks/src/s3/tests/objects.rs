@@ -1,0 +1,374 @@
+//! Objects that outlive a batch.
+
+use std::io::Read;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+use sluice_connector_api::{FailureKind, Origin, Record, Repetition, Sink, StoreReach, TopicPartition};
+use sluice_plugin_testing::{SinkContract, batch_failure, record, record_failures, sink_contract, text};
+use sluice_wire_testing::HttpServer;
+
+use super::bucket_in_memory::BucketInMemory;
+use super::sink_at;
+
+struct World {
+    bucket: BucketInMemory,
+    server: HttpServer,
+    sink: Box<dyn Sink>,
+}
+
+impl World {
+    async fn new(settings: &Value) -> Self {
+        let bucket = BucketInMemory::default();
+        let server = bucket.serve().await;
+        let sink = sink_at(&server, settings);
+        Self { bucket, server, sink }
+    }
+
+    /// Begins anew, as another process does.
+    fn again(&mut self, settings: &Value) {
+        self.sink = sink_at(&self.server, settings);
+    }
+
+    async fn put(&self, batch: &[Record]) {
+        self.sink.put(batch).await.unwrap();
+    }
+
+    async fn store(&self, reach: StoreReach) -> Result<(), sluice_connector_api::Failure> {
+        self.sink.hold().unwrap().store(&[prices()], reach).await
+    }
+
+    /// The first offset that is open.
+    fn open(&self) -> Option<i64> {
+        self.sink.hold().unwrap().open().first().map(|open| open.first)
+    }
+}
+
+fn prices() -> TopicPartition {
+    TopicPartition::new("prices", 0)
+}
+
+fn raw(objects: &Value) -> Value {
+    json!({ "format": "raw", "objects": objects })
+}
+
+fn name(first: i64, extension: &str) -> String {
+    format!("prices/0-{first:020}.{extension}")
+}
+
+fn texts(offsets: std::ops::Range<i64>) -> Vec<Record> {
+    offsets.map(|offset| text(offset, &format!("v{offset}"))).collect()
+}
+
+fn row(offset: i64, value: Value) -> Record {
+    record(offset).value(value).build()
+}
+
+#[tokio::test]
+async fn keep_the_contract() {
+    // The suite puts other records at the same offsets, which only objects by the clock take.
+    for objects in [json!({ "interval": "1h" }), json!({ "interval": "1h", "max_records": 2 })] {
+        let world = World::new(&json!({ "objects": objects })).await;
+        sink_contract(&*world.sink).await;
+    }
+    let world = World::new(&json!({ "format": "parquet", "objects": { "interval": "1h" } })).await;
+    SinkContract::new(&*world.sink)
+        .records(|offset| record(offset).value(json!({ "price": offset })).build())
+        .holds()
+        .await;
+}
+
+#[tokio::test]
+async fn exactly_once_is_promised_where_the_clock_has_no_say() {
+    for (settings, once) in [
+        (json!({}), false),
+        (json!({ "objects": {} }), true),
+        (json!({ "objects": { "max_records": 5, "record_time": "1h" } }), true),
+        (json!({ "objects": { "interval": "1h" } }), false),
+    ] {
+        let world = World::new(&settings).await;
+        let is_once = matches!(world.sink.repetition(), Repetition::IsStoredOnce(_));
+        assert_eq!(is_once, once, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_holds_the_records_of_many_batches_and_is_named_by_the_first() {
+    let world = World::new(&raw(&json!({ "max_records": 5 }))).await;
+    world.put(&texts(7..9)).await;
+    assert_eq!((world.open(), world.bucket.keys()), (Some(7), vec![]));
+    world.put(&texts(9..14)).await;
+    assert_eq!(world.open(), Some(7), "complete, and not stored");
+    assert_eq!(world.sink.hold().unwrap().due(), Some(std::time::Duration::ZERO));
+    world.store(StoreReach::Due).await.unwrap();
+    assert_eq!((world.open(), world.bucket.keys()), (Some(12), vec![name(7, "txt")]));
+    assert_eq!(world.bucket.object(&name(7, "txt")), b"v7\nv8\nv9\nv10\nv11\n");
+    world.store(StoreReach::All).await.unwrap();
+    assert_eq!((world.open(), world.bucket.object(&name(12, "txt"))), (None, b"v12\nv13\n".to_vec()));
+}
+
+/// 40 MiB go through the memory of a part and a batch.
+#[tokio::test]
+async fn a_large_object_is_uploaded_in_parts_as_it_grows() {
+    let world = World::new(&raw(&json!({ "max_bytes": "36MiB" }))).await;
+    let mut expected = Vec::new();
+    let mut most = 0;
+    for offset in 0..40 {
+        let value = format!("{offset:04}").repeat(256 * 1024);
+        expected.extend_from_slice(value.as_bytes());
+        expected.push(b'\n');
+        world.put(&[text(offset, &value)]).await;
+        most = most.max(world.sink.hold().unwrap().open()[0].bytes);
+    }
+    world.store(StoreReach::All).await.unwrap();
+    let (first, second) = (world.bucket.object(&name(0, "txt")), world.bucket.object(&name(36, "txt")));
+    assert_eq!(first.len(), 36 * (1024 * 1024 + 1));
+    assert_eq!([first, second].concat(), expected);
+    assert!(most <= 10 * 1024 * 1024, "{most} bytes in memory");
+    assert_eq!(world.bucket.uploads(), 0);
+}
+
+/// The same records make the same object, whenever and in whatever batches they come; it is there once.
+#[tokio::test]
+async fn what_is_read_again_makes_the_same_object() {
+    let settings = raw(&json!({ "max_records": 4 }));
+    let mut world = World::new(&settings).await;
+    world.put(&texts(0..9)).await;
+    world.store(StoreReach::Due).await.unwrap();
+    world.again(&settings);
+    for offset in 0..9 {
+        world.put(&texts(offset..offset + 1)).await;
+    }
+    world.store(StoreReach::Due).await.unwrap();
+    assert_eq!(world.bucket.keys(), [name(0, "txt"), name(4, "txt")]);
+    assert_eq!(world.open(), Some(8));
+    let again = world.server.lines().iter().filter(|line| line.starts_with("PUT")).count();
+    assert_eq!(again, 4, "each was put twice, and refused once");
+}
+
+#[tokio::test]
+async fn an_object_that_is_there_with_other_bytes_is_not_overwritten() {
+    let mut world = World::new(&raw(&json!({ "max_records": 4 }))).await;
+    world.put(&texts(0..4)).await;
+    world.store(StoreReach::Due).await.unwrap();
+    world.again(&raw(&json!({ "max_records": 6 })));
+    world.put(&texts(0..6)).await;
+    let failure = world.store(StoreReach::Due).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Fatal);
+    assert!(failure.to_string().contains("0-00000000000000000000.txt"), "{failure}");
+    assert_eq!((world.open(), world.bucket.object(&name(0, "txt")).len()), (Some(0), 12));
+}
+
+/// Where the clock ends an object, what is read again may make another: neither takes the other's name.
+#[tokio::test]
+async fn objects_by_the_clock_have_names_of_their_own() {
+    let settings = raw(&json!({ "interval": "1s" }));
+    let mut world = World::new(&settings).await;
+    for _ in 0..2 {
+        world.put(&texts(0..3)).await;
+        let due = world.sink.hold().unwrap().due().unwrap();
+        assert!(due <= std::time::Duration::from_secs(1), "{due:?}");
+        world.store(StoreReach::Due).await.unwrap();
+        assert_eq!(world.open(), Some(0), "it is not time");
+        tokio::time::sleep(due).await;
+        world.store(StoreReach::Due).await.unwrap();
+        assert_eq!(world.open(), None);
+        world.again(&settings);
+    }
+    let keys = world.bucket.keys();
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    assert!(keys.iter().all(|key| key.starts_with("prices/0-00000000000000000000-")), "{keys:?}");
+}
+
+/// A put that fails has taken none of its records, so that they are in the object once when it is put again.
+#[tokio::test]
+async fn a_put_that_fails_is_put_again_and_no_record_is_twice() {
+    let world = World::new(&raw(&json!({ "max_records": 2 }))).await;
+    world.put(&texts(0..3)).await;
+    for status in [503, 500] {
+        world.bucket.fail(1, status);
+        let failure = batch_failure(world.sink.put(&texts(3..6)).await);
+        assert_eq!(failure.kind(), FailureKind::Retriable);
+    }
+    world.put(&texts(3..6)).await;
+    world.store(StoreReach::All).await.unwrap();
+    let all: Vec<u8> = world.bucket.keys().iter().flat_map(|key| world.bucket.object(key)).collect();
+    assert_eq!(all, b"v0\nv1\nv2\nv3\nv4\nv5\n");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_gone_loses_nothing_without_a_word() {
+    let world = World::new(&raw(&json!({ "max_bytes": "12MiB" }))).await;
+    let large = |offset| text(offset, &"x".repeat(9 * 1024 * 1024));
+    world.put(&[large(0)]).await;
+    world.store(StoreReach::Due).await.unwrap();
+    world.bucket.expire_uploads();
+    world.put(&[large(1)]).await;
+    let failure = world.store(StoreReach::Due).await.unwrap_err();
+    assert!(failure.kind() == FailureKind::Fatal && failure.to_string().contains("read again"), "{failure}");
+    assert_eq!((world.open(), world.bucket.keys().len()), (Some(0), 0));
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_aborted_and_takes_no_late_record() {
+    let world = World::new(&raw(&json!({}))).await;
+    world.put(&[text(0, &"x".repeat(9 * 1024 * 1024))]).await;
+    world.store(StoreReach::Due).await.unwrap();
+    assert_eq!(world.bucket.uploads(), 1);
+    let hold = world.sink.hold().unwrap();
+    hold.forget(&[prices()]);
+    assert_eq!(world.open(), None);
+    while world.bucket.uploads() > 0 {
+        tokio::task::yield_now().await;
+    }
+    world.put(&[text(0, &"x".repeat(9 * 1024 * 1024))]).await;
+    world.bucket.fail(usize::MAX, 503);
+    let late = texts(1..2);
+    let (put, ()) = tokio::join!(world.sink.put(&late), async { hold.forget(&[prices()]) });
+    assert!(put.is_err() && world.open().is_none());
+}
+
+#[tokio::test]
+async fn folders_and_windows_are_those_of_the_records() {
+    let day = 86_400_000;
+    let at = |offset: i64, millis: i64| record(offset).value("v").timestamp(millis).build();
+    let settings = raw(&json!({ "record_time": "1d", "path": "day=%Y-%m-%d/" }));
+    let world = World::new(&settings).await;
+    // The third comes late; the fourth is of the next day, and completes the group.
+    world.put(&[at(0, day), at(1, day + 5), at(2, day - 1), at(3, 2 * day), at(4, 2 * day)]).await;
+    let mut undated = Record::new(Origin::new("prices", 0, 5));
+    undated.value = Some("v".into());
+    world.put(&[undated]).await;
+    world.store(StoreReach::All).await.unwrap();
+    let group = |first: i64, path: &str| format!("prices/{path}0-{first:020}.txt");
+    let expected = [
+        (group(0, "day=1970-01-01/"), 2),
+        (group(0, "day=1970-01-02/"), 4),
+        (group(3, "day=1970-01-03/"), 4),
+        (group(3, "undated/"), 2),
+    ];
+    for (key, length) in &expected {
+        assert_eq!(world.bucket.object(key).len(), *length, "{key}");
+    }
+    assert_eq!(world.bucket.keys().len(), expected.len());
+}
+
+/// A topic that was made anew begins at 0: its records are no part of what came before.
+#[tokio::test]
+async fn offsets_that_go_back_begin_another_object() {
+    let world = World::new(&raw(&json!({}))).await;
+    world.put(&texts(5..7)).await;
+    world.put(&texts(2..3)).await;
+    assert_eq!(world.open(), Some(2), "nothing of either may be committed");
+    world.store(StoreReach::All).await.unwrap();
+    assert_eq!(world.bucket.keys(), [name(2, "txt"), name(5, "txt")]);
+}
+
+#[tokio::test]
+async fn what_only_records_complete_asks_for_room_in_vain() {
+    let world = World::new(&raw(&json!({}))).await;
+    world.put(&texts(0..1)).await;
+    let failure = world.store(StoreReach::Room).await.unwrap_err();
+    assert!(
+        failure.kind() == FailureKind::Fatal && failure.to_string().contains("buffer_memory"),
+        "{failure}"
+    );
+    let world = World::new(&raw(&json!({ "interval": "1h" }))).await;
+    world.put(&texts(0..1)).await;
+    world.store(StoreReach::Room).await.unwrap();
+    assert_eq!((world.open(), world.bucket.keys().len()), (None, 1));
+}
+
+#[tokio::test]
+async fn csv_has_columns_and_another_column_begins_another_object() {
+    let world = World::new(&json!({ "format": "csv", "objects": {} })).await;
+    let rows = [
+        row(0, json!({ "id": 1, "name": "a,b", "more": { "x": [1] } })),
+        row(1, json!({ "name": null, "id": 44.50 })),
+        row(2, json!({ "id": 3, "other": true })),
+        row(3, json!([1])),
+    ];
+    let failures = record_failures(world.sink.put(&rows).await);
+    assert_eq!((failures[0].0, failures[0].1), (3, FailureKind::Rejected));
+    world.store(StoreReach::All).await.unwrap();
+    let written = String::from_utf8(world.bucket.object(&name(0, "csv"))).unwrap();
+    assert_eq!(written, "id,name,more\n1,\"a,b\",\"{\"\"x\"\":[1]}\"\n44.5,,\n");
+    assert_eq!(world.bucket.object(&name(2, "csv")), b"id,other\n3,true\n");
+    let given = World::new(&json!({ "format": "csv", "columns": ["name", "id"], "objects": {} })).await;
+    given.put(&rows[..3]).await;
+    given.store(StoreReach::All).await.unwrap();
+    assert_eq!(given.bucket.object(&name(0, "csv")), b"name,id\n\"a,b\",1\n,44.5\n,3\n");
+}
+
+/// Reads a Parquet file as a reader that nobody here wrote does.
+fn rows_of(file: Vec<u8>) -> (Vec<Value>, String) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).unwrap();
+    let schema = reader.schema().to_string();
+    let mut rows = arrow_json::ArrayWriter::new(Vec::new());
+    for batch in reader.build().unwrap() {
+        rows.write(&batch.unwrap()).unwrap();
+    }
+    rows.finish().unwrap();
+    (serde_json::from_slice(&rows.into_inner()).unwrap(), schema)
+}
+
+#[tokio::test]
+async fn parquet_holds_the_values_with_their_types() {
+    let settings = json!({ "format": "parquet", "compression": "zstd", "objects": {} });
+    let world = World::new(&settings).await;
+    let values = [
+        json!({ "id": 1, "price": 44, "tags": [], "owner": { "name": "Zażółć", "age": null } }),
+        json!({ "id": 9_007_199_254_740_993_i64, "price": 44.5, "tags": ["a", null], "owner": null }),
+        json!({ "id": -2, "live": true, "owner": { "age": 7 } }),
+    ];
+    let rows: Vec<_> = (0..).zip(&values).map(|(offset, value)| row(offset, value.clone())).collect();
+    world.put(&rows).await;
+    world.store(StoreReach::All).await.unwrap();
+    let (read, schema) = rows_of(world.bucket.object(&name(0, "parquet")));
+    let expected = [
+        json!({ "id": 1, "price": 44.0, "tags": [], "owner": { "name": "Zażółć" } }),
+        json!({ "id": 9_007_199_254_740_993_i64, "price": 44.5, "tags": ["a", null] }),
+        json!({ "id": -2, "live": true, "owner": { "age": 7 } }),
+    ];
+    assert_eq!(read, expected, "{schema}");
+}
+
+#[tokio::test]
+async fn parquet_takes_another_file_for_what_no_column_holds() {
+    let world = World::new(&json!({ "format": "parquet", "objects": {} })).await;
+    let many: Vec<_> = (0..2500).map(|offset| row(offset, json!({ "id": offset, "text": "x" }))).collect();
+    for batch in many.chunks(700) {
+        world.put(batch).await;
+    }
+    world.put(&[row(2500, json!({ "id": "now text" })), row(2501, json!({ "id": "more" }))]).await;
+    let failures = record_failures(
+        world.sink.put(&[row(2502, json!({ "id": null })), row(2503, json!({ "n": [1, "a"] }))]).await,
+    );
+    assert_eq!(failures.iter().map(|failure| failure.0).collect::<Vec<_>>(), [0, 1], "{failures:?}");
+    world.store(StoreReach::All).await.unwrap();
+    let (read, _) = rows_of(world.bucket.object(&name(0, "parquet")));
+    assert_eq!(read.len(), 2500);
+    assert_eq!(read[2499], json!({ "id": 2499, "text": "x" }));
+    let (read, _) = rows_of(world.bucket.object(&name(2500, "parquet")));
+    assert_eq!(read, [json!({ "id": "now text" }), json!({ "id": "more" })]);
+}
+
+#[tokio::test]
+async fn what_is_packed_is_one_stream_over_all_batches() {
+    for (compression, extension) in [("gzip", "txt.gz"), ("zstd", "txt.zst")] {
+        let world = World::new(&json!({ "format": "raw", "compression": compression, "objects": {} })).await;
+        world.put(&texts(0..2)).await;
+        world.put(&texts(2..4)).await;
+        world.store(StoreReach::All).await.unwrap();
+        let packed = world.bucket.object(&name(0, extension));
+        let unpacked = match compression {
+            "gzip" => {
+                let mut text = Vec::new();
+                flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut text).unwrap();
+                text
+            }
+            _ => zstd::decode_all(&packed[..]).unwrap(),
+        };
+        assert_eq!(unpacked, b"v0\nv1\nv2\nv3\n");
+    }
+}
