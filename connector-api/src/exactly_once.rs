@@ -238,6 +238,11 @@ impl Repetition {
         Self::ChangesNothing(why.into())
     }
 
+    /// What holds a record is stored once, in these words.
+    pub fn is_stored_once(how: impl Into<String>) -> Self {
+        Self::IsStoredOnce(how.into())
+    }
+
     /// The sink stores a record again, in these words.
     pub fn stores_again(how: impl Into<String>) -> Self {
         Self::StoresAgain(how.into())
