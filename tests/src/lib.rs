@@ -22,6 +22,7 @@ pub mod kafka;
 pub mod lambda;
 pub mod listener;
 pub mod matrix;
+pub mod object_store;
 pub mod open_metrics;
 #[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;

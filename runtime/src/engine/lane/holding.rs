@@ -89,12 +89,12 @@ impl Holding {
         self.ended
     }
 
-    /// When the sink is to be poked though no record comes.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    /// When the sink is to be poked though no record comes, seen from now.
+    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
         if self.under_way || self.partitions.is_empty() {
             return None;
         }
-        let due = Instant::now().checked_add(self.hold.due()?)?;
+        let due = now.checked_add(self.hold.due()?)?;
         Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 
@@ -111,7 +111,7 @@ impl Holding {
         let reach = match urge {
             Urge::End if !self.ended => StoreReach::All,
             Urge::Room if self.not_before.is_none_or(|at| at <= now) => StoreReach::Room,
-            _ if self.wake_at().is_some_and(|at| at <= now) => StoreReach::Due,
+            _ if self.wake_at(now).is_some_and(|at| at <= now) => StoreReach::Due,
             _ => return None,
         };
         self.under_way = true;

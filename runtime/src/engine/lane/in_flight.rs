@@ -265,7 +265,7 @@ impl Lane {
     /// Returns when the next put or confirmation is due, if one may go.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let batch = if self.may_put() { self.batcher.deadline() } else { None };
-        let held = self.holding.as_ref().and_then(Holding::wake_at);
+        let held = self.holding.as_ref().and_then(|holding| holding.wake_at(Instant::now()));
         let batch = [batch, held].into_iter().flatten().min();
         let Some(unconfirmed) = &self.unconfirmed else { return batch };
         let confirmation = if self.may_confirm() { unconfirmed.due_at() } else { None };

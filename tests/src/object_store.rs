@@ -1,0 +1,174 @@
+//! A real store that speaks the protocol of Amazon S3: SeaweedFS, which checks signatures, on loopback.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::requirement::{is_required, tell};
+
+/// How long a start may take on a busy machine; it takes 5 s on an idle one.
+const START_DEADLINE: Duration = Duration::from_mins(3);
+
+/// The longest life of the process, so that a hung test leaves nothing behind.
+const LIFE_SECONDS: &str = "900";
+
+/// The name and the secret of whoever may write.
+pub const CREDENTIALS: [(&str, &str); 2] =
+    [("AWS_ACCESS_KEY_ID", "writer"), ("AWS_SECRET_ACCESS_KEY", "secret-of-the-writer")];
+
+/// A store with one bucket, `archive`, which anybody may read. It runs until it is dropped.
+#[derive(Debug)]
+pub struct ObjectStore {
+    home: TempDir,
+    program: PathBuf,
+    /// The ports of the store itself, and of the parts that it is made of.
+    ports: [u16; 4],
+    process: Option<Child>,
+}
+
+impl ObjectStore {
+    /// Starts a store that is empty. It takes seconds, so that it says that it did not run unless `SLUICE_REQUIRE_S3=1` asks for
+    /// it; then it is fetched by pip once, or the test fails.
+    pub fn start() -> Option<Self> {
+        if !is_required("SLUICE_REQUIRE_S3") {
+            let test = thread::current();
+            tell(&format!(
+                "DID NOT RUN for want of SLUICE_REQUIRE_S3=1, which starts a real store of objects: {}\n",
+                test.name().unwrap_or("a test")
+            ));
+            return None;
+        }
+        let home = tempfile::Builder::new().prefix("sluice-s3-").tempdir().expect("a temporary folder");
+        let actions = ["Admin", "Read", "Write", "List", "Tagging"];
+        let [(_, access), (_, secret)] = CREDENTIALS;
+        let identities = json!({ "identities": [
+            { "name": "writer", "credentials": [{ "accessKey": access, "secretKey": secret }], "actions": actions },
+            // To make the bucket, and to look.
+            { "name": "anonymous", "credentials": [], "actions": ["Admin:archive", "Read:archive", "List:archive"] },
+        ] });
+        std::fs::write(home.path().join("s3.json"), identities.to_string()).expect("a file");
+        let ports = std::array::from_fn(|_| free_port());
+        let mut store = Self { home, program: fetch(), ports, process: None };
+        store.launch();
+        Some(store)
+    }
+
+    /// Returns its address, such as `http://127.0.0.1:40123`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// Ends the process in good order; what it holds stays.
+    pub fn stop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("an id"), Signal::TERM).ok();
+        process.wait().ok();
+    }
+
+    /// Starts the process at the same address and waits until the bucket is there.
+    pub fn launch(&mut self) {
+        let log =
+            File::options().create(true).append(true).open(self.home.path().join("log")).expect("a log");
+        let [s3, master, volume, filer] = self.ports;
+        let data = self.home.path().join("data");
+        std::fs::create_dir_all(&data).expect("a folder");
+        let process = Command::new("timeout")
+            .args(["--kill-after=10", LIFE_SECONDS])
+            .arg(&self.program)
+            .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-s3"])
+            .args(["-s3.port.lance=0", "-s3.port.iceberg=0", "-master.volumeSizeLimitMB=64", "-volume.max=0"])
+            .arg(format!("-dir={}", data.display()))
+            .arg(format!("-s3.config={}", self.home.path().join("s3.json").display()))
+            .args([format!("-s3.port={s3}"), format!("-s3.port.grpc={}", free_port())])
+            .args([format!("-master.port={master}"), format!("-master.port.grpc={}", free_port())])
+            .args([format!("-volume.port={volume}"), format!("-volume.port.grpc={}", free_port())])
+            .args([format!("-filer.port={filer}"), format!("-filer.port.grpc={}", free_port())])
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn();
+        self.process = Some(process.expect("`timeout` and `weed`"));
+        let deadline = Instant::now() + START_DEADLINE;
+        while !self.is_ready() {
+            assert!(
+                Instant::now() < deadline && !self.has_ended(),
+                "SeaweedFS does not start: {}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Its first seconds fail: it is ready when it has taken the bucket, and lists it.
+    fn is_ready(&self) -> bool {
+        self.ask("PUT", "/archive").is_some()
+            && self.ask("GET", "/archive?list-type=2").is_some_and(|(status, _)| status == 200)
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|process| process.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
+    }
+
+    /// Returns the names of the objects, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let (status, listed) = self.ask("GET", "/archive?list-type=2&max-keys=1000").expect("an answer");
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        assert_eq!(status, 200, "{listed}");
+        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+        let mut keys: Vec<_> = keys.map(str::to_owned).collect();
+        keys.sort();
+        keys
+    }
+
+    /// Returns an object.
+    pub fn object(&self, key: &str) -> Vec<u8> {
+        let (status, object) = self.ask("GET", &format!("/archive/{key}")).expect("an answer");
+        assert_eq!(status, 200, "{key}: {}", String::from_utf8_lossy(&object));
+        object
+    }
+
+    /// Sends a request that nobody signed. Returns the status and the body.
+    fn ask(&self, method: &str, path: &str) -> Option<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports[0])).ok()?;
+        stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
+        write!(stream, "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n").ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        let body = answer.split_off(end);
+        let status = String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()?;
+        Some((status, body))
+    }
+}
+
+impl Drop for ObjectStore {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn fetch() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("seaweedfs/fetch");
+    let output = Command::new(&script).stdin(Stdio::null()).output().expect("the script");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
