@@ -5,8 +5,8 @@
 //! | `bedrock_kb` | as documents of an Amazon Bedrock knowledge base | overwrites |
 //! | `http` | as HTTP requests | sends again |
 //! | `opensearch` | as documents of Elasticsearch or `OpenSearch` | overwrites |
-//! | `s3` | as objects of an Amazon S3 bucket | overwrites |
 //! | `postgres` | as rows of PostgreSQL tables | with a key overwrites, or stores once with `offsets_table` |
+//! | `s3` | as objects of an Amazon S3 bucket | overwrites; with `objects` changes nothing |
 //! | `sqs` | in an Amazon SQS queue | sends again; a FIFO queue drops it for five minutes |
 //! | `file` | as lines at the end of a file | appends again |
 //! | `stdout` | as lines on standard output | writes again |

@@ -131,16 +131,31 @@ fn objects_in_s3_and_lines_in_a_file_have_their_counterparts() {
     assert_eq!(file["source"]["kafka"]["topics"], json!(["^prices\\..*$"]));
     let sink = json!({
         "bucket": "bucket", "prefix": "kafka/", "region": "eu-west-1", "format": "raw", "compression": "gzip",
+        "objects": { "max_records": 1000, "record_time": "60000ms" },
     });
     assert_eq!(file["sink"]["s3"], sink);
-    assert_eq!(file["batch"], json!({ "max_records": 1000, "linger": "60000ms" }));
+
+    let file = converted(&json!({
+        "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": "t", "s3.bucket.name": "bucket",
+        "s3.region": "eu-west-1", "rotate.schedule.interval.ms": "600000",
+        "format.class": "io.confluent.connect.s3.format.parquet.ParquetFormat", "parquet.codec": "snappy",
+        "partitioner.class": "io.confluent.connect.storage.partitioner.TimeBasedPartitioner",
+        "path.format": "'year'=YYYY/'month'=MM/'at'=HH-mm", "locale": "en", "timezone": "UTC",
+        "timestamp.extractor": "Record", "partition.duration.ms": "3600000",
+    }));
+    let sink = json!({
+        "bucket": "bucket", "prefix": "topics/", "region": "eu-west-1", "format": "parquet", "compression": "zstd",
+        "objects": { "interval": "600000ms", "path": "year=%Y/month=%m/at=%H-%M/" },
+    });
+    assert_eq!(file["sink"]["s3"], sink);
 
     let file = converted(&json!({
         "connector.class": "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector", "topics": "t",
         "aws.s3.bucket.name": "bucket", "format.output.type": "jsonl", "format.output.fields": "key,value,offset",
         "file.compression.type": "none", "aws.secret.access.key": "hunter2",
     }));
-    assert_eq!(file["sink"]["s3"], json!({ "bucket": "bucket", "format": "json_lines" }));
+    let sink = json!({ "bucket": "bucket", "format": "json_lines", "objects": { "interval": "60s" } });
+    assert_eq!(file["sink"]["s3"], sink);
 
     let properties = "name=lines\nconnector.class=FileStreamSink\ntasks.max=1\nfile=/tmp/out.txt\ntopics=t\n";
     let ended = convert("lines.properties", properties).expect_code(0);

@@ -1,5 +1,7 @@
 //! Sinks into Amazon S3 and Amazon SQS.
 
+use serde_json::{Map, Value};
+
 use super::section::{SinkEntry, SinkSection};
 use crate::convert::options::Options;
 
@@ -18,10 +20,10 @@ pub(super) const SINKS: &[SinkEntry] = &[
     },
 ];
 
-/// How long an object waits for records where nothing says it: Kafka Connect's waits until it is full.
-const LINGER: &str = "1m";
+/// How often a Kafka Connect worker commits, where nothing else is set.
+const OFFSET_FLUSH: &str = "60s";
 
-const NAMES: &str = "objects are called `<prefix><topic>/<partition>/<first offset>-<last offset>`";
+const NAMES: &str = "objects are called `<prefix><topic>/<path><partition>-<first offset>`";
 
 fn confluent_s3(options: &mut Options) -> Result<SinkSection, String> {
     let mut section = SinkSection::default();
@@ -31,23 +33,25 @@ fn confluent_s3(options: &mut Options) -> Result<SinkSection, String> {
     section.set("region", options.take("s3.region"));
     section.set("endpoint_url", options.shown("store.url"));
     let format = options.take("format.class").unwrap_or_default();
-    if !format.is_empty() && !format.ends_with(".JsonFormat") && !format.ends_with(".ByteArrayFormat") {
-        options
-            .no_counterpart("format.class", &format!("{format} has no counterpart yet; lines are written"));
+    if format.ends_with(".ParquetFormat") {
+        section.set("format", Some("parquet"));
+        match options.take("parquet.codec").as_deref() {
+            Some("none" | "uncompressed") => {}
+            _ => section.set("compression", Some("zstd")),
+        }
+    } else {
+        if !format.is_empty() && !format.ends_with(".JsonFormat") && !format.ends_with(".ByteArrayFormat") {
+            let what = format!("{format} has no counterpart yet; lines are written");
+            options.no_counterpart("format.class", &what);
+        }
+        section.set("format", Some("raw"));
+        compression("s3.compression.type", None, &mut section, options);
     }
-    section.set("format", Some("raw"));
-    compression("s3.compression.type", None, &mut section, options);
-    let linger =
-        options.number("rotate.schedule.interval.ms").or_else(|| options.number("rotate.interval.ms"));
-    batch(linger, options.number("flush.size"), &mut section, options);
-    let partitioner = options.take("partitioner.class").unwrap_or_default();
-    if !partitioner.is_empty() && !partitioner.ends_with(".DefaultPartitioner") {
-        options
-            .no_counterpart("partitioner.class", &format!("{partitioner} has no counterpart yet; {NAMES}"));
-    }
+    let objects = confluent_objects(options);
+    section.set("objects", Some(Value::Object(objects)));
     options.remarks.push(format!("topics.dir: {NAMES}"));
     credentials(&["aws.access.key.id", "aws.secret.access.key", "s3.credentials.provider.class"], options);
-    options.ignore(&["rotate.interval.ms", "s3.part.size", "schema.compatibility", "storage.class"]);
+    options.ignore(&["s3.part.size", "schema.compatibility", "storage.class"]);
     Ok(section)
 }
 
@@ -71,7 +75,16 @@ fn aiven_s3(options: &mut Options) -> Result<SinkSection, String> {
     }
     section.set("format", Some(if lines_of_values { "raw" } else { "json_lines" }));
     compression("file.compression.type", Some("gzip"), &mut section, options);
-    batch(None, options.number("file.max.records").filter(|count| *count > 0), &mut section, options);
+    let mut objects = Map::new();
+    if let Some(records) = options.number("file.max.records").filter(|count| *count > 0) {
+        objects.insert("max_records".to_owned(), records.into());
+    }
+    objects.insert("interval".to_owned(), OFFSET_FLUSH.into());
+    options.remarks.push(format!(
+        "objects.interval: Kafka Connect writes objects when it commits, which is every {OFFSET_FLUSH} by default; leave it out \
+         for objects that hold each record exactly once"
+    ));
+    section.set("objects", Some(Value::Object(objects)));
     options.remarks.push(format!("file.name.template: {NAMES}"));
     credentials(
         &[
@@ -97,18 +110,77 @@ fn compression(name: &str, default: Option<&str>, section: &mut SinkSection, opt
     }
 }
 
-/// How large objects become, and how long they wait.
-fn batch(linger: Option<u64>, records: Option<u64>, section: &mut SinkSection, options: &mut Options) {
-    if let Some(records) = records.filter(|records| *records > 0) {
-        section.batch.insert("max_records".to_owned(), records.into());
+/// What completes objects, and the folders that they are in.
+fn confluent_objects(options: &mut Options) -> Map<String, Value> {
+    let mut objects = Map::new();
+    if let Some(records) = options.number("flush.size").filter(|records| *records > 0) {
+        objects.insert("max_records".to_owned(), records.into());
     }
-    let linger = linger.filter(|millis| *millis > 0).map(|millis| format!("{millis}ms"));
-    if linger.is_none() {
-        options.remarks.push(format!(
-            "batch.linger: an object waits {LINGER} for more records, and not until it is full"
-        ));
+    for (name, key) in [("rotate.interval.ms", "record_time"), ("rotate.schedule.interval.ms", "interval")] {
+        if let Some(millis) = options.number(name).filter(|millis| *millis >= 1000) {
+            objects.insert(key.to_owned(), format!("{millis}ms").into());
+        }
     }
-    section.batch.insert("linger".to_owned(), linger.unwrap_or_else(|| LINGER.to_owned()).into());
+    let partitioner = options.take("partitioner.class").unwrap_or_default();
+    let format = options.take("path.format");
+    let is_by_time = partitioner.ends_with("TimeBasedPartitioner");
+    let by_default = if partitioner.ends_with(".HourlyPartitioner") {
+        Some("'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH")
+    } else if partitioner.ends_with(".DailyPartitioner") {
+        Some("'year'=YYYY/'month'=MM/'day'=dd")
+    } else {
+        None
+    };
+    if let Some(format) = by_default.map(str::to_owned).or_else(|| format.filter(|_| is_by_time)) {
+        match strftime(&format) {
+            Some(path) => {
+                objects.insert("path".to_owned(), path.into());
+            }
+            None => options.no_counterpart("path.format", "write `sink.s3.objects.path` as `strftime` does"),
+        }
+        let extractor = options.take("timestamp.extractor").unwrap_or_else(|| "Wallclock".to_owned());
+        if extractor != "Record" {
+            let text = format!(
+                "timestamp.extractor: {extractor} has no counterpart; folders are by the record's timestamp"
+            );
+            options.remarks.push(text);
+        }
+    } else if !partitioner.is_empty() && !partitioner.ends_with(".DefaultPartitioner") {
+        options
+            .no_counterpart("partitioner.class", &format!("{partitioner} has no counterpart yet; {NAMES}"));
+    }
+    options.ignore(&["partition.duration.ms", "locale", "timezone", "timestamp.field"]);
+    objects
+}
+
+/// Writes a path of Joda's letters with those of `strftime`; none where a letter has no counterpart.
+fn strftime(format: &str) -> Option<String> {
+    let mut path = String::new();
+    let mut parts = format.split('\'');
+    while let Some(letters) = parts.next() {
+        let mut rest = letters;
+        while let Some(first) = rest.chars().next() {
+            let run = rest.len() - rest.trim_start_matches(first).len();
+            let (these, others) = rest.split_at_checked(run)?;
+            match these {
+                "YYYY" | "yyyy" => path.push_str("%Y"),
+                "MM" => path.push_str("%m"),
+                "dd" => path.push_str("%d"),
+                "HH" => path.push_str("%H"),
+                "mm" => path.push_str("%M"),
+                _ if first.is_ascii_alphabetic() => return None,
+                _ => path.push_str(these),
+            }
+            rest = others;
+        }
+        if let Some(text) = parts.next() {
+            path.push_str(&text.replace('%', "%%"));
+        }
+    }
+    if !path.ends_with('/') {
+        path.push('/');
+    }
+    Some(path)
 }
 
 /// Credentials are never taken over.
