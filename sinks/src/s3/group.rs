@@ -86,35 +86,29 @@ impl Group {
             return Offered::Another;
         }
         let path = path_of(objects, record);
-        let fresh = match self.objects.contains_key(&path) {
-            true => None,
-            false => match OpenObject::new(settings, record, &path, &self.name) {
-                Ok(object) => Some(object),
+        let mut object = match self.objects.remove(&path) {
+            Some(object) => object,
+            None => match OpenObject::new(settings, record, &path, &self.name) {
+                Ok(object) => object,
                 Err(failure) => return Offered::Rejected(failure),
             },
         };
-        let is_fresh = fresh.is_some();
-        if let Some(object) = fresh {
-            self.objects.insert(path.clone(), object);
-        }
-        let Some(object) = self.objects.get_mut(&path) else { return Offered::Another };
         let before = object.encoding.length();
-        match object.push(record) {
+        let pushed = object.push(record);
+        let added = object.encoding.length() - before;
+        // One that is fresh and has no record is none.
+        if object.encoding.length() > 0 {
+            self.objects.insert(path, object);
+        }
+        match pushed {
             Ok(()) => {
-                self.bytes += object.encoding.length() - before;
+                self.bytes += added;
                 self.records += 1;
                 self.last = at;
                 Offered::Taken
             }
-            Err(unfit) => {
-                if is_fresh {
-                    self.objects.remove(&path);
-                }
-                match unfit {
-                    Unfit::Rejected(failure) => Offered::Rejected(failure),
-                    Unfit::OtherColumns => Offered::Another,
-                }
-            }
+            Err(Unfit::Rejected(failure)) => Offered::Rejected(failure),
+            Err(Unfit::OtherColumns) => Offered::Another,
         }
     }
 

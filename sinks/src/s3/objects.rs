@@ -19,7 +19,7 @@ use crate::s3::settings::{ObjectSettings, S3Settings};
 /// The objects of all partitions.
 pub(super) struct Objects {
     settings: S3Settings,
-    objects: ObjectSettings,
+    rules: ObjectSettings,
     bucket: Arc<Bucket>,
     partitions: Mutex<HashMap<TopicPartition, Arc<Slot>>>,
 }
@@ -50,15 +50,15 @@ enum Step {
 }
 
 impl Objects {
-    pub(super) fn new(settings: &S3Settings, objects: &ObjectSettings, bucket: &Arc<Bucket>) -> Self {
-        let (settings, objects) = (settings.clone(), objects.clone());
-        Self { settings, objects, bucket: Arc::clone(bucket), partitions: Mutex::default() }
+    pub(super) fn new(settings: &S3Settings, rules: &ObjectSettings, bucket: &Arc<Bucket>) -> Self {
+        let (settings, rules) = (settings.clone(), rules.clone());
+        Self { settings, rules, bucket: Arc::clone(bucket), partitions: Mutex::default() }
     }
 
     /// Names the object that would begin with a record; what is another in each reading is shown as dots.
     pub(super) fn key_of(&self, record: &Record) -> String {
-        let mut group = Group::new(&self.objects, record, self.token().map(|_| "........"));
-        match group.offer(&self.settings, &self.objects, record) {
+        let mut group = Group::new(&self.rules, record, self.token().map(|_| "........"));
+        match group.offer(&self.settings, &self.rules, record) {
             Offered::Taken => group.objects.into_values().next().map(|object| object.key).unwrap_or_default(),
             Offered::Rejected(_) | Offered::Another => String::new(),
         }
@@ -81,12 +81,12 @@ impl Objects {
         // A group that is complete without the record is followed by one that begins with it, which has no reason to refuse it.
         for _ in 0..2 {
             if !groups.is_open {
-                groups.all.push_back(Group::new(&self.objects, record, self.token().as_deref()));
+                groups.all.push_back(Group::new(&self.rules, record, self.token().as_deref()));
                 groups.is_open = true;
             }
             let Some(open) = groups.all.back_mut() else { break };
-            match open.offer(&self.settings, &self.objects, record) {
-                Offered::Taken if open.is_full(&self.objects) => return groups.complete(),
+            match open.offer(&self.settings, &self.rules, record) {
+                Offered::Taken if open.is_full(&self.rules) => return groups.complete(),
                 Offered::Taken => return Ok(()),
                 Offered::Rejected(failure) => {
                     groups.drop_empty();
@@ -100,11 +100,11 @@ impl Objects {
 
     /// Where the clock has a say, another reading may make other objects of the same records: none overwrites another.
     fn token(&self) -> Option<String> {
-        self.objects.interval.map(|_| format!("{:08x}", fastrand::u32(..)))
+        self.rules.interval.map(|_| format!("{:08x}", fastrand::u32(..)))
     }
 
     fn is_new(&self) -> bool {
-        self.objects.interval.is_none()
+        self.rules.interval.is_none()
     }
 
     fn slot(&self, partition: &TopicPartition) -> Arc<Slot> {
@@ -203,15 +203,14 @@ impl Objects {
     fn reach(&self, slot: &Slot, reach: StoreReach) -> Result<(), Failure> {
         let mut groups = lock(&slot.groups);
         let is_due = match reach {
-            StoreReach::All => true,
-            StoreReach::Due => groups.open_due(&self.objects).is_some_and(|due| due.is_zero()),
+            StoreReach::Due => groups.open_due(&self.rules).is_some_and(|due| due.is_zero()),
             StoreReach::Room if self.is_new() => {
                 return Err(Failure::fatal(
                     "what is open of the objects uses up half of `buffer_memory`, and only records complete them; raise \
                      `buffer_memory`, or have fewer objects open: a `path` that changes less often, fewer partitions per process",
                 ));
             }
-            StoreReach::Room => true,
+            StoreReach::All | StoreReach::Room => true,
         };
         if is_due { groups.complete() } else { Ok(()) }
     }
@@ -233,7 +232,7 @@ impl Hold for Objects {
 
     fn due(&self) -> Option<Duration> {
         let slots: Vec<_> = lock(&self.partitions).values().cloned().collect();
-        slots.iter().filter_map(|slot| lock(&slot.groups).due(&self.objects)).min()
+        slots.iter().filter_map(|slot| lock(&slot.groups).due(&self.rules)).min()
     }
 
     async fn store(&self, partitions: &[TopicPartition], reach: StoreReach) -> Result<(), Failure> {

@@ -69,6 +69,17 @@ impl S3 {
         if rejected.is_empty() { Ok(()) } else { Err(PutError::Records(rejected)) }
     }
 
+    /// Shows the fields that become columns.
+    fn preview_rows(&self, batch: &[Record]) -> Result<Value, PutError> {
+        let mut encoding = self.encoding()?;
+        let tried = batch.iter().map(|record| match encoding.push(record) {
+            Ok(()) | Err(Unfit::OtherColumns) => Ok(()),
+            Err(Unfit::Rejected(failure)) => Err(failure),
+        });
+        PutError::from_each(tried)?;
+        Ok(batch.iter().filter_map(|record| record.value.as_ref()?.as_json().cloned()).collect())
+    }
+
     fn encoding(&self) -> Result<Encoding, Failure> {
         let S3Settings { format, compression, columns, .. } = &self.settings;
         Encoding::new(*format, *compression, columns.as_deref())
@@ -127,15 +138,7 @@ impl Sink for S3 {
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
         let rows = match self.settings.format.lines() {
             Some(lines) => lines.preview(batch)?,
-            None => {
-                let mut encoding = self.encoding()?;
-                let tried = batch.iter().map(|record| match encoding.push(record) {
-                    Ok(()) | Err(Unfit::OtherColumns) => Ok(()),
-                    Err(Unfit::Rejected(failure)) => Err(failure),
-                });
-                PutError::from_each(tried)?;
-                batch.iter().filter_map(|record| record.value.as_ref()?.as_json().cloned()).collect()
-            }
+            None => self.preview_rows(batch)?,
         };
         let key = match &self.objects {
             Some(objects) => batch.first().map(|record| objects.key_of(record)).unwrap_or_default(),

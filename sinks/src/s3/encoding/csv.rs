@@ -38,11 +38,11 @@ impl CsvTable {
         let mut writer =
             csv::WriterBuilder::new().buffer_capacity(LINE).from_writer(Vec::with_capacity(LINE));
         if !self.begun {
-            writer.write_record(&self.columns).map_err(failed)?;
+            writer.write_record(&self.columns).map_err(|error| failed(&error))?;
         }
         let cells = self.columns.iter().map(|name| fields.get(name).map(cell).unwrap_or_default());
-        writer.write_record(cells).map_err(failed)?;
-        let lines = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        writer.write_record(cells).map_err(|error| failed(&error))?;
+        let lines = writer.into_inner().map_err(|error| failed(error.error()))?;
         self.begun = true;
         Ok(lines)
     }
@@ -56,6 +56,6 @@ fn cell(value: &Value) -> String {
     }
 }
 
-fn failed(error: csv::Error) -> Unfit {
+fn failed(error: &dyn std::fmt::Display) -> Unfit {
     Unfit::Rejected(Failure::rejected(format!("the value cannot be written as CSV: {error}")))
 }

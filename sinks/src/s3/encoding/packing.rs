@@ -22,7 +22,9 @@ impl Packer {
             ObjectCompression::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default())),
             ObjectCompression::Zstd => {
                 let level = zstd::DEFAULT_COMPRESSION_LEVEL;
-                Self::Zstd(zstd::stream::write::Encoder::new(Vec::new(), level).map_err(failed)?)
+                Self::Zstd(
+                    zstd::stream::write::Encoder::new(Vec::new(), level).map_err(|error| failed(&error))?,
+                )
             }
         })
     }
@@ -33,7 +35,7 @@ impl Packer {
             Self::Gzip(encoder) => encoder.write_all(bytes),
             Self::Zstd(encoder) => encoder.write_all(bytes),
         }
-        .map_err(failed)
+        .map_err(|error| failed(&error))
     }
 
     /// Ends the stream: all of it can be taken then.
@@ -43,7 +45,7 @@ impl Packer {
             Self::Gzip(encoder) => encoder.try_finish(),
             Self::Zstd(encoder) => encoder.do_finish(),
         }
-        .map_err(failed)
+        .map_err(|error| failed(&error))
     }
 
     /// Returns how many bytes can be taken.
@@ -65,6 +67,6 @@ impl Packer {
     }
 }
 
-fn failed(error: std::io::Error) -> Failure {
+fn failed(error: &std::io::Error) -> Failure {
     Failure::fatal(format!("compression failed: {error}"))
 }

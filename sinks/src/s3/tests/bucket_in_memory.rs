@@ -17,6 +17,21 @@ struct Store {
     failing: (usize, u16),
 }
 
+impl Store {
+    /// Makes an object of the parts of an upload, of which the body has to name each.
+    fn complete(&mut self, id: &str, key: String, body: &str) -> HttpReply {
+        let parts = self.uploads.remove(id).unwrap();
+        for (index, (number, part)) in parts.iter().enumerate() {
+            let length = part.len();
+            let tag = format!("<PartNumber>{number}</PartNumber><ETag>&quot;{number}-{length}&quot;</ETag>");
+            assert!(body.contains(&tag), "{body} lacks {tag}");
+            assert!(index + 1 == parts.len() || length >= LEAST_PART, "part {number} is too small");
+        }
+        self.objects.insert(key, parts.into_values().flatten().collect());
+        reply(200, "", "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
+    }
+}
+
 /// A bucket called `archive`.
 #[derive(Clone, Default)]
 pub(super) struct BucketInMemory(Arc<Mutex<Store>>);
@@ -89,28 +104,8 @@ impl BucketInMemory {
                 store.uploads.remove(&id);
                 status(204)
             }
-            ("POST", Some(_)) if only_new && is_there => status(412),
-            ("POST", Some(id)) => {
-                let parts = store.uploads.remove(&id).unwrap();
-                for (index, (number, part)) in parts.iter().enumerate() {
-                    let tag = format!(
-                        "<PartNumber>{number}</PartNumber><ETag>&quot;{number}-{}&quot;</ETag>",
-                        part.len()
-                    );
-                    assert!(seen.text().contains(&tag), "{} lacks {tag}", seen.text());
-                    assert!(
-                        index + 1 == parts.len() || part.len() >= LEAST_PART,
-                        "part {number} is too small"
-                    );
-                }
-                store.objects.insert(key, parts.into_values().flatten().collect());
-                reply(
-                    200,
-                    "",
-                    "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>",
-                )
-            }
-            ("PUT", None) if only_new && is_there => status(412),
+            ("POST", Some(_)) | ("PUT", None) if only_new && is_there => status(412),
+            ("POST", Some(id)) => store.complete(&id, key, seen.text()),
             ("PUT", None) => {
                 store.objects.insert(key, seen.body.clone());
                 status(200)
