@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sluice_connector_api::{Failure, Record};
 
-use crate::s3::encoding::{Encoding, Unfit};
+use crate::s3::encoding::Encoding;
+use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::settings::{ObjectSettings, S3Settings};
 
 /// Bytes of a part of an upload, but for the last: at least the 5 MiB that S3 asks for. 10,000 parts are the most it takes.
@@ -32,7 +33,7 @@ pub(super) struct OpenObject {
 }
 
 /// Objects that are open together.
-pub(super) struct Group {
+pub(super) struct ObjectGroup {
     /// The offset of its first record, and the lowest of all.
     pub(super) first: i64,
     last: (i64, Option<u32>),
@@ -55,7 +56,7 @@ pub(super) enum Offered {
     Another,
 }
 
-impl Group {
+impl ObjectGroup {
     /// Begins a group with a record. `token` tells its objects from those of another reading, where the clock has a say.
     pub(super) fn new(settings: &ObjectSettings, record: &Record, token: Option<&str>) -> Self {
         let origin = record.origin();
@@ -107,8 +108,8 @@ impl Group {
                 self.last = at;
                 Offered::Taken
             }
-            Err(Unfit::Rejected(failure)) => Offered::Rejected(failure),
-            Err(Unfit::OtherColumns) => Offered::Another,
+            Err(Misplaced::Rejected(failure)) => Offered::Rejected(failure),
+            Err(Misplaced::OtherColumns) => Offered::Another,
         }
     }
 
@@ -147,7 +148,7 @@ impl OpenObject {
         Ok(Self { key, encoding, parts: VecDeque::new(), upload: None, tags: Vec::new(), sent: 0 })
     }
 
-    fn push(&mut self, record: &Record) -> Result<(), Unfit> {
+    fn push(&mut self, record: &Record) -> Result<(), Misplaced> {
         self.encoding.push(record)?;
         if self.encoding.ready() >= PART {
             self.parts.push_back(self.encoding.take());

@@ -10,6 +10,7 @@
 
 mod bucket;
 mod encoding;
+mod format;
 mod group;
 mod objects;
 mod settings;
@@ -17,5 +18,5 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub use encoding::ObjectFormat;
-pub use settings::{ObjectCompression, ObjectSettings, S3Settings};
+pub use format::{ObjectCompression, ObjectFormat};
+pub use settings::{ObjectSettings, S3Settings};

@@ -13,7 +13,7 @@ use futures::future::try_join_all;
 use sluice_connector_api::{Failure, Hold, OpenPartition, PutError, Record, StoreReach, TopicPartition};
 
 use crate::s3::bucket::{Bucket, Creation, WholeObject};
-use crate::s3::group::{Group, Offered, OpenObject};
+use crate::s3::group::{ObjectGroup, Offered, OpenObject};
 use crate::s3::settings::{ObjectSettings, S3Settings};
 
 /// The objects of all partitions.
@@ -35,7 +35,7 @@ struct Slot {
 /// The groups of a partition, in the order of their records. The last may be open, all others are complete.
 #[derive(Default)]
 struct Groups {
-    all: VecDeque<Group>,
+    all: VecDeque<ObjectGroup>,
     is_open: bool,
     /// How often the partition was forgotten: what began before holds no more.
     epoch: u64,
@@ -57,7 +57,7 @@ impl Objects {
 
     /// Names the object that would begin with a record; what is another in each reading is shown as dots.
     pub(super) fn key_of(&self, record: &Record) -> String {
-        let mut group = Group::new(&self.rules, record, self.token().map(|_| "........"));
+        let mut group = ObjectGroup::new(&self.rules, record, self.token().map(|_| "........"));
         match group.offer(&self.settings, &self.rules, record) {
             Offered::Taken => group.objects.into_values().next().map(|object| object.key).unwrap_or_default(),
             Offered::Rejected(_) | Offered::Another => String::new(),
@@ -81,7 +81,7 @@ impl Objects {
         // A group that is complete without the record is followed by one that begins with it, which has no reason to refuse it.
         for _ in 0..2 {
             if !groups.is_open {
-                groups.all.push_back(Group::new(&self.rules, record, self.token().as_deref()));
+                groups.all.push_back(ObjectGroup::new(&self.rules, record, self.token().as_deref()));
                 groups.is_open = true;
             }
             let Some(open) = groups.all.back_mut() else { break };
@@ -223,7 +223,7 @@ impl Hold for Objects {
         for (partition, slot) in lock(&self.partitions).iter() {
             let groups = lock(&slot.groups);
             if let Some(first) = groups.all.iter().map(|group| group.first).min() {
-                let held = groups.all.iter().map(Group::held).sum();
+                let held = groups.all.iter().map(ObjectGroup::held).sum();
                 open.push(OpenPartition::new(partition.clone(), first, held));
             }
         }
@@ -277,7 +277,7 @@ impl Groups {
     }
 
     fn drop_empty(&mut self) {
-        if self.is_open && self.all.back().is_some_and(Group::is_empty) {
+        if self.is_open && self.all.back().is_some_and(ObjectGroup::is_empty) {
             self.all.pop_back();
             self.is_open = false;
         }

@@ -6,12 +6,9 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{ByteSize, HumanDuration, SettingsError, Sink};
-use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, endpoint_url};
+use sluice_connector_api::{ByteSize, HumanDuration, SettingsError};
 
-use crate::s3::bucket::Bucket;
-use crate::s3::encoding::ObjectFormat;
-use crate::s3::sink::S3;
+use crate::s3::format::{ObjectCompression, ObjectFormat};
 
 /// Writes records as objects into an Amazon S3 bucket, or into a store that speaks its protocol.
 ///
@@ -102,45 +99,12 @@ pub struct ObjectSettings {
     pub path: String,
 }
 
-/// Compression of objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ObjectCompression {
-    /// None.
-    #[default]
-    None,
-    /// gzip (RFC 1952); names end in `.gz`.
-    Gzip,
-    /// Zstandard (RFC 8878); names end in `.zst`. Parquet is compressed within, and keeps its name.
-    Zstd,
-}
-
 fn max_in_flight() -> usize {
     4
 }
 
 fn max_bytes() -> ByteSize {
     ByteSize::mib(128)
-}
-
-impl AwsSinkSettings for S3Settings {
-    const NAME: &'static str = "s3";
-    /// An object takes longer than a small call.
-    const REQUEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
-
-    fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
-        check_prefix(&self.prefix).map_err(|reason| SettingsError::at("prefix", reason))?;
-        self.check_format()?;
-        if let Some(objects) = &self.objects {
-            objects.check()?;
-        }
-        let AwsSettings { region, endpoint_url: own_endpoint, request_timeout } = aws;
-        let endpoint = own_endpoint.as_deref().unwrap_or("https://s3.amazonaws.com");
-        let endpoint = endpoint_url("endpoint_url", endpoint)?;
-        let service = AwsService::new("s3", region, endpoint, request_timeout.get(), self.max_in_flight);
-        let bucket = Bucket { name: self.bucket.clone(), own_endpoint, service };
-        Ok(Box::new(S3::new(self, bucket)))
-    }
 }
 
 impl S3Settings {
@@ -155,10 +119,17 @@ impl S3Settings {
         }
     }
 
+    /// Refuses what makes no object.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        check_prefix(&self.prefix).map_err(|reason| SettingsError::at("prefix", reason))?;
+        self.check_format()?;
+        self.objects.as_ref().map_or(Ok(()), ObjectSettings::check)
+    }
+
     fn check_format(&self) -> Result<(), SettingsError> {
         #[cfg(not(feature = "parquet"))]
         if self.format == ObjectFormat::Parquet {
-            return Err(SettingsError::at("format", crate::s3::encoding::NO_PARQUET));
+            return Err(SettingsError::at("format", crate::s3::format::NO_PARQUET));
         }
         if self.format == ObjectFormat::Parquet && self.compression == ObjectCompression::Gzip {
             return Err(SettingsError::at("compression", "Parquet is compressed with `zstd`, or not at all"));
@@ -202,7 +173,7 @@ impl ObjectSettings {
 }
 
 /// Refuses what looks like a template or a date pattern: it would be the same text in the name of every object.
-pub(super) fn check_prefix(prefix: &str) -> Result<(), String> {
+fn check_prefix(prefix: &str) -> Result<(), String> {
     let is_pattern = |part: &str| {
         let is_letter_of_a_date = |c: char| matches!(c, 'Y' | 'y' | 'M' | 'd' | 'D' | 'H' | 'h' | 'm' | 's');
         let runs = part.split(|c: char| !is_letter_of_a_date(c));

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    BatchKey, ExactlyOnce, Failure, Finding, Hold, Limits, PutError, ReadingTask, Record, Repetition, Sink,
-    TopicPartition,
+    BatchKey, ExactlyOnce, Failure, Finding, Hold, HumanDuration, Limits, PutError, ReadingTask, Record,
+    Repetition, SettingsError, Sink, TopicPartition,
 };
-use sluice_wire::CALL_LINGER;
+use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, endpoint_url};
 
 use crate::s3::bucket::{Bucket, WholeObject};
-use crate::s3::encoding::{Encoding, Unfit};
+use crate::s3::encoding::Encoding;
+use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::group::place;
 use crate::s3::objects::Objects;
 use crate::s3::settings::S3Settings;
@@ -53,8 +54,8 @@ impl S3 {
             for record in rest {
                 match encoding.push(record) {
                     Ok(()) => {}
-                    Err(Unfit::Rejected(failure)) => rejected.push((before + taken, failure)),
-                    Err(Unfit::OtherColumns) => break,
+                    Err(Misplaced::Rejected(failure)) => rejected.push((before + taken, failure)),
+                    Err(Misplaced::OtherColumns) => break,
                 }
                 taken += 1;
             }
@@ -73,8 +74,8 @@ impl S3 {
     fn preview_rows(&self, batch: &[Record]) -> Result<Value, PutError> {
         let mut encoding = self.encoding()?;
         let tried = batch.iter().map(|record| match encoding.push(record) {
-            Ok(()) | Err(Unfit::OtherColumns) => Ok(()),
-            Err(Unfit::Rejected(failure)) => Err(failure),
+            Ok(()) | Err(Misplaced::OtherColumns) => Ok(()),
+            Err(Misplaced::Rejected(failure)) => Err(failure),
         });
         PutError::from_each(tried)?;
         Ok(batch.iter().filter_map(|record| record.value.as_ref()?.as_json().cloned()).collect())
@@ -83,6 +84,22 @@ impl S3 {
     fn encoding(&self) -> Result<Encoding, Failure> {
         let S3Settings { format, compression, columns, .. } = &self.settings;
         Encoding::new(*format, *compression, columns.as_deref())
+    }
+}
+
+impl AwsSinkSettings for S3Settings {
+    const NAME: &'static str = "s3";
+    /// An object takes longer than a small call.
+    const REQUEST_TIMEOUT: HumanDuration = HumanDuration::secs(60);
+
+    fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
+        self.check()?;
+        let AwsSettings { region, endpoint_url: own_endpoint, request_timeout } = aws;
+        let endpoint = own_endpoint.as_deref().unwrap_or("https://s3.amazonaws.com");
+        let endpoint = endpoint_url("endpoint_url", endpoint)?;
+        let service = AwsService::new("s3", region, endpoint, request_timeout.get(), self.max_in_flight);
+        let bucket = Bucket { name: self.bucket.clone(), own_endpoint, service };
+        Ok(Box::new(S3::new(self, bucket)))
     }
 }
 

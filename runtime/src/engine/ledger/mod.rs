@@ -9,6 +9,7 @@
 //! budget     the bytes of records that are not done, which the source took (invariant 7)
 //! ```
 
+pub(crate) mod accounts;
 pub mod counters;
 mod marks;
 pub mod tracker;

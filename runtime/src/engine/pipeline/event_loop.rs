@@ -7,8 +7,8 @@ use sluice_connector_api::{ExactlyOnce, Record, Sink, TopicPartition};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::ledger::accounts::Ledger;
 use crate::engine::ledger::counters::Counters;
-use crate::engine::ledger::tracker::Ledger;
 use crate::engine::letters::queue::DeadLetterQueue;
 use crate::engine::letters::window::Window;
 use crate::engine::pipeline::delivering::Delivering;

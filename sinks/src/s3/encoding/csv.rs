@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sluice_connector_api::Failure;
 
-use crate::s3::encoding::Unfit;
+use crate::s3::encoding::misplaced::Misplaced;
 
 /// Bytes of a line that are set aside for it at first.
 const LINE: usize = 256;
@@ -23,17 +23,17 @@ impl CsvTable {
     }
 
     /// Returns the line of a row, after that of the names where it is the first.
-    pub(super) fn lines(&mut self, fields: &Map<String, Value>) -> Result<Vec<u8>, Unfit> {
+    pub(super) fn lines(&mut self, fields: &Map<String, Value>) -> Result<Vec<u8>, Misplaced> {
         if !self.given && !self.begun {
             self.columns = fields.keys().cloned().collect();
         }
         if self.columns.is_empty() {
-            return Err(Unfit::Rejected(Failure::rejected(
+            return Err(Misplaced::Rejected(Failure::rejected(
                 "the value has no field, and so there is no column",
             )));
         }
         if !self.given && !fields.keys().all(|name| self.columns.contains(name)) {
-            return Err(Unfit::OtherColumns);
+            return Err(Misplaced::OtherColumns);
         }
         let mut writer =
             csv::WriterBuilder::new().buffer_capacity(LINE).from_writer(Vec::with_capacity(LINE));
@@ -56,6 +56,6 @@ fn cell(value: &Value) -> String {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Unfit {
-    Unfit::Rejected(Failure::rejected(format!("the value cannot be written as CSV: {error}")))
+fn failed(error: &dyn std::fmt::Display) -> Misplaced {
+    Misplaced::Rejected(Failure::rejected(format!("the value cannot be written as CSV: {error}")))
 }

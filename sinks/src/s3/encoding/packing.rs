@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::write::GzEncoder;
 use sluice_connector_api::Failure;
 
-use crate::s3::settings::ObjectCompression;
+use crate::s3::format::ObjectCompression;
 
 /// Compresses what is written to it.
 pub(super) enum Packer {

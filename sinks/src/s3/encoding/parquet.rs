@@ -11,8 +11,8 @@ use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value};
 use sluice_connector_api::Failure;
 
-use crate::s3::encoding::Unfit;
-use crate::s3::settings::ObjectCompression;
+use crate::s3::encoding::misplaced::Misplaced;
+use crate::s3::format::ObjectCompression;
 
 /// Records that the types of the columns come from.
 const SAMPLE: usize = 1000;
@@ -58,24 +58,24 @@ impl ParquetTable {
     }
 
     /// Adds a row, and returns its bytes as JSON.
-    pub(super) fn push(&mut self, fields: &Map<String, Value>) -> Result<usize, Unfit> {
-        let kind = kind_of_fields(fields).map_err(Unfit::Rejected)?;
+    pub(super) fn push(&mut self, fields: &Map<String, Value>) -> Result<usize, Misplaced> {
+        let kind = kind_of_fields(fields).map_err(Misplaced::Rejected)?;
         if kind.is_empty() {
-            return Err(Unfit::Rejected(Failure::rejected(
+            return Err(Misplaced::Rejected(Failure::rejected(
                 "the value has no field that is not null or empty",
             )));
         }
-        let columns = merge_fields(&self.columns, &kind).ok_or(Unfit::OtherColumns)?;
+        let columns = merge_fields(&self.columns, &kind).ok_or(Misplaced::OtherColumns)?;
         if self.writer.is_some() && columns != self.columns {
-            return Err(Unfit::OtherColumns);
+            return Err(Misplaced::OtherColumns);
         }
         let before = self.rows.len();
-        serde_json::to_writer(&mut self.rows, fields).map_err(|error| Unfit::Rejected(failed(&error)))?;
+        serde_json::to_writer(&mut self.rows, fields).map_err(|error| Misplaced::Rejected(failed(&error)))?;
         let added = self.rows.len() - before;
         self.columns = columns;
         self.sampled += 1;
         if self.rows.len() >= ROWS || (self.writer.is_none() && self.sampled >= SAMPLE) {
-            self.write_rows().map_err(Unfit::Rejected)?;
+            self.write_rows().map_err(Misplaced::Rejected)?;
         }
         Ok(added)
     }
