@@ -82,6 +82,7 @@ mod serializer;
 mod settings;
 mod side;
 mod sink;
+mod source_topics;
 mod transform;
 
 pub use ask::{Ask, FoundText};
@@ -107,4 +108,5 @@ pub use serializer::{SerializePayload, Serializer, SerializerChoices, Serializer
 pub use settings::{Blanks, ByteSize, HumanDuration, Secret, SettingsError, one_of_its_keys};
 pub use side::{SchemaMetadata, Side};
 pub use sink::{Finding, FindingKind, Sink, SinkSettings};
+pub use source_topics::SourceTopics;
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     Ask, BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Hold, Limits, PutError, ReadingTask,
-    Record, Repetition, SettingsError,
+    Record, Repetition, SettingsError, SourceTopics,
 };
 
 /// Stores batches of records.
@@ -57,6 +57,14 @@ pub trait Sink: Send + Sync {
     /// answers; each task asks once, at its start. Default: none, since `Ok` of a put says it all.
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
         None
+    }
+
+    /// Lets the sink know what its connector reads, before it runs. One that writes into Kafka refuses what would go round for
+    /// ever: here, at the key at fault, where it can be told, and at the first such record otherwise. Pure. Default: it is no
+    /// matter.
+    fn meets(&self, source: Arc<dyn SourceTopics>) -> Result<(), SettingsError> {
+        let _ = source;
+        Ok(())
     }
 
     /// Returns what stores records together with how far their partitions are, for a target that can; each task asks once, at

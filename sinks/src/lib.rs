@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `bedrock_kb` | as documents of an Amazon Bedrock knowledge base | overwrites |
 //! | `http` | as HTTP requests | sends again |
+//! | `kafka` | as records of another topic | writes again; nothing within a transaction |
 //! | `opensearch` | as documents of Elasticsearch or `OpenSearch` | overwrites |
 //! | `postgres` | as rows of PostgreSQL tables | with a key overwrites, or stores once with `offsets_table` |
 //! | `s3` | as objects of an Amazon S3 bucket | overwrites; with `objects` changes nothing |
@@ -21,6 +22,8 @@ pub mod blackhole;
 mod built;
 pub mod file;
 pub mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "opensearch")]
 #[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;
@@ -56,6 +59,8 @@ pub fn register(registry: Registry) -> Registry {
         .with_sink::<OnAws<s3::S3Settings>>()
         .with_sink::<OnAws<sqs::SqsSettings>>()
         .with_sink::<stdout::StdoutSettings>();
+    #[cfg(feature = "kafka")]
+    let registry = registry.with_sink::<kafka::KafkaSinkSettings>();
     #[cfg(feature = "opensearch")]
     let registry = registry.with_sink::<opensearch::OpensearchSettings>();
     #[cfg(feature = "postgres")]

@@ -10,6 +10,7 @@ fn example(name: &str) -> Value {
         "bedrock_kb" => json!({ "knowledge_base_id": "KB12345678", "data_source_id": "DS12345678" }),
         "file" => json!({ "path": "out.jsonl" }),
         "http" => json!({ "url": "https://api.example.com/" }),
+        "kafka" => json!({ "bootstrap_servers": "localhost:9092", "topic": "copy" }),
         "opensearch" => json!({ "urls": ["https://search.example.com:9200"] }),
         "postgres" => json!({ "url": "postgres://sluice@localhost/shop", "table": "prices" }),
         "s3" => json!({ "bucket": "prices", "region": "eu-central-1" }),
@@ -21,7 +22,7 @@ fn example(name: &str) -> Value {
 #[test]
 fn every_key_is_documented_and_an_unknown_one_is_refused() {
     let registry = sluice_sinks::register(Registry::new());
-    assert!(registry.sinks().count() >= 8);
+    assert!(registry.sinks().count() >= 9);
     for plugin in registry.sinks() {
         settings_contract(plugin, &example(plugin.name()));
     }

@@ -189,6 +189,11 @@ fn build(
     }
     if let Some((name, sink)) = &sink {
         parts.check_guarantee(&value, name, &**sink);
+        parts.meet_source(&value, &format!("sink.{name}"), &**sink);
+    }
+    let letters = value.pointer("/errors/dead_letter_queue/sink").cloned().and_then(only_entry);
+    if let (Some((name, _)), Some(sink)) = (letters, &dead_letters) {
+        parts.meet_source(&value, &format!("errors.dead_letter_queue.sink.{name}"), &**sink);
     }
     let (Some((sink_name, sink)), true) = (sink, parts.problems.is_empty()) else {
         parts.problems.sort();

@@ -11,5 +11,6 @@ pub mod load;
 mod parts;
 mod prune;
 mod stand_in;
+mod round;
 mod warnings;
 pub(crate) mod writable_files;

@@ -61,7 +61,7 @@ mod event_sender;
 mod losses;
 mod native;
 mod obstacles;
-mod patterns;
+pub(crate) mod patterns;
 mod poller;
 mod positions;
 mod problems;

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
-    Finding, FormNeed, Json, Limits, Order, PutError, Record, SettingsError, Sink, SinkSettings,
+    Finding, FormNeed, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
 };
 
 use super::action::ActionRule;
 use super::check;
 use super::cluster::SearchCluster;
 use super::plan::BulkPlan;
-use super::settings::{OpensearchSettings, WriteOperation};
+use super::settings::{OpensearchSettings, SearchDocumentId, WriteOperation};
 use super::verdict;
 
 /// Records of a request. Its answer has some hundred bytes for each.
@@ -46,6 +46,17 @@ impl Sink for Opensearch {
             .with_max_batch_bytes(self.settings.max_request_size.bytes())
             .with_max_in_flight(self.settings.max_in_flight)
             .with_order(Order::Id { newest_wins })
+    }
+
+    fn repetition(&self) -> Repetition {
+        match (&self.settings.write, &self.settings.document_id) {
+            (_, SearchDocumentId::Generated) => Repetition::stores_again("each record is a document more"),
+            (WriteOperation::Script(_), _) => Repetition::stores_again("the script is run again"),
+            (WriteOperation::DataStream, _) => {
+                Repetition::stores_again("once the data stream has rolled over, a record is a document more")
+            }
+            _ => Repetition::changes_nothing("a document has an id that its record tells"),
+        }
     }
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {

@@ -44,7 +44,7 @@ fn test(folder: &Folder, arguments: &[&str]) -> Exited {
 
 #[test]
 fn the_example_has_tests_that_pass() {
-    for (name, count) in [("webhook", 3), ("search", 2)] {
+    for (name, count) in [("webhook", 3), ("search", 2), ("copy", 1)] {
         let file = format!("connectors.d/examples/{name}.yaml");
         let ended = Sluice::new(["test", &file]).output().expect_code(0);
         let said = format!("connectors.d/examples/{name}.test.yaml: {count} test(s) passed");

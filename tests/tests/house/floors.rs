@@ -104,7 +104,7 @@ pub(crate) const FLOORS: &[Floors] = &[
         folder: "sinks/src",
         inside: "",
         rooms: &[
-            &["bedrock_kb", "blackhole", "file", "http", "opensearch", "postgres", "s3", "sqs", "stdout"],
+            &["bedrock_kb", "blackhole", "file", "http", "kafka", "opensearch", "postgres", "s3", "sqs", "stdout"],
             &["record"],
         ],
     },

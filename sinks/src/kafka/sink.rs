@@ -1,0 +1,290 @@
+//! Puts records at least once: each is stored when the brokers have acknowledged it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::Producer;
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::types::RDKafkaErrorCode;
+use serde_json::{Value, json};
+use sluice_connector_api::{
+    ExactlyOnce, Failure, Finding, FormNeed, Json, Limits, Order, PutError, ReadingTask, Record, Repetition,
+    SettingsError, Sink, SinkSettings, SourceTopics,
+};
+use tokio::sync::Mutex;
+
+use super::client::{ASK, TopicProducer, check_properties, described, producer, producer_config};
+use super::settings::KafkaSinkSettings;
+use super::transactions::KafkaTransactions;
+use super::verdict;
+use super::writer::{TopicWriter, share_brokers};
+use crate::record::lines::LineFormat;
+
+/// Bytes of a batch, and so of a record; the topic has the last word on what is too large.
+const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+impl SinkSettings for KafkaSinkSettings {
+    const NAME: &'static str = "kafka";
+
+    fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        self.validate()?;
+        check_properties(&self)?;
+        Ok(Box::new(KafkaSink { writer: Arc::new(TopicWriter::new(self)?), producer: Mutex::default() }))
+    }
+}
+
+/// Puts records into topics.
+struct KafkaSink {
+    writer: Arc<TopicWriter>,
+    /// Made when it is needed, and anew when it has become useless.
+    producer: Mutex<Option<TopicProducer>>,
+}
+
+/// A record that was handed to the producer, or was not.
+enum Handed {
+    Waiting(DeliveryFuture),
+    Refused(KafkaError),
+    Unfit(Failure),
+}
+
+/// Why a record was not stored.
+enum NotSent {
+    Refused(KafkaError),
+    Unfit(Failure),
+}
+
+impl KafkaSink {
+    async fn producer(&self) -> Result<TopicProducer, Failure> {
+        let mut place = self.producer.lock().await;
+        if let Some(producer) = &*place {
+            return Ok(producer.clone());
+        }
+        Ok(place.insert(producer(&producer_config(&self.writer.settings))?).clone())
+    }
+
+    /// Gives the producer up, so that the next put asks for its topics again.
+    async fn close(&self) {
+        let producer = self.producer.lock().await.take();
+        // It waits for threads of its own.
+        let _closing = tokio::task::spawn_blocking(move || drop(producer));
+    }
+
+    /// Hands records over in order. Once one finds no room, none behind it is handed over.
+    fn hand_over<'a>(
+        &self,
+        producer: &TopicProducer,
+        records: impl Iterator<Item = &'a Record>,
+    ) -> Vec<Handed> {
+        let mut full = None;
+        let mut handed = Vec::new();
+        for record in records {
+            handed.push(match (&full, self.writer.sent(record)) {
+                (Some(error), _) => Handed::Refused(KafkaError::clone(error)),
+                (None, Err(failure)) => Handed::Unfit(failure),
+                (None, Ok(sent)) => match producer.send_result(sent.to_future_record()) {
+                    Ok(delivery) => Handed::Waiting(delivery),
+                    Err((error, _)) => {
+                        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
+                            full = Some(error.clone());
+                        }
+                        Handed::Refused(error)
+                    }
+                },
+            });
+        }
+        handed
+    }
+
+    async fn send(&self, producer: &TopicProducer, batch: &[Record]) -> Vec<Result<(), NotSent>> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for handed in self.hand_over(producer, batch.iter()) {
+            outcomes.push(delivered(handed).await);
+        }
+        outcomes
+    }
+
+    /// Sends records alone that were refused for their size, since that may have been the size of a request of several; and
+    /// what comes behind them of the same key, so that it stays behind them.
+    async fn send_alone(
+        &self,
+        producer: &TopicProducer,
+        batch: &[Record],
+        outcomes: &mut [Result<(), NotSent>],
+    ) {
+        let mut held = HashSet::new();
+        for (outcome, record) in outcomes.iter_mut().zip(batch) {
+            let is_too_large =
+                matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_too_large(error));
+            let thing = ordering_key(record);
+            if !is_too_large && !held.contains(&thing) {
+                continue;
+            }
+            held.insert(thing);
+            for handed in self.hand_over(producer, std::iter::once(record)) {
+                *outcome = delivered(handed).await;
+            }
+        }
+    }
+
+    fn failure(&self, producer: &TopicProducer, record: &Record, not_sent: NotSent) -> Failure {
+        match not_sent {
+            NotSent::Unfit(failure) => failure,
+            NotSent::Refused(error) => {
+                let topic = self.writer.topic.name(record).unwrap_or_default();
+                let last = producer.last_words();
+                verdict::failure(&topic, &error, self.writer.topic.is_of_data(), last)
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<Finding, Failure> {
+        let topic = self.writer.topic.fixed().map(str::to_owned);
+        let servers = &self.writer.settings.bootstrap_servers;
+        let subject =
+            topic.as_ref().map_or_else(|| format!("Kafka at {servers}"), |topic| format!("topic {topic}"));
+        let producer = producer(&producer_config(&self.writer.settings))?;
+        let (asking, name) = (producer.clone(), topic.clone());
+        let asked = tokio::task::spawn_blocking(move || {
+            let metadata = asking.client().fetch_metadata(name.as_deref(), ASK)?;
+            let known = metadata.topics().iter().find(|topic| Some(topic.name()) == name.as_deref());
+            let partitions =
+                known.filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len());
+            Ok::<_, KafkaError>(partitions)
+        });
+        let asked = asked.await.map_err(|cut| Failure::retriable(format!("the look was cut off: {cut}")))?;
+        let makes_topics =
+            producer_config(&self.writer.settings).get("allow.auto.create.topics") != Some("false");
+        Ok(match (asked, topic) {
+            (Ok(Some(partitions)), _) => Finding::good(subject, format!("has {partitions} partition(s)")),
+            (Ok(None), None) => Finding::good(subject, "answers"),
+            (Ok(None), Some(_)) if makes_topics => {
+                Finding::unseen(subject, "is not there; the brokers may make it at the first put")
+            }
+            (Ok(None), Some(topic)) => Finding::wrong(
+                subject,
+                format!("is not there, or may not be seen; create it with `sluice topics create {topic}`"),
+            ),
+            (Err(error), _) => {
+                let said = producer.last_words().unwrap_or_else(|| described(&error));
+                Finding::unreachable(
+                    subject,
+                    format!(
+                        "Kafka at {servers} cannot be reached: {said}; check the address, the network and `properties`"
+                    ),
+                )
+            }
+        })
+    }
+}
+
+async fn delivered(handed: Handed) -> Result<(), NotSent> {
+    match handed {
+        Handed::Unfit(failure) => Err(NotSent::Unfit(failure)),
+        Handed::Refused(error) => Err(NotSent::Refused(error)),
+        Handed::Waiting(delivery) => match delivery.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err((error, _))) => Err(NotSent::Refused(error)),
+            Err(_) => Err(NotSent::Unfit(Failure::retriable(
+                "the producer was closed before the record was acknowledged",
+            ))),
+        },
+    }
+}
+
+/// Returns what keeps the order of a record: its key, or its partition where it has none.
+fn ordering_key(record: &Record) -> (Option<Vec<u8>>, String) {
+    let key = record.key.as_ref().map(|key| key.to_bytes().to_vec());
+    let partition = if key.is_some() { String::new() } else { record.origin().topic_partition().to_string() };
+    (key, partition)
+}
+
+#[async_trait]
+impl Sink for KafkaSink {
+    fn limits(&self) -> Limits {
+        Limits::default()
+            .with_max_records(1000)
+            .with_max_in_flight(self.writer.settings.max_in_flight)
+            .with_order(Order::KeyOrPartition)
+            .with_max_batch_bytes(MAX_BATCH_BYTES)
+    }
+
+    async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
+        let producer = self.producer().await?;
+        let mut outcomes = self.send(&producer, batch).await;
+        if batch.len() > 1 {
+            self.send_alone(&producer, batch, &mut outcomes).await;
+        }
+        let useless = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_useless(error));
+        if outcomes.iter().any(useless) {
+            self.close().await;
+        }
+        let outcomes = outcomes.into_iter().zip(batch);
+        PutError::from_each(
+            outcomes.map(|(outcome, record)| {
+                outcome.map_err(|not_sent| self.failure(&producer, record, not_sent))
+            }),
+        )
+    }
+
+    fn meets(&self, source: Arc<dyn SourceTopics>) -> Result<(), SettingsError> {
+        self.writer.meets(source)
+    }
+
+    fn exactly_once(&self, task: &ReadingTask) -> Result<Arc<dyn ExactlyOnce>, String> {
+        let settings = &self.writer.settings;
+        let Some(id) = &settings.transactional_id else {
+            return Err("set `transactional_id`, and each process has its own".to_owned());
+        };
+        if !share_brokers(&settings.bootstrap_servers, &task.bootstrap_servers) {
+            let reason = "a transaction is of one cluster, and records are written to other brokers than they are read from; \
+                          name those of the source where they are the same";
+            return Err(reason.to_owned());
+        }
+        Ok(Arc::new(KafkaTransactions::new(
+            Arc::clone(&self.writer),
+            format!("{id}-{}", task.task),
+            &task.group,
+        )))
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::stores_again("each record is written once more")
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        self.writer.topic.needs()
+    }
+
+    /// Shows each record with the topic that it goes to.
+    fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
+        let mut shown = Vec::new();
+        let outcomes = batch.iter().map(|record| self.show(record).map(|value| shown.push(value)));
+        PutError::from_each(outcomes)?;
+        Ok(Value::Array(shown))
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        let subject = format!("Kafka at {}", self.writer.settings.bootstrap_servers);
+        vec![self.look().await.unwrap_or_else(|failure| Finding::from_failure(subject, &failure))]
+    }
+}
+
+impl KafkaSink {
+    fn show(&self, record: &Record) -> Result<Value, Failure> {
+        let topic = self.writer.sent(record)?.topic.into_owned();
+        let line = LineFormat::JsonLines.line(record)?;
+        let whole = Json::parse(line.into()).map(Json::into_value);
+        let whole =
+            whole.map_err(|error| Failure::rejected(format!("the record cannot be shown: {error}")))?;
+        let part = |name: &str| whole.get(name).cloned().unwrap_or_default();
+        Ok(json!({
+            "topic": topic,
+            "key": part("key"),
+            "value": part("value"),
+            "headers": part("headers"),
+            "timestamp": part("timestamp"),
+        }))
+    }
+}

@@ -1,0 +1,249 @@
+//! The sink `kafka` against Apache Kafka: what a mock does not do, and the whole, killed over and over.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sluice_connector_api::{ExactlyOnce, FailureKind, FindingKind, ReadingTask, Record, Registry, Sink};
+use sluice_plugin_testing::{exactly_once_contract, record, record_failures};
+use sluice_tests::connector::{ConnectorText, Folder};
+use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
+use sluice_tests::sluice::{Running, Sluice};
+
+fn sink(broker: &Broker, topic: &str, changes: &Value) -> Box<dyn Sink> {
+    let mut settings = json!({ "bootstrap_servers": broker.bootstrap_servers(), "topic": topic });
+    settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    sluice_sinks::register(Registry::new()).sink("kafka").unwrap().build(settings).unwrap()
+}
+
+fn values(records: &[StoredRecord]) -> Vec<String> {
+    records.iter().map(StoredRecord::value_text).collect()
+}
+
+fn keyed(offset: i64, value: &str) -> Record {
+    record(offset).key("k").value(value).build()
+}
+
+/// Makes the topic whose partitions the records of tests are of, once.
+fn create_prices(broker: &Broker) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| broker.create_topic("prices", 2));
+}
+
+/// Several records share a request, which is refused as a whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_topic_does_not_take_is_rejected_alone_and_order_holds() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("small");
+    broker.create_topic_with(&topic, 1, &[("max.message.bytes", "2000")]);
+    let large: String = (0..4000).map(|n: u32| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let batch = [keyed(0, "a"), keyed(1, "b"), keyed(2, &large), keyed(3, "c"), keyed(4, "d")];
+    let properties = json!({ "properties": { "compression.type": "none" } });
+    let failures = record_failures(sink(broker, &topic, &properties).put(&batch).await);
+    assert_eq!((failures.len(), failures[0].0, failures[0].1), (1, 2, FailureKind::Rejected), "{failures:?}");
+    assert!(failures[0].2.contains("max.message.bytes"), "{failures:?}");
+    // Some may be there twice: the last ones of each are in order.
+    let read = values(&broker.read(&topic));
+    let last = |value: &str| read.iter().rposition(|read| read == value).unwrap();
+    assert!(last("a") < last("b") && last("b") < last("c") && last("c") < last("d"), "{read:?}");
+    assert!(!read.contains(&large));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_there_is_not_made_and_is_written_once_it_is() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("late");
+    let to_it = sink(broker, &topic, &json!({}));
+    let looked = &to_it.check().await[0];
+    assert!(looked.kind == FindingKind::Wrong && looked.text.contains("sluice topics create"), "{looked:?}");
+    let failures = record_failures(to_it.put(&[keyed(0, "a")]).await);
+    assert_eq!(failures[0].1, FailureKind::Fatal, "{failures:?}");
+    let by_data = sink(broker, "{{to}}", &json!({}));
+    let to = |to: &str| record(0).value(json!({ "to": to })).build();
+    broker.create_topic(&topic, 1);
+    let missing = format!("{topic}-not");
+    let failures = record_failures(by_data.put(&[to(&topic), to(&missing), to(&topic)]).await);
+    assert_eq!((failures.len(), failures[0].0, failures[0].1), (1, 1, FailureKind::Rejected), "{failures:?}");
+    to_it.put(&[keyed(0, "a")]).await.unwrap();
+    assert_eq!(to_it.check().await[0].kind, FindingKind::Good);
+    assert_eq!(broker.read(&topic).len(), 3);
+    let beyond = sink(broker, &topic, &json!({ "partition": "origin" }));
+    let failures = record_failures(beyond.put(&[record(0).at("orders", 7).value("x").build()]).await);
+    assert_eq!(failures[0].1, FailureKind::Fatal, "{failures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_keep_the_contract_of_exactly_once() {
+    let Some(broker) = Broker::shared() else { return };
+    create_prices(broker);
+    let (topic, group) = (kafka::unique("copy"), kafka::unique("group"));
+    broker.create_topic(&topic, 1);
+    let id = json!({ "transactional_id": kafka::unique("id") });
+    let task = ReadingTask::new("c", 0, &*group).with_bootstrap_servers(broker.bootstrap_servers());
+    let owner = || -> Arc<dyn ExactlyOnce> { sink(broker, &topic, &id).exactly_once(&task).unwrap() };
+    let (first, second) = (owner(), owner());
+    assert!(first.keeps_group_offsets());
+    let make = |offset: i64| record(offset).key("k").value(format!("{offset}").as_str()).build();
+    let count = async || tokio::task::block_in_place(|| broker.read(&topic).len());
+    exactly_once_contract([&*first, &*second], make, count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_transaction_is_stored_where_a_record_of_it_is_at_fault() {
+    let Some(broker) = Broker::shared() else { return };
+    let (topic, group) = (kafka::unique("whole"), kafka::unique("group"));
+    create_prices(broker);
+    broker.create_topic(&topic, 1);
+    let id = json!({ "transactional_id": kafka::unique("id") });
+    let task = ReadingTask::new("c", 0, &*group).with_bootstrap_servers(broker.bootstrap_servers());
+    let owner = sink(broker, "{{to}}", &id).exactly_once(&task).unwrap();
+    let partition = sluice_connector_api::TopicPartition::new("prices", 0);
+    let taken = owner.take_over(std::slice::from_ref(&partition)).await.unwrap().remove(0);
+    let to = |offset: i64, to: &str| record(offset).value(json!({ "to": to, "n": offset })).build();
+    let progress = |offset: i64| {
+        let to = sluice_connector_api::StoredPosition::new(offset, 0, "");
+        let step = sluice_connector_api::PositionStep {
+            partition: partition.clone(),
+            from: None,
+            to,
+            token: taken.token.clone(),
+        };
+        sluice_connector_api::PutProgress::new(vec![step])
+    };
+    let missing = kafka::unique("missing");
+    for bad in ["a b", &missing] {
+        let failures =
+            record_failures(owner.put(&[to(0, &topic), to(1, bad), to(2, &topic)], &progress(3)).await);
+        assert_eq!(
+            (failures.len(), failures[0].0, failures[0].1),
+            (1, 1, FailureKind::Rejected),
+            "{failures:?}"
+        );
+        assert!(broker.read(&topic).is_empty());
+    }
+    owner.put(&[to(0, &topic), to(2, &topic)], &progress(3)).await.unwrap();
+    assert_eq!(broker.read(&topic).len(), 2);
+    assert_eq!(broker.committed(&group, "prices")[0], Some(3));
+}
+
+/// A connector from a topic into another of the same broker.
+fn copying(broker: &Broker, from: &str, to: &str, more: &str) -> Folder {
+    let servers = broker.bootstrap_servers();
+    let sink = format!("  kafka:\n    bootstrap_servers: {servers}\n    topic: {to}\n{more}");
+    let connector = ConnectorText::new(from)
+        .value("bytes")
+        .transforms("  - drop_headers: { headers: [secret] }\n")
+        .sink(sink)
+        .max_records(50);
+    Folder::with("copy.yaml", connector.text())
+}
+
+fn run(broker: &Broker, folder: &Folder) -> Running {
+    let run: [&OsStr; 2] = ["run".as_ref(), folder.path().as_ref()];
+    Sluice::new(run).env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).spawn()
+}
+
+#[track_caller]
+fn wait_for_the_end(daemon: &mut Running, broker: &Broker, topic: &str) {
+    let ends = broker.end_offsets(topic);
+    daemon.wait_while_running("every offset", || {
+        let committed = broker.committed(topic, topic);
+        committed.iter().zip(&ends).all(|(committed, end)| committed.unwrap_or(0) == *end)
+    });
+}
+
+fn numbered(count: usize) -> impl Iterator<Item = NewRecord> {
+    (0..count)
+        .map(|n| NewRecord::new(format!("k{}", n % 37), n.to_string()).header("traceparent", n.to_string()))
+}
+
+/// The values of each key, in the order read.
+fn by_key(records: &[StoredRecord]) -> BTreeMap<String, Vec<usize>> {
+    let mut keys: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for record in records {
+        keys.entry(record.key_text()).or_default().push(record.value_text().parse().unwrap());
+    }
+    keys
+}
+
+#[test]
+fn a_topic_is_copied_with_what_goes_with_its_records_and_in_their_order() {
+    let Some(broker) = Broker::shared() else { return };
+    let (from, to) = (kafka::unique("orders"), kafka::unique("copy"));
+    broker.create_topic(&from, 3);
+    broker.create_topic(&to, 3);
+    let folder = copying(broker, &from, &to, "");
+    let mut daemon = run(broker, &folder);
+    let extra = NewRecord::tombstone("gone").header("secret", "x").header("kept", "y").timestamp(1_000);
+    broker.produce(&from, numbered(2000).chain([extra]));
+    wait_for_the_end(&mut daemon, broker, &from);
+    assert_eq!(daemon.terminate().code, Some(0));
+    let (mut before, mut after) = (broker.read(&from), broker.read(&to));
+    let gone = |records: &mut Vec<StoredRecord>| {
+        let place = records.iter().position(|record| record.value.is_none()).unwrap();
+        records.remove(place)
+    };
+    let (read, written) = (gone(&mut before), gone(&mut after));
+    assert_eq!((read.headers.len(), written.headers.len()), (2, 1));
+    assert_eq!((written.header_text("kept").as_deref(), written.timestamp), (Some("y"), Some(1_000)));
+    assert_eq!(by_key(&before), by_key(&after));
+    for record in &after {
+        assert_eq!(record.header_text("traceparent").as_deref(), Some(&*record.value_text()));
+    }
+}
+
+/// It takes half a minute: a member that was killed is in its group for a while, and each start waits for that.
+#[test]
+fn a_copy_that_is_killed_has_every_record_once() {
+    let Some(broker) = Broker::shared() else { return };
+    let (from, to) = (kafka::unique("orders"), kafka::unique("once"));
+    broker.create_topic(&from, 3);
+    broker.create_topic(&to, 2);
+    let count = 6000;
+    let folder = copying(broker, &from, &to, &format!("    transactional_id: {to}\n"));
+    let check: [&OsStr; 2] = ["check".as_ref(), folder.path().as_ref()];
+    let checked = Sluice::new(check).env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).output();
+    assert!(checked.stdout.contains("exactly once"), "{checked}");
+    broker.produce(&from, numbered(count));
+    for round in 0..4_u64 {
+        let mut daemon = run(broker, &folder);
+        let before = broker.end_offsets(&to);
+        daemon.wait_while_running("a record more", || broker.end_offsets(&to) != before);
+        std::thread::sleep(Duration::from_millis(37 * round));
+        daemon.kill();
+    }
+    let mut daemon = run(broker, &folder);
+    wait_for_the_end(&mut daemon, broker, &from);
+    assert_eq!(daemon.terminate().code, Some(0));
+    let after = broker.read(&to);
+    assert_eq!(after.len(), count, "every record is there once");
+    assert_eq!(by_key(&broker.read(&from)), by_key(&after), "and in order");
+}
+
+#[test]
+fn a_connector_that_would_read_what_it_writes_is_refused_with_the_key() {
+    let broker_text = |topic: &str, servers: &str| {
+        let text = ConnectorText::new("orders")
+            .value("bytes")
+            .sink(format!("  kafka:\n    bootstrap_servers: {servers}\n    topic: \"{topic}\"\n"));
+        Folder::with("copy.yaml", text.transforms("  - drop_headers: { headers: [x] }\n").text())
+    };
+    let check = |folder: &Folder| {
+        Sluice::new(["check", "."])
+            .current_dir(folder.path())
+            .env("KAFKA_BOOTSTRAP_SERVERS", "b-1:9092,b-2:9092")
+            .output()
+    };
+    for topic in ["orders", "{{@record.topic}}"] {
+        let ended = check(&broker_text(topic, "b-2")).expect_code(2);
+        assert!(
+            ended.stdout.contains("sink.kafka.topic") && ended.stdout.contains("round for ever"),
+            "{ended}"
+        );
+        check(&broker_text(topic, "elsewhere:9092")).expect_code(0);
+    }
+    check(&broker_text("copy", "b-1")).expect_code(0);
+}
