@@ -222,14 +222,11 @@ impl TransactionClient {
     fn send_offsets(&self, steps: &[PositionStep], member: Option<&GroupMember>) -> Result<(), Failure> {
         let failure = |error: KafkaError| plain_failure("the transaction does not take the offsets", &error);
         let list = ends(steps).map_err(failure)?;
-        match member.and_then(GroupMember::get::<ConsumerGroupMetadata>) {
-            Some(member) => self.producer.send_offsets_to_transaction(&list, member, STEP),
-            None => {
-                let nobody = self.positions.member().map_err(failure)?;
-                self.producer.send_offsets_to_transaction(&list, &nobody, STEP)
-            }
+        if let Some(member) = member.and_then(GroupMember::get::<ConsumerGroupMetadata>) {
+            return self.producer.send_offsets_to_transaction(&list, member, STEP).map_err(failure);
         }
-        .map_err(failure)
+        let nobody = self.positions.member().map_err(failure)?;
+        self.producer.send_offsets_to_transaction(&list, &nobody, STEP).map_err(failure)
     }
 }
 
