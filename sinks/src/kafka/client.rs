@@ -38,19 +38,19 @@ const DEFAULTS: [(&str, &str); 10] = [
 
 /// A producer, with what the brokers said last.
 #[derive(Clone)]
-pub(super) struct TopicProducer {
+pub(super) struct SinkProducer {
     producer: FutureProducer<BrokerWords>,
     words: BrokerWords,
 }
 
-impl TopicProducer {
+impl SinkProducer {
     /// Returns what was said last of the brokers, if anything.
     pub(super) fn last_words(&self) -> Option<String> {
         self.words.last()
     }
 }
 
-impl Deref for TopicProducer {
+impl Deref for SinkProducer {
     type Target = FutureProducer<BrokerWords>;
 
     fn deref(&self) -> &Self::Target {
@@ -130,9 +130,9 @@ pub(super) fn check_properties(settings: &KafkaSinkSettings) -> Result<(), Setti
 }
 
 /// Makes a producer. It reaches nobody before it is used.
-pub(super) fn producer(config: &ClientConfig) -> Result<TopicProducer, Failure> {
+pub(super) fn producer(config: &ClientConfig) -> Result<SinkProducer, Failure> {
     let words = BrokerWords::default();
-    let made = config.create_with_context(words.clone()).map(|producer| TopicProducer { producer, words });
+    let made = config.create_with_context(words.clone()).map(|producer| SinkProducer { producer, words });
     made.map_err(|error| Failure::fatal(format!("cannot make a Kafka producer: {}", described(&error))))
 }
 

@@ -15,7 +15,7 @@ use sluice_connector_api::{
 };
 use tokio::sync::Mutex;
 
-use super::client::{ASK, TopicProducer, check_properties, described, producer, producer_config};
+use super::client::{ASK, SinkProducer, check_properties, described, producer, producer_config};
 use super::settings::KafkaSinkSettings;
 use super::transactions::KafkaTransactions;
 use super::verdict;
@@ -39,7 +39,7 @@ impl SinkSettings for KafkaSinkSettings {
 struct KafkaSink {
     writer: Arc<TopicWriter>,
     /// Made when it is needed, and anew when it has become useless.
-    producer: Mutex<Option<TopicProducer>>,
+    producer: Mutex<Option<SinkProducer>>,
 }
 
 /// A record that was handed to the producer, or was not.
@@ -56,7 +56,7 @@ enum NotSent {
 }
 
 impl KafkaSink {
-    async fn producer(&self) -> Result<TopicProducer, Failure> {
+    async fn producer(&self) -> Result<SinkProducer, Failure> {
         let mut place = self.producer.lock().await;
         if let Some(producer) = &*place {
             return Ok(producer.clone());
@@ -74,7 +74,7 @@ impl KafkaSink {
     /// Hands records over in order. Once one finds no room, none behind it is handed over.
     fn hand_over<'a>(
         &self,
-        producer: &TopicProducer,
+        producer: &SinkProducer,
         records: impl Iterator<Item = &'a Record>,
     ) -> Vec<Handed> {
         let mut full = None;
@@ -97,7 +97,7 @@ impl KafkaSink {
         handed
     }
 
-    async fn send(&self, producer: &TopicProducer, batch: &[Record]) -> Vec<Result<(), NotSent>> {
+    async fn send(&self, producer: &SinkProducer, batch: &[Record]) -> Vec<Result<(), NotSent>> {
         let mut outcomes = Vec::with_capacity(batch.len());
         for handed in self.hand_over(producer, batch.iter()) {
             outcomes.push(delivered(handed).await);
@@ -109,7 +109,7 @@ impl KafkaSink {
     /// what comes behind them of the same key, so that it stays behind them.
     async fn send_alone(
         &self,
-        producer: &TopicProducer,
+        producer: &SinkProducer,
         batch: &[Record],
         outcomes: &mut [Result<(), NotSent>],
     ) {
@@ -128,7 +128,7 @@ impl KafkaSink {
         }
     }
 
-    fn failure(&self, producer: &TopicProducer, record: &Record, not_sent: NotSent) -> Failure {
+    fn failure(&self, producer: &SinkProducer, record: &Record, not_sent: NotSent) -> Failure {
         match not_sent {
             NotSent::Unfit(failure) => failure,
             NotSent::Refused(error) => {

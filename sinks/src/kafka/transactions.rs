@@ -16,7 +16,7 @@ use sluice_connector_api::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::client::{TopicProducer, described, group_config, producer, producer_config};
+use super::client::{SinkProducer, described, group_config, producer, producer_config};
 use super::positions::{GroupPositions, ends};
 use super::verdict;
 use super::writer::TopicWriter;
@@ -50,7 +50,7 @@ struct TransactionState {
 
 #[derive(Clone)]
 struct TransactionClient {
-    producer: TopicProducer,
+    producer: SinkProducer,
     positions: Arc<GroupPositions>,
 }
 
@@ -134,7 +134,7 @@ impl KafkaTransactions {
     }
 
     /// Sends a batch, and waits until all of it is acknowledged. Where it fails, none of it is to be stored.
-    async fn send(&self, producer: &TopicProducer, batch: &[Record]) -> Result<(), PutError> {
+    async fn send(&self, producer: &SinkProducer, batch: &[Record]) -> Result<(), PutError> {
         let is_of_data = self.writer.topic.is_of_data();
         let failure = |topic: &str, error: &KafkaError| {
             verdict::failure(topic, error, is_of_data, producer.last_words())
