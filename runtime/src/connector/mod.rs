@@ -10,7 +10,7 @@ pub mod guarantee;
 pub mod load;
 mod parts;
 mod prune;
-mod stand_in;
 mod round;
+mod stand_in;
 mod warnings;
 pub(crate) mod writable_files;
