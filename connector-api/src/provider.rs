@@ -38,6 +38,12 @@ pub trait Provider: Send + Sync {
         format!("there is nothing named `{name}`")
     }
 
+    /// Says what is wrong with a name, which is known without asking for it; nothing where it may be one. `sluice check`
+    /// asks this of names that it does not resolve. Default: nothing.
+    fn wrong_with_name(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// Says whether the answer comes from another machine. `sluice check` without `--connect` then looks at the form of a
     /// reference only. Default: no.
     fn is_remote(&self) -> bool {

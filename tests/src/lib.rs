@@ -31,7 +31,7 @@ pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod recorder;
-mod requirement;
+pub mod requirement;
 pub mod schema_registry;
 pub mod sluice;
 pub mod target;

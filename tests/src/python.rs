@@ -15,7 +15,7 @@ wanted = [line.strip().split('==') for line in open(sys.argv[1]) if '==' in line
 sys.exit(any(importlib.metadata.version(name) != version for name, version in wanted))
 ";
 
-/// A Python that has the packages of `tests/python/requirements.txt`.
+/// A Python that has the packages of a file in `tests/python`.
 #[derive(Clone, Debug)]
 pub struct Python(PathBuf);
 
@@ -24,23 +24,19 @@ impl Python {
     /// standard error, past the capture of the test harness, or panics if `SLUICE_REQUIRE_PYTHON=1`.
     pub fn with_packages() -> Option<Self> {
         static FOUND: OnceLock<Option<Python>> = OnceLock::new();
-        let found = FOUND.get_or_init(|| candidates().into_iter().map(Self).find(Self::has_all));
-        let required = is_required("SLUICE_REQUIRE_PYTHON");
-        assert!(
-            found.is_some() || !required,
-            "SLUICE_REQUIRE_PYTHON is set, but there is no Python with tests/python/requirements.txt"
-        );
-        if found.is_none() {
-            let test = thread::current();
-            let test = test.name().unwrap_or("a test").to_owned();
-            tell(&format!("DID NOT RUN for want of a Python with tests/python/requirements.txt: {test}\n"));
-        }
-        found.clone()
+        found("requirements.txt", "venv-aws", "SLUICE_REQUIRE_PYTHON", &FOUND)
     }
 
-    fn has_all(&self) -> bool {
+    /// Finds one with `tests/python/clients.txt`: `SLUICE_PYTHON`, else the one of `.ci/run --full`, else `python3`. Where
+    /// there is none it says so as [`Self::with_packages`] does, or panics if `SLUICE_REQUIRE_CLIENTS=1`.
+    pub fn with_clients() -> Option<Self> {
+        static FOUND: OnceLock<Option<Python>> = OnceLock::new();
+        found("clients.txt", "venv-clients", "SLUICE_REQUIRE_CLIENTS", &FOUND)
+    }
+
+    fn has_all(&self, packages: &str) -> bool {
         let mut command = Command::new(&self.0);
-        command.args(["-c", HAS_ALL]).arg(script("requirements.txt")).stdin(Stdio::null());
+        command.args(["-c", HAS_ALL]).arg(script(packages)).stdin(Stdio::null());
         command.output().is_ok_and(|output| output.status.success())
     }
 
@@ -61,10 +57,26 @@ impl Python {
     }
 }
 
-fn candidates() -> Vec<PathBuf> {
+/// Looks once for a Python with all packages of a file, and tells or panics where there is none.
+fn found(packages: &str, venv: &str, required: &str, once: &OnceLock<Option<Python>>) -> Option<Python> {
+    let look = || candidates(venv).into_iter().map(Python).find(|python| python.has_all(packages));
+    let found = once.get_or_init(look);
+    assert!(
+        found.is_some() || !is_required(required),
+        "{required} is set, but there is no Python with tests/python/{packages}"
+    );
+    if found.is_none() {
+        let test = thread::current();
+        let test = test.name().unwrap_or("a test").to_owned();
+        tell(&format!("DID NOT RUN for want of a Python with tests/python/{packages}: {test}\n"));
+    }
+    found.clone()
+}
+
+fn candidates(venv: &str) -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-    let of_ci = cache.map(|cache| cache.join("sluice/venv-aws/bin/python"));
+    let of_ci = cache.map(|cache| cache.join("sluice").join(venv).join("bin/python"));
     [variable("SLUICE_PYTHON"), of_ci, Some(PathBuf::from("python3"))].into_iter().flatten().collect()
 }
 

@@ -4,9 +4,11 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::listener;
 use sluice_tests::process::{peak_memory, resident_memory};
 use sluice_tests::sluice::{PATIENCE, Sluice};
 use sluice_tests::target::{CountingTarget, Manners, Mishap};
@@ -58,6 +60,49 @@ fn a_batch_that_unpacks_to_a_thousand_times_its_size_takes_twice_that_and_no_mor
     let (peak, unpacked) = (peak_memory(daemon.id()), f64::from(u32::try_from(UNPACKED).unwrap()));
     assert!(peak > unpacked && peak < REST + BUDGET + 2.0 * unpacked, "{peak:.1} MiB at most");
     daemon.terminate().expect_code(0);
+}
+
+/// Two connectors whose target stands still would fill what they may, 64 MiB each.
+#[test]
+fn connectors_together_stay_within_the_bound_of_the_process_and_none_is_starved() {
+    const MIB: u64 = 1024 * 1024;
+    /// Twice the bound, and no more than the broker in this process keeps.
+    const RECORDS: u64 = 3_000;
+    let (kafka, folder) = (EmbeddedKafka::start().unwrap(), Folder::new());
+    kafka.create_topic("prices", 1).unwrap();
+    let servers = kafka.bootstrap_servers();
+    let value = |n: u64| format!("{{\"k\":\"k\",\"n\":{n},\"text\":\"{}\"}}", "x".repeat(1000));
+    kafka::produce(kafka::client_of(&servers), "prices", (0..RECORDS).map(|n| NewRecord::unkeyed(value(n))));
+    let manners = Manners { faults: &[(100, Mishap::Hang)], pause: Duration::ZERO, names_poison: false };
+    let target = CountingTarget::start(manners, 1);
+    let stuck = format!("  http: {{ url: \"{}\" }}\n", target.url());
+    for (name, sink) in [("stuck-a", stuck.as_str()), ("stuck-b", &stuck), ("quick", "  blackhole: {}\n")] {
+        let text = ConnectorText::new("prices").transforms("  []\n").sink(sink).text();
+        folder.write(&format!("{name}.yaml"), text.replace("group: prices", &format!("group: {name}")));
+    }
+    let mut daemon = Sluice::new(["run".as_ref(), folder.path()])
+        .arg("--listen=127.0.0.1:0")
+        .arg("--buffer-memory=2MiB")
+        .env("KAFKA_BOOTSTRAP_SERVERS", &servers)
+        .spawn();
+    let address = listener::address(&mut daemon);
+    let seen = || -> Value { serde_json::from_str(&listener::get(&address, "/status").body).unwrap() };
+    let of = |status: &Value, name: &str| {
+        let all = status.as_array().unwrap();
+        all.iter().find(|connector| connector["name"] == name).unwrap().clone()
+    };
+    let mut most = 0;
+    daemon.wait_while_running("the one whose target answers", || {
+        let status = seen();
+        let buffered = status.as_array().unwrap().iter().filter_map(|one| one["buffered_bytes"].as_u64());
+        most = most.max(buffered.sum());
+        let is_held =
+            ["stuck-a", "stuck-b"].iter().all(|name| of(&status, name)["buffered_bytes"].as_u64() > Some(0));
+        of(&status, "quick")["records"]["delivered"].as_u64() == Some(RECORDS) && is_held && most > MIB
+    });
+    // What each of them reads in one turn comes on top; without the bound it would be 9 MiB and more.
+    assert!(most < 5 * MIB, "{most} bytes in use");
+    daemon.kill();
 }
 
 /// A backlog of ten budgets, none of which is ever stored. A group that hears nothing of a member for two seconds, or a

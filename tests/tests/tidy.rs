@@ -72,7 +72,8 @@ fn no_file_is_longer_than_400_lines_without_its_tests() {
 
 #[test]
 fn the_engine_names_no_plug_in() {
-    let plug_ins = ["sluice_sinks", "sluice_transforms", "sluice_emulator", "sluice_embedded_kafka"];
+    let plug_ins =
+        ["sluice_sinks", "sluice_secrets", "sluice_transforms", "sluice_emulator", "sluice_embedded_kafka"];
     let library = sources().into_iter().filter(|source| source.path.starts_with("runtime/src/"));
     let naming = library.filter(|source| plug_ins.iter().any(|name| source.text.contains(name)));
     assert_none("names a plug-in crate", &naming.map(|source| source.path).collect::<Vec<_>>());
@@ -103,6 +104,7 @@ fn the_contract_does_no_io() {
 fn plug_ins_do_not_know_the_engine() {
     for package in [
         "sluice-wire",
+        "sluice-secrets",
         "sluice-sinks",
         "sluice-transforms",
         "sluice-registry",

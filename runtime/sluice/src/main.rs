@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let registry = sluice_registry::register(sluice_transforms::register(Registry::new()));
-    let registry = sluice_sinks::register(registry);
+    let registry = sluice_secrets::register(sluice_sinks::register(registry));
     Program::new(registry)
         .version(env!("CARGO_PKG_VERSION"))
         .hint("Begin with `sluice demo`: an embedded broker, a local knowledge base and a connector, end to end.")

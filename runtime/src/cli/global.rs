@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use sluice_connector_api::HumanDuration;
+use sluice_connector_api::{ByteSize, HumanDuration};
 
 use crate::cli::exit::Exit;
-use crate::cli::parse::{duration, log_format};
+use crate::cli::parse::{duration, log_format, size};
 use crate::config::worker::{LogFormat, WorkerSettings};
 
 // No documentation comment: it would be the text about the whole program.
@@ -40,6 +40,21 @@ pub(crate) struct Global {
     /// Have run start only if every connector file is valid
     #[arg(long, global = true, help_heading = "Process settings")]
     strict: bool,
+    /// Certificate of the listener with its chain, as PEM; it speaks TLS then [default: plain HTTP]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Process settings")]
+    tls_cert_file: Option<PathBuf>,
+    /// Private key of that certificate, as PEM
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Process settings")]
+    tls_key_file: Option<PathBuf>,
+    /// Authorities of the certificates that users of the REST API have to show, as PEM [default: they show none]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Process settings")]
+    tls_client_ca_file: Option<PathBuf>,
+    /// Whether metrics, health and status are for everybody who can reach the listener [default: true]
+    #[arg(long, global = true, value_name = "BOOL", help_heading = "Process settings")]
+    open_metrics: Option<bool>,
+    /// The most that all connectors together have read and not done, such as 512MiB [default: each has its own bound]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size, help_heading = "Process settings")]
+    buffer_memory: Option<ByteSize>,
     /// Let requests of the REST API create, change and remove connectors, which writes their files
     #[arg(long, global = true, help_heading = "Process settings")]
     rest_writes: bool,
@@ -66,6 +81,16 @@ struct Flags<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert_file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key_file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client_ca_file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_metrics: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buffer_memory: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rest_writes: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_dir: Option<&'a Path>,
@@ -86,6 +111,11 @@ impl Global {
             shutdown_timeout: self.shutdown_timeout,
             follow: self.follow,
             strict: self.strict.then_some(true),
+            tls_cert_file: self.tls_cert_file.as_deref(),
+            tls_key_file: self.tls_key_file.as_deref(),
+            tls_client_ca_file: self.tls_client_ca_file.as_deref(),
+            open_metrics: self.open_metrics,
+            buffer_memory: self.buffer_memory,
             rest_writes: self.rest_writes.then_some(true),
             state_dir: self.state_dir.as_deref(),
         };

@@ -1,16 +1,26 @@
 //! `sluice health`: whether a worker lives, asked from beside it, as a container without a shell has to.
 
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
+use crate::config::worker::WorkerSettings;
+use crate::observe::tls::certificates;
 
 /// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -35,7 +45,7 @@ impl Command for HealthArgs {
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let listen = &context.settings().listen;
         let path = if self.ready { "/readyz" } else { "/healthz" };
-        let asked = tokio::time::timeout(PATIENCE, ask(&reachable(listen), path)).await;
+        let asked = tokio::time::timeout(PATIENCE, ask(context.settings(), path)).await;
         let answer = match asked {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(nobody(listen, &error.to_string())),
@@ -67,13 +77,88 @@ fn reachable(listen: &str) -> String {
 }
 
 /// Asks for a path and returns head and body of the answer.
-async fn ask(address: &str, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+async fn ask(settings: &WorkerSettings, path: &str) -> io::Result<String> {
+    let address = reachable(&settings.listen);
+    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    if let Some(token) = settings.rest_token.as_ref().filter(|_| !settings.open_metrics) {
+        request.extend(["Authorization: Bearer ", token.reveal(), "\r\n"]);
+    }
+    request.push_str("\r\n");
+    let stream = TcpStream::connect(&address).await?;
+    match &settings.tls_cert_file {
+        None => exchange(stream, &request).await,
+        Some(cert) => {
+            let name = ServerName::from(stream.peer_addr()?.ip());
+            let config = pinned(cert).map_err(io::Error::other)?;
+            let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+            exchange(stream, &request).await
+        }
+    }
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> io::Result<String> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(LARGEST).read_to_end(&mut answer).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Trusts the very certificate that the worker is configured with: it need not be one of this machine's name.
+fn pinned(cert: &Path) -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let own = certificates("tls_cert_file", cert)?.into_iter().next();
+    let verifier = Pinned { own, provider: Arc::clone(&provider) };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+#[derive(Debug)]
+struct Pinned {
+    own: Option<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.own.as_ref().is_some_and(|own| own.as_ref() == shown.as_ref()) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(rustls::Error::General("it shows another certificate than that of `tls_cert_file`".to_owned()))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ mod global;
 mod health;
 mod invocation;
 mod lambda;
+mod listening;
 mod logging;
 mod man;
 mod new;

@@ -1,12 +1,17 @@
 //! How the text of an argument is read.
 
 use serde::de::DeserializeOwned;
-use sluice_connector_api::HumanDuration;
+use sluice_connector_api::{ByteSize, HumanDuration};
 
 use crate::config::worker::LogFormat;
 
 /// Reads a time such as `500ms`.
 pub(crate) fn duration(text: &str) -> Result<HumanDuration, String> {
+    read(text).map_err(|error| error.to_string())
+}
+
+/// Reads a size such as `512MiB`.
+pub(crate) fn size(text: &str) -> Result<ByteSize, String> {
     read(text).map_err(|error| error.to_string())
 }
 

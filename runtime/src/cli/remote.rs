@@ -1,14 +1,18 @@
 //! A running worker, reached through its REST API.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Client, Method, Response, StatusCode};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::observe::tls::certificates;
 
 /// How long a worker may take for an answer.
 const WAIT: Duration = Duration::from_secs(30);
@@ -24,6 +28,15 @@ pub(crate) struct Remote {
     /// Where the worker listens; what it needs as a token is read from `SLUICE_REST_TOKEN`
     #[arg(long, env = "SLUICE_URL", value_name = "URL", default_value = "http://127.0.0.1:8083")]
     url: String,
+    /// Authorities to trust beside the system's, as PEM, where the worker speaks TLS
+    #[arg(long, env = "SLUICE_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Certificate to show to the worker, as PEM; needs --key-file
+    #[arg(long, env = "SLUICE_CERT_FILE", value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// Private key of that certificate, as PEM
+    #[arg(long, env = "SLUICE_KEY_FILE", value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
 }
 
 /// What a worker answered.
@@ -66,7 +79,7 @@ impl Remote {
     /// Waits for the head of an answer.
     async fn send(&self, context: &Context, method: Method, path: &str) -> Result<Response, Exit> {
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        let mut request = client().map_err(|error| self.unreachable(&error))?.request(method, url);
+        let mut request = self.client().map_err(|error| self.unreachable(&error))?.request(method, url);
         if let Some(token) = &context.settings().rest_token {
             request = request.bearer_auth(token.reveal());
         }
@@ -148,15 +161,28 @@ pub(crate) fn path_of(name: &str, below: &str) -> String {
     format!("/connectors/{name}{below}")
 }
 
-/// Without a proxy: a worker is most often on this machine.
-fn client() -> Result<Client, Box<dyn std::error::Error>> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?)
+impl Remote {
+    /// Without a proxy: a worker is most often on this machine.
+    fn client(&self) -> Result<Client, Box<dyn std::error::Error>> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(file) = &self.ca_file {
+            for certificate in certificates("--ca-file", file)? {
+                roots.add(certificate)?;
+            }
+        }
+        let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let tls = match (&self.cert_file, &self.key_file) {
+            (Some(cert), Some(key)) => {
+                let key = PrivateKeyDer::from_pem_file(key)?;
+                tls.with_client_auth_cert(certificates("--cert-file", cert)?, key)?
+            }
+            _ => tls.with_no_client_auth(),
+        };
+        Ok(Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?)
+    }
 }
 
 /// The error that says what went wrong: those above it say where.

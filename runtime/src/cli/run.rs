@@ -1,25 +1,28 @@
 //! `sluice run`: the daemon.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
 use crate::connector::writable_files::WritableFiles;
-use crate::control::{self, AccessRules, FileWrites, RestSettings};
+use crate::control::FileWrites;
 use crate::observe::history::History;
-use crate::observe::server::{self, Listener};
-use crate::worker::{Control, Ended, FollowedFiles, KeptStates, Looks, Worker};
-use axum::Router;
+use crate::source::budget::ProcessBudget;
+use crate::worker::{Ended, FollowedFiles, KeptStates, Looks, Worker};
 use clap::Args;
+use sluice_connector_api::{ByteSize, HumanDuration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::listening::{listen, paths};
 use crate::cli::signals::Signals;
+
+/// How often secret stores may be asked: each question is paid for.
+const SHORTEST_REFRESH: Duration = Duration::from_mins(1);
 
 /// Runs connectors side by side until it is told to stop.
 ///
@@ -64,7 +67,9 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
         let text = "`rest_writes`: files that requests write are seen only where files are followed; take out `follow: false`";
         return Err(Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)]));
     }
-    let mut files = FollowedFiles::load(settings.connectors.clone(), context.registry().clone()).await;
+    let refresh = refresh(settings)?;
+    let files = FollowedFiles::load(settings.connectors.clone(), context.registry().clone()).await;
+    let mut files = files.refreshing(refresh);
     let connectors = files.connectors();
     let waits_for_requests = settings.rest_writes && files.is_empty();
     let is_wrong = connectors.is_empty() || (settings.strict && !files.problems().is_empty());
@@ -83,7 +88,8 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     tracing::info!(connectors = connectors.len(), version = context.version(), "sluice runs");
     // Before a connector reads a record: a bad address must not cost one.
     let listener = listen(settings).await?;
-    let mut worker = Worker::start_with(connectors, kept_states(settings)?, stop.clone());
+    let memory = ProcessBudget::new(settings.buffer_memory.map(ByteSize::bytes));
+    let mut worker = Worker::start_with(connectors, kept_states(settings)?, memory, stop.clone());
     if settings.follow {
         let looks = Looks::new(reloads, written);
         tokio::spawn(files.follow(worker.control(), looks, stop.clone()));
@@ -113,31 +119,15 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     }
 }
 
-/// Returns what is served: metrics, health and status, and Kafka Connect's REST API where somebody may use it.
-fn paths(
-    context: &Context,
-    listener: &Listener,
-    control: Control,
-    (writes, history): (FileWrites, History),
-) -> Router {
-    let observed = server::router(control.clone());
-    let rules = listener.address().ok().and_then(|address| {
-        let access = AccessRules::new(address, context.settings().rest_token.clone())?;
-        Some((access, address))
-    });
-    let Some((access, address)) = rules else {
-        tracing::info!("the REST API is not served off this machine without a `rest_token`");
-        return observed.fallback(server::nothing_here);
-    };
-    let settings = RestSettings {
-        access,
-        registry: Arc::new(context.registry().clone()),
-        version: context.version().to_owned(),
-        worker_id: address.to_string(),
-        writes: context.settings().rest_writes.then_some(writes),
-        history,
-    };
-    observed.merge(control::router(control, settings)).fallback(control::nothing_here)
+/// Returns how often secret stores are asked again, if they are.
+fn refresh(settings: &WorkerSettings) -> Result<Option<Duration>, Exit> {
+    match settings.refresh.map(HumanDuration::get) {
+        Some(refresh) if refresh < SHORTEST_REFRESH => {
+            let text = format!("`refresh`: {refresh:?} is too often; no shorter than {SHORTEST_REFRESH:?}");
+            Err(Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)]))
+        }
+        refresh => Ok(refresh),
+    }
 }
 
 fn kept_states(settings: &WorkerSettings) -> Result<KeptStates, Exit> {
@@ -151,35 +141,6 @@ fn kept_states(settings: &WorkerSettings) -> Result<KeptStates, Exit> {
 async fn input_ended() {
     // One that cannot be read has ended too.
     let _unreadable = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await.is_err();
-}
-
-/// Binds the address of metrics, health and status. A default address that is taken is no reason not to run; one
-/// that was asked for is.
-async fn listen(settings: &WorkerSettings) -> Result<Option<Listener>, Exit> {
-    if settings.listen == "none" {
-        return Ok(None);
-    }
-    let address: SocketAddr = settings.listen.parse().map_err(|_| {
-        let text =
-            format!("`listen`: `{}` is no address; write it like 127.0.0.1:8083, or none", settings.listen);
-        Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)])
-    })?;
-    match Listener::bind(address).await {
-        Ok(listener) => {
-            tracing::info!(
-                "serving /metrics, /healthz, /readyz and /status on http://{}",
-                listener.address().unwrap_or(address)
-            );
-            Ok(Some(listener))
-        }
-        Err(error) if settings.listen == WorkerSettings::default().listen => {
-            tracing::warn!(
-                "metrics, health and status are not served: cannot listen on {address}: {error}; set `listen`"
-            );
-            Ok(None)
-        }
-        Err(error) => Err(Exit::Environment(format!("cannot listen on {address}: {error}"))),
-    }
 }
 
 fn report(ended: &Ended) -> Result<(), Exit> {

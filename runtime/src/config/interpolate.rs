@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sluice_connector_api::{Provider, Registry};
@@ -15,6 +15,7 @@ use crate::config::places::SchemaPlace;
 use crate::config::problem::{Position, Problem};
 use crate::config::providers::Providers;
 use crate::config::reference::{Dialect, Piece, Reference, parse};
+use crate::config::remembered;
 use crate::config::secrets::ResolvedReference;
 use crate::config::yaml::{Content, Node, YamlScalar};
 
@@ -77,7 +78,7 @@ pub(crate) async fn interpolate(
     let mut answers = Answers::new();
     for (prefix, name) in asked {
         if let Some(provider) = providers.get(&prefix) {
-            let found = ask(provider, &name, follow).await;
+            let found = ask(provider, &prefix, &name, follow).await;
             answers.insert((prefix, name), found);
         }
     }
@@ -106,10 +107,26 @@ struct Written {
     values: Vec<(String, Range<usize>)>,
 }
 
-/// Returns the prefixes and names of the references below `node`, defaults included.
-pub(crate) fn references(node: &mut Node, schema: &Value, registry: &Registry) -> BTreeSet<(String, String)> {
-    let Ok(providers) = Providers::new(registry) else { return BTreeSet::new() };
-    asked_for(node, &SchemaPlace::new(schema), &providers.prefixes())
+/// What the references of a file speak of, defaults included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Referred {
+    /// The files that `file` reads.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether some are resolved by another machine.
+    pub(crate) is_remote: bool,
+}
+
+/// Returns what the references below `node` speak of.
+pub(crate) fn referred(node: &mut Node, schema: &Value, registry: &Registry) -> Referred {
+    let Ok(providers) = Providers::new(registry) else { return Referred::default() };
+    let mut referred = Referred::default();
+    for (prefix, name) in asked_for(node, &SchemaPlace::new(schema), &providers.prefixes()) {
+        referred.is_remote |= providers.get(&prefix).is_some_and(Provider::is_remote);
+        if prefix == "file" {
+            referred.files.push(PathBuf::from(name));
+        }
+    }
+    referred
 }
 
 fn asked_for(
@@ -138,14 +155,22 @@ fn collect(pieces: &[Piece], asked: &mut BTreeSet<(String, String)>) {
     }
 }
 
-async fn ask(provider: &dyn Provider, name: &str, follow: Follow) -> Found {
+async fn ask(provider: &dyn Provider, prefix: &str, name: &str, follow: Follow) -> Found {
+    if let Some(wrong) = provider.wrong_with_name(name) {
+        return Found::Failed(wrong);
+    }
     if provider.is_remote() && follow != Follow::Every {
         return Found::Kept;
     }
     if follow == Follow::Nothing {
         return Found::Missing(String::new());
     }
-    match provider.value(name).await {
+    let asked = if provider.is_remote() {
+        remembered::value_of(provider, prefix, name).await
+    } else {
+        provider.value(name).await
+    };
+    match asked {
         Ok(Some(value)) => Found::Value(value),
         Ok(None) => Found::Missing(provider.missing(name)),
         Err(failure) => Found::Failed(failure.to_string()),
@@ -242,6 +267,7 @@ fn visit(
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use async_trait::async_trait;
     use schemars::JsonSchema;
@@ -279,6 +305,8 @@ mod tests {
         }
     }
 
+    static ASKED: AtomicBool = AtomicBool::new(false);
+
     /// A secret store far away.
     #[derive(Deserialize, JsonSchema)]
     struct Vault {}
@@ -287,10 +315,17 @@ mod tests {
     impl Provider for Vault {
         async fn value(&self, name: &str) -> Result<Option<String>, Failure> {
             match name {
+                "once" if ASKED.swap(true, Ordering::Relaxed) => {
+                    Err(Failure::retriable("the vault does not answer"))
+                }
                 "away" => Err(Failure::retriable("the vault does not answer")),
                 "nothing" => Ok(None),
                 name => Ok(Some(format!("secret of {name}"))),
             }
+        }
+
+        fn wrong_with_name(&self, name: &str) -> Option<String> {
+            name.contains(' ').then(|| format!("`{name}` is no name of the vault"))
         }
 
         fn is_remote(&self) -> bool {
@@ -384,6 +419,27 @@ mod tests {
         }
         assert!(run("k: ${vault:away:-x}").1.join("").contains("the vault does not answer"));
         assert!(run("k: ${vault:nothing}").1.join("").contains("there is nothing named `nothing`"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_value_holds_while_a_store_is_away() {
+        let registry = Registry::new().with_provider::<Vault>();
+        for _ in 0..3 {
+            let mut node = Node::parse("k: ${vault:once}").unwrap();
+            let schema = json!({});
+            let done = interpolate(Path::new("f.yaml"), &mut node, &schema, &registry, Follow::Every).await;
+            assert!(done.problems.is_empty(), "{:?}", done.problems);
+            assert_eq!(node.to_json(), json!({ "k": "secret of once" }));
+            tokio::time::advance(std::time::Duration::from_hours(1)).await;
+        }
+        assert!(ASKED.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn the_form_of_a_name_is_looked_at_without_asking() {
+        for follow in [Follow::Local, Follow::Present, Follow::Every] {
+            assert!(followed("k: ${vault:a b}", follow).1.join("").contains("`a b` is no name of the vault"));
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod places;
 pub mod problem;
 mod providers;
 mod reference;
+mod remembered;
 pub mod schema;
 pub(crate) mod secrets;
 pub mod settings;

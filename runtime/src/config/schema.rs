@@ -8,7 +8,7 @@ use sluice_connector_api::{Plugin, Registry};
 use crate::config::settings::ConnectorFile;
 
 /// A reference to the environment or a file, as [`interpolate`](crate::config::interpolate) resolves it.
-const REFERENCE: &str = r"\$\{(env|file):";
+const REFERENCE: &str = r"\$\{[a-z_]+:";
 
 /// Returns the schema of a whole connector file for editors, which see references as they are written.
 pub fn editor_schema(registry: &Registry) -> Value {

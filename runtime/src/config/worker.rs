@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use sluice_connector_api::{HumanDuration, Secret};
+use sluice_connector_api::{ByteSize, HumanDuration, Secret};
 
 use crate::config::problem::Problem;
 use crate::config::schema::generator;
@@ -29,6 +29,7 @@ pub const DEFAULT_FILE: &str = "sluice.yaml";
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own, and none depends on another")]
 pub struct WorkerSettings {
     /// Files and directories with connectors. Default `connectors.d`.
     #[serde(deserialize_with = "one_or_many")]
@@ -45,15 +46,34 @@ pub struct WorkerSettings {
     /// `SLUICE_REST_TOKEN` or in the file. Without one the API is served on an address of this machine only. `/metrics`,
     /// `/healthz`, `/readyz` and `/status` need none. Default none.
     pub rest_token: Option<Secret>,
+    /// The certificate of the listener with its chain, a file in PEM: it speaks TLS then. Needs `tls_key_file`. Files that
+    /// change are read anew. Default none: it speaks plain HTTP.
+    pub tls_cert_file: Option<PathBuf>,
+    /// The private key of `tls_cert_file`, a file in PEM, not encrypted.
+    pub tls_key_file: Option<PathBuf>,
+    /// Authorities, a file in PEM: whoever uses the REST API has to show a certificate of one of them, beside the token.
+    /// Needs `tls_cert_file`. Default none: clients need no certificate.
+    pub tls_client_ca_file: Option<PathBuf>,
+    /// Whether `/metrics`, `/healthz`, `/readyz` and `/status` are for everybody who can reach the listener. Otherwise they
+    /// are for whoever may use the REST API. Default true.
+    pub open_metrics: bool,
     /// Whether requests of the REST API may create, change and remove connectors: they write and remove files in the first
     /// directory among `connectors`. Needs `follow`. Default false: a pause, a stop and offsets are all that requests change.
     pub rest_writes: bool,
+    /// The most bytes of records that all connectors of `sluice run` together have read and not done, such as `512MiB`, beside
+    /// the `buffer_memory` of each. Half of it is divided among them, so that one whose target is away leaves the others
+    /// theirs. Default none: each has what its file says.
+    pub buffer_memory: Option<ByteSize>,
     /// How long a stop may take before what is still in flight is given up; it is read again at the next
     /// start. Default 25s, which fits into the 30s that Kubernetes gives.
     pub shutdown_timeout: HumanDuration,
     /// Whether `sluice run` follows the connector files: one that is added, changed or removed starts, replaces or stops
     /// that one connector, within seconds or at a SIGHUP. Default true.
     pub follow: bool,
+    /// How often the values of references to secret stores (`aws_secret`, `aws_param`) are asked for again, such as `5m`, and no
+    /// shorter than `1m`: a value that has changed restarts what uses it. Default never: they are asked for when a file is
+    /// loaded.
+    pub refresh: Option<HumanDuration>,
     /// Whether `sluice run` starts only if every connector file is valid. Otherwise those that are run, and the others
     /// are said in the log, in `/status` and in metrics; where none is valid nothing starts. Default false.
     pub strict: bool,
@@ -77,9 +97,15 @@ impl Default for WorkerSettings {
             log_level: "info".to_owned(),
             listen: "127.0.0.1:8083".to_owned(),
             rest_token: None,
+            tls_cert_file: None,
+            tls_key_file: None,
+            tls_client_ca_file: None,
+            open_metrics: true,
             rest_writes: false,
+            buffer_memory: None,
             shutdown_timeout: HumanDuration::secs(25),
             follow: true,
+            refresh: None,
             strict: false,
             state_dir: None,
             batch_response: BatchResponse::Whole,
@@ -149,17 +175,23 @@ impl WorkerSettings {
         // `SLUICE_CONFIG` names the file itself.
         figment = figment.merge(Env::prefixed("SLUICE_").only(&[
             "batch_response",
+            "buffer_memory",
             "connectors",
             "deadline_margin",
             "follow",
             "listen",
             "log_format",
             "log_level",
+            "open_metrics",
+            "refresh",
             "rest_token",
             "rest_writes",
             "shutdown_timeout",
             "state_dir",
             "strict",
+            "tls_cert_file",
+            "tls_client_ca_file",
+            "tls_key_file",
         ]));
         figment = figment.merge(Serialized::defaults(flags));
         figment.extract().map_err(|error| error.into_iter().map(|error| describe(&error)).collect())

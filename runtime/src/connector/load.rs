@@ -9,7 +9,7 @@ use sluice_connector_api::{Blanks, ByteSize, Registry, Side, Sink};
 
 use crate::config::flat::{FlatConfig, flatten};
 use crate::config::foreign::foreign;
-use crate::config::interpolate::{Follow, Interpolated, interpolate, references};
+use crate::config::interpolate::{Follow, Interpolated, Referred, interpolate, referred};
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
 use crate::config::secrets::secrets;
@@ -118,14 +118,12 @@ pub async fn sink_of(
     sink.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
-/// Returns the files that the references in a connector file name, such as those of secrets. Where it cannot be read it
-/// names none.
-pub(crate) fn files_named_in(file: &Path, registry: &Registry) -> Vec<PathBuf> {
+/// Returns what the references in a connector file speak of, such as the files of secrets. Where it cannot be read that is
+/// nothing.
+pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
     let node = read(file).and_then(|source| parse(file, &source));
-    let Ok(mut node) = node else { return Vec::new() };
-    let asked = references(&mut node, &connector_schema(registry), registry);
-    let files = asked.into_iter().filter(|(prefix, _)| prefix == "file");
-    files.map(|(_, name)| PathBuf::from(name)).collect()
+    let Ok(mut node) = node else { return Referred::default() };
+    referred(&mut node, &connector_schema(registry), registry)
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {

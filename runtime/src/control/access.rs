@@ -13,6 +13,7 @@ use sluice_connector_api::Secret;
 use subtle::ConstantTimeEq;
 
 use crate::control::error::RestError;
+use crate::observe::tls::ShownCertificate;
 
 /// Who may use the REST API.
 ///
@@ -24,13 +25,33 @@ use crate::control::error::RestError;
 pub struct AccessRules {
     token: Option<Arc<Secret>>,
     is_loopback: bool,
+    needs_certificate: bool,
 }
 
 impl AccessRules {
     /// Makes the rules for a listener; none where nobody may use the API: off this machine it needs a token.
     pub fn new(address: SocketAddr, token: Option<Secret>) -> Option<Self> {
         let is_loopback = address.ip().is_loopback();
-        (is_loopback || token.is_some()).then(|| Self { token: token.map(Arc::new), is_loopback })
+        let token = token.map(Arc::new);
+        (is_loopback || token.is_some()).then_some(Self { token, is_loopback, needs_certificate: false })
+    }
+
+    /// Has whoever asks show a certificate of a known authority, too, where the listener asks for one.
+    #[must_use]
+    pub fn with_certificates(mut self, are_needed: bool) -> Self {
+        self.needs_certificate = are_needed;
+        self
+    }
+
+    /// Says whether a connection is one on which somebody may ask.
+    fn allow_connection(&self, shown: Option<ShownCertificate>) -> Result<(), RestError> {
+        if self.needs_certificate && shown != Some(ShownCertificate(true)) {
+            return Err(RestError::new(
+                StatusCode::FORBIDDEN,
+                "this takes a client's certificate, and none was shown",
+            ));
+        }
+        Ok(())
     }
 
     /// Says whether a request may be done.
@@ -58,9 +79,11 @@ impl AccessRules {
 const PAGE: &str = "sluice-page";
 
 /// The layer that asks the rules.
-pub(super) async fn guard(State(rules): State<AccessRules>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(rules): State<AccessRules>, request: Request, next: Next) -> Response {
     let scheme = if request.headers().contains_key(PAGE) { "Bearer" } else { "Basic" };
-    match rules.allow(request.method(), request.headers()) {
+    let shown = request.extensions().get::<ShownCertificate>().copied();
+    let allowed = rules.allow_connection(shown);
+    match allowed.and_then(|()| rules.allow(request.method(), request.headers())) {
         Ok(()) => next.run(request).await,
         Err(error) if error.status == StatusCode::UNAUTHORIZED => {
             let ask = [(header::WWW_AUTHENTICATE, format!("{scheme} realm=\"sluice\""))];
@@ -142,6 +165,17 @@ mod tests {
             assert_eq!(asks(&rules, &Method::GET, &[("authorization", given)]), status, "{given}");
         }
         assert_eq!(asks(&rules, &Method::GET, &[("host", "localhost:8083")]), 401);
+    }
+
+    #[test]
+    fn a_certificate_is_needed_beside_the_token_where_it_is_asked_for() {
+        let rules = rules("127.0.0.1:8083", Some("t0ken")).expect("rules");
+        let is_let_in = |rules: &AccessRules, shown| rules.allow_connection(shown).is_ok();
+        assert!(is_let_in(&rules, None) && is_let_in(&rules, Some(ShownCertificate(false))));
+        let rules = rules.with_certificates(true);
+        assert!(!is_let_in(&rules, None) && !is_let_in(&rules, Some(ShownCertificate(false))));
+        assert!(is_let_in(&rules, Some(ShownCertificate(true))));
+        assert_eq!(asks(&rules, &Method::GET, &[]), 401);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! live        what connectors are up to right now   letters  their dead letters          questions  to what they have stored
 //! tap         records as they pass                   events   answers that last      blanked   without secrets
 //! page        the page at /, and what it is made of
-//! served      what they are served from
+//! served      what they are served from               openapi  what the API is
 //! shapes      the bodies       query   the parameters       error   the answers that are none
 //! ```
 //!
@@ -30,6 +30,7 @@ mod letters;
 mod live;
 mod loggers;
 mod offsets;
+mod openapi;
 mod page;
 mod plugins;
 mod query;
@@ -42,6 +43,7 @@ mod tap;
 mod writes;
 
 pub use crate::control::access::AccessRules;
+pub(crate) use crate::control::access::guard;
 pub use crate::control::file_writes::FileWrites;
 pub(crate) use crate::control::routes::nothing_here;
 pub use crate::control::routes::{RestSettings, router};

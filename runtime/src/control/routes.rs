@@ -18,7 +18,7 @@ use crate::control::file_writes::FileWrites;
 use crate::control::served::Served;
 use crate::control::shapes::WorkerIdentity;
 use crate::control::{
-    connectors, letters, live, loggers, offsets, page, plugins, questions, states, tap, writes,
+    connectors, letters, live, loggers, offsets, openapi, page, plugins, questions, states, tap, writes,
 };
 use crate::kafka::cluster::cluster_id;
 use crate::meter::measure::now_millis;
@@ -77,6 +77,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Served>)> {
     vec![
         ("/", get(root)),
         ("/health", get(health)),
+        ("/openapi.json", get(openapi::document)),
         ("/connectors", get(connectors::list).post(writes::create)),
         ("/connectors/{name}", get(connectors::get).delete(writes::delete)),
         ("/connectors/{name}/config", get(connectors::config).put(writes::put).patch(writes::patch)),
@@ -125,4 +126,21 @@ async fn health() -> Json<Value> {
         "status": "healthy",
         "message": "Worker has completed startup and is ready to handle requests.",
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::control::openapi::DOCUMENT;
+
+    #[test]
+    fn every_path_is_in_the_document() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let told: BTreeSet<&str> =
+            document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        let served: BTreeSet<&str> = routes().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(told, served);
+    }
 }

@@ -4,18 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::observe::lasting::{Lasting, LastingPlaces};
+use crate::observe::tls::{ListenerTls, ShownCertificate};
 
 /// The most connections at once; whoever comes then waits until one ends.
 const CONNECTIONS: usize = 64;
@@ -29,7 +31,12 @@ const END: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves until `stop` is cancelled.
-pub(super) async fn serve(listener: &TcpListener, router: Router, stop: CancellationToken) {
+pub(super) async fn serve(
+    listener: &TcpListener,
+    tls: Option<Arc<ListenerTls>>,
+    router: Router,
+    stop: CancellationToken,
+) {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     let places = LastingPlaces::new();
     loop {
@@ -43,14 +50,45 @@ pub(super) async fn serve(listener: &TcpListener, router: Router, stop: Cancella
             continue;
         };
         let (router, lasting, stop) = (router.clone(), places.of_connection(), stop.clone());
+        let tls = tls.clone();
         tokio::spawn(async move {
-            connection(stream, router, lasting, &stop).await;
+            match tls {
+                None => connection(stream, router, lasting, &stop).await,
+                Some(tls) => secure_connection(stream, &tls, router, lasting, &stop).await,
+            }
             drop(permit);
         });
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, lasting: Lasting, stop: &CancellationToken) {
+/// Shakes hands first; whoever does not in time, or shows a certificate of nobody known, is gone.
+async fn secure_connection(
+    stream: TcpStream,
+    tls: &ListenerTls,
+    router: Router,
+    lasting: Lasting,
+    stop: &CancellationToken,
+) {
+    let shaken = tokio::time::timeout(HEAD, tls.acceptor().accept(stream)).await;
+    let stream = match shaken {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!("a client was not let in: {error}");
+            return;
+        }
+        Err(_) => return,
+    };
+    let has_shown = stream.get_ref().1.peer_certificates().is_some();
+    let router = router.layer(Extension(ShownCertificate(has_shown)));
+    connection(stream, router, lasting, stop).await;
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    lasting: Lasting,
+    stop: &CancellationToken,
+) {
     let given = lasting.clone();
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {

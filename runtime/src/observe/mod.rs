@@ -14,5 +14,6 @@ mod rows;
 pub mod server;
 mod table;
 pub(crate) mod terminal_lines;
+pub mod tls;
 
 pub use page::metrics_page;

@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::observe::tls::{ListenerTls, ListenerTlsFiles};
 use crate::observe::{connections, metrics};
 use crate::shown::{on_lines, on_one_line};
 use crate::worker::{ConnectorStatus, Control};
@@ -28,22 +29,36 @@ struct Seen {
 
 /// A listener that is bound and serves nothing yet.
 #[derive(Debug)]
-pub struct Listener(TcpListener);
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Arc<ListenerTls>>,
+}
 
 impl Listener {
     /// Binds an address; port 0 takes a free one.
     pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
-        TcpListener::bind(address).await.map(Self)
+        Ok(Self { tcp: TcpListener::bind(address).await?, tls: None })
+    }
+
+    /// Has it speak TLS, with certificates of these files. Fails with what is wrong with them.
+    pub fn with_tls(mut self, files: ListenerTlsFiles) -> Result<Self, String> {
+        self.tls = Some(Arc::new(ListenerTls::load(files)?));
+        Ok(self)
+    }
+
+    /// Returns `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Returns the address it listens on.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.tcp.local_addr()
     }
 
     /// Serves these paths until `stop` is cancelled. How many connections there may be, and how long each, is bounded.
     pub async fn serve(self, router: Router, stop: CancellationToken) {
-        connections::serve(&self.0, router, stop).await;
+        connections::serve(&self.tcp, self.tls, router, stop).await;
     }
 }
 

@@ -1,7 +1,7 @@
-//! The byte budget of a connector.
+//! The byte budget of a connector, within that of the process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sluice_connector_api::Record;
 
@@ -29,6 +29,96 @@ struct Pool {
     used: AtomicUsize,
     held: AtomicBool,
     limit: usize,
+    process: Option<Arc<ProcessPool>>,
+}
+
+/// The byte budget of a process, beside that of each connector; none where it has no limit.
+///
+/// Half of it is divided among the connectors, so that one whose target is away leaves the others theirs (invariant 10). The
+/// other half is for whoever comes first. Together they hold no more than the limit, and what was read beyond it at once.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessBudget(Option<Arc<ProcessPool>>);
+
+#[derive(Debug)]
+struct ProcessPool {
+    limit: usize,
+    used: AtomicUsize,
+    /// The connectors that there are, those that are closing included.
+    pools: Mutex<Vec<Weak<Pool>>>,
+}
+
+impl ProcessBudget {
+    /// Makes a budget of so many bytes, or one without a limit.
+    pub fn new(limit: Option<usize>) -> Self {
+        Self(limit.map(|limit| Arc::new(ProcessPool::new(limit))))
+    }
+
+    /// Makes the budget of a connector: so many bytes, within that of the process.
+    pub fn connector(&self, limit: usize) -> Budget {
+        let pool = Arc::new(Pool::new(limit, self.0.clone()));
+        if let Some(process) = &self.0 {
+            let mut pools = process.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            pools.retain(|pool| pool.strong_count() > 0);
+            pools.push(Arc::downgrade(&pool));
+        }
+        Budget::of(pool)
+    }
+}
+
+impl ProcessPool {
+    fn new(limit: usize) -> Self {
+        Self { limit, used: AtomicUsize::new(0), pools: Mutex::default() }
+    }
+
+    /// Says whether more than a part of the limit is in use; below, nobody has to be asked what it has.
+    fn is_above(&self, part: usize) -> bool {
+        self.used.load(Ordering::Relaxed) > part
+    }
+
+    /// Returns what is each connector's alone, and how much they have in use beyond that, over all of them.
+    fn shares(&self) -> (usize, usize) {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let used: Vec<usize> =
+            pools.iter().filter_map(Weak::upgrade).map(|pool| pool.used.load(Ordering::Relaxed)).collect();
+        let own = self.limit / 2 / used.len().max(1);
+        (own, used.into_iter().map(|used| used.saturating_sub(own)).sum())
+    }
+}
+
+impl Pool {
+    fn take(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(process) = &self.process {
+            process.used.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn give(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(process) = &self.process {
+            process.used.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn new(limit: usize, process: Option<Arc<ProcessPool>>) -> Self {
+        Self { used: AtomicUsize::new(0), held: AtomicBool::new(false), limit, process }
+    }
+
+    /// Says whether the process has no more for this connector, which has so much in use.
+    fn is_at_the_end_of_the_process(&self, used: usize) -> bool {
+        self.process.as_ref().filter(|process| process.is_above(process.limit / 2)).is_some_and(|process| {
+            let (own, beyond) = process.shares();
+            used >= own && beyond >= process.limit / 2
+        })
+    }
+
+    /// Says whether the process has enough for this connector to go on, so that it does not flutter.
+    fn has_room_in_process(&self, used: usize) -> bool {
+        self.process.as_ref().filter(|process| process.is_above(process.limit / 4)).is_none_or(|process| {
+            let (own, beyond) = process.shares();
+            used <= own / 2 || beyond <= process.limit / 4
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -39,14 +129,14 @@ struct Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.pool.used.fetch_sub(*self.used.get_mut(), Ordering::Relaxed);
+        self.pool.give(*self.used.get_mut());
     }
 }
 
 impl Budget {
     /// Makes a budget of so many bytes.
     pub fn new(limit: usize) -> Self {
-        Self::of(Arc::new(Pool { used: AtomicUsize::new(0), held: AtomicBool::new(false), limit }))
+        Self::of(Arc::new(Pool::new(limit, None)))
     }
 
     /// Makes a share of its own in the same budget, for one run of a task.
@@ -62,13 +152,13 @@ impl Budget {
     /// Takes bytes, also beyond the limit: what is read is read.
     pub fn take(&self, bytes: usize) {
         self.share.used.fetch_add(bytes, Ordering::Relaxed);
-        self.share.pool.used.fetch_add(bytes, Ordering::Relaxed);
+        self.share.pool.take(bytes);
     }
 
     /// Gives bytes back.
     pub fn give(&self, bytes: usize) {
         self.share.used.fetch_sub(bytes, Ordering::Relaxed);
-        self.share.pool.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.share.pool.give(bytes);
     }
 
     /// Returns the bytes in use, over all shares.
@@ -87,17 +177,19 @@ impl Budget {
 
     /// Says whether reading should stop.
     pub fn is_used_up(&self) -> bool {
-        self.is_held() || self.used() >= self.share.pool.limit
+        let used = self.used();
+        self.is_held() || used >= self.share.pool.limit || self.share.pool.is_at_the_end_of_the_process(used)
     }
 
     /// Says whether more is used than what lets reading go on after it stopped.
-    pub fn is_half_used(&self) -> bool {
-        self.used() > self.share.pool.limit / 2
+    pub fn lacks_room(&self) -> bool {
+        let used = self.used();
+        used > self.share.pool.limit / 2 || !self.share.pool.has_room_in_process(used)
     }
 
     /// Says whether reading may go on after it stopped: at half of the limit, so that it does not flutter.
     pub fn has_room(&self) -> bool {
-        !self.is_held() && !self.is_half_used()
+        !self.is_held() && !self.lacks_room()
     }
 }
 
@@ -127,6 +219,31 @@ mod tests {
         assert_eq!(budget.used(), 90, "the poller still runs");
         drop(poller);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn connectors_together_stay_within_the_budget_of_the_process_and_each_has_a_share_of_its_own() {
+        let process = ProcessBudget::new(Some(1000));
+        let [greedy, modest] = [process.connector(10_000), process.connector(10_000)];
+        let read_on = |budget: &Budget| {
+            while !budget.is_used_up() {
+                budget.take(10);
+            }
+            budget.used()
+        };
+        assert_eq!(read_on(&greedy), 750, "what is its own, and all that is for whoever comes first");
+        assert_eq!(read_on(&modest), 250, "what is its own, although the other gives nothing back");
+        modest.give(100);
+        assert!(!modest.has_room());
+        modest.give(30);
+        assert!(modest.has_room() && !modest.is_used_up());
+        greedy.give(260);
+        assert!(greedy.has_room(), "{}", greedy.used());
+        drop(greedy);
+        let late = process.connector(400);
+        assert_eq!(read_on(&late), 400, "its own limit holds, too");
+        drop((modest, late));
+        assert_eq!(read_on(&process.connector(10_000)), 1000, "one that is alone has all of it");
     }
 
     #[test]

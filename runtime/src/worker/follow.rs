@@ -9,20 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sluice_connector_api::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::interpolate::Follow;
+use crate::config::interpolate::{Follow, Referred};
 use crate::config::problem::Problem;
 use crate::connector::files::{find_in, nothing_in, second};
-use crate::connector::load::{Connector, files_named_in, name_of};
+use crate::connector::load::{Connector, name_of, referred_in};
 use crate::worker::control::Control;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How soon a secret store is asked again that did not answer.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// When a file that has changed is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct FollowedFiles {
     /// What is wrong with the paths and the names.
     problems: Vec<Problem>,
     said: BTreeSet<Problem>,
+    /// How often secret stores are asked again, if they are.
+    refresh: Option<Duration>,
 }
 
 /// A connector file.
@@ -87,8 +92,10 @@ struct FollowedFile {
     seen: Stamps,
     /// As it was when it was last loaded.
     loaded: Option<Stamps>,
-    /// The files that its references name.
-    named: Vec<PathBuf>,
+    /// What its references speak of.
+    referred: Referred,
+    /// When it was loaded last.
+    loaded_at: Option<Instant>,
     /// The last version of it that had nothing wrong.
     connector: Option<Connector>,
     problems: Vec<Problem>,
@@ -111,13 +118,20 @@ impl FollowedFiles {
     /// Looks at the connector files below these paths, and loads them. A file with a mistake is left out, and its problems
     /// are kept.
     pub async fn load(paths: Vec<PathBuf>, registry: Registry) -> Self {
-        let (files, owners, problems, said) = Default::default();
-        let mut all = Self { paths, registry, files, owners, problems, said };
+        let (files, owners, problems, said, refresh) = Default::default();
+        let mut all = Self { paths, registry, files, owners, problems, said, refresh };
         all.look(&When::AtOnce).await;
         let empty = all.paths.iter().filter(|path| find_in(path).is_ok_and(|found| found.is_empty()));
         let empty: Vec<_> = empty.map(|path| nothing_in(path)).collect();
         all.problems.extend(empty);
         all
+    }
+
+    /// Has files whose references name secret stores loaded again this often: what has changed there restarts what uses it.
+    #[must_use]
+    pub fn refreshing(mut self, refresh: Option<Duration>) -> Self {
+        self.refresh = refresh;
+        self
     }
 
     /// Returns the connectors that should run: of each name the last version that had nothing wrong.
@@ -183,8 +197,11 @@ impl FollowedFiles {
 
     /// Looks at the files, and loads those that have changed. Says whether there is anything new.
     async fn look(&mut self, when: &When) -> bool {
-        let named =
-            self.files.iter().map(|(file, followed)| (file.clone(), followed.named.clone())).collect();
+        let named = self
+            .files
+            .iter()
+            .map(|(file, followed)| (file.clone(), followed.referred.files.clone()))
+            .collect();
         let paths = self.paths.clone();
         // A file system that hangs holds up a thread of its own.
         let Ok(found) = tokio::task::spawn_blocking(move || find(&paths, &named)).await else { return false };
@@ -199,7 +216,8 @@ impl FollowedFiles {
             followed.was_gone = false;
             let is_settled = *when != When::Settled || followed.seen == stamps;
             followed.seen = stamps;
-            if followed.loaded.as_ref() != Some(&followed.seen) && is_settled {
+            let has_changed = followed.loaded.as_ref() != Some(&followed.seen);
+            if is_settled && (has_changed || followed.is_due(self.refresh)) {
                 followed.load(&file, &self.registry).await;
                 changed = true;
             }
@@ -261,8 +279,16 @@ impl When {
 }
 
 impl FollowedFile {
+    /// Says whether secret stores are to be asked again: at the interval that is set, and soon where something was wrong.
+    fn is_due(&self, refresh: Option<Duration>) -> bool {
+        let interval = if self.problems.is_empty() { refresh } else { Some(AGAIN) };
+        let is_past = |interval| self.loaded_at.is_some_and(|loaded| loaded.elapsed() >= interval);
+        self.referred.is_remote && interval.is_some_and(is_past)
+    }
+
     async fn load(&mut self, file: &Path, registry: &Registry) {
-        let named = files_named_in(file, registry);
+        let referred = referred_in(file, registry);
+        self.loaded_at = Some(Instant::now());
         match Connector::load(file, registry, Follow::Every).await {
             Ok(connector) => {
                 self.connector = Some(connector);
@@ -270,11 +296,11 @@ impl FollowedFile {
             }
             Err(problems) => self.problems = problems,
         }
-        if self.named != named {
+        if self.referred.files != referred.files {
             // They were not looked at before. What they are now is what was read just now.
-            self.named = named;
-            self.seen = stamps(file, &self.named);
+            self.seen = stamps(file, &referred.files);
         }
+        self.referred = referred;
         self.loaded = Some(self.seen.clone());
     }
 }

@@ -12,7 +12,7 @@ use crate::connector::guarantee::Guarantee;
 use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::pace::pacer::{Pacer, Pacers};
-use crate::source::budget::Budget;
+use crate::source::budget::{Budget, ProcessBudget};
 use crate::worker::desired::DesiredState;
 use crate::worker::status::{ConnectorStatus, State, TaskStatus};
 use crate::worker::supervisor::Supervisor;
@@ -22,6 +22,13 @@ const FAILING: Duration = Duration::from_mins(1);
 
 /// How long something keeps a task from reading before it counts: a broker may be away for a moment.
 const UNREADABLE: Duration = Duration::from_secs(30);
+
+/// What the connectors of a process share.
+#[derive(Debug)]
+pub(super) struct SharedByConnectors {
+    pub(super) pacers: Pacers,
+    pub(super) memory: ProcessBudget,
+}
 
 /// A connector with a supervisor for each of its tasks.
 #[derive(Debug)]
@@ -61,7 +68,7 @@ impl RunningConnector {
         connector: Connector,
         target: TargetState,
         earlier: &[&ClosingConnector],
-        pacers: &Pacers,
+        shared: &SharedByConnectors,
         stop: &CancellationToken,
     ) -> Self {
         for warning in &connector.warnings {
@@ -69,7 +76,7 @@ impl RunningConnector {
         }
         let (connector, look) = connector.looking_first();
         let last = earlier.last();
-        let budget = Budget::new(connector.buffer_memory.bytes());
+        let budget = shared.memory.connector(connector.buffer_memory.bytes());
         budget.hold(target == TargetState::Paused);
         let (desired, _) = watch::channel(DesiredState::new(target, connector.tasks_max));
         let leave = CancellationToken::new();
@@ -82,7 +89,7 @@ impl RunningConnector {
                 connector: connector.clone(),
                 counters: Arc::clone(&counters),
                 budget: budget.clone(),
-                pacers: pacers.clone(),
+                pacers: shared.pacers.clone(),
                 look: Arc::clone(&look),
                 window: connector.window(),
                 desired: desired.subscribe(),
@@ -94,7 +101,7 @@ impl RunningConnector {
             tasks.push(RunningTask { counters, status });
             tokio::spawn(supervisor.run());
         }
-        let pacer = connector.sink.limits().pace.map(|pace| (pacers.of(&pace), pace.calls_per_second));
+        let pacer = connector.sink.limits().pace.map(|pace| (shared.pacers.of(&pace), pace.calls_per_second));
         let batch_max_records = connector.batch_max_records();
         let guarantee = connector.guarantee();
         Self { connector, guarantee, budget, batch_max_records, pacer, desired, tasks, leave }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connector::load::Connector;
 use crate::engine::Tally;
+use crate::source::budget::ProcessBudget;
 use crate::worker::control::Control;
 use crate::worker::kept_states::KeptStates;
 use crate::worker::running::has_ended;
@@ -33,12 +34,18 @@ impl Worker {
     ///
     /// Must be called within the async runtime.
     pub fn start(connectors: Vec<Connector>, stop: CancellationToken) -> Self {
-        Self::start_with(connectors, KeptStates::default(), stop)
+        Self::start_with(connectors, KeptStates::default(), ProcessBudget::default(), stop)
     }
 
-    /// Does what [`Worker::start`] does, and makes the connectors what operators wanted them to be.
-    pub fn start_with(connectors: Vec<Connector>, states: KeptStates, stop: CancellationToken) -> Self {
-        let table = Arc::new(Table::new(states, stop.clone()));
+    /// Does what [`Worker::start`] does, makes the connectors what operators wanted them to be, and bounds what all of them
+    /// together have read and not done.
+    pub fn start_with(
+        connectors: Vec<Connector>,
+        states: KeptStates,
+        memory: ProcessBudget,
+        stop: CancellationToken,
+    ) -> Self {
+        let table = Arc::new(Table::new(states, memory, stop.clone()));
         table.apply(connectors);
         Self { table, stop }
     }

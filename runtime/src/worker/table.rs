@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::settings::TargetState;
 use crate::connector::load::Connector;
 use crate::pace::pacer::Pacers;
+use crate::source::budget::ProcessBudget;
 use crate::worker::kept_states::{Kept, KeptStates};
-use crate::worker::running::{ClosingConnector, RunningConnector};
+use crate::worker::running::{ClosingConnector, RunningConnector, SharedByConnectors};
 use crate::worker::status::{ConnectorStatus, TaskStatus};
 
 /// What `Control::apply` did, by the names of connectors, each list in their order.
@@ -30,7 +31,7 @@ pub struct Applied {
 #[derive(Debug)]
 pub(super) struct Table {
     rows: Mutex<Rows>,
-    pacers: Pacers,
+    shared: SharedByConnectors,
     stop: CancellationToken,
 }
 
@@ -45,10 +46,14 @@ pub(super) struct Rows {
 }
 
 impl Table {
-    pub(super) fn new(states: KeptStates, stop: CancellationToken) -> Self {
+    pub(super) fn new(states: KeptStates, memory: ProcessBudget, stop: CancellationToken) -> Self {
         let rows =
             Rows { running: BTreeMap::new(), config_errors: BTreeMap::new(), states, closing: Vec::new() };
-        Self { rows: Mutex::new(rows), pacers: Pacers::default(), stop }
+        Self {
+            rows: Mutex::new(rows),
+            shared: SharedByConnectors { pacers: Pacers::default(), memory },
+            stop,
+        }
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -80,9 +85,9 @@ impl Table {
                 continue;
             }
             let replaces = before.is_some();
-            rows.forget_changed_pace(&connector, &self.pacers);
+            rows.forget_changed_pace(&connector, &self.shared.pacers);
             rows.close(&name);
-            rows.start(connector, &self.pacers, &self.stop);
+            rows.start(connector, &self.shared, &self.stop);
             if replaces {
                 tracing::info!(connector = &*name, "connector changed: it ends and starts anew");
                 applied.replaced.push(name);
@@ -101,10 +106,10 @@ impl Rows {
         }
     }
 
-    fn start(&mut self, connector: Connector, pacers: &Pacers, stop: &CancellationToken) {
+    fn start(&mut self, connector: Connector, shared: &SharedByConnectors, stop: &CancellationToken) {
         let target = self.states.target(&connector.name, connector.state);
         let earlier: Vec<_> = self.closing.iter().filter(|closing| closing.name == connector.name).collect();
-        let running = RunningConnector::start(connector, target, &earlier, pacers, stop);
+        let running = RunningConnector::start(connector, target, &earlier, shared, stop);
         self.running.insert(Arc::clone(&running.connector.name), running);
     }
 

@@ -44,3 +44,17 @@ fn the_client_of_kafka_connect_works_unchanged() {
     assert_eq!(kc(&["list"]), json!(["prices"]));
     daemon.terminate().expect_code(0);
 }
+
+/// kafka-connect-api, kafka-connect-watcher and kafka-connect-healthcheck.
+#[test]
+fn other_clients_of_kafka_connect_work_unchanged() {
+    let Some(python) = Python::with_clients() else { return };
+    let stage = Stage::new();
+    let daemon = stage.spawn_writing();
+    let (host, port) = stage.address.split_once(':').unwrap();
+    let output = python.command(120, "connect_clients.py", [host, port, "prices"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && text.ends_with("ok\n"), "{text}{errors}");
+    daemon.terminate().expect_code(0);
+}

@@ -3,7 +3,9 @@
 
 mod clients;
 mod differential;
+mod openapi;
 mod stage;
+mod tls;
 mod writes;
 
 use serde_json::{Value, json};

@@ -197,6 +197,8 @@ fn what_is_not_valid_is_refused_as_check_would_and_nothing_is_written() {
         assert_eq!(error(&stage.ask("PUT", "/connectors/prices/config", body)).0, 400, "{body}");
         assert_eq!(error(&stage.ask("POST", "/connectors", body)).0, 400, "{body}");
     }
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(3_000_000));
+    assert_eq!(error(&stage.ask("PUT", "/connector-plugins/http/config/validate", &long)).0, 413);
     assert_eq!(stage.text("prices.yaml"), before);
     assert_eq!(stage.get("/connectors/prices/status")["connector"]["state"], "RUNNING");
     daemon.terminate().expect_code(0);

@@ -126,7 +126,7 @@ impl Ledger {
 
     /// Says whether a source that stopped reading might wait for ever for the sink to let go of what it holds.
     pub(crate) fn is_short_of_room(&self) -> bool {
-        self.held > 0 && self.budget.is_half_used()
+        self.held > 0 && self.budget.lacks_room()
     }
 
     /// Gives the bytes that are free back to the budget.
