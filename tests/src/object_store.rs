@@ -1,4 +1,4 @@
-//! A real store that speaks the protocol of Amazon S3: SeaweedFS, which checks signatures, on loopback.
+//! A real store that speaks the protocol of Amazon S3: `SeaweedFS`, which checks signatures, on loopback.
 
 use std::fs::File;
 use std::io::{Read, Write};

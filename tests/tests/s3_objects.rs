@@ -75,7 +75,7 @@ fn a_connector_that_is_killed_again_and_again_leaves_each_record_in_the_bucket_o
     write(broker, &topic, RECORDS, 20);
     let folder = Folder::new();
     let objects = format!("    objects: {{ max_records: {OBJECT} }}\n");
-    folder.write("archive.yaml", &connector(broker, &topic, &store, &objects));
+    folder.write("archive.yaml", connector(broker, &topic, &store, &objects));
     for kill in 1..=4 {
         let running = daemon(&folder);
         wait_for_objects(&store, 2 * kill, &running);
@@ -128,7 +128,7 @@ fn wrong_credentials_and_a_missing_bucket_are_named_before_anything_is_written()
     {
         let folder = Folder::new();
         let text = connector(broker, &topic, &store, "    objects: {}\n");
-        folder.write("archive.yaml", &text.replace("bucket: archive", &format!("bucket: {bucket}")));
+        folder.write("archive.yaml", text.replace("bucket: archive", &format!("bucket: {bucket}")));
         let check = Sluice::new(["check".as_ref(), folder.path()]).arg("--connect").envs(CREDENTIALS);
         let checked = check.env("AWS_SECRET_ACCESS_KEY", secret).output();
         let shown = format!("{}{}", checked.stdout, checked.stderr);

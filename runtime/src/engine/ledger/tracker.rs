@@ -5,6 +5,7 @@
 //! offset among them, or the one behind the last record read.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use foldhash::HashMap;
 use sluice_connector_api::{Origin, TopicPartition};
