@@ -396,11 +396,12 @@ mod tests {
 
     #[test]
     fn many_keys_take_no_time() {
+        // A third of a second on an idle machine; comparing each with each takes minutes in a debug build.
         let lines: Vec<_> = (0..60_000).map(|number| format!("key{number}: 1\n")).collect();
         let many = lines.concat();
         let begun = std::time::Instant::now();
         assert_eq!(Node::parse(&many).unwrap().keys().len(), 60_000);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 
     #[test]
