@@ -72,7 +72,13 @@ impl Parts<'_> {
                 foreign.extend(filled);
                 continue;
             }
-            self.problems.push(self.refused(path, &error));
+            // A map that holds nothing any more since all in it was wrong says nothing new.
+            let at = settings.pointer(&format!("/{}", error.path().replace('.', "/")));
+            let is_emptied = at.and_then(Value::as_object).is_some_and(Map::is_empty)
+                && self.is_wrong(&format!("{path}.{}", error.path()));
+            if !is_emptied {
+                self.problems.push(self.refused(path, &error));
+            }
             spoilt = true;
             foreign.push(remove(&mut settings, error.path())?);
         }

@@ -38,6 +38,16 @@ fn a_good_file_is_said_to_be_good() {
     );
 }
 
+/// That nothing is left in a map follows from what is wrong in it.
+#[test]
+fn a_map_in_which_all_is_wrong_is_named_once() {
+    let value = "  value: { avro: { registry: { url: \"http://r\" } } }\n";
+    assert_refused(
+        format!("{SOURCE}{value}{SINK}"),
+        &["c.yaml:5:32: unknown key `source.value.avro.registry.url`; known are: confluent, apicurio, glue"],
+    );
+}
+
 #[test]
 fn a_guarantee_that_does_not_hold_is_refused_where_it_stands() {
     for (sink, reason) in [
