@@ -3,18 +3,18 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::requirement::{is_required, tell};
+use crate::server_process::{end, free_port, is_asked_for};
 
 /// How long a start, and anything that a page does, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -49,18 +49,11 @@ impl Browser {
     /// Starts a browser. It takes seconds and hundreds of MiB, so that it says that it did not run unless
     /// `SLUICE_REQUIRE_CHROMIUM=1` asks for it; then `chromedriver` and `chromium` have to be installed.
     pub fn start() -> Option<Self> {
-        if !is_required("SLUICE_REQUIRE_CHROMIUM") {
-            let test = thread::current();
-            tell(&format!(
-                "DID NOT RUN for want of SLUICE_REQUIRE_CHROMIUM=1, which starts a browser: {}\n",
-                test.name().unwrap_or("a test")
-            ));
+        if !is_asked_for("SLUICE_REQUIRE_CHROMIUM", "a browser") {
             return None;
         }
         let home = tempfile::tempdir().expect("a temporary folder");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
+        let port = free_port();
         let log = File::create(home.path().join("log")).expect("a log");
         let driver = Command::new("timeout")
             .args(["--kill-after=1", LIFE_SECONDS, "chromedriver"])
@@ -208,10 +201,6 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The browser ends with its session; without one it ends with the driver.
         self.ask("DELETE", &format!("/session/{}", self.session), &Value::Null);
-        let id = i32::try_from(self.driver.id()).ok().and_then(Pid::from_raw);
-        if let Some(id) = id {
-            kill_process(id, Signal::TERM).ok();
-        }
-        self.driver.wait().ok();
+        end(&mut self.driver, Signal::TERM);
     }
 }

@@ -1,19 +1,19 @@
 //! A real worker of Kafka Connect, whose REST API answers beside ours.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::kafka::unique;
 use crate::listener::{ListenerAnswer, try_send};
-use crate::requirement::{is_required, tell};
+use crate::server_process::{end, fetched, free_port, has_ended, is_asked_for};
 
 /// How long a start may take on a busy machine; it takes 5 s on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(3);
@@ -33,19 +33,13 @@ impl ConnectWorker {
     /// Starts a worker that keeps its state in topics of a broker. It takes seconds and 300 MiB, so that it says that it did
     /// not run unless `SLUICE_REQUIRE_CONNECT=1` asks for it; then it is fetched by Maven once, or the test fails.
     pub fn start(servers: &str) -> Option<Self> {
-        if !is_required("SLUICE_REQUIRE_CONNECT") {
-            let test = thread::current();
-            tell(&format!(
-                "DID NOT RUN for want of SLUICE_REQUIRE_CONNECT=1, which starts a real worker of Kafka Connect: {}\n",
-                test.name().unwrap_or("a test")
-            ));
+        if !is_asked_for("SLUICE_REQUIRE_CONNECT", "a real worker of Kafka Connect") {
             return None;
         }
         let jars = fetch();
         let home = tempfile::tempdir().expect("a temporary folder");
         compile(&jars, home.path());
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port = free_port();
         fs::write(home.path().join("worker.properties"), properties(servers, port)).expect("a file");
         let process = launch(&jars, home.path());
         let mut worker = Self { home, port, process };
@@ -64,7 +58,7 @@ impl ConnectWorker {
         let deadline = Instant::now() + START_DEADLINE;
         // It listens before it has read its topics, and answers with 500 or 409 then.
         while self.ask("GET", "/health", "").is_none_or(|answer| answer.status != 200) {
-            let has_ended = self.process.try_wait().is_ok_and(|status| status.is_some());
+            let has_ended = has_ended(&mut self.process);
             assert!(!has_ended && Instant::now() < deadline, "Kafka Connect does not start: {}", self.log());
             thread::sleep(Duration::from_millis(200));
         }
@@ -77,10 +71,7 @@ impl ConnectWorker {
 
 impl Drop for ConnectWorker {
     fn drop(&mut self) {
-        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        // `timeout` hands this signal on, and ends Java a second later; killed itself, it would leave Java behind.
-        kill_process(id.expect("an id"), Signal::TERM).ok();
-        self.process.wait().ok();
+        end(&mut self.process, Signal::TERM);
     }
 }
 
@@ -89,15 +80,10 @@ fn folder() -> &'static Path {
 }
 
 fn fetch() -> PathBuf {
-    let output = Command::new(folder().join("kafka/fetch"))
-        .arg("connect-worker")
-        .arg(folder().join("connect/worker.pom.xml"))
-        .stdin(Stdio::null())
-        .output()
-        .expect("`bash`");
-    let why = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "SLUICE_REQUIRE_CONNECT is set, but there is no Kafka Connect: {why}");
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
+    fetched(
+        "kafka/fetch",
+        [OsStr::new("connect-worker"), folder().join("connect/worker.pom.xml").as_os_str()],
+    )
 }
 
 /// Compiles the sink into a folder, with what lets the worker find it.

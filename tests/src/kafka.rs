@@ -43,6 +43,8 @@ use client::has_leader;
 pub use record::{NewRecord, StoredRecord};
 use server::{BrokerProcess, More};
 
+use crate::server_process::free_port;
+
 /// How long one request may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -100,7 +102,7 @@ impl Broker {
     /// `broker.invalid`, which nobody knows.
     pub fn start_unresolved() -> Option<(Self, String)> {
         let jars = server::jars_or_notice()?;
-        let port = server::free_port();
+        let port = free_port();
         let more = |_: &Path| Ok(More { unresolved: Some(port), ..More::default() });
         let server = BrokerProcess::start_with(jars, &more).unwrap_or_else(|problem| panic!("{problem}"));
         Some((Self { server }, server::address_of(port)))

@@ -33,6 +33,7 @@ pub mod python;
 pub mod recorder;
 pub mod requirement;
 pub mod schema_registry;
+mod server_process;
 pub mod sluice;
 pub mod target;
 

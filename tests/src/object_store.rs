@@ -1,18 +1,17 @@
 //! A real store that speaks the protocol of Amazon S3: `SeaweedFS`, which checks signatures, on loopback.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::requirement::{is_required, tell};
+use crate::listener::try_send;
+use crate::server_process::{end, fetched, free_port, has_ended, is_asked_for};
 
 /// How long a start may take on a busy machine; it takes 5 s on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(3);
@@ -38,12 +37,7 @@ impl ObjectStore {
     /// Starts a store that is empty. It takes seconds, so that it says that it did not run unless `SLUICE_REQUIRE_S3=1` asks for
     /// it; then it is fetched by pip once, or the test fails.
     pub fn start() -> Option<Self> {
-        if !is_required("SLUICE_REQUIRE_S3") {
-            let test = thread::current();
-            tell(&format!(
-                "DID NOT RUN for want of SLUICE_REQUIRE_S3=1, which starts a real store of objects: {}\n",
-                test.name().unwrap_or("a test")
-            ));
+        if !is_asked_for("SLUICE_REQUIRE_S3", "a real store of objects") {
             return None;
         }
         let home = tempfile::Builder::new().prefix("sluice-s3-").tempdir().expect("a temporary folder");
@@ -56,7 +50,7 @@ impl ObjectStore {
         ] });
         std::fs::write(home.path().join("s3.json"), identities.to_string()).expect("a file");
         let ports = std::array::from_fn(|_| free_port());
-        let mut store = Self { home, program: fetch(), ports, process: None };
+        let mut store = Self { home, program: fetched::<&str>("seaweedfs/fetch", []), ports, process: None };
         store.launch();
         Some(store)
     }
@@ -69,9 +63,7 @@ impl ObjectStore {
     /// Ends the process in good order; what it holds stays.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
-        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("an id"), Signal::TERM).ok();
-        process.wait().ok();
+        end(&mut process, Signal::TERM);
     }
 
     /// Starts the process at the same address and waits until the bucket is there.
@@ -116,7 +108,7 @@ impl ObjectStore {
     }
 
     fn has_ended(&mut self) -> bool {
-        self.process.as_mut().is_none_or(|process| process.try_wait().is_ok_and(|status| status.is_some()))
+        self.process.as_mut().is_none_or(has_ended)
     }
 
     fn log(&self) -> String {
@@ -126,7 +118,6 @@ impl ObjectStore {
     /// Returns the names of the objects, in order.
     pub fn keys(&self) -> Vec<String> {
         let (status, listed) = self.ask("GET", "/archive?list-type=2&max-keys=1000").expect("an answer");
-        let listed = String::from_utf8_lossy(&listed).into_owned();
         assert_eq!(status, 200, "{listed}");
         let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
         let mut keys: Vec<_> = keys.map(str::to_owned).collect();
@@ -134,24 +125,17 @@ impl ObjectStore {
         keys
     }
 
-    /// Returns an object.
-    pub fn object(&self, key: &str) -> Vec<u8> {
+    /// Returns an object, which is text.
+    pub fn object(&self, key: &str) -> String {
         let (status, object) = self.ask("GET", &format!("/archive/{key}")).expect("an answer");
-        assert_eq!(status, 200, "{key}: {}", String::from_utf8_lossy(&object));
+        assert_eq!(status, 200, "{key}: {object}");
         object
     }
 
     /// Sends a request that nobody signed. Returns the status and the body.
-    fn ask(&self, method: &str, path: &str) -> Option<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports[0])).ok()?;
-        stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
-        write!(stream, "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n").ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-        let body = answer.split_off(end);
-        let status = String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()?;
-        Some((status, body))
+    fn ask(&self, method: &str, path: &str) -> Option<(u16, String)> {
+        let answer = try_send(&format!("127.0.0.1:{}", self.ports[0]), method, path, &[], "")?;
+        Some((answer.status, answer.body))
     }
 }
 
@@ -159,16 +143,4 @@ impl Drop for ObjectStore {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn fetch() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("seaweedfs/fetch");
-    let output = Command::new(&script).stdin(Stdio::null()).output().expect("the script");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }

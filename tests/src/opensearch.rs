@@ -1,18 +1,18 @@
 //! A real OpenSearch: one node, without security, on loopback.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::requirement::{is_required, tell};
+use crate::listener::try_send;
+use crate::server_process::{end, fetched, free_port, has_ended, is_asked_for};
 
 /// How long a start may take on a busy machine; it takes 5 s on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(3);
@@ -33,12 +33,7 @@ impl OpenSearch {
     /// Starts a node that is empty. It takes seconds and 500 MiB, so that it says that it did not run unless
     /// `SLUICE_REQUIRE_OPENSEARCH=1` asks for it; then it is fetched by Maven once, or the test fails.
     pub fn start() -> Option<Self> {
-        if !is_required("SLUICE_REQUIRE_OPENSEARCH") {
-            let test = thread::current();
-            tell(&format!(
-                "DID NOT RUN for want of SLUICE_REQUIRE_OPENSEARCH=1, which starts a real OpenSearch: {}\n",
-                test.name().unwrap_or("a test")
-            ));
+        if !is_asked_for("SLUICE_REQUIRE_OPENSEARCH", "a real OpenSearch") {
             return None;
         }
         let home =
@@ -61,10 +56,7 @@ impl OpenSearch {
 
     fn end(&mut self, signal: Signal) {
         let Some(mut process) = self.process.take() else { return };
-        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        // `timeout` hands this signal on, and ends Java some seconds later; killed itself, it would leave Java behind.
-        kill_process(id.expect("an id"), signal).ok();
-        process.wait().ok();
+        end(&mut process, signal);
     }
 
     /// Starts the process at the same address and waits until it answers.
@@ -98,7 +90,7 @@ impl OpenSearch {
     }
 
     fn has_ended(&mut self) -> bool {
-        self.process.as_mut().is_none_or(|process| process.try_wait().is_ok_and(|status| status.is_some()))
+        self.process.as_mut().is_none_or(has_ended)
     }
 
     fn log(&self) -> String {
@@ -135,20 +127,11 @@ impl OpenSearch {
 
     /// Sends a request by a connection of its own. Returns the status and the body.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
         let body = body.map(Value::to_string).unwrap_or_default();
-        let length = body.len();
-        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{kind}content-length: {length}\r\n\r\n"
-        );
-        stream.write_all((head + &body).as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, serde_json::from_str(body).unwrap_or_default()))
+        let json = [("content-type", "application/json")];
+        let headers = if body.is_empty() { &[][..] } else { &json[..] };
+        let answer = try_send(&format!("127.0.0.1:{}", self.port), method, path, headers, &body)?;
+        Some((answer.status, serde_json::from_str(&answer.body).unwrap_or_default()))
     }
 }
 
@@ -163,14 +146,5 @@ fn folder() -> &'static Path {
 }
 
 fn fetch() -> PathBuf {
-    let mut command = Command::new(folder().join("kafka/fetch"));
-    command.arg("opensearch").arg(folder().join("opensearch/pom.xml"));
-    let output = command.stdin(Stdio::null()).output().expect("the script");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    fetched("kafka/fetch", [OsStr::new("opensearch"), folder().join("opensearch/pom.xml").as_os_str()])
 }

@@ -1,7 +1,6 @@
 //! A real PostgreSQL, as Debian's package `postgresql` has it: one server for each value, on loopback and in a temporary folder.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,12 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::process::{Signal, getuid};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use crate::requirement::{is_required, tell};
+use crate::server_process::{end, free_port};
 
 /// How long a start may take on a busy machine; it takes a second on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(2);
@@ -95,10 +95,8 @@ impl Postgres {
     /// Stops the server at once, as a crash would: what was committed is there after the next launch.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
-        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        // `timeout` hands this signal on: PostgreSQL's immediate shutdown.
-        kill_process(id.expect("an id"), Signal::QUIT).ok();
-        process.wait().ok();
+        // PostgreSQL's immediate shutdown.
+        end(&mut process, Signal::QUIT);
     }
 
     /// Starts the server at the same address and waits until it answers.
@@ -172,9 +170,4 @@ fn find_programs() -> Option<PathBuf> {
 
 fn is_there(programs: &Path) -> bool {
     ["initdb", "postgres"].iter().all(|program| programs.join(program).is_file())
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }

@@ -1,18 +1,17 @@
 //! A real schema registry: Apicurio, which has Confluent's API beside its own, in memory and on loopback.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::requirement::{is_required, tell};
+use crate::listener::try_send;
+use crate::server_process::{end, fetched, free_port, is_asked_for};
 
 /// How long a start may take on a busy machine; it takes 5 s on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(3);
@@ -37,17 +36,18 @@ impl SchemaRegistry {
     /// Starts a registry that is empty. It takes seconds and 260 MiB, so that it says that it did not run unless
     /// `SLUICE_REQUIRE_REGISTRY=1` asks for it; then it is fetched by Maven once, or the test fails.
     pub fn start() -> Option<Self> {
-        if !is_required("SLUICE_REQUIRE_REGISTRY") {
-            let test = thread::current();
-            tell(&format!(
-                "DID NOT RUN for want of SLUICE_REQUIRE_REGISTRY=1, which starts a real schema registry: {}\n",
-                test.name().unwrap_or("a test")
-            ));
+        if !is_asked_for("SLUICE_REQUIRE_REGISTRY", "a real schema registry") {
             return None;
         }
         let java = find_java().unwrap_or_else(|| panic!("there is no Java of version {JAVA} or newer"));
         let home = tempfile::tempdir().expect("a temporary folder");
-        let mut registry = Self { home, java, program: fetch(), port: free_port(), process: None };
+        let mut registry = Self {
+            home,
+            java,
+            program: fetched::<&str>("registry/fetch", []),
+            port: free_port(),
+            process: None,
+        };
         registry.launch();
         Some(registry)
     }
@@ -60,10 +60,7 @@ impl SchemaRegistry {
     /// Stops the process; what it held is gone.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
-        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        // `timeout` hands this signal on, and ends Java a second later; killed itself, it would leave Java behind.
-        kill_process(id.expect("an id"), Signal::TERM).ok();
-        process.wait().ok();
+        end(&mut process, Signal::TERM);
     }
 
     /// Starts the process at the same address and waits until it answers.
@@ -106,17 +103,9 @@ impl SchemaRegistry {
 
     /// Sends a request by a connection of its own. Returns the status and the body.
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-        );
-        stream.write_all((head + body).as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        let address = format!("127.0.0.1:{}", self.port);
+        let answer = try_send(&address, method, path, &[("content-type", "application/json")], body)?;
+        Some((answer.status, answer.body))
     }
 }
 
@@ -124,18 +113,6 @@ impl Drop for SchemaRegistry {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn fetch() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("registry/fetch");
-    let output = Command::new(&script).stdin(Stdio::null()).output().expect("the script");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Looks for a Java that is new enough: `JAVA_HOME`, and where Linux keeps them.

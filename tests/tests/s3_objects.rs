@@ -56,7 +56,7 @@ fn assert_each_once(store: &ObjectStore, topic: &str, count: usize) {
     for key in store.keys() {
         let name = key.strip_prefix(&format!("{topic}/")).unwrap();
         let partition = name.split('-').next().unwrap().to_owned();
-        let text = String::from_utf8(store.object(&key)).unwrap();
+        let text = store.object(&key);
         let numbers = text.lines().map(|line| line.split(':').nth(1).unwrap().parse::<usize>().unwrap());
         read.entry(partition).or_default().extend(numbers);
     }

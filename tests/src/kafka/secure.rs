@@ -11,6 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use super::Broker;
 use super::server::{self, BrokerProcess, More};
+use crate::server_process::free_port;
 
 /// The user of SCRAM and PLAIN.
 pub const USER: &str = "alice";
@@ -63,7 +64,7 @@ impl SecureBroker {
             (params.signed_by(&key, &authority).expect("a certificate").pem(), key.serialize_pem())
         };
         let (ca, (certificate, key), own) = (authority.pem(), sign(), sign());
-        let [sasl, mutual] = [server::free_port(), server::free_port()];
+        let [sasl, mutual] = [free_port(), free_port()];
         let prepare = |home: &Path| {
             fs::write(home.join("ca.pem"), &ca)?;
             fs::write(home.join("broker.pem"), format!("{}{}", own.1, own.0))?;

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -16,6 +15,7 @@ use tempfile::TempDir;
 
 use super::client::{client_of, serves};
 use crate::requirement::{is_required, tell};
+use crate::server_process::free_port;
 
 /// How long a start may take on a busy machine; it takes 3 s on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(2);
@@ -215,17 +215,6 @@ impl Drop for BrokerProcess {
 
 pub(super) fn address_of(port: u16) -> String {
     format!("127.0.0.1:{port}")
-}
-
-/// Finds a port below the range from which the kernel takes those of outgoing connections, so that none of
-/// them sits on it while the broker is down.
-pub(super) fn free_port() -> u16 {
-    let mut candidates = std::iter::repeat_with(|| RandomState::new().hash_one(()) % 12_000 + 20_000);
-    let is_free = |port: u64| {
-        let port = u16::try_from(port).ok()?;
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(port)
-    };
-    candidates.find_map(is_free).expect("a free port")
 }
 
 fn properties(home: &Path, port: u16, controller_port: u16, more: &More) -> String {
