@@ -118,8 +118,8 @@ impl Holding {
         let (hold, partitions) = (Arc::clone(&self.hold), self.partitions.clone());
         let (retry, interrupt, blanks) = (self.retry, interrupt.clone(), self.blanks.clone());
         Some(async move {
-            let stop = store(&*hold, &partitions, reach, retry, &interrupt).await;
-            StoredHeld { reach, stop: stop.map(|reason| blanks.apply(&reason).into_owned()) }
+            let stop = store(&*hold, &partitions, reach, retry, &blanks, &interrupt).await;
+            StoredHeld { reach, stop }
         })
     }
 
@@ -144,6 +144,7 @@ async fn store(
     partitions: &[TopicPartition],
     reach: StoreReach,
     retry: RetryPolicy,
+    blanks: &Blanks,
     interrupt: &CancellationToken,
 ) -> Option<String> {
     let mut retries = Retries::default();
@@ -153,9 +154,11 @@ async fn store(
             answer.unwrap_or_else(|panicked| Err(Failure::retriable(format!("the sink {panicked}"))));
         let failure = match answer {
             Ok(()) => return None,
-            Err(failure) if failure.kind() != FailureKind::Retriable => return Some(failure.to_string()),
-            Err(failure) => failure,
+            Err(failure) => failure.blanked(blanks),
         };
+        if failure.kind() != FailureKind::Retriable {
+            return Some(failure.to_string());
+        }
         let wait = match retries.failed(retry, &failure) {
             Ok(wait) => wait,
             Err(reason) => return Some(reason),
