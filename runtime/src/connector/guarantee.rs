@@ -59,11 +59,6 @@ impl Connector {
         if let Some(exactly_once) = self.exactly_once(0) {
             return Guarantee { kind: GuaranteeKind::ExactlyOnce, why: exactly_once.how() };
         }
-        self.guarantee_without_positions()
-    }
-
-    /// Returns which guarantee the connector has where its source keeps the offsets, as in AWS Lambda.
-    pub fn guarantee_without_positions(&self) -> Guarantee {
         match self.sink.repetition() {
             Repetition::ChangesNothing(why) => Guarantee { kind: GuaranteeKind::Idempotent, why },
             Repetition::StoresAgain(why) => Guarantee { kind: GuaranteeKind::AtLeastOnce, why },
