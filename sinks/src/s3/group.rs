@@ -3,6 +3,7 @@
 //! A group begins with a record and is named by it. Unless a rule goes by the clock, which records a group holds follows from
 //! the records alone, so that a group that is read again makes the same objects.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(super) struct OpenObject {
     pub(super) tags: Vec<String>,
     /// The bytes of these parts.
     pub(super) sent: u64,
+    /// It is complete although no rule says so: another reading may cut it elsewhere.
+    pub(super) is_cut: bool,
 }
 
 /// Objects that are open together.
@@ -86,30 +89,29 @@ impl ObjectGroup {
         if goes_back || (self.records > 0 && is_later) || self.is_full(objects) {
             return Offered::Another;
         }
-        let path = path_of(objects, record);
-        let mut object = match self.objects.remove(&path) {
-            Some(object) => object,
-            None => match OpenObject::new(settings, record, &path, &self.name) {
-                Ok(object) => object,
+        let object = match self.objects.entry(path_of(objects, record)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match OpenObject::new(settings, record, place.key(), &self.name) {
+                Ok(object) => place.insert(object),
                 Err(failure) => return Offered::Rejected(failure),
             },
         };
         let before = object.encoding.length();
-        let pushed = object.push(record);
-        let added = object.encoding.length() - before;
-        // One that is fresh and has no record is none.
-        if object.encoding.length() > 0 {
-            self.objects.insert(path, object);
-        }
-        match pushed {
+        match object.push(record) {
             Ok(()) => {
-                self.bytes += added;
+                self.bytes += object.encoding.length() - before;
                 self.records += 1;
                 self.last = at;
                 Offered::Taken
             }
-            Err(Misplaced::Rejected(failure)) => Offered::Rejected(failure),
-            Err(Misplaced::OtherColumns) => Offered::Another,
+            Err(misplaced) => {
+                // One that is fresh and has no record is none.
+                self.objects.retain(|_, object| object.encoding.length() > 0);
+                match misplaced {
+                    Misplaced::Rejected(failure) => Offered::Rejected(failure),
+                    Misplaced::OtherColumns => Offered::Another,
+                }
+            }
         }
     }
 
@@ -134,6 +136,11 @@ impl ObjectGroup {
         self.objects.values().map(OpenObject::held).sum()
     }
 
+    /// Takes note that it is completed by none of its rules.
+    pub(super) fn cut(&mut self) {
+        self.objects.values_mut().for_each(|object| object.is_cut = true);
+    }
+
     /// Ends its objects: no record comes any more.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.objects.values_mut().try_for_each(OpenObject::finish)
@@ -145,7 +152,15 @@ impl OpenObject {
         let encoding = Encoding::new(settings.format, settings.compression, settings.columns.as_deref())?;
         let key =
             format!("{}{}/{path}{name}.{}", settings.prefix, record.origin().topic(), settings.kind().0);
-        Ok(Self { key, encoding, parts: VecDeque::new(), upload: None, tags: Vec::new(), sent: 0 })
+        Ok(Self {
+            key,
+            encoding,
+            parts: VecDeque::new(),
+            upload: None,
+            tags: Vec::new(),
+            sent: 0,
+            is_cut: false,
+        })
     }
 
     fn push(&mut self, record: &Record) -> Result<(), Misplaced> {
@@ -166,6 +181,13 @@ impl OpenObject {
 
     fn held(&self) -> usize {
         self.encoding.held() + self.parts.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Takes another name, of which there is no other object.
+    pub(super) fn rename(&mut self, token: &str) {
+        let (folder, name) = self.key.rsplit_once('/').unwrap_or(("", &self.key));
+        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+        self.key = format!("{folder}/{stem}-{token}.{extension}");
     }
 
     /// Returns its bytes, once it is finished.

@@ -43,7 +43,7 @@ struct Groups {
 
 /// What is to be done next for a partition.
 enum Step {
-    Put { key: String, bytes: Bytes },
+    Put { key: String, bytes: Bytes, is_cut: bool },
     Create { key: String },
     Part { key: String, upload: String, number: usize, bytes: Bytes },
     Complete { key: String, upload: String, tags: Vec<String>, size: u64 },
@@ -100,7 +100,7 @@ impl Objects {
 
     /// Where the clock has a say, another reading may make other objects of the same records: none overwrites another.
     fn token(&self) -> Option<String> {
-        self.rules.interval.map(|_| format!("{:08x}", fastrand::u32(..)))
+        self.rules.interval.map(|_| random())
     }
 
     fn is_new(&self) -> bool {
@@ -137,10 +137,15 @@ impl Objects {
     async fn walk(&self, slot: &Slot, step: Step, epoch: u64) -> Result<(), Failure> {
         let (kind, is_new) = (self.settings.kind().1, self.is_new());
         match step {
-            Step::Put { key, bytes } => {
+            Step::Put { key, bytes, is_cut } => {
                 let size = bytes.len() as u64;
                 let object = WholeObject { key: key.clone(), kind, bytes, is_new };
                 let created = self.bucket.put(object).await?;
+                // As of an invocation of AWS Lambda that had more of the same records, or fewer: it keeps its name.
+                if created == Creation::Exists && is_cut && self.bucket.size_of(&key).await? != Some(size) {
+                    lock(&slot.groups).change(epoch, &key, |object| object.rename(&random()));
+                    return Ok(());
+                }
                 self.compare(&key, created, size).await?;
                 lock(&slot.groups).stored(epoch, &key);
             }
@@ -212,7 +217,13 @@ impl Objects {
             }
             StoreReach::All | StoreReach::Room => true,
         };
-        if is_due { groups.complete() } else { Ok(()) }
+        if !is_due {
+            return Ok(());
+        }
+        if reach == StoreReach::All {
+            groups.cut();
+        }
+        groups.complete()
     }
 }
 
@@ -274,6 +285,13 @@ impl Groups {
             open.finish()?;
         }
         Ok(())
+    }
+
+    /// Takes note that the open group is completed by none of its rules.
+    fn cut(&mut self) {
+        if let Some(open) = self.all.back_mut().filter(|_| self.is_open) {
+            open.cut();
+        }
     }
 
     fn drop_empty(&mut self) {
@@ -338,7 +356,7 @@ fn step_of(object: &OpenObject, is_complete: bool) -> Option<Step> {
     let key = object.key.clone();
     match (object.parts.front(), &object.upload) {
         (Some(bytes), None) if is_complete && object.parts.len() == 1 => {
-            Some(Step::Put { key, bytes: bytes.clone() })
+            Some(Step::Put { key, bytes: bytes.clone(), is_cut: object.is_cut })
         }
         (Some(_), None) => Some(Step::Create { key }),
         (Some(bytes), Some(upload)) => {
@@ -351,6 +369,11 @@ fn step_of(object: &OpenObject, is_complete: bool) -> Option<Step> {
         }
         (None, _) => None,
     }
+}
+
+/// What tells the name of an object from all others.
+fn random() -> String {
+    format!("{:08x}", fastrand::u32(..))
 }
 
 fn gone(key: &str) -> Failure {

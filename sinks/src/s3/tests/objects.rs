@@ -159,6 +159,26 @@ async fn an_object_that_is_there_with_other_bytes_is_not_overwritten() {
     assert_eq!((world.open(), world.bucket.object(&name(0, "txt")).len()), (Some(0), 12));
 }
 
+/// As in AWS Lambda, where an invocation that is tried again may have other records: its objects are there beside the others.
+#[tokio::test]
+async fn what_is_cut_short_and_read_again_with_more_takes_a_name_of_its_own() {
+    let settings = raw(&json!({}));
+    let mut world = World::new(&settings).await;
+    world.put(&texts(0..4)).await;
+    world.store(StoreReach::All).await.unwrap();
+    for more in [4, 2] {
+        world.again(&settings);
+        world.put(&texts(0..more)).await;
+        world.store(StoreReach::All).await.unwrap();
+        assert_eq!(world.open(), None);
+    }
+    let keys = world.bucket.keys();
+    assert_eq!((keys.len(), world.bucket.object(&name(0, "txt"))), (2, b"v0\nv1\nv2\nv3\n".to_vec()));
+    let other = keys.iter().find(|key| **key != name(0, "txt")).unwrap();
+    assert!(other.starts_with("prices/0-00000000000000000000-"), "{other}");
+    assert_eq!(world.bucket.object(other), b"v0\nv1\n");
+}
+
 /// Where the clock ends an object, what is read again may make another: neither takes the other's name.
 #[tokio::test]
 async fn objects_by_the_clock_have_names_of_their_own() {
