@@ -1,5 +1,7 @@
 //! What the outside can see of a worker: metrics, health and status, over HTTP.
 
+#[cfg(test)]
+mod captured;
 mod connections;
 pub mod history;
 pub(crate) mod lasting;

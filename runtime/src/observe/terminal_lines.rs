@@ -124,29 +124,13 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::observe::captured::Captured;
 
     fn logged(log: impl FnOnce()) -> String {
-        let lines = Lines::default();
+        let lines = Captured::default();
         let writer = lines.clone();
         let layer = tracing_subscriber::fmt::layer()
             .event_format(TerminalLines)
@@ -154,8 +138,7 @@ mod tests {
             .with_writer(move || writer.clone());
         let subscriber = tracing_subscriber::registry().with(NoteConnectors).with(layer);
         tracing::subscriber::with_default(subscriber, log);
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        lines.text()
     }
 
     fn without_time(line: &str) -> &str {
