@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sluice_connector_api::{BatchKey, Confirm, Failure, FailureKind, Limits, Origin, PutError, Record, Sink};
+use sluice_connector_api::{
+    BatchKey, Confirm, Failure, FailureKind, Hold, Limits, Origin, PutError, Record, Sink,
+};
 
 use crate::connector::load::Connector;
 use crate::guard;
@@ -123,6 +125,10 @@ impl Sink for RecordingSink {
 
     fn confirmation(&self) -> Option<Arc<dyn Confirm>> {
         if self.delivers { self.sink.confirmation() } else { None }
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
+        if self.delivers { self.sink.hold() } else { None }
     }
 
     fn size_of(&self, record: &Record) -> usize {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::lambda::event;
 use sluice_tests::sluice::Sluice;
+use sluice_wire_testing::HttpServer;
 
 /// `{"n":N}` in base64.
 fn number(n: i64) -> String {
@@ -90,6 +91,23 @@ fn with_deliver_the_sink_stores_what_it_gets_and_without_it_nothing() {
         .expect_code(0);
     assert!(std::fs::read_to_string(out).unwrap().contains("record 1"));
     assert!(ended.stdout.contains("sink file: 1 request(s)"), "{ended}");
+}
+
+/// What a sink holds past its puts is stored before the invocation is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_deliver_an_object_of_many_batches_is_stored_with_the_invocation() {
+    let bucket = HttpServer::start([]).await;
+    let s3 = format!(
+        "  s3: {{ bucket: letters, region: eu-west-3, format: raw, endpoint_url: \"{}\", objects: {{}} }}\n",
+        bucket.url
+    );
+    let folder = Folder::with("c.yaml", ConnectorText::new("prices").sink(s3).text());
+    let event = records(&[Some(number(1)), Some(number(2))]);
+    let ended = lambda(&folder, &["--deliver"], &event).env("KAFKA_BOOTSTRAP_SERVERS", "unused:1").output();
+    ended.expect_code(0);
+    let puts = bucket.seen().into_iter().filter(|seen| seen.method == "PUT");
+    let bodies: Vec<_> = puts.map(|put| put.text().lines().count()).collect();
+    assert_eq!(bodies, [2]);
 }
 
 #[test]
