@@ -195,6 +195,14 @@ impl Parts<'_> {
         let plugin = self.registry.sink(&name).ok()?;
         let path = format!("{QUEUE}.sink.{name}");
         let sink = self.settle(&path, settings, plugin)?;
+        if sink.hold().is_some() {
+            let error = SettingsError::new(
+                "holds records until more of them come, and a letter has to be stored before its record is done; leave \
+                 out what lets its objects outlive a batch",
+            );
+            self.problems.push(self.refused(&path, &error));
+            return None;
+        }
         self.refuse_dead(&FormCheck::as_read().into_sink(&path, &*sink));
         Some(sink)
     }

@@ -38,6 +38,21 @@ fn a_good_file_is_said_to_be_good() {
     );
 }
 
+/// A letter has to be stored before its record is committed.
+#[test]
+fn a_dead_letter_queue_is_no_sink_that_holds_records() {
+    let queue = |objects: &str| {
+        format!(
+            "errors:\n  tolerance: all\n  dead_letter_queue:\n    sink:\n      s3: {{ bucket: letters{objects} }}\n"
+        )
+    };
+    let refused = "c.yaml:11:11: `errors.dead_letter_queue.sink.s3`: holds records until more of them come, and a letter has \
+                   to be stored before its record is done; leave out what lets its objects outlive a batch";
+    assert_refused(format!("{SOURCE}{SINK}{}", queue(", objects: {}")), &[refused]);
+    let folder = Folder::with("c.yaml", format!("{SOURCE}{SINK}{}", queue("")));
+    check(&folder).expect_code(0);
+}
+
 /// That nothing is left in a map follows from what is wrong in it.
 #[test]
 fn a_map_in_which_all_is_wrong_is_named_once() {
