@@ -3,11 +3,13 @@
 What replaces a resource stands in its schema, which cfn-lint brings along.
 """
 
+import base64
 import hashlib
 import json
 import re
 import unittest
 
+from evaluate import evaluate
 from rights import LARGEST, policies, size
 from schemas import FOLDER, TEMPLATES, at, resources, schema
 
@@ -219,23 +221,53 @@ class Rules(unittest.TestCase):
 
 
 class Versions(unittest.TestCase):
-    def test_whatever_changes_the_function_makes_a_version(self):
-        # The mapping calls a version, which would not have the change otherwise.
+    # What a change of does not change in a version: Lambda keeps it beside the versions, or would have named it otherwise.
+    not_of_a_version = {"FunctionName", "ReservedConcurrentExecutions"}
+
+    def versioned(self):
+        """Returns the properties of the function that each of its versions has."""
         _, _, function = next(resources("AWS::Lambda::Function"))
+        return {key: value for key, value in function.items() if key not in self.not_of_a_version}
+
+    def description(self):
         _, _, version = next(resources("AWS::Lambda::Version"))
-        said = set(words(version["Description"]))
+        return version["Description"]
+
+    def test_whatever_changes_the_function_makes_a_version(self):
+        # The mapping calls a version, which would not have the change otherwise. The key of the code names its content.
+        said = set(words(self.description()))
         told = said | set(words(TEMPLATES["function"]["Conditions"]["PartialAnswers"]))
-        not_of_a_version = {"ReservedConcurrency", "ReserveConcurrency", "Name", "Live", "Function"}
-        own = {"FunctionLogs", "FunctionRole.Arn", "FunctionSecurityGroup"}
-        for word in set(words(function)) - {"AWS::NoValue"} - not_of_a_version - own:
+        own = {"FunctionLogs", "FunctionRole.Arn", "FunctionSecurityGroup", "CodeBucket"}
+        for word in set(words(self.versioned())) - {"AWS::NoValue"} - own:
             self.assertIn(word, told, "a change of it would not reach the version that is called")
 
+    def test_nothing_else_makes_a_version(self):
+        # Where the function has not changed Lambda publishes nothing, and CloudFormation fails: a version has to be a new one.
+        text, named = self.description()["Fn::Sub"]
+        said = set(re.findall(r"\$\{([A-Za-z.]+)\}", text)) - set(named) | set(words(named))
+        self.assertGreater(len(said), 6)
+        self.assertLessEqual(said, set(words(self.versioned())))
+        # The same content in another bucket is the same function.
+        self.assertNotIn("CodeBucket", said)
+
+    def test_a_description_is_no_longer_than_one_may_be(self):
+        text, named = self.description()["Fn::Sub"]
+        subnet, code = "subnet-" + "0" * 17, "a" * 40 + "/" + "0" * 16 + ".zip"
+        longest = {
+            "CodeKey": code,
+            "Architecture": "x86_64",
+            "MemorySize": "10240",
+            "KnowledgeBaseId": "K" * 10,
+            "DataSourceId": "D" * 10,
+            "Answers": "partial",
+            "Place": f"{subnet} {subnet}",
+        }
+        self.assertLessEqual(set(named), set(longest))
+        self.assertLessEqual(len(evaluate({"Fn::Sub": [text, {}]}, longest)), 256)
+
     def test_whatever_is_written_in_the_template_makes_a_version_too(self):
-        _, _, function = next(resources("AWS::Lambda::Function"))
-        _, _, version = next(resources("AWS::Lambda::Version"))
-        plain = json.loads(json.dumps(function))
-        digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
-        self.assertTrue(version["Description"]["Fn::Sub"][0].endswith(f" {digest}"), f"write {digest} at its end")
+        digest = hashlib.sha256(json.dumps(self.versioned(), sort_keys=True).encode()).hexdigest()[:8]
+        self.assertTrue(self.description()["Fn::Sub"][0].endswith(f" {digest}"), f"write {digest} at its end")
 
     def test_the_mapping_calls_what_a_rollback_changes(self):
         _, _, mapping = next(resources("AWS::Lambda::EventSourceMapping"))
@@ -258,6 +290,24 @@ class Topics(unittest.TestCase):
         kept = int(settings["retention.bytes"]) + int(settings["segment.bytes"])
         held = parameters["TopicPartitions"]["Default"] * kept
         self.assertLess(held, 0.8 * parameters["BrokerStorageGiB"]["Default"] * 2**30, "the alarm would go off")
+
+    def test_its_properties_are_a_json_object_of_texts(self):
+        # Amazon MSK takes nothing else, and would say so when the brokers are up, half an hour from the start. The forms are those
+        # of Terraform's aws_msk_topic, which is run against the service, and of what `describe-topic` answers.
+        default, none, configs = ROOT["Resources"]["Topic"]["Properties"]["Configs"]["Fn::If"]
+        self.assertEqual((default, none), ("DefaultConfiguration", {"Ref": "AWS::NoValue"}))
+        parameter = ROOT["Parameters"]["TopicConfiguration"]
+        cases = {
+            parameter["Default"]: {"retention.ms": "604800000", "retention.bytes": "1073741824", "segment.bytes": "134217728"},
+            "cleanup.policy=compact,delete": {"cleanup.policy": "compact,delete"},
+        }
+        for given, expected in cases.items():
+            self.assertRegex(given, parameter["AllowedPattern"])
+            made = evaluate(configs, {"TopicConfiguration": given})
+            self.assertEqual(json.loads(base64.b64decode(made)), expected)
+        # What would make other JSON of it is not taken.
+        for given in ['a.b=c"d', "a.b=c=d", "a.b=c\\d", "a.b", "a.b=", "a.b=c  d.e=f"]:
+            self.assertNotRegex(given, parameter["AllowedPattern"])
 
     def test_replicas_follow_the_cluster(self):
         factor = ROOT["Resources"]["Topic"]["Properties"]["ReplicationFactor"]

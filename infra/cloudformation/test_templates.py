@@ -160,11 +160,13 @@ class Operations(unittest.TestCase):
 
     def test_metrics_of_the_mapping_are_switched_on(self):
         _, _, mapping = next(resources("AWS::Lambda::EventSourceMapping"))
-        groups = mapping["MetricsConfig"]["Metrics"]
-        for metrics in ALARMS.values():
+        _, counted, _ = mapping["MetricsConfig"]["Fn::If"]
+        for alarm, metrics in ALARMS.items():
             for _, name, dimensions in metrics:
                 if "EventSourceMappingUUID" in dimensions:
-                    self.assertIn("ErrorCount" if name.endswith("ErrorCount") else "EventCount", groups, name)
+                    self.assertIn("ErrorCount" if name.endswith("ErrorCount") else "EventCount", counted["Metrics"], name)
+                    # Pollers on demand count nothing, and an alarm on nothing is paid for, too.
+                    self.assertEqual(TEMPLATES["operations"]["Resources"][alarm]["Condition"], "Pollers", alarm)
 
     def test_invocations_that_wait_for_their_turn_are_no_alarm(self):
         # A poller makes up to 5 invocations at once, of which a concurrency of 1 lets one in and throttles the rest.
@@ -185,8 +187,12 @@ class Operations(unittest.TestCase):
         self.assertGreater(alarm["Threshold"], 2 * max(throttled))
 
     def test_the_cost_page_counts_the_alarms(self):
-        metrics = sum(len(metrics) for metrics in ALARMS.values())
-        self.assertIn(f"{len(ALARMS)} alarms on {metrics} metrics", (DOCS / "cost.md").read_text())
+        page = (DOCS / "cost.md").read_text()
+        conditions = {name: TEMPLATES["operations"]["Resources"][name].get("Condition") for name in ALARMS}
+        for made in [{None, "Brokers", "Pollers"}, {None, "Brokers"}, {None, "Pollers"}, {None}]:
+            there = [name for name in ALARMS if conditions[name] in made]
+            metrics = sum(len(ALARMS[name]) for name in there)
+            self.assertIn(f"{len(there)} alarms on {metrics} metrics", page, made)
 
 
 class Templates(unittest.TestCase):
@@ -216,6 +222,7 @@ class Templates(unittest.TestCase):
             "MaximumRetryAttempts": {"Ref": "MaximumRetryAttempts"},
             "MaximumRecordAgeInSeconds": -1,
             "LoggingConfig": {"SystemLogLevel": "WARN"},
+            "MetricsConfig": {"Metrics": ["EventCount", "ErrorCount"]},
         }
         for key, value in only_then.items():
             self.assertEqual(mapping[key], {"Fn::If": [condition, value, no_value]}, key)
@@ -233,6 +240,32 @@ class Templates(unittest.TestCase):
                 self.assertNotIn("*", "".join(as_list(statement["Action"])), f"{template}.{name}")
                 anybody = statement["Principal"] == "*" and statement["Resource"] == "*"
                 self.assertEqual(anybody, "Condition" in statement, f"{template}.{name}: this account's, at the most")
+
+    def test_what_is_compared_is_text(self):
+        # A parameter is text to a condition, a number too.
+        def compared(value):
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    yield from inner if key == "Fn::Equals" else compared(inner)
+            elif isinstance(value, list):
+                for inner in value:
+                    yield from compared(inner)
+
+        for name, template in TEMPLATES.items():
+            for operand in compared([template.get("Conditions", {}), template.get("Rules", {})]):
+                self.assertNotIsInstance(operand, (bool, int, float), name)
+
+    def test_a_connector_may_be_given_more_rights_than_the_templates_know(self):
+        # Dead letters in a queue, secrets, other sinks: by policies of one's own, and not by hand beside the stack.
+        for template, name in [("function", "FunctionRole"), ("daemon", "TaskRole")]:
+            role = TEMPLATES[template]["Resources"][name]["Properties"]
+            self.assertEqual(role["ManagedPolicyArns"], {"Fn::If": ["MorePolicies", {"Ref": "PolicyArns"}, NO_VALUE]})
+        pattern = TEMPLATES["sluice"]["Parameters"]["PolicyArns"]["AllowedPattern"]
+        own, aws = "arn:aws:iam::123456789012:policy/dlq", "arn:aws:iam::aws:policy/service-role/Some"
+        for given in ["", own, f"{own},{aws}"]:
+            self.assertRegex(given, pattern)
+        for given in ["dlq", f"{own},", f"{own} {own}x,", "arn:aws:iam::123456789012:role/dlq"]:
+            self.assertNotRegex(given, pattern)
 
     def test_no_invocation_is_longer_than_a_mapping_allows(self):
         _, _, function = next(resources("AWS::Lambda::Function"))

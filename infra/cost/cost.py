@@ -15,10 +15,11 @@ BOOK = json.loads((FOLDER / "prices.json").read_text())
 PRICE, HOURS = {name: entry["usd"] for name, entry in BOOK["prices"].items()}, BOOK["hours_per_month"]
 
 ZONES = 2
-# CloudWatch bills an alarm by the metrics that it looks at.
-ALARMS, ALARM_METRICS, ALARMS_ON_BROKERS, METRICS_OF_BROKERS = 9, 11, 1, 2
-# The events of a mapping are counted in seven ways, also when there are none; errors only when there are some.
-METRICS = ("7 metrics of the mapping", 7 * PRICE["metric_month"])
+# CloudWatch bills an alarm by the metrics that it looks at: as many alarms on as many metrics. Provisioned pollers and brokers of the
+# stack add some.
+ALARMS, ALARMS_ON_POLLERS, ALARMS_ON_BROKERS = (6, 8), (3, 3), (1, 2)
+# Provisioned pollers count events in seven ways, also when there are none; errors only when there are some.
+METRICS = ("7 metrics of the pollers", 7 * PRICE["metric_month"])
 ADDRESS = ("1 public address", HOURS * PRICE["public_ipv4_hour"])
 NAT = ("NAT gateway", HOURS * PRICE["nat_gateway_hour"])
 
@@ -72,13 +73,15 @@ def stack(given):
         "CreateEndpoints": "yes",
     }
     of.update({name: value for name, value in given.items() if name in of})
-    new, items = not of["ExistingClusterArn"], []
+    new, items, watched = not of["ExistingClusterArn"], [], [ALARMS]
     own_brokers = new and of["ClusterType"] == "provisioned"
     if own_brokers:
         items += [brokers(of["BrokerInstanceType"]), storage(int(of["BrokerStorageGiB"]))]
+        watched.append(ALARMS_ON_BROKERS)
     elif new:
         items.append(serverless(int(of["TopicPartitions"])))
     if of["PollerMode"] == "provisioned":
+        watched.append(ALARMS_ON_POLLERS)
         what, price = pollers(int(of["MaximumPollers"]))
         shared = f", shared by the mappings of {of['PollerGroupName']}" if of["PollerGroupName"] else ""
         items.append((what + shared, price))
@@ -86,8 +89,8 @@ def stack(given):
         items.append(endpoints("Lambda", "STS"))
     if of["FunctionPlacement"] == "private-subnet" and of["CreateEndpoints"] == "yes":
         items.append(endpoints("Bedrock"))
-    extra = (ALARMS_ON_BROKERS, METRICS_OF_BROKERS) if own_brokers else (0, 0)
-    return items + [alarms(ALARMS + extra[0], ALARM_METRICS + extra[1]), METRICS]
+    items.append(alarms(*[sum(counts) for counts in zip(*watched)]))
+    return items + [METRICS] if of["PollerMode"] == "provisioned" else items
 
 
 def daemon(*ways_out):
