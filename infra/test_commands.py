@@ -15,7 +15,7 @@ from botocore import xform_name
 FOLDER = Path(__file__).parent
 SCRIPTS = ["deploy", "destroy", "rollback", "send", "lib.sh"]
 # Of the CLI itself, for every command, and a file that `lambda invoke` writes.
-OF_THE_CLI = {"query", "output"}
+OF_THE_CLI = {"query", "output", "cli-read-timeout"}
 ADDED_BY_THE_CLI = {
     ("cloudformation", "deploy"),
     ("cloudformation", "package"),

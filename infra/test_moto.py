@@ -61,6 +61,7 @@ class Moto(unittest.TestCase):
         for name in ["package.zip", "send.zip"]:
             with zipfile.ZipFile(self.folder / name, "w") as package:
                 package.writestr("bootstrap", name)
+                package.write(FOLDER.parent / "connectors.d" / "msk" / "stock-prices.yaml", "connectors.d/stock-prices.yaml")
 
     def client(self, service):
         return boto3.client(

@@ -1,9 +1,10 @@
 //! `infra/deploy` and `infra/destroy`, with an `aws` that writes down what it is asked and answers what it must.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use sluice_tests::sluice::root;
@@ -39,7 +40,7 @@ case $* in
   "lambda get-alias"*) echo 7 ;;
   "lambda list-versions-by-function"*) printf '$LATEST\t2\t5\t7\t9\n' ;;
   "kafka get-bootstrap-brokers"*) echo b-1.example:9098,b-2.example:9098 ;;
-  "lambda invoke"*) cp "${6#fileb://}" "$CALLS.event" && echo '{"said":"2 records sent"}' >"${!#}" && echo "${FAILED:-None}" ;;
+  "lambda invoke"*) cp "${8#fileb://}" "$CALLS.event" && echo '{"said":"2 records sent"}' >"${!#}" && echo "${FAILED:-None}" ;;
   "bedrock-agent get-"* | "kafka describe-cluster-v2"*) exit 254 ;;
 esac
 "#;
@@ -63,6 +64,25 @@ AWS::S3Vectors::Index\tarn:aws:s3vectors:eu-central-1:123456789012:bucket/b/inde
 AWS::S3Vectors::VectorBucket\tarn:aws:s3vectors:eu-central-1:123456789012:bucket/b
 ";
 
+/// The connector that is deployed where nobody says another: its name, a blank, its text.
+fn shipped() -> String {
+    let text = fs::read_to_string(root().join("connectors.d/msk/stock-prices.yaml")).unwrap();
+    format!("stock-prices.yaml {text}")
+}
+
+/// Packs what `infra/lambda/package` packs: a program, and one connector.
+fn package(folder: &Path, name: &str, program: &str, connector: &str) {
+    let (file, text) = connector.split_once(' ').unwrap();
+    let work = tempfile::tempdir_in(folder).unwrap();
+    fs::create_dir(work.path().join("connectors.d")).unwrap();
+    fs::write(work.path().join("bootstrap"), program).unwrap();
+    fs::write(work.path().join("connectors.d").join(file), text).unwrap();
+    let zip = folder.join(name);
+    fs::remove_file(&zip).ok();
+    let packed = Command::new("zip").args(["-q", "-r"]).arg(&zip).arg(".").current_dir(work.path()).status();
+    assert!(packed.unwrap().success());
+}
+
 /// A folder with the stub, what it was asked, and a package to deploy.
 struct Stub {
     folder: TempDir,
@@ -80,7 +100,7 @@ impl Stub {
         let aws = folder.path().join("aws");
         fs::write(&aws, AWS).unwrap();
         fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(folder.path().join("package.zip"), "a package").unwrap();
+        package(folder.path(), "package.zip", "a program", &shipped());
         let parameters = String::new();
         Self {
             folder,
@@ -217,9 +237,9 @@ fn deploying_uploads_code_and_templates_and_then_makes_the_stack() {
 
 #[test]
 fn other_code_has_another_key() {
-    let key = |package: &str| {
+    let key = |program: &str| {
         let stub = Stub::new();
-        fs::write(stub.path("package.zip"), package).unwrap();
+        package(stub.folder.path(), "package.zip", program, &shipped());
         stub.deploy(&[], "");
         stub.log()
             .split("CodeKey=")
@@ -228,8 +248,13 @@ fn other_code_has_another_key() {
             .map(str::to_owned)
             .unwrap()
     };
-    assert_eq!(key("a package"), key("a package"), "the same code");
-    assert_ne!(key("a package"), key("another package"));
+    assert_ne!(key("a program"), key("another program"));
+    let stub = Stub::new();
+    stub.deploy(&[], "");
+    stub.deploy(&[], "");
+    let log = stub.log();
+    let keys: BTreeSet<_> = log.split("CodeKey=").skip(1).map(|rest| rest.split(' ').next()).collect();
+    assert_eq!(keys.len(), 1, "the same code");
 }
 
 #[test]
@@ -306,6 +331,85 @@ fn what_is_not_understood_is_named_before_anything_is_done() {
     assert_eq!(stub.changes(), [""; 0]);
 }
 
+/// Topic, group and metrics are known by the connector; the one in the package is the one that runs.
+#[test]
+fn a_package_with_another_connector_is_refused() {
+    let stub = Stub::new();
+    let folder = stub.folder.path();
+    let changed = shipped().replace("streamtopic", "orders");
+    for (connector, says) in [
+        (shipped().replacen("stock-prices", "orders", 1), "holds connectors.d/orders.yaml"),
+        (changed, "is another one than"),
+    ] {
+        package(folder, "package.zip", "a program", &connector);
+        let output = stub.deploy(&["--dry-run"], "");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+    }
+    package(folder, "package.zip", "a program", &shipped());
+    package(folder, "other.zip", "a program", "orders.yaml topics: [orders]");
+    let other = stub.path("other.zip");
+    let output = stub.deploy(&["--send-zip", other.to_str().unwrap()], "");
+    assert!(stderr(&output).contains("holds connectors.d/orders.yaml"), "{}", stderr(&output));
+    fs::write(stub.path("package.zip"), "no zip").unwrap();
+    assert!(stderr(&stub.deploy(&[], "")).contains("is no zip"));
+    assert_eq!(stub.changes(), [""; 0]);
+}
+
+/// What the service would refuse when everything is uploaded is refused at once, by a dry run, too.
+#[test]
+fn a_value_that_is_none_is_named_before_anything_is_done() {
+    for (given, says) in [
+        ("ClusterType=serverles", "is none of: provisioned, serverless"),
+        ("EmbeddingDimension=768", "is none of: 256, 512, 1024"),
+        ("CreateTopic=true", "is none of: yes, no"),
+        ("ExistingVpcId=10.0.0.0/16", "is not of the form ^$|^vpc-"),
+        ("ExistingClusterArn=arn:aws:kafka:eu-central-1:123456789012:topic/a/b", "is not of the form"),
+        ("TopicConfiguration=retention.ms=1,retention.bytes=2", "is not of the form"),
+        ("PolicyArns=AmazonSQSFullAccess", "is not of the form"),
+        ("MemorySize=64", "MemorySize=64 is less than 128"),
+        ("MemorySize=20000", "MemorySize=20000 is more than 10240"),
+        ("BatchSize=ten", "BatchSize=ten is no number"),
+        ("BatchSize=-1", "BatchSize=-1 is no number"),
+    ] {
+        let stub = Stub::new();
+        let output = stub.run("deploy", &["--dry-run", given], "");
+        assert_eq!(output.status.code(), Some(2), "{given}");
+        assert!(stderr(&output).contains(says), "{given}: {}", stderr(&output));
+    }
+    let policies = "PolicyArns=arn:aws:iam::aws:policy/A,arn:aws:iam::123456789012:policy/b";
+    for given in ["TopicConfiguration=", "AlarmEmail=me@example.com", "LagAlarmSeconds=600", policies] {
+        let output = Stub::new().run("deploy", &["--dry-run", given], "");
+        assert!(output.status.success(), "{given}: {}", stderr(&output));
+    }
+}
+
+/// Each rule of the template is one of the script, in the template's words.
+#[test]
+fn a_broken_rule_is_named_before_anything_is_done() {
+    let template = fs::read_to_string(root().join("infra/cloudformation/sluice.yaml")).unwrap();
+    let mut left: BTreeSet<_> =
+        template.lines().filter_map(|line| line.trim().strip_prefix("AssertDescription: ")).collect();
+    assert!(left.len() > 8, "{left:?}");
+    for given in [
+        &["ExistingKnowledgeBaseId=KB12345678"][..],
+        &["ExistingDataSourceId=DS12345678"],
+        &["ExistingVpcId=vpc-1"],
+        &["ExistingSubnetIds=subnet-1,subnet-2"],
+        &["ZoneB=euc1-az1"],
+        &["ZoneA=euc1-az1", "ZoneB=euc1-az1"],
+        &["EmbeddingModel=cohere.embed-english-v3", "EmbeddingDimension=512"],
+        &["ClusterType=serverless"],
+        &["TopicReplicationFactor=3"],
+    ] {
+        let output = Stub::new().run("deploy", &[&["--dry-run"], given].concat(), "");
+        assert_eq!(output.status.code(), Some(2), "{given:?}");
+        let said = stderr(&output);
+        assert!(left.remove(said.trim_start_matches("deploy: ").trim_end()), "{given:?}: {said}");
+    }
+    assert_eq!(left, BTreeSet::new(), "rules that only the service holds to");
+}
+
 #[test]
 fn an_account_that_has_no_concurrency_to_reserve_is_told_before_anything_is_made() {
     let stub = Stub { unreserved: "10", ..Stub::new() };
@@ -325,28 +429,36 @@ fn an_account_that_has_no_concurrency_to_reserve_is_told_before_anything_is_made
 #[test]
 fn a_change_that_would_leave_data_behind_is_refused_before_anything_is_done() {
     let cluster = "ExistingClusterArn=arn:aws:kafka:eu-central-1:123456789012:cluster/other/1-2";
-    for (change, named) in [
-        ("TopicName=streamtopic2", "the topic is streamtopic2"),
-        ("CreateTopic=no", "CreateTopic=yes"),
-        ("TopicReplicationFactor=3", "TopicReplicationFactor=0"),
-        (cluster, "ExistingClusterArn="),
-        ("ClusterType=serverless", "ClusterType=provisioned"),
-        ("VpcCidr=10.1.0.0/16", "VpcCidr=10.0.0.0/16"),
-        ("ZoneA=euc1-az1", "ZoneA="),
-        ("ExistingVpcId=vpc-1", "ExistingVpcId="),
-        ("ExistingKnowledgeBaseId=KB12345678", "ExistingKnowledgeBaseId="),
-        ("ExistingDataSourceId=DS12345678", "ExistingDataSourceId="),
-        ("EmbeddingDimension=512", "EmbeddingDimension=1024"),
-        ("ChunkTokens=500", "ChunkTokens=300"),
-        ("StartingPosition=LATEST", "StartingPosition=TRIM_HORIZON"),
-        ("ConsumerGroup=other", "the consumer group connect-stock-prices"),
-        ("ConnectorName=other", "the consumer group connect-stock-prices"),
-        ("TopicPartitions=2", "TopicPartitions=3"),
-        ("BrokerStorageGiB=4", "BrokerStorageGiB=5"),
-        ("BrokerKeyArn=arn:aws:kms:eu-central-1:123456789012:key/1", "BrokerKeyArn="),
+    let zones = "ZoneA=euc1-az1 ZoneB=euc1-az2";
+    let network = "ExistingVpcId=vpc-1 ExistingSubnetIds=subnet-1,subnet-2";
+    let base = "ExistingKnowledgeBaseId=KB12345678 ExistingDataSourceId=DS12345678";
+    for (running, change, named) in [
+        ("", "TopicName=streamtopic2", "the topic is streamtopic2"),
+        ("", "CreateTopic=no", "CreateTopic=yes"),
+        ("", "TopicReplicationFactor=1", "TopicReplicationFactor=0"),
+        ("", cluster, "ExistingClusterArn="),
+        ("CreateTopic=no", "ClusterType=serverless", "ClusterType=provisioned"),
+        ("", "VpcCidr=10.1.0.0/16", "VpcCidr=10.0.0.0/16"),
+        ("", zones, "ZoneA="),
+        (zones, "ZoneB=euc1-az3", "ZoneB=euc1-az2"),
+        ("", network, "ExistingVpcId="),
+        (network, "ExistingSubnetIds=subnet-1,subnet-3", "ExistingSubnetIds=subnet-1,subnet-2"),
+        ("", base, "ExistingKnowledgeBaseId="),
+        (base, "ExistingDataSourceId=DS87654321", "ExistingDataSourceId=DS12345678"),
+        ("", "EmbeddingDimension=512", "EmbeddingDimension=1024"),
+        ("", "EmbeddingModel=cohere.embed-english-v3", "EmbeddingModel=amazon.titan-embed-text-v2:0"),
+        ("", "ChunkTokens=500", "ChunkTokens=300"),
+        ("", "StartingPosition=LATEST", "StartingPosition=TRIM_HORIZON"),
+        ("", "ConsumerGroup=other", "the consumer group connect-stock-prices"),
+        ("", "ConnectorName=other", "the consumer group connect-stock-prices"),
+        ("", "TopicPartitions=2", "TopicPartitions=3"),
+        ("", "BrokerStorageGiB=4", "BrokerStorageGiB=5"),
+        ("", "BrokerKeyArn=arn:aws:kms:eu-central-1:123456789012:key/1", "BrokerKeyArn="),
+        ("", "VectorKeyArn=arn:aws:kms:eu-central-1:123456789012:key/1", "VectorKeyArn="),
     ] {
-        let stub = Stub::running(&[]);
-        let output = stub.deploy(&[change], "");
+        let words = |text: &'static str| text.split_whitespace().collect::<Vec<_>>();
+        let stub = Stub::running(&words(running));
+        let output = stub.deploy(&words(change), "");
         assert_eq!(output.status.code(), Some(2), "{change}");
         assert!(stderr(&output).contains(named), "{change}: {}", stderr(&output));
         assert_eq!(stub.changes(), [""; 0], "{change}");
@@ -355,6 +467,7 @@ fn a_change_that_would_leave_data_behind_is_refused_before_anything_is_done() {
     let stub = Stub::running(&[]);
     let other = stub.path("other.yaml");
     fs::copy(root().join("connectors.d/msk/stock-prices.yaml"), &other).unwrap();
+    package(stub.folder.path(), "package.zip", "a program", &shipped().replacen("stock-prices", "other", 1));
     let output = stub.deploy(&["--connector", other.to_str().unwrap()], "");
     assert!(stderr(&output).contains("say ConsumerGroup=connect-stock-prices"), "{}", stderr(&output));
     let output =
@@ -368,10 +481,12 @@ fn an_update_keeps_what_was_said_before() {
     let orders = stub.path("stock-prices.yaml");
     let text = fs::read_to_string(root().join("connectors.d/msk/stock-prices.yaml")).unwrap();
     fs::write(&orders, text.replace("streamtopic", "orders")).unwrap();
+    package(stub.folder.path(), "package.zip", "a program", &shipped().replace("streamtopic", "orders"));
     let output = stub
         .deploy(&["--connector", orders.to_str().unwrap(), "TopicPartitions=4", "BrokerStorageGiB=8"], "");
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stub.log().contains("TopicName"), "{}", stub.log());
+    package(stub.folder.path(), "package.zip", "a program", &shipped());
     let plain = stub.deploy(&[], "");
     assert!(stderr(&plain).contains("the topic is orders"), "the file names another: {}", stderr(&plain));
 }
@@ -431,7 +546,7 @@ fn what_it_costs_is_said_before_anything_is_made() {
     let stub = Stub::new();
     let output = stub.deploy(&["--trial"], "s3 mb");
     let shown = String::from_utf8(output.stdout).unwrap();
-    assert!(shown.contains("At rest this costs about 100."), "{shown}");
+    assert!(shown.contains("At rest this costs about 97."), "{shown}");
     assert!(shown.contains("interface endpoints"), "{shown}");
     assert!(!stub.log().contains("deploy"), "nothing was made: {}", stub.log());
     // An update is priced as it will be, with what it had before.
@@ -584,7 +699,8 @@ fn records_are_sent_by_the_function_beside_the_brokers() {
         "input": "dGlja2VyLHByaWNlCk9PT08sJDQ0LjUwCg==",
     });
     assert_eq!(event, expected);
-    assert!(stub.log().contains("--function-name sluice-send"), "{}", stub.log());
+    // The CLI would call again after a minute, and send the records twice.
+    assert!(stub.log().contains("invoke --cli-read-timeout 150 --function-name sluice-send"), "{}", stub.log());
 }
 
 #[test]
@@ -632,7 +748,7 @@ fn the_scripts_run_on_the_shell_of_macos() {
         "coproc",
         "EPOCHSECONDS",
     ];
-    let gnu = ["touch -d", "sed -i", "readlink -f", "date -d", "grep -P", "xargs -r", "base64 -w", "cp -t"];
+    let gnu = ["realpath", "touch -d", "sed -i", "readlink -f", "date -d", "grep -P", "xargs -r", "base64 -w", "cp -t"];
     for script in scripts {
         let text = fs::read_to_string(root().join("infra").join(script)).unwrap();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'))
