@@ -1,4 +1,4 @@
-//! What a release is made of, and how it is installed: the scripts of `infra/release`, without a network.
+//! What a release is made of, and how it is installed: the scripts of `infra/release` and `infra/container`, without a network.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -208,4 +208,170 @@ fn everybody_names_the_archives_alike() {
     let newest = read("infra/lambda/package");
     let newest = newest.split("\nnewest=").nth(1).unwrap().lines().next().unwrap();
     assert_eq!(workflow.matches(&format!("linux-gnu.2.{newest} }}")).count(), 2);
+}
+
+/// Answers as registries do, from a folder: a token by its realm, the list of an image by tag or digest to whoever has the token.
+const REGISTRY: &str = r#"#!/bin/bash
+while (($#)); do
+  case $1 in
+    --output) to=$2 && shift ;;
+    --dump-header) head=$2 && shift ;;
+    --header) if [[ $2 == "Authorization: Bearer let-me-in" ]]; then known=yes; fi && shift ;;
+    https://*) url=$1 ;;
+  esac
+  shift
+done
+echo "$url" >>"$FETCHED"
+if [[ $url == https://auth.example/* ]]; then
+  [[ $url == *"service=images&scope=repository:"*":pull" ]] && echo '{ "token": "let-me-in" }' >"$to"
+elif [[ -z ${known:-} ]]; then
+  printf 'HTTP/2 401\r\nwww-authenticate: Bearer realm="https://auth.example/token",service="images",scope="x"\r\n' >"$head"
+  printf 401
+elif [[ -e $LISTS/${url##*/} ]]; then
+  cp "$LISTS/${url##*/}" "$to" && printf 200
+else
+  printf 404
+fi
+"#;
+
+/// A copy of the Containerfiles, and registries on a folder.
+struct Bases(Folder);
+
+impl Bases {
+    fn new() -> Self {
+        let bases = Self(Folder::new());
+        for folder in ["container", "lambda", "bin", "lists"] {
+            fs::create_dir(bases.0.path().join(folder)).unwrap();
+        }
+        for file in ["container/Containerfile", "lambda/Containerfile", "container/bases"] {
+            fs::copy(root().join("infra").join(file), bases.0.path().join(file)).unwrap();
+        }
+        let curl = bases.0.write("bin/curl", REGISTRY);
+        fs::set_permissions(curl, fs::Permissions::from_mode(0o755)).unwrap();
+        bases
+    }
+
+    fn run(&self, mode: &str) -> Output {
+        let path = self.0.path();
+        Command::new(path.join("container/bases"))
+            .arg(mode)
+            .env("PATH", format!("{}:/usr/bin:/bin", path.join("bin").display()))
+            .env("LISTS", path.join("lists"))
+            .env("FETCHED", path.join("fetched"))
+            .output()
+            .unwrap()
+    }
+
+    /// What the registries have under a tag or a digest; returns its digest.
+    fn serve(&self, reference: &str, list: &str) -> String {
+        let file = self.0.write(&format!("lists/{reference}"), list);
+        let sum = Command::new("sha256sum").arg(file).output().unwrap().stdout;
+        format!("sha256:{}", String::from_utf8(sum).unwrap().split(' ').next().unwrap())
+    }
+
+    fn images(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for file in ["container/Containerfile", "lambda/Containerfile"] {
+            let text = fs::read_to_string(self.0.path().join(file)).unwrap();
+            let named = text.lines().filter(|line| line.starts_with("ARG ") && line.contains("_IMAGE="));
+            found.extend(named.map(|line| line.split_once('=').unwrap().1.to_owned()));
+        }
+        found
+    }
+}
+
+const BOTH: &str = r#"{"manifests": [{"platform": {"architecture": "amd64"}}, {"platform": {"architecture": "arm64"}}]}"#;
+
+/// A tag moves; what is built today has to be built of the same tomorrow.
+#[test]
+fn what_images_are_built_on_is_named_by_digest() {
+    let digest = regex::Regex::new("^[a-z0-9./-]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}$").unwrap();
+    let images = Bases::new().images();
+    assert_eq!(images.len(), 3, "{images:?}");
+    for image in images {
+        assert!(digest.is_match(&image), "{image}");
+    }
+    // Nothing is built on an image that is named elsewhere.
+    for file in ["infra/container/Containerfile", "infra/lambda/Containerfile"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        for from in text.lines().filter_map(|line| line.strip_prefix("FROM ")) {
+            let of = from.split(' ').next().unwrap();
+            assert!(["${BUILD_IMAGE}", "${BASE_IMAGE}", "base", "scratch"].contains(&of), "{file}: {from}");
+        }
+    }
+}
+
+#[test]
+fn digests_are_looked_up_and_written_in() {
+    let bases = Bases::new();
+    let now = bases.serve("1.95-slim-bookworm", BOTH);
+    bases.serve("nonroot", BOTH);
+    bases.serve("2023", BOTH);
+    let output = bases.run("--update");
+    assert!(output.status.success(), "{}", stderr(&output));
+    for image in bases.images() {
+        assert!(image.ends_with(&format!("@{now}")), "{image}");
+    }
+    // Docker Hub answers by another name than the one that images are named by.
+    let asked = fs::read_to_string(bases.0.path().join("fetched")).unwrap();
+    assert!(asked.contains("https://registry-1.docker.io/v2/library/rust/manifests/1.95-slim-bookworm"), "{asked}");
+    // What was written is there by its digest, too, until a registry has it no more.
+    bases.serve(&now, BOTH);
+    assert!(bases.run("--check").status.success());
+    fs::remove_file(bases.0.path().join("lists").join(&now)).unwrap();
+    let output = bases.run("--check");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("does not serve library/rust"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_base_for_one_processor_or_with_other_content_is_refused() {
+    let bases = Bases::new();
+    let before = bases.images();
+    for tag in ["1.95-slim-bookworm", "nonroot", "2023"] {
+        bases.serve(tag, r#"{"manifests": [{"platform": {"architecture": "amd64"}}]}"#);
+    }
+    let output = bases.run("--update");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("has no image for arm64"), "{}", stderr(&output));
+    assert_eq!(bases.images(), before, "nothing is written");
+    for image in &before {
+        bases.serve(image.split('@').nth(1).unwrap(), BOTH);
+    }
+    let output = bases.run("--check");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("was asked for"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_release_has_a_word_on_it() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path().join("infra/release")).unwrap();
+    fs::copy(root().join("infra/release/notes"), folder.path().join("infra/release/notes")).unwrap();
+    folder.write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- later\n\n## [0.2.0] - 2026-12-01\n\n### Added\n\n- two\n\n## 0.1.0\n\n- one\n");
+    let notes = |version: &str| {
+        Command::new(folder.path().join("infra/release/notes")).arg(version).output().unwrap()
+    };
+    for (version, says) in [("0.2.0", "### Added\n\n- two\n"), ("0.1.0", "- one\n")] {
+        let output = notes(version);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), says, "{}", stderr(&output));
+    }
+    for version in ["0.3.0", "0.1", "0.1.0.1"] {
+        let output = notes(version);
+        assert_eq!(output.status.code(), Some(1), "{version}");
+        assert!(stderr(&output).contains(&format!("no section \"## {version}\"")), "{}", stderr(&output));
+    }
+}
+
+/// The image is made of the programs that were tried, and of nothing that was built beside them.
+#[test]
+fn the_image_of_a_release_holds_the_programs_of_the_release() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let workflow = read(".github/workflows/release.yml");
+    assert_eq!(workflow.matches("target: released\n").count(), 2);
+    assert!(workflow.contains("image/sluice-$PROCESSOR"));
+    assert!(workflow.contains("path: dist/image,"));
+    assert!(workflow.contains("infra/container/bases --check"));
+    assert!(read("infra/container/Containerfile").contains("COPY --chmod=755 dist/image/sluice-${TARGETARCH} "));
+    assert!(read(".dockerignore").lines().any(|line| line == "!dist/image"));
 }
