@@ -165,9 +165,38 @@ fn zig_links_against_the_c_library_of_the_runtime() {
         let output = machine.package(&["--arch", arch, "--build", "zig"]);
         assert!(output.status.success(), "{}", said(&output));
         let asked = format!(
-            "cargo zigbuild --locked --release --package sluice --bin sluice --target {triple}.2.34\n"
+            "cargo zigbuild --locked --release --package sluice --bin sluice --no-default-features --features kafka,opensearch \
+             --target {triple}.2.34\n"
         );
         assert_eq!(machine.calls(), asked);
+    }
+}
+
+/// Sinks that are large are left out of a function that does not use them.
+#[test]
+fn a_build_has_the_plug_ins_that_the_connector_names() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for (args, features) in [
+        (&["--connector", "connectors.d/msk/stock-prices.yaml"][..], "kafka,opensearch"),
+        (&["--connector", "connectors.d/examples/orders-table.yaml"], "kafka,opensearch,postgres"),
+        (&["--everything"], "kafka,opensearch,parquet,postgres"),
+        (&["--everything", "--build", "container"], "kafka,opensearch,parquet,postgres"),
+    ] {
+        let machine = Machine::new(LINUX, &["podman"]);
+        let output = machine.package(args);
+        assert!(output.status.success(), "{}", said(&output));
+        let calls = machine.calls().replace("--build-arg FEATURES=", "--features ");
+        assert!(calls.contains(&format!("--features {features} ")) || calls.contains(&format!("--features {features}\n")), "{calls}");
+    }
+    // Each is one of the program, and all of them are in what everybody else builds.
+    let script = fs::read_to_string(root().join("infra/lambda/package")).unwrap();
+    let program = fs::read_to_string(root().join("runtime/sluice/Cargo.toml")).unwrap();
+    let default = program.lines().find(|line| line.starts_with("default = ")).unwrap();
+    let named: Vec<_> = default.split('"').skip(1).step_by(2).collect();
+    assert_eq!(named, ["kafka", "opensearch", "parquet", "postgres"]);
+    for feature in named {
+        assert!(program.contains(&format!("{feature} = [\"sluice-sinks/{feature}\"]")), "{feature}");
+        assert!(script.contains(feature), "{feature}");
     }
 }
 
