@@ -108,6 +108,9 @@ class Chart(unittest.TestCase):
             (container,) = spec["containers"]
             container.pop("imagePullPolicy", None)
             container["env"] = sorted(container["env"], key=lambda variable: variable["name"])
+            for probe in ["livenessProbe", "readinessProbe"]:
+                # What is not said is HTTP.
+                container[probe]["httpGet"].setdefault("scheme", "HTTP")
             spec["volumes"][0]["configMap"] = {}
             return spec
 
@@ -164,6 +167,37 @@ class Chart(unittest.TestCase):
             self.assertIsInstance(value, str, name)
         self.assertEqual(trigger["metadata"]["saslTokenProvider"], "aws_msk_iam")
         self.assertEqual(trigger["authenticationRef"]["name"], made["TriggerAuthentication"]["metadata"]["name"])
+
+    def test_pods_reach_what_connectors_are_given(self):
+        # PostgreSQL, a search engine or a registry is behind no port that brokers have.
+        def ports(made):
+            return [port["port"] for port in made["NetworkPolicy"]["spec"]["egress"][0]["ports"]]
+
+        self.assertNotIn(5432, ports(template()))
+        made = template("networkPolicy.targetPorts={5432,9200}", "networkPolicy.brokerPorts={9098}")
+        self.assertEqual(ports(made), [53, 53, 443, 9098, 5432, 9200])
+
+    def test_a_listener_with_tls_is_asked_so(self):
+        # Kubernetes and Prometheus would speak plain HTTP to it otherwise, and the pod be restarted for ever.
+        made = template("tls.secretName=certificate", "podMonitor.enabled=true", "podMonitor.tlsConfig.serverName=sluice.example")
+        pod = made["Deployment"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        for probe in ["livenessProbe", "readinessProbe"]:
+            self.assertEqual(container[probe]["httpGet"]["scheme"], "HTTPS", probe)
+        environment = {variable["name"]: variable["value"] for variable in container["env"]}
+        (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "tls"]
+        (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "tls"]
+        self.assertEqual(volume["secret"], {"secretName": "certificate"})
+        for name, file in [("SLUICE_TLS_CERT_FILE", "tls.crt"), ("SLUICE_TLS_KEY_FILE", "tls.key")]:
+            self.assertEqual(environment[name], f"{mount['mountPath']}/{file}")
+            # The names are those of the process settings.
+            self.assertIn(f"### `{name.removeprefix('SLUICE_').lower()}`", (ROOT / "docs/reference/process.md").read_text())
+        (endpoint,) = made["PodMonitor"]["spec"]["podMetricsEndpoints"]
+        self.assertEqual((endpoint["scheme"], endpoint["tlsConfig"]), ("https", {"serverName": "sluice.example"}))
+        plain = template("podMonitor.enabled=true")
+        self.assertNotIn("scheme", plain["PodMonitor"]["spec"]["podMetricsEndpoints"][0])
+        # The pod of the test serves nothing.
+        self.assertNotIn("SLUICE_TLS_CERT_FILE", json.dumps(made["Pod"]))
 
     def test_the_pod_monitor_scrapes_the_port_of_the_pods(self):
         made = template("podMonitor.enabled=true", "podMonitor.labels.release=prometheus")

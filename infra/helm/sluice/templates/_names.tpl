@@ -49,13 +49,19 @@ seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
 {{- define "sluice.env" -}}
-env:
-  {{- range $name, $value := .Values.env }}
-  - { name: {{ $name }}, value: {{ $value | quote }} }
-  {{- end }}
-{{- with .Values.secretName }}
-# Secrets that connectors name as ${env:...}.
+{{- range $name, $value := .Values.env }}
+- { name: {{ $name }}, value: {{ $value | quote }} }
+{{- end }}
+{{- end -}}
+
+{{- /* Secrets that connectors name as ${env:...}. */ -}}
+{{- define "sluice.envFrom" -}}
+{{- with .Values.secretName -}}
 envFrom:
   - secretRef: { name: {{ . }}, optional: true }
 {{- end }}
+{{- end -}}
+
+{{- define "sluice.scheme" -}}
+{{- if .Values.tls.secretName }}HTTPS{{ else }}HTTP{{ end -}}
 {{- end -}}
