@@ -22,6 +22,7 @@ locals {
   }
   response_types = ["ReportBatchItemFailures"]
   poller_log     = { system_log_level = "WARN" }
+  poller_counts  = { metrics = ["EventCount", "ErrorCount"] }
   titan = {
     bedrock_embedding_model_configuration = {
       dimensions          = var.embedding_dimension
@@ -213,6 +214,7 @@ resource "awscc_s3_bucket_policy" "failures" {
 resource "awscc_iam_role" "function" {
   description                 = "What the function and its event source mapping may do"
   assume_role_policy_document = jsonencode(local.trust_lambda)
+  managed_policy_arns         = length(var.policy_arns) > 0 ? var.policy_arns : null
   policies = [
     { policy_name = "log", policy_document = jsonencode({ Version = "2012-10-17", Statement = local.log }) },
     { policy_name = "read-the-topic", policy_document = jsonencode({ Version = "2012-10-17", Statement = local.read_the_topic }) },
@@ -257,5 +259,5 @@ resource "awscc_lambda_event_source_mapping" "topic" {
   maximum_record_age_in_seconds            = local.provisioned ? -1 : null
   logging_config                           = local.provisioned ? local.poller_log : null
   destination_config                       = { on_failure = { destination = awscc_s3_bucket.failures.arn } }
-  metrics_config                           = { metrics = ["EventCount", "ErrorCount"] }
+  metrics_config                           = local.provisioned ? local.poller_counts : null
 }

@@ -2,10 +2,12 @@
 
 The provider `awscc` is made of CloudFormation's schemas, so that the module can be written as a template and be looked at by cfn-lint,
 which needs neither the provider nor an account. Needs cfn-lint and python-hcl2, which comes with checkov. Where terraform or tofu is
-on the PATH, the files are held to its format.
+on the PATH, the files are held to its format; where the provider is at hand, too, it validates and plans the module. The provider
+comes from the registry, or from the folder that SLUICE_AWSCC names; SLUICE_REQUIRE_AWSCC makes it a failure where there is none.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -131,7 +133,7 @@ class Writer:
         numeric = part.get("type") in ("integer", "number")
         name = "Number" if numeric else "Text"
         self.parameters[name] = {"Type": "Number" if numeric else "String"}
-        return {"Ref": name}
+        return [{"Ref": name}] if part.get("type") == "array" else {"Ref": name}
 
 
 TEMPLATE = Writer().template
@@ -151,6 +153,54 @@ def policies(template):
                             set(actions if isinstance(actions, list) else [actions]),
                         )
     return found
+
+
+PROGRAM = shutil.which("terraform") or shutil.which("tofu")
+
+
+class Provider:
+    """The module in a folder of its own, with the provider, or a word on why there is none."""
+
+    def __init__(self, folder):
+        self.folder, self.missing = Path(folder), None
+        shutil.copytree(FOLDER, self.folder / "module", ignore=shutil.ignore_patterns("*.py", "__pycache__", ".terraform*"))
+        self.environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_REGION": "eu-central-1"}
+        own = os.environ.get("SLUICE_AWSCC")
+        settings = self.folder / "terraform.rc"
+        settings.write_text(f'provider_installation {{\n dev_overrides {{ "hashicorp/awscc" = "{own}" }}\n direct {{}}\n}}\n' if own else "")
+        self.environment["TF_CLI_CONFIG_FILE"] = str(settings)
+        if not PROGRAM:
+            self.missing = "neither terraform nor tofu is on the PATH"
+        elif not own:
+            said = self.run("init", "-backend=false", "-input=false")
+            if said.returncode:
+                self.missing = f"the provider is not at hand: {said.stderr.strip()[-300:]}"
+
+    def run(self, *arguments):
+        command = [PROGRAM, *arguments, "-no-color"]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=self.folder / "module", env=self.environment, timeout=600
+        )
+
+
+class Plans(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = Provider(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        if cls.provider.missing:
+            print(f"{cls.provider.missing}: THE TERRAFORM MODULE WAS NOT VALIDATED", file=sys.stderr)
+            if os.environ.get("SLUICE_REQUIRE_AWSCC"):
+                raise AssertionError("SLUICE_REQUIRE_AWSCC is set")
+            raise unittest.SkipTest(cls.provider.missing)
+
+    def test_terraform_validates_it(self):
+        said = self.provider.run("validate")
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+
+    def test_its_plans_are_what_they_should_be(self):
+        said = self.provider.run("test")
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+        self.assertRegex(said.stdout, r"[5-9] passed, 0 failed")
 
 
 class Module(unittest.TestCase):
@@ -200,7 +250,7 @@ class Module(unittest.TestCase):
     def test_a_partial_answer_goes_with_provisioned_pollers(self):
         # Without them Lambda passes over a partial answer, and the records in it are lost.
         (mapping,) = [body for kind, _, body in RESOURCES if kind == "awscc_lambda_event_source_mapping"]
-        for key in ["provisioned_poller_config", "function_response_types", "maximum_retry_attempts"]:
+        for key in ["provisioned_poller_config", "function_response_types", "maximum_retry_attempts", "metrics_config"]:
             self.assertRegex(unwrapped(mapping[key]), r"^\$\{local\.provisioned \? .* : (null|None)\}$", key)
         self.assertEqual(LOCALS["provisioned"], '${var.poller_mode == "provisioned"}')
         self.assertEqual(
@@ -222,10 +272,9 @@ class Module(unittest.TestCase):
             self.assertTrue(unwrapped(body["description"]).endswith("."), name)
             self.assertIn("type", body, name)
 
-    @unittest.skipUnless(shutil.which("terraform") or shutil.which("tofu"), "neither terraform nor tofu is on the PATH")
+    @unittest.skipUnless(PROGRAM, "neither terraform nor tofu is on the PATH")
     def test_it_is_formatted(self):
-        program = shutil.which("terraform") or shutil.which("tofu")
-        said = subprocess.run([program, "fmt", "-check", str(FOLDER)], capture_output=True, text=True, check=False)
+        said = subprocess.run([PROGRAM, "fmt", "-check", "-recursive", str(FOLDER)], capture_output=True, text=True, check=False)
         self.assertEqual(said.returncode, 0, said.stdout)
 
 

@@ -46,6 +46,12 @@ variable "reserved_concurrency" {
   default     = 1
 }
 
+variable "policy_arns" {
+  description = "Managed policies of the function's role beside its own rights, for what else the connector names: dead letters in a queue, secrets."
+  type        = list(string)
+  default     = []
+}
+
 variable "cluster_arn" {
   description = "An Amazon MSK cluster with IAM authentication."
   type        = string
