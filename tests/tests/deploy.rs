@@ -700,7 +700,11 @@ fn records_are_sent_by_the_function_beside_the_brokers() {
     });
     assert_eq!(event, expected);
     // The CLI would call again after a minute, and send the records twice.
-    assert!(stub.log().contains("invoke --cli-read-timeout 150 --function-name sluice-send"), "{}", stub.log());
+    assert!(
+        stub.log().contains("invoke --cli-read-timeout 150 --function-name sluice-send"),
+        "{}",
+        stub.log()
+    );
 }
 
 #[test]
@@ -748,7 +752,17 @@ fn the_scripts_run_on_the_shell_of_macos() {
         "coproc",
         "EPOCHSECONDS",
     ];
-    let gnu = ["realpath", "touch -d", "sed -i", "readlink -f", "date -d", "grep -P", "xargs -r", "base64 -w", "cp -t"];
+    let gnu = [
+        "realpath",
+        "touch -d",
+        "sed -i",
+        "readlink -f",
+        "date -d",
+        "grep -P",
+        "xargs -r",
+        "base64 -w",
+        "cp -t",
+    ];
     for script in scripts {
         let text = fs::read_to_string(root().join("infra").join(script)).unwrap();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'))

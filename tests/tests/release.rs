@@ -280,7 +280,8 @@ impl Bases {
     }
 }
 
-const BOTH: &str = r#"{"manifests": [{"platform": {"architecture": "amd64"}}, {"platform": {"architecture": "arm64"}}]}"#;
+const BOTH: &str =
+    r#"{"manifests": [{"platform": {"architecture": "amd64"}}, {"platform": {"architecture": "arm64"}}]}"#;
 
 /// A tag moves; what is built today has to be built of the same tomorrow.
 #[test]
@@ -314,7 +315,10 @@ fn digests_are_looked_up_and_written_in() {
     }
     // Docker Hub answers by another name than the one that images are named by.
     let asked = fs::read_to_string(bases.0.path().join("fetched")).unwrap();
-    assert!(asked.contains("https://registry-1.docker.io/v2/library/rust/manifests/1.95-slim-bookworm"), "{asked}");
+    assert!(
+        asked.contains("https://registry-1.docker.io/v2/library/rust/manifests/1.95-slim-bookworm"),
+        "{asked}"
+    );
     // What was written is there by its digest, too, until a registry has it no more.
     bases.serve(&now, BOTH);
     assert!(bases.run("--check").status.success());
@@ -372,6 +376,8 @@ fn the_image_of_a_release_holds_the_programs_of_the_release() {
     assert!(workflow.contains("image/sluice-$PROCESSOR"));
     assert!(workflow.contains("path: dist/image,"));
     assert!(workflow.contains("infra/container/bases --check"));
-    assert!(read("infra/container/Containerfile").contains("COPY --chmod=755 dist/image/sluice-${TARGETARCH} "));
+    assert!(
+        read("infra/container/Containerfile").contains("COPY --chmod=755 dist/image/sluice-${TARGETARCH} ")
+    );
     assert!(read(".dockerignore").lines().any(|line| line == "!dist/image"));
 }

@@ -15,7 +15,7 @@ run "provisioned_pollers_take_partial_answers" {
     error_message = "Provisioned pollers take partial answers."
   }
   assert {
-    condition     = awscc_lambda_event_source_mapping.topic.function_response_types == toset(["ReportBatchItemFailures"])
+    condition     = awscc_lambda_event_source_mapping.topic.function_response_types == tolist(["ReportBatchItemFailures"])
     error_message = "The mapping has to heed what the function answers, or records are lost."
   }
   assert {

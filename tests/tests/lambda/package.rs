@@ -186,7 +186,11 @@ fn a_build_has_the_plug_ins_that_the_connector_names() {
         let output = machine.package(args);
         assert!(output.status.success(), "{}", said(&output));
         let calls = machine.calls().replace("--build-arg FEATURES=", "--features ");
-        assert!(calls.contains(&format!("--features {features} ")) || calls.contains(&format!("--features {features}\n")), "{calls}");
+        assert!(
+            calls.contains(&format!("--features {features} "))
+                || calls.contains(&format!("--features {features}\n")),
+            "{calls}"
+        );
     }
     // Each is one of the program, and all of them are in what everybody else builds.
     let script = fs::read_to_string(root().join("infra/lambda/package")).unwrap();
