@@ -44,7 +44,7 @@ impl Encoding {
             ObjectFormat::Raw => (Rows::Lines(LineFormat::Raw), compression),
             ObjectFormat::Csv => (Rows::Csv(CsvTable::new(columns)), compression),
             #[cfg(not(feature = "parquet"))]
-            ObjectFormat::Parquet => return Err(Failure::fatal(NO_PARQUET)),
+            ObjectFormat::Parquet => return Err(Failure::fatal(crate::s3::format::NO_PARQUET)),
             #[cfg(feature = "parquet")]
             ObjectFormat::Parquet => {
                 (Rows::Parquet(Box::new(ParquetTable::new(compression))), ObjectCompression::None)
