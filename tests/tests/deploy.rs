@@ -352,7 +352,7 @@ fn a_package_with_another_connector_is_refused() {
     let output = stub.deploy(&["--send-zip", other.to_str().unwrap()], "");
     assert!(stderr(&output).contains("holds connectors.d/orders.yaml"), "{}", stderr(&output));
     fs::write(stub.path("package.zip"), "no zip").unwrap();
-    assert!(stderr(&stub.deploy(&[], "")).contains("is no zip"));
+    assert!(stderr(&stub.deploy(&[], "")).contains("is not a zip file"));
     assert_eq!(stub.changes(), [""; 0]);
 }
 
@@ -369,8 +369,8 @@ fn a_value_that_is_none_is_named_before_anything_is_done() {
         ("PolicyArns=AmazonSQSFullAccess", "is not of the form"),
         ("MemorySize=64", "MemorySize=64 is less than 128"),
         ("MemorySize=20000", "MemorySize=20000 is more than 10240"),
-        ("BatchSize=ten", "BatchSize=ten is no number"),
-        ("BatchSize=-1", "BatchSize=-1 is no number"),
+        ("BatchSize=ten", "BatchSize=ten is not a number"),
+        ("BatchSize=-1", "BatchSize=-1 is not a number"),
     ] {
         let stub = Stub::new();
         let output = stub.run("deploy", &["--dry-run", given], "");
