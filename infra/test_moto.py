@@ -89,7 +89,12 @@ class Moto(unittest.TestCase):
         return self.run_script("deploy", *zips, *arguments)
 
     def test_a_stack_is_asked_for_with_all_that_it_is_made_of(self):
-        said = self.deploy("ChunkTokens=500")
+        # Values with blanks, commas and equals signs go through the CLI as they are.
+        odd = {
+            "TopicConfiguration": "retention.ms=60000 retention.bytes=1048576",
+            "PolicyArns": "arn:aws:iam::aws:policy/A,arn:aws:iam::123456789012:policy/b",
+        }
+        said = self.deploy("ChunkTokens=500", *[f"{name}={value}" for name, value in odd.items()])
         self.assertEqual(said.returncode, 0, said.stderr + said.stdout)
 
         keys = [item["Key"] for item in self.client("s3").list_objects_v2(Bucket=CODE)["Contents"]]
@@ -104,6 +109,7 @@ class Moto(unittest.TestCase):
         self.assertIn(given["CodeKey"], keys)
         self.assertIn(given["SendCodeKey"], keys)
         self.assertEqual((given["ChunkTokens"], given["ConnectorName"]), ("500", "stock-prices"))
+        self.assertLessEqual(odd.items(), given.items())
         policy = clouds.get_stack_policy(StackName="sluice")["StackPolicyBody"]
         self.assertIn("AWS::MSK::Topic", policy)
 

@@ -241,6 +241,15 @@ class Templates(unittest.TestCase):
                 anybody = statement["Principal"] == "*" and statement["Resource"] == "*"
                 self.assertEqual(anybody, "Condition" in statement, f"{template}.{name}: this account's, at the most")
 
+    def test_the_page_gives_the_daemon_what_it_asks_for(self):
+        page = (FOLDER.parent / "README.md").read_text()
+        command = page.split("--template-file infra/cloudformation/daemon.yaml")[1].split("```")[0]
+        given = set(re.findall(r"\b([A-Z][A-Za-z0-9]+)=", command))
+        parameters = TEMPLATES["daemon"]["Parameters"]
+        needed = {name for name, parameter in parameters.items() if "Default" not in parameter} | {"S3PrefixListId"}
+        self.assertLessEqual(needed, given)
+        self.assertLessEqual(given, set(parameters))
+
     def test_what_is_compared_is_text(self):
         # A parameter is text to a condition, a number too.
         def compared(value):
