@@ -41,6 +41,7 @@ case $* in
   "lambda list-versions-by-function"*) printf '$LATEST\t2\t5\t7\t9\n' ;;
   "kafka get-bootstrap-brokers"*) echo b-1.example:9098,b-2.example:9098 ;;
   "lambda invoke"*) cp "${8#fileb://}" "$CALLS.event" && echo '{"said":"2 records sent"}' >"${!#}" && echo "${FAILED:-None}" ;;
+  "kafka describe-cluster-v2"*NumberOfBrokerNodes*) printf '%s\n' "$CLUSTER" ;;
   "bedrock-agent get-"* | "kafka describe-cluster-v2"*) exit 254 ;;
 esac
 "#;
@@ -92,6 +93,7 @@ struct Stub {
     left: &'static str,
     unreserved: &'static str,
     region: &'static str,
+    cluster: &'static str,
 }
 
 impl Stub {
@@ -110,6 +112,7 @@ impl Stub {
             left: "",
             unreserved: "900",
             region: "eu-central-1",
+            cluster: "PROVISIONED\t3\tTrue",
         }
     }
 
@@ -157,6 +160,7 @@ impl Stub {
             .env("LEFT", self.left)
             .env("SLUICE_POLL_SECONDS", "0")
             .env("UNRESERVED", self.unreserved)
+            .env("CLUSTER", self.cluster)
             .env("AWS_REGION", self.region)
             .stdin(Stdio::null())
             .output()
@@ -574,6 +578,40 @@ fn a_topic_that_would_fill_the_disks_is_refused() {
         let output = Stub::new().run("deploy", &[&["--dry-run"], given].concat(), "");
         assert!(output.status.success(), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_cluster_that_is_there_is_looked_at_before_anything_is_made() {
+    let arn = "ExistingClusterArn=arn:aws:kafka:eu-central-1:123456789012:cluster/other/1-2";
+    for (cluster, given, replicas) in [
+        ("PROVISIONED\t2\tTrue", &[arn][..], Some("TopicReplicationFactor=2")),
+        ("PROVISIONED\t3\tTrue", &[arn], None),
+        ("PROVISIONED\t2\tTrue", &[arn, "TopicReplicationFactor=1"], Some("TopicReplicationFactor=1")),
+        ("PROVISIONED\t2\tTrue", &[arn, "CreateTopic=no"], None),
+        ("SERVERLESS\tNone\tNone", &[arn, "ClusterType=serverless", "CreateTopic=no"], None),
+    ] {
+        let stub = Stub { cluster, ..Stub::new() };
+        let output = stub.deploy(given, "");
+        assert!(output.status.success(), "{cluster} {given:?}: {}", stderr(&output));
+        let log = stub.log();
+        let said: Vec<_> =
+            log.split_whitespace().filter(|word| word.starts_with("TopicReplicationFactor=")).collect();
+        assert_eq!(said, replicas.into_iter().collect::<Vec<_>>(), "{cluster} {given:?}");
+    }
+    for (cluster, named) in [
+        ("PROVISIONED\t3\tFalse", "does not take IAM authentication"),
+        ("PROVISIONED\t3\tNone", "does not take IAM authentication"),
+        ("SERVERLESS\tNone\tNone", "say ClusterType=serverless"),
+    ] {
+        let stub = Stub { cluster, ..Stub::new() };
+        let output = stub.deploy(&[arn], "");
+        assert_eq!(output.status.code(), Some(2), "{cluster}");
+        assert!(stderr(&output).contains(named), "{}", stderr(&output));
+        assert_eq!(stub.changes(), ["lambda get-account-settings"], "it only looked");
+    }
+    // What runs was looked at when it was made.
+    let stub = Stub { cluster: "", ..Stub::running(&[arn]) };
+    assert!(stub.deploy(&[], "").status.success());
 }
 
 #[test]
