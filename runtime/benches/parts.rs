@@ -362,7 +362,7 @@ fn order() -> Part {
             offset = record.origin().offset();
             let size = record.size();
             let ticket = tracker.read(record.origin(), size).unwrap();
-            batcher.push(Item { record, meta: Meta { order: Some(7), ..Meta::new(ticket, size, now) } });
+            batcher.push(Item { record, meta: Meta::new(ticket, size, now).with_order(Some(7)) });
             while let Some(batch) = batcher.take(now, false) {
                 batcher.release(&batch);
                 for item in batch {

@@ -73,16 +73,13 @@ impl Json {
     /// Takes a document in UTF-8, or says what is wrong with it and where, in `serde_json`'s words. A byte order mark
     /// before it is passed over.
     pub fn parse(text: Bytes) -> serde_json::Result<Self> {
-        let source =
-            if text.starts_with(BYTE_ORDER_MARK) { text.slice(BYTE_ORDER_MARK.len()..) } else { text };
-        let source = match ByteString::try_from(source.clone()) {
-            Ok(source) => source,
-            Err(error) => {
-                // What reads the document says where.
-                let read = read::read(&source).map_err(|error| fault::explain(error, &source));
-                return read.and_then(|_| Err(serde_json::Error::custom(error)));
-            }
-        };
+        let text = if text.starts_with(BYTE_ORDER_MARK) { text.slice(BYTE_ORDER_MARK.len()..) } else { text };
+        // Looked at twice, since that is cheaper than sharing the bytes with what says where they are wrong.
+        if let Err(error) = std::str::from_utf8(&text) {
+            let read = read::read(&text).map_err(|error| fault::explain(error, &text));
+            return read.and_then(|_| Err(serde_json::Error::custom(error)));
+        }
+        let source = ByteString::try_from(text).map_err(serde_json::Error::custom)?;
         let fields = FieldPlaces::find(&source);
         let read = OnceLock::new();
         if fields.is_none() {

@@ -50,7 +50,9 @@ impl FieldPlaces {
 
     /// Returns what the last field of a name is, as `serde_json` has it where there are several.
     pub(super) fn get<'a>(&self, text: &'a str, name: &str) -> Option<FieldPiece<'a>> {
-        let (_, value) = self.0.iter().rev().find(|(field, _)| field.of(text) == Some(name))?;
+        // Most names differ in their length already.
+        let is_name = |field: Span| field.length as usize == name.len() && field.of(text) == Some(name);
+        let (_, value) = self.0.iter().rev().find(|(field, _)| is_name(*field))?;
         let value = value.of(text)?;
         Some(match value.as_bytes().first()? {
             b'"' => FieldPiece::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus_client::metrics::histogram::Histogram;
+use crate::meter::histogram::{Histogram, bucket_of, mean_of};
 
 /// Seconds of a put, a commit or a record's way, from a millisecond to an hour.
 const SECONDS: [f64; 14] =
@@ -14,15 +14,32 @@ const SECONDS: [f64; 14] =
 pub struct Measure {
     /// By how long it took, in seconds.
     pub histogram: Histogram,
-    count: AtomicU64,
-    micros: AtomicU64,
     max_micros: AtomicU64,
 }
 
 impl Default for Measure {
     fn default() -> Self {
-        let (count, micros, max_micros) = Default::default();
-        Self { histogram: Histogram::new(SECONDS), count, micros, max_micros }
+        Self { histogram: Histogram::new(&SECONDS), max_micros: AtomicU64::default() }
+    }
+}
+
+/// Times that are taken note of together, as it is cheaper to do that once for many.
+#[derive(Debug, Default)]
+pub struct MeasuredTimes {
+    counts: [u64; SECONDS.len() + 1],
+    sum: f64,
+    max: Duration,
+}
+
+impl MeasuredTimes {
+    /// Takes note of one time.
+    pub fn observe(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        if let Some(count) = self.counts.get_mut(bucket_of(&SECONDS, seconds)) {
+            *count += 1;
+        }
+        self.sum += seconds;
+        self.max = self.max.max(took);
     }
 }
 
@@ -30,15 +47,23 @@ impl Measure {
     /// Takes note of one time.
     pub fn observe(&self, took: Duration) {
         self.histogram.observe(took.as_secs_f64());
+        self.observe_max(took);
+    }
+
+    /// Takes note of many times.
+    pub fn observe_all(&self, times: &MeasuredTimes) {
+        self.histogram.add(&times.counts, times.sum);
+        self.observe_max(times.max);
+    }
+
+    fn observe_max(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(micros, Ordering::Relaxed);
         self.max_micros.fetch_max(micros, Ordering::Relaxed);
     }
 
     /// Returns the mean since the start, in milliseconds; 0 before the first.
     pub fn mean_millis(&self) -> f64 {
-        mean(self.micros.load(Ordering::Relaxed), self.count.load(Ordering::Relaxed)) / 1000.0
+        mean_of(&self.histogram.counts()).map_or(0.0, |mean| mean * 1000.0)
     }
 
     /// Returns the longest since the start, in milliseconds.
@@ -74,5 +99,12 @@ mod tests {
         assert!(measure.mean_millis().abs() < f64::EPSILON, "nothing was measured yet");
         [10, 30].map(Duration::from_millis).iter().for_each(|took| measure.observe(*took));
         assert!((measure.mean_millis() - 20.0).abs() < 1e-9 && (measure.max_millis() - 30.0).abs() < 1e-9);
+        let mut times = MeasuredTimes::default();
+        [20, 60].map(Duration::from_millis).iter().for_each(|took| times.observe(*took));
+        measure.observe_all(&times);
+        assert!((measure.mean_millis() - 30.0).abs() < 1e-9 && (measure.max_millis() - 60.0).abs() < 1e-9);
+        let one_by_one = Measure::default();
+        [10, 30, 20, 60].map(Duration::from_millis).iter().for_each(|took| one_by_one.observe(*took));
+        assert_eq!(measure.histogram.counts().buckets, one_by_one.histogram.counts().buckets);
     }
 }

@@ -3,6 +3,7 @@
 //! What happens is noted where it happens, in atomics that any thread may read: `put_meter` by the lanes, `source_meter` by
 //! the source. `observe` makes metrics of them, and `worker` statuses.
 
+pub mod histogram;
 pub mod last_errors;
 pub mod log_throttle;
 pub mod measure;

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::metrics::histogram::Histogram;
 use sluice_connector_api::{Failure, FailureKind, PutError, Trouble};
 use tokio::time::Instant;
 
+use crate::meter::histogram::Histogram;
 use crate::meter::last_errors::LastErrors;
 use crate::meter::measure::{Measure, mean, now_millis};
 
@@ -52,7 +52,7 @@ impl Default for PutMeter {
         Self {
             took: Measure::default(),
             confirmed: Measure::default(),
-            batch_records: Histogram::new(RECORDS),
+            batch_records: Histogram::new(&RECORDS),
             puts: AtomicU64::default(),
             records: AtomicU64::default(),
             largest: AtomicU64::default(),

@@ -5,10 +5,10 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::engine::Counters;
+use crate::meter::histogram::Histogram;
 use crate::observe::rows::METRICS;
 use crate::observe::table::{Metric, Seen, Value, Values};
 use crate::worker::{Control, TaskStatus};
@@ -43,10 +43,10 @@ fn with_sum(name: &str, counts: &[(&str, u64)]) -> Vec<(String, u64)> {
     std::iter::once(sum).chain(each).collect()
 }
 
-/// Returns the histograms of one task, with the name and the help that `/metrics` has for them.
-pub(crate) fn histograms(counters: &Counters) -> Vec<(&'static str, &'static str, &Histogram)> {
+/// Returns the histograms of one task, with the name that `/metrics` has for them.
+pub(crate) fn histograms(counters: &Counters) -> Vec<(&'static str, &Histogram)> {
     let histogram = |metric: &Metric| match metric.values {
-        Values::Histogram(histogram) => Some((metric.name, metric.help, histogram(counters))),
+        Values::Histogram(histogram) => Some((metric.name, histogram(counters))),
         _ => None,
     };
     METRICS.iter().filter_map(histogram).collect()

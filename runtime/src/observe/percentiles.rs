@@ -1,9 +1,6 @@
 //! Percentiles of what a histogram counted in a span of time.
 
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
-
+use crate::meter::histogram::Histogram;
 use crate::meter::measure::float;
 
 /// What a histogram has counted at one moment: the upper bound of each bucket, and what is below it.
@@ -14,26 +11,16 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// Reads a histogram, out of the text that `/metrics` would serve: it shows its buckets nowhere else.
+    /// Reads a histogram.
     pub(super) fn of(histogram: &Histogram) -> Self {
-        let mut registry = Registry::default();
-        registry.register("h", "h", histogram.clone());
-        let mut text = String::new();
-        // A string takes whatever is written to it.
-        let _written = encode(&mut text, &registry).is_ok();
-        let mut buckets = Self::default();
-        for line in text.lines() {
-            if let Some(sum) = line.strip_prefix("h_sum ") {
-                buckets.sum = sum.parse().unwrap_or_default();
-            }
-            let bucket = line.strip_prefix("h_bucket{le=\"").and_then(|rest| rest.split_once("\"} "));
-            if let Some((bound, count)) = bucket
-                && let (Ok(bound), Ok(count)) = (bound.parse(), count.parse())
-            {
-                buckets.below.push((bound, count));
-            }
+        let counts = histogram.counts();
+        let mut below = Vec::with_capacity(counts.buckets.len());
+        let mut count = 0;
+        for (bound, of_bucket) in counts.buckets {
+            count += of_bucket;
+            below.push((bound, count));
         }
-        buckets
+        Self { below, sum: counts.sum }
     }
 
     /// Adds what another histogram with the same bounds has counted.
@@ -97,7 +84,7 @@ mod tests {
     use super::*;
 
     fn histogram(values: impl IntoIterator<Item = f64>) -> Histogram {
-        let histogram = Histogram::new([1.0, 2.0, 4.0]);
+        let histogram = Histogram::new(&[1.0, 2.0, 4.0]);
         values.into_iter().for_each(|value| histogram.observe(value));
         histogram
     }

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use prometheus_client::metrics::histogram::Histogram;
-
 use crate::engine::Counters;
+use crate::meter::histogram::Histogram;
 use crate::meter::measure::float;
 use crate::meter::source_meter::PartitionStatus;
 use crate::worker::{ConnectorStatus, State, TaskStatus};

@@ -80,16 +80,19 @@ impl Converter for JsonConverter {
                 }
             };
         }
-        let error = match Json::parse(bytes.clone()) {
+        let hint = written_with_schema(&bytes);
+        // Nothing is shared that nobody needs: every record comes this way.
+        let kept = (self.on_invalid == OnInvalid::Replace).then(|| bytes.clone());
+        let error = match Json::parse(bytes) {
             Ok(json) => return Ok(Some(Payload::Json(json))),
             Err(error) => error,
         };
-        if self.on_invalid == OnInvalid::Replace
+        if let Some(bytes) = kept
             && let Ok(json) = Json::parse(mended(&bytes).into())
         {
             return Ok(Some(Payload::Json(json)));
         }
-        let reason = match written_with_schema(&bytes) {
+        let reason = match hint {
             Some(hint) => format!("the {side} is not JSON: {hint}"),
             None => format!("the {side} is not valid JSON: {error}"),
         };

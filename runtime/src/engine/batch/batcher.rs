@@ -84,7 +84,8 @@ impl Batcher {
     /// The ordering keys of what is taken are in flight until every record is [released](Self::release).
     pub fn take(&mut self, now: Instant, flush: bool) -> Option<Vec<Item>> {
         let batch_key = self.due(now, flush)?;
-        let mut batch = Batch::new(batch_key, self.limits);
+        let offered = self.ready.get(&batch_key).map_or(0, |ready| ready.load.records);
+        let mut batch = Batch::new(batch_key, self.limits, offered);
         while !batch.is_full() {
             let Some((key, until)) = self.oldest(batch_key) else { break };
             self.change(key, |queue| queue.fill(&mut batch, until));
@@ -206,7 +207,7 @@ mod tests {
         let mut tracker = Tracker::new();
         tracker.assign(record.origin().topic_partition());
         let ticket = tracker.read(record.origin(), size).unwrap();
-        Item { record, meta: Meta { order, ..Meta::new(ticket, size, since) } }
+        Item { record, meta: Meta::new(ticket, size, since).with_order(order) }
     }
 
     /// A record of one byte with a batch key.
@@ -335,7 +336,7 @@ mod tests {
     /// A record of a thing, whose newest record wins.
     fn of_thing(id: &str, offset: i64, size: usize, order: u64) -> Item {
         let mut item = item(offset, size, Some(order), Instant::now());
-        item.meta.id = Some(id.to_owned());
+        item.meta.set_id(id.to_owned());
         item
     }
 

@@ -22,7 +22,8 @@ pub struct Item {
     pub meta: Meta,
 }
 
-/// What the engine knows of a record on its way.
+/// What the engine knows of a record on its way. It is moved with the record from queue to batch and back, so that what few
+/// records have stands apart.
 #[derive(Clone, Debug)]
 pub struct Meta {
     /// Stands for the record read, in the tracker.
@@ -33,10 +34,6 @@ pub struct Meta {
     pub order: Option<u64>,
     /// Two records with different batch keys never share a batch.
     pub batch_key: u64,
-    /// The thing that it overwrites in the target, where the newest record of a batch wins.
-    pub id: Option<String>,
-    /// Older records of that thing, in the order read: they are superseded once this one is stored.
-    pub older: Vec<Item>,
     /// Where it stands among all that came. The batcher numbers them.
     pub number: u64,
     /// When it came.
@@ -45,13 +42,17 @@ pub struct Meta {
     pub read: Option<Arc<Record>>,
     /// How often it was put.
     pub attempts: u32,
-    /// Since when its puts have failed. It keeps this when a rebalance gives it back to the batcher, so that it gets no
-    /// more time.
-    pub failing_since: Option<Instant>,
-    /// How far its partition is stored once it is, where it is stored exactly once.
-    pub behind: Option<Box<StoredPosition>>,
-    /// How often it turned out not to be stored after a put had accepted it.
-    pub lost: Retries,
+    rare: Option<Box<RareMeta>>,
+}
+
+/// What the engine knows of few records.
+#[derive(Clone, Debug, Default)]
+struct RareMeta {
+    id: Option<String>,
+    older: Vec<Item>,
+    failing_since: Option<Instant>,
+    behind: Option<StoredPosition>,
+    lost: Retries,
 }
 
 impl Meta {
@@ -62,33 +63,95 @@ impl Meta {
             size,
             order: None,
             batch_key: 0,
-            id: None,
-            older: Vec::new(),
             number: 0,
             since,
             read: None,
             attempts: 0,
-            failing_since: None,
-            behind: None,
-            lost: Retries::default(),
+            rare: None,
         }
+    }
+
+    /// Orders the record by a key.
+    #[must_use]
+    pub fn with_order(mut self, order: Option<u64>) -> Self {
+        self.order = order;
+        self
+    }
+
+    fn rare_mut(&mut self) -> &mut RareMeta {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Returns the thing that the record overwrites in the target, where the newest record of a batch wins.
+    pub fn id(&self) -> Option<&str> {
+        self.rare.as_ref()?.id.as_deref()
+    }
+
+    /// Names the thing that the record overwrites in the target.
+    pub fn set_id(&mut self, id: String) {
+        self.rare_mut().id = Some(id);
+    }
+
+    /// Returns older records of that thing, in the order read: they are superseded once this one is stored.
+    pub fn older(&self) -> &[Item] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.older)
+    }
+
+    /// Takes the older records of that thing.
+    pub fn take_older(&mut self) -> Vec<Item> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.older)).unwrap_or_default()
+    }
+
+    /// Returns since when its puts have failed. It keeps this when a rebalance gives it back to the batcher, so that it gets no
+    /// more time.
+    pub fn failing_since(&self) -> Option<Instant> {
+        self.rare.as_ref()?.failing_since
+    }
+
+    /// Notes since when its puts have failed, or that they have not.
+    pub fn set_failing_since(&mut self, since: Option<Instant>) {
+        if since.is_some() || self.rare.is_some() {
+            self.rare_mut().failing_since = since;
+        }
+    }
+
+    /// Returns how far its partition is stored once it is, where it is stored exactly once.
+    pub fn behind(&self) -> Option<&StoredPosition> {
+        self.rare.as_ref()?.behind.as_ref()
+    }
+
+    /// Notes how far its partition is stored once it is, where that is stored.
+    pub fn set_behind(&mut self, behind: Option<StoredPosition>) {
+        if behind.is_some() {
+            self.rare_mut().behind = behind;
+        }
+    }
+
+    /// Returns how often it turned out not to be stored after a put had accepted it.
+    pub fn lost(&self) -> Retries {
+        self.rare.as_ref().map(|rare| rare.lost).unwrap_or_default()
+    }
+
+    /// Notes how often it turned out not to be stored.
+    pub fn set_lost(&mut self, lost: Retries) {
+        self.rare_mut().lost = lost;
     }
 }
 
 impl Item {
     /// Returns the record and the older ones that wait with it.
     pub fn each(&self) -> impl Iterator<Item = &Self> {
-        once(self).chain(&self.meta.older)
+        once(self).chain(self.meta.older())
     }
 
     /// Separates the record from the older ones that wait with it.
     pub fn unfold(mut self) -> impl Iterator<Item = Self> {
-        std::mem::take(&mut self.meta.older).into_iter().chain(once(self))
+        self.meta.take_older().into_iter().chain(once(self))
     }
 
     /// Lets an older record of the same thing, and those that wait with it, wait with this one.
     pub fn supersede(&mut self, older: Self) {
-        self.meta.older.extend(older.unfold());
+        self.meta.rare_mut().older.extend(older.unfold());
     }
 }
 

@@ -38,7 +38,7 @@ impl RecordQueue {
 
     /// Returns what a batch would take, if it had room. Of the records of one thing that is the newest.
     pub(super) fn offer(&self) -> Load {
-        let newest_wins = self.items.front().is_some_and(|first| first.meta.id.is_some());
+        let newest_wins = self.items.front().is_some_and(|first| first.meta.id().is_some());
         if !newest_wins {
             return self.lead;
         }
@@ -83,7 +83,7 @@ impl RecordQueue {
     /// Moves records into the batch, up to the first one that it does not admit or whose number is not below `until`.
     /// Newer records of a thing come along with the older ones, whatever their number.
     pub(super) fn fill(&mut self, batch: &mut Batch, until: u64) {
-        let comes = |item: &Item| item.meta.number < until || item.meta.id.is_some();
+        let comes = |item: &Item| item.meta.number < until || item.meta.id().is_some();
         while let Some(item) = self.items.pop_front_if(|item| comes(item) && batch.admits(item)) {
             self.lead.subtract(load(&item));
             batch.push(item);
@@ -168,11 +168,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(batch_key: u64, limits: BatchLimits) -> Self {
+    /// Begins a batch, for which so many records are offered.
+    pub(super) fn new(batch_key: u64, limits: BatchLimits, offered: usize) -> Self {
         Self {
             key: batch_key,
             limits,
-            items: Vec::new(),
+            items: Vec::with_capacity(offered.min(limits.max_records)),
             newest: HashMap::new(),
             load: Load::default(),
             full: false,
@@ -205,7 +206,7 @@ impl Batch {
             newest.supersede(item);
         } else {
             self.load.records += 1;
-            self.newest.extend(item.meta.id.clone().map(|id| (id, self.items.len())));
+            self.newest.extend(item.meta.id().map(|id| (id.to_owned(), self.items.len())));
             self.items.push(item);
         }
         self.full |= self.load.fills(self.limits);
@@ -213,7 +214,7 @@ impl Batch {
 
     /// Finds the record that this one would supersede.
     fn older(&self, item: &Item) -> Option<usize> {
-        self.newest.get(item.meta.id.as_ref()?).copied()
+        self.newest.get(item.meta.id()?).copied()
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -78,7 +78,7 @@ impl Unconfirmed {
         let mut by_order: HashMap<u64, usize> = HashMap::new();
         for mut item in ours(std::mem::take(&mut outcome.stored), tracker, outcome) {
             // What failed before the put was accepted takes no time from another put.
-            item.meta.failing_since = None;
+            item.meta.set_failing_since(None);
             let queue = item.meta.order.map(|order| *by_order.entry(order).or_insert(queues.len()));
             match queue.and_then(|index| queues.get_mut(index)) {
                 Some(queue) => queue.items.push_back(item),
@@ -234,7 +234,7 @@ impl Unconfirmed {
     /// Lets records that were not stored wait to be put again, if there is time (invariant 9).
     fn put_again(&mut self, lost: Lost, outcome: &mut Outcome) {
         let Lost { mut items, failure: Some(failure) } = lost else { return };
-        let retries = items.iter().map(|item| item.meta.lost).reduce(Retries::with);
+        let retries = items.iter().map(|item| item.meta.lost()).reduce(Retries::with);
         let Some(mut retries) = retries else { return };
         let wait = match failure.kind() {
             FailureKind::Fatal => Err(failure.to_string()),
@@ -246,7 +246,7 @@ impl Unconfirmed {
                 let (records, failures) = (items.len(), retries.failures);
                 tracing::warn!(records, failures, ?wait, "accepted records are put again: {failure}");
                 for item in &mut items {
-                    item.meta.lost = retries;
+                    item.meta.set_lost(retries);
                 }
                 self.again.push((Instant::now().checked_add(wait), items));
             }

@@ -46,7 +46,7 @@ impl Outcome {
 
     /// Takes a record at fault. Older ones that would have been superseded are to be put after all.
     pub fn reject(&mut self, mut item: Item, fault: RecordFault) {
-        self.not_done.append(&mut item.meta.older);
+        self.not_done.append(&mut item.meta.take_older());
         self.rejected.push((item, fault));
     }
 }
@@ -271,7 +271,7 @@ struct Group {
 
 impl Group {
     fn new(items: Vec<Item>) -> Self {
-        let since = items.iter().filter_map(|item| item.meta.failing_since).min();
+        let since = items.iter().filter_map(|item| item.meta.failing_since()).min();
         let (records, metas) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
         Self { records, metas, retries: Retries { failures: 0, since } }
     }
@@ -279,7 +279,7 @@ impl Group {
     fn into_items(self) -> Vec<Item> {
         let mut items = Vec::with_capacity(self.records.len());
         for (record, mut meta) in self.records.into_iter().zip(self.metas) {
-            meta.failing_since = self.retries.since;
+            meta.set_failing_since(self.retries.since);
             items.push(Item { record, meta });
         }
         items
@@ -414,7 +414,7 @@ mod tests {
             let record = Record::new(Origin::new("t", 0, offset));
             tracker.assign(record.origin().topic_partition());
             let ticket = tracker.read(record.origin(), 1).unwrap();
-            Item { record, meta: Meta { order: *order, ..Meta::new(ticket, 1, Instant::now()) } }
+            Item { record, meta: Meta::new(ticket, 1, Instant::now()).with_order(*order) }
         };
         Group::new((0..).zip(orders).map(item).collect())
     }

@@ -176,8 +176,12 @@ impl Lane {
         let meta = guard::call(|| {
             let (order, id) = order_and_id(self.limits.order, &*self.sink, record);
             let batch_key = self.batch_keys.number(&self.sink.batch_key(record));
-            let id = if newest_wins(self.limits.order) { id } else { None };
-            Meta { order, batch_key, id, ..Meta::new(ticket, self.sink.size_of(record), since) }
+            let mut meta = Meta::new(ticket, self.sink.size_of(record), since).with_order(order);
+            meta.batch_key = batch_key;
+            if let Some(id) = id.filter(|_| newest_wins(self.limits.order)) {
+                meta.set_id(id);
+            }
+            meta
         });
         let meta = meta.map_err(|panicked| Unfit::Unknown(panicked.to_string()))?;
         let (size, limit) = (meta.size, self.limits.max_record_bytes);

@@ -82,7 +82,7 @@ impl Stands {
         let mut steps: Vec<PositionStep> = Vec::new();
         for (record, meta) in records.iter().zip(metas) {
             let partition = record.origin().topic_partition();
-            let Some((to, stand)) = meta.behind.as_deref().zip(self.of.get(partition)) else {
+            let Some((to, stand)) = meta.behind().zip(self.of.get(partition)) else {
                 return Err(format!("{partition} was not taken over before it was read"));
             };
             match steps.iter_mut().rfind(|step| step.partition == *partition) {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sluice_connector_api::Timestamp;
 
 use crate::meter::last_errors::{LastError, LastErrors};
-use crate::meter::measure::{Measure, now_millis};
+use crate::meter::measure::{Measure, MeasuredTimes, now_millis};
 use crate::meter::put_meter::{Failing, PutMeter};
 use crate::meter::source_meter::SourceMeter;
 use crate::transform::chain::Stage;
@@ -133,18 +133,22 @@ impl Counters {
         counter.fetch_add(1, Ordering::Release);
     }
 
+    /// Measures the ways of records with these timestamps, which are seen stored now.
+    pub fn stored(&self, timestamps: impl Iterator<Item = Option<Timestamp>>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut ways = MeasuredTimes::default();
+        for timestamp in timestamps.flatten() {
+            let then = u64::try_from(timestamp.millis).ok().map(Duration::from_millis);
+            if let Some(way) = then.and_then(|then| now.checked_sub(then)) {
+                ways.observe(way);
+            }
+        }
+        self.latency.observe_all(&ways);
+    }
+
     /// Counts records left for the next reading.
     pub fn abandoned(&self, count: u64) {
         self.abandoned.fetch_add(count, Ordering::Release);
-    }
-
-    /// Measures the way of a record with this timestamp, which is seen stored at `now`.
-    pub fn stored(&self, timestamp: Option<Timestamp>, now: SystemTime) {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let then = timestamp.and_then(|timestamp| u64::try_from(timestamp.millis).ok());
-        if let Some(took) = then.and_then(|then| now.checked_sub(Duration::from_millis(then))) {
-            self.latency.observe(took);
-        }
     }
 
     /// Counts a record found at fault, whatever becomes of it. What a sink says is noted by its put.

@@ -2,7 +2,6 @@
 
 use std::iter::{once, repeat};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, TopicPartition, Transformed};
 use tokio::time::Instant;
@@ -142,18 +141,18 @@ impl Delivering {
     }
 
     /// Returns how far the partition of a record is stored once this record is, or this part as the last one of it.
-    fn behind(&self, ticket: Ticket, record: &Record, is_last: bool) -> Option<Box<StoredPosition>> {
+    fn behind(&self, ticket: Ticket, record: &Record, is_last: bool) -> Option<StoredPosition> {
         if !self.lane.is_exactly_once() {
             return None;
         }
-        Some(Box::new(position_behind(record, is_last, self.ledger.tracker.mark_of(ticket))))
+        Some(position_behind(record, is_last, self.ledger.tracker.mark_of(ticket)))
     }
 
     fn enqueue(
         &mut self,
         ticket: Ticket,
         record: Record,
-        behind: Option<Box<StoredPosition>>,
+        behind: Option<StoredPosition>,
         read: Option<Arc<Record>>,
         now: Instant,
     ) {
@@ -165,7 +164,11 @@ impl Delivering {
         }
         match self.lane.meta_of(ticket, &record, now) {
             Ok(meta) if self.faults.holds_back(meta.order, origin) => {}
-            Ok(meta) => self.lane.push(Item { record, meta: Meta { read, behind, ..meta } }),
+            Ok(mut meta) => {
+                meta.read = read;
+                meta.set_behind(behind);
+                self.lane.push(Item { record, meta });
+            }
             Err(Unfit::TooLarge { order, .. }) if self.faults.holds_back(order, origin) => {}
             Err(Unfit::TooLarge { order, reason }) => {
                 let (origin, stage, fault) = (origin.clone(), Stage::TaskPut, RecordFault::new(reason));
@@ -186,7 +189,7 @@ impl Delivering {
         while let Some((ticket, verdict)) = next {
             if let Some(verdict) = self.ledger.done(ticket, verdict) {
                 self.faults.note_done(verdict);
-                let repeats = self.repeats.done(ticket, verdict, Instant::now());
+                let repeats = self.repeats.done(ticket, verdict, Instant::now);
                 due.extend(repeats.into_iter().map(|repeat| (repeat.ticket, Verdict::Filtered)));
             }
             next = due.pop();
@@ -300,13 +303,12 @@ impl Delivering {
     fn settle(&mut self, outcome: Outcome) {
         self.faults.foresee(&outcome);
         let stop = if self.is_fenced_out(&outcome.not_done) { None } else { outcome.stop };
-        let now = SystemTime::now();
         // Before they are done: what the sink holds must not be committed.
         if let Some(open) = self.lane.open() {
             self.ledger.hold(open);
         }
+        self.ledger.counters.stored(outcome.stored.iter().map(|item| item.record.timestamp));
         for item in outcome.stored {
-            self.ledger.counters.stored(item.record.timestamp, now);
             self.stored(&item, Verdict::Delivered);
         }
         for (item, fault) in outcome.rejected {

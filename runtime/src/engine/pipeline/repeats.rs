@@ -109,12 +109,18 @@ impl Repeats {
         Likeness::New
     }
 
-    /// All of a record is done. Returns what waited for it.
-    pub(super) fn done(&mut self, ticket: Ticket, verdict: Verdict, now: Instant) -> Vec<WaitingRepeat> {
+    /// All of a record is done. Returns what waited for it. The clock is asked for those alone that others may repeat.
+    pub(super) fn done(
+        &mut self,
+        ticket: Ticket,
+        verdict: Verdict,
+        clock: impl FnOnce() -> Instant,
+    ) -> Vec<WaitingRepeat> {
         let Some(gone) = self.take(ticket) else { return Vec::new() };
         if matches!(verdict, Verdict::Delivered | Verdict::Superseded)
             && let Some(known) = self.partitions.get_mut(&gone.partition)
         {
+            let now = clock();
             for key in &gone.keys {
                 known.store(key, gone.offset, now);
             }
