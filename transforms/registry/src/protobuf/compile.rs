@@ -10,6 +10,7 @@ use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
+use super::known_files::KnownFiles;
 use crate::registries::SchemaText;
 
 /// What the schema of a registry is called, which has no name of its own.
@@ -92,6 +93,7 @@ fn nesting(text: &str) -> usize {
 fn compile(sources: Sources, main: &str) -> Result<ProtoSchema, String> {
     let mut resolver = ChainFileResolver::new();
     resolver.add(sources);
+    resolver.add(KnownFiles);
     resolver.add(GoogleFileResolver::new());
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.include_imports(true);

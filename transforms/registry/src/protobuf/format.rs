@@ -7,6 +7,7 @@ use super::compile::{ProtoSchema, from_files, from_registry};
 use super::message::find_message;
 use super::write::write_record;
 use crate::framing::{Framed, SchemaKey};
+use crate::mapping::DecimalStyle;
 use crate::schemas::{SchemaFormat, SchemaSource};
 
 /// How Protobuf is read.
@@ -14,6 +15,7 @@ use crate::schemas::{SchemaFormat, SchemaSource};
 pub(crate) struct ProtobufFormat {
     /// The message that every record is, where the settings say so.
     pub(crate) message: Option<String>,
+    pub(crate) decimal: DecimalStyle,
 }
 
 impl SchemaFormat for ProtobufFormat {
@@ -33,7 +35,7 @@ impl SchemaFormat for ProtobufFormat {
         let mut payload = framed.payload.as_ref();
         let descriptor = find_message(schema, &framed.message, self.message.as_deref(), &mut payload)?;
         let message = DynamicMessage::decode(descriptor, payload).map_err(|error| error.to_string())?;
-        let text = write_record(&message, framed.payload.len())?;
+        let text = write_record(&message, framed.payload.len(), self.decimal)?;
         Json::parse(text).map_err(|error| error.to_string())
     }
 }

@@ -5,6 +5,7 @@
 
 mod compile;
 mod format;
+mod known_files;
 mod message;
 mod serializer;
 mod settings;

@@ -1,27 +1,34 @@
 //! Payloads and schemas that are made to do harm.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::format::ProtobufFormat;
 use crate::framing::{Framed, Framing, MessageName, SchemaKey};
+use crate::mapping::DecimalStyle;
 use crate::registries::{SchemaReference, SchemaText};
 use crate::schemas::{SchemaFormat, SchemaSource};
 
-const FORMAT: ProtobufFormat = ProtobufFormat { message: None };
+const FORMAT: ProtobufFormat = ProtobufFormat { message: None, decimal: DecimalStyle::Number };
 
 fn source(text: &str) -> SchemaSource {
     SchemaSource::Registry(SchemaText { kind: None, text: text.to_owned(), references: Vec::new() })
 }
 
 fn read(schema: &str, payload: &[u8]) -> Result<String, String> {
-    let schema = FORMAT.compile(SchemaKey::Files, &source(schema))?.unwrap();
+    read_as(&FORMAT, schema, payload)
+}
+
+fn read_as(format: &ProtobufFormat, schema: &str, payload: &[u8]) -> Result<String, String> {
+    let schema = format.compile(SchemaKey::Files, &source(schema))?.unwrap();
     let framed = Framed {
         schema: SchemaKey::Files,
         payload: Bytes::copy_from_slice(payload),
         message: MessageName::InPayload(Framing::None),
     };
-    let json = FORMAT.read(&schema, &framed)?;
+    let json = format.read(&schema, &framed)?;
     Ok(String::from_utf8(json.to_bytes().to_vec()).unwrap())
 }
 
@@ -125,4 +132,55 @@ fn what_is_optional_stays_away_and_old_defaults_do_too() {
         "syntax = \"proto2\"; message M { optional int32 a = 1 [default = 7]; required int32 b = 2; }";
     assert_eq!(read(schema, &[16, 1]).unwrap(), r#"{"b":1}"#);
     assert_eq!(read(schema, &[8, 2, 16, 1]).unwrap(), r#"{"a":2,"b":1}"#);
+}
+
+const WITH_KNOWN: &str = "syntax = \"proto3\"; import \"confluent/type/decimal.proto\"; import \"confluent/types/decimal.proto\";
+    import \"confluent/meta.proto\"; import \"google/type/money.proto\"; import \"google/type/date.proto\";
+    message M { confluent.type.Decimal price = 1 [(confluent.field_meta).doc = \"in euros\"]; google.type.Money money = 2;
+    google.type.Date day = 3; }";
+
+/// Confluent's serializers register no reference to such a file.
+#[test]
+fn files_that_nobody_registers_are_there() {
+    let decimal = field(1, &[field(1, &[0x11, 0x62]).as_slice(), &[16, 9, 24, 2]].concat());
+    let money = field(2, &[field(1, b"EUR").as_slice(), &[16, 44]].concat());
+    let day = field(3, &[8, 0xea, 0x0f, 16, 1]);
+    assert_eq!(
+        read(WITH_KNOWN, &[decimal.as_slice(), &money, &day].concat()).unwrap(),
+        r#"{"price":44.50,"money":{"currency_code":"EUR","units":44,"nanos":0},"day":{"year":2026,"month":1,"day":0}}"#
+    );
+    assert_eq!(read(WITH_KNOWN, &field(1, &[])).unwrap(), r#"{"price":0}"#);
+    let string = ProtobufFormat { decimal: DecimalStyle::String, ..FORMAT };
+    assert_eq!(read_as(&string, WITH_KNOWN, &decimal).unwrap(), r#"{"price":"44.50"}"#);
+    let absurd = field(1, &[field(1, &[1]).as_slice(), &[24, 0xff, 0xff, 0xff, 0xff, 0x07]].concat());
+    assert!(read(WITH_KNOWN, &absurd).is_err_and(|error| error.contains("more digits")));
+    let theirs = SchemaText {
+        kind: None,
+        text:
+            "syntax = \"proto3\"; import \"google/type/date.proto\"; message M { google.type.Date day = 1; }"
+                .to_owned(),
+        references: vec![SchemaReference {
+            name: "google/type/date.proto".to_owned(),
+            text: "syntax = \"proto3\"; package google.type; message Date { int32 year = 1; }".to_owned(),
+        }],
+    };
+    let schema = FORMAT.compile(SchemaKey::Files, &SchemaSource::Registry(theirs)).unwrap().unwrap();
+    let messages: Vec<_> = schema.file.messages().collect();
+    let day = messages[0].get_field_by_name("day").unwrap().kind();
+    assert_eq!(day.as_message().unwrap().fields().count(), 1, "what is registered goes first");
+}
+
+/// A message takes as long as what is in it, however many fields it might have.
+#[test]
+fn fields_that_are_not_set_cost_nothing() {
+    let mut schema = "syntax = \"proto3\"; message M { repeated M all = 20001; ".to_owned();
+    for number in 1..19_000 {
+        write!(schema, "optional bool f{number} = {number}; ").unwrap();
+    }
+    schema.push('}');
+    let empty = [0x8a, 0xe2, 0x09, 0];
+    let begun = std::time::Instant::now();
+    let text = read(&schema, &empty.repeat(20_000)).unwrap();
+    assert_eq!(text.len(), "{\"all\":[]}".len() + "{\"all\":[]},".len() * 20_000 - 1);
+    assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
 }

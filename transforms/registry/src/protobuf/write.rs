@@ -1,24 +1,36 @@
 //! Messages as JSON text, by the mapping of docs/converters.md.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
+};
 
-use crate::mapping::{JsonText, seconds_text};
+use super::known_files::DECIMAL;
+use crate::mapping::{DecimalStyle, JsonText, decimal_text, seconds_text};
 
 /// The deepest nesting that is written, what `Any` holds included.
 const MAX_DEPTH: usize = 100;
 
 /// Writes the message that a record is, which has so many bytes.
-pub(super) fn write_record(message: &DynamicMessage, bytes: usize) -> Result<Bytes, String> {
-    let mut writer = Writer { text: JsonText::for_record(bytes) };
+pub(super) fn write_record(
+    message: &DynamicMessage,
+    bytes: usize,
+    decimal: DecimalStyle,
+) -> Result<Bytes, String> {
+    let mut writer = Writer { text: JsonText::for_record(bytes), decimal, unconditional: HashMap::new() };
     writer.message(message, 0)?;
     Ok(writer.text.finish())
 }
 
 struct Writer {
     text: JsonText,
+    decimal: DecimalStyle,
+    /// The fields of each kind of message that are written whether they are set or not, by the message's name. With it a
+    /// message takes as long as its text, and not as long as the list of its fields.
+    unconditional: HashMap<String, Rc<[FieldDescriptor]>>,
 }
 
 impl Writer {
@@ -26,8 +38,11 @@ impl Writer {
         if depth > MAX_DEPTH {
             return Err(format!("it is nested more than {MAX_DEPTH} deep"));
         }
-        let name = message.descriptor_name();
-        match name.strip_prefix("google.protobuf.").unwrap_or_default() {
+        let descriptor = message.descriptor();
+        if descriptor.full_name() == DECIMAL {
+            return self.decimal(message, depth);
+        }
+        match descriptor.full_name().strip_prefix("google.protobuf.").unwrap_or_default() {
             "Timestamp" => self.timestamp(message, depth),
             "Duration" => self.duration(message, depth),
             "Any" => self.any(message, depth),
@@ -48,20 +63,45 @@ impl Writer {
         self.text.raw("}")
     }
 
-    /// Writes the fields of a message; `comma` stands before the first.
+    /// Writes the fields of a message in the order of their numbers; `comma` stands before the first.
     fn fields(&mut self, message: &DynamicMessage, comma: &str, depth: usize) -> Result<(), String> {
         let mut comma = comma;
-        for field in message.descriptor_fields() {
-            if field.supports_presence() && !message.has_field(&field) {
-                continue;
+        let mut set = message.fields().filter(|(field, _)| field.supports_presence()).peekable();
+        for field in self.unconditional(&message.descriptor()).iter() {
+            while let Some((earlier, value)) = set.next_if(|(other, _)| other.number() < field.number()) {
+                self.field(comma, &earlier, value, depth)?;
+                comma = ",";
             }
-            self.text.raw(comma)?;
-            self.text.string(field.name())?;
-            self.text.raw(":")?;
-            self.value(&field.kind(), &message.get_field(&field), depth + 1)?;
+            self.field(comma, field, &message.get_field(field), depth)?;
+            comma = ",";
+        }
+        for (field, value) in set {
+            self.field(comma, &field, value, depth)?;
             comma = ",";
         }
         Ok(())
+    }
+
+    fn field(
+        &mut self,
+        comma: &str,
+        field: &FieldDescriptor,
+        value: &Value,
+        depth: usize,
+    ) -> Result<(), String> {
+        self.text.raw(comma)?;
+        self.text.string(field.name())?;
+        self.text.raw(":")?;
+        self.value(&field.kind(), value, depth + 1)
+    }
+
+    fn unconditional(&mut self, descriptor: &MessageDescriptor) -> Rc<[FieldDescriptor]> {
+        if let Some(fields) = self.unconditional.get(descriptor.full_name()) {
+            return Rc::clone(fields);
+        }
+        let fields: Rc<[_]> = descriptor.fields().filter(|field| !field.supports_presence()).collect();
+        self.unconditional.insert(descriptor.full_name().to_owned(), Rc::clone(&fields));
+        fields
     }
 
     fn value(&mut self, kind: &Kind, value: &Value, depth: usize) -> Result<(), String> {
@@ -126,7 +166,7 @@ impl Writer {
     }
 
     fn only_field(&mut self, message: &DynamicMessage, number: u32, depth: usize) -> Result<(), String> {
-        match message.descriptor_field(number) {
+        match message.descriptor().get_field(number) {
             Some(field) => self.value(&field.kind(), &message.get_field(&field), depth + 1),
             None => self.text.raw("null"),
         }
@@ -134,10 +174,23 @@ impl Writer {
 
     /// `google.protobuf.Value`: one field is set, and that is the value; none is null.
     fn any_json(&mut self, message: &DynamicMessage, depth: usize) -> Result<(), String> {
-        let set = message.descriptor_fields().into_iter().find(|field| message.has_field(field));
-        match set {
-            Some(field) => self.value(&field.kind(), &message.get_field(&field), depth + 1),
+        match message.fields().next() {
+            Some((field, value)) => self.value(&field.kind(), value, depth + 1),
             None => self.text.raw("null"),
+        }
+    }
+
+    /// Confluent's decimal: a number with its scale.
+    fn decimal(&mut self, message: &DynamicMessage, depth: usize) -> Result<(), String> {
+        let (unscaled, scale) = (message.get_field_by_number(1), message.get_field_by_number(3));
+        let unscaled = unscaled.as_deref().and_then(Value::as_bytes);
+        let (Some(unscaled), Some(scale)) = (unscaled, scale.as_deref().and_then(Value::as_i32)) else {
+            return self.plain(message, depth);
+        };
+        let text = decimal_text(unscaled, scale.into()).ok_or("a decimal has more digits than anybody's")?;
+        match self.decimal {
+            DecimalStyle::Number => self.text.raw(&text),
+            DecimalStyle::String => self.text.string(&text),
         }
     }
 
@@ -181,7 +234,7 @@ impl Writer {
         let name = url.rsplit('/').next().unwrap_or(url);
         self.text.raw("{\"@type\":")?;
         self.text.string(url)?;
-        match message.descriptor_pool().get_message_by_name(name) {
+        match message.descriptor().parent_pool().get_message_by_name(name) {
             None => {
                 self.text.raw(",\"value\":")?;
                 self.text.base64(&bytes)?;
@@ -214,31 +267,5 @@ fn key_text(key: &MapKey) -> String {
         MapKey::U32(key) => key.to_string(),
         MapKey::U64(key) => key.to_string(),
         MapKey::String(key) => key.clone(),
-    }
-}
-
-/// Short ways to the descriptor of a message.
-trait Described {
-    fn descriptor_name(&self) -> String;
-    fn descriptor_fields(&self) -> Vec<FieldDescriptor>;
-    fn descriptor_field(&self, number: u32) -> Option<FieldDescriptor>;
-    fn descriptor_pool(&self) -> prost_reflect::DescriptorPool;
-}
-
-impl Described for DynamicMessage {
-    fn descriptor_name(&self) -> String {
-        prost_reflect::ReflectMessage::descriptor(self).full_name().to_owned()
-    }
-
-    fn descriptor_fields(&self) -> Vec<FieldDescriptor> {
-        prost_reflect::ReflectMessage::descriptor(self).fields().collect()
-    }
-
-    fn descriptor_field(&self, number: u32) -> Option<FieldDescriptor> {
-        prost_reflect::ReflectMessage::descriptor(self).get_field(number)
-    }
-
-    fn descriptor_pool(&self) -> prost_reflect::DescriptorPool {
-        prost_reflect::ReflectMessage::descriptor(self).parent_pool().clone()
     }
 }

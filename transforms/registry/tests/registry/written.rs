@@ -205,6 +205,25 @@ async fn protobuf_is_read_as_it_was_meant_with_what_it_refers_to() {
     assert!(error.contains("there is no message `shop.Frist`; there are: shop.First"), "{error}");
 }
 
+const WITH_DECIMALS: &str = "syntax = \"proto3\"; import \"confluent/type/decimal.proto\";
+message Order { confluent.type.Decimal unit_price = 1; repeated confluent.type.Decimal fees = 2;
+  map<string, confluent.type.Decimal> by_name = 3; Order next = 4; }";
+
+#[tokio::test]
+async fn decimals_of_confluent_are_written_as_numbers() {
+    let files = Files::new(&[("order.proto", WITH_DECIMALS)]);
+    let serialize = open("protobuf", files.choices(&["order.proto"], None)).await.unwrap();
+    let document = r#"{"unit_price":44.50,"fees":[-0.1250,0,"9999999999999999999.99"],"by_name":{"a":1e3},"next":{"unitPrice":1.0}}"#;
+    let sent = write(&serialize, document).unwrap();
+    let converter = build("protobuf", json!({ "schema_files": [files.0.path().join("order.proto")] }));
+    let expected = r#"{"unit_price":44.50,"fees":[-0.1250,0,9999999999999999999.99],"by_name":{"a":1000},"next":{"unit_price":1.0,"fees":[],"by_name":{}}}"#;
+    assert_eq!(text(&*converter, &sent).await, expected);
+    let parts = r#"{"unit_price":{"value":"EWI=","scale":2}}"#;
+    let sent = write(&serialize, parts).unwrap();
+    assert_eq!(text(&*converter, &sent).await, r#"{"unit_price":44.50,"fees":[],"by_name":{}}"#);
+    assert!(write(&serialize, r#"{"unit_price":"many"}"#).is_err());
+}
+
 #[tokio::test]
 async fn the_first_message_of_a_schema_is_named_in_one_byte() {
     let files = Files::new(&[("common.proto", COMMON)]);
