@@ -1,9 +1,10 @@
 //! JSON Schema as a schema format.
 
-use jsonschema::{Retrieve, Uri, Validator};
+use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 use sluice_connector_api::{BoxError, Json};
 
+use super::steps::{COUNTED, Count, MOST_BACKTRACKS, bounded, count, count_in};
 use crate::framing::{Framed, SchemaKey};
 use crate::registries::SchemaReference;
 use crate::schemas::{SchemaFormat, SchemaSource};
@@ -40,7 +41,10 @@ impl SchemaFormat for JsonSchemaFormat {
     fn read(&self, schema: &HeldTo, framed: &Framed) -> Result<Json, String> {
         let json = Json::parse(framed.payload.clone()).map_err(|error| error.to_string())?;
         let HeldTo(Some(validator)) = schema else { return Ok(json) };
-        let Err(error) = validator.validate(json.value()) else { return Ok(json) };
+        let Some(held) = bounded(framed.payload.len(), || validator.validate(json.value())) else {
+            return Err("it takes too long to hold it to its schema".to_owned());
+        };
+        let Err(error) = held else { return Ok(json) };
         let place = match error.instance_path().to_string() {
             root if root.is_empty() => "it".to_owned(),
             path => format!("what stands at {path}"),
@@ -57,8 +61,17 @@ pub(super) fn held_to(files: &[(String, Vec<u8>)]) -> Result<Validator, String> 
 }
 
 fn compile(schema: &Value, others: Vec<(String, Value)>) -> Result<Validator, String> {
-    let options = jsonschema::options().with_retriever(KnownSchemas(others));
-    options.build(schema).map_err(|error| error.to_string())
+    let options = jsonschema::options()
+        .with_retriever(KnownSchemas(others))
+        .with_keyword(COUNTED, |_, _, _| {
+            // A part is made ready anew for each way that leads to it.
+            count();
+            Ok(Box::new(Count))
+        })
+        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MOST_BACKTRACKS));
+    let built = bounded(0, || options.build(schema));
+    let built = built.ok_or("its parts refer to each other in too many ways")?;
+    built.map_err(|error| error.to_string())
 }
 
 /// Schemas by the names that others refer to them by.
@@ -76,8 +89,12 @@ impl Retrieve for KnownSchemas {
     }
 }
 
+/// Reads a schema, and makes it one that can be bounded.
 fn parse(name: &str, text: &[u8]) -> Result<Value, String> {
-    Json::from_slice(text).map(Json::into_value).map_err(|error| format!("{name} is not valid JSON: {error}"))
+    let json = Json::from_slice(text).map_err(|error| format!("{name} is not valid JSON: {error}"))?;
+    let mut schema = json.into_value();
+    count_in(&mut schema).map_err(|reason| format!("{name}: {reason}"))?;
+    Ok(schema)
 }
 
 fn parse_all(references: &[SchemaReference]) -> Result<Vec<(String, Value)>, String> {

@@ -3,6 +3,7 @@
 mod format;
 mod serializer;
 mod settings;
+mod steps;
 
 pub(crate) use serializer::WriteJson;
 pub(crate) use settings::JsonSchemaSettings;

@@ -13,6 +13,7 @@ mod apicurio;
 mod authentication;
 mod connect_json;
 mod files;
+mod hostile;
 mod mapping;
 mod outages;
 mod support;
