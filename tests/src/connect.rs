@@ -1,4 +1,4 @@
-//! Kafka Connect's own transforms, to compare ours with.
+//! Kafka Connect's own transforms, and its converter of JSON, to compare ours with.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -14,7 +14,7 @@ use crate::requirement::{is_required, tell};
 /// How long the driver may take; it takes 2 s on an idle machine.
 const LIFE_SECONDS: &str = "120";
 
-/// The jars of Kafka Connect's transforms, and the driver in `tests/connect` that applies them.
+/// The jars of Kafka Connect's transforms and of its `JsonConverter`, and the drivers in `tests/connect` that use them.
 #[derive(Clone, Debug)]
 pub struct ConnectTransforms {
     jars: PathBuf,
@@ -42,19 +42,29 @@ impl ConnectTransforms {
 
     /// Applies a transform for each line that is asked; the head of `Transforms.java` has the form of the lines.
     pub fn apply(&self, asked: &[Value]) -> Vec<Value> {
+        self.answers("connect/Transforms.java", asked)
+    }
+
+    /// Reads a record with `JsonConverter` for each line that is asked; the head of `JsonRecords.java` has the form of the
+    /// lines.
+    pub fn read_json(&self, asked: &[Value]) -> Vec<Value> {
+        self.answers("connect/JsonRecords.java", asked)
+    }
+
+    fn answers(&self, driver: &str, asked: &[Value]) -> Vec<Value> {
         let mut input = tempfile::tempfile().expect("a temporary file");
         for line in asked {
             writeln!(input, "{line}").expect("room for the input");
         }
         input.rewind().expect("a file that can be read again");
-        let answers = self.run(input);
+        let answers = self.run(driver, input);
         let answers: Vec<Value> =
             answers.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
         assert_eq!(answers.len(), asked.len(), "an answer for each line");
         answers
     }
 
-    fn run(&self, input: File) -> String {
+    fn run(&self, driver: &str, input: File) -> String {
         let output = Command::new("timeout")
             .arg(LIFE_SECONDS)
             .args([
@@ -65,7 +75,7 @@ impl ConnectTransforms {
             ])
             .arg("-cp")
             .arg(self.jars.join("*"))
-            .arg(folder().join("connect/Transforms.java"))
+            .arg(folder().join(driver))
             .stdin(Stdio::from(input))
             .output()
             .expect("`timeout` and `java`");

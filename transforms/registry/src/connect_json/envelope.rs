@@ -78,7 +78,9 @@ impl EnvelopeConverter {
             .schema(envelope.schema.get())
             .map_err(|error| format!("its schema cannot be read: {error}"))?;
         if payload == "null" && schema.default.is_none() {
-            return Ok(None);
+            // A delete is not what somebody meant whose schema allows no null.
+            let refused = "its payload is null, and its schema is not `optional`".to_owned();
+            return if schema.is_optional { Ok(None) } else { Err(refused) };
         }
         let mut json = parse()?;
         if !schema.is_plain() {

@@ -11,6 +11,8 @@ pub(super) struct ConnectType {
     pub(super) kind: ConnectKind,
     /// What takes the place of a null.
     pub(super) default: Option<Value>,
+    /// Whether it may be null.
+    pub(super) is_optional: bool,
 }
 
 /// What has to be done with a value.
@@ -32,6 +34,10 @@ pub(super) enum ConnectKind {
     Pairs(Box<ConnectType>, Box<ConnectType>),
 }
 
+/// The types that nothing stands within.
+const SCALARS: [&str; 9] =
+    ["boolean", "int8", "int16", "int32", "int64", "float", "double", "bytes", "string"];
+
 /// A schema as `JsonConverter` writes it.
 #[derive(Deserialize)]
 struct WrittenSchema {
@@ -40,12 +46,13 @@ struct WrittenSchema {
     name: Option<String>,
     #[serde(default)]
     parameters: Option<serde_json::Map<String, Value>>,
-    #[serde(default)]
-    fields: Vec<WrittenField>,
+    fields: Option<Vec<WrittenField>>,
     items: Option<Box<WrittenSchema>>,
     keys: Option<Box<WrittenSchema>>,
     values: Option<Box<WrittenSchema>>,
     default: Option<Value>,
+    #[serde(default)]
+    optional: bool,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +76,8 @@ struct Reader {
 impl Reader {
     fn read(&self, written: WrittenSchema) -> Result<ConnectType, String> {
         let default = written.default.clone().filter(|default| self.defaults && !default.is_null());
-        Ok(ConnectType { kind: self.kind(written)?, default })
+        let is_optional = written.optional;
+        Ok(ConnectType { kind: self.kind(written)?, default, is_optional })
     }
 
     fn kind(&self, written: WrittenSchema) -> Result<ConnectKind, String> {
@@ -83,10 +91,14 @@ impl Reader {
         match (written.kind.as_str(), name) {
             ("bytes", "org.apache.kafka.connect.data.Decimal") => scale(&written).map(ConnectKind::Decimal),
             ("struct", "io.debezium.data.VariableScaleDecimal") => Ok(ConnectKind::ScaledDecimal),
-            ("struct", _) => self.fields(written.fields),
-            ("array", _) => Ok(self.nested(written.items)?.map_or(ConnectKind::Plain, ConnectKind::Array)),
+            ("struct", _) => self.fields(written.fields.ok_or("a `struct` has no `fields`")?),
+            ("array", _) => {
+                let items = written.items.ok_or("an `array` has no `items`")?;
+                Ok(self.nested(*items)?.map_or(ConnectKind::Plain, ConnectKind::Array))
+            }
             ("map", _) => self.map(written),
-            _ => Ok(ConnectKind::Plain),
+            (scalar, _) if SCALARS.contains(&scalar) => Ok(ConnectKind::Plain),
+            (other, _) => Err(format!("`{other}` is no type")),
         }
     }
 
@@ -102,16 +114,17 @@ impl Reader {
     }
 
     /// Reads what is within; `None` where nothing has to be done with it.
-    fn nested(&self, written: Option<Box<WrittenSchema>>) -> Result<Option<Box<ConnectType>>, String> {
-        let Some(written) = written else { return Ok(None) };
-        let nested = self.read(*written)?;
+    fn nested(&self, written: WrittenSchema) -> Result<Option<Box<ConnectType>>, String> {
+        let nested = self.read(written)?;
         Ok((!nested.is_plain()).then(|| Box::new(nested)))
     }
 
     fn map(&self, written: WrittenSchema) -> Result<ConnectKind, String> {
-        let has_names = written.keys.as_ref().is_none_or(|keys| keys.kind == "string");
-        let plain = || Box::new(ConnectType { kind: ConnectKind::Plain, default: None });
-        let (keys, values) = (self.nested(written.keys)?, self.nested(written.values)?);
+        let keys = written.keys.ok_or("a `map` has no `keys`")?;
+        let values = written.values.ok_or("a `map` has no `values`")?;
+        let has_names = keys.kind == "string";
+        let plain = || Box::new(ConnectType { kind: ConnectKind::Plain, default: None, is_optional: true });
+        let (keys, values) = (self.nested(*keys)?, self.nested(*values)?);
         Ok(match (has_names, keys, values) {
             (true, _, Some(values)) => ConnectKind::Map(values),
             (true, _, None) | (false, None, None) => ConnectKind::Plain,

@@ -47,6 +47,29 @@ fn what_stands_for_nothing_is_a_tombstone() {
     }
 }
 
+/// As Connect has it: a delete is not what somebody meant whose schema allows no null.
+#[test]
+fn null_where_the_schema_allows_none_is_no_tombstone() {
+    for schema in [json!({ "type": "string" }), json!({ "type": "string", "optional": false })] {
+        let error = open(json!({}), schema, "null").unwrap_err();
+        assert!(error.contains("its payload is null, and its schema is not `optional`"), "{error}");
+    }
+}
+
+#[test]
+fn a_schema_that_is_none_of_connects_is_refused() {
+    for (schema, says) in [
+        (json!({ "type": "nothing" }), "`nothing` is no type"),
+        (json!({ "type": "struct" }), "a `struct` has no `fields`"),
+        (json!({ "type": "array" }), "an `array` has no `items`"),
+        (json!({ "type": "map", "keys": { "type": "string" } }), "a `map` has no `values`"),
+        (json!({ "type": "array", "items": { "type": "map" } }), "a `map` has no `keys`"),
+    ] {
+        let error = open(json!({}), schema, "[]").unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
 #[test]
 fn a_payload_comes_without_its_envelope_and_keeps_its_digits() {
     let schema = fields(&[("a", json!({ "type": "double" }))]);
