@@ -83,6 +83,7 @@ mod settings;
 mod side;
 mod sink;
 mod source_topics;
+mod tombstones;
 mod transform;
 
 pub use ask::{Ask, FoundText};
@@ -109,4 +110,5 @@ pub use settings::{Blanks, ByteSize, HumanDuration, Secret, SettingsError, one_o
 pub use side::{SchemaMetadata, Side};
 pub use sink::{Finding, FindingKind, Sink, SinkSettings};
 pub use source_topics::SourceTopics;
+pub use tombstones::{MadeTombstones, TombstoneFate};
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     Ask, BatchKey, Confirm, ExactlyOnce, Failure, FailureKind, FormNeed, Hold, Limits, PutError, ReadingTask,
-    Record, Repetition, SettingsError, SourceTopics,
+    Record, Repetition, SettingsError, SourceTopics, TombstoneFate,
 };
 
 /// Stores batches of records.
@@ -79,6 +79,12 @@ pub trait Sink: Send + Sync {
     /// exactly once. Default: it stores the record again.
     fn repetition(&self) -> Repetition {
         Repetition::stores_again("a record that is put again is stored again")
+    }
+
+    /// Says what becomes of a tombstone, so that `sluice check` can tell where a transform makes them in vain. Default: the sink
+    /// does not say.
+    fn on_tombstone(&self) -> TombstoneFate {
+        TombstoneFate::Unknown
     }
 
     /// Returns what answers questions from what is stored, for a target that can search. Default: none.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{FormNeed, Record, RecordForms, Rejection, SettingsError};
+use crate::{FormNeed, MadeTombstones, Record, RecordForms, Rejection, SettingsError};
 
 /// What became of a record in a [`Transform`].
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,12 @@ pub trait Transform: Send + Sync {
     /// Says in which forms records come out that go in like this. Default: in the same.
     fn makes(&self, forms: RecordForms) -> RecordForms {
         forms
+    }
+
+    /// Says that tombstones come out for records that are none, so that `sluice check` can tell where the sink does not delete
+    /// what they name. Default: none does.
+    fn makes_tombstones(&self) -> Option<MadeTombstones> {
+        None
     }
 }
 

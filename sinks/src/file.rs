@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    Failure, Finding, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
+    Failure, Finding, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings, TombstoneFate,
 };
 
 mod own_file;
@@ -82,6 +82,10 @@ struct LineFile {
 impl Sink for LineFile {
     fn limits(&self) -> Limits {
         Limits::default().with_max_records(MAX_RECORDS)
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.format.fate()
     }
 
     fn repetition(&self) -> Repetition {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    Failure, Finding, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink,
+    Failure, Finding, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink, TombstoneFate,
 };
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, HttpAnswer, Method, Url, endpoint_url,
@@ -232,6 +232,10 @@ impl Sink for Sqs {
             .with_max_in_flight(self.settings.max_in_flight)
             .with_order(if self.is_fifo { Order::Partition } else { Order::Key })
             .with_linger(CALL_LINGER)
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.settings.format.fate()
     }
 
     fn repetition(&self) -> Repetition {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    Failure, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
+    Failure, Limits, PutError, Record, Repetition, SettingsError, Sink, SinkSettings, TombstoneFate,
 };
 
 use crate::record::lines::{LineFormat, Lines};
@@ -54,6 +54,10 @@ impl<W: Write + Send + 'static> Stdout<W> {
 impl<W: Write + Send + 'static> Sink for Stdout<W> {
     fn limits(&self) -> Limits {
         Limits::default()
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.settings.format.fate()
     }
 
     fn repetition(&self) -> Repetition {

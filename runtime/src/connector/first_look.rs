@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sluice_connector_api::{
     Ask, BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed, Hold,
-    Limits, PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TopicPartition, Trouble,
+    Limits, PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TombstoneFate,
+    TopicPartition, Trouble,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -199,6 +200,10 @@ impl Sink for FirstLook {
 
     fn repetition(&self) -> Repetition {
         self.sink().repetition()
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.sink().on_tombstone()
     }
 
     fn asking(&self) -> Option<Arc<dyn Ask>> {

@@ -21,6 +21,7 @@ use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
 use crate::connector::parts::{Parts, only_entry};
+use crate::connector::tombstones::made_in_vain;
 use crate::shown::keep_from_log;
 use crate::tap::TapPoint;
 use crate::transform::chain::Chain;
@@ -202,7 +203,8 @@ fn build(
         let path = error.path().to_string().replace(['[', ']'], ".");
         vec![parts.problem(&path, &error.inner().to_string())]
     })?;
-    let warnings = parts.warnings(&file, &sink_name, &sink.limits());
+    let in_vain = made_in_vain(&steps, &sink_name, &sink.on_tombstone());
+    let warnings = parts.warnings(&file, &sink_name, &sink.limits(), &in_vain);
     Ok(Connector {
         name: name_of(parts.file).into(),
         file: parts.file.to_owned(),

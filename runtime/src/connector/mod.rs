@@ -12,5 +12,6 @@ mod parts;
 mod prune;
 mod round;
 mod stand_in;
+mod tombstones;
 mod warnings;
 pub(crate) mod writable_files;

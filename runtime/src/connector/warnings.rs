@@ -1,6 +1,6 @@
 //! What works in a connector file, but hardly as it is meant.
 
-use sluice_connector_api::{ByteSize, Limits};
+use sluice_connector_api::{ByteSize, Limits, SettingsError};
 
 use crate::config::problem::Problem;
 use crate::config::settings::{BatchSettings, ConnectorFile};
@@ -8,7 +8,14 @@ use crate::connector::parts::Parts;
 
 impl Parts<'_> {
     /// Returns the places of a file that is in order, each with what will be otherwise than it looks.
-    pub(super) fn warnings(&self, file: &ConnectorFile, sink: &str, limits: &Limits) -> Vec<Problem> {
+    /// `in_vain` are keys of plug-ins that ask for what does not come of them.
+    pub(super) fn warnings(
+        &self,
+        file: &ConnectorFile,
+        sink: &str,
+        limits: &Limits,
+        in_vain: &[(String, SettingsError)],
+    ) -> Vec<Problem> {
         let kafka = file.source.kafka.warnings().into_iter();
         let mut warnings: Vec<Problem> = kafka
             .map(|(key, text)| {
@@ -19,6 +26,7 @@ impl Parts<'_> {
             let path = format!("batch.{key}");
             warnings.push(self.problem(&path, &format!("`{path}`: {text}")));
         }
+        warnings.extend(in_vain.iter().map(|(path, error)| self.refused(path, error)));
         warnings.sort();
         warnings
     }

@@ -308,7 +308,8 @@ impl Step {
         if self.condition.is_some() { made | forms } else { made }
     }
 
-    fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, Rejection> {
+    /// Takes a record through the step, where its condition holds.
+    pub(crate) fn apply(&self, origin: &Origin, record: Record) -> Result<Transformed, Rejection> {
         if !self.applies(&record)? {
             return Ok(record.into());
         }

@@ -7,7 +7,7 @@ use aws_sdk_bedrockagent::types::KnowledgeBaseDocumentDetail;
 use serde_json::Value;
 use sluice_connector_api::{
     Ask, BatchKey, Confirm, Failure, Finding, FormNeed, Limits, Order, PutError, Record, Repetition,
-    SettingsError, Sink,
+    SettingsError, Sink, TombstoneFate,
 };
 use sluice_wire::{AwsSettings, AwsSinkSettings, CALL_LINGER, OnAws};
 
@@ -76,6 +76,10 @@ impl Sink for BedrockKb {
             .with_order(Order::Id { newest_wins: true })
             .with_pace(own.pace(aws))
             .with_linger(CALL_LINGER)
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.settings.own.on_null.fate()
     }
 
     fn repetition(&self) -> Repetition {

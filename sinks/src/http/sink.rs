@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
     Failure, FailureKind, Finding, FormNeed, Json, Limits, Order, PutError, Record, Repetition,
-    SettingsError, Sink, SinkSettings,
+    SettingsError, Sink, SinkSettings, TombstoneFate,
 };
 use sluice_wire::header::HeaderMap;
 use sluice_wire::{Auth, Connections, HttpAnswer, HttpClient, HttpRequest, Method, START_BYTES, WHOLE_BYTES};
@@ -123,6 +123,10 @@ impl Sink for Http {
         let order = if self.settings.unordered { Order::Key } else { Order::KeyOrPartition };
         let limits = Limits::default().with_max_in_flight(self.settings.max_in_flight).with_order(order);
         if self.settings.batch.is_some() { limits } else { limits.with_max_records(1) }
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.settings.on_null.fate()
     }
 
     fn repetition(&self) -> Repetition {

@@ -11,7 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Value, json};
 use sluice_connector_api::{
     ExactlyOnce, Failure, Finding, FormNeed, Json, Limits, Order, PutError, ReadingTask, Record, Repetition,
-    SettingsError, Sink, SinkSettings, SourceTopics,
+    SettingsError, Sink, SinkSettings, SourceTopics, TombstoneFate,
 };
 use tokio::sync::Mutex;
 
@@ -247,6 +247,10 @@ impl Sink for KafkaSink {
             format!("{id}-{}", task.task),
             &task.group,
         )))
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        TombstoneFate::Deletes
     }
 
     fn repetition(&self) -> Repetition {

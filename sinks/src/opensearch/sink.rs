@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
     Finding, FormNeed, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
+    TombstoneFate,
 };
 
 use super::action::ActionRule;
@@ -46,6 +47,10 @@ impl Sink for Opensearch {
             .with_max_batch_bytes(self.settings.max_request_size.bytes())
             .with_max_in_flight(self.settings.max_in_flight)
             .with_order(Order::Id { newest_wins })
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.settings.on_null.fate()
     }
 
     fn repetition(&self) -> Repetition {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sluice_connector_api::{
     ExactlyOnce, Finding, FormNeed, Limits, Order, PayloadForm, PutError, ReadingTask, Record, Repetition,
-    SettingsError, Side, Sink, SinkSettings,
+    SettingsError, Side, Sink, SinkSettings, TombstoneFate,
 };
 
 use crate::postgres::check::check;
@@ -70,6 +70,10 @@ impl Sink for Postgres {
                 Err("set `offsets_table`, which stores the offsets in the transaction of the rows".to_owned())
             }
         }
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.store.settings.on_null.fate()
     }
 
     fn repetition(&self) -> Repetition {

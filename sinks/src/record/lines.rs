@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_connector_api::{Failure, Headers, Json, Payload, PutError, Record};
+use sluice_connector_api::{Failure, Headers, Json, Payload, PutError, Record, TombstoneFate};
 
 /// How a record becomes a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -18,6 +18,16 @@ pub enum LineFormat {
     JsonLines,
     /// The value's bytes and a line feed. Tombstones are rejected, and line feeds within a value stay as they are.
     Raw,
+}
+
+impl LineFormat {
+    /// Says what becomes of tombstones: a line says of which it is one, or they are rejected.
+    pub(crate) fn fate(self) -> TombstoneFate {
+        match self {
+            Self::JsonLines => TombstoneFate::Deletes,
+            Self::Raw => TombstoneFate::rejected("set `format: json_lines` there"),
+        }
+    }
 }
 
 /// A batch as lines, and the records that make none.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sluice_connector_api::TombstoneFate;
 
 /// What becomes of tombstones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -15,3 +16,17 @@ pub enum OnNull {
     /// What they name is deleted in the target.
     Delete,
 }
+
+impl OnNull {
+    /// Says the same in the words of the contract.
+    pub(crate) fn fate(self) -> TombstoneFate {
+        match self {
+            Self::Reject => TombstoneFate::rejected(DELETE),
+            Self::Ignore => TombstoneFate::ignored(DELETE),
+            Self::Delete => TombstoneFate::Deletes,
+        }
+    }
+}
+
+/// The way out.
+const DELETE: &str = "set `on_null: delete` there, with ids that are made of the key";

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sluice_connector_api::TombstoneFate;
 
 use crate::record::lines::LineFormat;
 
@@ -34,6 +35,14 @@ impl ObjectFormat {
             Self::Raw => ("txt", "application/octet-stream"),
             Self::Csv => ("csv", "text/csv"),
             Self::Parquet => ("parquet", "application/vnd.apache.parquet"),
+        }
+    }
+
+    /// Says what becomes of tombstones.
+    pub(super) fn fate(self) -> TombstoneFate {
+        match self.lines() {
+            Some(lines) => lines.fate(),
+            None => TombstoneFate::rejected("set `format: json_lines` there"),
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sluice_connector_api::{
     BatchKey, ExactlyOnce, Failure, Finding, Hold, HumanDuration, Limits, PutError, ReadingTask, Record,
-    Repetition, SettingsError, Sink, TopicPartition,
+    Repetition, SettingsError, Sink, TombstoneFate, TopicPartition,
 };
 use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, endpoint_url};
 
@@ -134,6 +134,10 @@ impl Sink for S3 {
             None => "objects are batches, which a restart cuts elsewhere; set `objects`, without `interval`"
                 .to_owned(),
         })
+    }
+
+    fn on_tombstone(&self) -> TombstoneFate {
+        self.settings.format.fate()
     }
 
     fn repetition(&self) -> Repetition {

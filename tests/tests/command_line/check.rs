@@ -403,6 +403,63 @@ fn what_works_but_hardly_as_it_is_meant_is_a_warning() {
     assert_eq!(checked.lines(), expected, "{checked}");
 }
 
+/// The warnings for a connector with these transforms and this sink.
+fn warnings_of(transforms: &str, sink: &str) -> Vec<String> {
+    let text = format!("{SOURCE}  value: json\ntransforms: [{transforms}]\nsink: {{ {sink} }}\n");
+    let checked = check(&Folder::with("c.yaml", text)).expect_code(0);
+    checked.lines().into_iter().filter(|line| line.contains("warning")).map(str::to_owned).collect()
+}
+
+#[test]
+fn tombstones_that_nothing_is_deleted_by_are_a_warning() {
+    let knowledge_base = |more: &str| {
+        format!(
+            "bedrock_kb: {{ knowledge_base_id: KB12345678, data_source_id: DS12345678, document_id: key, content: {{ template: x }}{more} }}"
+        )
+    };
+    let row = "http: { url: \"http://localhost/\" }";
+    let (chunk, rows) = ("{ chunk: { field: text } }", "{ unwrap_cdc: {} }");
+    for (transforms, sink, says) in [
+        (chunk, &*knowledge_base(""), "`bedrock_kb` rejects tombstones; set `on_null: delete` there"),
+        (
+            chunk,
+            &knowledge_base(", on_null: ignore"),
+            "`bedrock_kb` lets tombstones pass without a trace; set `on_null",
+        ),
+        (
+            chunk,
+            "file: { path: /tmp/x, format: raw }",
+            "`file` rejects tombstones; set `format: json_lines` there",
+        ),
+        (rows, row, "`http` rejects tombstones; set `on_null: delete` there"),
+    ] {
+        let [warning] = &warnings_of(transforms, sink)[..] else {
+            panic!("{transforms} {sink}: no warning alone")
+        };
+        assert!(warning.contains(says), "{warning}");
+    }
+    let [warning] = &warnings_of(chunk, &knowledge_base(""))[..] else { panic!("a warning") };
+    assert!(
+        warning.starts_with("./c.yaml:6:23: warning: `transforms.0.chunk.delete_rest`: makes a tombstone"),
+        "{warning}"
+    );
+    assert!(
+        warning.ends_with("`delete_rest: false` makes none, and leaves such pieces in the target"),
+        "{warning}"
+    );
+    for (transforms, sink) in [
+        (chunk, &*knowledge_base(", on_null: delete")),
+        ("{ chunk: { field: text, delete_rest: false } }", &knowledge_base("")),
+        ("{ unwrap_cdc: { on_delete: drop } }", row),
+        ("{ unwrap_cdc: {} }, { filter: {}, predicate: { record_is_tombstone: {} } }", row),
+        (rows, "http: { url: \"http://localhost/{{@record.key}}\", on_null: delete }"),
+        (rows, "file: { path: /tmp/x }"),
+        (rows, "blackhole: {}"),
+    ] {
+        assert_eq!(warnings_of(transforms, sink), [""; 0], "{transforms} {sink}");
+    }
+}
+
 #[test]
 fn a_mistake_that_the_schema_finds_does_not_hide_one_that_the_sink_finds() {
     let folder =

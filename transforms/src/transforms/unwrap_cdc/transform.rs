@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, MadeTombstones, Payload, Record, Rejection, SettingsError, Transform, TransformSettings,
+    Transformed,
 };
 
 use super::change::{CdcFormat, Change, ChangeOp, without_schema};
@@ -156,6 +157,12 @@ impl Transform for UnwrapCdc {
 
     fn needs(&self) -> Vec<FormNeed> {
         vec![Of::Value.needs_json("", "reads the change")]
+    }
+
+    fn makes_tombstones(&self) -> Option<MadeTombstones> {
+        let why = SettingsError::at("on_delete", "makes a tombstone of each delete");
+        let way_out = "`on_delete: drop` or `on_delete: rewrite` makes none";
+        (self.settings.on_delete == OnDelete::Tombstone).then(|| MadeTombstones::new(why, way_out))
     }
 }
 
