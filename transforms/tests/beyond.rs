@@ -139,6 +139,16 @@ fn an_array_that_would_fill_the_memory_is_rejected() {
 }
 
 #[test]
+fn tombstones_that_would_fill_the_memory_are_not_made() {
+    let wide = || record(7).key(&*"k".repeat(100_000));
+    let settings = json!({"max_chunks": 10_000});
+    for record in [wide().value("short").build(), wide().build()] {
+        let refused = apply("chunk", settings.clone(), record).unwrap_err();
+        assert!(refused.contains("the tombstones of what is left would take more than 64 MiB"), "{refused}");
+    }
+}
+
+#[test]
 fn what_must_not_be_passed_on_is_taken_out_wherever_it_is() {
     let redact = |settings: Value, text: &str| value("redact", settings, text);
     let source =

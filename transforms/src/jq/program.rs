@@ -384,10 +384,48 @@ mod tests {
         "[limit(100000; repeat(1))] | until(length == 0; .[1:])",
     ];
 
+    /// Values that share their parts, so that they are far larger than what holds them.
+    const SHARED: [&str; 34] = [
+        "reduce range(40) as $i (1; [., .])",
+        "reduce range(40) as $i (1; {a: ., b: .})",
+        "reduce range(40) as $i (1; [., .]) | tojson",
+        "reduce range(40) as $i (1; [., .]) | tostring | length",
+        "reduce range(40) as $i (1; [., .]) | . == .",
+        "reduce range(40) as $i (1; [., .]) as $a | reduce range(40) as $i (1; [., .]) | . == $a",
+        "reduce range(40) as $i (1; [., .]) as $a | reduce range(40) as $i (1; [., .]) | . < $a",
+        "reduce range(40) as $i (1; {a: ., b: .}) as $a | reduce range(40) as $i (1; {a: ., b: .}) | . == $a",
+        "reduce range(40) as $i (1; [., .]) | flatten | length",
+        "reduce range(40) as $i (1; [., .]) | [..] | length",
+        "reduce range(40) as $i (1; [., .]) | [paths] | length",
+        "reduce range(40) as $i (1; [., .]) | [leaf_paths] | length",
+        "reduce range(40) as $i (1; [., .]) | walk(.) | length",
+        "reduce range(40) as $i (1; [., .]) | sort | unique | length",
+        "reduce range(40) as $i (1; [., .]) | contains([[]])",
+        "reduce range(40) as $i (1; [., .]) | index([[1]])",
+        "reduce range(40) as $i (1; [., .]) | {(tojson): 1}",
+        "reduce range(40) as $i (1; [., .]) | @json | length",
+        "reduce range(40) as $i (1; [., .]) | @text | length",
+        "reduce range(40) as $i (1; [., .]) | tojson | fromjson | length",
+        "reduce range(40) as $i (1; [., .]) | map(.) | add | add | length",
+        "reduce range(40) as $i (1; [., .]) | (.. | numbers) |= . + 1 | length",
+        "reduce range(40) as $i (1; [., .]) | del(..) | length",
+        "reduce range(40) as $i (1; [., .]) | to_entries | from_entries",
+        "reduce range(40) as $i ({}; . * {a: ., b: .})",
+        "reduce range(40) as $i ([]; . + [.])",
+        "reduce range(40) as $i (\"x\"; [., .]) | join(\",\")",
+        "reduce range(40) as $i (1; [., .]) | error",
+        "reduce range(40) as $i (1; [., .]) | group_by(.) | length",
+        "reduce range(40) as $i (1; [., .]) | [limit(3; .[])] | transpose",
+        "[range(1e5)] | [.[] | -. , .] | min, max, (sort | length)",
+        "[range(5e4) | tostring] | combinations",
+        "[-1, 1114112, 1e300, nan] | implode",
+        ".a[nan], .a[1e400:], .a[-1e400:1e400], .a[infinite] | tojson",
+    ];
+
     /// Each runs until a bound, and so this takes seconds.
     #[test]
     fn no_program_stalls_fills_the_memory_or_ends_the_process() {
-        for program in HOSTILE {
+        for program in HOSTILE.into_iter().chain(SHARED) {
             let begun = Instant::now();
             let _outcome = run(program, r#"{"a":[1,2,3]}"#);
             assert!(begun.elapsed() < Duration::from_secs(5), "{program}: {:?}", begun.elapsed());

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    FormNeed, Found, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FormNeed, Found, MadeTombstones, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar,
+    SettingsError, Transform, TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -18,8 +18,9 @@ use crate::subject::Of;
 /// place of the text. Where the record has a key, each piece has a key of its own, `KEY#0`, `KEY#1` and so on, so that ids made
 /// of the key stay the same over versions of the text; and the keys up to `max_chunks` that a shorter version does not use any
 /// more, and all of them for a tombstone, come out as tombstones: with `on_null: delete` in the sink, what is left of an older
-/// version is deleted. `delete_rest: false` leaves these out, for sinks that cannot delete. Without a key, the pieces are told
-/// apart by the record's origin and their number, and there is nothing older to be deleted.
+/// version is deleted. `delete_rest: false` leaves these out, for sinks that cannot delete; `sluice check` says where a sink does
+/// not delete. Without a key, the pieces are told apart by the record's origin and their number, and there is nothing older to be
+/// deleted.
 ///
 /// ```yaml
 /// transforms:
@@ -165,7 +166,7 @@ fn at_char(text: &str, number: usize) -> usize {
 }
 
 impl Transform for Chunk {
-    fn apply(&self, record: Record) -> Result<Transformed, Rejection> {
+    fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
         let mut made = Vec::new();
         if !Of::Value.is_absent(&record) {
             self.cut(&record, &mut made)?;
@@ -173,12 +174,8 @@ impl Transform for Chunk {
             return Ok(record.into());
         }
         if record.key.is_some() && self.delete_rest {
-            for index in made.len()..self.max_chunks {
-                let mut rest = record.clone();
-                rest.value = None;
-                set_key(&mut rest, index);
-                made.push(rest);
-            }
+            record.value = None;
+            self.delete_rest(&record, &mut made)?;
         }
         Ok(Transformed::Several(made))
     }
@@ -195,9 +192,30 @@ impl Transform for Chunk {
             None => RecordForms::new(forms.key | text.into(), text),
         }
     }
+
+    fn makes_tombstones(&self) -> Option<MadeTombstones> {
+        let why = "makes a tombstone for each piece that a shorter version of a text, or its tombstone, leaves behind";
+        let way_out = "`delete_rest: false` makes none, and leaves such pieces in the target";
+        self.delete_rest.then(|| MadeTombstones::new(SettingsError::at("delete_rest", why), way_out))
+    }
 }
 
 impl Chunk {
+    /// Adds a tombstone for each key that is left; `record` has no value any more.
+    fn delete_rest(&self, record: &Record, made: &mut Vec<Record>) -> Result<(), Rejection> {
+        let rest = made.len()..self.max_chunks;
+        if record.size().saturating_mul(rest.len()) > MAX_BYTES {
+            let reason = "the tombstones of what is left would take more than 64 MiB together, for the key and the headers";
+            return Err(Rejection::new(reason));
+        }
+        for index in rest {
+            let mut tombstone = record.clone();
+            set_key(&mut tombstone, index);
+            made.push(tombstone);
+        }
+        Ok(())
+    }
+
     fn cut(&self, record: &Record, made: &mut Vec<Record>) -> Result<(), Rejection> {
         let subject =
             self.field.as_ref().map_or("the value".to_owned(), |field| format!("field `{}`", field.as_str()));
