@@ -12,9 +12,13 @@ use sluice_connector_api::{Failure, Limits, Order, Pace, Registry, SettingsError
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::config::worker::BatchResponse;
 use sluice_runtime::lambda::{self, Host, HostSettings};
+use sluice_runtime::transform::chain::Chain;
 use tokio::time::Instant;
 
-use crate::support::{Answer, Gate, Journal, Script, ScriptedSink, naming, once, record, refusing, script};
+use crate::support::{
+    Answer, Fetch, Gate, Journal, SchemaRegistry, Script, ScriptedSink, naming, once, record, refusing,
+    script,
+};
 
 /// Holds the place of a scripted sink in the file.
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -34,6 +38,8 @@ struct Function {
     errors: &'static str,
     response: BatchResponse,
     letters: Option<Script>,
+    /// Has the schemas of the values.
+    schemas: Option<SchemaRegistry>,
 }
 
 /// A function, and what its sink and its dead letter queue saw.
@@ -53,7 +59,13 @@ struct Invoked {
 impl Function {
     fn new() -> Self {
         let limits = Limits::default().with_max_records(10).with_order(Order::Key);
-        Self { limits, errors: "{ retry_delay: 1s }", response: BatchResponse::Whole, letters: None }
+        Self {
+            limits,
+            errors: "{ retry_delay: 1s }",
+            response: BatchResponse::Whole,
+            letters: None,
+            schemas: None,
+        }
     }
 
     fn partial(self) -> Self {
@@ -70,6 +82,11 @@ impl Function {
         Self { errors, letters: Some(script), ..self }
     }
 
+    /// Values name a schema, and errors are tolerated.
+    fn schemas(self, registry: &SchemaRegistry) -> Self {
+        Self { schemas: Some(registry.clone()), errors: "{ tolerance: all, retry_delay: 1s }", ..self }
+    }
+
     fn start(self, script: Script) -> Running {
         let text =
             format!("source: {{ value: bytes }}\nsink: {{ scripted: {{}} }}\nerrors: {}\n", self.errors);
@@ -78,6 +95,9 @@ impl Function {
         let mut connector = loaded.now_or_never().unwrap().unwrap();
         let (journal, letters) = (Journal::default(), Journal::default());
         connector.sink = Arc::new(ScriptedSink::new(script, self.limits, journal.clone()));
+        if let Some(registry) = &self.schemas {
+            connector.chain = Arc::new(Chain::new(None, Some(registry.converter()), Vec::new()));
+        }
         connector.dead_letters = self.letters.map(|script| {
             Arc::new(ScriptedSink::new(script, Limits::default(), letters.clone())) as Arc<dyn Sink>
         });
@@ -135,6 +155,8 @@ fn base64(text: &str) -> &'static str {
         "k" => "aw==",
         "l" => "bA==",
         "bad" => "YmFk",
+        "raw:a" => "cmF3OmE=",
+        "7:b" => "Nzpi",
         other => panic!("no base64 of {other} here"),
     }
 }
@@ -319,4 +341,51 @@ async fn an_event_of_which_everything_is_rejected_is_not_done() {
         let failed = whole.invoke(event(&["bad"; 30])).await.answer.unwrap_err();
         assert!(failed.contains("30 of 30") && failed.contains("nothing was ever stored"), "{failed}");
     }
+}
+
+/// Invariant 9: a registry that is away is waited for until the deadline is near. Then what needs it is not done, as what
+/// stands behind it, and none of it is skipped, whatever is tolerated.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_stays_away_is_given_up_in_time() {
+    let away = || Fetch::Fails(Failure::retriable("the registry is away"));
+    for answers in [vec![Fetch::Hangs], std::iter::repeat_with(away).take(1000).collect()] {
+        let registry = SchemaRegistry::answering(answers);
+        let function = Function::new().partial().schemas(&registry).start(script([]));
+        let texts = [&["raw:a"][..], &["7:b"; 6]].concat();
+        let invoked = function.invoke(event(&texts)).await;
+        assert_eq!(invoked.offsets(), (1..7).collect::<Vec<_>>());
+        assert_eq!((function.stored(), invoked.metric("sluice_records_abandoned_total")), (vec![0], 6));
+        assert_eq!(
+            invoked.metrics.get("sluice_records_skipped_total").and_then(Value::as_u64).unwrap_or(0),
+            0
+        );
+        let seconds = invoked.took.as_secs_f64();
+        assert!((57.0..58.1).contains(&seconds), "two seconds before the deadline: {seconds}");
+    }
+}
+
+/// The next invocation has them again, and then they are done.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_comes_back_is_no_loss() {
+    let away = || Fetch::Fails(Failure::retriable("the registry is away"));
+    let registry = SchemaRegistry::answering([Fetch::Hangs, away(), away()]);
+    let function = Function::new().schemas(&registry).start(script([]));
+    let failed = function.invoke(event(&["7:b"; 3])).await.answer.unwrap_err();
+    assert!(failed.starts_with("3 of 3 records are not done (t-0: 0-2)"), "{failed}");
+    let invoked = function.invoke(event(&["7:b"; 3])).await;
+    assert_eq!(invoked.answer, Ok(json!({ "batchItemFailures": [] })));
+    assert_eq!((function.stored(), registry.asked().len()), (vec![0, 1, 2], 4));
+}
+
+/// A registry that refuses us, or gives up before the deadline, is no fault of a record either.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_refuses_leaves_its_records_not_done() {
+    let registry = SchemaRegistry::answering([Fetch::Fails(Failure::fatal("403 Forbidden"))]);
+    let function = Function::new().schemas(&registry).start(script([]));
+    let failed = function.invoke(event(&["raw:a", "7:b"])).await.answer.unwrap_err();
+    assert!(
+        failed.contains("1 of 2 records are not done (t-0: 1)") && failed.ends_with("403 Forbidden"),
+        "{failed}"
+    );
+    assert_eq!(function.stored(), [0]);
 }

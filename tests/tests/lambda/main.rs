@@ -4,6 +4,7 @@
 mod answers;
 mod events;
 mod package;
+mod schemas;
 mod send;
 mod start;
 
