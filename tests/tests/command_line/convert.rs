@@ -1,5 +1,7 @@
 //! `sluice convert`: configurations of Kafka Connect sinks become connector files that pass `check`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sluice_runtime::config::yaml::Node;
 use sluice_tests::connector::Folder;
@@ -389,6 +391,8 @@ fn a_filter_needs_its_predicate_and_a_schema_has_no_name_here() {
     assert_eq!(converted(&filter)["transforms"], expected);
 }
 
+const AWS: &str = "com.amazonaws.services.schemaregistry.kafkaconnect";
+
 #[test]
 fn converters_of_schema_registries_have_their_counterparts() {
     let value = |class: &str, options: Value| {
@@ -413,13 +417,133 @@ fn converters_of_schema_registries_have_their_counterparts() {
         assert_eq!(confluent["urls"], json!(["http://a:8081", "http://b:8081"]), "{class}");
         assert_eq!(confluent["auth"]["basic"]["password"], "${env:SCHEMA_REGISTRY_PASSWORD}");
     }
-    let enveloped = value("org.apache.kafka.connect.json.JsonConverter", json!({}));
-    assert_eq!(enveloped, "connect_json");
-    let glue = "com.amazonaws.services.schemaregistry.kafkaconnect.AWSKafkaAvroConverter";
-    assert_eq!(
-        value(glue, json!({ "region": "eu-west-1" })),
-        json!({ "avro": { "registry": { "glue": { "region": "eu-west-1" } } } })
-    );
+    for (class, name) in [
+        ("AWSKafkaAvroConverter", "avro"),
+        ("protobuf.ProtobufSchemaConverter", "protobuf"),
+        ("jsonschema.JsonSchemaConverter", "json_schema"),
+    ] {
+        let glue = value(
+            &format!("{AWS}.{class}"),
+            json!({ "region": "eu-west-1", "schemaAutoRegistrationEnabled": true }),
+        );
+        assert_eq!(glue, json!({ name: { "registry": { "glue": { "region": "eu-west-1" } } } }), "{class}");
+    }
+    for (class, name) in [("AvroConverter", "avro"), ("ExtJsonConverter", "json_schema")] {
+        let options = json!({
+            "apicurio.registry.url": "http://a:8080/apis/registry/v3", "apicurio.registry.use-id": "globalId",
+        });
+        let apicurio = value(&format!("io.apicurio.registry.utils.converter.{class}"), options);
+        let expected = json!({ "urls": ["http://a:8080/apis/registry/v3"], "id": "global" });
+        assert_eq!(apicurio, json!({ name: { "registry": { "apicurio": expected } } }), "{class}");
+    }
+}
+
+/// Kafka Connect's own converters.
+fn of_connect() -> Vec<ClassCase> {
+    vec![
+        ("json.JsonConverter", json!({}), json!("connect_json")),
+        (
+            "json.JsonConverter",
+            json!({ "schemas.enable": true, "replace.null.with.default": false, "decimal.format": "NUMERIC" }),
+            json!({ "connect_json": { "replace_null_with_default": false } }),
+        ),
+        ("json.JsonConverter", json!({ "schemas.enable": "false" }), json!("json")),
+        ("storage.StringConverter", json!({}), json!("string")),
+        (
+            "storage.StringConverter",
+            json!({ "converter.encoding": "ISO-8859-1" }),
+            json!({ "string": { "encoding": "ISO-8859-1" } }),
+        ),
+        ("converters.ByteArrayConverter", json!({}), json!("bytes")),
+        ("converters.ShortConverter", json!({}), json!("short")),
+        ("converters.IntegerConverter", json!({}), json!("integer")),
+        ("converters.LongConverter", json!({}), json!("long")),
+        ("converters.FloatConverter", json!({}), json!("float")),
+        ("converters.DoubleConverter", json!({}), json!("double")),
+    ]
+}
+
+#[test]
+fn converters_of_kafka_connect_itself_have_their_counterparts() {
+    for (class, options, expected) in of_connect() {
+        for side in ["key", "value"] {
+            let mut config = json!({
+                "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t",
+                format!("{side}.converter"): format!("org.apache.kafka.connect.{class}"),
+            });
+            for (name, option) in options.as_object().unwrap() {
+                config[format!("{side}.converter.{name}")] = option.clone();
+            }
+            assert_eq!(converted(&config)["source"][side], expected, "{class}");
+        }
+    }
+}
+
+/// What Kafka Connect has nothing like, so that nothing could become it.
+const OURS_ALONE: [&str; 10] = [
+    "chunk",
+    "decompress",
+    "dedupe",
+    "explode",
+    "field_value",
+    "jq",
+    "parse_json",
+    "redact",
+    "set",
+    "template",
+];
+
+/// The names that stand for something: a name alone, or the only key of a map.
+fn name_of(plugin: &Value) -> String {
+    let key = plugin.as_object().and_then(|settings| settings.keys().next());
+    key.map_or_else(|| plugin.as_str().unwrap().to_owned(), Clone::clone)
+}
+
+/// A plug-in that is new becomes a counterpart in a test of this file, or is said to be ours alone.
+#[test]
+fn every_converter_transform_and_predicate_is_a_counterpart_or_ours_alone() {
+    let mut known: BTreeSet<String> = OURS_ALONE.map(str::to_owned).into();
+    // The tests of these stand alone.
+    known.extend(["avro", "protobuf", "json_schema", "timestamp", "filter"].map(str::to_owned));
+    known.extend(["topic_name_matches", "has_header_key", "record_is_tombstone"].map(str::to_owned));
+    let cases = of_connect().into_iter().chain(of_fields()).chain(of_records());
+    known.extend(cases.map(|(_, _, expected)| name_of(&expected)));
+    let listed = Sluice::new(["plugins", "--output", "json"]).output().expect_code(0);
+    for line in listed.lines() {
+        let plugin = json_of(line);
+        let (kind, name) = (plugin["kind"].as_str().unwrap(), plugin["name"].as_str().unwrap());
+        assert!(
+            known.contains(name) || !matches!(kind, "converter" | "transform" | "predicate"),
+            "{kind} {name}: `convert` makes it of nothing; if that is right, it is ours alone"
+        );
+    }
+}
+
+#[test]
+fn predicates_of_kafka_connect_have_their_counterparts() {
+    for (class, options, expected) in [
+        (
+            "TopicNameMatches",
+            json!({ "pattern": "t.*" }),
+            json!({ "topic_name_matches": { "pattern": "t.*" } }),
+        ),
+        ("HasHeaderKey", json!({ "name": "trace" }), json!({ "has_header_key": { "name": "trace" } })),
+        ("RecordIsTombstone", json!({}), json!({ "record_is_tombstone": {} })),
+    ] {
+        let mut config = json!({
+            "connector.class": "FileStreamSink", "file": "/tmp/out", "topics": "t", "transforms": "x",
+            "transforms.x.type": format!("{OF_CONNECT}Filter"), "transforms.x.predicate": "p", "predicates": "p",
+            "predicates.p.type": format!("{OF_CONNECT}predicates.{class}"),
+        });
+        for (name, option) in options.as_object().unwrap() {
+            config[format!("predicates.p.{name}")] = option.clone();
+        }
+        assert_eq!(
+            converted(&config)["transforms"],
+            json!([{ "filter": {}, "predicate": expected }]),
+            "{class}"
+        );
+    }
 }
 
 #[test]

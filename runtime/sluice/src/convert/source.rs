@@ -18,7 +18,7 @@ struct ConverterEntry {
 
 /// The converters that have a counterpart.
 const CONVERTERS: &[ConverterEntry] = &[
-    ConverterEntry { class: ".StringConverter", convert: |_, _| plain("string") },
+    ConverterEntry { class: ".StringConverter", convert: string },
     ConverterEntry { class: ".ByteArrayConverter", convert: |_, _| plain("bytes") },
     ConverterEntry { class: ".DoubleConverter", convert: |_, _| plain("double") },
     ConverterEntry { class: ".FloatConverter", convert: |_, _| plain("float") },
@@ -26,6 +26,27 @@ const CONVERTERS: &[ConverterEntry] = &[
     ConverterEntry { class: ".LongConverter", convert: |_, _| plain("long") },
     ConverterEntry { class: ".ShortConverter", convert: |_, _| plain("short") },
     ConverterEntry { class: ".JsonConverter", convert: json },
+    // Those of one name are told apart by whose they are: the first that fits is taken.
+    ConverterEntry {
+        class: ".registry.utils.converter.AvroConverter",
+        convert: |prefix, options| apicurio("avro", prefix, options),
+    },
+    ConverterEntry {
+        class: ".registry.utils.converter.ExtJsonConverter",
+        convert: |prefix, options| apicurio("json_schema", prefix, options),
+    },
+    ConverterEntry {
+        class: ".schemaregistry.kafkaconnect.AWSKafkaAvroConverter",
+        convert: |prefix, options| glue("avro", prefix, options),
+    },
+    ConverterEntry {
+        class: ".schemaregistry.kafkaconnect.protobuf.ProtobufSchemaConverter",
+        convert: |prefix, options| glue("protobuf", prefix, options),
+    },
+    ConverterEntry {
+        class: ".schemaregistry.kafkaconnect.jsonschema.JsonSchemaConverter",
+        convert: |prefix, options| glue("json_schema", prefix, options),
+    },
     ConverterEntry { class: ".AvroConverter", convert: |prefix, options| confluent("avro", prefix, options) },
     ConverterEntry {
         class: ".ProtobufConverter",
@@ -35,21 +56,31 @@ const CONVERTERS: &[ConverterEntry] = &[
         class: ".JsonSchemaConverter",
         convert: |prefix, options| confluent("json_schema", prefix, options),
     },
-    ConverterEntry {
-        class: ".AWSKafkaAvroConverter",
-        convert: |prefix, options| glue("avro", prefix, options),
-    },
 ];
 
-fn plain(name: &'static str) -> (&'static str, Map<String, Value>) {
+fn plain(name: &'static str) -> Named {
     (name, Map::new())
 }
 
+fn string(prefix: &str, options: &mut Options) -> Named {
+    let encoding = options.take(&format!("{prefix}.converter.encoding"));
+    let settings = encoding.map(|encoding| ("encoding".to_owned(), encoding.into()));
+    ("string", settings.into_iter().collect())
+}
+
 /// With an envelope of `schema` and `payload` it is another converter here.
-fn json(prefix: &str, options: &mut Options) -> (&'static str, Map<String, Value>) {
+fn json(prefix: &str, options: &mut Options) -> Named {
     let enveloped = options.bool(&format!("{prefix}.schemas.enable")) != Some(false);
     options.ignore(&[&format!("{prefix}.schemas.cache.size"), &format!("{prefix}.decimal.format")]);
-    plain(if enveloped { "connect_json" } else { "json" })
+    let keeps_null = options.bool(&format!("{prefix}.replace.null.with.default")) == Some(false);
+    match (enveloped, keeps_null) {
+        (false, _) => plain("json"),
+        (true, false) => plain("connect_json"),
+        (true, true) => {
+            let settings = [("replace_null_with_default".to_owned(), false.into())];
+            ("connect_json", settings.into_iter().collect())
+        }
+    }
 }
 
 /// A converter of Confluent's, which asks its registry for the schema.
@@ -76,13 +107,41 @@ fn confluent(name: &'static str, prefix: &str, options: &mut Options) -> Named {
     of_registry(name, json!({ "confluent": registry }))
 }
 
+/// A converter of Apicurio's, which asks the registry by its own API.
+fn apicurio(name: &'static str, prefix: &str, options: &mut Options) -> Named {
+    let key = format!("{prefix}.apicurio.registry.url");
+    let url = options.shown(&key).unwrap_or_else(|| {
+        options.variables.insert("APICURIO_REGISTRY_URL".to_owned());
+        "${env:APICURIO_REGISTRY_URL}".into()
+    });
+    let mut registry = Map::new();
+    registry.insert("urls".to_owned(), json!([url]));
+    if let Some(id) = options.take(&format!("{prefix}.apicurio.registry.use-id")) {
+        let id = if id.eq_ignore_ascii_case("globalId") { "global" } else { "content" };
+        registry.insert("id".to_owned(), id.into());
+    }
+    for ignored in ["apicurio.registry.auto-register", "apicurio.registry.find-latest", "schemas.enable"] {
+        options.ignore(&[&format!("{prefix}.{ignored}")]);
+    }
+    of_registry(name, json!({ "apicurio": registry }))
+}
+
 /// A converter of the AWS Glue schema registry.
 fn glue(name: &'static str, prefix: &str, options: &mut Options) -> Named {
     let mut registry = Map::new();
     if let Some(region) = options.take(&format!("{prefix}.region")) {
         registry.insert("region".to_owned(), region.into());
     }
-    for ignored in ["schemaAutoRegistrationEnabled", "avroRecordType", "registry.name", "schemas.enable"] {
+    if let Some(url) = options.shown(&format!("{prefix}.endpoint")) {
+        registry.insert("endpoint_url".to_owned(), url);
+    }
+    for ignored in [
+        "schemaAutoRegistrationEnabled",
+        "avroRecordType",
+        "protobufMessageType",
+        "registry.name",
+        "schemas.enable",
+    ] {
         options.ignore(&[&format!("{prefix}.{ignored}")]);
     }
     of_registry(name, json!({ "glue": registry }))
