@@ -5,6 +5,7 @@
 #![allow(
     clippy::too_many_lines,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark fails by panicking and shows what it found"
@@ -12,6 +13,10 @@
 
 #[path = "parts/avro.rs"]
 mod avro;
+#[path = "parts/beyond.rs"]
+mod beyond;
+#[path = "parts/formats.rs"]
+mod formats;
 #[path = "../tests/support/prices.rs"]
 mod prices;
 
@@ -59,7 +64,7 @@ struct Part {
 fn main() {
     println!("| Part | ns per record | Beside | ns per record | Ratio |\n|---|--:|---|--:|--:|");
     let parts = [value(), avro::avro(), timestamp(), template(), chain(), order()];
-    for part in parts.into_iter().chain(changes()) {
+    for part in parts.into_iter().chain(formats::formats()).chain(changes()).chain(beyond::beyond()) {
         println!("{}", part.measure());
     }
 }
