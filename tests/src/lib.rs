@@ -18,6 +18,7 @@ pub mod connect;
 pub mod connect_worker;
 pub mod connector;
 pub mod environment;
+pub mod glue;
 pub mod kafka;
 pub mod lambda;
 pub mod listener;

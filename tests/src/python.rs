@@ -34,6 +34,13 @@ impl Python {
         found("clients.txt", "venv-clients", "SLUICE_REQUIRE_CLIENTS", &FOUND)
     }
 
+    /// Finds one with `tests/python/schemas.txt`: `SLUICE_PYTHON`, else the one of `.ci/run --full`, else `python3`. Where
+    /// there is none it says so as [`Self::with_packages`] does, or panics if `SLUICE_REQUIRE_REGISTRY=1`.
+    pub fn with_serializers() -> Option<Self> {
+        static FOUND: OnceLock<Option<Python>> = OnceLock::new();
+        found("schemas.txt", "venv-schemas", "SLUICE_REQUIRE_REGISTRY", &FOUND)
+    }
+
     fn has_all(&self, packages: &str) -> bool {
         let mut command = Command::new(&self.0);
         command.args(["-c", HAS_ALL]).arg(script(packages)).stdin(Stdio::null());

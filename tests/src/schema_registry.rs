@@ -1,4 +1,4 @@
-//! A real schema registry: Apicurio, which has Confluent's API beside its own, in memory and on loopback.
+//! A real schema registry: Apicurio, which has Confluent's API beside its own, on loopback.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ const LIFE_SECONDS: &str = "600";
 /// The oldest Java that it runs on.
 const JAVA: u32 = 21;
 
-/// A registry that runs until it is dropped.
+/// A registry that runs until it is dropped. What it holds outlives a stop.
 #[derive(Debug)]
 pub struct SchemaRegistry {
     home: TempDir,
@@ -57,10 +57,29 @@ impl SchemaRegistry {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Stops the process; what it held is gone.
+    /// Stops the process: connections are refused, and what it holds stays.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         end(&mut process, Signal::TERM);
+    }
+
+    /// Keeps the process from running: connections are taken, and nothing is answered.
+    pub fn pause(&self) {
+        let id = self.id();
+        kill_process_group(id, Signal::STOP).expect("the process is there");
+        // What bounds its life goes on.
+        kill_process(id, Signal::CONT).expect("the process is there");
+    }
+
+    /// Lets it run again.
+    pub fn resume(&self) {
+        kill_process_group(self.id(), Signal::CONT).expect("the process is there");
+    }
+
+    /// That of `timeout`, which makes a group of its own.
+    fn id(&self) -> Pid {
+        let id = self.process.as_ref().map(Child::id).expect("a process");
+        Pid::from_raw(i32::try_from(id).expect("an id")).expect("an id")
     }
 
     /// Starts the process at the same address and waits until it answers.
@@ -74,6 +93,10 @@ impl SchemaRegistry {
             .arg(format!("-Dquarkus.http.port={}", self.port))
             .arg(format!("-Dquarkus.management.port={}", free_port()))
             .arg("-Dapicurio.storage.sql.kind=h2")
+            .arg(format!(
+                "-Dapicurio.datasource.url=jdbc:h2:file:{}",
+                self.home.path().join("schemas").display()
+            ))
             .args(["-jar", "quarkus-run.jar"])
             .current_dir(&self.program)
             .stdin(Stdio::null())
