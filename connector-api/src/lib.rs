@@ -84,6 +84,7 @@ mod side;
 mod sink;
 mod source_topics;
 mod tombstones;
+mod trace_parent;
 mod transform;
 
 pub use ask::{Ask, FoundText};
@@ -111,4 +112,5 @@ pub use side::{SchemaMetadata, Side};
 pub use sink::{Finding, FindingKind, Sink, SinkSettings};
 pub use source_topics::SourceTopics;
 pub use tombstones::{MadeTombstones, TombstoneFate};
+pub use trace_parent::TraceParent;
 pub use transform::{Predicate, PredicateSettings, Transform, TransformSettings, Transformed};
