@@ -11,5 +11,6 @@ mod sink;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use settings::HttpSettings;

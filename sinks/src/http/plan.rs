@@ -11,6 +11,7 @@ use sluice_wire::{HttpRequest, Method, Url};
 use super::body::{self, Body, BodyPart};
 use super::settings::{BodyBatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, RequestTarget};
+use super::trace::RequestTrace;
 use crate::record::on_null::OnNull;
 
 /// A request, and the records that it stores.
@@ -55,6 +56,7 @@ struct Open {
     indices: Vec<usize>,
     head: Arc<Head>,
     body: Body,
+    trace: RequestTrace,
 }
 
 impl Planner {
@@ -147,10 +149,16 @@ impl Planner {
             (None, None) => return Err(TOMBSTONE.to_owned()),
         };
         if !open.last().is_some_and(|last| self.batch.is_some() && last.takes(&head)) {
-            open.push(Open { indices: Vec::new(), head, body: Body::default() });
+            open.push(Open {
+                indices: Vec::new(),
+                head,
+                body: Body::default(),
+                trace: RequestTrace::default(),
+            });
         }
         if let Some(request) = open.last_mut() {
             request.indices.push(index);
+            request.trace.note(record);
             if let Some(part) = part {
                 request.body.push(part, self.batch.as_ref());
             }
@@ -168,8 +176,9 @@ impl Planner {
     }
 
     fn close(&self, open: Open) -> Planned {
-        let Open { indices, head, body } = open;
+        let Open { indices, head, body, trace } = open;
         let Head { method, url, mut headers } = Arc::unwrap_or_clone(head);
+        trace.write(&mut headers);
         if method == Method::DELETE {
             headers.remove(CONTENT_TYPE);
             return Planned { indices, request: HttpRequest { method, url, headers, body: Bytes::new() } };

@@ -27,6 +27,9 @@ use crate::record::on_null::OnNull;
 ///
 /// HTTP/1.1 is spoken. Redirects are not followed, cookies are not kept.
 ///
+/// A request hands the trace of its records on: where all of them have the same header `traceparent` (W3C Trace Context), the
+/// request has it, and their `tracestate`, too. Where puts are traced it is the span of the put instead.
+///
 /// ```yaml
 /// sink:
 ///   http:

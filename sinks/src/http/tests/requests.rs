@@ -1,7 +1,8 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use sluice_connector_api::FindingKind;
+use sluice_connector_api::{FindingKind, TraceParent};
+use sluice_wire_testing::SeenRequest;
 
 use super::*;
 
@@ -243,4 +244,55 @@ async fn a_check_asks_for_a_head_and_says_what_that_proves() {
     let findings = sink.check().await;
     assert!(findings[0].as_result().is_err_and(|wrong| wrong.contains("did not get through")));
     assert!(!format!("{findings:?}").contains("secret"));
+}
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Puts records with these headers, and returns what the requests say of traces.
+async fn traces(changes: &Value, records: &[&[(&str, &str)]]) -> Vec<(Option<String>, Option<String>)> {
+    let server = HttpServer::start([]).await;
+    let sink = sink_at(&server, "/", changes);
+    let batch: Vec<_> = (0..).zip(records).map(|(offset, headers)| traced(offset, headers)).collect();
+    sink.put(&batch).await.unwrap();
+    let header = |request: &SeenRequest, name: &str| request.headers.get(name).cloned();
+    let seen = server.seen();
+    seen.iter().map(|request| (header(request, "traceparent"), header(request, "tracestate"))).collect()
+}
+
+fn traced(offset: i64, headers: &[(&str, &str)]) -> Record {
+    let mut record = price(offset, "OOOO");
+    for (name, value) in headers {
+        record.headers.push(*name, Some(value.to_string().into()));
+    }
+    record
+}
+
+#[tokio::test]
+async fn the_trace_of_the_records_is_handed_on_where_they_share_it() {
+    let (one, state) = (("traceparent", TRACE), ("tracestate", "vendor=1"));
+    let other = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b8-01");
+    let given = |text: &str| Some(text.to_owned());
+    let alone = traces(&json!({}), &[&[one, state], &[], &[("traceparent", "00-evil\r\nx: y")]]).await;
+    assert_eq!(alone, [(given(TRACE), given("vendor=1")), (None, None), (None, None)]);
+    let lines = json!({ "batch": { "format": "json_lines" } });
+    assert_eq!(traces(&lines, &[&[one, state], &[one]]).await, [(given(TRACE), given("vendor=1"))]);
+    for mixed in [[&[one][..], &[other]], [&[one], &[]], [&[], &[one]]] {
+        assert_eq!(traces(&lines, &mixed).await, [(None, None)], "{mixed:?}");
+    }
+    let own = json!({ "headers": { "traceparent": "mine" } });
+    assert_eq!(traces(&own, &[&[one, state]]).await, [(given("mine"), None)]);
+    let evil = ("tracestate", "a=1\u{1}");
+    assert_eq!(traces(&json!({}), &[&[one, evil]]).await, [(given(TRACE), None)]);
+}
+
+#[tokio::test]
+async fn where_puts_are_traced_the_target_is_told_of_the_span_of_the_put() {
+    let server = HttpServer::start([]).await;
+    let sink = sink_at(&server, "/", &json!({ "batch": { "format": "json_lines" } }));
+    let written = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let batch = [traced(0, &[("traceparent", TRACE), ("tracestate", "vendor=1")]), traced(1, &[])];
+    TraceParent::within(TraceParent::from_header(written), sink.put(&batch)).await.unwrap();
+    let headers = &server.seen()[0].headers;
+    assert_eq!(headers.get("traceparent").map(String::as_str), Some(written));
+    assert_eq!(headers.get("tracestate"), None, "that is of another trace");
 }
