@@ -1,7 +1,9 @@
 //! Which plug-ins a program has, and how each is built of its settings.
 
+use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -89,6 +91,25 @@ pub struct Registry {
     converters: BTreeMap<&'static str, Plugin<dyn Converter>>,
     providers: BTreeMap<&'static str, Plugin<dyn Provider>>,
     serializers: BTreeMap<&'static str, BuildSerializer>,
+    derived: Derived,
+}
+
+/// What was made of the plug-ins of a registry, by its type. Clones share it.
+#[derive(Clone, Debug, Default)]
+struct Derived(Arc<Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
+
+impl Derived {
+    fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.get(&TypeId::of::<T>())?).downcast().ok()
+    }
+
+    fn keep<T: Any + Send + Sync>(&self, made: T) -> Arc<T> {
+        let made = Arc::new(made);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(TypeId::of::<T>(), Arc::<T>::clone(&made));
+        made
+    }
 }
 
 /// Makes a serializer of what was chosen for it.
@@ -103,6 +124,7 @@ impl Registry {
     /// Adds a sink; one of the same name is replaced.
     #[must_use]
     pub fn with_sink<S: SinkSettings>(mut self) -> Self {
+        self.derived = Derived::default();
         self.sinks.insert(S::NAME, plugin::<S, _>(S::NAME, |settings| read::<S>(settings)?.build()));
         self
     }
@@ -110,6 +132,7 @@ impl Registry {
     /// Adds a transform; one of the same name is replaced.
     #[must_use]
     pub fn with_transform<T: TransformSettings>(mut self) -> Self {
+        self.derived = Derived::default();
         self.transforms.insert(T::NAME, plugin::<T, _>(T::NAME, |settings| read::<T>(settings)?.build()));
         self
     }
@@ -117,6 +140,7 @@ impl Registry {
     /// Adds a predicate; one of the same name is replaced.
     #[must_use]
     pub fn with_predicate<P: PredicateSettings>(mut self) -> Self {
+        self.derived = Derived::default();
         self.predicates.insert(P::NAME, plugin::<P, _>(P::NAME, |settings| read::<P>(settings)?.build()));
         self
     }
@@ -124,6 +148,7 @@ impl Registry {
     /// Adds a converter; one of the same name is replaced.
     #[must_use]
     pub fn with_converter<C: ConverterSettings>(mut self) -> Self {
+        self.derived = Derived::default();
         self.converters.insert(C::NAME, plugin::<C, _>(C::NAME, |settings| read::<C>(settings)?.build()));
         self
     }
@@ -131,6 +156,7 @@ impl Registry {
     /// Adds a provider; one of the same name is replaced.
     #[must_use]
     pub fn with_provider<P: ProviderSettings>(mut self) -> Self {
+        self.derived = Derived::default();
         self.providers.insert(P::NAME, plugin::<P, _>(P::NAME, |settings| read::<P>(settings)?.build()));
         self
     }
@@ -138,8 +164,17 @@ impl Registry {
     /// Adds a serializer; one of the same name is replaced.
     #[must_use]
     pub fn with_serializer<S: SerializerFactory>(mut self) -> Self {
+        self.derived = Derived::default();
         self.serializers.insert(S::NAME, S::build);
         self
+    }
+
+    /// Returns what `make` makes of these plug-ins, such as a schema of all their settings. It is made at the first call, and
+    /// kept for the next one, that of a clone included.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        let known = self.derived.get::<T>();
+        // Made while nobody waits for it: it may ask for something else that is derived.
+        known.unwrap_or_else(|| self.derived.keep(make(self)))
     }
 
     /// Makes the serializer of a format, without I/O. `None` where none has the name.
@@ -299,5 +334,24 @@ mod tests {
         let registry = Registry::new().with_transform::<Pass>();
         let summaries: Vec<_> = registry.transforms().map(Plugin::summary).collect();
         assert_eq!(summaries, ["Lets every record through."]);
+    }
+
+    #[test]
+    fn what_is_made_of_the_plug_ins_is_made_once_and_anew_when_one_is_added() {
+        let mut made = 0;
+        let mut count = |registry: &Registry| {
+            let names = registry.derived(|registry| {
+                made += 1;
+                registry.transforms().map(Plugin::name).collect::<Vec<_>>()
+            });
+            (names.to_vec(), made)
+        };
+        let registry = Registry::new();
+        assert_eq!(count(&registry), (vec![], 1));
+        assert_eq!(count(&registry.clone()), (vec![], 1), "a clone shares it");
+        let more = registry.clone().with_transform::<Pass>();
+        assert_eq!(count(&more), (vec!["pass"], 2));
+        assert_eq!(count(&registry), (vec![], 2), "and changes nothing of what it was made from");
+        assert_eq!(*registry.derived(|_| "another type"), "another type");
     }
 }

@@ -21,6 +21,7 @@ mod remembered;
 pub mod schema;
 pub(crate) mod secrets;
 pub mod settings;
+pub mod shared_schema;
 mod typed;
 pub mod validate;
 pub(crate) mod veil;

@@ -18,19 +18,28 @@ const MAX_PROBLEMS: usize = 200;
 /// that loses nothing: an unquoted `123` may be text, and a text from the environment may be a number. Beside
 /// it stands what is wrong, sorted by place.
 pub fn validate(file: &Path, node: &Node, schema: &Value) -> (Value, Vec<Problem>) {
-    let validator = match jsonschema::validator_for(schema) {
-        Ok(validator) => validator,
-        Err(error) => {
-            return (
-                Value::Null,
-                vec![Problem::of_file(file, format!("the schema itself is broken: {error}"))],
-            );
-        }
-    };
+    match jsonschema::validator_for(schema) {
+        Ok(validator) => validate_with(&validator, file, node, schema),
+        Err(error) => broken(file, &error.to_string()),
+    }
+}
+
+/// Does what [`validate`] does, with what was made of the schema before.
+pub(super) fn validate_with(
+    validator: &Validator,
+    file: &Path,
+    node: &Node,
+    schema: &Value,
+) -> (Value, Vec<Problem>) {
     let nodes = NodeIndex::new(node);
-    let value = fit_types(&validator, &nodes, node.to_json());
-    let problems = problems(&Checked { file, nodes: &nodes, schema }, &validator, &value);
+    let value = fit_types(validator, &nodes, node.to_json());
+    let problems = problems(&Checked { file, nodes: &nodes, schema }, validator, &value);
     (value, problems)
+}
+
+/// Answers for a schema that is none.
+pub(super) fn broken(file: &Path, error: &str) -> (Value, Vec<Problem>) {
+    (Value::Null, vec![Problem::of_file(file, format!("the schema itself is broken: {error}"))])
 }
 
 /// Says what is wrong; of very much, the first.

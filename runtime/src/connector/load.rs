@@ -11,12 +11,11 @@ use crate::config::flat::{FlatConfig, flatten};
 use crate::config::foreign::foreign;
 use crate::config::interpolate::{Follow, Interpolated, Referred, interpolate, referred};
 use crate::config::problem::Problem;
-use crate::config::schema::connector_schema;
 use crate::config::secrets::secrets;
 use crate::config::settings::{
     BatchSettings, ConnectorFile, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState,
 };
-use crate::config::validate::validate;
+use crate::config::shared_schema::ConnectorSchema;
 use crate::config::yaml::Node;
 use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
@@ -99,7 +98,7 @@ impl Connector {
         registry: &Registry,
         follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
-        let written = flatten(&node, &connector_schema(registry), registry);
+        let written = flatten(&node, ConnectorSchema::of(registry).value(), registry);
         let Checked { value, problems, blanks } = checked(file, &mut node, registry, follow).await;
         keep_from_log(&blanks);
         build(Parts { file, node: &node, registry, problems }, value, written, blanks)
@@ -124,7 +123,7 @@ pub async fn sink_of(
 pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
     let node = read(file).and_then(|source| parse(file, &source));
     let Ok(mut node) = node else { return Referred::default() };
-    referred(&mut node, &connector_schema(registry), registry)
+    referred(&mut node, ConnectorSchema::of(registry).value(), registry)
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
@@ -149,10 +148,11 @@ struct Checked {
 
 /// Resolves references, and checks the result against the schema.
 async fn checked(file: &Path, node: &mut Node, registry: &Registry, follow: Follow) -> Checked {
-    let schema = connector_schema(registry);
-    let Interpolated { mut problems, resolved } = interpolate(file, node, &schema, registry, follow).await;
-    let blanks = secrets(&name_of(file), node, &schema, &resolved);
-    let (value, more) = validate(file, node, &schema);
+    let schema = ConnectorSchema::of(registry);
+    let Interpolated { mut problems, resolved } =
+        interpolate(file, node, schema.value(), registry, follow).await;
+    let blanks = secrets(&name_of(file), node, schema.value(), &resolved);
+    let (value, more) = schema.validate(file, node);
     // A value that could not be resolved is one problem, not two.
     problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
     Checked { value, problems, blanks }

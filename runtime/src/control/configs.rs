@@ -11,7 +11,7 @@ use crate::config::flat_names::FlatError;
 use crate::config::flat_reader::unflatten;
 use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
-use crate::config::schema::connector_schema;
+use crate::config::shared_schema::ConnectorSchema;
 use crate::config::yaml::Node;
 use crate::config::yaml_writer::node_to_yaml;
 use crate::connector::load::Connector;
@@ -77,7 +77,7 @@ pub(super) async fn check(
     if let Some(wrong) = wrong_with_name(name) {
         errors.push(FlatError::new("name", format!("`{name}` is no name for a connector: {wrong}")));
     }
-    let node = match unflatten(flat, &connector_schema(registry), registry, before) {
+    let node = match unflatten(flat, ConnectorSchema::of(registry).value(), registry, before) {
         Ok(node) => node,
         Err(more) => {
             errors.extend(more);

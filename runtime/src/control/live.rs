@@ -13,7 +13,7 @@ use futures::stream::{Stream, unfold};
 use serde_json::{Map, Value, json};
 
 use crate::config::flat_reader::unflatten;
-use crate::config::schema::connector_schema;
+use crate::config::shared_schema::ConnectorSchema;
 use crate::config::veil::BLANKED;
 use crate::config::yaml_writer::to_yaml;
 use crate::connector::load::Connector;
@@ -102,13 +102,13 @@ fn events(served: Served) -> impl Stream<Item = Bytes> {
 impl Served {
     /// Writes a connector's file anew, as it was read: with its references, without its secrets and comments.
     fn file(&self, connector: &Connector) -> String {
-        let schema = connector_schema(&self.registry);
+        let schema = ConnectorSchema::of(&self.registry);
         // What stands for a secret would be asked for, and it is not there: here it is a text like any other.
         let mut written = (*connector.written).clone();
         for value in written.values_mut() {
             *value = value.replace(BLANKED, COVERED);
         }
-        if let Ok(node) = unflatten(&written, &schema, &self.registry, None) {
+        if let Ok(node) = unflatten(&written, schema.value(), &self.registry, None) {
             return to_yaml(&node.to_json(), 0).replace(COVERED, BLANKED);
         }
         let mut lines = String::new();

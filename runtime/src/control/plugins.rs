@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::config::flat::{CLASS, FlatConfig, TOPICS};
 use crate::config::flat_names::FlatError;
-use crate::config::schema::{connector_schema, plugin_schema};
+use crate::config::schema::plugin_schema;
+use crate::config::shared_schema::ConnectorSchema;
 use crate::control::configs;
 use crate::control::error::{RestError, RestResult};
 use crate::control::query::Parameters;
@@ -147,7 +148,7 @@ fn validated(plugin: &str, flat: &FlatConfig, keys: &[ConfigKey], errors: &[Flat
 }
 
 fn keys_of_connector(served: &Served, sink: &str) -> Vec<ConfigKey> {
-    let mut schema = connector_schema(&served.registry);
+    let mut schema = ConnectorSchema::of(&served.registry).value().clone();
     let mut keys = Vec::new();
     let text = |documentation: &str| json!({ "type": "string", "description": documentation });
     for (name, documentation) in [

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::config::flat::{CLASS, FlatConfig, flatten};
-use crate::config::schema::connector_schema;
 use crate::config::settings::TargetState;
+use crate::config::shared_schema::ConnectorSchema;
 use crate::control::configs::{self, Patch, check, file_text, refused};
 use crate::control::error::{RestError, RestResult};
 use crate::control::file_writes::{FileWrites, WrittenBefore};
@@ -94,7 +94,7 @@ pub(super) async fn patch(
     let before = writes.before(&name).await?;
     // The file, and not what runs: it may have been changed since, and not be valid.
     let config = match before.as_ref().and_then(|before| before.node.as_ref()) {
-        Some(node) => flatten(node, &connector_schema(&served.registry), &served.registry),
+        Some(node) => flatten(node, ConnectorSchema::of(&served.registry).value(), &served.registry),
         None => config_of(&served.connector(&name)?.0),
     };
     let config = patched(config, patch);
