@@ -47,7 +47,10 @@ pub fn try_send(
 ) -> Option<ListenerAnswer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    // A test may name another host.
+    let host = headers.iter().find(|(name, _)| *name == "Host").map_or(address, |(_, host)| host);
+    let headers = headers.iter().filter(|(name, _)| *name != "Host");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.extend([name, ": ", value, "\r\n"]);
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::connector::files::find_in;
 use crate::connector::load::name_of;
+use crate::shown::on_one_line;
 
 /// What a new file may be read by: it may hold secrets.
 const MODE: u32 = 0o600;
@@ -32,7 +33,7 @@ pub(crate) enum WriteError {
     #[error("several files have this name, {} and {}: remove one of them", .0.display(), .1.display())]
     Several(PathBuf, PathBuf),
     /// It is a link, and what it points to is somebody else's.
-    #[error("{} is a link: change the file that it points to", .0.display())]
+    #[error("{} is a link: change the file that it points to, or remove the link yourself", .0.display())]
     Link(PathBuf),
     /// The file system refuses.
     #[error("cannot write {}: {error}", .file.display())]
@@ -51,6 +52,9 @@ pub(crate) fn wrong_with_name(name: &str) -> Option<&'static str> {
     }
     if name.contains(['/', '\\']) || name.chars().any(char::is_control) {
         return Some("it is the name of a file, and has no slashes and no control characters");
+    }
+    if on_one_line(name) != name {
+        return Some("it has a character that cannot be seen, or that turns the direction of a text");
     }
     if name.starts_with('.') || name.trim() != name {
         return Some(
@@ -99,10 +103,13 @@ impl WritableFiles {
 
 /// Writes a file. Whoever reads it at any instant, or kills the process, finds the old one or the new one, and both whole.
 pub(crate) fn write(file: &Path, text: &str) -> Result<(), WriteError> {
-    if fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink()) {
-        return Err(WriteError::Link(file.to_owned()));
-    }
+    refuse_link(file)?;
     replace(file, text).map_err(|error| WriteError::Io { file: file.to_owned(), error })
+}
+
+fn refuse_link(file: &Path) -> Result<(), WriteError> {
+    let is_link = fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
+    if is_link { Err(WriteError::Link(file.to_owned())) } else { Ok(()) }
 }
 
 fn replace(file: &Path, text: &str) -> io::Result<()> {
@@ -130,6 +137,7 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 
 /// Removes a file; one that is gone is none that has to be.
 pub(crate) fn remove(file: &Path) -> Result<(), WriteError> {
+    refuse_link(file)?;
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(WriteError::Io { file: file.to_owned(), error })
@@ -154,8 +162,23 @@ mod tests {
     fn a_name_leads_nowhere_else() {
         let long = "x".repeat(201);
         for name in [
-            "", " ", "..", ".", "../x", "/etc/x", "a/b", "a\\b", "a\0b", "a\nb", ".hidden", " a", "a ",
-            "a.test", &long,
+            "",
+            " ",
+            "..",
+            ".",
+            "../x",
+            "/etc/x",
+            "a/b",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            ".hidden",
+            " a",
+            "a ",
+            "a.test",
+            "a\u{202e}b",
+            "\u{2028}",
+            &long,
         ] {
             assert!(wrong_with_name(name).is_some(), "{name:?}");
         }
@@ -191,6 +214,8 @@ mod tests {
         fs::write(place("elsewhere"), "a: 1\n").unwrap();
         std::os::unix::fs::symlink(place("elsewhere"), place("d/x.yaml")).unwrap();
         assert!(matches!(write(&place("d/x.yaml"), "a: 2\n"), Err(WriteError::Link(_))));
+        assert!(matches!(remove(&place("d/x.yaml")), Err(WriteError::Link(_))));
+        assert!(place("d/x.yaml").is_symlink());
         assert_eq!(fs::read_to_string(place("elsewhere")).unwrap(), "a: 1\n");
         fs::write(place("d/x.yml"), "a: 1\n").unwrap();
         let files = WritableFiles::new(vec![place("d")]);

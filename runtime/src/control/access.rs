@@ -19,8 +19,9 @@ use crate::observe::tls::ShownCertificate;
 ///
 /// With a token each request needs it, as `Authorization: Bearer TOKEN` or as the password of Basic. Without one, whoever can
 /// reach the address may ask and, where that is an address of this machine, change states. A page of another origin that a
-/// browser on this machine shows may not: its requests say where they come from (`Origin`, `Sec-Fetch-Site`), or name a host
-/// that is not this machine's.
+/// browser shows may not: its requests say where they come from (`Origin`, `Sec-Fetch-Site`), or name a host that is not this
+/// machine's. That holds for Basic, too, since a browser which knows the password sends it along for whatever page asks; a Bearer
+/// token is sent by those alone who know it.
 #[derive(Clone, Debug)]
 pub struct AccessRules {
     token: Option<Arc<Secret>>,
@@ -55,23 +56,46 @@ impl AccessRules {
     }
 
     /// Says whether a request may be done.
-    fn allow(&self, method: &Method, headers: &HeaderMap) -> Result<(), RestError> {
+    fn allow(&self, asked: Asked, headers: &HeaderMap) -> Result<(), RestError> {
+        let is_foreign = asked == Asked::Guarded && is_from_elsewhere(headers);
         if let Some(token) = &self.token {
-            return match given_token(headers) {
-                Some(given) if bool::from(given.as_bytes().ct_eq(token.reveal().as_bytes())) => Ok(()),
-                _ => Err(RestError::new(StatusCode::UNAUTHORIZED, "User cannot access the resource.")),
+            let given = GivenToken::of(headers);
+            let is_known =
+                |given: &GivenToken| bool::from(given.text.as_bytes().ct_eq(token.reveal().as_bytes()));
+            return match given.filter(is_known) {
+                None => Err(RestError::new(StatusCode::UNAUTHORIZED, "User cannot access the resource.")),
+                Some(given) if is_foreign && given.is_password => Err(RestError::new(
+                    StatusCode::FORBIDDEN,
+                    "this request comes from another site, and a browser may have added the password by itself; send the \
+                     token as `Authorization: Bearer`",
+                )),
+                Some(_) => Ok(()),
             };
         }
-        let is_change = ![Method::GET, Method::HEAD].contains(method);
-        let from_here =
-            self.is_loopback && names_this_machine(headers) && !(is_change && is_from_elsewhere(headers));
-        if from_here {
+        if self.is_loopback && names_this_machine(headers) && !is_foreign {
             return Ok(());
         }
         Err(RestError::new(
             StatusCode::FORBIDDEN,
             "this request comes from another site; set `rest_token` to let it in",
         ))
+    }
+}
+
+/// What a request is about, as far as that decides who may make it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// It reads, and a page of another site cannot see the answer.
+    Open,
+    /// It changes something, or shows the content of records: for a page of another site it is not even begun.
+    Guarded,
+}
+
+impl Asked {
+    fn of(method: &Method, path: &str) -> Self {
+        let reads = [Method::GET, Method::HEAD].contains(method);
+        let is_tap = path.trim_end_matches('/').ends_with("/tap");
+        if reads && !is_tap { Self::Open } else { Self::Guarded }
     }
 }
 
@@ -83,7 +107,8 @@ pub(crate) async fn guard(State(rules): State<AccessRules>, request: Request, ne
     let scheme = if request.headers().contains_key(PAGE) { "Bearer" } else { "Basic" };
     let shown = request.extensions().get::<ShownCertificate>().copied();
     let allowed = rules.allow_connection(shown);
-    match allowed.and_then(|()| rules.allow(request.method(), request.headers())) {
+    let asked = Asked::of(request.method(), request.uri().path());
+    match allowed.and_then(|()| rules.allow(asked, request.headers())) {
         Ok(()) => next.run(request).await,
         Err(error) if error.status == StatusCode::UNAUTHORIZED => {
             let ask = [(header::WWW_AUTHENTICATE, format!("{scheme} realm=\"sluice\""))];
@@ -93,21 +118,31 @@ pub(crate) async fn guard(State(rules): State<AccessRules>, request: Request, ne
     }
 }
 
-fn given_token(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, rest) = text.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(rest.trim().to_owned());
-    }
-    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(rest.trim()).ok())??;
-    let text = String::from_utf8(decoded).ok()?;
-    text.split_once(':').map(|(_, password)| password.to_owned())
+/// What whoever asks gives as the token.
+struct GivenToken {
+    text: String,
+    /// It is the password of Basic.
+    is_password: bool,
 }
 
-/// A name that an attacker points at this machine is still his name in the request.
+impl GivenToken {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, rest) = text.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(Self { text: rest.trim().to_owned(), is_password: false });
+        }
+        let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(rest.trim()).ok())??;
+        let text = String::from_utf8(decoded).ok()?;
+        let (_, password) = text.split_once(':')?;
+        Some(Self { text: password.to_owned(), is_password: true })
+    }
+}
+
+/// A name that an attacker points at this machine is still his name in the request. A browser always names one.
 fn names_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
-    is_this_machine(without_port(host))
+    let mut hosts = headers.get_all(header::HOST).iter();
+    hosts.all(|host| host.to_str().is_ok_and(|host| is_this_machine(without_port(host))))
 }
 
 fn without_port(host: &str) -> &str {
@@ -123,7 +158,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// Says whether a browser sends this for a page of another site.
-pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))
         && !["same-origin", "none"].contains(&site)
@@ -139,10 +174,19 @@ mod tests {
     use super::*;
 
     fn asks(rules: &AccessRules, method: &Method, headers: &[(&'static str, &str)]) -> u16 {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().expect("a header")));
-        rules.allow(method, &headers.collect()).err().map_or(200, |error| error.status.as_u16())
+        asks_at(rules, method, "/connectors/prices", headers)
+    }
+
+    fn asks_at(rules: &AccessRules, method: &Method, path: &str, headers: &[(&'static str, &str)]) -> u16 {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = header::HeaderValue::from_bytes(value.as_bytes()).expect("a header");
+            (header::HeaderName::from_static(name), value)
+        });
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            all.append(name, value);
+        }
+        rules.allow(Asked::of(method, path), &all).err().map_or(200, |error| error.status.as_u16())
     }
 
     fn rules(address: &str, token: Option<&str>) -> Option<AccessRules> {
@@ -165,6 +209,28 @@ mod tests {
             assert_eq!(asks(&rules, &Method::GET, &[("authorization", given)]), status, "{given}");
         }
         assert_eq!(asks(&rules, &Method::GET, &[("host", "localhost:8083")]), 401);
+    }
+
+    #[test]
+    fn a_password_that_a_browser_adds_by_itself_changes_nothing_for_a_page_from_elsewhere() {
+        let rules = rules("0.0.0.0:8083", Some("t0ken")).expect("rules");
+        let basic = format!("Basic {}", STANDARD.encode("me:t0ken"));
+        let (basic, bearer) = (("authorization", basic.as_str()), ("authorization", "Bearer t0ken"));
+        let host = ("host", "worker.example");
+        for foreign in
+            [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+        {
+            assert_eq!(asks(&rules, &Method::POST, &[host, basic, foreign]), 403, "{foreign:?}");
+            assert_eq!(asks_at(&rules, &Method::GET, "/connectors/x/tap", &[host, basic, foreign]), 403);
+            assert_eq!(
+                asks(&rules, &Method::POST, &[host, bearer, foreign]),
+                200,
+                "whoever sends it knows it"
+            );
+        }
+        assert_eq!(asks(&rules, &Method::POST, &[host, basic]), 200, "kc");
+        assert_eq!(asks(&rules, &Method::POST, &[host, basic, ("origin", "https://worker.example")]), 200);
+        assert_eq!(asks(&rules, &Method::POST, &[host, ("origin", "http://evil.example")]), 401);
     }
 
     #[test]
@@ -196,8 +262,23 @@ mod tests {
         ] {
             assert_eq!(asks(&rules, &Method::PUT, &[host, foreign]), 403, "{foreign:?}");
         }
-        for host in ["evil.example:8083", "evil.example", "127.0.0.1.evil.example"] {
+        for host in [
+            "evil.example:8083",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "0.0.0.0:8083",
+            "localhost.evil.example",
+            "\u{e9}vil.example",
+            "",
+        ] {
             assert_eq!(asks(&rules, &Method::GET, &[("host", host)]), 403, "{host}");
+        }
+        assert_eq!(asks(&rules, &Method::GET, &[host, ("host", "evil.example")]), 403, "of two, both count");
+        let foreign = ("sec-fetch-site", "cross-site");
+        for path in ["/connectors/prices/tap", "/connectors/prices/tap/"] {
+            assert_eq!(asks_at(&rules, &Method::GET, path, &[host, foreign]), 403, "{path}");
+            assert_eq!(asks_at(&rules, &Method::GET, path, &[host, foreign, ("authorization", "x")]), 403);
+            assert_eq!(asks_at(&rules, &Method::GET, path, &[host]), 200, "{path}");
         }
         assert_eq!(asks(&rules, &Method::GET, &[("host", "[::1]:8083")]), 200);
     }

@@ -8,6 +8,8 @@ mod stage;
 mod tls;
 mod writes;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::Broker;
@@ -243,6 +245,94 @@ fn nobody_without_the_token_and_no_page_from_elsewhere_gets_in() {
     let token = [("Authorization", "Bearer s3cret-token")];
     assert_eq!(send(&stage.address, "GET", "/connectors", &token, "").status, 200);
     assert_eq!(stage.ask("GET", "/metrics", "").status, 200, "metrics and health are open");
+    daemon.terminate().expect_code(0);
+}
+
+/// What a browser sends for a page of another site.
+const FOREIGN: [(&str, &str); 4] = [
+    ("Origin", "http://evil.example"),
+    ("Origin", "null"),
+    ("Sec-Fetch-Site", "cross-site"),
+    ("Sec-Fetch-Site", "same-site"),
+];
+
+/// Asks each method of each path of the API with these headers, but for what lasts; returns the answers.
+fn all_answers(stage: &Stage, document: &Value, headers: &[(&str, &str)]) -> Vec<(String, String, u16)> {
+    let mut answers = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let asked = path.replace("{name}", "prices").replace("{task}", "0").replace("{plugin}", "http");
+        for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
+            let body = if method == "get" { "" } else { "{}" };
+            let answer = send(&stage.address, &method.to_uppercase(), &asked, headers, body);
+            answers.push((method.clone(), path.clone(), answer.status));
+        }
+    }
+    answers
+}
+
+fn is_guarded(method: &str, path: &str) -> bool {
+    method != "get" || path.ends_with("/tap")
+}
+
+#[test]
+fn no_path_changes_anything_or_shows_records_for_a_page_of_another_site() {
+    let stage = Stage::new();
+    let daemon = stage.spawn_writing();
+    let document = stage.get("/openapi.json");
+    for foreign in FOREIGN {
+        // What only reads cannot be seen by that page, and some of it takes its time.
+        let mut guarded = document.clone();
+        for (path, methods) in guarded["paths"].as_object_mut().unwrap() {
+            methods.as_object_mut().unwrap().retain(|method, _| is_guarded(method, path));
+        }
+        let answers = all_answers(&stage, &guarded, &[foreign]);
+        assert!(answers.len() > 15, "{answers:?}");
+        for (method, path, status) in answers {
+            assert_eq!(status, 403, "{method} {path} with {foreign:?}");
+        }
+    }
+    for host in ["evil.example", "evil.example:8083", "127.0.0.1.evil.example"] {
+        for (method, path, status) in all_answers(&stage, &document, &[("Host", host)]) {
+            assert_eq!(status, 403, "{method} {path} by the name {host}");
+        }
+    }
+    assert_eq!(stage.get("/connectors/prices/status")["connector"]["state"], "RUNNING");
+    assert_eq!(std::fs::read_dir(stage.folder.path()).unwrap().count(), 1);
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn no_path_is_for_anybody_without_the_token_nor_for_a_page_with_a_password_that_the_browser_knows() {
+    let stage = Stage::new();
+    let mut daemon = stage.sluice().arg("--rest-writes").env("SLUICE_REST_TOKEN", "s3cret-token").spawn();
+    daemon.wait_for_log("serving");
+    let bearer = [("Authorization", "Bearer s3cret-token")];
+    let document: Value =
+        serde_json::from_str(&send(&stage.address, "GET", "/openapi.json", &bearer, "").body).unwrap();
+    let wrong = STANDARD.encode("anybody:s3cret-toke");
+    let wrong = [format!("Basic {wrong}"), "Bearer s3cret".to_owned(), "s3cret-token".to_owned()];
+    for given in wrong.iter().map(|wrong| [("Authorization", wrong.as_str())]) {
+        for (method, path, status) in all_answers(&stage, &document, &given) {
+            assert_eq!(status, 401, "{method} {path} with {given:?}");
+        }
+    }
+    for (method, path, status) in all_answers(&stage, &document, &[]) {
+        assert_eq!(status, 401, "{method} {path}");
+    }
+    let basic = format!("Basic {}", STANDARD.encode("anybody:s3cret-token"));
+    let basic = ("Authorization", basic.as_str());
+    assert_eq!(send(&stage.address, "GET", "/connectors", &[basic], "").status, 200, "as kc does");
+    for foreign in FOREIGN {
+        for path in ["/connectors", "/connectors/prices/restart"] {
+            assert_eq!(
+                send(&stage.address, "POST", path, &[basic, foreign], "").status,
+                403,
+                "{path} {foreign:?}"
+            );
+        }
+        assert_eq!(send(&stage.address, "GET", "/connectors/prices/tap", &[basic, foreign], "").status, 403);
+    }
+    assert_eq!(send(&stage.address, "POST", "/connectors/prices/restart", &[basic], "").status, 204);
     daemon.terminate().expect_code(0);
 }
 

@@ -218,6 +218,7 @@ fn a_name_never_leads_out_of_the_directory() {
         ".hidden",
         "a\\b",
         "x.test",
+        "a\u{202e}b",
         "a\u{0}b",
         "a\nb",
         "",
