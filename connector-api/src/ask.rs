@@ -38,18 +38,27 @@ pub struct FoundText {
     pub id: Option<String>,
     /// How well it answers; more is better, on a scale of the target's own. Default: unknown.
     pub score: Option<f64>,
+    /// When the record was made that the text is from, in milliseconds since 1970. Default: unknown.
+    pub made_at: Option<i64>,
 }
 
 impl FoundText {
     /// Makes one of which no more is known than its text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), id: None, score: None }
+        Self { text: text.into(), id: None, score: None, made_at: None }
     }
 
     /// Says which thing the text is from.
     #[must_use]
     pub fn with_id(mut self, id: Option<String>) -> Self {
         self.id = id;
+        self
+    }
+
+    /// Says when the record was made that the text is from, in milliseconds since 1970.
+    #[must_use]
+    pub fn with_made_at(mut self, made_at: Option<i64>) -> Self {
+        self.made_at = made_at;
         self
     }
 

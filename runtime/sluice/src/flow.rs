@@ -31,7 +31,8 @@ pub(crate) fn connector(stock_prices: &str) -> String {
     stock_prices
         .replace("topics: [streamtopic]", &format!("topics: [{TOPIC}]"))
         .replace("${env:KBID}", KNOWLEDGE_BASE)
-        .replace("${env:DSID}", DATA_SOURCE)
+        // With the time of each record, so that an answer knows its age.
+        .replace("${env:DSID}", &format!("{DATA_SOURCE}\n    metadata: {{ origin: [timestamp] }}"))
 }
 
 /// Prices that flow until the value is dropped.
@@ -102,6 +103,10 @@ mod tests {
         let text = connector(include_str!("../../../connectors.d/stock-prices.yaml"));
         assert!(
             text.contains("topics: [live-prices]") && text.contains("knowledge_base_id: DEMOKB0002"),
+            "{text}"
+        );
+        assert!(
+            text.contains("data_source_id: DEMODS0002\n    metadata: { origin: [timestamp] }\n"),
             "{text}"
         );
         assert!(!text.contains("KBID") && !text.contains("streamtopic]"), "{text}");

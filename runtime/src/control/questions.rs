@@ -14,6 +14,7 @@ use crate::control::blanked::blanked;
 use crate::control::error::{RestError, RestResult};
 use crate::control::served::Served;
 use crate::guard;
+use crate::meter::measure::{float, now_millis};
 
 /// How many passages are asked for.
 const MOST: usize = 5;
@@ -54,7 +55,16 @@ pub(super) async fn ask(
     let found: Vec<Value> = answer
         .map_err(|failure| failed(&failure))?
         .into_iter()
-        .map(|found| json!({ "text": found.text, "id": found.id, "score": found.score }))
+        .map(|found| {
+            let age = found.made_at.map(age_in_seconds);
+            json!({ "text": found.text, "id": found.id, "score": found.score, "age_seconds": age })
+        })
         .collect();
     Ok(Json(blanked(json!({ "found": found }), &connector.blanks)))
+}
+
+/// Returns how long ago a time was that is given in milliseconds since 1970. A clock may be ahead of ours.
+fn age_in_seconds(made_at: i64) -> f64 {
+    let made_at = u64::try_from(made_at).unwrap_or_default();
+    float(now_millis().saturating_sub(made_at)) / 1000.0
 }

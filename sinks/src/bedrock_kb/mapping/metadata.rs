@@ -215,16 +215,6 @@ fn string_list(template: &Template, record: &Record) -> Result<Option<AttributeV
 }
 
 impl OriginAttribute {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Topic => "kafka_topic",
-            Self::Partition => "kafka_partition",
-            Self::Offset => "kafka_offset",
-            Self::Timestamp => "kafka_timestamp",
-            Self::Key => "kafka_key",
-        }
-    }
-
     fn value(self, record: &Record) -> Option<AttributeValue> {
         #[allow(clippy::cast_precision_loss, reason = "the API has no other number, and 2^53 is far")]
         let number = |number: i64| Some(AttributeValue::Number(number as f64));

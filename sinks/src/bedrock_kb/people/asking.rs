@@ -28,7 +28,9 @@ impl Ask for AskedBase {
         let question = Question { text: question.to_owned(), number_of_results, filter: None };
         let mut found = Vec::new();
         for passage in base.retrieve(id, &question).await? {
-            found.push(FoundText::new(passage.text).with_id(passage.document_id).with_score(passage.score));
+            let made_at = passage.timestamp();
+            let text = FoundText::new(passage.text).with_id(passage.document_id).with_score(passage.score);
+            found.push(text.with_made_at(made_at));
         }
         Ok(found)
     }

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::filter::Filter;
 use super::passage_json::json_of;
 use crate::bedrock_kb::calls::{AnswerBound, IdOrName, PASSAGE_BYTES, bounded_client};
-use crate::bedrock_kb::settings::BedrockKbSettings;
+use crate::bedrock_kb::settings::{BedrockKbSettings, OriginAttribute};
 use crate::bedrock_kb::verdict::{self, ApiCall};
 
 /// Longer than any answer takes, short enough for a person who waits.
@@ -120,6 +120,15 @@ fn best(question: &Question) -> KnowledgeBaseRetrievalConfiguration {
 }
 
 impl Passage {
+    /// Returns when the record was made that its document is of, in milliseconds since 1970, where the metadata tell it
+    /// (`metadata.origin: [timestamp]`).
+    pub fn timestamp(&self) -> Option<i64> {
+        let millis = self.metadata.get(OriginAttribute::Timestamp.key())?.as_f64()?;
+        // A 64-bit float holds every millisecond of the next 285,000 years.
+        #[allow(clippy::cast_possible_truncation, reason = "what is too large ends at the largest")]
+        Some(millis as i64)
+    }
+
     fn from_result(result: KnowledgeBaseRetrievalResult) -> Self {
         let custom_id = result.location.and_then(|location| location.custom_document_location?.id);
         let mut metadata: Vec<_> = result.metadata.unwrap_or_default().into_iter().collect();

@@ -124,6 +124,19 @@ pub enum OriginAttribute {
     Key,
 }
 
+impl OriginAttribute {
+    /// Returns the key of the attribute.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Topic => "kafka_topic",
+            Self::Partition => "kafka_partition",
+            Self::Offset => "kafka_offset",
+            Self::Timestamp => "kafka_timestamp",
+            Self::Key => "kafka_key",
+        }
+    }
+}
+
 /// The limits of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

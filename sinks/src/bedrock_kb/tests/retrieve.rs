@@ -1,10 +1,11 @@
 //! Questions.
 
-use sluice_connector_api::FailureKind;
+use serde_json::json;
+use sluice_connector_api::{FailureKind, Timestamp, TimestampType};
 use sluice_emulator::{Fault, Operation};
 
 use super::super::{KnowledgeBase, Question};
-use super::{batch, emulator, sink};
+use super::{batch, emulator, sink, sink_at};
 
 #[tokio::test]
 async fn a_question_finds_the_document_that_answers_it() {
@@ -17,6 +18,23 @@ async fn a_question_finds_the_document_that_answers_it() {
     assert_eq!(passages[0].document_id.as_deref(), Some("prices-0-1"));
     assert!(passages[0].score.is_some());
     assert!(passages[0].metadata.contains_key("x-amz-bedrock-kb-data-source-id"), "{passages:?}");
+}
+
+#[tokio::test]
+async fn what_is_found_knows_when_its_record_was_made_where_the_metadata_tell_it() {
+    let emulator = emulator().await;
+    let mut records = batch();
+    for record in &mut records {
+        record.timestamp = Some(Timestamp { millis: 1_739_712_345_678, kind: TimestampType::CreateTime });
+    }
+    for (metadata, made_at) in
+        [(json!({ "origin": ["timestamp"] }), Some(1_739_712_345_678)), (json!({}), None)]
+    {
+        let sink = sink_at(&emulator.url(), &json!({ "metadata": metadata }));
+        sink.put(&records).await.unwrap();
+        let found = sink.asking().unwrap().ask("price of ZVZZT", 1).await.unwrap();
+        assert_eq!((found.len(), found[0].made_at), (1, made_at));
+    }
 }
 
 #[tokio::test]
