@@ -277,7 +277,7 @@ fn records_that_flow_are_seen_and_a_connector_is_paused_by_keyboard() {
     );
     browser.wait_for(
         "latency",
-        "/Put p50[^\\n]*\\n[\\d.]+ (ms|µs|s)/.test(document.querySelector('[aria-label=prices]').innerText)",
+        "/Put p50[^\\n]*\\n[\\d.]+\\s(ms|µs|s)/.test(document.querySelector('[aria-label=prices]').innerText)",
     );
     browser.wait_for(
         "a plot",

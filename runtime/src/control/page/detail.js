@@ -1,6 +1,6 @@
 // One connector in full: its numbers, errors, partitions, dead letters and file, and its records as they pass.
 
-import { Numbers, Plot, clock, count, make, problems, say, span } from "/page/format.js";
+import { Numbers, Plot, clock, count, counted, make, problems, say, span } from "/page/format.js";
 import { ask, listen, pathOf } from "/page/worker.js";
 
 const MORE = ["Read", "Delivered", "Superseded", "Filtered", "Skipped", "Dead-lettered", "Retries in the last minute", "Largest put", "Rebalances", "Restarts"];
@@ -18,7 +18,7 @@ export class Detail {
     this.sink = make("span", { class: "quiet" });
     this.actions = parts.actions(name);
     this.problems = make("ul", { class: "problems", "aria-label": `What is wrong with ${name}` });
-    this.lag = new Plot("Lag", " records");
+    this.lag = new Plot("Lag", "record");
     this.rate = new Plot("Records done per second", "");
     this.numbers = new Numbers([...parts.NUMBERS, ...MORE]);
     this.errors = make("tbody");
@@ -86,7 +86,7 @@ export class Detail {
     const partitions = connector.partitions.map(({ task, partition }) => [partition.topic, partition.partition, task, partition.committed ?? "none yet", partition.lag ?? "unknown"]);
     fillTable(this.partitions, partitions);
     const all = connector.partition_count;
-    say(this.partitionCaption, all > partitions.length ? `The first ${count(partitions.length)} of ${count(all)} partitions` : `${count(all)} partitions of the group ${connector.group ?? ""}`);
+    say(this.partitionCaption, all > partitions.length ? `The first ${count(partitions.length)} of ${count(all)} partitions` : `${counted(all, "partition")} of the group ${connector.group ?? ""}`);
     say(this.file, connector.file ?? "No version of the file was valid.");
     say(this.path, connector.path ? `${connector.path}, as it runs: secrets blanked, comments left out` : "");
     const topic = connector.dead_letter_topic;
@@ -114,7 +114,7 @@ export class Detail {
       await listen(`/connectors/${pathOf(this.name)}/tap`, this.tapping.signal, (event, data) => {
         if (event === "missed") {
           missed += data.records;
-          say(this.missed, `${count(missed)} records passed unseen`);
+          say(this.missed, `${counted(missed, "record")} passed unseen`);
         } else if (event !== "end") {
           this.seen.prepend(event === "put" ? put(data) : record(data));
           while (this.seen.children.length > SEEN) this.seen.lastChild.remove();
@@ -203,7 +203,7 @@ function record(data) {
 }
 
 function put(data) {
-  const head = `put of ${count(data.records)}, ${data.first} to ${data.last}: ${data.outcome} in ${span(data.took_us / 1e6)}`;
+  const head = `put of ${counted(data.records, "record")}, ${data.first} to ${data.last}: ${data.outcome} in ${span(data.took_us / 1e6)}`;
   const request = data.request == null ? data.no_request : JSON.stringify(data.request, null, 2);
   const part = data.request != null && data.request_records < data.records ? `the request for the first ${data.request_records}:\n` : "";
   return make("li", {}, make("strong", {}, head), data.reason ? make("div", {}, data.reason) : null, make("pre", {}, part + (request ?? "")));

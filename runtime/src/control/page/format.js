@@ -50,22 +50,30 @@ export function clock(millis) {
   return millis == null ? "" : new Date(millis).toLocaleTimeString("en-GB");
 }
 
+// A line breaks behind a slash, and not within a time.
 export function percentiles(of) {
-  return of ? `${span(of.p50)} / ${span(of.p95)} / ${span(of.p99)}` : "none in the last minute";
+  if (!of) return "none in the last minute";
+  return [of.p50, of.p95, of.p99].map((one) => span(one).replace(" ", "\u00a0")).join("\u00a0/ ");
+}
+
+export function counted(value, unit) {
+  return `${count(value)} ${unit}${value === 1 ? "" : "s"}`;
 }
 
 // A plot over time that says what it shows to those who do not see it.
 export class Plot {
   constructor(title, unit) {
     this.title = title;
-    this.unit = unit;
+    this.words = (value) => (unit ? counted(value, unit) : count(value));
+    this.area = document.createElementNS(SVG, "path");
+    this.area.setAttribute("class", "area");
     this.path = document.createElementNS(SVG, "path");
     this.svg = document.createElementNS(SVG, "svg");
     this.svg.setAttribute("class", "plot");
     this.svg.setAttribute("viewBox", "0 0 600 100");
     this.svg.setAttribute("preserveAspectRatio", "none");
     this.svg.setAttribute("role", "img");
-    this.svg.append(this.path);
+    this.svg.append(this.area, this.path);
     this.left = make("span");
     this.right = make("span");
     this.element = make("figure", {}, this.svg, make("figcaption", {}, this.left, this.right));
@@ -74,27 +82,38 @@ export class Plot {
   // Points are [millis, value]; those without a value are gaps.
   draw(points) {
     const known = points.filter(([, value]) => value != null);
-    const top = Math.max(1, ...known.map(([, value]) => value));
+    const most = Math.max(0, ...known.map(([, value]) => value));
+    const top = Math.max(1, most);
     const last = points.length ? points[points.length - 1][0] : 0;
     const first = points.length ? points[0][0] : 0;
     const width = Math.max(60000, last - first);
     let path = "";
-    let draws = false;
+    let area = "";
+    let begun = null;
+    let x = 0;
+    // A gap ends the line, and what is filled below it.
+    const close = () => {
+      if (begun != null) area += `L${x.toFixed(1)} 100L${begun.toFixed(1)} 100Z`;
+      begun = null;
+    };
     for (const [at, value] of points) {
       if (value == null) {
-        draws = false;
+        close();
         continue;
       }
-      const x = 600 - ((last - at) / width) * 600;
-      const y = 96 - (value / top) * 92;
-      path += `${draws ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-      draws = true;
+      x = 600 - ((last - at) / width) * 600;
+      const step = `${begun == null ? "M" : "L"}${x.toFixed(1)} ${(98 - (value / top) * 92).toFixed(1)}`;
+      path += step;
+      area += step;
+      begun ??= x;
     }
+    close();
     this.path.setAttribute("d", path);
+    this.area.setAttribute("d", area);
     const now = known.length ? known[known.length - 1][1] : null;
     say(this.left, `${this.title}, last ${span(width / 1000)}`);
-    say(this.right, known.length ? `at most ${count(top)}${this.unit}` : "nothing yet");
-    const label = `${this.title} over the last ${span(width / 1000)}: now ${count(now)}${this.unit}, at most ${count(top)}${this.unit}`;
+    say(this.right, known.length ? `at most ${this.words(most)}` : "nothing yet");
+    const label = `${this.title} over the last ${span(width / 1000)}: now ${this.words(now)}, at most ${this.words(most)}`;
     this.svg.setAttribute("aria-label", label);
   }
 }
@@ -103,7 +122,7 @@ export class Plot {
 export class Numbers {
   constructor(names) {
     this.fields = new Map(names.map((name) => [name, make("dd")]));
-    const pairs = [...this.fields].map(([name, value]) => make("div", {}, make("dt", {}, name), value));
+    const pairs = [...this.fields].map(([name, value]) => make("div", { class: name.includes(" p50 ") && "wide" }, make("dt", {}, name), value));
     this.element = make("dl", {}, pairs);
   }
 

@@ -1,7 +1,7 @@
 // The page: all connectors, and one of them in full.
 
 import { Detail } from "/page/detail.js";
-import { Numbers, Plot, bytes, count, make, percentiles, problems, say, span } from "/page/format.js";
+import { Numbers, Plot, bytes, count, counted, make, percentiles, problems, say, span } from "/page/format.js";
 import { ask, listen, pathOf, setToken } from "/page/worker.js";
 
 const main = document.getElementById("main");
@@ -11,8 +11,13 @@ const histories = new Map();
 let view = null;
 let state = null;
 
+let forgets = null;
+
+// What was said stands for a while, and is gone.
 export function tell(text) {
   said.textContent = text;
+  clearTimeout(forgets);
+  forgets = setTimeout(() => said.replaceChildren(), 15000);
 }
 
 // Buttons that change what a connector is meant to be. They are the same for the list and for one connector.
@@ -47,8 +52,10 @@ function actions(name) {
 function stateOf(element, connector) {
   const failed = connector.tasks.filter((task) => task.state === "failed").length;
   const some = failed > 0 && connector.state !== "failed";
-  say(element, some ? `${connector.state}, ${failed} of ${connector.tasks.length} tasks failed` : connector.state);
-  element.className = `state ${some ? "failed" : connector.state}`;
+  const failing = connector.state === "running" && connector.tasks.some((task) => task.failing);
+  const but = some ? `, ${failed} of ${connector.tasks.length} tasks failed` : failing ? ", puts fail" : "";
+  say(element, `${connector.state}${but}`);
+  element.className = `state ${but ? "failed" : connector.state}`;
 }
 
 function showProblems(list, texts) {
@@ -58,17 +65,17 @@ function showProblems(list, texts) {
   list.replaceChildren(...texts.map((text) => make("li", {}, text)));
 }
 
-const NUMBERS = ["Records per second", "Lag", "End to end p50 / p95 / p99", "Put p50 / p95 / p99", "Records per put", "In flight", "Memory", "Calls per second"];
+const NUMBERS = ["Records per second", "Lag", "In flight", "End to end p50 / p95 / p99", "Records per put", "Put p50 / p95 / p99", "Memory", "Calls per second"];
 
 function setNumbers(numbers, connector) {
   const recent = connector.recent;
   const most = connector.batch_max_records;
   numbers.set("Records per second", `${count(recent.done_rate)} done, ${count(recent.read_rate)} read`);
-  numbers.set("Lag", connector.lag == null ? "unknown yet" : `${count(connector.lag)} records`);
+  numbers.set("Lag", connector.lag == null ? "unknown yet" : counted(connector.lag, "record"));
   numbers.set("End to end p50 / p95 / p99", percentiles(recent.latency));
   numbers.set("Put p50 / p95 / p99", percentiles(recent.put));
-  numbers.set("Records per put", `${recent.batch == null ? "none" : count(recent.batch)} of ${most == null ? "any number" : count(most)}`);
-  numbers.set("In flight", `${count(connector.in_flight)} records`);
+  numbers.set("Records per put", recent.batch == null ? "none in the last minute" : `${count(recent.batch)} of ${most == null ? "any number" : count(most)}`);
+  numbers.set("In flight", counted(connector.in_flight, "record"));
   numbers.set("Memory", `${bytes(connector.buffered_bytes)} of ${bytes(connector.buffer_memory)}`);
   const rate = connector.calls_per_second;
   numbers.set("Calls per second", rate == null ? "no limit" : `${count(rate)} learned, limit ${count(connector.calls_per_second_limit)}`);
@@ -85,7 +92,7 @@ class Card {
     this.state = make("span", { class: "state" });
     this.sink = make("span", { class: "quiet" });
     this.numbers = new Numbers(NUMBERS);
-    this.plot = new Plot("Lag", " records");
+    this.plot = new Plot("Lag", "record");
     this.problems = make("ul", { class: "problems", "aria-label": `What is wrong with ${name}` });
     this.actions = actions(name);
     const title = make("h2", {}, make("a", { href: `#/connectors/${pathOf(name)}` }, name));
