@@ -85,3 +85,38 @@ fn write(value: &Value<'_>, metric: MetricEncoder<'_>) -> Encoded {
         Value::Histogram(histogram) => histogram.encode(metric),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::meter::source_meter::PartitionStatus;
+    use crate::observe::table::MOST_PARTITIONS;
+    use crate::worker::ConnectorStatus;
+
+    /// How many samples there are of a connector with one task that has so many partitions.
+    fn samples(partitions: usize) -> usize {
+        let partition = |number| PartitionStatus {
+            topic: "prices".to_owned(),
+            partition: i32::try_from(number).unwrap(),
+            committed: Some(1),
+            lag: Some(2),
+            open_transactions: Some(1),
+            lost_position: None,
+        };
+        let task = TaskStatus { partitions: (0..partitions).map(partition).collect(), ..TaskStatus::new(0) };
+        let status = ConnectorStatus { tasks: vec![task], ..ConnectorStatus::without_version("c", &[]) };
+        let seen = Seen(vec![(status, vec![Arc::default()])]);
+        METRICS.iter().map(|metric| metric.samples(&seen).len()).sum()
+    }
+
+    #[test]
+    fn a_partition_costs_two_samples_and_there_is_a_bound_to_their_number() {
+        let without = samples(0);
+        assert!(without < 150, "{without}");
+        // With the first one there is a largest lag.
+        assert_eq!(samples(1000) - samples(1), 2 * 999);
+        assert_eq!(samples(5000), samples(MOST_PARTITIONS));
+    }
+}

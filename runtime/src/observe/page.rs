@@ -12,7 +12,8 @@ pub fn metrics_page() -> String {
          What `/metrics` serves, in the OpenMetrics or the Prometheus text format, as the scraper asks.\n\n\
          Names that begin with `kafka_connect_` are those that Kafka Connect has behind the JMX exporter, so that its \
          dashboards and alerts go on working. What is an average or a maximum there is one since the start of the \
-         process here, and every one has a histogram beside it. For each task\n\n\
+         process here, and every one has a histogram beside it. Of the partitions of a task the first 1,000, by topic and \
+         number, have samples of their own; sums and the largest are of all. For each task\n\n\
          `read = delivered + superseded + filtered + skipped + dead_lettered + abandoned + in_flight`\n\n\
          | metric | type | labels | what it says |\n|---|---|---|---|\n{}\n\
          ## Not served\n\n\

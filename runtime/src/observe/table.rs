@@ -12,6 +12,9 @@ use crate::meter::measure::float;
 use crate::meter::source_meter::PartitionStatus;
 use crate::worker::{ConnectorStatus, State, TaskStatus};
 
+/// The most partitions of a task that have samples of their own: a pattern may match topics without end. Sums are of all.
+pub(super) const MOST_PARTITIONS: usize = 1000;
+
 /// What a worker looks like at one moment: each connector, with the counters of each of its tasks.
 pub(super) struct Seen(pub(super) Vec<(ConnectorStatus, Vec<Arc<Counters>>)>);
 
@@ -38,7 +41,7 @@ pub(super) enum Values {
     Task(fn(&TaskStatus, &Counters) -> Option<f64>),
     /// For each task and state, 1 if the task is in it.
     TaskState,
-    /// A gauge of each partition that a task has.
+    /// A gauge of each partition that a task has, up to 1,000 of them.
     Partition(fn(&PartitionStatus) -> Option<f64>),
     /// A gauge of each connector.
     Connector(fn(&ConnectorStatus) -> Option<f64>),
@@ -125,6 +128,7 @@ impl Metric {
             Values::Partition(value) => task
                 .partitions
                 .iter()
+                .take(MOST_PARTITIONS)
                 .filter_map(|partition| Some((of_partition(&labels, partition), gauge(value(partition)?))))
                 .collect(),
             Values::Worker(_) | Values::Process(_) | Values::Connector(_) | Values::ConnectorState => {
