@@ -19,6 +19,7 @@
 //! retry        how long to wait, and for how long
 //! guard        calls plug-ins, and answers for one that panics
 //! tap          where whoever wants to see records as they pass can stand
+//! trace        where whoever traces puts can stand
 //! shown        what of somebody else's texts may be shown
 //! dead_letter  what a dead letter holds, and how it is made smaller
 //! ```
@@ -45,5 +46,6 @@ pub mod retry;
 mod shown;
 pub mod source;
 pub mod tap;
+pub mod trace;
 pub mod transform;
 pub mod worker;

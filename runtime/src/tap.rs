@@ -6,11 +6,13 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sluice_connector_api::{Origin, PutError, Record};
 use tokio::sync::mpsc;
+
+use crate::trace::{PutSpan, PutTracer, TracedConnector};
 
 /// The most that look at one connector at a time.
 const MOST_TAPS: usize = 4;
@@ -36,6 +38,8 @@ struct Shared {
     /// Somebody looks.
     is_used: AtomicBool,
     places: Mutex<Places>,
+    /// What makes a span of each put, where puts are traced.
+    traced: OnceLock<TracedConnector>,
 }
 
 #[derive(Default)]
@@ -141,6 +145,17 @@ impl TapPoint {
     /// Says whether somebody looks: what is asked for each chunk and each put.
     pub fn is_used(&self) -> bool {
         self.0.is_used.load(Ordering::Relaxed)
+    }
+
+    /// Has each put of this connector, by its name and that of its sink, traced from now on. The first call counts.
+    pub fn trace_puts(&self, tracer: Arc<dyn PutTracer>, connector: Arc<str>, sink: &str) {
+        self.0.traced.get_or_init(|| TracedConnector::new(tracer, connector, sink));
+    }
+
+    /// Begins the span of a put, where puts are traced. One without records stores a position, and has none.
+    pub(crate) fn begin_span(&self, records: &[Record]) -> Option<Box<dyn PutSpan>> {
+        let traced = self.0.traced.get()?;
+        if records.is_empty() { None } else { Some(traced.begin(records)) }
     }
 
     /// Lets somebody look; none where four do already.

@@ -14,6 +14,7 @@ pub mod any_bytes;
 pub mod bedrock;
 pub mod benchmark;
 pub mod browser;
+pub mod collector;
 pub mod connect;
 pub mod connect_worker;
 pub mod connector;
@@ -23,6 +24,7 @@ pub mod kafka;
 pub mod lambda;
 pub mod listener;
 pub mod matrix;
+pub mod moto;
 pub mod object_store;
 pub mod open_metrics;
 #[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]

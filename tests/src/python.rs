@@ -41,6 +41,13 @@ impl Python {
         found("schemas.txt", "venv-schemas", "SLUICE_REQUIRE_REGISTRY", &FOUND)
     }
 
+    /// Finds one with `tests/python/moto.txt`: `SLUICE_PYTHON`, else the one of `.ci/run --full`, else `python3`. Where there is
+    /// none it says so as [`Self::with_packages`] does, or panics if `SLUICE_REQUIRE_MOTO=1`.
+    pub fn with_moto() -> Option<Self> {
+        static FOUND: OnceLock<Option<Python>> = OnceLock::new();
+        found("moto.txt", "venv-moto", "SLUICE_REQUIRE_MOTO", &FOUND)
+    }
+
     fn has_all(&self, packages: &str) -> bool {
         let mut command = Command::new(&self.0);
         command.args(["-c", HAS_ALL]).arg(script(packages)).stdin(Stdio::null());
@@ -55,8 +62,27 @@ impl Python {
         name: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Command {
+        self.bounded(seconds, [script(name).as_os_str()], arguments)
+    }
+
+    /// Returns the command line of a module, as `python -m NAME`, bounded as [`Self::command`] is.
+    pub fn module<A: AsRef<OsStr>>(
+        &self,
+        seconds: u64,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        self.bounded(seconds, ["-m".as_ref(), name.as_ref()], arguments)
+    }
+
+    fn bounded<'a, A: AsRef<OsStr>>(
+        &self,
+        seconds: u64,
+        what: impl IntoIterator<Item = &'a OsStr>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
         let mut command = Command::new("timeout");
-        command.arg(seconds.to_string()).arg(&self.0).arg(script(name)).args(arguments).stdin(Stdio::null());
+        command.arg(seconds.to_string()).arg(&self.0).args(what).args(arguments).stdin(Stdio::null());
         for file in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
             command.env(file, "/dev/null");
         }

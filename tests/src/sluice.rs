@@ -30,7 +30,8 @@ pub const PATIENCE: Duration = Duration::from_secs(45);
 /// Between two looks at a condition.
 const LOOK: Duration = Duration::from_millis(10);
 /// Variables that would change what a command does.
-const FOREIGN: [&str; 9] = ["AWS_", "SLUICE_", "KAFKA_", "KBID", "DSID", "RUST_", "http", "HTTP", "NO_COLOR"];
+const FOREIGN: [&str; 10] =
+    ["AWS_", "SLUICE_", "KAFKA_", "KBID", "DSID", "RUST_", "OTEL_", "http", "HTTP", "NO_COLOR"];
 
 /// Returns the path of the binary.
 pub fn binary() -> &'static Path {

@@ -6,8 +6,10 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::thread::sleep;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -131,6 +133,108 @@ fn a_file_that_is_added_changed_or_removed_changes_that_connector_and_no_other()
         (stage.metric("sluice_rebalances_total", &came) - 1.0).abs() < 0.5,
         "nor did its group rebalance"
     );
+    daemon.terminate().expect_code(0);
+}
+
+/// Records that come into both topics all the time, numbered from 0.
+struct Load {
+    ended: Arc<AtomicBool>,
+    count: Arc<AtomicUsize>,
+    producer: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(servers: &str) -> Self {
+        let (ended, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (servers, until, produced) = (servers.to_owned(), Arc::clone(&ended), Arc::clone(&count));
+        let producer = thread::spawn(move || {
+            while !until.load(Ordering::SeqCst) {
+                let first = produced.load(Ordering::SeqCst);
+                for topic in TOPICS {
+                    let record = |n| NewRecord::unkeyed(format!("{{\"k\":\"k\",\"n\":{n}}}"));
+                    kafka::produce(kafka::client_of(&servers), topic, (first..first + 50).map(record));
+                }
+                produced.store(first + 50, Ordering::SeqCst);
+                sleep(Duration::from_millis(50));
+            }
+        });
+        Self { ended, count, producer: Some(producer) }
+    }
+
+    /// Ends it, and returns how many records went into each topic.
+    fn end(mut self) -> usize {
+        self.ended.store(true, Ordering::SeqCst);
+        self.producer.take().unwrap().join().unwrap();
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+/// How many of the records produced meanwhile arrived while something was done, and the longest time in which none did.
+struct Share {
+    arrived: usize,
+    produced: usize,
+    longest: Duration,
+}
+
+fn share_during(stage: &Stage, load: &Load, mut done: impl FnMut() -> bool) -> Share {
+    let (before, begun) = (stage.targets[0].count(), load.count.load(Ordering::SeqCst));
+    let (mut last, mut since, mut longest) = (before, Instant::now(), Duration::ZERO);
+    while !done() {
+        sleep(Duration::from_millis(20));
+        let now = stage.targets[0].count();
+        if now > last {
+            (last, since) = (now, Instant::now());
+        }
+        longest = longest.max(since.elapsed());
+    }
+    let produced = load.count.load(Ordering::SeqCst) - begun;
+    Share { arrived: last - before, produced, longest }
+}
+
+/// What flows through the others neither stands still nor gets slower, and no record of any is lost.
+#[test]
+fn a_connector_that_is_changed_under_load_takes_nothing_from_the_others() {
+    let stage = Stage::new();
+    (0..2).for_each(|index| stage.write(index, ""));
+    let mut daemon = stage.spawn(2);
+    let load = Load::start(&stage.kafka.bootstrap_servers());
+    daemon.wait_while_running("records", || stage.targets.iter().all(|target| target.count() > 100));
+    let calm = Instant::now();
+    let before = share_during(&stage, &load, || calm.elapsed() > Duration::from_secs(4));
+    let mut changes = 0;
+    let during = share_during(&stage, &load, || {
+        let assigned = daemon.log_lines("partitions assigned").len();
+        if assigned == 2 + changes && changes < 4 {
+            changes += 1;
+            stage.write(1, &format!("buffer_memory: {}MiB\n", 32 + changes));
+        }
+        assert!(daemon.is_alive(), "{}", daemon.log());
+        assigned == 6
+    });
+    let produced = load.end();
+    // What is produced is bounded, and so all of it arrives, but for what is on its way.
+    for share in [&before, &during] {
+        let of_hundred = share.arrived * 100 / share.produced.max(1);
+        assert!((70..=130).contains(&of_hundred), "{} of {} arrived", share.arrived, share.produced);
+    }
+    // A machine that is busy makes pauses of its own; a rebalance or a restart would take longer than this.
+    let most = before.longest * 3 + Duration::from_secs(2);
+    assert!(
+        during.longest < most,
+        "none arrived for {:?}, and for {:?} before",
+        during.longest,
+        before.longest
+    );
+    stage.wait_for(&mut daemon, 0, produced);
+    daemon.wait_while_running("the records of the one that changed", || {
+        let arrived: std::collections::BTreeSet<_> =
+            stage.targets[1].arrivals().iter().map(|arrival| arrival.number).collect();
+        arrived.len() == produced
+    });
+    let a = [("connector", "a"), ("task", "0")];
+    assert!(stage.metric("sluice_task_restarts_total", &a) < 0.5);
+    let came = [("connector", "a"), ("task", "0"), ("change", "assigned")];
+    assert!((stage.metric("sluice_rebalances_total", &came) - 1.0).abs() < 0.5);
     daemon.terminate().expect_code(0);
 }
 

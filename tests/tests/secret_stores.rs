@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, NewRecord};
+use sluice_tests::moto::Moto;
 use sluice_tests::sluice::Sluice;
 use tokio::runtime::Runtime;
 
@@ -81,8 +82,12 @@ async fn target(State(world): State<World>, headers: HeaderMap) -> StatusCode {
 }
 
 fn connector(url: &str) -> String {
+    connector_with(url, "${aws_secret:prod/http#token}", "${aws_param:/prod/user}")
+}
+
+fn connector_with(url: &str, token: &str, user: &str) -> String {
     let sink = format!(
-        "  http:\n    url: {url}/records\n    headers:\n      x-token: ${{aws_secret:prod/http#token}}\n      x-user: ${{aws_param:/prod/user}}\n"
+        "  http:\n    url: {url}/records\n    headers:\n      x-token: \"{token}\"\n      x-user: \"{user}\"\n"
     );
     ConnectorText::new("prices").transforms("  []\n").sink(sink).max_records(1).text()
 }
@@ -151,4 +156,78 @@ fn check_looks_at_the_form_of_a_reference_and_asks_nobody() {
     let missing = run.output().expect_code(2).stderr;
     assert!(missing.contains("prices.yaml:") && missing.contains("no secret `prod/http`"), "{missing}");
     assert!(missing.contains("no parameter `/prod/user`"), "{missing}");
+}
+
+/// A second opinion: what moto makes of our calls, and we of its answers.
+#[test]
+fn secrets_and_parameters_are_read_of_a_server_that_nobody_here_wrote() {
+    let Some(mut moto) = Moto::start() else { return };
+    let arn = moto.script("moto_secrets.py", "fill");
+    let (runtime, world) = (Runtime::new().unwrap(), World::default());
+    let url = world.start(&runtime);
+    let broker = EmbeddedKafka::start().unwrap();
+    broker.create_topic("prices", 1).unwrap();
+    let servers = broker.bootstrap_servers();
+    let folder = Folder::with("prices.yaml", connector(&url));
+    let path = folder.path().to_str().unwrap();
+    let mut daemon =
+        sluice(&["run", path, "--listen=none"], &moto.url()).env("KAFKA_BOOTSTRAP_SERVERS", &servers).spawn();
+    let mut assigned = 0;
+    let mut put_with = |daemon: &mut sluice_tests::sluice::Running, expected: &str| {
+        assigned += 1;
+        daemon.wait_for_logs("partitions assigned", assigned);
+        let before = world.tokens.lock().unwrap().len();
+        let record = NewRecord::unkeyed("{\"k\":\"k\",\"n\":1}");
+        kafka::produce(kafka::client_of(&servers), "prices", [record]);
+        daemon.wait_while_running("a record", || world.tokens.lock().unwrap().len() > before);
+        assert_eq!(world.last_token().as_deref(), Some(expected));
+    };
+    put_with(&mut daemon, "hunter2-first alice-in-chains");
+    let by_arn = format!("${{aws_secret:{arn}#port}}");
+    folder.write("prices.yaml", connector_with(&url, &by_arn, "${aws_param:/prod/list}"));
+    put_with(&mut daemon, "5432 one,two");
+    folder.write("prices.yaml", connector_with(&url, "${aws_secret:prod/plain}", "${aws_param:/prod/user}"));
+    put_with(&mut daemon, "hunter2-plain alice-in-chains");
+
+    // What was answered just now is taken without asking, for some seconds.
+    moto.script("moto_secrets.py", "rotate");
+    std::thread::sleep(Duration::from_secs(6));
+    folder.write("prices.yaml", connector(&url));
+    put_with(&mut daemon, "hunter2-second bob-the-builder");
+    moto.stop();
+    std::thread::sleep(Duration::from_secs(6));
+    folder.write("prices.yaml", connector(&url).replace("linger: 20ms", "linger: 30ms"));
+    daemon.wait_for_log("keeps the value that it had");
+    put_with(&mut daemon, "hunter2-second bob-the-builder");
+    let log = daemon.terminate().expect_code(0).stderr;
+    for secret in ["hunter2", "alice-in-chains", "bob-the-builder"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[test]
+fn what_is_not_there_or_no_text_is_said_with_its_place_of_a_server_that_nobody_here_wrote() {
+    let Some(moto) = Moto::start() else { return };
+    moto.script("moto_secrets.py", "fill");
+    let run = |token: &str, user: &str| {
+        let folder = Folder::with("prices.yaml", connector_with("http://localhost:1", token, user));
+        let path = folder.path().to_str().unwrap().to_owned();
+        sluice(&["run", &path, "--listen=none"], &moto.url())
+            .env("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")
+            .output()
+            .expect_code(2)
+            .stderr
+    };
+    let missing = run("${aws_secret:prod/none}", "${aws_param:/prod/none}");
+    assert!(
+        missing.contains("no secret `prod/none`") && missing.contains("no parameter `/prod/none`"),
+        "{missing}"
+    );
+    let wrong = run("${aws_secret:prod/http#none}", "${aws_param:/prod/user}");
+    assert!(
+        wrong.contains("prices.yaml:") && wrong.contains("none") && !wrong.contains("hunter2"),
+        "{wrong}"
+    );
+    let bytes = run("${aws_secret:prod/bytes}", "${aws_param:/prod/user}");
+    assert!(bytes.contains("prices.yaml:") && bytes.contains("prod/bytes"), "{bytes}");
 }

@@ -42,6 +42,9 @@ pub trait Command: Args + 'static {
     /// Whether it runs on one thread, as is best where there is a fraction of a processor. Default no.
     const ONE_THREAD: bool = false;
 
+    /// Whether what it does is told to a collector of OpenTelemetry where one is set. Default no.
+    const TELEMETRY: bool = false;
+
     /// Returns the settings of the process where nothing else is set. Default those of [`WorkerSettings`].
     fn defaults(&self) -> WorkerSettings {
         WorkerSettings::default()
@@ -62,6 +65,7 @@ pub trait Command: Args + 'static {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) one_thread: bool,
+    pub(crate) telemetry: bool,
     /// The crate that it is of.
     pub(crate) crate_name: &'static str,
     augment: fn(clap::Command) -> clap::Command,
@@ -74,6 +78,7 @@ impl Entry {
         Self {
             name: C::NAME,
             one_thread: C::ONE_THREAD,
+            telemetry: C::TELEMETRY,
             crate_name: std::any::type_name::<C>().split("::").next().unwrap_or_default(),
             augment: C::augment_args,
             read: |matches| Ok(Box::new(C::from_arg_matches(matches)?)),

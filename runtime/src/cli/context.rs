@@ -3,6 +3,7 @@
 use sluice_connector_api::Registry;
 
 use crate::config::worker::WorkerSettings;
+use crate::observe::otlp::Telemetry;
 
 /// What a command works with: the plug-ins of the program and the settings of the process.
 #[derive(Debug)]
@@ -11,12 +12,29 @@ pub struct Context {
     settings: WorkerSettings,
     syntax: clap::Command,
     filter: Option<&'static str>,
+    telemetry: Option<Telemetry>,
 }
 
 impl Context {
     /// Makes the context of a program with these commands.
     pub(crate) fn new(registry: Registry, settings: WorkerSettings, syntax: clap::Command) -> Self {
-        Self { registry, settings, syntax, filter: None }
+        Self { registry, settings, syntax, filter: None, telemetry: None }
+    }
+
+    /// Tells what happens to a collector.
+    pub(crate) fn with_telemetry(mut self, telemetry: Option<Telemetry>) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// Returns what tells a collector what happens, where there is one.
+    pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
+        self.telemetry.as_ref()
+    }
+
+    /// Takes that out, for its end.
+    pub(crate) fn into_telemetry(self) -> Option<Telemetry> {
+        self.telemetry
     }
 
     /// Takes programs for filters of this predicate.

@@ -31,6 +31,10 @@ pub(crate) struct Global {
     /// Where metrics, health and status are served, such as 0.0.0.0:8083, or none [default: 127.0.0.1:8083]
     #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Process settings")]
     listen: Option<String>,
+    /// Where run sends metrics, logs and traces as OTLP, such as http://localhost:4318, or none [default: what
+    /// OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Process settings")]
+    otlp_endpoint: Option<String>,
     /// How long a stop may take, such as 25s [default: 25s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Process settings")]
     shutdown_timeout: Option<HumanDuration>,
@@ -75,6 +79,8 @@ struct Flags<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    otlp_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     shutdown_timeout: Option<HumanDuration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     follow: Option<bool>,
@@ -108,6 +114,7 @@ impl Global {
             log_format: self.log_format,
             log_level: self.log_level.as_deref(),
             listen: self.listen.as_deref(),
+            otlp_endpoint: self.otlp_endpoint.as_deref(),
             shutdown_timeout: self.shutdown_timeout,
             follow: self.follow,
             strict: self.strict.then_some(true),

@@ -17,6 +17,7 @@ use crate::config::worker::{LogFormat, WorkerSettings};
 use crate::observe::levels;
 use crate::observe::log_fields::ShownFields;
 use crate::observe::logs::{LogDirectly, LogQueue, ShownLog};
+use crate::observe::otlp::OtlpLogs;
 use crate::observe::terminal_lines::{NoteConnectors, TerminalLines};
 use crate::shown::on_lines;
 
@@ -34,7 +35,14 @@ impl Logging {
     /// logs goes on, for a process that may be frozen at any moment.
     ///
     /// A plain level is about Sluice's own crates and those of `crates`, which the program's plug-ins and commands are of.
-    pub(crate) fn start(settings: &WorkerSettings, at_once: bool, crates: &BTreeSet<&str>) -> Self {
+    ///
+    /// Every line that passes the level goes to `collected`, too.
+    pub(crate) fn start(
+        settings: &WorkerSettings,
+        at_once: bool,
+        crates: &BTreeSet<&str>,
+        collected: Option<OtlpLogs>,
+    ) -> Self {
         let parsed = EnvFilter::try_new(directives(&settings.log_level, crates));
         let unreadable = parsed.as_ref().err().map(ToString::to_string);
         let filter = parsed.unwrap_or_else(|_| EnvFilter::new(directives("info", crates)));
@@ -56,7 +64,12 @@ impl Logging {
             LogFormat::Text => lines.fmt_fields(ShownFields).with_ansi(in_colour).boxed(),
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
         };
-        let started = tracing_subscriber::registry().with(filter).with(NoteConnectors).with(lines).try_init();
+        let started = tracing_subscriber::registry()
+            .with(filter)
+            .with(NoteConnectors)
+            .with(lines)
+            .with(collected)
+            .try_init();
         // A program that logs already goes on as it does.
         if started.is_ok() {
             levels::install(base, move |filter| handle.reload(filter).is_ok());

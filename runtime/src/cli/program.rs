@@ -1,6 +1,7 @@
 //! A program: its plug-ins, its commands, and the way from its arguments to an exit code.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ use crate::cli::tap::TapArgs;
 use crate::cli::test::TestArgs;
 use crate::cli::top::TopArgs;
 use crate::cli::topics::TopicsArgs;
+use crate::config::problem::Problem;
+use crate::config::worker::WorkerSettings;
+use crate::observe::otlp::{OtlpSettings, Telemetry};
 
 const EXIT_CODES: &str =
     "Exit codes: 0 ok, 1 failed while running, 2 bad configuration, 3 environment (cannot reach, no rights).";
@@ -170,7 +174,12 @@ impl Program {
         // A function is frozen between invocations, with the lines that are not written yet.
         let mut crates = self.registry.crate_names();
         crates.extend(self.commands.iter().map(|entry| entry.crate_name));
-        let logging = Logging::start(&settings, entry.one_thread, &crates);
+        let (telemetry, warnings) = if entry.telemetry { telemetry(&settings)? } else { (None, Vec::new()) };
+        let log_layer = telemetry.as_ref().and_then(Telemetry::log_layer);
+        let logging = Logging::start(&settings, entry.one_thread, &crates, log_layer);
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
         let mut builder = if entry.one_thread {
             tokio::runtime::Builder::new_current_thread()
         } else {
@@ -181,15 +190,30 @@ impl Program {
             .event_interval(EVENT_INTERVAL)
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
-        let context = Context::new(self.registry, settings, syntax).with_filter(self.filter);
+        let context =
+            Context::new(self.registry, settings, syntax).with_filter(self.filter).with_telemetry(telemetry);
         let result = runtime.block_on(async {
             signals::ignore_harmless();
             given.run(&context).await
         });
         runtime.shutdown_timeout(LEAVE);
+        if let Some(telemetry) = context.into_telemetry() {
+            telemetry.end();
+        }
         logging.end();
         result
     }
+}
+
+/// Starts to tell a collector what happens, where the settings or the environment name one.
+///
+/// What is wrong with variables of the environment, which may be meant for other programs, comes back to be said.
+fn telemetry(settings: &WorkerSettings) -> Result<(Option<Telemetry>, Vec<String>), Exit> {
+    let wrong = |text: String| Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)]);
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings = OtlpSettings::new(settings.otlp_endpoint.as_deref(), variable).map_err(wrong)?;
+    let warnings = settings.warnings.clone();
+    Ok((Telemetry::start(settings).map_err(wrong)?, warnings))
 }
 
 /// Says what is wrong with the arguments, or shows the help that they ask for.

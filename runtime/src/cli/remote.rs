@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Client, Method, Response, StatusCode};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::observe::tls::certificates;
+use crate::observe::tls_client::ClientTlsFiles;
 
 /// How long a worker may take for an answer.
 const WAIT: Duration = Duration::from_secs(30);
@@ -164,24 +161,13 @@ pub(crate) fn path_of(name: &str, below: &str) -> String {
 impl Remote {
     /// Without a proxy: a worker is most often on this machine.
     fn client(&self) -> Result<Client, Box<dyn std::error::Error>> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(file) = &self.ca_file {
-            for certificate in certificates("--ca-file", file)? {
-                roots.add(certificate)?;
-            }
-        }
-        let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
-        let tls = match (&self.cert_file, &self.key_file) {
-            (Some(cert), Some(key)) => {
-                let key = PrivateKeyDer::from_pem_file(key)?;
-                tls.with_client_auth_cert(certificates("--cert-file", cert)?, key)?
-            }
-            _ => tls.with_no_client_auth(),
+        let files = ClientTlsFiles {
+            ca: self.ca_file.clone(),
+            cert: self.cert_file.clone(),
+            key: self.key_file.clone(),
+            names: ["--ca-file", "--cert-file", "--key-file"],
         };
-        Ok(Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?)
+        Ok(Client::builder().tls_backend_preconfigured(files.config()?).no_proxy().build()?)
     }
 }
 

@@ -8,8 +8,9 @@ use crate::config::worker::WorkerSettings;
 use crate::connector::writable_files::WritableFiles;
 use crate::control::FileWrites;
 use crate::observe::history::History;
+use crate::observe::otlp::Telemetry;
 use crate::source::budget::ProcessBudget;
-use crate::worker::{Ended, FollowedFiles, KeptStates, Looks, Worker};
+use crate::worker::{Ended, FollowedFiles, KeptStates, Looks, SharedByConnectors, Worker};
 use clap::Args;
 use sluice_connector_api::{ByteSize, HumanDuration};
 use tokio::sync::mpsc;
@@ -51,6 +52,7 @@ pub(crate) struct RunArgs {
 
 impl Command for RunArgs {
     const NAME: &'static str = "run";
+    const TELEMETRY: bool = true;
 
     fn connectors(&self) -> &[PathBuf] {
         &self.connectors
@@ -88,8 +90,11 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     tracing::info!(connectors = connectors.len(), version = context.version(), "sluice runs");
     // Before a connector reads a record: a bad address must not cost one.
     let listener = listen(settings).await?;
-    let memory = ProcessBudget::new(settings.buffer_memory.map(ByteSize::bytes));
-    let mut worker = Worker::start_with(connectors, kept_states(settings)?, memory, stop.clone());
+    let mut worker = Worker::start_with(connectors, kept_states(settings)?, shared(context), stop.clone());
+    if let Some(telemetry) = context.telemetry() {
+        telemetry.report();
+        telemetry.send_metrics(worker.control());
+    }
     if settings.follow {
         let looks = Looks::new(reloads, written);
         tokio::spawn(files.follow(worker.control(), looks, stop.clone()));
@@ -116,6 +121,16 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     tokio::select! {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
+    }
+}
+
+/// Returns what the connectors share.
+fn shared(context: &Context) -> SharedByConnectors {
+    let memory = ProcessBudget::new(context.settings().buffer_memory.map(ByteSize::bytes));
+    let shared = SharedByConnectors::default().with_memory(memory);
+    match context.telemetry().and_then(Telemetry::tracer) {
+        Some(tracer) => shared.with_tracer(tracer),
+        None => shared,
     }
 }
 

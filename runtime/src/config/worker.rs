@@ -42,6 +42,9 @@ pub struct WorkerSettings {
     /// Where metrics, health and status are served: an address and port, of this machine only by default. `none`
     /// serves nothing. Default `127.0.0.1:8083`; where that is taken, a log line says so and nothing is served.
     pub listen: String,
+    /// Where metrics, logs and traces of `sluice run` are sent, as OTLP over HTTP: the address of a collector of OpenTelemetry
+    /// such as `http://localhost:4318`, or `none`. Default: what `OTEL_EXPORTER_OTLP_ENDPOINT` says, and else nowhere.
+    pub otlp_endpoint: Option<String>,
     /// What whoever uses the REST API has to know: a token for `Authorization: Bearer`, or the password of Basic. Set it as
     /// `SLUICE_REST_TOKEN` or in the file. Without one the API is served on an address of this machine only. `/metrics`,
     /// `/healthz`, `/readyz` and `/status` need none. Default none.
@@ -96,6 +99,7 @@ impl Default for WorkerSettings {
             log_format: LogFormat::Text,
             log_level: "info".to_owned(),
             listen: "127.0.0.1:8083".to_owned(),
+            otlp_endpoint: None,
             rest_token: None,
             tls_cert_file: None,
             tls_key_file: None,
@@ -183,6 +187,7 @@ impl WorkerSettings {
             "log_format",
             "log_level",
             "open_metrics",
+            "otlp_endpoint",
             "refresh",
             "rest_token",
             "rest_writes",

@@ -1,4 +1,4 @@
-//! What the outside can see of a worker: metrics, health and status, over HTTP.
+//! What the outside can see of a worker: metrics, health and status over HTTP, the log, and what a collector is sent.
 
 #[cfg(test)]
 mod captured;
@@ -9,6 +9,7 @@ pub mod levels;
 pub(crate) mod log_fields;
 pub(crate) mod logs;
 pub mod metrics;
+pub(crate) mod otlp;
 mod page;
 mod percentiles;
 mod progress;
@@ -17,5 +18,6 @@ pub mod server;
 mod table;
 pub(crate) mod terminal_lines;
 pub mod tls;
+pub(crate) mod tls_client;
 
 pub use page::metrics_page;

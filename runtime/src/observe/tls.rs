@@ -123,6 +123,7 @@ pub(crate) fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate
     if found.is_empty() { Err(unfit(setting, file, &"there is no certificate in it")) } else { Ok(found) }
 }
 
-fn unfit(setting: &str, file: &Path, why: &dyn std::fmt::Display) -> String {
+/// Says that a file which a setting names cannot be used.
+pub(crate) fn unfit(setting: &str, file: &Path, why: &dyn std::fmt::Display) -> String {
     format!("`{setting}`: {}: {why}", file.display())
 }

@@ -41,6 +41,7 @@ pub use crate::worker::control::{Control, UnknownConnector};
 pub(crate) use crate::worker::follow::WrittenFile;
 pub use crate::worker::follow::{FollowedFiles, Looks};
 pub use crate::worker::kept_states::{Kept, KeptStates};
+pub use crate::worker::running::SharedByConnectors;
 pub use crate::worker::start::{Ended, Worker};
 pub use crate::worker::status::{ConnectorStatus, State, TaskStatus};
 pub use crate::worker::table::Applied;

@@ -13,6 +13,7 @@ use crate::connector::load::Connector;
 use crate::engine::{Counters, Tally};
 use crate::pace::pacer::{Pacer, Pacers};
 use crate::source::budget::{Budget, ProcessBudget};
+use crate::trace::PutTracer;
 use crate::worker::desired::DesiredState;
 use crate::worker::status::{ConnectorStatus, State, TaskStatus};
 use crate::worker::supervisor::Supervisor;
@@ -23,11 +24,28 @@ const FAILING: Duration = Duration::from_mins(1);
 /// How long something keeps a task from reading before it counts: a broker may be away for a moment.
 const UNREADABLE: Duration = Duration::from_secs(30);
 
-/// What the connectors of a process share.
-#[derive(Debug)]
-pub(super) struct SharedByConnectors {
+/// What the connectors of a process share. By default that is nothing but the pace of targets.
+#[derive(Debug, Default)]
+pub struct SharedByConnectors {
     pub(super) pacers: Pacers,
-    pub(super) memory: ProcessBudget,
+    memory: ProcessBudget,
+    tracer: Option<Arc<dyn PutTracer>>,
+}
+
+impl SharedByConnectors {
+    /// Bounds what all of them together have read and not done.
+    #[must_use]
+    pub fn with_memory(mut self, memory: ProcessBudget) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// Has each put traced.
+    #[must_use]
+    pub fn with_tracer(mut self, tracer: Arc<dyn PutTracer>) -> Self {
+        self.tracer = Some(tracer);
+        self
+    }
 }
 
 /// A connector with a supervisor for each of its tasks.
@@ -73,6 +91,9 @@ impl RunningConnector {
     ) -> Self {
         for warning in &connector.warnings {
             tracing::warn!(connector = &*connector.name, "{warning}");
+        }
+        if let Some(tracer) = &shared.tracer {
+            connector.tap.trace_puts(Arc::clone(tracer), Arc::clone(&connector.name), &connector.sink_name);
         }
         let (connector, look) = connector.looking_first();
         let last = earlier.last();

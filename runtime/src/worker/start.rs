@@ -7,10 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connector::load::Connector;
 use crate::engine::Tally;
-use crate::source::budget::ProcessBudget;
 use crate::worker::control::Control;
 use crate::worker::kept_states::KeptStates;
-use crate::worker::running::has_ended;
+use crate::worker::running::{SharedByConnectors, has_ended};
 use crate::worker::table::Table;
 
 /// How a worker ended.
@@ -34,18 +33,18 @@ impl Worker {
     ///
     /// Must be called within the async runtime.
     pub fn start(connectors: Vec<Connector>, stop: CancellationToken) -> Self {
-        Self::start_with(connectors, KeptStates::default(), ProcessBudget::default(), stop)
+        Self::start_with(connectors, KeptStates::default(), SharedByConnectors::default(), stop)
     }
 
-    /// Does what [`Worker::start`] does, makes the connectors what operators wanted them to be, and bounds what all of them
-    /// together have read and not done.
+    /// Does what [`Worker::start`] does, makes the connectors what operators wanted them to be, and has them share what they
+    /// are to share.
     pub fn start_with(
         connectors: Vec<Connector>,
         states: KeptStates,
-        memory: ProcessBudget,
+        shared: SharedByConnectors,
         stop: CancellationToken,
     ) -> Self {
-        let table = Arc::new(Table::new(states, memory, stop.clone()));
+        let table = Arc::new(Table::new(states, shared, stop.clone()));
         table.apply(connectors);
         Self { table, stop }
     }

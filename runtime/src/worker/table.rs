@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::settings::TargetState;
 use crate::connector::load::Connector;
 use crate::pace::pacer::Pacers;
-use crate::source::budget::ProcessBudget;
 use crate::worker::kept_states::{Kept, KeptStates};
 use crate::worker::running::{ClosingConnector, RunningConnector, SharedByConnectors};
 use crate::worker::status::{ConnectorStatus, TaskStatus};
@@ -46,14 +45,10 @@ pub(super) struct Rows {
 }
 
 impl Table {
-    pub(super) fn new(states: KeptStates, memory: ProcessBudget, stop: CancellationToken) -> Self {
+    pub(super) fn new(states: KeptStates, shared: SharedByConnectors, stop: CancellationToken) -> Self {
         let rows =
             Rows { running: BTreeMap::new(), config_errors: BTreeMap::new(), states, closing: Vec::new() };
-        Self {
-            rows: Mutex::new(rows),
-            shared: SharedByConnectors { pacers: Pacers::default(), memory },
-            stop,
-        }
+        Self { rows: Mutex::new(rows), shared, stop }
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {

@@ -35,6 +35,7 @@ mod retries;
 mod schemas;
 mod stops;
 mod tap;
+mod tracing;
 mod transforming;
 mod witness;
 mod world;

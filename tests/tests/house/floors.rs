@@ -31,6 +31,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["transform"],
             &["pace"],
             &["retry", "guard", "shown", "dead_letter", "tap"],
+            &["trace"],
         ],
     },
     Floors {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Blanks, Failure, FailureKind, PutError, Record, Sink};
+use sluice_connector_api::{Blanks, Failure, FailureKind, PutError, Record, Sink, TraceParent};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -133,7 +133,7 @@ impl Delivery {
         for meta in &mut group.metas {
             meta.attempts += 1;
         }
-        let result = match self.call_sink(&group, outcome.stands.as_mut()).await {
+        let result = match self.put_traced(&group, outcome.stands.as_mut()).await {
             Ok(result) => result,
             Err(reason) => return Next::Stop(group, reason),
         };
@@ -159,6 +159,22 @@ impl Delivery {
             }
             Err(PutError::Records(failures)) => group.failed_in_part(failures, outcome),
         }
+    }
+
+    /// Puts records, and makes a span of it where puts are traced.
+    async fn put_traced(
+        &self,
+        group: &Group,
+        stands: Option<&mut Stands>,
+    ) -> Result<Result<(), PutError>, String> {
+        let Some(span) = self.tap.begin_span(&group.records) else {
+            return self.call_sink(group, stands).await;
+        };
+        let answer = TraceParent::within(span.place(), self.call_sink(group, stands)).await;
+        if let Ok(result) = &answer {
+            span.end(result);
+        }
+        answer
     }
 
     /// Puts records. A sink that panics did not say that they are at fault: it is tried again, like one whose target is
