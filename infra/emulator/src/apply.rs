@@ -141,7 +141,8 @@ fn refuse_by_rule(rules: &[Rule], documents: &[NewDocument]) -> Result<(), Servi
     Ok(())
 }
 
-/// Searches all data sources, each by its own words, and ranks what is found together.
+/// Searches all data sources, each by its own words, and ranks what is found together; of what answers equally well, the newest
+/// comes first.
 fn search(
     shared: &Shared,
     knowledge_base: &KnowledgeBaseResource,
@@ -157,12 +158,13 @@ fn search(
         for (document, score) in store.retrieve(now, query) {
             let metadata = retrieve::metadata(&document);
             if filter.is_none_or(|filter| filter.holds(&metadata)) {
-                found.push((score, retrieve::result(&document, score, &metadata, data_source)));
+                let result = retrieve::result(&document, score, &metadata, data_source);
+                found.push((score, document.updated_at, result));
             }
         }
     }
-    found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    let found: Vec<Value> = found.into_iter().map(|(_, result)| result).collect();
+    found.sort_by(|(a, older, _), (b, newer, _)| b.total_cmp(a).then(newer.cmp(older)));
+    let found: Vec<Value> = found.into_iter().map(|(.., result)| result).collect();
     let (page, next_token) = catalog::page(&found, paging).ok_or_else(unknown_token)?;
     Ok(with(json!({ "retrievalResults": page }), "nextToken", next_token))
 }
