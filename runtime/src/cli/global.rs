@@ -31,8 +31,8 @@ pub(crate) struct Global {
     /// Where metrics, health and status are served, such as 0.0.0.0:8083, or none [default: 127.0.0.1:8083]
     #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Process settings")]
     listen: Option<String>,
-    /// Where run sends metrics, logs and traces as OTLP, such as http://localhost:4318, or none [default: what
-    /// OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere]
+    /// Address of a collector of OpenTelemetry that run sends metrics, logs and traces to, or none [default: that of the
+    /// environment, else none]
     #[arg(long, global = true, value_name = "URL", help_heading = "Process settings")]
     otlp_endpoint: Option<String>,
     /// How long a stop may take, such as 25s [default: 25s]
