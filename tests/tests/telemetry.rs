@@ -141,8 +141,9 @@ fn counted(decoded: &Value, metric: &str, connector: &str) -> Option<u64> {
     let all = at(&decoded["metrics"], &["resourceMetrics", "scopeMetrics", "metrics"]);
     let metrics = all.into_iter().filter(|found| found["name"] == metric);
     let points = metrics.flat_map(|metric| at(metric, &["sum", "dataPoints"]));
-    let of_connector = points.filter(|point| attribute(point, "connector").as_deref() == Some(connector));
-    of_connector.last()?["asInt"].as_str()?.parse().ok()
+    let mut points: Vec<_> = points.collect();
+    points.retain(|point| attribute(point, "connector").as_deref() == Some(connector));
+    points.last()?["asInt"].as_str()?.parse().ok()
 }
 
 /// What a real collector makes of it.
@@ -230,7 +231,7 @@ fn assert_spans(stage: &Stage, decoded: &Value) {
 
     let alone = spans(decoded, "alone");
     assert_eq!(alone.len(), 2);
-    let child = alone.iter().find(|span| span["traceId"] == TRACE_A).expect("a child of the record's span");
+    let child = alone.iter().find(|span| span["traceId"] == TRACE_A).unwrap();
     assert_eq!((&child["parentSpanId"], &child["links"][0]["spanId"]), (&SPAN.into(), &SPAN.into()));
 
     // Every request that the target got is of a span that the collector has.

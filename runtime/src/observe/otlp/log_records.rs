@@ -186,7 +186,7 @@ mod tests {
     fn a_line_has_its_level_its_fields_and_whose_it_is() {
         let records = logged(|| {
             tracing::info_span!("task", connector = "prices", task = 1, other = 2).in_scope(|| {
-                tracing::warn!(offset = 7, is_late = true, topic = "orders", "put failed: {}", "why")
+                tracing::warn!(offset = 7, is_late = true, topic = "orders", "put failed: {}", "why");
             });
         });
         let [record] = &*records else { panic!("{records:?}") };
