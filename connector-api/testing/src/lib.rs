@@ -7,7 +7,7 @@
 //! | you have | call | it sees to it that |
 //! |---|---|---|
 //! | a sink | [`sink_contract`], or [`SinkContract`] where not every record is good | batches of every size are stored, twice, too, and after a put that was dropped |
-//! | a sink that stores exactly once | [`exactly_once_contract`] | positions are stored with the records or not at all, and predecessors store nothing |
+//! | a sink that stores exactly once | [`exactly_once_contract`], or [`ExactlyOnceContract`] with a record that it refuses | positions are stored with the records or not at all, and predecessors store nothing |
 //! | a transform | [`transform_contract`] | the same record gives the same result, its origin stays, and nothing panics |
 //! | a predicate | [`predicate_contract`] | the same record gives the same answer, and nothing panics |
 //! | settings | [`settings_contract`] | every key is documented, and an unknown one is refused |
@@ -69,7 +69,7 @@ mod settings;
 mod sink;
 mod transform;
 
-pub use exactly_once::exactly_once_contract;
+pub use exactly_once::{ExactlyOnceContract, exactly_once_contract};
 pub use memory_table::MemoryTable;
 pub use outcome::{batch_failure, poll_once, record_failures};
 pub use records::{RecordBuilder, odd_records, record, text, tombstone, with_value};

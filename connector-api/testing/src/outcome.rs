@@ -47,3 +47,16 @@ pub async fn poll_once(future: impl Future) {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await;
 }
+
+/// Polls a future until it has waited for something so many times, and drops it then. Says whether it came to its end before.
+pub(crate) async fn poll_for_waits(future: impl Future, waits: usize) -> bool {
+    let (mut future, mut left) = (std::pin::pin!(future), waits);
+    std::future::poll_fn(|context| {
+        if future.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        left = left.saturating_sub(1);
+        if left == 0 { Poll::Ready(false) } else { Poll::Pending }
+    })
+    .await
+}
