@@ -81,7 +81,7 @@ pub struct ObjectSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_records: Option<u64>,
-    /// So many bytes before compression. Default: `128MiB`.
+    /// So many bytes before compression, up to `64GiB`: an upload has 10,000 parts at most. Default: `128MiB`.
     #[serde(default = "max_bytes")]
     pub max_bytes: ByteSize,
     /// A record whose timestamp is in a later window of this width than the first one's, in windows from the start of 1970 UTC:
@@ -102,6 +102,9 @@ pub struct ObjectSettings {
 fn max_in_flight() -> usize {
     4
 }
+
+/// The largest object: S3 takes 10,000 parts, which are of 8 MiB here (Amazon S3's user guide, "multipart upload limits").
+const MOST_BYTES: usize = 64 * 1024 * 1024 * 1024;
 
 fn max_bytes() -> ByteSize {
     ByteSize::mib(128)
@@ -157,6 +160,9 @@ impl ObjectSettings {
         }
         if is_zero(&self.interval) {
             return Err(SettingsError::at("objects.interval", "give a second or more"));
+        }
+        if !(1..=MOST_BYTES).contains(&self.max_bytes.bytes()) {
+            return Err(SettingsError::at("objects.max_bytes", "write a size from 1B to 64GiB"));
         }
         self.folder(0).map_err(|reason| SettingsError::at("objects.path", reason))?;
         if !self.path.is_empty() && !self.path.ends_with('/') {
@@ -236,6 +242,8 @@ mod tests {
             (json!({ "objects": { "path": "/%d/" } }), "objects.path"),
             (json!({ "objects": { "path": "../%d/" } }), "objects.path"),
             (json!({ "objects": { "path": "day=%Ö/" } }), "objects.path"),
+            (json!({ "objects": { "max_bytes": "65GiB" } }), "objects.max_bytes"),
+            (json!({ "objects": { "max_bytes": 0 } }), "objects.max_bytes"),
             (json!({ "objects": { "interval": "5ms" } }), "objects.interval"),
             (json!({ "objects": { "record_time": "5ms" } }), "objects.record_time"),
         ] {
