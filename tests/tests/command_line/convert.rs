@@ -636,12 +636,14 @@ fn a_sink_over_jdbc_into_postgresql_has_its_counterparts() {
     let upsert = json!({
         "topics": "orders", "insert.mode": "UPSERT", "pk.mode": "record_key", "pk.fields": "id", "delete.enabled": "true",
         "table.name.format": "kafka_${topic}", "batch.size": "500", "max.retries": "3", "retry.backoff.ms": "250",
-        "dialect.name": "PostgreSqlDatabaseDialect", "auto.create": "false", "quote.sql.identifiers": "ALWAYS",
+        "dialect.name": "PostgreSqlDatabaseDialect", "auto.create": "true", "auto.evolve": "true",
+        "quote.sql.identifiers": "ALWAYS",
     });
     let file = converted(&jdbc(CONFLUENT_JDBC, &upsert));
     let sink = json!({ "postgres": {
         "url": "postgres://sluice@db.example.com:5432/shop?sslmode=verify-full", "password": "${env:CONNECTION_PASSWORD}",
         "table": "kafka_orders", "mode": "upsert", "key": "record_key", "key_columns": ["id"], "on_null": "delete",
+        "auto_create": true, "auto_evolve": true,
     } });
     assert_eq!(file["sink"], sink);
     assert_eq!(
@@ -660,8 +662,12 @@ fn a_sink_over_jdbc_into_postgresql_has_its_counterparts() {
 
 #[test]
 fn what_jdbc_does_and_postgres_does_not_is_said() {
-    let config =
-        jdbc(CONFLUENT_JDBC, &json!({ "topics": "t", "auto.create": "true", "fields.whitelist": "a,b" }));
+    let config = jdbc(
+        CONFLUENT_JDBC,
+        &json!({
+            "topics": "t", "auto.create": "true", "fields.whitelist": "a,b", "insert.mode": "update", "pk.mode": "record_key",
+        }),
+    );
     let ended = convert("c.json", &json!({ "name": "n", "config": config }).to_string()).expect_code(1);
     for name in ["auto.create", "fields.whitelist"] {
         assert!(ended.stderr.contains(name), "{ended}");
@@ -669,4 +675,94 @@ fn what_jdbc_does_and_postgres_does_not_is_said() {
     let mysql = jdbc(CONFLUENT_JDBC, &json!({ "topics": "t", "connection.url": "jdbc:mysql://db/shop" }));
     let ended = convert("c.json", &json!({ "name": "n", "config": mysql }).to_string());
     assert!(ended.code != Some(0) && ended.stderr.contains("writes to mysql over JDBC"), "{ended}");
+}
+
+const MIRROR: &str = "org.apache.kafka.connect.mirror.MirrorSourceConnector";
+
+#[test]
+fn a_mirror_of_another_cluster_has_its_counterparts() {
+    let config = json!({
+        "connector.class": MIRROR, "source.cluster.alias": "east", "target.cluster.alias": "west",
+        "source.cluster.bootstrap.servers": "east-1:9093", "target.cluster.bootstrap.servers": "west-1:9092,west-2:9092",
+        "source.cluster.security.protocol": "SASL_SSL", "source.cluster.sasl.mechanism": "SCRAM-SHA-512",
+        "source.cluster.sasl.jaas.config": "x required username=\"hunter2\" password=\"hunter2\";",
+        "target.cluster.security.protocol": "SASL_SSL", "target.cluster.sasl.mechanism": "PLAIN",
+        "target.cluster.sasl.jaas.config": "x required username=\"hunter2\" password=\"hunter2\";",
+        "topics": "orders, shop\\..*, shop.prices", "tasks.max": "4", "replication.factor": "3",
+        "sync.topic.acls.enabled": "false", "refresh.topics.interval.seconds": "60", "offset.lag.max": "100",
+        "producer.override.compression.type": "lz4", "producer.override.acks": "all",
+        "consumer.override.max.partition.fetch.bytes": "2000000", "consumer.auto.offset.reset": "latest",
+        "key.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
+    });
+    let file = converted(&config);
+    let expected = json!({
+        "source": {
+            "kafka": {
+                "bootstrap_servers": "east-1:9093", "topics": ["orders", "^shop\\..*$", "shop.prices"], "auto_offset_reset": "latest",
+                "auth": { "scram": { "username": "${env:KAFKA_USERNAME}", "password": "${env:KAFKA_PASSWORD}", "mechanism": "sha_512" } },
+                "tls": { "enabled": true }, "properties": { "max.partition.fetch.bytes": "2000000" },
+            },
+            "key": "bytes", "value": "bytes",
+        },
+        "sink": { "kafka": {
+            "bootstrap_servers": "west-1:9092,west-2:9092", "topic": "east.{{@record.topic}}", "partition": "origin",
+            "properties": {
+                "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "${env:TARGET_USERNAME}",
+                "sasl.password": "${env:TARGET_PASSWORD}", "compression.type": "lz4",
+            },
+        } },
+        "tasks_max": 4,
+    });
+    assert_eq!(file, expected);
+    let mut same = json!({
+        "connector.class": MIRROR, "source.cluster.bootstrap.servers": "a:9092", "target.cluster.bootstrap.servers": "b:9092",
+        "replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
+    });
+    let file = converted(&same);
+    assert_eq!(file["sink"]["kafka"]["topic"], "{{@record.topic}}");
+    assert_eq!(file["source"]["kafka"]["topics"], json!(["^[^_].*$"]), "all but Kafka's own");
+    same["topics.exclude"] = "secret.*".into();
+    let ended = convert("c.json", &json!({ "name": "n", "config": same }).to_string()).expect_code(1);
+    assert!(ended.stderr.contains("topics.exclude"), "{ended}");
+}
+
+/// What a connector has to have, beside the setting in question.
+fn least(class: &str) -> Value {
+    json!({
+        "connector.class": class, "topics": "t", "connection.url": if class.contains("jdbc") { "jdbc:postgresql://h/d" } else { "http://h:9200" },
+        "s3.bucket.name": "bucket", "aws.s3.bucket.name": "bucket", "target.cluster.bootstrap.servers": "b:9092",
+        "source.cluster.bootstrap.servers": "a:9092", "value.converter": "x.JsonConverter", "value.converter.schemas.enable": false,
+    })
+}
+
+/// Each setting that the page for those who come from Kafka Connect names is one that is converted or spoken of.
+#[test]
+fn every_key_of_the_page_for_those_who_come_from_kafka_connect_is_known() {
+    let page = include_str!("../../../docs/migration.md");
+    let mut keys_of: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in page.lines() {
+        if let Some(title) = line.strip_prefix("### ") {
+            keys_of.push((title.split('`').nth(1).unwrap(), Vec::new()));
+        }
+        let (Some((_, keys)), Some(row)) = (keys_of.last_mut(), line.strip_prefix("| `")) else { continue };
+        let cell = row.split(" | ").next().unwrap();
+        keys.extend(cell.split('`').step_by(2).filter(|key| !key.is_empty()));
+    }
+    assert!(keys_of.iter().map(|(_, keys)| keys.len()).sum::<usize>() > 90, "{keys_of:?}");
+    for (class, keys) in keys_of {
+        let mut config = least(class);
+        for key in &keys {
+            if config.get(key).is_none() {
+                config[key] = "1".into();
+            }
+        }
+        let ended = convert("c.json", &json!({ "name": "n", "config": config }).to_string());
+        assert!(matches!(ended.code, Some(0 | 1)), "{class}: {ended}");
+        for key in keys {
+            assert!(
+                !ended.stderr.contains(&format!(" {key}: has no counterpart")),
+                "{class}: {key} is not known\n{ended}"
+            );
+        }
+    }
 }

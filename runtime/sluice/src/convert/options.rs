@@ -79,6 +79,11 @@ impl Options {
         names.map(str::to_owned).collect()
     }
 
+    /// Adds a setting that another one stands for.
+    pub(super) fn give(&mut self, name: &str, value: &str) {
+        self.left.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Returns a setting without taking it.
     pub(super) fn peek(&self, name: &str) -> Option<String> {
         self.left.get(name).map(|value| value.trim().to_owned())

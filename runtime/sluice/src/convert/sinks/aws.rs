@@ -33,9 +33,10 @@ fn confluent_s3(options: &mut Options) -> Result<SinkSection, String> {
     section.set("region", options.take("s3.region"));
     section.set("endpoint_url", options.shown("store.url"));
     let format = options.take("format.class").unwrap_or_default();
+    let codec = options.take("parquet.codec");
     if format.ends_with(".ParquetFormat") {
         section.set("format", Some("parquet"));
-        match options.take("parquet.codec").as_deref() {
+        match codec.as_deref() {
             Some("none" | "uncompressed") => {}
             _ => section.set("compression", Some("zstd")),
         }
@@ -123,6 +124,7 @@ fn confluent_objects(options: &mut Options) -> Map<String, Value> {
     }
     let partitioner = options.take("partitioner.class").unwrap_or_default();
     let format = options.take("path.format");
+    let extractor = options.take("timestamp.extractor");
     let is_by_time = partitioner.ends_with("TimeBasedPartitioner");
     let by_default = if partitioner.ends_with(".HourlyPartitioner") {
         Some("'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH")
@@ -138,7 +140,7 @@ fn confluent_objects(options: &mut Options) -> Map<String, Value> {
             }
             None => options.no_counterpart("path.format", "write `sink.s3.objects.path` as `strftime` does"),
         }
-        let extractor = options.take("timestamp.extractor").unwrap_or_else(|| "Wallclock".to_owned());
+        let extractor = extractor.unwrap_or_else(|| "Wallclock".to_owned());
         if extractor != "Record" {
             let text = format!(
                 "timestamp.extractor: {extractor} has no counterpart; folders are by the record's timestamp"

@@ -29,14 +29,7 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
         section.batch.insert("max_records".to_owned(), records.into());
     }
     section.set_retries(options);
-    for name in ["auto.create", "auto.evolve"] {
-        if options.bool(name) == Some(true) {
-            options.no_counterpart(
-                name,
-                "tables are made and changed by whoever owns them, and looked at again when they change",
-            );
-        }
-    }
+    growth(&mut section, options);
     if !options.list("fields.whitelist").is_empty() {
         options.no_counterpart(
             "fields.whitelist",
@@ -58,6 +51,27 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
     ]);
     options.drop_below("mssql.", "is about another database");
     Ok(section)
+}
+
+/// Tables that are made, and columns that are added. There the types are those of a schema.
+fn growth(section: &mut SinkSection, options: &mut Options) {
+    let (creates, evolves) =
+        (options.bool("auto.create") == Some(true), options.bool("auto.evolve") == Some(true));
+    let updates = section.settings.get("mode").is_some_and(|mode| mode == "update");
+    if creates && updates {
+        options.no_counterpart("auto.create", "makes a table without rows, in which an update finds none");
+    } else if creates {
+        section.set("auto_create", Some(true));
+    }
+    if evolves {
+        section.set("auto_evolve", Some(true));
+    }
+    if creates || evolves {
+        options.remarks.push(
+            "auto.create, auto.evolve: types are found out from the values; name those of times, numbers and the like in `column_types`"
+                .to_owned(),
+        );
+    }
 }
 
 /// Writes `jdbc:postgresql://host/shop?sslmode=require` as an address with its user.

@@ -5,6 +5,7 @@ mod aws;
 mod file;
 mod http;
 mod jdbc;
+mod mirror;
 mod search;
 mod section;
 
@@ -14,7 +15,8 @@ use self::section::{SinkEntry, SinkSection};
 use super::options::Options;
 
 /// The sinks that have a counterpart.
-const SINKS: &[&[SinkEntry]] = &[http::SINKS, jdbc::SINKS, aws::SINKS, file::SINKS, search::SINKS];
+const SINKS: &[&[SinkEntry]] =
+    &[http::SINKS, jdbc::SINKS, aws::SINKS, file::SINKS, search::SINKS, mirror::SINKS];
 
 /// Converts the sink of a class, or says why it has no counterpart.
 pub(super) fn sink(
