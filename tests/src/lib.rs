@@ -11,6 +11,7 @@
 )]
 
 pub mod any_bytes;
+pub mod authority;
 pub mod bedrock;
 pub mod benchmark;
 pub mod browser;

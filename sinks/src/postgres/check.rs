@@ -6,11 +6,12 @@ use sluice_connector_api::{Failure, Finding};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use crate::postgres::growth::are_types;
 use crate::postgres::names::TableName;
 use crate::postgres::offsets::OffsetsTable;
 use crate::postgres::settings::WriteMode;
 use crate::postgres::store::RowStore;
-use crate::postgres::tables::TableShape;
+use crate::postgres::tables::{TableShape, missing};
 use crate::postgres::verdict::failure;
 use crate::record::on_null::OnNull;
 
@@ -30,7 +31,7 @@ pub(super) async fn check(store: &RowStore, offsets: Option<&OffsetsTable>) -> V
         if let Ok(name) = TableName::parse(&table) {
             let subject = format!("table {table}");
             match look(store, client, &name).await {
-                Ok(()) => findings.push(Finding::good(subject, "has the columns and the rights")),
+                Ok(good) => findings.push(Finding::good(subject, good)),
                 Err(Look::Failed(failure)) => findings.push(Finding::from_failure(subject, &failure)),
                 Err(Look::Wrong(wrong)) => findings.push(Finding::wrong(subject, wrong)),
             }
@@ -63,10 +64,21 @@ impl From<Failure> for Look {
     }
 }
 
-async fn look(store: &RowStore, client: &Client, name: &TableName) -> Result<(), Look> {
-    store.tables.forget(name);
-    let table = store.tables.get(client, name).await?;
+/// Looks at a table, and says what is good about it.
+async fn look(store: &RowStore, client: &Client, name: &TableName) -> Result<&'static str, Look> {
     let settings = &store.settings;
+    are_types(client, "looking at `column_types`", settings.column_types.values()).await?;
+    store.tables.forget(name);
+    let Some(table) = store.tables.find(client, name).await? else {
+        if !settings.auto_create {
+            return Err(missing(name).into());
+        }
+        may_create(client, name).await?;
+        return Ok("is made with the first records");
+    };
+    if settings.auto_evolve {
+        may_alter(client, name).await?;
+    }
     for column in settings.known_key_columns().iter().chain(&settings.value_column) {
         if table.place(column).is_none() {
             return Err(Look::Wrong(format!(
@@ -87,9 +99,49 @@ async fn look(store: &RowStore, client: &Client, name: &TableName) -> Result<(),
     }
     let missing = missing_rights(client, name, &rights).await?;
     if missing.is_empty() {
-        return Ok(());
+        return Ok("has the columns and the rights");
     }
     Err(Look::Wrong(format!("the right to {} is missing; grant it to the user", missing.join(", "))))
+}
+
+/// Looks whether the user may make a table in the schema of its name.
+async fn may_create(client: &Client, name: &TableName) -> Result<(), Look> {
+    const SQL: &str = "select s.name, to_regnamespace(s.name) is not null, has_schema_privilege(to_regnamespace(s.name), 'CREATE') \
+         from (select coalesce($1, quote_ident(current_schema()))) as s(name)";
+    let asked = client.query_typed_one(SQL, &[(&name.schema(), Type::TEXT)]).await;
+    let answer = asked.and_then(|row| {
+        Ok((
+            row.try_get::<_, Option<String>>(0)?,
+            row.try_get::<_, bool>(1)?,
+            row.try_get::<_, Option<bool>>(2)?,
+        ))
+    });
+    let what = || format!("looking at the schema of {}", name.written());
+    let (schema, is_there, may) = answer.map_err(|error| failure(&what(), error))?;
+    let schema = schema.unwrap_or_else(|| "of the `search_path`".to_owned());
+    match (is_there, may) {
+        (false, _) => {
+            Err(Look::Wrong(format!("there is no schema {schema} to make it in; create the schema")))
+        }
+        (true, Some(false)) => Err(Look::Wrong(format!(
+            "there is no such table, and the right to make it is missing; grant create on schema {schema} to the user, or have it made"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Looks whether the user may add columns, which takes the owner of the table.
+async fn may_alter(client: &Client, name: &TableName) -> Result<(), Look> {
+    const SQL: &str = "select pg_has_role(relowner, 'USAGE') from pg_class where oid = to_regclass($1)";
+    let quoted = name.quoted();
+    let asked = client.query_typed_opt(SQL, &[(&quoted, Type::TEXT)]).await;
+    let may = asked.and_then(|row| row.map(|row| row.try_get::<_, bool>(0)).transpose());
+    match may.map_err(|error| failure(&format!("looking at the owner of {}", name.written()), error))? {
+        Some(false) => Err(Look::Wrong(
+            "`auto_evolve` adds columns, which only the owner of the table may; grant the user the owner's role, or remove it".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What is there already is found by a unique index over the columns of the key.

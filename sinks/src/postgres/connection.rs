@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use sluice_connector_api::{Failure, Secret, SettingsError};
+use sluice_connector_api::{Failure, SettingsError};
 use sluice_wire::HttpTlsSettings;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::postgres::address::DatabaseAddress;
 use crate::postgres::lease::Lease;
 use crate::postgres::settings::PostgresSettings;
 use crate::postgres::verdict::connection_failure;
@@ -20,6 +21,7 @@ const BESIDE: usize = 1;
 /// The connections of a sink. The first one is opened when it is asked for.
 pub(super) struct DatabasePool {
     config: Config,
+    takes_any_host: bool,
     tls: HttpTlsSettings,
     connect_timeout: Duration,
     size: usize,
@@ -33,7 +35,9 @@ const MOST_CANCELLED: u32 = 1024;
 impl DatabasePool {
     /// Reads the settings, without reaching anything.
     pub(super) fn new(settings: &PostgresSettings) -> Result<Self, SettingsError> {
-        let mut config = parse(&settings.url).map_err(|reason| SettingsError::at("url", reason))?;
+        let address =
+            DatabaseAddress::parse(&settings.url).map_err(|reason| SettingsError::at("url", reason))?;
+        let DatabaseAddress { mut config, takes_any_host } = address;
         if let Some(password) = &settings.password {
             if config.get_password().is_some() {
                 return Err(SettingsError::at("password", "`url` has a password already; keep one"));
@@ -52,6 +56,7 @@ impl DatabasePool {
         }
         Ok(Self {
             config,
+            takes_any_host,
             tls: settings.tls.clone(),
             connect_timeout: settings.connect_timeout.get(),
             size: settings.max_in_flight + BESIDE,
@@ -79,7 +84,12 @@ impl DatabasePool {
     }
 
     fn pool(&self) -> Result<(Pool, MakeRustlsConnect), Failure> {
-        let tls = MakeRustlsConnect::new(self.tls.client_config()?);
+        let tls = if self.takes_any_host {
+            self.tls.client_config_of_any_host()?
+        } else {
+            self.tls.client_config()?
+        };
+        let tls = MakeRustlsConnect::new(tls);
         let manager = Manager::from_config(
             self.config.clone(),
             tls.clone(),
@@ -105,15 +115,4 @@ fn host(host: &tokio_postgres::config::Host) -> String {
         #[cfg(unix)]
         tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
     }
-}
-
-/// Reads the address. The words of an error never hold it: it may have a password.
-fn parse(url: &Secret) -> Result<Config, String> {
-    // What `verify-ca` and `verify-full` ask for is done whenever there is TLS.
-    let text = url.reveal().replace("sslmode=verify-full", "sslmode=require");
-    let text = text.replace("sslmode=verify-ca", "sslmode=require");
-    text.parse().map_err(|error| {
-        let why = sluice_wire::causes(&error);
-        format!("is not the address of a database ({why}), such as `postgres://user@host:5432/database?sslmode=require`")
-    })
 }

@@ -9,9 +9,12 @@
 //! run          statements
 //! plan         which statements a batch becomes: rows of one kind together, the last of each key
 //! row          what a record is in a table
+//! sample       which columns records need, found out from them
+//! growth       tables that are made, and columns that are added
 //! tables       how tables are built, kept until they change
 //! statement    SQL
 //! text         values as PostgreSQL reads them
+//! address      where the database is, and what its `sslmode` asks for
 //! connection   connections, TLS
 //! lease        a connection in use, and what becomes of it when that is broken off
 //! verdict      what an error says about the batch
@@ -19,8 +22,10 @@
 //! names        names in SQL
 //! ```
 
+mod address;
 mod check;
 mod connection;
+mod growth;
 mod lease;
 mod names;
 mod offsets;
@@ -28,6 +33,7 @@ mod plan;
 mod positions;
 mod row;
 mod run;
+mod sample;
 mod settings;
 mod sink;
 mod statement;

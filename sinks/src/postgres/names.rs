@@ -7,6 +7,7 @@ const MAX_NAME: usize = 63;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TableName {
     written: String,
+    schema: Option<String>,
     quoted: String,
 }
 
@@ -20,13 +21,19 @@ impl TableName {
                 "`{written}` is not a table: write `orders` or `sales.orders`, of 63 bytes each at most"
             ));
         }
+        let schema = if let [schema, _] = parts.as_slice() { Some(quoted(schema)) } else { None };
         let quoted: Vec<String> = parts.into_iter().map(quoted).collect();
-        Ok(Self { written: written.to_owned(), quoted: quoted.join(".") })
+        Ok(Self { written: written.to_owned(), schema, quoted: quoted.join(".") })
     }
 
     /// Returns the name as it was written.
     pub(super) fn written(&self) -> &str {
         &self.written
+    }
+
+    /// Returns the schema as it stands in SQL, where the name has one.
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 
     /// Returns the name as it stands in SQL.
@@ -38,6 +45,24 @@ impl TableName {
 /// Quotes a name.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The columns that every table has of the system (PostgreSQL's documentation, section 5.5).
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// Says why no column can have a name, if that is so.
+pub(super) fn column_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("is empty, and no column is called so")
+    } else if name.len() > MAX_NAME {
+        Some("is longer than the 63 bytes that the name of a column may have")
+    } else if name.contains('\0') {
+        Some("has the character U+0000, which no name can hold")
+    } else if SYSTEM_COLUMNS.contains(&name) {
+        Some("is called like a column of the system")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

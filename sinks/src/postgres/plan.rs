@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sluice_connector_api::{Failure, FailureKind, Record};
 
 use crate::postgres::names::TableName;
-use crate::postgres::row::{RowRule, TableRow};
+use crate::postgres::row::{RowRule, Since, TableRow};
 use crate::postgres::settings::WriteMode;
 use crate::postgres::statement::{Filled, delete_sql, write_sql};
 use crate::postgres::tables::TableShape;
@@ -38,6 +38,8 @@ pub(super) struct BatchPlan {
     pub(super) rejected: Vec<(usize, Failure)>,
     /// Tables that had no column for a field.
     pub(super) outgrown: Vec<TableName>,
+    /// Tables that had a column of a type that does not hold a value.
+    pub(super) unfit: Vec<TableName>,
     /// The last statement for rows of a kind.
     of_kind: HashMap<(String, bool, Vec<usize>), usize>,
     /// The last statement that has a key.
@@ -63,14 +65,25 @@ impl BatchPlan {
                     continue;
                 }
             };
-            let Some(table) = table_of(name) else { continue };
+            let Some(table) = table_of(name) else {
+                if let Some(failure) = rule.without_table(record, name) {
+                    plan.reject(index, failure)?;
+                }
+                continue;
+            };
             match rule.row(record, &table) {
                 Ok(row) => {
-                    plan.note_outgrown(row.has_unknown, name);
+                    if row.has_unknown {
+                        note(&mut plan.outgrown, name);
+                    }
                     plan.add(rule.mode, &table, row);
                 }
                 Err(unfit) => {
-                    plan.note_outgrown(unfit.is_unknown, name);
+                    match unfit.since {
+                        Since::Record => {}
+                        Since::NoColumn => note(&mut plan.outgrown, name),
+                        Since::OtherType => note(&mut plan.unfit, name),
+                    }
                     plan.reject(index, unfit.failure)?;
                 }
             }
@@ -84,12 +97,6 @@ impl BatchPlan {
         }
         self.rejected.push((index, failure));
         Ok(())
-    }
-
-    fn note_outgrown(&mut self, is_outgrown: bool, name: &TableName) {
-        if is_outgrown && !self.outgrown.contains(name) {
-            self.outgrown.push(name.clone());
-        }
     }
 
     fn add(&mut self, mode: WriteMode, table: &Arc<TableShape>, row: TableRow) {
@@ -113,6 +120,12 @@ impl BatchPlan {
         if let Some(with_key) = with_key {
             self.of_key.insert(with_key, index);
         }
+    }
+}
+
+fn note(names: &mut Vec<TableName>, name: &TableName) {
+    if !names.contains(name) {
+        names.push(name.clone());
     }
 }
 
@@ -156,6 +169,12 @@ impl RowStatement {
                 }
             }
         }
+    }
+
+    /// Returns the columns that it fills, by name and type.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        let columns = self.places.iter().filter_map(|place| self.table.column(*place));
+        columns.map(|column| (column.name.as_str(), column.type_name.as_str()))
     }
 
     /// Writes the statement.

@@ -6,11 +6,13 @@ use serde_json::{Map, Value};
 use sluice_connector_api::{Failure, Payload, Record, SettingsError};
 use sluice_template::Template;
 
-use crate::postgres::names::TableName;
+use crate::postgres::names::{TableName, column_fault};
 use crate::postgres::settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};
 use crate::postgres::tables::TableShape;
 use crate::postgres::text::{ColumnKind, text_of};
 use crate::record::on_null::OnNull;
+
+const TOMBSTONE: &str = "the record is a tombstone; set `on_null` to `ignore` or `delete`";
 
 /// A record as a row: texts for the columns at these places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,13 +31,30 @@ pub(super) struct TableRow {
 #[derive(Debug)]
 pub(super) struct NotARow {
     pub(super) failure: Failure,
-    /// Since the table has no column for a field: it may have one by now.
-    pub(super) is_unknown: bool,
+    /// What about the table may be otherwise by now, if anything.
+    pub(super) since: Since,
+}
+
+/// What about a table keeps a record from being a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Nothing: it is the record alone.
+    Record,
+    /// There is no column for a field.
+    NoColumn,
+    /// The type of a column does not hold a value.
+    OtherType,
 }
 
 impl From<Failure> for NotARow {
     fn from(failure: Failure) -> Self {
-        Self { failure, is_unknown: false }
+        Self { failure, since: Since::Record }
+    }
+}
+
+impl NotARow {
+    fn of_type(reason: String) -> Self {
+        Self { failure: Failure::rejected(reason), since: Since::OtherType }
     }
 }
 
@@ -55,6 +74,8 @@ pub(super) struct RowRule {
     key_columns: Vec<String>,
     value_column: Option<String>,
     unknown: UnknownFields,
+    /// A field that is null needs no column: one that is made for it later has nulls.
+    passes_over_nulls: bool,
     on_null: OnNull,
 }
 
@@ -78,6 +99,7 @@ impl RowRule {
             key_columns: settings.known_key_columns(),
             value_column: settings.value_column.clone(),
             unknown: settings.unknown_fields,
+            passes_over_nulls: settings.auto_create || settings.auto_evolve,
             on_null: settings.on_null,
         })
     }
@@ -109,8 +131,7 @@ impl RowRule {
         self.add_key(&mut row, record, table)?;
         let Some(value) = &record.value else {
             if self.on_null != OnNull::Delete {
-                let reason = "the record is a tombstone; set `on_null` to `ignore` or `delete`";
-                return Err(Failure::rejected(reason).into());
+                return Err(Failure::rejected(TOMBSTONE).into());
             }
             row.is_delete = true;
             return Ok(row);
@@ -136,19 +157,15 @@ impl RowRule {
         }
     }
 
-    fn add_key(&self, row: &mut TableRow, record: &Record, table: &TableShape) -> Result<(), Failure> {
-        let fields = match self.key {
-            RowKey::None => return Ok(()),
-            RowKey::Origin => self.origin(record)?,
-            RowKey::RecordKey => self.record_key(record)?,
-            RowKey::Fields => self.fields_of_value(record)?,
-        };
-        for (name, value) in fields {
+    fn add_key(&self, row: &mut TableRow, record: &Record, table: &TableShape) -> Result<(), NotARow> {
+        for (name, value) in self.key_fields(record)? {
             let place = key_place(table, &name)?;
             let text = cell(table, place, &value)
-                .map_err(|why| Failure::rejected(format!("`{name}` of the key {why}")))?;
+                .map_err(|why| NotARow::of_type(format!("`{name}` of the key {why}")))?;
             if text.is_none() {
-                return Err(Failure::rejected(format!("`{name}` of the key is null, and names no row")));
+                return Err(
+                    Failure::rejected(format!("`{name}` of the key is null, and names no row")).into()
+                );
             }
             row.cells.push((place, text));
             row.key.push(place);
@@ -156,6 +173,37 @@ impl RowRule {
         row.cells.sort_by_key(|(place, _)| *place);
         row.key.sort_unstable();
         Ok(())
+    }
+
+    /// Returns the fields of the key, by the names of their columns.
+    pub(super) fn key_fields(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
+        match self.key {
+            RowKey::None => Ok(Vec::new()),
+            RowKey::Origin => self.origin(record),
+            RowKey::RecordKey => self.record_key(record),
+            RowKey::Fields => self.fields_of_value(record),
+        }
+    }
+
+    /// Returns the column that takes the whole value.
+    pub(super) fn value_column(&self) -> Option<&str> {
+        self.value_column.as_deref()
+    }
+
+    /// Says why a record is rejected where there is no table for it and none can be made of it. `None` where there is nothing to be
+    /// done: it deletes a row, of which there is none.
+    pub(super) fn without_table(&self, record: &Record, name: &TableName) -> Option<Failure> {
+        if let Err(failure) = self.key_fields(record) {
+            return Some(failure);
+        }
+        if record.is_tombstone() {
+            return (self.on_null != OnNull::Delete).then(|| Failure::rejected(TOMBSTONE));
+        }
+        Some(Failure::rejected(format!(
+            "there is no table {} yet, and nothing of the record to make it of: the value is not a JSON object with a field that is \
+             not null",
+            name.written()
+        )))
     }
 
     fn origin(&self, record: &Record) -> Result<Vec<(String, Value)>, Failure> {
@@ -221,23 +269,28 @@ impl RowRule {
         for (name, value) in fields {
             let Some(place) = table.place(name) else {
                 row.has_unknown = true;
-                if self.unknown == UnknownFields::Ignore {
+                if self.unknown == UnknownFields::Ignore || self.passes_over_nulls && value.is_null() {
                     continue;
                 }
-                let reason =
-                    format!("the table {} has no column for the field `{name}`", table.name.written());
-                let failure = Failure::rejected(format!("{reason}; add it, or set `unknown_fields: ignore`"));
-                return Err(NotARow { failure, is_unknown: true });
+                return Err(NotARow { failure: no_column(table, name), since: Since::NoColumn });
             };
             if row.key.contains(&place) {
                 continue;
             }
-            let text = cell(table, place, value)
-                .map_err(|why| Failure::rejected(format!("field `{name}` {why}")))?;
+            let text =
+                cell(table, place, value).map_err(|why| NotARow::of_type(format!("field `{name}` {why}")))?;
             row.cells.push((place, text));
         }
         Ok(())
     }
+}
+
+fn no_column(table: &TableShape, field: &str) -> Failure {
+    let reason = format!("the table {} has no column for the field `{field}`", table.name.written());
+    Failure::rejected(match column_fault(field) {
+        Some(fault) => format!("{reason}, which {fault}; set `unknown_fields: ignore`, or rename it"),
+        None => format!("{reason}; add it, or set `unknown_fields: ignore`"),
+    })
 }
 
 fn key_place(table: &TableShape, name: &str) -> Result<usize, Failure> {

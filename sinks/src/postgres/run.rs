@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error};
 
 use crate::postgres::plan::RowStatement;
 use crate::postgres::settings::WriteMode;
-use crate::postgres::verdict::failure;
+use crate::postgres::verdict::{columns_at_fault, failure_at};
 
 /// Why statements did not run.
 #[derive(Debug)]
@@ -14,18 +14,20 @@ pub(super) struct NotRun {
     /// What was being done.
     pub(super) what: String,
     pub(super) error: Error,
+    /// Which columns may be at fault, if that is known.
+    place: String,
 }
 
 impl NotRun {
     pub(super) fn of(what: impl Into<String>) -> impl FnOnce(Error) -> Self {
         let what = what.into();
-        move |error| Self { what, error }
+        move |error| Self { what, error, place: String::new() }
     }
 }
 
 impl From<NotRun> for Failure {
-    fn from(NotRun { what, error }: NotRun) -> Self {
-        failure(&what, error)
+    fn from(NotRun { what, error, place }: NotRun) -> Self {
+        failure_at(&what, error, &place)
     }
 }
 
@@ -48,6 +50,8 @@ pub(super) async fn run(client: &Client, statement: &RowStatement, mode: WriteMo
         lists.map(|list| (list as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
     let sql = statement.sql(mode);
     let ran = client.execute_typed(&sql, &parameters).await;
-    let what = || format!("writing to the table {}", statement.table.name.written());
-    ran.map(|_| ()).map_err(|error| NotRun { what: what(), error })
+    ran.map(|_| ()).map_err(|error| {
+        let place = columns_at_fault(&error, statement.columns());
+        NotRun { what: format!("writing to the table {}", statement.table.name.written()), error, place }
+    })
 }

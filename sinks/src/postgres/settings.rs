@@ -1,12 +1,14 @@
 //! What an operator writes under `postgres`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, Secret, SettingsError};
 use sluice_template::Template;
 use sluice_wire::HttpTlsSettings;
 
-use crate::postgres::names::TableName;
+use crate::postgres::names::{TableName, column_fault};
 use crate::record::on_null::OnNull;
 
 /// Writes records as rows of PostgreSQL tables.
@@ -25,6 +27,12 @@ use crate::record::on_null::OnNull;
 /// With `offsets_table` each record is stored exactly once: the offsets are rows in the same transaction, and the connector reads on
 /// from there. The table is made where it is missing. To read records again, stop the connector and change its rows.
 ///
+/// A table that is not there is made with `auto_create`, and a field without a column gets one with `auto_evolve`, each with a type
+/// that holds what the records of the batch have: `bigint` for whole numbers of up to 64 bits, `numeric` for all others, `boolean`, `text`,
+/// and `jsonb` for objects and arrays; where values differ, the type that holds all of them. `column_types` names other types,
+/// such as `timestamptz` or `vector(384)`. The columns of the key are the primary key. A field that is null gets its column with its
+/// first value. Columns are added and never dropped, narrowed or changed: a later value that the type does not hold is rejected.
+///
 /// Statements are not prepared, so that poolers such as PgBouncer may stand in between. A batch holds up to 2000 records and 5MiB.
 ///
 /// ```yaml
@@ -42,9 +50,10 @@ use crate::record::on_null::OnNull;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresSettings {
-    /// Where the database is, such as `postgres://sluice@db.example.com:5432/shop?sslmode=require`. `sslmode` is `disable`, `prefer` (TLS
-    /// where the server has it) or `require`; with TLS the server's certificate is always verified, so that `verify-full` means
-    /// `require`. Never shown.
+    /// Where the database is, such as `postgres://sluice@db.example.com:5432/shop?sslmode=verify-full`, or `host=... user=... dbname=...`.
+    /// `sslmode` is `disable`, `prefer` (TLS where the server has it, the default), `require`, `verify-ca` or `verify-full`. With TLS
+    /// the certificate of the server is always verified, by the authorities of `tls`, and has to be for its host name: `require` is
+    /// `verify-full`, and `verify-ca` takes the certificate of any host. Never shown.
     pub url: Secret,
     /// The password, if it is not in `url`. Default: none.
     #[serde(default)]
@@ -72,6 +81,17 @@ pub struct PostgresSettings {
     /// What a field does that the table has no column for: `reject` the record, or `ignore` the field. Default: `reject`.
     #[serde(default)]
     pub unknown_fields: UnknownFields,
+    /// Makes a table that is not there, from the records of the first batch for it and from `column_types`: see above. Default:
+    /// `false`.
+    #[serde(default)]
+    pub auto_create: bool,
+    /// Adds a column for a field that the table has none for. Default: `false`.
+    #[serde(default)]
+    pub auto_evolve: bool,
+    /// Types of PostgreSQL for columns that are made, by the columns' names, such as `{ placed_at: timestamptz, total: "numeric(12,2)" }`.
+    /// Default: types that hold what the records of the batch have.
+    #[serde(default)]
+    pub column_types: BTreeMap<String, String>,
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete`, which deletes the row of its key and
     /// needs `key: record_key`. Default: `reject`.
     #[serde(default)]
@@ -148,6 +168,13 @@ fn max_in_flight() -> usize {
     1
 }
 
+/// Says whether a text has the form of a type's name. Whether it is one, the database says before the type is used.
+fn is_like_a_type(text: &str) -> bool {
+    let is_of_type =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | ' ' | '.' | ',' | '(' | ')' | '[' | ']');
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_') && text.chars().all(is_of_type)
+}
+
 /// The columns of an origin, where the file names none.
 const ORIGIN_COLUMNS: [&str; 3] = ["kafka_topic", "kafka_partition", "kafka_offset"];
 
@@ -182,7 +209,41 @@ impl PostgresSettings {
         if let Some(table) = &self.offsets_table {
             TableName::parse(table).map_err(|reason| SettingsError::at("offsets_table", reason))?;
         }
+        self.validate_growth()?;
         self.validate_tables()
+    }
+
+    fn validate_growth(&self) -> Result<(), SettingsError> {
+        let wrong = |key: &str, reason: &str| Err(SettingsError::at(key, reason));
+        if self.auto_create && self.mode == WriteMode::Update {
+            return wrong("auto_create", "makes a table without rows, in which `mode: update` finds none");
+        }
+        if self.auto_evolve && self.value_column.is_some() {
+            return wrong(
+                "auto_evolve",
+                "adds columns for fields, and the value goes into `value_column` as a whole",
+            );
+        }
+        if self.auto_evolve && self.unknown_fields == UnknownFields::Ignore {
+            return wrong(
+                "auto_evolve",
+                "adds a column for each field that `unknown_fields: ignore` leaves out; keep one",
+            );
+        }
+        if !self.auto_create && !self.auto_evolve && !self.column_types.is_empty() {
+            return wrong("column_types", "is for columns that are made: set `auto_create` or `auto_evolve`");
+        }
+        for (name, type_name) in &self.column_types {
+            let key = format!("column_types.{name}");
+            if let Some(fault) = column_fault(name) {
+                return Err(SettingsError::at(key, format!("the name {fault}")));
+            }
+            if !is_like_a_type(type_name) {
+                let reason = "write a type of PostgreSQL, such as `timestamptz`, `numeric(12,2)` or `text[]`, and nothing else";
+                return Err(SettingsError::at(key, reason));
+            }
+        }
+        Ok(())
     }
 
     fn validate_tables(&self) -> Result<(), SettingsError> {

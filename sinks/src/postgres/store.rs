@@ -7,14 +7,16 @@ use sluice_connector_api::{Failure, PutError, Record, Trouble};
 use tokio_postgres::Client;
 
 use crate::postgres::connection::DatabasePool;
+use crate::postgres::growth::{add_columns, create};
 use crate::postgres::lease::Lease;
 use crate::postgres::names::TableName;
 use crate::postgres::offsets::{BatchOffsets, Stepped};
 use crate::postgres::plan::BatchPlan;
 use crate::postgres::row::RowRule;
 use crate::postgres::run::{NotRun, run, run_all};
+use crate::postgres::sample::RecordSample;
 use crate::postgres::settings::{PostgresSettings, UnknownFields};
-use crate::postgres::tables::Tables;
+use crate::postgres::tables::{Tables, missing};
 use crate::postgres::verdict::may_be_of_shape;
 
 /// Stores batches.
@@ -90,40 +92,114 @@ impl RowStore {
         }
     }
 
-    /// Plans a batch, and looks at its tables before that. A table that has outgrown what is known of it is looked at again.
+    /// Plans a batch, and looks at its tables before that. A table that has outgrown what is known of it is looked at again, and
+    /// one that the batch has outgrown gets the columns, where the settings say so.
     async fn plan(&self, client: &Client, batch: &[Record]) -> Result<BatchPlan, Failure> {
         let mut names: HashSet<&TableName> = HashSet::new();
         names.extend(batch.iter().filter_map(|record| self.rule.table(record).ok()));
         for name in &names {
-            self.tables.get(client, name).await?;
+            self.find_or_create(client, name, batch).await?;
         }
-        let plan = BatchPlan::new(&self.rule, batch, |name| self.tables.known(name))?;
-        let mut is_looked_at_again = false;
-        for name in &plan.outgrown {
-            // Before a record is rejected for it, that is worth a look each time.
-            if self.settings.unknown_fields == UnknownFields::Reject {
-                self.tables.forget(name);
-                is_looked_at_again = true;
-            } else {
-                is_looked_at_again |= self.tables.forget_if_old(name);
-            }
-        }
-        if !is_looked_at_again {
+        let plan = self.plan_of_known(batch)?;
+        if !self.look_again(client, &plan, batch).await? {
             return Ok(plan);
         }
-        for name in &names {
-            self.tables.get(client, name).await?;
+        let plan = self.plan_of_known(batch)?;
+        if self.settings.auto_evolve && self.evolve(client, &plan.outgrown, batch).await? {
+            return self.plan_of_known(batch);
         }
+        Ok(plan)
+    }
+
+    fn plan_of_known(&self, batch: &[Record]) -> Result<BatchPlan, Failure> {
         BatchPlan::new(&self.rule, batch, |name| self.tables.known(name))
     }
 
-    /// Looks at the tables of a plan again, and says whether one is built otherwise now.
+    /// Looks at a table, and makes it of the records of a batch where it is missing and the settings say so. It may be missing
+    /// still, where the batch has nothing to make it of.
+    async fn find_or_create(
+        &self,
+        client: &Client,
+        name: &TableName,
+        batch: &[Record],
+    ) -> Result<(), Failure> {
+        if self.tables.find(client, name).await?.is_some() {
+            return Ok(());
+        }
+        if !self.settings.auto_create {
+            return Err(missing(name));
+        }
+        let sample = self.sample(name, batch);
+        if sample.columns().is_empty() {
+            return Ok(());
+        }
+        create(client, name, &sample).await?;
+        match self.tables.find(client, name).await? {
+            Some(_) => Ok(()),
+            None => {
+                Err(Failure::retriable(format!("the table {} was made, and is gone again", name.written())))
+            }
+        }
+    }
+
+    fn sample<'a>(&'a self, name: &TableName, batch: &[Record]) -> RecordSample<'a> {
+        let is_for = |record: &&Record| self.rule.table(record).is_ok_and(|of| of == name);
+        RecordSample::new(&self.settings.column_types, &self.rule, batch.iter().filter(is_for))
+    }
+
+    /// Looks at tables again that a record does not fit, before it is rejected for that. Says whether that was worth it.
+    async fn look_again(&self, client: &Client, plan: &BatchPlan, batch: &[Record]) -> Result<bool, Failure> {
+        let mut is_looked_at_again = false;
+        for name in plan.unfit.iter().chain(&plan.outgrown) {
+            // A field that is left out is not worth a look each time.
+            let is_forgotten =
+                if plan.unfit.contains(name) || self.settings.unknown_fields == UnknownFields::Reject {
+                    self.tables.forget(name);
+                    true
+                } else {
+                    self.tables.forget_if_old(name)
+                };
+            if is_forgotten {
+                self.find_or_create(client, name, batch).await?;
+                is_looked_at_again = true;
+            }
+        }
+        Ok(is_looked_at_again)
+    }
+
+    /// Adds the columns that tables lack for a batch. Says whether there were any.
+    async fn evolve(
+        &self,
+        client: &Client,
+        outgrown: &[TableName],
+        batch: &[Record],
+    ) -> Result<bool, Failure> {
+        let mut has_changed = false;
+        for name in outgrown {
+            let Some(table) = self.tables.known(name) else { continue };
+            let columns = self.sample(name, batch).missing(|column| table.place(column).is_some());
+            if columns.is_empty() {
+                continue;
+            }
+            add_columns(client, name, &columns).await?;
+            self.tables.forget(name);
+            self.find_or_create(client, name, batch).await?;
+            has_changed = true;
+        }
+        Ok(has_changed)
+    }
+
+    /// Looks at the tables of a plan again, and says whether one is built otherwise now, or gone and to be made.
     async fn has_changed(&self, client: &Client, plan: &BatchPlan) -> Result<bool, Failure> {
         let mut has_changed = false;
         for statement in &plan.statements {
-            self.tables.forget(&statement.table.name);
-            let now = self.tables.get(client, &statement.table.name).await?;
-            has_changed |= *now != *statement.table;
+            let name = &statement.table.name;
+            self.tables.forget(name);
+            has_changed |= match self.tables.find(client, name).await? {
+                Some(now) => *now != *statement.table,
+                None if self.settings.auto_create => true,
+                None => return Err(missing(name)),
+            };
         }
         Ok(has_changed)
     }

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use crate::postgres::names::TableName;
-use crate::postgres::text::ColumnKind;
+use crate::postgres::text::{ColumnKind, IntegerWidth};
 use crate::postgres::verdict::failure;
 
 /// How long a table is taken for what it was where a record has a field that it has no column for.
@@ -69,14 +69,19 @@ const UNIQUE: &str = "select array_agg(a.attname::text) from pg_index i \
      group by i.indexrelid";
 
 impl Tables {
-    /// Returns how a table is built. It is looked at once.
-    pub(super) async fn get(&self, client: &Client, name: &TableName) -> Result<Arc<TableShape>, Failure> {
+    /// Returns how a table is built, if it is there. It is looked at once.
+    pub(super) async fn find(
+        &self,
+        client: &Client,
+        name: &TableName,
+    ) -> Result<Option<Arc<TableShape>>, Failure> {
         if let Some(table) = self.known(name) {
-            return Ok(table);
+            return Ok(Some(table));
         }
-        let table = Arc::new(look(client, name).await?);
+        let Some(table) = look(client, name).await? else { return Ok(None) };
+        let table = Arc::new(table);
         self.lock().insert(name.written().to_owned(), (Arc::clone(&table), Instant::now()));
-        Ok(table)
+        Ok(Some(table))
     }
 
     /// Returns how a table is built, if it was looked at.
@@ -104,8 +109,13 @@ impl Tables {
     }
 }
 
+/// Says that a table is not there.
+pub(super) fn missing(name: &TableName) -> Failure {
+    Failure::fatal(format!("there is no table {}; create it, or mend `table`", name.written()))
+}
+
 /// Looks at a table.
-async fn look(client: &Client, name: &TableName) -> Result<TableShape, Failure> {
+async fn look(client: &Client, name: &TableName) -> Result<Option<TableShape>, Failure> {
     let ask = |sql: &'static str| async move {
         let quoted = name.quoted();
         client.query_typed(sql, &[(&quoted, Type::TEXT)]).await
@@ -113,10 +123,7 @@ async fn look(client: &Client, name: &TableName) -> Result<TableShape, Failure> 
     let what = || format!("looking at the table {}", name.written());
     let rows = ask(COLUMNS).await.map_err(|error| failure(&what(), error))?;
     if rows.is_empty() {
-        return Err(Failure::fatal(format!(
-            "there is no table {}; create it, or mend `table`",
-            name.written()
-        )));
+        return Ok(None);
     }
     let unique = ask(UNIQUE).await.map_err(|error| failure(&what(), error))?;
     let columns: Result<Vec<Column>, tokio_postgres::Error> = rows.iter().map(column).collect();
@@ -127,7 +134,7 @@ async fn look(client: &Client, name: &TableName) -> Result<TableShape, Failure> 
         sets.push(names.into_iter().collect());
     }
     let places = columns.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
-    Ok(TableShape { name: name.clone(), columns, unique: sets, places })
+    Ok(Some(TableShape { name: name.clone(), columns, unique: sets, places }))
 }
 
 fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
@@ -143,6 +150,9 @@ fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
 fn kind(type_name: &str, category: &str) -> ColumnKind {
     match type_name {
         "json" | "jsonb" => ColumnKind::Json,
+        "int2" => ColumnKind::Integer(IntegerWidth::Two),
+        "int4" => ColumnKind::Integer(IntegerWidth::Four),
+        "int8" => ColumnKind::Integer(IntegerWidth::Eight),
         "bytea" => ColumnKind::Bytes,
         "timestamp" | "timestamptz" => ColumnKind::Timestamp,
         "date" => ColumnKind::Date,

@@ -13,6 +13,8 @@ use serde_json::Value;
 pub(super) enum ColumnKind {
     /// `json` or `jsonb`.
     Json,
+    /// A whole number.
+    Integer(IntegerWidth),
     /// An array of anything.
     Array,
     /// `bytea`.
@@ -25,6 +27,17 @@ pub(super) enum ColumnKind {
     Other,
 }
 
+/// How many bytes a whole number has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IntegerWidth {
+    /// `smallint`.
+    Two,
+    /// `integer`.
+    Four,
+    /// `bigint`.
+    Eight,
+}
+
 /// Writes a value for a column; `None` is SQL's null. The error says what the value should be, without its content.
 pub(super) fn text_of(value: &Value, kind: ColumnKind) -> Result<Option<String>, &'static str> {
     let text = match (value, kind) {
@@ -32,6 +45,7 @@ pub(super) fn text_of(value: &Value, kind: ColumnKind) -> Result<Option<String>,
         (value, ColumnKind::Json) => value.to_string(),
         (Value::String(text), ColumnKind::Bytes) => bytes_of(text)?,
         (Value::String(text), _) => text.clone(),
+        (Value::Number(number), ColumnKind::Integer(width)) => integer_of(number.as_str(), width)?,
         (Value::Number(number), ColumnKind::Timestamp) => moment_of(number.as_str())?,
         (Value::Number(number), ColumnKind::Date) => date_of(number.as_str())?,
         (Value::Array(items), ColumnKind::Array) => array_of(items),
@@ -41,6 +55,26 @@ pub(super) fn text_of(value: &Value, kind: ColumnKind) -> Result<Option<String>,
         return Err("has the character U+0000, which no text of PostgreSQL can hold");
     }
     Ok(Some(text))
+}
+
+/// Takes a whole number that a column holds. The database would refuse another one without naming the column.
+fn integer_of(digits: &str, width: IntegerWidth) -> Result<String, &'static str> {
+    let number: Option<i64> = digits.parse().ok();
+    let (holds, refused) = match width {
+        IntegerWidth::Two => (
+            number.is_some_and(|number| i16::try_from(number).is_ok()),
+            "is no whole number from -32768 to 32767, which its column, a `smallint`, holds",
+        ),
+        IntegerWidth::Four => (
+            number.is_some_and(|number| i32::try_from(number).is_ok()),
+            "is no whole number from -2147483648 to 2147483647, which its column, an `integer`, holds",
+        ),
+        IntegerWidth::Eight => (
+            number.is_some(),
+            "is no whole number of 64 bits, which its column, a `bigint`, holds; `numeric` holds any number",
+        ),
+    };
+    if holds { Ok(digits.to_owned()) } else { Err(refused) }
 }
 
 /// Takes bytes as JSON has them, in base64, as the converters write them.
@@ -132,6 +166,29 @@ mod tests {
             written(&array, ColumnKind::Array),
             r#"{"a","b,c","{}","say \"x\" \\","NULL",NULL,1,{true,{}},"{\"k\":\"v\"}"}"#
         );
+    }
+
+    #[test]
+    fn a_number_that_a_whole_column_does_not_hold_is_told_by_its_type() {
+        for (width, held, refused) in [
+            (IntegerWidth::Two, "32767", "32768"),
+            (IntegerWidth::Four, "-2147483648", "-2147483649"),
+            (IntegerWidth::Eight, "9223372036854775807", "9223372036854775808"),
+        ] {
+            let of = |digits: &str| {
+                let value: Value = serde_json::from_str(digits).unwrap_or_default();
+                written(&value, ColumnKind::Integer(width))
+            };
+            assert_eq!(of(held), held);
+            for refused in [refused, "1.5", "1e3", "1.0"] {
+                assert!(of(refused).starts_with("error: is no whole number"), "{refused}");
+            }
+            assert_eq!(
+                written(&json!("12"), ColumnKind::Integer(width)),
+                "12",
+                "a text is for the database to read"
+            );
+        }
     }
 
     #[test]

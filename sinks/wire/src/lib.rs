@@ -26,6 +26,7 @@
 //! ```
 
 mod answer;
+mod any_host;
 mod auth;
 mod aws;
 mod cached;

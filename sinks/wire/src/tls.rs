@@ -1,13 +1,18 @@
 //! Certificates for `https`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{Failure, SettingsError};
+
+use crate::any_host::AnyHost;
 
 /// Certificates for `https`, as PEM files. They are read at the first request; a restart reads them again.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -42,21 +47,36 @@ impl HttpTlsSettings {
         Ok(config)
     }
 
-    /// Reads the files and makes the client's end of TLS, for any protocol.
+    /// Reads the files and makes the client's end of TLS, for any protocol. The server's certificate has to be for its host.
     pub fn client_config(&self) -> Result<ClientConfig, Failure> {
+        let builder = config_builder()?.with_root_certificates(self.authorities()?);
+        self.with_our_certificate(builder)
+    }
+
+    /// Reads the files and makes the client's end of TLS for a server whose certificate may be for any host, as long as an
+    /// authority vouches for it.
+    pub fn client_config_of_any_host(&self) -> Result<ClientConfig, Failure> {
         let provider = rustls::crypto::ring::default_provider();
-        let config = ClientConfig::builder_with_provider(provider.into())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Failure::fatal(format!("TLS cannot be set up: {error}")))?
-            .with_root_certificates(self.authorities()?);
-        Ok(match (&self.cert_file, &self.key_file) {
-            (Some(cert), Some(key)) => config
-                .with_client_auth_cert(certificates("tls.cert_file", cert)?, private_key(key)?)
-                .map_err(|error| {
-                    Failure::fatal(format!("`tls.cert_file` and `tls.key_file` do not fit together: {error}"))
-                })?,
-            _ => config.with_no_client_auth(),
-        })
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(self.authorities()?.into(), provider.into()).build();
+        let verifier = verifier.map_err(|error| not_set_up(&error))?;
+        let builder =
+            config_builder()?.dangerous().with_custom_certificate_verifier(Arc::new(AnyHost::new(verifier)));
+        self.with_our_certificate(builder)
+    }
+
+    fn with_our_certificate(
+        &self,
+        builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    ) -> Result<ClientConfig, Failure> {
+        let (Some(cert), Some(key)) = (&self.cert_file, &self.key_file) else {
+            return Ok(builder.with_no_client_auth());
+        };
+        builder.with_client_auth_cert(certificates("tls.cert_file", cert)?, private_key(key)?).map_err(
+            |error| {
+                Failure::fatal(format!("`tls.cert_file` and `tls.key_file` do not fit together: {error}"))
+            },
+        )
     }
 
     /// A system without certificates is no fault here: `http` needs none, and a handshake tells the rest.
@@ -70,6 +90,17 @@ impl HttpTlsSettings {
         }
         Ok(roots)
     }
+}
+
+fn config_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Failure> {
+    let provider = rustls::crypto::ring::default_provider();
+    ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| not_set_up(&error))
+}
+
+fn not_set_up(error: &dyn std::fmt::Display) -> Failure {
+    Failure::fatal(format!("TLS cannot be set up: {error}"))
 }
 
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {

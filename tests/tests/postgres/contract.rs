@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sluice_connector_api::{ReadingTask, Record};
-use sluice_plugin_testing::{SinkContract, exactly_once_contract, record};
+use sluice_plugin_testing::{ExactlyOnceContract, SinkContract, record};
 use sluice_tests::postgres::Postgres;
 
 use crate::support::sink;
@@ -41,7 +41,10 @@ async fn a_sink_with_offsets_stores_exactly_once() {
     let task = ReadingTask::new("prices", 0, "connect-prices");
     let owners = [sink.exactly_once(&task).unwrap(), sink.exactly_once(&task).unwrap()];
     let count = async || usize::try_from(server.number("select count(*) from t")).unwrap();
-    exactly_once_contract([&*owners[0], &*owners[1]], price, count).await;
+    ExactlyOnceContract::new([&*owners[0], &*owners[1]], price, count)
+        .refused(|offset| record(offset).value(json!({ "price": "much" })).build())
+        .holds()
+        .await;
     let others = sink.exactly_once(&ReadingTask::new("prices", 0, "another")).unwrap();
     let taken = others.take_over(&[sluice_connector_api::TopicPartition::new("prices", 0)]).await.unwrap();
     assert_eq!(taken[0].position, None, "each group has its own");

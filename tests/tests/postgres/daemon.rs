@@ -142,3 +142,49 @@ fn poison_in_the_middle_of_a_batch_goes_to_the_queue_and_an_outage_is_lived_thro
     assert_eq!(server.sql("select count(*), min(n) from t"), [["899", "-1"]]);
     assert_eq!(broker.end_offsets(&queue).iter().sum::<i64>(), 100);
 }
+
+/// What is wrong with the table stops the connector and is said, nothing is passed over, and it goes on by itself: with the waits of the
+/// supervisor in seconds.
+#[test]
+fn a_table_that_changes_under_a_running_connector_stops_it_until_it_is_mended() {
+    let (Some(broker), Some(server)) = (Broker::shared(), Postgres::start()) else { return };
+    server.sql("create role guest login; create table t (id text primary key, n int); grant select, insert, update on t to guest");
+    let topic = kafka::unique("changing");
+    broker.create_topic(&topic, 1);
+    let of_sink = "    mode: upsert\n    key: record_key\n    key_columns: [id]\n";
+    let folder = connector(&topic, of_sink, "errors:\n  tolerance: none\n  retry_delay_max: 1s\n");
+    let mut daemon = Sluice::new(["run".as_ref(), folder.path()])
+        .env("SERVERS", broker.bootstrap_servers())
+        .env("DATABASE", server.url("guest"))
+        .env("SLUICE_LISTEN", "none")
+        .spawn();
+    let produce = |from: usize| {
+        broker.produce(
+            &topic,
+            (from..from + 50).map(|n| NewRecord::new(format!("k{n}"), format!("{{\"n\":{n}}}"))),
+        );
+    };
+    produce(0);
+    wait_for(&server, "select count(*) from t", 50);
+    for (round, (broken, said, mended)) in [
+        ("alter table t rename to hidden", "there is no table t", "alter table hidden rename to t"),
+        ("revoke insert on t from guest", "42501", "grant insert on t to guest"),
+        (
+            "alter table t rename column id to other",
+            "no column `id`",
+            "alter table t rename column other to id",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        server.sql(broken);
+        produce((round + 1) * 50);
+        daemon.wait_for_log(said);
+        server.sql(mended);
+        let wanted = i64::try_from((round + 2) * 50).unwrap();
+        daemon.wait_until(mended, |_| (server.number("select count(*) from t") == wanted).then_some(()));
+    }
+    daemon.terminate().expect_code(0);
+    assert_eq!(server.sql("select count(*), sum(n) from t"), [["200", "19900"]]);
+}

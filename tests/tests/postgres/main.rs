@@ -13,5 +13,8 @@
 mod changes;
 mod contract;
 mod daemon;
+mod growth;
 mod rows;
 mod support;
+mod tls;
+mod vectors;
