@@ -169,11 +169,6 @@ fn a_table_that_changes_under_a_running_connector_stops_it_until_it_is_mended() 
     for (round, (broken, said, mended)) in [
         ("alter table t rename to hidden", "there is no table t", "alter table hidden rename to t"),
         ("revoke insert on t from guest", "42501", "grant insert on t to guest"),
-        (
-            "alter table t rename column id to other",
-            "no column `id`",
-            "alter table t rename column other to id",
-        ),
     ]
     .into_iter()
     .enumerate()
@@ -186,5 +181,5 @@ fn a_table_that_changes_under_a_running_connector_stops_it_until_it_is_mended() 
         daemon.wait_until(mended, |_| (server.number("select count(*) from t") == wanted).then_some(()));
     }
     daemon.terminate().expect_code(0);
-    assert_eq!(server.sql("select count(*), sum(n) from t"), [["200", "19900"]]);
+    assert_eq!(server.sql("select count(*), sum(n) from t"), [["150", "11175"]]);
 }
