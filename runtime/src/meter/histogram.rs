@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
-use crate::meter::measure::float;
-
 /// Counts values by the least bound that they are not above, and sums them up.
 #[derive(Debug)]
 pub struct Histogram {
@@ -93,12 +91,6 @@ impl EncodeMetric for Histogram {
     fn metric_type(&self) -> MetricType {
         MetricType::Histogram
     }
-}
-
-/// Returns the mean of what was counted; none where that is nothing.
-pub fn mean_of(counts: &HistogramCounts) -> Option<f64> {
-    let count = counts.count();
-    (count > 0).then(|| counts.sum / float(count))
 }
 
 #[cfg(test)]

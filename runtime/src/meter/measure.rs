@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::meter::histogram::{Histogram, bucket_of, mean_of};
+use crate::meter::histogram::{Histogram, bucket_of};
 
 /// Seconds of a put, a commit or a record's way, from a millisecond to an hour.
 const SECONDS: [f64; 14] =
@@ -63,7 +63,11 @@ impl Measure {
 
     /// Returns the mean since the start, in milliseconds; 0 before the first.
     pub fn mean_millis(&self) -> f64 {
-        mean_of(&self.histogram.counts()).map_or(0.0, |mean| mean * 1000.0)
+        let counts = self.histogram.counts();
+        match counts.count() {
+            0 => 0.0,
+            count => counts.sum * 1000.0 / float(count),
+        }
     }
 
     /// Returns the longest since the start, in milliseconds.
