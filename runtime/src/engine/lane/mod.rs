@@ -17,7 +17,9 @@
 mod confirmation;
 pub mod delivery;
 pub mod fault;
+mod group;
 pub(crate) mod holding;
 pub(crate) mod in_flight;
+pub mod outcome;
 pub mod progress;
 pub mod settings;
