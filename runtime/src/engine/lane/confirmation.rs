@@ -16,8 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
 use crate::engine::lane::fault::RecordFault;
-use crate::engine::lane::group::worse;
-use crate::engine::lane::outcome::Outcome;
+use crate::engine::lane::group::{Outcome, worse};
 use crate::engine::lane::settings::{AskedOnce, LaneSettings};
 use crate::engine::ledger::tracker::Tracker;
 use crate::guard;

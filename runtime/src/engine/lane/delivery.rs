@@ -8,8 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
-use crate::engine::lane::group::{Group, Next};
-use crate::engine::lane::outcome::Outcome;
+use crate::engine::lane::group::{Group, Next, Outcome};
 use crate::engine::lane::progress::Stands;
 use crate::guard;
 use crate::meter::log_throttle::{LogLine, LogThrottle};

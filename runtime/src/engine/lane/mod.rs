@@ -17,9 +17,8 @@
 mod confirmation;
 pub mod delivery;
 pub mod fault;
-mod group;
+pub mod group;
 pub(crate) mod holding;
 pub(crate) mod in_flight;
-pub mod outcome;
 pub mod progress;
 pub mod settings;

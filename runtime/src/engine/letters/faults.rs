@@ -4,8 +4,8 @@ use std::future::pending;
 
 use sluice_connector_api::Origin;
 
+use crate::engine::lane::group::Outcome;
 use crate::engine::lane::in_flight::Lane;
-use crate::engine::lane::outcome::Outcome;
 use crate::engine::ledger::counters::Verdict;
 use crate::engine::ledger::tracker::Tracker;
 use crate::engine::letters::queue::DeadLetterQueue;

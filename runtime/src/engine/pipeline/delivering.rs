@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::fault::RecordFault;
+use crate::engine::lane::group::Outcome;
 use crate::engine::lane::holding::Urge;
 use crate::engine::lane::in_flight::{Lane, Unfit};
-use crate::engine::lane::outcome::Outcome;
 use crate::engine::lane::progress::position_behind;
 use crate::engine::ledger::accounts::Ledger;
 use crate::engine::ledger::counters::Verdict;
