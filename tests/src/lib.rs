@@ -35,6 +35,7 @@ pub mod postgres;
 pub mod process;
 pub mod python;
 pub mod recorder;
+pub mod report_page;
 pub mod requirement;
 pub mod schema_registry;
 mod server_process;

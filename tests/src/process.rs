@@ -30,6 +30,50 @@ fn memory(id: u32, field: &str) -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("kibibytes") / 1024.0
 }
 
+/// Returns a process and all that stand below it.
+pub fn tree(id: u32) -> Vec<u32> {
+    let all: Vec<(u32, u32)> = fs::read_dir("/proc").expect("a /proc").filter_map(with_parent).collect();
+    let mut tree = vec![id];
+    let mut next = 0;
+    while let Some(&parent) = tree.get(next) {
+        tree.extend(all.iter().filter(|(_, its)| *its == parent).map(|(child, _)| *child));
+        next += 1;
+    }
+    tree
+}
+
+/// Reads the number of a process and that of its parent, the 4th field of proc_pid_stat(5).
+fn with_parent(entry: std::io::Result<fs::DirEntry>) -> Option<(u32, u32)> {
+    let id = entry.ok()?.file_name().to_str()?.parse().ok()?;
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some((id, fields.split_whitespace().nth(1)?.parse().ok()?))
+}
+
+/// Returns the processor time of a process and all below it so far, in seconds. Of those that have ended, their parent knows it.
+pub fn tree_cpu_seconds(id: u32) -> f64 {
+    let of = |id: u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        // User and system time of its own and of its ended children are the 14th to 17th field.
+        let ticks = fields.split_whitespace().skip(11).take(4).map(|field| field.parse::<f64>().ok());
+        ticks.sum::<Option<f64>>()
+    };
+    tree(id).into_iter().filter_map(of).sum::<f64>() / TICKS_A_SECOND
+}
+
+/// Returns the most memory that a process and those below it ever had, in MiB; `timeout`, which bounds the life of one, does not
+/// count.
+pub fn tree_peak_memory(id: u32) -> f64 {
+    let of = |id: u32| {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let peak = peak.trim().trim_end_matches(" kB").parse::<f64>().ok()?;
+        (!status.starts_with("Name:\ttimeout\n")).then_some(peak / 1024.0)
+    };
+    tree(id).into_iter().filter_map(of).sum()
+}
+
 /// Returns the processes that wanted a core over the last minute.
 pub fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").expect("a load");

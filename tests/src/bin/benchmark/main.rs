@@ -18,7 +18,6 @@
 
 mod bare;
 mod idle;
-mod page;
 mod report;
 mod run;
 mod subject;
@@ -27,7 +26,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use sluice_tests::benchmark::{BenchmarkStage, TopicOptions};
-use sluice_tests::process;
+use sluice_tests::{process, report_page};
 
 use self::bare::ConsumerTuning;
 use self::report::{BenchmarkReport, Round};
@@ -79,7 +78,7 @@ fn measure(options: &Options) {
     };
     print!("{report}");
     if let Some(page) = &options.page {
-        page::write(page, &report.to_string());
+        report_page::write(page, "The benchmark", &report.to_string());
     }
 }
 

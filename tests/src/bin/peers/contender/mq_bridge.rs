@@ -1,0 +1,93 @@
+//! mq-bridge, by its package for Python, which starts its routes and does nothing else.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{Contender, fetch};
+use crate::job::{Flow, Job, Target};
+use crate::shape::Piece;
+
+struct MqBridge {
+    interpreter: PathBuf,
+}
+
+pub(super) fn make(_: &Path) -> Result<Box<dyn Contender>, String> {
+    Ok(Box::new(MqBridge { interpreter: fetch::python("mq-bridge")? }))
+}
+
+impl Contender for MqBridge {
+    fn id(&self) -> &'static str {
+        "mq-bridge"
+    }
+
+    fn label(&self) -> String {
+        format!("mq-bridge {}", fetch::pinned("mq-bridge/requirements.txt", "mq-bridge"))
+    }
+
+    fn command(&self, job: &Job<'_>) -> Command {
+        let routes: Vec<Value> = job.flows.iter().map(|flow| route(job, flow)).collect();
+        let mut command = Command::new(&self.interpreter);
+        command
+            .arg(fetch::own("mq-bridge/contender.py"))
+            .arg(job.write("routes.json", json!(routes).to_string()));
+        command
+    }
+
+    fn quotes_in_files(&self) -> bool {
+        true
+    }
+}
+
+fn route(job: &Job<'_>, flow: &Flow) -> Value {
+    let mut kafka = json!({
+        "url": job.servers,
+        "topic": flow.topic,
+        "group_id": flow.group,
+        "consumer_options": [["auto.offset.reset", "earliest"]],
+    });
+    if let Some(tls) = &job.tls {
+        kafka["tls"] =
+            json!({ "required": true, "ca_file": tls.ca, "cert_file": tls.certificate, "key_file": tls.key });
+    }
+    let mut output = output(&job.target);
+    output["middlewares"] = json!([{ "transform": { "expression": expression(job) } }]);
+    json!({ "input": { "kafka": kafka }, "output": output, "batch_size": 500 })
+}
+
+/// A string in the language Zen; for HTTP an object with that string as its `text`, since it sends nothing but objects.
+fn expression(job: &Job<'_>) -> String {
+    let mut text = String::new();
+    for piece in job.shape.pieces() {
+        match piece {
+            Piece::Text(piece) => text.push_str(piece),
+            Piece::Time => text.push_str(r#"${d(floor(timestamp) * 1000).format("%Y-%m-%d %H:%M:%S")}"#),
+            Piece::Field(path) => write!(text, "${{{path}}}").unwrap(),
+        }
+    }
+    match job.target {
+        Target::Http { .. } => format!("{{ text: `{text}` }}"),
+        Target::File(_) | Target::Blackhole => format!("`{text}`"),
+    }
+}
+
+fn output(target: &Target) -> Value {
+    match target {
+        Target::Http { url, ca } => {
+            let (base, _) = url.rsplit_once('/').expect("a path");
+            let mut bulk = json!({
+                "url": base,
+                "upsert": { "path": "/prices", "max_documents": 500 },
+                "max_request_bytes": 5 << 20,
+            });
+            if let Some(ca) = ca {
+                bulk["tls"] = json!({ "required": true, "ca_file": ca });
+            }
+            json!({ "http_bulk": bulk })
+        }
+        Target::File(path) => json!({ "file": { "path": path, "format": "raw", "fsync": "batch" } }),
+        Target::Blackhole => json!({ "null": null }),
+    }
+}
