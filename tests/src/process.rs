@@ -42,7 +42,7 @@ pub fn tree(id: u32) -> Vec<u32> {
     tree
 }
 
-/// Reads the number of a process and that of its parent, the 4th field of proc_pid_stat(5).
+/// Reads the number of a process and that of its parent, the 4th field of `proc_pid_stat(5)`.
 fn with_parent(entry: std::io::Result<fs::DirEntry>) -> Option<(u32, u32)> {
     let id = entry.ok()?.file_name().to_str()?.parse().ok()?;
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;

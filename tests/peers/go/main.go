@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -20,6 +21,10 @@ func main() {
 	servers, topic, group, target, shape := os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5]
 	options := []kgo.Opt{kgo.SeedBrokers(strings.Split(servers, ",")...), kgo.ConsumeTopics(topic),
 		kgo.ConsumerGroup(group), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitMarks()}
+	if target == "none" {
+		// What is committed is all that is seen of it then.
+		options = append(options, kgo.AutoCommitInterval(100*time.Millisecond))
+	}
 	if settings := security(); settings != nil {
 		options = append(options, kgo.DialTLSConfig(settings))
 	}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::options::SinkKind;
+use crate::options::{Compression, SinkKind};
 use crate::shape::Shape;
 use crate::stage::BrokerTls;
 
@@ -54,6 +54,8 @@ pub(crate) struct Job<'a> {
     pub(crate) records: u64,
     pub(crate) target: Target,
     pub(crate) shape: Shape,
+    /// How the records are compressed.
+    pub(crate) compression: Compression,
     /// A folder for the files of this run.
     pub(crate) home: &'a Path,
 }

@@ -186,6 +186,7 @@ impl LatencyBench<'_> {
             records: records as u64,
             target: Target::Http { url: self.door.url(), ca: None },
             shape: Shape::Price,
+            compression: self.stage.compression,
             home: home.path(),
         };
         let process = PeerProcess::start(&contender.command(&job), home.path())?;

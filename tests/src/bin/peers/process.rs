@@ -10,6 +10,8 @@ use sluice_tests::process::{tree, tree_cpu_seconds, tree_peak_memory};
 
 /// The longest life of one run, so that nothing is left behind.
 const LIFE_SECONDS: &str = "1200";
+/// Characters of the end of a log that are shown.
+const MOST_WORDS: usize = 400;
 /// Variables that would change what a contender does.
 const FOREIGN: [&str; 4] = ["SLUICE_", "KAFKA_", "BENTO_", "MQ_BRIDGE_"];
 
@@ -72,7 +74,8 @@ impl PeerProcess {
     pub(crate) fn last_words(&self) -> String {
         let said = self.said();
         let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(6)..].join(" / ")
+        let words = lines[lines.len().saturating_sub(2)..].join(" / ");
+        words.chars().take(MOST_WORDS).collect()
     }
 
     /// Sends a signal to what runs, and not to `timeout`, which ends with it.

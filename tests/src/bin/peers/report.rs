@@ -20,6 +20,13 @@ pub(crate) struct PeerRow {
     pub(crate) failure: Option<String>,
 }
 
+impl PeerRow {
+    /// The label without emphasis.
+    fn plain_label(&self) -> String {
+        self.label.replace("**", "")
+    }
+}
+
 /// All runs of all contenders of one kind.
 #[derive(Debug)]
 pub(crate) struct PeerReport {
@@ -75,9 +82,9 @@ impl fmt::Display for PeerReport {
         }
         for row in &self.rows {
             if let Some(absence) = &row.absence {
-                writeln!(f, "**{} is not in the table:** {absence}.", row.label)?;
+                writeln!(f, "**{} is not in the table:** {absence}.", row.plain_label())?;
             } else if let Some(failure) = &row.failure {
-                writeln!(f, "**{} did not run to its end:** {failure}.", row.label)?;
+                writeln!(f, "**{} did not run to its end:** {failure}.", row.plain_label())?;
             } else if row.runs.len() < rounds {
                 writeln!(f, "{} ran {} time(s) only, since it takes long.", row.label, row.runs.len())?;
             }
@@ -96,9 +103,13 @@ pub(crate) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The median, with the least and the most where there are several.
+/// The median, with the least and the most where there are several; a dash where nothing could be measured.
 pub(crate) fn cell(mut values: Vec<f64>, digits: usize) -> String {
+    values.retain(|value| value.is_finite());
     values.sort_by(f64::total_cmp);
+    if values.is_empty() {
+        return "-".to_owned();
+    }
     let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
     let (least, median, most) = (at(0), at(values.len() / 2), at(values.len().saturating_sub(1)));
     if values.len() < 2 {
@@ -115,6 +126,7 @@ mod tests {
     fn a_cell_is_a_median_with_the_least_and_the_most() {
         assert_eq!(cell(vec![3.0, 1.0, 2.0], 1), "2.0 (1.0 to 3.0)");
         assert_eq!(cell(vec![3.0], 0), "3");
+        assert_eq!(cell(vec![f64::NAN, f64::INFINITY], 0), "-");
     }
 
     fn report(failure: Option<&str>, records: u64) -> String {

@@ -55,6 +55,7 @@ pub(crate) fn job<'a>(stage: &PeerStage, door: &CountingDoor, sink: SinkKind, ho
             SinkKind::Blackhole => Target::Blackhole,
         },
         shape: stage.shape,
+        compression: stage.compression,
         home,
     }
 }

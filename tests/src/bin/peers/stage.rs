@@ -12,7 +12,7 @@ use sluice_tests::kafka::secure::SecureBroker;
 use sluice_tests::kafka::{self, Broker};
 
 use crate::line::Tally;
-use crate::options::KindOptions;
+use crate::options::{Compression, KindOptions};
 use crate::shape::{Draft, Shape};
 
 /// How long the broker may take for all that is still on its way.
@@ -46,7 +46,7 @@ pub(crate) struct PeerStage {
     pub(crate) text_bytes: u64,
     pub(crate) tls: Option<BrokerTls>,
     pub(crate) folder: Folder,
-    compression: &'static str,
+    pub(crate) compression: Compression,
 }
 
 impl PeerStage {
@@ -90,7 +90,7 @@ impl PeerStage {
             text_bytes: 0,
             tls,
             folder,
-            compression: options.compression.name(),
+            compression: options.compression,
         })
     }
 
@@ -123,7 +123,7 @@ impl PeerStage {
         let mut client = self.plain_client();
         client
             .set("linger.ms", linger)
-            .set("compression.type", self.compression)
+            .set("compression.type", self.compression.name())
             .set("message.max.bytes", MOST_BYTES);
         client.set("max.in.flight", "1").create().expect("a producer")
     }
@@ -152,7 +152,10 @@ impl PeerStage {
         let partitions =
             if self.partitions == 1 { "1 partition" } else { &format!("{} partitions", self.partitions) };
         let topics = if self.topics.len() > 1 { &format!("{} topics of ", self.topics.len()) } else { "" };
-        let compression = if self.compression == "none" { "not compressed" } else { self.compression };
+        let compression = match self.compression {
+            Compression::None => "not compressed",
+            Compression::Gzip | Compression::Zstd => self.compression.name(),
+        };
         format!(
             "{} records of {} bytes in {topics}{partitions}, {compression}; {}",
             self.expected.records,

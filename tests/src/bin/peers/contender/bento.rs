@@ -66,7 +66,7 @@ fn stream(job: &Job<'_>, flow: &Flow) -> Value {
     }
     if job.target.word() == "none" {
         // What is committed is looked at, and it commits every five seconds as it comes.
-        input["commit_period"] = json!("50ms");
+        input["commit_period"] = json!("100ms");
     }
     json!({
         "input": { "kafka_franz": input },

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Contender, fetch};
 use crate::job::{Flow, Job, Target};
+use crate::options::Compression;
 use crate::shape::Piece;
 
 struct MqBridge {
@@ -25,6 +26,11 @@ impl Contender for MqBridge {
 
     fn label(&self) -> String {
         format!("mq-bridge {}", fetch::pinned("mq-bridge/requirements.txt", "mq-bridge"))
+    }
+
+    fn refusal(&self, job: &Job<'_>) -> Option<&'static str> {
+        // Its log says "Decompression (codec 0x4) failed: Not implemented", and it tries again for ever.
+        (job.compression == Compression::Zstd).then_some("the librdkafka in its package knows no zstd")
     }
 
     fn command(&self, job: &Job<'_>) -> Command {

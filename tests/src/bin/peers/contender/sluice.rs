@@ -78,7 +78,8 @@ fn connector(job: &Job<'_>, flow: &Flow) -> String {
     }
     let tls = job.tls.as_ref().map(|tls| {
         let [ca, certificate, key] = [&tls.ca, &tls.certificate, &tls.key].map(|path| path.display());
-        format!(r#"tls: {{ ca_file: "{ca}", cert_file: "{certificate}", key_file: "{key}" }}, "#)
+        let own = format!(r#"certificate: "${{file:{certificate}}}", key: "${{file:{key}}}""#);
+        format!(r#"tls: {{ ca: "${{file:{ca}}}" }}, auth: {{ tls: {{ {own} }} }}, "#)
     });
     let (servers, Flow { topic, group }, tls) = (&job.servers, flow, tls.unwrap_or_default());
     format!(
