@@ -1,5 +1,5 @@
 //! The comparison with peers in its short form: what it measures of few records on a busy machine means nothing, but it works, and all
-//! send the same lines.
+//! send the same lines. It takes some seconds, since each contender is a process that joins a group.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;

@@ -83,7 +83,9 @@ mod tests {
     #[test]
     fn a_way_is_counted_once_and_one_without_end_not_at_all() {
         let clock = Clock::new(3);
-        (0..3).for_each(|number| clock.sent(number));
+        for number in 0..3 {
+            clock.sent(number);
+        }
         let text = numbered(1).text;
         let later = Instant::now() + Duration::from_secs(1);
         clock.came(text.as_bytes(), later);

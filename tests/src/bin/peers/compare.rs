@@ -33,11 +33,12 @@ pub(crate) fn compare(options: &KindOptions, contenders: &Contenders, rounds: Ro
     let mut report = begin(options, contenders, &stage, &door);
     let mut round = usize::from(!rounds.has_warm_up);
     let turns = contenders.ready.len();
+    let bench = Bench { contenders, stage: &stage, door: &door, sink: options.sink };
     while round <= rounds.count || !have_run_for(&report, rounds.at_least) {
         for turn in 0..turns {
             // Another goes first each time, so that none always finds the warmer machine.
             let index = (turn + round) % turns;
-            turn_of(index, round, contenders, &stage, &door, options.sink, &mut report);
+            bench.turn(index, round, &mut report.rows[index]);
         }
         round += 1;
     }
@@ -78,38 +79,42 @@ fn begin(
     }
 }
 
-fn turn_of(
-    index: usize,
-    round: usize,
-    contenders: &Contenders,
-    stage: &PeerStage,
-    door: &CountingDoor,
+/// Where all take their turns.
+struct Bench<'a> {
+    contenders: &'a Contenders,
+    stage: &'a PeerStage,
+    door: &'a CountingDoor,
     sink: SinkKind,
-    report: &mut PeerReport,
-) {
-    let (contender, row) = (&contenders.ready[index], &mut report.rows[index]);
-    let is_slow =
-        round > 0 && row.runs.len() >= contender.rounds() || round == 0 && contender.rounds() < usize::MAX;
-    if row.absence.is_some() || row.failure.is_some() || is_slow {
-        return;
-    }
-    let tries = if round == 0 { PATIENCE } else { 1 };
-    for tried in 1..=tries {
-        match measure(contender.as_ref(), stage, door, sink) {
-            Ok(run) => {
-                eprintln!(
-                    "round {round}: {}: {:.0}/s, {:.2} CPU-s per million",
-                    row.label, run.rate, run.cpu
-                );
-                if round > 0 {
-                    row.runs.push(run);
+}
+
+impl Bench<'_> {
+    /// Runs one once, unless it takes no part or has failed.
+    fn turn(&self, index: usize, round: usize, row: &mut PeerRow) {
+        let contender = self.contenders.ready[index].as_ref();
+        let limit = contender.rounds();
+        // The round that does not count is not worth the time of one that takes long.
+        let is_slow = row.runs.len() >= limit || (round == 0 && limit < usize::MAX);
+        if row.absence.is_some() || row.failure.is_some() || is_slow {
+            return;
+        }
+        let tries = if round == 0 { PATIENCE } else { 1 };
+        for tried in 1..=tries {
+            match measure(contender, self.stage, self.door, self.sink) {
+                Ok(run) => {
+                    eprintln!(
+                        "round {round}: {}: {:.0}/s, {:.2} CPU-s per million",
+                        row.label, run.rate, run.cpu
+                    );
+                    if round > 0 {
+                        row.runs.push(run);
+                    }
+                    return;
                 }
-                return;
-            }
-            Err(reason) => {
-                eprintln!("ROUND {round} FAILED: {}: {reason}", row.label);
-                if tried == tries {
-                    row.failure = Some(format!("round {round}: {reason}"));
+                Err(reason) => {
+                    eprintln!("ROUND {round} FAILED: {}: {reason}", row.label);
+                    if tried == tries {
+                        row.failure = Some(format!("round {round}: {reason}"));
+                    }
                 }
             }
         }

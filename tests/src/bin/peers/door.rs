@@ -21,7 +21,6 @@ const ROOM: usize = 128 * 1024;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DoorCount {
     pub(crate) tally: Tally,
-    pub(crate) requests: u64,
     pub(crate) first: Option<Instant>,
     pub(crate) last: Option<Instant>,
     clock: Option<Arc<Clock>>,
@@ -139,7 +138,7 @@ fn serve(connection: impl Read + Write, latency: Duration, count: &Mutex<DoorCou
 }
 
 /// Reads a request, and keeps its body.
-fn read_request(reader: &mut (impl BufRead + Read), body: &mut Vec<u8>) -> Option<()> {
+fn read_request(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
     let mut length = None;
     let mut is_chunked = false;
     let mut line = String::new();
@@ -198,6 +197,5 @@ fn note(body: &[u8], count: &Mutex<DoorCount>) {
     let mut count = count.lock().expect("nobody panics while counting");
     count.first.get_or_insert(came);
     count.last = Some(came);
-    count.requests += 1;
     count.tally.join(tally);
 }

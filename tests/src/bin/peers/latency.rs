@@ -27,7 +27,7 @@ pub(crate) const AT_PARTS: [&str; 4] = ["sluice", "sluice-again", "bento", "conn
 /// Seconds for which each runs at the rate before anything counts, if so many count then.
 const WARM_SECONDS: u32 = 2;
 /// How long the first or the last record may take.
-const HUNG: Duration = Duration::from_secs(60);
+const HUNG: Duration = Duration::from_mins(1);
 /// Between two looks at the clock while waiting for the next record.
 const TICK: Duration = Duration::from_micros(200);
 
@@ -153,12 +153,13 @@ impl LatencyBench<'_> {
 
     /// Finds how many records each can do while they are produced, when it is warm.
     fn capacities(&self, contenders: &Contenders) -> Vec<(String, Result<f64, String>)> {
-        let of = |contender: &Box<dyn Contender>| {
+        let mut all = Vec::new();
+        for contender in &contenders.ready {
             let found = self.capacity(contender.as_ref());
             eprintln!("{}: {found:.0?} records per second while they are produced", contender.label());
-            (contender.label(), found)
-        };
-        contenders.ready.iter().map(of).collect()
+            all.push((contender.label(), found));
+        }
+        all
     }
 
     fn capacity(&self, contender: &dyn Contender) -> Result<f64, String> {
@@ -276,7 +277,7 @@ impl fmt::Display for LatencyReport {
         for (label, found) in &self.capacities {
             match found {
                 Ok(rate) => {
-                    writeln!(f, "{label}: {rate:.0} records per second at most while they are produced.")?
+                    writeln!(f, "{label}: {rate:.0} records per second at most while they are produced.")?;
                 }
                 Err(reason) => writeln!(f, "**{label} did not show what it can do:** {reason}.")?,
             }

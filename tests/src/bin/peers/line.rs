@@ -43,7 +43,9 @@ mod tests {
 
     fn tally(texts: &[&str]) -> Tally {
         let mut tally = Tally::default();
-        texts.iter().for_each(|text| tally.add(text.as_bytes()));
+        for text in texts {
+            tally.add(text.as_bytes());
+        }
         tally
     }
 

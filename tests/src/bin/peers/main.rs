@@ -47,7 +47,7 @@ use self::suite::{Suite, write_page};
 fn main() -> ExitCode {
     let PeerOptions { kind, common, task } = PeerOptions::parse();
     let is_whole = match &task {
-        None => throughput(kind.shortened(), &common),
+        None => throughput(&kind.shortened(), &common),
         Some(PeerTask::Latency(options)) => latency(options, &common),
         Some(PeerTask::All(options)) => Suite::run(options, &common),
         Some(PeerTask::Prepare) => prepare(&common),
@@ -57,10 +57,10 @@ fn main() -> ExitCode {
     if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn throughput(kind: KindOptions, common: &CommonOptions) -> bool {
+fn throughput(kind: &KindOptions, common: &CommonOptions) -> bool {
     let contenders = Contenders::of(&common.contenders, kind.sink, kind.short, common.sluice.as_deref());
     let rounds = Rounds { count: kind.rounds, at_least: Duration::ZERO, has_warm_up: kind.rounds > 1 };
-    let Some(report) = compare::compare(&kind, &contenders, rounds) else { return !common.strict };
+    let Some(report) = compare::compare(kind, &contenders, rounds) else { return !common.strict };
     print!("{report}");
     write_page(common.page.as_deref(), &format!("{}: {report}", sluice_tests::today()));
     is_good(report.is_whole(), &contenders, common)

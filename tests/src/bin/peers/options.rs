@@ -53,6 +53,7 @@ pub(crate) struct CommonOptions {
 }
 
 /// What is read and where it goes.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct KindOptions {
     /// How often each is measured, after one round that does not count.

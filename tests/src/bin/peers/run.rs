@@ -94,7 +94,7 @@ pub(crate) fn measure(
     let records = job.records as f64;
     let [first, last] = [seen.first, seen.last].map(|at| at.duration_since(seen.start));
     #[allow(clippy::cast_precision_loss, reason = "a rate")]
-    let rate = (job.records - seen.early) as f64 / (last - first).as_secs_f64();
+    let rate = (job.records - seen.early) as f64 / last.saturating_sub(first).as_secs_f64();
     Ok(PeerRun { to_first: first, wall: last, rate, cpu: cpu * 1e6 / records, peak })
 }
 

@@ -13,8 +13,9 @@ use crate::options::{
     CommonOptions, Compression, KindOptions, LatencyOptions, Millis, Part, SinkKind, SuiteOptions,
 };
 
+/// Shapes come last: the broker that speaks TLS stays.
 const PARTS: [Part; 6] =
-    [Part::Http, Part::TenMillion, Part::Blackhole, Part::File, Part::Shapes, Part::Latency];
+    [Part::Http, Part::TenMillion, Part::Blackhole, Part::File, Part::Latency, Part::Shapes];
 /// Those whose start weighs little of ten million records, or is to be seen there.
 const TEN_MILLION: [&str; 4] = ["sluice", "sluice-again", "go", "connect"];
 const BLACKHOLE: [&str; 5] = ["sluice", "sluice-again", "bare", "bare-defaults", "mq-bridge"];
@@ -154,8 +155,8 @@ fn shapes() -> [(&'static str, KindOptions); 12] {
         ("A target that takes 50 ms", KindOptions { target_latency: Millis(50), ..of(50_000) }),
         ("One partition", KindOptions { partitions: 1, ..of(1_000_000) }),
         ("64 partitions", KindOptions { partitions: 64, ..of(1_000_000) }),
-        ("TLS to broker and target", KindOptions { tls: true, ..of(500_000) }),
         ("100 connectors in one process", KindOptions { connectors: 100, partitions: 1, ..of(500_000) }),
+        ("TLS to broker and target", KindOptions { tls: true, ..of(500_000) }),
     ]
 }
 

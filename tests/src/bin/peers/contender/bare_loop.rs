@@ -1,6 +1,6 @@
 //! Bare loops of librdkafka, which this program runs of itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Contender, Sight};
@@ -18,33 +18,44 @@ enum Loop {
     Post,
 }
 
+struct BareLoop {
+    /// This program.
+    program: PathBuf,
+    kind: Loop,
+}
+
 pub(super) fn tuned(_: &Path) -> Result<Box<dyn Contender>, String> {
-    Ok(Box::new(Loop::Tuned))
+    make(Loop::Tuned)
 }
 
 pub(super) fn defaults(_: &Path) -> Result<Box<dyn Contender>, String> {
-    Ok(Box::new(Loop::Defaults))
+    make(Loop::Defaults)
 }
 
 pub(super) fn post(_: &Path) -> Result<Box<dyn Contender>, String> {
-    Ok(Box::new(Loop::Post))
+    make(Loop::Post)
 }
 
-impl Contender for Loop {
+fn make(kind: Loop) -> Result<Box<dyn Contender>, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(Box::new(BareLoop { program, kind }))
+}
+
+impl Contender for BareLoop {
     fn id(&self) -> &'static str {
-        match self {
-            Self::Tuned => "bare",
-            Self::Defaults => "bare-defaults",
-            Self::Post => "bare-post",
+        match self.kind {
+            Loop::Tuned => "bare",
+            Loop::Defaults => "bare-defaults",
+            Loop::Post => "bare-post",
         }
     }
 
     fn label(&self) -> String {
         let (_, version) = rdkafka::util::get_rdkafka_version();
-        let what = match self {
-            Self::Tuned => "reads and does nothing else, tuned",
-            Self::Defaults => "reads and does nothing else",
-            Self::Post => "posts each record by itself",
+        let what = match self.kind {
+            Loop::Tuned => "reads and does nothing else, tuned",
+            Loop::Defaults => "reads and does nothing else",
+            Loop::Post => "posts each record by itself",
         };
         format!("Bare loop of librdkafka {version}: {what}")
     }
@@ -56,26 +67,26 @@ impl Contender for Loop {
         if job.tls.is_some() {
             return Some("it knows no TLS");
         }
-        (*self == Self::Post && job.target.kind() != SinkKind::Http).then_some("it posts")
+        (self.kind == Loop::Post && job.target.kind() != SinkKind::Http).then_some("it posts")
     }
 
     fn command(&self, job: &Job<'_>) -> Command {
         let flow = job.flows.first().expect("a topic");
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        let mut command = Command::new(&self.program);
         let records = job.records.to_string();
-        match self {
-            Self::Post => {
+        match self.kind {
+            Loop::Post => {
                 command.args(["bare-post", &job.servers, &flow.topic, &flow.group, &job.target.word()])
             }
-            Self::Tuned => {
+            Loop::Tuned => {
                 command.args(["bare-read", &job.servers, &flow.topic, &flow.group, &records, "--tuned"])
             }
-            Self::Defaults => command.args(["bare-read", &job.servers, &flow.topic, &flow.group, &records]),
+            Loop::Defaults => command.args(["bare-read", &job.servers, &flow.topic, &flow.group, &records]),
         };
         command
     }
 
     fn sight(&self, job: &Job<'_>) -> Sight {
-        if *self == Self::Post { Sight::of(job) } else { Sight::Said }
+        if self.kind == Loop::Post { Sight::of(job) } else { Sight::Said }
     }
 }

@@ -31,9 +31,9 @@ impl Contender for Bento {
         // JSON is YAML.
         let common = json!({ "http": { "enabled": false }, "logger": { "level": "ERROR" } });
         if let [flow] = job.flows.as_slice() {
-            let mut config = common;
-            for (key, value) in stream(job, flow).as_object().expect("an object") {
-                config[key] = value.clone();
+            let mut config = stream(job, flow);
+            for (key, value) in common.as_object().expect("an object") {
+                config[key].clone_from(value);
             }
             command.arg("-c").arg(job.write("bento.yaml", config.to_string()));
         } else {
