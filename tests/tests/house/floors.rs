@@ -155,7 +155,7 @@ pub(crate) const FLOORS: &[Floors] = &[
             &["auth"],
             &["aws", "cached", "exchange"],
             &["answer", "compression", "status", "tls"],
-            &["request", "text", "url"],
+            &["any_host", "request", "text", "url"],
         ],
     },
 ];

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
-use crate::engine::lane::group::{Group, Next, Outcome};
+use crate::engine::lane::group::{Next, Outcome, PutGroup};
 use crate::engine::lane::progress::Stands;
 use crate::guard;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
@@ -55,7 +55,7 @@ impl Delivery {
         interrupt: &CancellationToken,
     ) -> Outcome {
         let mut outcome = Outcome { stands, ..Outcome::default() };
-        let mut groups = vec![Group::new(batch)];
+        let mut groups = vec![PutGroup::new(batch)];
         while !interrupt.is_cancelled() && !outcome.holds_back() {
             let Some(group) = groups.pop() else { break };
             let Some(turn) = self.turn(interrupt).await else {
@@ -82,7 +82,7 @@ impl Delivery {
             }
         }
         // The last group is the earliest.
-        outcome.not_done.extend(groups.into_iter().rev().flat_map(Group::into_items));
+        outcome.not_done.extend(groups.into_iter().rev().flat_map(PutGroup::into_items));
         outcome
     }
 
@@ -95,7 +95,7 @@ impl Delivery {
     }
 
     /// Puts a group once. Its turn ends with the call, so that no other waits for a backoff.
-    async fn put(&self, mut group: Group, turn: Turn, outcome: &mut Outcome) -> Next {
+    async fn put(&self, mut group: PutGroup, turn: Turn, outcome: &mut Outcome) -> Next {
         for meta in &mut group.metas {
             meta.attempts += 1;
         }
@@ -130,7 +130,7 @@ impl Delivery {
     /// Puts records, and makes a span of it where puts are traced.
     async fn put_traced(
         &self,
-        group: &Group,
+        group: &PutGroup,
         stands: Option<&mut Stands>,
     ) -> Result<Result<(), PutError>, String> {
         let Some(span) = self.tap.begin_span(&group.records) else {
@@ -147,7 +147,7 @@ impl Delivery {
     /// away. The outer error says why nothing can be put at all.
     async fn call_sink(
         &self,
-        group: &Group,
+        group: &PutGroup,
         stands: Option<&mut Stands>,
     ) -> Result<Result<(), PutError>, String> {
         let put = async {
@@ -164,7 +164,7 @@ impl Delivery {
     }
 
     /// Logs that a put failed, in full or as one of many. Its first record stands for all.
-    fn log(&self, group: &Group, wait: Duration, failure: &Failure) {
+    fn log(&self, group: &PutGroup, wait: Duration, failure: &Failure) {
         let Some(origin) = group.records.first().map(Record::origin) else { return };
         let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
         let (records, failures) = (group.records.len(), group.retries.failures);
@@ -190,10 +190,10 @@ impl Delivery {
     /// Waits for the next try. Gives the group back with the reason where there is none.
     async fn wait(
         &self,
-        mut group: Group,
+        mut group: PutGroup,
         failure: &Failure,
         interrupt: &CancellationToken,
-    ) -> Result<Group, (Group, Option<String>)> {
+    ) -> Result<PutGroup, (PutGroup, Option<String>)> {
         if interrupt.is_cancelled() {
             return Err((group, None));
         }

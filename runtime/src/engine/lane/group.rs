@@ -45,20 +45,20 @@ impl Outcome {
 /// What is to be done after a put.
 pub(super) enum Next {
     Done,
-    Halves(Group, Group),
-    Rest(Group),
-    Again(Group, Failure),
-    Stop(Group, String),
+    Halves(PutGroup, PutGroup),
+    Rest(PutGroup),
+    Again(PutGroup, Failure),
+    Stop(PutGroup, String),
 }
 
 /// Records that are put together, beside what the engine knows of them.
-pub(super) struct Group {
+pub(super) struct PutGroup {
     pub(super) records: Vec<Record>,
     pub(super) metas: Vec<Meta>,
     pub(super) retries: Retries,
 }
 
-impl Group {
+impl PutGroup {
     pub(super) fn new(items: Vec<Item>) -> Self {
         let since = items.iter().filter_map(|item| item.meta.failing_since()).min();
         let (records, metas) = items.into_iter().map(|Item { record, meta }| (record, meta)).unzip();
@@ -198,7 +198,7 @@ mod tests {
     use crate::engine::ledger::tracker::Tracker;
 
     /// A group of records with these ordering keys, at offsets from 0.
-    fn group(orders: &[Option<u64>]) -> Group {
+    fn group(orders: &[Option<u64>]) -> PutGroup {
         let mut tracker = Tracker::new();
         let item = |(offset, order): (i64, &Option<u64>)| {
             let record = Record::new(Origin::new("t", 0, offset));
@@ -206,7 +206,7 @@ mod tests {
             let ticket = tracker.read(record.origin(), 1).unwrap();
             Item { record, meta: Meta::new(ticket, 1, Instant::now()).with_order(*order) }
         };
-        Group::new((0..).zip(orders).map(item).collect())
+        PutGroup::new((0..).zip(orders).map(item).collect())
     }
 
     fn offsets<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<i64> {
