@@ -99,7 +99,7 @@ pub use exactly_once::{
 };
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
 pub use hold::{Hold, OpenPartition, StoreReach};
-pub use json::{Found, Json, Scalar, field_at, is_same_json, order_of_json};
+pub use json::{Found, Json, Scalar, expectation_of, field_at, is_same_json, order_of_json};
 pub use limits::{Limits, Order, Pace};
 pub use payload::Payload;
 pub use provider::{Provider, ProviderSettings};

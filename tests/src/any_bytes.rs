@@ -7,12 +7,18 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    Converter, ConverterContext, Headers, Json, NotConverted, Origin, Payload, Predicate, Record, Registry,
-    Side, Timestamp, TimestampType, Transform, Transformed, field_at, is_same_json,
+    Converter, ConverterContext, FailureKind, Headers, Json, NotConverted, Origin, Payload, Predicate,
+    Record, Registry, Side, Timestamp, TimestampType, Transform, Transformed, field_at, is_same_json,
 };
 use sluice_runtime::config::interpolate::Follow;
 use sluice_runtime::connector::load::Connector;
 use sluice_runtime::lambda::KafkaEvent;
+use sluice_runtime::offline::replay::as_read;
+use sluice_runtime::offline::sample::{self, InputFormat};
+use sluice_runtime::offline::suite::Suite;
+use tokio::runtime::Runtime;
+
+use crate::connector::Folder;
 
 /// Begins the names that `serde_json` keeps for itself.
 pub const PRIVATE: &str = "$serde_json::private::";
@@ -96,6 +102,116 @@ fn holds(payload: &Payload) {
     assert_eq!(payload.len(), payload.to_bytes().len());
     assert!(!payload.form().is_empty());
     let _shown = payload.to_display();
+}
+
+/// A schema of an order in each language.
+const SCHEMAS: [(&str, &str); 3] = [
+    (
+        "order.avsc",
+        r#"{"type":"record","name":"Order","fields":[{"name":"a","type":["null","long","string"]},
+          {"name":"b","type":{"type":"map","values":{"type":"bytes","logicalType":"decimal","precision":30,"scale":4}}},
+          {"name":"c","type":{"type":"array","items":{"type":"long","logicalType":"timestamp-nanos"}}},
+          {"name":"d","type":["null","Order",{"type":"fixed","name":"F","size":12,"logicalType":"duration"}]}]}"#,
+    ),
+    (
+        "order.proto",
+        "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/struct.proto\";
+         message Order { int64 a = 1; map<string, double> b = 2; repeated Order c = 3; oneof d { string e = 4; bytes f = 5; }
+         google.protobuf.Timestamp g = 6; google.protobuf.Struct h = 7; }",
+    ),
+    ("order.json", r#"{"type":"object","properties":{"a":{"type":"number"},"b":{"type":["object","null"]}}}"#),
+];
+
+/// Every converter by a schema takes or rejects any bytes, or names the schema that it needs of a registry.
+pub fn schema_converters(bytes: &[u8]) {
+    static CONVERTERS: OnceLock<Vec<Box<dyn Converter>>> = OnceLock::new();
+    let converters = CONVERTERS.get_or_init(|| {
+        let folder = Box::leak(Box::new(Folder::new()));
+        let [avro, proto, json] = SCHEMAS.map(|(name, text)| folder.write(name, text));
+        let registries = [
+            json!({ "confluent": { "urls": ["http://127.0.0.1:1"] } }),
+            json!({ "apicurio": { "urls": ["http://127.0.0.1:1/apis/registry/v3"], "id": "global" } }),
+        ];
+        let mut known = vec![
+            ("avro", json!({ "schema_files": [avro], "time": "rfc3339", "union": "tagged" })),
+            ("avro", json!({ "schema_files": [avro], "encoding": "single_object", "decimal": "string" })),
+            ("protobuf", json!({ "schema_files": [proto], "message": "Order" })),
+            ("json_schema", json!({ "schema_files": [json] })),
+            ("connect_json", json!({ "time": "rfc3339", "decimal": "string" })),
+        ];
+        for registry in registries {
+            known.extend(
+                ["avro", "protobuf", "json_schema"].map(|name| (name, json!({ "registry": registry }))),
+            );
+        }
+        let registry = registry();
+        let build = |(name, settings): (&str, Value)| registry.converter(name).ok()?.build(settings).ok();
+        known.into_iter().filter_map(build).collect()
+    });
+    assert_eq!(converters.len(), 11);
+    let headers = Headers::new();
+    let context = ConverterContext::new(Side::Value, "topic", &headers);
+    for (index, converter) in converters.iter().enumerate() {
+        // Those of files come first.
+        converts(&**converter, bytes, &context, index < 5);
+    }
+}
+
+/// Converts bytes, behind the fetch of a schema where it is at hand.
+fn converts(converter: &dyn Converter, bytes: &[u8], context: &ConverterContext<'_>, has_schema: bool) {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let mut fetched = false;
+    loop {
+        match converter.convert(Bytes::copy_from_slice(bytes), context) {
+            Ok(payload) => return payload.iter().for_each(holds),
+            Err(NotConverted::Rejected(rejection)) => return assert!(!rejection.to_string().is_empty()),
+            Err(NotConverted::NeedsSchema { schema, bytes: given }) => {
+                assert!(given == bytes && !fetched, "{schema}");
+                if !has_schema {
+                    return assert!(!schema.to_string().is_empty());
+                }
+                let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"));
+                // One that is among no files rejects the record, now and when it is converted again.
+                let answer = runtime.block_on(converter.fetch(&schema));
+                assert!(answer.err().is_none_or(|failure| failure.kind() == FailureKind::Rejected));
+                fetched = true;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// A file of sample records gives records or says in which line it does not; so does a file of tests.
+pub fn samples(bytes: &[u8]) {
+    for format in [InputFormat::Value, InputFormat::Record] {
+        match sample::read(bytes, "t", format) {
+            Ok(records) => {
+                for record in &records {
+                    assert!((0..i64::MAX).contains(&record.origin().offset()));
+                    [&record.key, &record.value].into_iter().flatten().for_each(holds);
+                }
+            }
+            Err(error) => assert!(error.to_string().starts_with("line "), "{error}"),
+        }
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Suite::parse(Path::new("fuzz.test.yaml"), text) {
+        Ok(suite) => suite.cases.iter().for_each(|case| drop(case.placed("t"))),
+        Err(problems) => assert!(problems.iter().all(|problem| !problem.to_string().is_empty())),
+    }
+}
+
+/// The headers of a dead letter that say where its record was read, whatever they hold, say it or do not.
+pub fn letters(bytes: &[u8]) {
+    const NAMES: [&str; 3] = ["topic", "partition", "offset"];
+    let mut letter = record(Payload::Bytes(Bytes::copy_from_slice(bytes)));
+    for (name, value) in NAMES.iter().zip(bytes.split(|byte| *byte == b',')) {
+        letter.headers.push(format!("__connect.errors.{name}"), Some(Bytes::copy_from_slice(value)));
+    }
+    if let Some(record) = as_read(&letter) {
+        assert!((0..i64::MAX).contains(&record.origin().offset()) && record.origin().partition() >= 0);
+        assert_eq!((&record.value, record.headers.len()), (&letter.value, 1));
+    }
 }
 
 /// The template takes or rejects any record, and a template that does not parse says so.

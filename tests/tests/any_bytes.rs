@@ -1,69 +1,86 @@
 //! Any bytes give a record or a rejection, and never a panic: what `fuzz/` tries for as long as it is let, in seconds.
-#![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+use std::cell::Cell;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use sluice_tests::any_bytes::{self, PRIVATE};
+use sluice_tests::process::peak_memory;
+use sluice_tests::requirement::tell;
+
+/// Pieces of which JSON, templates, programs of jq, events and envelopes are made, and of which none is.
+const WORDS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"",
+    "\\",
+    "\\u0024",
+    "\\ud83d",
+    "\\ude00",
+    " ",
+    "\n",
+    "null",
+    "true",
+    "false",
+    "NaN",
+    "-Infinity",
+    "0",
+    "-0",
+    "1E5",
+    "1e999999999",
+    "9007199254740993",
+    "253402300799999",
+    "\"a\"",
+    "\"b\"",
+    "\"a\":",
+    "\"b\":{\"c\":",
+    "9999-12-31T23:59:59.999Z",
+    "+02:00",
+    "%Y",
+    "%z",
+    "%s",
+    "{{",
+    "}}",
+    "{{#each a}}",
+    "{{/each}}",
+    "{{a}}",
+    ".[]",
+    ".a",
+    "..",
+    "|",
+    "repeat(",
+    "range(9)",
+    "def f: ",
+    "; f",
+    "\u{feff}",
+    "\0",
+    "\"offset\":",
+    "\"records\":",
+    "\"t-0\":",
+    "\"value\":\"eyJhIjoxfQ==\"",
+    "\"headers\":[{\"h\":[1,-1]}]",
+    "9223372036854775807",
+    "9223372036854775806",
+    "-9223372036854775808",
+    "18446744073709551616",
+    ",",
+    "\"schema\":{\"type\":\"struct\",\"fields\":[",
+    "{\"field\":\"a\",\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"99\"}}",
+    "\"payload\":",
+];
 
 /// Pieces of which JSON is made, and of which it is not.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
-    let words = [
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        "\"",
-        "\\",
-        "\\u0024",
-        "\\ud83d",
-        "\\ude00",
-        " ",
-        "\n",
-        "null",
-        "true",
-        "false",
-        "NaN",
-        "-Infinity",
-        "0",
-        "-0",
-        "1E5",
-        "1e999999999",
-        "9007199254740993",
-        "253402300799999",
-        "\"a\"",
-        "\"b\"",
-        "\"a\":",
-        "\"b\":{\"c\":",
-        "9999-12-31T23:59:59.999Z",
-        "+02:00",
-        "%Y",
-        "%z",
-        "%s",
-        "{{",
-        "}}",
-        "{{#each a}}",
-        "{{/each}}",
-        "{{a}}",
-        ".[]",
-        ".a",
-        "..",
-        "|",
-        "repeat(",
-        "range(9)",
-        "def f: ",
-        "; f",
-        "\u{feff}",
-        "\0",
-        "\"offset\":",
-        "\"records\":",
-        "\"t-0\":",
-        "\"value\":\"eyJhIjoxfQ==\"",
-        "\"headers\":[{\"h\":[1,-1]}]",
-    ];
     let private = ["Number", "RawValue"].map(|name| format!("{{\"{PRIVATE}{name}\":\"1,\\\"x\\\":2\"}}"));
     let all: Vec<Vec<u8>> =
-        words.iter().map(|word| word.as_bytes().to_vec()).chain(private.map(String::into_bytes)).collect();
+        WORDS.iter().map(|word| word.as_bytes().to_vec()).chain(private.map(String::into_bytes)).collect();
     prop_oneof![9 => prop::sample::select(all), 1 => prop::collection::vec(any::<u8>(), 0..4)]
 }
 
@@ -74,6 +91,13 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
         br#"{"a":"9999-12-31T23:59:59.999Z","b":[{"b c":{"d":1E5}}]}"#,
         br#"{"a":"Sun, 16 Feb 2025 13:25:45 +0000"}"#,
         br#"{"eventSource":"aws:kafka","records":{"t-0":[{"offset":15,"timestamp":1545084650987,"key":"YQ==","value":"eyJhIjoxfQ==","headers":[{"h":[104,-1,255]}]}]}}"#,
+        br#"{"schema":{"type":"struct","fields":[{"field":"a","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2"}},{"field":"b","type":"int64","name":"io.debezium.time.NanoTimestamp"}]},"payload":{"a":"EWI=","b":1739712345678000000}}"#,
+        br#"{"offset":9223372036854775806,"partition":2147483647,"timestamp":-9223372036854775808,"value":{"a":1},"headers":[{"name":"h","value":null}]}"#,
+        b"orders,3,42,\x00\x00\x00\x00\x07\x0e\x04\x11\x62\xe8\xdc\xc0\xc0\x82\x67",
+        b"\x02\x0e\x02\x02k\x04\x11\x62\x00\x02\xe8\xdc\xc0\xc0\x82\x67\x00\x02\x00\x00\x00\x00",
+        b"\x08\x07\x12\x0c\x0a\x01k\x11\x00\x00\x00\x00\x00\x00\xf8\x3f\x1a\x02\x08\x01\x22\x01e\x32\x06\x08\x80\x92\xb8\xc3\x98",
+        b"\xc3\x01\x01\x02\x03\x04\x05\x06\x07\x08\x02\x0e\x00\x00\x00",
+        b"tests:\n  - name: a\n    records:\n      - { value: { a: 1 }, offset: 7 }\n    expect:\n      rejected: [{ record: 1, reason: x }]\n",
         b"source:\n  kafka: { bootstrap_servers: localhost:9092, topics: [t] }\n  value: json\ntransforms:\n  - timestamp: { field: a, from: unix_seconds, to: '%F' }\n  - template: { text: \"{{a}} ${env:X:-y}\" }\nsink:\n  file: { path: /dev/null }\n",
     ];
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
@@ -95,56 +119,89 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+/// What a case may take on a machine that has other things to do.
+const LONGEST: Duration = Duration::from_secs(20);
 
-    #[test]
-    fn json_is_read_or_refused_and_goes_out_as_it_came_in(bytes in bytes()) {
-        any_bytes::json(&bytes);
-    }
-
-    #[test]
-    fn every_converter_takes_or_rejects_any_bytes(bytes in bytes()) {
-        any_bytes::converters(&bytes);
-    }
-
-    #[test]
-    fn a_template_takes_or_rejects_any_record(bytes in bytes()) {
-        any_bytes::template(&bytes);
-    }
-
-    #[test]
-    fn a_time_is_converted_or_rejected(bytes in bytes()) {
-        any_bytes::timestamp(&bytes);
-    }
-
-    #[test]
-    fn every_transform_takes_or_rejects_any_record(bytes in bytes()) {
-        any_bytes::transforms(&bytes);
-    }
-
-    #[test]
-    fn a_program_of_jq_is_refused_or_runs_within_its_bounds(bytes in bytes()) {
-        any_bytes::jq(&bytes);
-    }
-
-    #[test]
-    fn every_predicate_answers_for_any_record(bytes in bytes()) {
-        any_bytes::predicates(&bytes);
-    }
-
-    #[test]
-    fn an_event_gives_its_records_or_is_refused(bytes in bytes()) {
-        any_bytes::lambda_event(&bytes);
+/// Tries so many cases, or as many as `PROPTEST_CASES` says, and tells what they took where that says so.
+fn tries(few: u32, holds: fn(&[u8])) {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let config = ProptestConfig::with_cases(asked.unwrap_or(few));
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..config });
+    let (begun, longest) = (Instant::now(), Cell::new(Duration::ZERO));
+    let tried = runner.run(&bytes(), |bytes| {
+        let begun = Instant::now();
+        holds(&bytes);
+        longest.set(longest.get().max(begun.elapsed()));
+        prop_assert!(begun.elapsed() < LONGEST, "it took {:?}", begun.elapsed());
+        Ok(())
+    });
+    tried.unwrap_or_else(|error| panic!("{error}"));
+    if let Some(cases) = asked {
+        let test = thread::current().name().unwrap_or_default().to_owned();
+        let (all, longest, memory) = (begun.elapsed(), longest.get(), peak_memory(std::process::id()));
+        tell(&format!(
+            "{test}: {cases} cases in {all:.0?}, the longest {longest:.1?}; {memory:.0} MiB so far\n"
+        ));
     }
 }
 
-proptest! {
-    // Each builds the schema of all plug-ins anew.
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+#[test]
+fn json_is_read_or_refused_and_goes_out_as_it_came_in() {
+    tries(512, any_bytes::json);
+}
 
-    #[test]
-    fn a_connector_file_is_loaded_or_its_problems_are_told(bytes in bytes()) {
-        any_bytes::connector_file(&bytes);
-    }
+#[test]
+fn every_converter_takes_or_rejects_any_bytes() {
+    tries(512, any_bytes::converters);
+}
+
+#[test]
+fn every_converter_by_a_schema_takes_or_rejects_any_bytes() {
+    tries(512, any_bytes::schema_converters);
+}
+
+#[test]
+fn a_template_takes_or_rejects_any_record() {
+    tries(512, any_bytes::template);
+}
+
+#[test]
+fn a_time_is_converted_or_rejected() {
+    tries(512, any_bytes::timestamp);
+}
+
+#[test]
+fn every_transform_takes_or_rejects_any_record() {
+    tries(512, any_bytes::transforms);
+}
+
+#[test]
+fn a_program_of_jq_is_refused_or_runs_within_its_bounds() {
+    tries(512, any_bytes::jq);
+}
+
+#[test]
+fn every_predicate_answers_for_any_record() {
+    tries(512, any_bytes::predicates);
+}
+
+#[test]
+fn an_event_gives_its_records_or_is_refused() {
+    tries(512, any_bytes::lambda_event);
+}
+
+#[test]
+fn sample_records_are_read_or_the_line_is_named() {
+    tries(512, any_bytes::samples);
+}
+
+#[test]
+fn a_dead_letter_says_where_its_record_was_read_or_does_not() {
+    tries(512, any_bytes::letters);
+}
+
+/// Each builds the schema of all plug-ins anew, so that it is few.
+#[test]
+fn a_connector_file_is_loaded_or_its_problems_are_told() {
+    tries(64, any_bytes::connector_file);
 }

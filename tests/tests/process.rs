@@ -122,7 +122,7 @@ fn signals_of_the_surroundings_do_not_end_it() {
     let stage = Stage::with(&[]);
     let mut daemon = stage.sluice().spawn();
     daemon.wait_for_log("partitions assigned");
-    for signal in [Signal::HUP, Signal::XFSZ, Signal::PIPE] {
+    for signal in [Signal::HUP, Signal::XFSZ, Signal::PIPE, Signal::USR1, Signal::USR2] {
         daemon.signal(signal);
         sleep(Duration::from_millis(100));
         assert!(daemon.is_alive(), "{signal:?}");
@@ -130,7 +130,9 @@ fn signals_of_the_surroundings_do_not_end_it() {
     daemon.wait_for_log("SIGHUP: looking at the connector files");
     stage.produce(10);
     stage.wait_for(&mut daemon, 10);
-    daemon.terminate().expect_code(0);
+    daemon.signal(Signal::QUIT);
+    let ended = daemon.wait().expect_code(0);
+    assert!(ended.stderr.contains("SIGQUIT: stopping"), "{ended}");
 }
 
 /// Stops a connector whose put takes two seconds, and stops it again so many milliseconds later.

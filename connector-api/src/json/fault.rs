@@ -20,6 +20,18 @@ pub(super) fn explain(error: Error, source: &[u8]) -> Error {
     Error::custom(format!("{reason} at line {line} column {column}"))
 }
 
+/// Says what `serde_json` expected and where, without what it found there: that is a part of the record, and belongs into no log.
+///
+/// ```
+/// let error = serde_json::from_str::<Vec<u8>>(r#""4111 1111""#).unwrap_err();
+/// assert_eq!(sluice_connector_api::expectation_of(&error), "expected a sequence at line 1 column 11");
+/// ```
+pub fn expectation_of(error: &Error) -> String {
+    let text = error.to_string();
+    let expected = text.rfind(", expected ").and_then(|at| text.get(at + ", ".len()..));
+    expected.unwrap_or(&text).to_owned()
+}
+
 fn is_no_number(word: &str) -> bool {
     let word = word.trim_start_matches(['-', '+']);
     NO_NUMBERS.iter().any(|name| name.eq_ignore_ascii_case(word))

@@ -17,5 +17,6 @@ mod written;
 
 pub use self::compare::{is_same_json, order_of_json};
 pub use self::document::Json;
+pub use self::fault::expectation_of;
 pub use self::found::{Found, Scalar};
 pub use self::path::field_at;

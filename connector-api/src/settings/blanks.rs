@@ -179,10 +179,11 @@ fn backslashed(wanted: char, text: &str) -> Vec<usize> {
     if slashes == 0 {
         return Vec::new();
     }
-    if wanted == '\\' {
-        return (2..=slashes).collect();
-    }
     let rest = text.get(slashes..).unwrap_or_default();
+    if wanted == '\\' {
+        let numbered = numbered(wanted, rest).map(|length| slashes + length);
+        return (2..=slashes).chain(numbered).collect();
+    }
     let short = match wanted {
         '\n' => 'n',
         '\r' => 'r',
@@ -281,6 +282,13 @@ mod tests {
 
     fn blanked(secret: &str, text: &str) -> String {
         Blanks::new([secret.to_owned()]).apply(text).into_owned()
+    }
+
+    #[test]
+    fn a_secret_that_is_spelled_by_numbers_all_through_is_blanked_whatever_it_holds() {
+        let secret = "S3cr\\et\"/tok<&>+é";
+        let numbers: String = secret.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect();
+        assert_eq!(blanked(secret, &format!("refused: {numbers}.")), "refused: [redacted].");
     }
 
     #[test]

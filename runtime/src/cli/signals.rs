@@ -12,13 +12,14 @@ use crate::cli::exit::Exit;
 /// it is the same one.
 const SAME: Duration = Duration::from_millis(500);
 /// SIGXFSZ: a file may not grow any more. Its number is the same on every system that Sluice runs on.
-const FILE_TOO_LARGE: i32 = 25;
+const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
 
-/// The signals that end a process: SIGINT and SIGTERM.
+/// The signals that end a process: SIGINT, SIGTERM, and SIGQUIT, which some images send in place of that.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    quit: Signal,
     hangup: Signal,
     last: Option<(&'static str, Instant)>,
     reload: Option<mpsc::Sender<()>>,
@@ -34,6 +35,7 @@ impl Signals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            quit: listen(SignalKind::quit())?,
             hangup: listen(SignalKind::hangup())?,
             last: None,
             reload: None,
@@ -54,6 +56,7 @@ impl Signals {
             let name = tokio::select! {
                 _ = self.interrupt.recv() => "SIGINT",
                 _ = self.terminate.recv() => "SIGTERM",
+                _ = self.quit.recv() => "SIGQUIT",
                 _ = self.hangup.recv() => {
                     self.hung_up();
                     continue;
@@ -79,10 +82,13 @@ impl Signals {
     }
 }
 
-/// Lets a file that may not grow any more be an error of the write, as a full disk is, and not the end of the process. A
-/// reader that has gone is one already: Rust ignores SIGPIPE. Must be called within the async runtime.
+/// Lets a file that may not grow any more be an error of the write, as a full disk is, and not the end of the process; nor do
+/// SIGUSR1 and SIGUSR2 end it, by which tools tell others to open their logs again. A reader that has gone is an error already:
+/// Rust ignores SIGPIPE. Must be called within the async runtime.
 pub(crate) fn ignore_harmless() {
-    if let Err(error) = signal(SignalKind::from_raw(FILE_TOO_LARGE)) {
-        tracing::debug!("SIGXFSZ cannot be ignored: {error}");
+    for harmless in [FILE_TOO_LARGE, SignalKind::user_defined1(), SignalKind::user_defined2()] {
+        if let Err(error) = signal(harmless) {
+            tracing::debug!("{harmless:?} cannot be ignored: {error}");
+        }
     }
 }

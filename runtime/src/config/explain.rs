@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::config::misplaced::{belongs, named_by_kind};
 use crate::config::places::{NodeIndex, SchemaPlace, at};
 use crate::config::problem::{Position, Problem};
+use crate::config::secrets::showable;
 use crate::config::yaml::{Content, Node, parse_number};
 
 /// The most characters of a value that are shown.
@@ -54,7 +55,7 @@ impl Checked<'_> {
             }
             ValidationErrorKind::AnyOf { context } if is_word_among_maps(context, node) => {
                 let words = list(&context.iter().flatten().filter_map(choice).collect());
-                let found = found(node);
+                let found = found(&path, node);
                 vec![self.problem(
                     node.position,
                     format!("{}: expected a map or one of {words}, found {found}", name_of(&path)),
@@ -67,9 +68,10 @@ impl Checked<'_> {
                 Some(branch) => branch.iter().flat_map(|error| self.explain(error)).collect(),
                 None => vec![self.problem(node.position, format!("{}: {}", name_of(&path), error.masked()))],
             },
-            _ => vec![
-                self.problem(node.position, format!("{}: {}", name_of(&path), self.describe(error, node))),
-            ],
+            _ => vec![self.problem(
+                node.position,
+                format!("{}: {}", name_of(&path), self.describe(&path, error, node)),
+            )],
         }
     }
 
@@ -144,8 +146,8 @@ impl Checked<'_> {
     }
 
     /// Says what is wrong with a value, and shows it only where it stands in the file itself.
-    fn describe(&self, error: &ValidationError<'_>, node: &Node) -> String {
-        let found = found(node);
+    fn describe(&self, path: &[String], error: &ValidationError<'_>, node: &Node) -> String {
+        let found = found(path, node);
         match error.kind() {
             ValidationErrorKind::Type { kind } => format!("expected {}, found {found}", types(kind)),
             ValidationErrorKind::Enum { options } => {
@@ -155,7 +157,7 @@ impl Checked<'_> {
                 let choices: Value = context.iter().flatten().filter_map(choice).collect();
                 format!("expected one of {}, found {found}", list(&choices))
             }
-            ValidationErrorKind::Pattern { pattern } => self.unlike(error, node, pattern),
+            ValidationErrorKind::Pattern { pattern } => self.unlike(path, error, node, pattern),
             ValidationErrorKind::MinProperties { .. }
                 if error.instance_path().as_str().ends_with("/dead_letter_queue") =>
             {
@@ -174,8 +176,8 @@ impl Checked<'_> {
     }
 
     /// Says what a text has to be like: in a sentence where the schema has one, as editors show it, too.
-    fn unlike(&self, error: &ValidationError<'_>, node: &Node, pattern: &str) -> String {
-        let found = found(node);
+    fn unlike(&self, path: &[String], error: &ValidationError<'_>, node: &Node, pattern: &str) -> String {
+        let found = found(path, node);
         let parent = error.schema_path().as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
         let schema = self.schema.pointer(parent);
         let text = |key: &str| schema.and_then(|schema| schema.get(key)).and_then(Value::as_str);
@@ -236,22 +238,23 @@ fn choice(branch: &ValidationError<'_>) -> Option<Value> {
     }
 }
 
-fn found(node: &Node) -> String {
+fn found(path: &[String], node: &Node) -> String {
     match node.scalar() {
         Some(scalar) if scalar.interpolated => "a value from the environment or a file".to_owned(),
         Some(scalar) => match scalar.to_json() {
             Value::Null => "nothing".to_owned(),
             Value::Bool(value) => format!("the boolean `{value}`"),
             Value::Number(value) => format!("the number `{value}`"),
-            _ => shown(&scalar.text),
+            _ => shown(path, &scalar.text),
         },
         None if matches!(node.content, Content::List(_)) => "a list".to_owned(),
         None => "a map".to_owned(),
     }
 }
 
-/// Shows a text of the file, unless it is long: then it is no value that somebody mistyped.
-fn shown(text: &str) -> String {
+/// Shows a text of the file, unless it may be a secret, or is long: then it is no value that somebody mistyped.
+fn shown(path: &[String], text: &str) -> String {
+    let Some(text) = showable(path, text) else { return "a text that may be a secret".to_owned() };
     if text.contains('\n') || text.chars().nth(MAX_SHOWN).is_some() {
         return "a long text".to_owned();
     }

@@ -5,6 +5,7 @@
 //! tell that it is one, from six characters on. Hosts, topics, regions and ids stay readable,
 //! or nobody could tell from a log what is wrong.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -186,6 +187,33 @@ fn about(path: &[String]) -> About {
     if is_within("auth") { About::Credentials } else { About::Other }
 }
 
+/// Returns how much of a text of the file may be shown where it is wrong: of an address neither who signs in nor what is behind the
+/// host, and of what is about credentials nothing that may be one.
+pub(super) fn showable<'t>(path: &[String], text: &'t str) -> Option<Cow<'t, str>> {
+    match about(path) {
+        About::Credentials if !is_plain_word(text) => None,
+        _ if about(path) == About::Url || text.contains("://") => Some(without_secrets(text)),
+        _ => Some(text.into()),
+    }
+}
+
+/// Says whether a text is such as a mistyped name is.
+fn is_plain_word(text: &str) -> bool {
+    text.len() < LONG_WORD && text.chars().all(|char| char.is_ascii_lowercase() || char == '_')
+}
+
+fn without_secrets(address: &str) -> Cow<'_, str> {
+    let start = address.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = address.split_at(start);
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| ("...@", host));
+    if user.is_empty() && behind.len() <= 1 {
+        return address.into();
+    }
+    let more = if behind.len() <= 1 { behind } else { "/..." };
+    format!("{scheme}{user}{host}{more}").into()
+}
+
 /// Says whether a header or a property of a telling name has its secret in the file itself.
 fn is_spelled_out(path: &[String], text: &str) -> bool {
     let name = path.last().map(|name| name.to_ascii_lowercase().replace('_', "-")).unwrap_or_default();
@@ -301,6 +329,28 @@ mod tests {
     /// An environment, and a secret store, in which the value of a name is the name.
     #[derive(Deserialize, JsonSchema)]
     struct Echo<const STORE: bool> {}
+
+    #[test]
+    fn of_a_text_that_is_wrong_no_secret_is_shown() {
+        let shown = |path: &str, text: &str| {
+            let path: Vec<_> = path.split('.').map(str::to_owned).collect();
+            showable(&path, text).map(Cow::into_owned)
+        };
+        for (path, text, expected) in [
+            ("sink.http.url", "htp://u:hunter2@h/", Some("htp://...@h/")),
+            ("sink.http.url", "u:hunter2@h:99", Some("...@h:99")),
+            ("sink.http.url", "htp://h/services/T0KEN?key=x", Some("htp://h/...")),
+            ("sink.http.url", "nowhere", Some("nowhere")),
+            ("sink.opensearch.urls.0", "ftp://u:p@h", Some("ftp://...@h")),
+            ("source.kafka.topics", "a,b", Some("a,b")),
+            ("source.kafka.auth", "hunter2", None),
+            ("source.kafka.auth", "scram_", Some("scram_")),
+            ("sink.http.headers", "Bearer abc", None),
+            ("source.kafka.properties", "a=hunter2", None),
+        ] {
+            assert_eq!(shown(path, text).as_deref(), expected, "{path}: {text}");
+        }
+    }
 
     #[async_trait]
     impl<const STORE: bool> Provider for Echo<STORE> {

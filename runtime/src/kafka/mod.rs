@@ -39,7 +39,8 @@
 //! # What an offset is a position in
 //!
 //! `start` finds where reading begins when partitions come, before librdkafka fetches: at the offset that the group has
-//! committed, unless that is one in another topic of the name. `positions` follows every record; one that does not follow
+//! committed, unless that is one in another topic of the name. Before anything is fetched `validation` has the leaders asked
+//! whether the record before it is still the one that was read. `positions` follows every record; one that does not follow
 //! what was read before is a lost position (`losses`), or a gap that compaction and transactions leave. Every 10 s the
 //! committer looks whether the topics are still the same, and has an onlooker read on (`tail`) where a partition stands
 //! still before its end. What goes with a commit (`stamp`) changes where the engine learns of a new beginning, behind the
@@ -74,6 +75,7 @@ mod subscription;
 mod tail;
 mod taking_over;
 mod trial;
+mod validation;
 mod watch;
 
 pub mod dead_letter_topic;

@@ -17,6 +17,7 @@ use crate::kafka::native::queue::{ConsumerQueue, Message, PartitionError, Taken}
 use crate::kafka::record::{record_of, record_taken};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::Stamp;
+use crate::kafka::validation::validate;
 use crate::kafka::watch::{Watch, obstacle_of};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::source::Event;
@@ -161,6 +162,7 @@ impl Poller {
         }
         let came = consumer.context().take_assigned();
         self.came |= !came.is_empty();
+        validate(&consumer, &came);
         for correction in consumer.context().take_corrections() {
             self.correct(correction);
         }

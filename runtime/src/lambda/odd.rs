@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sluice_connector_api::{BoxError, Origin, Payload, Record, Rejection, SchemaMetadata, TopicPartition};
+use sluice_connector_api::{
+    BoxError, Origin, Payload, Record, Rejection, SchemaMetadata, TopicPartition, expectation_of,
+};
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders};
 use crate::lambda::parts::{Readable, bytes, origin, push_schema, timestamp};
@@ -18,8 +20,7 @@ pub(super) fn read(
     partition: &TopicPartition,
     error: &serde_json::Error,
 ) -> Result<Readable, BoxError> {
-    let error = error.to_string();
-    let expected = expectation(&error);
+    let expected = expectation_of(error);
     let unnamed = || format!("a record of `{partition}` cannot be told from the others: {expected}");
     let fields = serde_json::from_str(record).map_err(|_| unnamed())?;
     let mut fields = Fields { fields, odd: None };
@@ -79,23 +80,14 @@ impl Fields {
     fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Rejection> {
         let Some(raw) = self.fields.remove(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map_err(|error: serde_json::Error| {
-            let error = error.to_string();
-            let reason = format!("`{name}` in the event cannot be read: {}", expectation(&error));
-            Rejection::new(reason).with_detail(error)
+            let reason = format!("`{name}` in the event cannot be read: {}", expectation_of(&error));
+            Rejection::new(reason).with_detail(error.to_string())
         })
     }
 
     fn reject(&mut self, stage: &Stage, rejection: Rejection) {
         let error = || StageError { stage: stage.clone(), rejection };
         self.odd.get_or_insert_with(error);
-    }
-}
-
-/// Returns of an error of serde what was expected and where: before that it quotes what it found.
-fn expectation(error: &str) -> &str {
-    match error.rfind(", expected ") {
-        Some(at) => error.get(at + ", ".len()..).unwrap_or(error),
-        None => error,
     }
 }
 

@@ -31,8 +31,12 @@ pub fn as_read(letter: &Record) -> Option<Record> {
         let value = letter.headers.last(&format!("__connect.errors.{name}"))?.value.as_deref()?;
         std::str::from_utf8(value).ok()
     };
-    let origin = Origin::new(text("topic")?, text("partition")?.parse().ok()?, text("offset")?.parse().ok()?);
-    let mut record = Record::new(origin);
+    let (partition, offset) = (text("partition")?.parse::<i32>().ok()?, text("offset")?.parse::<i64>().ok()?);
+    // Whoever writes to the queue writes its headers; Kafka gives no record these.
+    if partition < 0 || !(0..i64::MAX).contains(&offset) {
+        return None;
+    }
+    let mut record = Record::new(Origin::new(text("topic")?, partition, offset));
     record.key.clone_from(&letter.key);
     record.value.clone_from(&letter.value);
     record.timestamp = letter.timestamp;
@@ -82,7 +86,10 @@ mod tests {
         let mut queued = Record::new(Origin::new("queue", 0, 7));
         (queued.value, queued.headers) = (posted.value.clone(), posted.headers.clone());
         assert_eq!(as_read(&queued), Some(read));
-        queued.headers.remove("__connect.errors.offset");
-        assert_eq!(as_read(&queued), None, "nobody knows where it was read");
+        for nowhere in [None, Some("-1"), Some("9223372036854775807"), Some("42x")] {
+            queued.headers.remove("__connect.errors.offset");
+            queued.headers.push("__connect.errors.offset", nowhere.map(|text| Bytes::from(text.to_owned())));
+            assert_eq!(as_read(&queued), None, "nobody knows where it was read: {nowhere:?}");
+        }
     }
 }

@@ -101,15 +101,21 @@ impl Places {
         let next = self.next.get(&partition).copied().unwrap_or(0);
         let offset = sample.offset.unwrap_or_else(|| next.max(self.count));
         if offset < next {
-            let last = next - 1;
+            let last = next.saturating_sub(1);
             return Err(format!(
                 "the offset {offset} of {partition} does not come behind {last}, which stands before it; records are \
                  read in the order of their offsets"
             )
             .into());
         }
-        self.count += 1;
-        self.next.insert(partition.clone(), offset + 1);
+        let behind = offset.checked_add(1).ok_or_else(|| {
+            format!(
+                "behind the offset {} of {partition} Kafka has none for another record",
+                offset.saturating_sub(1)
+            )
+        })?;
+        self.count = self.count.saturating_add(1);
+        self.next.insert(partition.clone(), behind);
         let mut record = Record::new(Origin::new(partition.topic, partition.partition, offset));
         record.key = sample.key.map(Payload::Bytes);
         record.value = sample.value.map(Payload::Bytes);
@@ -213,6 +219,13 @@ mod tests {
             assert!(error.starts_with("line 2: the offset ") && error.contains("behind 3"), "{error}");
         }
         assert!(origins("{\"offset\":-1}").unwrap_err().contains("gives to no record"));
+    }
+
+    #[test]
+    fn behind_the_last_offset_of_all_there_is_no_record() {
+        let text = format!("{{\"offset\":{}}}\n{{}}", i64::MAX - 1);
+        let error = origins(&text).unwrap_err();
+        assert!(error.starts_with("line 2: behind the offset 9223372036854775806 of t-0"), "{error}");
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl TransformSettings for ChunkSettings {
             return Err(SettingsError::at("max_chunks", "is not from 1 to 10000"));
         }
         let overlap = self.overlap.unwrap_or_else(|| (self.size / 10).min(200));
-        if overlap * 2 >= self.size && overlap > 0 {
+        if overlap >= self.size.div_ceil(2) && overlap > 0 {
             return Err(SettingsError::at(
                 "overlap",
                 format!("is not less than half of `size`, which is {}", self.size),

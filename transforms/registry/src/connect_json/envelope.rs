@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_connector_api::{
     Converter, ConverterContext, Json, NotConverted, Payload, PayloadForm, PayloadForms, Rejection,
+    expectation_of,
 };
 
 use super::apply::apply;
@@ -62,8 +63,9 @@ impl EnvelopeConverter {
 
     fn open(&self, bytes: &Bytes) -> Result<Option<Json>, String> {
         let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
+            let expected = expectation_of(&error);
             format!(
-                "it is not an envelope of `schema` and `payload` ({error}); JSON without one is for the converter `json`"
+                "it is not an envelope of `schema` and `payload` ({expected}); JSON without one is for the converter `json`"
             )
         })?;
         let payload = envelope.payload.get();

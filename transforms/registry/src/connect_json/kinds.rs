@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use sluice_connector_api::expectation_of;
 
 use crate::mapping::{Calendar, TimeStyle};
 
@@ -40,6 +41,7 @@ const SCALARS: [&str; 9] =
 
 /// A schema as `JsonConverter` writes it.
 #[derive(Deserialize)]
+#[serde(expecting = "a schema with its `type`")]
 struct WrittenSchema {
     #[serde(rename = "type")]
     kind: String,
@@ -64,7 +66,7 @@ struct WrittenField {
 
 /// Reads the text of a schema.
 pub(super) fn read_schema(text: &str, time: TimeStyle, defaults: bool) -> Result<ConnectType, String> {
-    let written: WrittenSchema = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let written: WrittenSchema = serde_json::from_str(text).map_err(|error| expectation_of(&error))?;
     Reader { time, defaults }.read(written)
 }
 

@@ -194,6 +194,11 @@ fn what_is_no_envelope_says_what_to_do() {
         );
     }
     assert!(open(json!({}), json!({ "no": "type" }), "1").unwrap_err().contains("its schema cannot be read"));
+    // What was found is a part of the record, and a reason is logged.
+    for record in [r#"{"schema":"4111 1111","payload":1}"#, r#""4111 1111""#, r#"{"4111 1111":1}"#] {
+        let error = read(json!({}), record.as_bytes()).unwrap_err();
+        assert!(error.contains("expected ") && !error.contains("4111"), "{error}");
+    }
     let nameless = named("bytes", "org.apache.kafka.connect.data.Decimal");
     assert!(open(json!({}), nameless, "\"EWI=\"").unwrap_err().contains("`scale`"));
 }
