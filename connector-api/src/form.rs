@@ -146,18 +146,34 @@ pub struct FormNeed {
     pub why: SettingsError,
     /// What to do about it, where the plug-in knows.
     pub way_out: Option<String>,
+    /// The fields at the root of the JSON object without which every record is rejected, where the form is JSON alone.
+    pub fields: Vec<String>,
 }
 
 impl FormNeed {
     /// States a need.
     pub fn new(side: Side, forms: impl Into<PayloadForms>, why: SettingsError) -> Self {
-        Self { side, forms: forms.into(), why, way_out: None }
+        Self { side, forms: forms.into(), why, way_out: None, fields: Vec::new() }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn with_way_out(mut self, way_out: impl Into<String>) -> Self {
         self.way_out = Some(way_out.into());
+        self
+    }
+
+    /// Names the fields, at the root of the JSON object, without which every record is rejected.
+    #[must_use]
+    pub fn with_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Takes back that fields have to be there.
+    #[must_use]
+    pub fn without_fields(mut self) -> Self {
+        self.fields.clear();
         self
     }
 

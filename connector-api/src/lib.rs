@@ -72,6 +72,7 @@ mod exactly_once;
 mod form;
 mod hold;
 mod json;
+mod known_fields;
 mod limits;
 mod payload;
 mod provider;
@@ -100,6 +101,7 @@ pub use exactly_once::{
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
 pub use hold::{Hold, OpenPartition, StoreReach};
 pub use json::{Found, Json, Scalar, expectation_of, field_at, is_same_json, order_of_json};
+pub use known_fields::{KnownFields, RecordFields};
 pub use limits::{Limits, Order, Pace};
 pub use payload::Payload;
 pub use provider::{Provider, ProviderSettings};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{FormNeed, MadeTombstones, Record, RecordForms, Rejection, SettingsError};
+use crate::{FormNeed, MadeTombstones, Record, RecordFields, RecordForms, Rejection, SettingsError};
 
 /// What became of a record in a [`Transform`].
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +66,14 @@ pub trait Transform: Send + Sync {
     /// what they name. Default: none does.
     fn makes_tombstones(&self) -> Option<MadeTombstones> {
         None
+    }
+
+    /// Says which fields records can have that come out, of which this is known when they go in. A connector file is refused
+    /// in which something behind this transform rejects every record for a field that cannot be there. Default: nothing is
+    /// known of them, which refuses nothing.
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        drop(fields);
+        RecordFields::default()
     }
 }
 

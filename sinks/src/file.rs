@@ -63,6 +63,14 @@ impl SinkSettings for FileSettings {
     const NAME: &'static str = "file";
 
     fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        if let Some(character) = self.path.to_string_lossy().chars().find(|character| character.is_control())
+        {
+            let reason = format!(
+                "has the character {character:?} in it; in double quotes a backslash begins an escape, so write the path in \
+                 single quotes"
+            );
+            return Err(SettingsError::at("path", reason));
+        }
         let file = OwnFile::new(self.path, self.lock).map_err(|reason| SettingsError::at("path", reason))?;
         Ok(Box::new(LineFile { format: self.format, file: Arc::new(file), kept: Arc::default() }))
     }

@@ -23,6 +23,7 @@ use crate::record::lines::{LineFormat, Lines};
 ///   stdout: {}
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["console", "print"]))]
 #[serde(deny_unknown_fields)]
 pub struct StdoutSettings {
     /// What a line holds: `json_lines`, a JSON object with the whole record, or `raw`, the value alone.

@@ -6,6 +6,10 @@ use schemars::{JsonSchema, Schema};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sluice_connector_api::FormNeed;
+
+use crate::field_path::FieldPath;
+use crate::subject::Of;
 
 /// What becomes of a record whose field is missing or null.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -19,6 +23,14 @@ pub(crate) enum OnAbsence {
     Skip,
     /// The field that would be written is set to null.
     Null,
+}
+
+impl OnAbsence {
+    /// States that a field is read, and whether it may be missing. The setting `field` names it.
+    pub(crate) fn needs(self, of: Of, field: &FieldPath) -> FormNeed {
+        let need = of.needs_field(field.as_str());
+        if self == Self::Reject { need.with_fields([field.root_name()]) } else { need }
+    }
 }
 
 /// In YAML `null` without quotes is not a word.

@@ -24,6 +24,16 @@ impl FieldPath {
         }
     }
 
+    /// Returns the first name of the path, which is that of a field at the root.
+    pub(crate) fn root_name(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// Says whether the field is one at the root.
+    pub(crate) fn is_at_root(&self) -> bool {
+        self.names.len() == 1
+    }
+
     /// Returns the last name of the path.
     pub(crate) fn last_name(&self) -> &str {
         self.names.last().map_or("", String::as_str)
@@ -167,6 +177,14 @@ impl FieldPattern {
     /// Returns the path as it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.written
+    }
+
+    /// Returns the name of the one field at the root that it leads to; none where it leads deeper, or to several.
+    pub(crate) fn only_root_name(&self) -> Option<&str> {
+        match (&*self.start, &*self.rest) {
+            ([name], []) => Some(name),
+            _ => None,
+        }
     }
 
     /// Changes every field there is. `change` returns the new value, or none where the field stays as it is.

@@ -137,12 +137,21 @@ impl Template {
     }
 
     /// States the forms that the template needs: it takes fields of JSON alone. `key` is the setting that holds its text.
+    /// Where it has no more than plain tags, none of their fields may be missing.
     pub fn needs(&self, key: &str) -> Vec<FormNeed> {
         let mut needs = Vec::new();
-        for (side, field) in [(Side::Key, &self.uses.key_field), (Side::Value, &self.uses.value_field)] {
+        let sides = [
+            (Side::Key, RecordName::Key, &self.uses.key_field),
+            (Side::Value, RecordName::Value, &self.uses.value_field),
+        ];
+        for (side, name, field) in sides {
             if let Some(field) = field {
                 let why = SettingsError::at(key, format!("reads the field `{field}` of the {side}"));
-                needs.push(FormNeed::new(side, PayloadForm::Json, why));
+                let fields = match &self.program {
+                    CompiledText::Plain(plain) => plain.root_fields(&name),
+                    CompiledText::Handlebars(_) => Vec::new(),
+                };
+                needs.push(FormNeed::new(side, PayloadForm::Json, why).with_fields(fields));
             }
         }
         needs

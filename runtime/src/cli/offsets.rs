@@ -9,7 +9,7 @@ use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
-use crate::config::explain::nearest;
+use crate::config::nearest::nearest;
 use crate::connector::load::Connector;
 use crate::kafka::Access;
 use crate::kafka::groups::{ConsumerGroup, GroupPosition, ResetTo};

@@ -1,7 +1,7 @@
 //! A name that is not there, and the one that was meant.
 
 use crate::cli::exit::Exit;
-use crate::config::explain::nearest;
+use crate::config::nearest::nearest;
 
 /// Returns why a command ends that was given an unknown name; `what` is such as `plug-in`.
 pub(crate) fn unknown(what: &str, name: &str, known: &[String]) -> Exit {

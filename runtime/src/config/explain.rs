@@ -6,14 +6,13 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use crate::config::misplaced::{belongs, named_by_kind};
+use crate::config::expected::{types, way_out, word_of};
+use crate::config::found::FoundValue;
+use crate::config::misplaced::{UnknownKey, named_by_kind};
 use crate::config::places::{NodeIndex, SchemaPlace, at};
 use crate::config::problem::{Position, Problem};
-use crate::config::secrets::showable;
-use crate::config::yaml::{Content, Node, parse_number};
+use crate::config::yaml::{Node, parse_number};
 
-/// The most characters of a value that are shown.
-const MAX_SHOWN: usize = 60;
 /// How many unknown keys of one map are reported.
 const MAX_UNKNOWN: usize = 50;
 
@@ -53,26 +52,65 @@ impl Checked<'_> {
                     ),
                 ]
             }
+            // That several are chosen is no mistake of its own where all but one are unknown.
+            ValidationErrorKind::MaxProperties { .. } if self.chosen(&path, node) < 2 => Vec::new(),
             ValidationErrorKind::AnyOf { context } if is_word_among_maps(context, node) => {
-                let words = list(&context.iter().flatten().filter_map(choice).collect());
-                let found = found(&path, node);
-                vec![self.problem(
-                    node.position,
-                    format!("{}: expected a map or one of {words}, found {found}", name_of(&path)),
-                )]
+                let found = self.found(&path, node);
+                let words: Vec<Value> = context.iter().flatten().filter_map(choice).collect();
+                let named: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+                let text = format!(
+                    "{}: expected a map or one of {}, found {}{}",
+                    name_of(&path),
+                    list(&words),
+                    found.shown(),
+                    word_of(&named, &found)
+                );
+                vec![self.problem(node.position, text)]
             }
-            ValidationErrorKind::AnyOf { context } => match context
-                .iter()
-                .find(|branch| !is_null_branch(branch))
-            {
-                Some(branch) => branch.iter().flat_map(|error| self.explain(error)).collect(),
-                None => vec![self.problem(node.position, format!("{}: {}", name_of(&path), error.masked()))],
-            },
-            _ => vec![self.problem(
-                node.position,
-                format!("{}: {}", name_of(&path), self.describe(&path, error, node)),
-            )],
+            ValidationErrorKind::AnyOf { context } => self.none_of(context, error, &path, node),
+            _ => {
+                let text = self.describe(error, &path, node);
+                vec![self.problem(node.position, format!("{}: {text}", name_of(&path)))]
+            }
         }
+    }
+
+    /// Says what is wrong with a value that is none of several kinds: in what it would have to be of the kind that it looks
+    /// like, or of which kinds it may be.
+    fn none_of(
+        &self,
+        branches: &[Vec<ValidationError<'_>>],
+        error: &ValidationError<'_>,
+        path: &[String],
+        node: &Node,
+    ) -> Vec<Problem> {
+        let mut branches = branches.iter().filter(|branch| !is_null_branch(branch));
+        let place = error.instance_path().as_str();
+        let kinds: Vec<&TypeKind> = branches.clone().filter_map(|branch| other_type(branch, place)).collect();
+        if let Some(branch) = branches.clone().find(|branch| other_type(branch, place).is_none()) {
+            return branch.iter().flat_map(|error| self.explain(error)).collect();
+        }
+        let text = match branches.next() {
+            Some(_) => self.of_other_type(&kinds, path, node),
+            None => error.masked().to_string(),
+        };
+        vec![self.problem(node.position, format!("{}: {text}", name_of(path)))]
+    }
+
+    fn of_other_type(&self, kinds: &[&TypeKind], path: &[String], node: &Node) -> String {
+        let found = self.found(path, node);
+        format!("expected {}, found {}{}", types(kinds), found.shown(), way_out(kinds, &found))
+    }
+
+    fn found<'b>(&'b self, path: &'b [String], node: &'b Node) -> FoundValue<'b> {
+        FoundValue { node, place: self.place(path), path, is_plug_in: kind_of_key(path).1 }
+    }
+
+    /// Counts the keys of a map that are known, but for what may stand beside a transform.
+    fn chosen(&self, path: &[String], node: &Node) -> usize {
+        let place = self.place(path);
+        let is_choice = |key: &&str| place.names(key) && !["predicate", "negate"].contains(key);
+        node.keys().into_iter().filter(is_choice).count()
     }
 
     /// Reports the keys that a map does not have; of very many, the first ones.
@@ -101,14 +139,14 @@ impl Checked<'_> {
 
     fn unknown_key(&self, path: &[String], node: &Node, name: &str, known: &[String]) -> Problem {
         let position = node.entry(name).map_or(node.position, |(key, _)| key.position);
-        let (what, is_plug_in) = kind_of_key(path);
-        let belongs = if is_plug_in { None } else { belongs(self.schema, path, name) };
-        let hint = match (belongs, nearest(name, known)) {
-            (Some(place), _) => place,
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) if known.is_empty() => "there are no settings here".to_owned(),
-            (None, None) => format!("known are: {}", known.join(", ")),
-        };
+        let (what, _) = kind_of_key(path);
+        // What stands behind an equals sign is a value, and perhaps a secret one.
+        if let Some((name, _)) = name.split_once('=') {
+            let name = name.trim();
+            let text = format!("unknown {what} `{}`; write `{name}: ...`, with a colon", join(path, name));
+            return self.problem(position, text);
+        }
+        let hint = UnknownKey { schema: self.schema, path, map: node, name, known }.hint();
         self.problem(position, format!("unknown {what} `{}`; {hint}", join(path, name)))
     }
 
@@ -117,10 +155,10 @@ impl Checked<'_> {
         if !kind_of_key(path).1 {
             return None;
         }
-        let known: Vec<String> = self.place(path).keys().into_iter().map(str::to_owned).collect();
+        let place = self.place(path);
         for name in node.keys() {
             let value = node.get(name).and_then(Node::scalar).map(|scalar| scalar.text.as_str());
-            if let Some(text) = named_by_kind(name, value, &known) {
+            if let Some(text) = named_by_kind(name, value, &place) {
                 return Some((name.to_owned(), format!("`{}`: {text}", join(path, name))));
             }
         }
@@ -145,19 +183,19 @@ impl Checked<'_> {
         parent.entry(last).map_or(node.position, |(key, _)| key.position)
     }
 
-    /// Says what is wrong with a value, and shows it only where it stands in the file itself.
-    fn describe(&self, path: &[String], error: &ValidationError<'_>, node: &Node) -> String {
-        let found = found(path, node);
+    /// Says what is wrong with a value, and shows it only where it stands in the file itself and is no secret.
+    fn describe(&self, error: &ValidationError<'_>, path: &[String], node: &Node) -> String {
+        let found = self.found(path, node);
         match error.kind() {
-            ValidationErrorKind::Type { kind } => format!("expected {}, found {found}", types(kind)),
+            ValidationErrorKind::Type { kind } => self.of_other_type(&[kind], path, node),
             ValidationErrorKind::Enum { options } => {
-                format!("expected one of {}, found {found}", list(options))
+                one_of(options.as_array().map(Vec::as_slice).unwrap_or_default(), &found)
             }
             ValidationErrorKind::OneOfNotValid { context } => {
-                let choices: Value = context.iter().flatten().filter_map(choice).collect();
-                format!("expected one of {}, found {found}", list(&choices))
+                let choices: Vec<Value> = context.iter().flatten().filter_map(choice).collect();
+                one_of(&choices, &found)
             }
-            ValidationErrorKind::Pattern { pattern } => self.unlike(path, error, node, pattern),
+            ValidationErrorKind::Pattern { pattern } => self.unlike(error, node, &found.shown(), pattern),
             ValidationErrorKind::MinProperties { .. }
                 if error.instance_path().as_str().ends_with("/dead_letter_queue") =>
             {
@@ -169,15 +207,14 @@ impl Checked<'_> {
             ValidationErrorKind::MaxProperties { .. } => "more than one is chosen here; keep one".to_owned(),
             ValidationErrorKind::MinItems { limit } => format!("needs at least {limit}"),
             ValidationErrorKind::MaxItems { limit } => format!("takes at most {limit}"),
-            ValidationErrorKind::Minimum { limit } => format!("is at least {limit}, found {found}"),
-            ValidationErrorKind::Maximum { limit } => format!("is at most {limit}, found {found}"),
+            ValidationErrorKind::Minimum { limit } => format!("is at least {limit}, found {}", found.shown()),
+            ValidationErrorKind::Maximum { limit } => format!("is at most {limit}, found {}", found.shown()),
             _ => error.masked_with("the value").to_string(),
         }
     }
 
     /// Says what a text has to be like: in a sentence where the schema has one, as editors show it, too.
-    fn unlike(&self, path: &[String], error: &ValidationError<'_>, node: &Node, pattern: &str) -> String {
-        let found = found(path, node);
+    fn unlike(&self, error: &ValidationError<'_>, node: &Node, found: &str, pattern: &str) -> String {
         let parent = error.schema_path().as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
         let schema = self.schema.pointer(parent);
         let text = |key: &str| schema.and_then(|schema| schema.get(key)).and_then(Value::as_str);
@@ -238,66 +275,24 @@ fn choice(branch: &ValidationError<'_>) -> Option<Value> {
     }
 }
 
-fn found(path: &[String], node: &Node) -> String {
-    match node.scalar() {
-        Some(scalar) if scalar.interpolated => "a value from the environment or a file".to_owned(),
-        Some(scalar) => match scalar.to_json() {
-            Value::Null => "nothing".to_owned(),
-            Value::Bool(value) => format!("the boolean `{value}`"),
-            Value::Number(value) => format!("the number `{value}`"),
-            _ => shown(path, &scalar.text),
-        },
-        None if matches!(node.content, Content::List(_)) => "a list".to_owned(),
-        None => "a map".to_owned(),
-    }
+/// Says which words may stand at a place.
+fn one_of(options: &[Value], found: &FoundValue<'_>) -> String {
+    let words: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
+    format!("expected one of {}, found {}{}", list(options), found.shown(), word_of(&words, found))
 }
 
-/// Shows a text of the file, unless it may be a secret, or is long: then it is no value that somebody mistyped.
-fn shown(path: &[String], text: &str) -> String {
-    let Some(text) = showable(path, text) else { return "a text that may be a secret".to_owned() };
-    if text.contains('\n') || text.chars().nth(MAX_SHOWN).is_some() {
-        return "a long text".to_owned();
-    }
-    format!("`{text}`")
+fn list(options: &[Value]) -> String {
+    let names: Vec<String> =
+        options.iter().map(|option| format!("`{}`", option.as_str().unwrap_or_default())).collect();
+    names.join(", ")
 }
 
-fn types(kind: &TypeKind) -> String {
-    match kind {
-        TypeKind::Single(json_type) => type_name(*json_type).to_owned(),
-        TypeKind::Multiple(types) => {
-            let names: Vec<_> =
-                types.iter().filter(|json_type| *json_type != JsonType::Null).map(type_name).collect();
-            names.join(" or ")
-        }
-    }
-}
-
-fn type_name(json_type: JsonType) -> &'static str {
-    match json_type {
-        JsonType::Array => "a list",
-        JsonType::Boolean => "true or false",
-        JsonType::Integer => "a whole number",
-        JsonType::Null => "nothing",
-        JsonType::Number => "a number",
-        JsonType::Object => "a map",
-        JsonType::String => "text",
-    }
-}
-
-fn list(options: &Value) -> String {
-    let names = options
-        .as_array()
-        .map(|options| options.iter().map(|option| format!("`{}`", option.as_str().unwrap_or_default())));
-    names.map(|names| names.collect::<Vec<_>>().join(", ")).unwrap_or_default()
-}
-
-/// Finds the nearest of the known names, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let scored = known.iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate.as_str()));
-    scored
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+/// Returns the type that a branch of a choice takes, where the value is of another one.
+fn other_type<'e>(branch: &'e [ValidationError<'_>], place: &str) -> Option<&'e TypeKind> {
+    branch.iter().find_map(|error| match error.kind() {
+        ValidationErrorKind::Type { kind } if error.instance_path().as_str() == place => Some(kind),
+        _ => None,
+    })
 }
 
 fn segments(pointer: &str) -> Vec<String> {
@@ -305,11 +300,20 @@ fn segments(pointer: &str) -> Vec<String> {
 }
 
 fn join(path: &[String], name: &str) -> String {
-    let mut parts: Vec<_> = path.iter().map(String::as_str).collect();
-    parts.push(name);
+    let mut parts: Vec<_> = path.iter().map(|key| without_value(key)).collect();
+    parts.push(without_value(name));
     parts.join(".")
 }
 
+/// Cuts off what stands behind an equals sign in a key: it is a value that somebody wrote otherwise than YAML has it, and
+/// perhaps a secret one.
+fn without_value(key: &str) -> &str {
+    key.split_once('=').map_or(key, |(name, _)| name.trim_end())
+}
+
 fn name_of(path: &[String]) -> String {
-    if path.is_empty() { "the file".to_owned() } else { format!("`{}`", path.join(".")) }
+    match path.split_last() {
+        Some((last, parents)) => format!("`{}`", join(parents, last)),
+        None => "the file".to_owned(),
+    }
 }

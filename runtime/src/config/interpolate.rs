@@ -83,8 +83,8 @@ pub(crate) async fn interpolate(
         }
     }
     let mut resolved = Vec::new();
-    let wrong = visit(node, &schema, &mut Vec::new(), &mut |scalar, is_pattern, path| {
-        let dialect = Dialect { prefixes: &prefixes, is_pattern };
+    let wrong = visit(node, &schema, &mut Vec::new(), &mut |scalar, place, path| {
+        let dialect = dialect_of(&prefixes, place, path);
         let pieces = parse(&scalar.text, dialect)?;
         let mut written = Written::default();
         let result = write(&pieces, &answers, follow, scalar, &mut written);
@@ -135,8 +135,8 @@ fn asked_for(
     prefixes: &BTreeSet<&str>,
 ) -> BTreeSet<(String, String)> {
     let mut asked = BTreeSet::new();
-    visit(node, schema, &mut Vec::new(), &mut |scalar, is_pattern, _| {
-        let dialect = Dialect { prefixes, is_pattern };
+    visit(node, schema, &mut Vec::new(), &mut |scalar, place, path| {
+        let dialect = dialect_of(prefixes, place, path);
         if let Ok(pieces) = parse(&scalar.text, dialect) {
             collect(&pieces, &mut asked);
         }
@@ -230,18 +230,24 @@ fn write_reference(
     }
 }
 
-/// Calls `change` for every scalar that may hold a reference, with whether it is a pattern and with the keys that lead to
+/// Says which `${` in a value are references, and whether they may be shown. Headers hold credentials.
+fn dialect_of<'a>(prefixes: &'a BTreeSet<&'a str>, place: &SchemaPlace<'_>, path: &[String]) -> Dialect<'a> {
+    let is_secret = place.is_secret() || path.iter().any(|key| key == "headers");
+    Dialect { prefixes, is_pattern: place.is_pattern(), is_secret }
+}
+
+/// Calls `change` for every scalar that may hold a reference, with what the schema says of it and with the keys that lead to
 /// it, and returns what it found wrong, with its place.
 fn visit(
     node: &mut Node,
     schema: &SchemaPlace<'_>,
     path: &mut Vec<String>,
-    change: &mut impl FnMut(&mut YamlScalar, bool, &[String]) -> Result<(), String>,
+    change: &mut impl FnMut(&mut YamlScalar, &SchemaPlace<'_>, &[String]) -> Result<(), String>,
 ) -> Vec<(Position, String)> {
     let mut wrong = Vec::new();
     match &mut node.content {
         Content::Scalar(scalar) if scalar.text.contains("${") => {
-            let result = change(scalar, schema.is_pattern(), path);
+            let result = change(scalar, schema, path);
             wrong.extend(result.err().map(|text| (node.position, text)));
         }
         Content::Scalar(_) => {}

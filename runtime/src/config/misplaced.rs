@@ -1,45 +1,177 @@
-//! Where a key belongs that stands in the wrong place.
+//! Which key somebody meant who wrote one that is unknown where it stands, or where it belongs.
 
 use serde_json::Value;
 
+use crate::config::nearest::{alike, same, with_the_words};
 use crate::config::places::{SchemaPlace, at};
+use crate::config::yaml::Node;
 
 /// Keys by which other tools name a plug-in.
 const KINDS: [&str; 5] = ["type", "class", "kind", "name", "plugin"];
 /// The parts of a file that hold plug-ins, whose keys are their own.
 const PLUG_INS: [&str; 5] = ["sink", "transforms", "dead_letter_queue", "key", "value"];
+/// In a map of more keys nobody is looked for to whom one belongs.
+const MAX_BESIDE: usize = 100;
+/// How many places are offered for a key.
+const MAX_PLACES: usize = 3;
 
-/// Says where a key belongs that is unknown at a path.
-pub(super) fn belongs(schema: &Value, path: &[String], name: &str) -> Option<String> {
-    let root = SchemaPlace::new(schema);
-    if let Some((last, parents)) = path.split_last()
-        && at(&root, parents).names(name)
-    {
-        return Some(match parents {
-            [] => format!("it belongs at the top, beside `{last}`"),
-            _ => format!("it belongs beside `{last}`, not within it"),
-        });
+/// A key that is unknown where it stands.
+pub(super) struct UnknownKey<'a> {
+    pub(super) schema: &'a Value,
+    /// The map that it stands in, by the keys that lead to it.
+    pub(super) path: &'a [String],
+    pub(super) map: &'a Node,
+    pub(super) name: &'a str,
+    /// What the map may have.
+    pub(super) known: &'a [String],
+}
+
+impl<'a> UnknownKey<'a> {
+    /// Says what was meant, or where it belongs.
+    pub(super) fn hint(&self) -> String {
+        let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        let did_you_mean = |near: &str| format!("did you mean `{near}`?");
+        if self.name.chars().any(|character| character.is_whitespace() && !character.is_ascii()) {
+            return "there is a space in it that is none of ASCII's; write it anew, with spaces before it"
+                .to_owned();
+        }
+        self.place()
+            .known_as(self.name)
+            .or_else(|| same(self.name, &known))
+            .map(did_you_mean)
+            .or_else(|| self.own_name())
+            .or_else(|| self.beside())
+            .or_else(|| self.above())
+            .or_else(|| alike(self.name, &known).map(did_you_mean))
+            .or_else(|| self.below())
+            .or_else(|| self.elsewhere())
+            .or_else(|| {
+                choice(&with_the_words(self.name, &known)).map(|names| format!("did you mean {names}?"))
+            })
+            .or_else(|| self.among_own_names())
+            .unwrap_or_else(|| match known.as_slice() {
+                [] => "there are no settings here".to_owned(),
+                known => format!("known are: {}", known.join(", ")),
+            })
     }
-    let mut sections = Vec::new();
-    collect(&root, &mut Vec::new(), &mut sections);
-    let mut found = sections.into_iter().filter(|section| at(&root, section).names(name));
-    let first = found.next()?;
-    // Which one is meant is not known where there are several.
-    if found.next().is_some() {
-        return None;
+
+    fn root(&self) -> SchemaPlace<'a> {
+        SchemaPlace::new(self.schema)
     }
-    Some(format!("it belongs under `{}`", first.join(".")))
+
+    fn place(&self) -> SchemaPlace<'a> {
+        at(&self.root(), self.path)
+    }
+
+    /// A connector is named by its file.
+    fn own_name(&self) -> Option<String> {
+        let is_name = self.path.is_empty() && self.name == "name" && self.root().names("source");
+        is_name.then(|| {
+            "the name of a connector is that of its file, without `.yaml`; leave this out".to_owned()
+        })
+    }
+
+    /// It is of a key that stands beside it: often it is only not indented enough.
+    fn beside(&self) -> Option<String> {
+        let place = self.place();
+        let keys = self.map.keys();
+        if keys.len() > MAX_BESIDE {
+            return None;
+        }
+        let owners = keys.into_iter().filter(|beside| *beside != self.name);
+        let mut owners = owners.filter(|beside| place.names(beside) && place.key(beside).names(self.name));
+        let owner = owners.next().filter(|_| owners.next().is_none())?;
+        Some(format!("it belongs under `{}`", joined(self.path, owner)))
+    }
+
+    /// It is of a map that this one stands in.
+    fn above(&self) -> Option<String> {
+        for length in (0..self.path.len()).rev() {
+            let (above, below) = self.path.split_at_checked(length)?;
+            let child = below.first()?;
+            if at(&self.root(), above).names(self.name) {
+                return Some(match above {
+                    [] => format!("it belongs at the top, beside `{child}`"),
+                    _ => format!("it belongs beside `{child}`, not within it"),
+                });
+            }
+        }
+        None
+    }
+
+    /// It is of a map that may stand within this one.
+    fn below(&self) -> Option<String> {
+        if self.path.is_empty() {
+            return None;
+        }
+        let mut sections = Vec::new();
+        collect(&self.place(), &mut self.path.to_vec(), &mut sections);
+        self.belongs_under(sections, MAX_PLACES)
+    }
+
+    /// It is of another part of the file. Which one is meant is not known where there are several.
+    fn elsewhere(&self) -> Option<String> {
+        let mut sections = Vec::new();
+        collect(&self.root(), &mut Vec::new(), &mut sections);
+        self.belongs_under(sections, 1)
+    }
+
+    fn belongs_under(&self, mut sections: Vec<Vec<String>>, most: usize) -> Option<String> {
+        sections.retain(|section| at(&self.root(), section).names(self.name));
+        let least = sections.iter().map(Vec::len).min()?;
+        sections.retain(|section| section.len() == least);
+        if sections.len() > most {
+            return None;
+        }
+        let names: Vec<String> = sections.iter().map(|section| section.join(".")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        choice(&names).map(|names| format!("it belongs under {names}"))
+    }
+
+    /// It is a name of the operator's own, which the map has a place for.
+    fn among_own_names(&self) -> Option<String> {
+        let place = self.place();
+        let takes = |key: &&str| {
+            let below = place.key(key);
+            below.takes_any_name() && below.keys().is_empty()
+        };
+        let mut open = place.keys().into_iter().filter(takes);
+        let key = open.next().filter(|_| open.next().is_none())?;
+        let known = self.known.join(", ");
+        Some(format!("names of your own stand under `{}`; known are: {known}", joined(self.path, key)))
+    }
 }
 
 /// Says how a plug-in is named, where a file names it by a key such as `type`.
-pub(super) fn named_by_kind(name: &str, value: Option<&str>, known: &[String]) -> Option<String> {
+pub(super) fn named_by_kind(name: &str, value: Option<&str>, place: &SchemaPlace<'_>) -> Option<String> {
     if !KINDS.contains(&name) {
         return None;
     }
-    let plug_in = value.filter(|value| known.iter().any(|known| known == value))?;
+    let value = value?;
+    let plug_in = meant(value, place)?;
     Some(format!(
-        "the key that holds its settings names it: write `{plug_in}: {{ ... }}` instead of `{name}: {plug_in}`"
+        "the key that holds its settings names it: write `{plug_in}: {{ ... }}` instead of `{name}: {value}`"
     ))
+}
+
+/// Returns the key of a map that a word stands for, however it is written.
+pub(super) fn meant<'a>(word: &str, place: &SchemaPlace<'a>) -> Option<&'a str> {
+    place.known_as(word).or_else(|| same(word, &place.keys()))
+}
+
+/// Writes names of which one is meant.
+pub(super) fn choice(names: &[&str]) -> Option<String> {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last()? {
+        (one, []) => Some(one.clone()),
+        (last, others) => Some(format!("{} or {last}", others.join(", "))),
+    }
+}
+
+fn joined(path: &[String], name: &str) -> String {
+    let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    parts.push(name);
+    parts.join(".")
 }
 
 /// Lists the paths of all maps that hold no plug-in, but for the root.

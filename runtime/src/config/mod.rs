@@ -6,13 +6,16 @@
 //! Every problem of every file is reported at once.
 
 pub(crate) mod comments;
-pub(crate) mod explain;
+mod expected;
+mod explain;
 pub mod flat;
 pub(crate) mod flat_names;
 pub(crate) mod flat_reader;
 pub(crate) mod foreign;
+mod found;
 pub mod interpolate;
 mod misplaced;
+pub(crate) mod nearest;
 mod places;
 pub mod problem;
 mod providers;
@@ -27,5 +30,6 @@ pub mod validate;
 pub(crate) mod veil;
 pub mod worker;
 pub mod yaml;
+mod yaml_faults;
 mod yaml_reader;
 pub mod yaml_writer;

@@ -108,6 +108,47 @@ impl<'a> SchemaPlace<'a> {
         keys
     }
 
+    /// Returns the key of a map here that others call by a name. A plug-in says so with
+    /// `#[schemars(extend("x-also" = ["name", ..]))]` at the key, or at its settings for its own name.
+    pub(super) fn known_as(&self, name: &str) -> Option<&'a str> {
+        let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+        for schema in self.variants() {
+            let properties = schema.get("properties").and_then(Value::as_object);
+            for (key, below) in properties.into_iter().flatten() {
+                let also = below.get("x-also").and_then(Value::as_array).into_iter().flatten();
+                if also.filter_map(Value::as_str).any(|also| also == name) {
+                    return Some(key);
+                }
+            }
+        }
+        None
+    }
+
+    /// Says whether a map here takes names of the operator's own.
+    pub(super) fn takes_any_name(&self) -> bool {
+        self.variants()
+            .into_iter()
+            .any(|schema| schema.get("additionalProperties").is_some_and(|more| *more != false))
+    }
+
+    /// Returns the keys that a map here must have, if it is of one kind only.
+    pub(super) fn required(&self) -> Vec<&'a str> {
+        let maps: Vec<_> =
+            self.variants().into_iter().filter(|schema| schema.get("properties").is_some()).collect();
+        let [one] = maps.as_slice() else { return Vec::new() };
+        one.get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    }
+
+    /// Says whether a value here, or one within it, is declared as a secret.
+    pub(super) fn holds_secrets(&self) -> bool {
+        self.0.iter().any(|schema| has_secret(schema))
+    }
+
     /// Says whether no schema tells of a value here.
     pub(super) fn is_unknown(&self) -> bool {
         self.0.is_empty()
@@ -143,6 +184,16 @@ impl<'a> SchemaPlace<'a> {
     /// A plug-in declares a key as a pattern with `#[schemars(extend("x-pattern" = true))]`.
     pub(super) fn is_pattern(&self) -> bool {
         self.variants().into_iter().any(|schema| schema.get("x-pattern") == Some(&Value::Bool(true)))
+    }
+}
+
+fn has_secret(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            schema.get("writeOnly") == Some(&Value::Bool(true)) || fields.values().any(has_secret)
+        }
+        Value::Array(items) => items.iter().any(has_secret),
+        _ => false,
     }
 }
 

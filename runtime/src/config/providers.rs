@@ -50,6 +50,11 @@ impl Provider for EnvProvider {
     }
 
     fn missing(&self, name: &str) -> String {
+        if let Some((variable, default)) = default_as_elsewhere(name) {
+            return format!(
+                "environment variable `{name}` is not set; a default is written `${{env:{variable}:-{default}}}`"
+            );
+        }
         format!(
             "environment variable `{name}` is not set; set it, or give a default: `${{env:{name}:-default}}`"
         )
@@ -80,6 +85,13 @@ impl Provider for FileProvider {
     }
 
     fn missing(&self, name: &str) -> String {
+        // Kafka Connect's `FileConfigProvider` picks a key of a file.
+        if let Some((path, _)) = name.rsplit_once(':').filter(|(path, _)| std::path::Path::new(path).exists())
+        {
+            return format!(
+                "cannot read `{name}`: a file holds one value here, without keys; write `${{file:{path}}}`"
+            );
+        }
         match std::fs::metadata(name) {
             Err(error) => format!("cannot read `{name}`: {error}"),
             Ok(_) => format!("cannot read `{name}`"),
@@ -93,6 +105,15 @@ impl ProviderSettings for FileProvider {
     fn build(self) -> Result<Box<dyn Provider>, SettingsError> {
         Ok(Box::new(self))
     }
+}
+
+/// Splits a name behind which a default stands as other tools write it: `NAME:default`, `NAME-default` or `NAME:=default`.
+fn default_as_elsewhere(name: &str) -> Option<(&str, &str)> {
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+    let (variable, rest) = name.split_at(end);
+    let default = rest.trim_start_matches([':', '=', '?', '-', '|', ' ']);
+    let is_default = rest.starts_with([':', '=', '?', '|', ' ']) || rest.starts_with('-');
+    (is_default && !variable.is_empty() && !default.is_empty()).then_some((variable, default))
 }
 
 fn without_last_break(text: &str) -> &str {

@@ -32,6 +32,8 @@ pub(super) struct Dialect<'a> {
     pub(super) prefixes: &'a BTreeSet<&'a str>,
     /// Whether the value is a pattern, in which any other `${` is the pattern's own.
     pub(super) is_pattern: bool,
+    /// Whether the value is a secret, of which nothing is shown.
+    pub(super) is_secret: bool,
 }
 
 /// Takes a value apart, or says what is wrong with a reference in it.
@@ -94,9 +96,13 @@ impl Reader<'_> {
     {
         let whole = whole(body);
         let Some((prefix, rest)) = self.known_prefix(body) else {
-            return Err(unknown(whole, self.dialect.prefixes));
+            return Err(self.unknown(whole));
         };
-        let unclosed = || format!("`{}` has no closing brace", shown(&format!("${{{whole}")));
+        let is_secret = self.dialect.is_secret;
+        let unclosed = || {
+            let written = if is_secret { "${".to_owned() } else { shown(&format!("${{{whole}")) };
+            format!("`{written}` has no closing brace")
+        };
         let end = rest.find(['}']).ok_or_else(unclosed)?;
         let name_end = rest.find(":-").filter(|default| *default < end).unwrap_or(end);
         let (name, rest) = rest.split_at(name_end);
@@ -115,6 +121,24 @@ impl Reader<'_> {
         let default = self.pieces(depth + 1)?;
         self.rest = self.rest.strip_prefix('}').ok_or_else(unclosed)?;
         Ok(Reference { prefix, name, default: Some(default) })
+    }
+
+    /// Says what may have been meant by what is no reference. Of a secret only what is plainly meant for a reference is shown.
+    fn unknown(&self, body: &str) -> String {
+        let Dialect { prefixes, is_secret, .. } = self.dialect;
+        let itself = if is_secret { "$${".to_owned() } else { shown(&format!("$${{{body}}}")) };
+        let is_shown = !is_secret || is_plainly_meant(body, prefixes);
+        if let Some((reference, what)) = meant(body, prefixes).filter(|_| is_shown) {
+            return format!("write `{}` for {what}, or `{itself}` for the text itself", shown(&reference));
+        }
+        let written = match body.split_once(':') {
+            _ if !is_secret => shown(&format!("${{{body}}}")),
+            Some((word, _)) if is_word(word) => format!("${{{word}:...}}"),
+            _ => "${...}".to_owned(),
+        };
+        let known: Vec<_> = prefixes.iter().map(|prefix| format!("`${{{prefix}:...}}`")).collect();
+        let known = known.join(" and ");
+        format!("`{written}` is no reference; there are {known}, and `{itself}` for the text itself")
     }
 
     /// Goes on where so many bytes are left.
@@ -138,29 +162,44 @@ fn whole(body: &str) -> &str {
     body
 }
 
-/// Says what may have been meant by what is no reference.
-fn unknown(body: &str, prefixes: &BTreeSet<&str>) -> String {
-    let itself = shown(&format!("$${{{body}}}"));
-    if let Some((reference, what)) = meant(body, prefixes) {
-        return format!("write `{}` for {what}, or `{itself}` for the text itself", shown(&reference));
-    }
-    let known: Vec<_> = prefixes.iter().map(|prefix| format!("`${{{prefix}:...}}`")).collect();
-    let (written, known) = (shown(&format!("${{{body}}}")), known.join(" and "));
-    format!("`{written}` is no reference; there are {known}, and `{itself}` for the text itself")
+/// Says whether a text is hardly anything but a reference that is misspelled: it has the prefix of one, or is the name of an
+/// environment variable in capitals.
+fn is_plainly_meant(body: &str, prefixes: &BTreeSet<&str>) -> bool {
+    let (word, rest) = split_word(body);
+    let is_prefix = prefixes.iter().any(|prefix| prefix.eq_ignore_ascii_case(word));
+    let is_variable = word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    is_prefix || (is_variable && !word.is_empty() && rest.is_empty())
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() > 2 && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+/// Splits off the word that a text begins with.
+fn split_word(body: &str) -> (&str, &str) {
+    let word_end = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
+    body.split_at(word_end)
 }
 
 /// Returns the nearest reference, and what it stands for.
 fn meant(body: &str, prefixes: &BTreeSet<&str>) -> Option<(String, String)> {
-    let word_end = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
-    let (word, rest) = body.split_at(word_end);
+    let (word, rest) = split_word(body);
     if word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     let variable = "the environment variable".to_owned();
     let known = prefixes.iter().find(|prefix| prefix.eq_ignore_ascii_case(word));
-    if let (Some(prefix), Some(name)) = (known, rest.strip_prefix([':', '.', '/', '|', ' '])) {
-        let what = if *prefix == "env" { variable } else { format!("what `{prefix}` has") };
-        return Some((format!("${{{prefix}:{name}}}"), what));
+    if let Some(prefix) = known {
+        let what = if *prefix == "env" { variable.clone() } else { format!("what `{prefix}` has") };
+        let name = rest.trim_start_matches([':', '.', '/', '|', ' ']);
+        // Of a path the first slash is part.
+        let name = if rest.starts_with(":/") { rest.trim_start_matches(':') } else { name };
+        if !name.is_empty() {
+            return Some((format!("${{{prefix}:{name}}}"), what));
+        }
+        if *prefix != "env" {
+            return Some((format!("${{{prefix}:NAME}}"), what));
+        }
     }
     if rest.is_empty() || rest.starts_with(":-") {
         return Some((format!("${{env:{body}}}"), variable));
@@ -189,7 +228,7 @@ mod tests {
 
     fn read(text: &str, is_pattern: bool) -> Result<Vec<Piece>, String> {
         let prefixes = BTreeSet::from(["env", "file"]);
-        parse(text, Dialect { prefixes: &prefixes, is_pattern })
+        parse(text, Dialect { prefixes: &prefixes, is_pattern, is_secret: false })
     }
 
     fn wrong(text: &str) -> String {
@@ -264,5 +303,20 @@ mod tests {
             read("${1}${env:A}$${env:B}", true),
             Ok(vec![text("${1}"), env("A", None), text("${env:B}")])
         );
+    }
+
+    /// Of a secret no more is shown than what is plainly meant for a reference.
+    #[test]
+    fn nothing_of_a_secret_is_shown_but_what_is_meant_for_a_reference() {
+        let prefixes = BTreeSet::from(["env", "file"]);
+        let wrong = |text| {
+            parse(text, Dialect { prefixes: &prefixes, is_pattern: false, is_secret: true }).unwrap_err()
+        };
+        for text in ["a${hunter2", "a${hunter2}", "a${hunter2:x}", "${hunter2.x}", "${env:x ${hunter2"] {
+            assert!(!wrong(text).contains("hunter2"), "{text}: {}", wrong(text));
+        }
+        assert!(wrong("${ENV:TOKEN}").starts_with("write `${env:TOKEN}`"));
+        assert!(wrong("${TOKEN}").starts_with("write `${env:TOKEN}`"));
+        assert!(wrong("${vault:a#b}").starts_with("`${vault:...}` is no reference"));
     }
 }

@@ -91,6 +91,7 @@ fn transform_schema(registry: &Registry, generator: &mut SchemaGenerator) -> Val
     let mut predicate = predicate_schema(registry, generator, COMBINED_DEPTH);
     set(&mut predicate, "description", "Applies the transform only to records for which this holds.".into());
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        set(&mut predicate, "x-also", json!(["condition", "when", "if"]));
         properties.insert("predicate".to_owned(), predicate);
         let negate =
             json!({ "type": "boolean", "default": false, "description": "Turns the predicate round." });
@@ -121,7 +122,10 @@ fn predicate_schema(registry: &Registry, generator: &mut SchemaGenerator, depth:
             ("any", "Holds where one of these predicates does."),
         ];
         for (name, description) in lists {
-            let list = json!({ "type": "array", "items": part, "minItems": 1, "description": description });
+            let also = if name == "all" { "and" } else { "or" };
+            let mut list =
+                json!({ "type": "array", "items": part, "minItems": 1, "description": description });
+            set(&mut list, "x-also", json!([also]));
             choices.push((name.to_owned(), list));
         }
         let mut not = part;

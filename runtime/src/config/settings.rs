@@ -69,6 +69,7 @@ pub struct ConnectorFile {
     /// How many consumers read side by side; more than partitions is of no use. Default 1.
     #[serde(default = "default_tasks_max")]
     #[schemars(range(min = 1, max = 1000))]
+    #[schemars(extend("x-also" = ["tasks", "parallelism", "workers"]))]
     pub tasks_max: usize,
     /// The most bytes of records that are read and not done: prefetched, in batches, in flight and waiting for
     /// a retry. A record counts with its key, value and headers, and 640 bytes for what goes with it. Reading pauses
@@ -121,12 +122,14 @@ pub struct SourceSettings {
 pub struct BatchSettings {
     /// Records per batch. Default and upper bound: what the sink can take, which its page says.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-also" = ["size", "batch_size", "max_size", "count"]))]
     pub max_records: Option<usize>,
     /// Bytes per batch, as the sink measures them. Default and upper bound: what the sink can take, which its page says.
     pub max_bytes: Option<ByteSize>,
     /// How long a record waits for others before a batch that is not full is put. Default: 200ms for sinks whose targets
     /// count calls (`bedrock_kb`, `s3`, `sqs`). For all others a batch goes at once while no put is in flight, and grows
     /// while one is, for 200ms at most.
+    #[schemars(extend("x-also" = ["linger_ms", "flush_interval", "max_wait"]))]
     pub linger: Option<HumanDuration>,
 }
 
@@ -138,6 +141,7 @@ pub struct ErrorSettings {
     /// it with a log line and a count. Default `none`. An outage is never held against a record.
     pub tolerance: Tolerance,
     /// Where rejected records go, as they were read, under `tolerance: all`. Their offsets wait until they are there.
+    #[schemars(extend("x-also" = ["dlq", "deadletterqueue", "dead_letters", "dead_letter_topic"]))]
     pub dead_letter_queue: Option<DeadLetterSettings>,
     /// How many records at fault are too many, under `tolerance: all`: then the set-up is at fault rather than the data,
     /// and the connector stops. It also stops where nothing was ever stored and the first 20 records are all rejected,
@@ -145,10 +149,12 @@ pub struct ErrorSettings {
     pub threshold: ThresholdSetting,
     /// The wait after the first failure of a put; it doubles with every further one, and a random part of it is
     /// taken (full jitter). Default 300ms.
+    #[schemars(extend("x-also" = ["backoff", "retry_backoff", "retry_backoff_ms"]))]
     pub retry_delay: HumanDuration,
     /// The longest such wait. Default 60s.
     pub retry_delay_max: HumanDuration,
     /// How long a batch is tried before the connector fails, keeps its offsets and is restarted. Default 5m.
+    #[schemars(extend("x-also" = ["retry", "retries", "max_retries", "timeout"]))]
     pub retry_timeout: HumanDuration,
     /// The longest wait that a target may ask for, as with `Retry-After`. It is obeyed even where `retry_timeout` is
     /// shorter: waiting as asked is no failed try. In AWS Lambda the deadline comes first. Default 1h.

@@ -68,7 +68,7 @@ impl Veil<'_> {
         if text.is_empty() {
             return String::new();
         }
-        let dialect = Dialect { prefixes: self.prefixes, is_pattern: false };
+        let dialect = Dialect { prefixes: self.prefixes, is_pattern: false, is_secret: true };
         let Ok(pieces) = parse(text, dialect) else { return BLANKED.to_owned() };
         if pieces.iter().all(|piece| matches!(piece, Piece::Text(_))) {
             return BLANKED.to_owned();
@@ -132,6 +132,15 @@ fn tells_in_url(text: &str) -> bool {
         is_secret && !value.is_empty() && !is_reference(value)
     };
     query.split('&').any(tells)
+}
+
+/// Says whether a text that stands in the wrong place may hold a credential: an address with a password, also one that is
+/// misspelled, or a name with a secret behind it, such as `password=...` or `Authorization: ...`.
+pub(super) fn tells_credentials(text: &str) -> bool {
+    let has_password = text.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    let names_one =
+        text.split_once(['=', ':']).is_some_and(|(name, value)| sounds_secret(name) && !value.is_empty());
+    tells_in_url(text) || has_password || names_one
 }
 
 /// Says whether the secret in a text is a reference: `${env:NAME}`, perhaps behind a user's name.

@@ -10,20 +10,33 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInpu
 
 use crate::config::problem::Position;
 use crate::config::yaml::{Content, Key, Node, Style, YamlError, YamlScalar};
+use crate::config::yaml_faults::FaultyLines;
 
 /// How deep lists and maps may stand in each other. Each takes room on the stack, here and wherever a file is walked.
 pub(super) const MAX_DEPTH: usize = 64;
 /// How many values aliases may add to those that are written out.
 const MAX_ALIASED: usize = 100_000;
+/// How many keys that stand twice are reported.
+const MAX_DUPLICATES: usize = 50;
 /// How many lines above an error a missing quote is looked for.
 const LINES_BEFORE: usize = 3;
 
 impl Node {
     /// Reads one YAML document. An empty one is an empty map.
     pub fn parse(source: &str) -> Result<Self, YamlError> {
+        let (node, duplicates) = Self::parse_with_duplicates(source)?;
+        duplicates.into_iter().next().map_or(Ok(node), Err)
+    }
+
+    /// Reads one YAML document in which keys may stand twice, of which the first one counts. Returns what is wrong with the
+    /// others, so that it can be said together with whatever else is wrong.
+    pub(crate) fn parse_with_duplicates(source: &str) -> Result<(Self, Vec<YamlError>), YamlError> {
         let lines: Vec<&str> = source.lines().collect();
         let parser = Parser::new_from_str(source);
-        Reader { parser, lines, anchors: HashMap::new(), aliased: 0 }.document()
+        let mut reader =
+            Reader { parser, lines, anchors: HashMap::new(), aliased: 0, duplicates: Vec::new() };
+        let node = reader.document()?;
+        Ok((node, reader.duplicates))
     }
 }
 
@@ -41,10 +54,12 @@ struct Reader<'a> {
     anchors: HashMap<usize, Anchored>,
     /// The values that aliases added so far.
     aliased: usize,
+    /// Keys that stand in their maps already.
+    duplicates: Vec<YamlError>,
 }
 
 impl<'a> Reader<'a> {
-    fn document(mut self) -> Result<Node, YamlError> {
+    fn document(&mut self) -> Result<Node, YamlError> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -152,12 +167,21 @@ impl<'a> Reader<'a> {
             }
             let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let key = self.key(event, span, depth + 1)?;
-            if let Some(line) = lines.insert(key.name.clone(), key.position.line) {
-                let text = format!("duplicate key `{}`, first at line {line}", key.name);
-                return Err(YamlError { position: key.position, text });
+            let first = lines.get(&key.name).copied();
+            if let Some(line) = first {
+                // Behind an equals sign stands a value, and perhaps a secret one.
+                let name = key.name.split_once('=').map_or(key.name.as_str(), |(name, _)| name.trim_end());
+                let text = format!("duplicate key `{name}`, first at line {line}");
+                let duplicate = YamlError { position: key.position, text };
+                self.duplicates.extend((self.duplicates.len() < MAX_DUPLICATES).then_some(duplicate));
+            } else {
+                lines.insert(key.name.clone(), key.position.line);
             }
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
+            if first.is_some() {
+                continue;
+            }
             if is_merge {
                 merged.push(value);
             } else {
@@ -182,17 +206,10 @@ impl<'a> Reader<'a> {
 
     fn scan_error(&self, error: &ScanError) -> YamlError {
         let position = position(*error.marker());
-        for (index, text) in self.lines.iter().enumerate() {
-            let indent = spaces(text);
-            if text.chars().nth(indent) == Some('\t') && !text.trim().is_empty() {
-                return YamlError {
-                    position: Position { line: index + 1, column: indent + 1 },
-                    text: "a tab indents this line; YAML wants spaces".to_owned(),
-                };
-            }
-        }
-        let other = || YamlError { position, text: format!("not valid YAML: {}", error.info()) };
-        self.unquoted(position.line).unwrap_or_else(other)
+        let (lines, info) = (FaultyLines::new(&self.lines), error.info());
+        let found = lines.plain(position, info).or_else(|| self.unquoted(position.line));
+        let other = || YamlError { position, text: format!("not valid YAML: {info}") };
+        found.or_else(|| lines.explain(position, info)).unwrap_or_else(other)
     }
 
     /// Finds what YAML takes for a map of its own, since nobody quoted it: a tag at the start of a value, or a reference
@@ -328,7 +345,7 @@ mod tests {
     #[test]
     fn an_open_quote_is_a_syntax_error_with_a_place() {
         let (line, _, text) = error("a: \"x\nb: 1\n");
-        assert!(line >= 1 && text.starts_with("not valid YAML"), "{line}: {text}");
+        assert!(line >= 1 && text.starts_with("the quote that opens here is never closed"), "{line}: {text}");
     }
 
     #[test]
@@ -368,7 +385,7 @@ mod tests {
         }
         assert!(error(&tower.concat()).2.contains("too large"));
         assert!(error("a: &a [*a]\n").2.contains("an alias within what it stands for"));
-        assert!(error("a: *nothing\n").2.contains("not valid YAML"));
+        assert!(error("a: *nothing\n").2.contains("nothing above is named like this"));
     }
 
     #[test]

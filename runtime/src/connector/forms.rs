@@ -5,7 +5,7 @@
 //! key that asks for another is at fault.
 
 use sluice_connector_api::{
-    Converter, FormNeed, PayloadForm, PayloadForms, RecordForms, SettingsError, Side, Sink,
+    Converter, FormNeed, PayloadForm, PayloadForms, RecordFields, RecordForms, SettingsError, Side, Sink,
 };
 
 use crate::transform::chain::Step;
@@ -17,6 +17,8 @@ pub(super) type DeadKey = (String, SettingsError);
 pub(super) struct FormCheck<'a> {
     forms: RecordForms,
     makers: [Maker<'a>; 2],
+    /// What is known of the fields of records behind each transform, with its name and place.
+    fields: Vec<(&'a str, usize, RecordFields)>,
     dead: Vec<DeadKey>,
 }
 
@@ -39,13 +41,13 @@ impl<'a> FormCheck<'a> {
             None => PayloadForm::Bytes.into(),
         };
         let forms = RecordForms::new(made(key), made(value));
-        Self { forms, makers: [Maker::Converter; 2], dead: Vec::new() }
+        Self { forms, makers: [Maker::Converter; 2], fields: Vec::new(), dead: Vec::new() }
     }
 
     /// Begins with records as they were read, as the dead letter queue gets them.
     pub(super) fn as_read() -> Self {
         let forms = RecordForms::new(PayloadForm::Bytes, PayloadForm::Bytes);
-        Self { forms, makers: [Maker::AsRead; 2], dead: Vec::new() }
+        Self { forms, makers: [Maker::AsRead; 2], fields: Vec::new(), dead: Vec::new() }
     }
 
     /// Goes through a transform.
@@ -65,6 +67,8 @@ impl<'a> FormCheck<'a> {
             }
         }
         self.forms = made;
+        let before = self.fields.last().map(|(_, _, fields)| fields.clone()).unwrap_or_default();
+        self.fields.push((step.name, index, step.leaves(before)));
     }
 
     /// Ends in a sink. Returns what is dead.
@@ -76,12 +80,35 @@ impl<'a> FormCheck<'a> {
     /// `move_it` is the way out where a transform took the form away.
     fn meet(&mut self, path: &str, needs: Vec<FormNeed>, move_it: &str) {
         for need in needs {
-            if !need.is_met_by(self.forms.of(need.side)) {
-                let reason = self.reason(&need, move_it);
+            let reason = if need.is_met_by(self.forms.of(need.side)) {
+                self.lacking(&need, move_it)
+            } else {
+                Some(self.reason(&need, move_it))
+            };
+            if let Some(reason) = reason {
                 let why = SettingsError::at(need.why.path(), reason);
                 self.dead.push((path.to_owned(), why));
             }
         }
+    }
+
+    /// Says that a field cannot be there without which every record is rejected, and which transform took it away.
+    fn lacking(&self, need: &FormNeed, move_it: &str) -> Option<String> {
+        if self.forms.of(need.side) != PayloadForm::Json.into() {
+            return None;
+        }
+        let side = need.side;
+        let (_, _, now) = self.fields.last()?;
+        let field = need.fields.iter().find(|field| now.of(side).lacks(field))?;
+        // The first one behind which it was always lacking.
+        let kept = self.fields.iter().rposition(|(_, _, fields)| !fields.of(side).lacks(field));
+        let (name, index, _) = self.fields.get(kept.map_or(0, |kept| kept + 1))?;
+        Some(format!(
+            "reads the field `{field}` of the {side}, but `{name}` (transform {}) leaves no such field, and every record \
+             would be rejected; keep it there{}",
+            index + 1,
+            move_it.replace("; move it", ", or move this one").replace("behind this one", "before that one")
+        ))
     }
 
     fn reason(&self, need: &FormNeed, move_it: &str) -> String {
@@ -94,14 +121,22 @@ impl<'a> FormCheck<'a> {
         let wants_json = need.forms == PayloadForms::from(PayloadForm::Json);
         let made = match maker {
             Maker::Transform(name, index) => {
-                format!("; `{name}` (transform {}) makes it so{move_it}", index + 1)
+                Some(format!("`{name}` (transform {}) makes it so{move_it}", index + 1))
             }
-            Maker::AsRead => "; the queue gets records as they were read".to_owned(),
-            Maker::Converter if wants_json => format!("; set `source.{side}: json`"),
-            Maker::Converter => String::new(),
+            Maker::AsRead => Some("the queue gets records as they were read".to_owned()),
+            Maker::Converter if wants_json => Some(format!("set `source.{side}: json`")),
+            Maker::Converter => None,
         };
-        let way_out = need.way_out.as_ref().map_or_else(String::new, |way_out| format!("; {way_out}"));
+        let is_converter = matches!(maker, Maker::Converter);
+        let way_out = match (made, &need.way_out) {
+            (Some(made), Some(way_out)) if made == *way_out => format!("; {made}"),
+            (Some(made), Some(way_out)) if is_converter => format!("; {made}, or {way_out}"),
+            (Some(made), Some(way_out)) => format!("; {made}; {way_out}"),
+            (Some(only), None) => format!("; {only}"),
+            (None, Some(only)) => format!("; {only}"),
+            (None, None) => String::new(),
+        };
         let why = need.why.reason();
-        format!("{why}, but the {side} is {forms} here, and every record would be rejected{made}{way_out}")
+        format!("{why}, but the {side} is {forms} here, and every record would be rejected{way_out}")
     }
 }

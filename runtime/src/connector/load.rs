@@ -10,13 +10,13 @@ use sluice_connector_api::{Blanks, ByteSize, Registry, Side, Sink};
 use crate::config::flat::{FlatConfig, flatten};
 use crate::config::foreign::foreign;
 use crate::config::interpolate::{Follow, Interpolated, Referred, interpolate, referred};
-use crate::config::problem::Problem;
+use crate::config::problem::{Position, Problem};
 use crate::config::secrets::secrets;
 use crate::config::settings::{
     BatchSettings, ConnectorFile, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState,
 };
 use crate::config::shared_schema::ConnectorSchema;
-use crate::config::yaml::Node;
+use crate::config::yaml::{Node, YamlError};
 use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
 use crate::connector::parts::{Parts, only_entry};
@@ -88,7 +88,15 @@ impl Connector {
         registry: &Registry,
         follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
-        Self::of(file, parse(file, source)?, registry, follow).await
+        let (node, duplicates) = parse_all(file, source)?;
+        let loaded = Self::of(file, node, registry, follow).await;
+        if duplicates.is_empty() {
+            return loaded;
+        }
+        let mut problems = duplicates;
+        problems.extend(loaded.err().unwrap_or_default());
+        problems.sort();
+        Err(problems)
     }
 
     /// Checks and builds the connector in a file that is parsed already.
@@ -127,16 +135,40 @@ pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
-    std::fs::read_to_string(file)
-        .map_err(|error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))])
+    let cannot_read = |error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))];
+    let bytes = std::fs::read(file).map_err(cannot_read)?;
+    utf8(file, bytes).map_err(|problem| vec![problem])
 }
 
-/// Reads YAML; what configures something else is not looked into.
-fn parse(file: &Path, source: &str) -> Result<Node, Vec<Problem>> {
+/// Reads bytes as text, or says where they are none.
+fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Problem::of_file(file, "the file is UTF-16; save it as UTF-8"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default());
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let text = "a byte that is not UTF-8; save the file as UTF-8";
+        Problem::at(file, Position { line, column }, text)
+    })
+}
+
+/// Reads YAML; what configures something else is not looked into. Beside it stands what is wrong with keys that stand twice.
+fn parse_all(file: &Path, source: &str) -> Result<(Node, Vec<Problem>), Vec<Problem>> {
     if let Some(problem) = foreign(file, source) {
         return Err(vec![problem]);
     }
-    Node::parse(source).map_err(|error| vec![Problem::at(file, error.position, error.text)])
+    let place = |error: YamlError| Problem::at(file, error.position, error.text);
+    let (node, duplicates) = Node::parse_with_duplicates(source).map_err(|error| vec![place(error)])?;
+    Ok((node, duplicates.into_iter().map(place).collect()))
+}
+
+/// Reads YAML in which no key stands twice.
+fn parse(file: &Path, source: &str) -> Result<Node, Vec<Problem>> {
+    let (node, duplicates) = parse_all(file, source)?;
+    if duplicates.is_empty() { Ok(node) } else { Err(duplicates) }
 }
 
 /// A file that was checked against the schema.

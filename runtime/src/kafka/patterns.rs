@@ -31,7 +31,7 @@ impl TopicEntry {
             let pattern = Regex::new(text);
             return pattern
                 .map(Self::Pattern)
-                .map_err(|error| format!("is not a regular expression: {error}"));
+                .map_err(|error| format!("is not a regular expression: {}", reason(&error)));
         }
         let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         match text {
@@ -73,6 +73,13 @@ impl TopicEntry {
 
 fn is_internal(topic: &str) -> bool {
     INTERNAL.contains(&topic) || topic.starts_with(INTERNAL_TO_MSK)
+}
+
+/// Returns the reason alone: an error of a pattern is several lines, with a picture of the place.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

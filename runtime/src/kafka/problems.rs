@@ -138,7 +138,14 @@ impl KafkaSettings {
     /// Places what librdkafka says of a client at the property that it speaks of, which is returned where it is an own one,
     /// or at the key from which that comes.
     fn blame(&self, client: &str, said: &str) -> (Option<&str>, SettingsError) {
-        let text = format!("librdkafka makes no {client} of this: {said}");
+        let mut text = format!("librdkafka makes no {client} of this: {said}");
+        // Kerberos is what librdkafka takes where nothing is said.
+        if said.contains("GSSAPI") {
+            text = format!(
+                "librdkafka makes no {client} of this: `sasl.mechanism` is `GSSAPI`, also where it is not set, and that is not \
+                 built in; set another one, or say who the client is under `auth`"
+            );
+        }
         if let Some(name) = trial::named_in(said, self.properties.keys().map(String::as_str)) {
             return (Some(name), property_error(name, text));
         }

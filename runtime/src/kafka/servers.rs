@@ -45,6 +45,12 @@ fn check_server(server: &str) -> Result<(), String> {
     if host.is_empty() {
         return Err(address("names no host"));
     }
+    if host.contains(['$', '%']) && !server.starts_with('[') {
+        return Err(format!("`{server}` is no host; a reference is written `${{env:NAME}}`"));
+    }
+    if host.contains(['(', ')', '*', '=', '\\', '`']) {
+        return Err(address("is not the address of a broker"));
+    }
     match port.map(str::parse::<u16>) {
         None | Some(Ok(1..)) => Ok(()),
         Some(Ok(0) | Err(_)) => Err(address("has no port from 1 to 65535 behind its `:`")),

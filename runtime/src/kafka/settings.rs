@@ -21,6 +21,7 @@ use crate::kafka::patterns::TopicEntry;
 #[serde(deny_unknown_fields)]
 pub struct KafkaSettings {
     /// Brokers to begin with, comma-separated, such as `localhost:9092`.
+    #[schemars(extend("x-also" = ["brokers", "servers", "hosts", "broker_list"]))]
     pub bootstrap_servers: String,
     /// Topics to read. One that begins with `^` is a regular expression as Rust's crate `regex` has them
     /// (<https://docs.rs/regex/latest/regex/#syntax>): `$` ends the name, `\d` is a digit, `(?i)` behind the `^` ignores case. New
@@ -30,6 +31,7 @@ pub struct KafkaSettings {
     pub topics: Vec<String>,
     /// The consumer group. Default: `connect-` and the connector's name.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["group_id", "consumer_group", "grp"]))]
     pub group: Option<String>,
     /// Where to begin in a partition for which the group has no offset. Default `earliest`.
     #[serde(default)]

@@ -23,6 +23,11 @@ const CONTROLLER: Duration = Duration::from_secs(3);
 const NO_CONTROLLER: &str = "the brokers have no controller, so that topics are neither created nor deleted; those of \
                              `sluice demo` make a topic when it is first written to, and forget it when they end";
 
+/// What is said of brokers that answer, and not this.
+const UNANSWERED: &str = "the brokers answer, but not to what creates and deletes topics; those of `sluice demo` make a topic \
+                          when it is first written to (`sluice produce -X allow.auto.create.topics=true`), and forget it when \
+                          they end";
+
 /// How topics are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicLayout {
@@ -72,16 +77,20 @@ pub async fn create(
         topics.push(topic);
     }
     let admin = admin(access).await?;
-    let answers = admin.create_topics(&topics, &options()).await?;
-    Ok(answers.into_iter().map(change).collect())
+    match admin.create_topics(&topics, &options()).await {
+        Ok(answers) => Ok(answers.into_iter().map(change).collect()),
+        Err(error) => Err(unanswered(admin, error).await),
+    }
 }
 
 /// Deletes topics with all that they hold; says of each what became of it. Fails where the brokers cannot be reached.
 pub async fn delete(access: &Access, names: &[String]) -> Result<Vec<(String, TopicChange)>, BoxError> {
     let admin = admin(access).await?;
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let answers = admin.delete_topics(&names, &options()).await?;
-    Ok(answers.into_iter().map(change).collect())
+    match admin.delete_topics(&names, &options()).await {
+        Ok(answers) => Ok(answers.into_iter().map(change).collect()),
+        Err(error) => Err(unanswered(admin, error).await),
+    }
 }
 
 /// Lists the topics by name, without those that are Kafka's own.
@@ -132,6 +141,19 @@ async fn admin(access: &Access) -> Result<AdminClient<Identity>, BoxError> {
         (_, false, true) => Err(NO_CONTROLLER.into()),
         (admin, ..) => Ok(admin),
     }
+}
+
+/// Tells brokers that are away from those that do not know the request, as brokers for tests do not.
+async fn unanswered(admin: AdminClient<Identity>, error: KafkaError) -> BoxError {
+    let asked = tokio::task::spawn_blocking(move || admin.inner().fetch_metadata(None, CONTROLLER).is_ok());
+    if asked.await.unwrap_or(false) && is_timeout(&error) { UNANSWERED.into() } else { error.into() }
+}
+
+fn is_timeout(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::RequestTimedOut)
+    )
 }
 
 fn options() -> AdminOptions {

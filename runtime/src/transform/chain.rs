@@ -5,7 +5,7 @@ use std::fmt;
 
 use sluice_connector_api::{
     Blanks, Converter, ConverterContext, Failure, NotConverted, Origin, Payload, Predicate, Record,
-    RecordForms, Rejection, SchemaId, Side, Transform, Transformed,
+    RecordFields, RecordForms, Rejection, SchemaId, Side, Transform, Transformed,
 };
 
 use crate::guard;
@@ -306,6 +306,14 @@ impl Step {
     pub(crate) fn makes(&self, forms: RecordForms) -> RecordForms {
         let made = self.transform.makes(forms);
         if self.condition.is_some() { made | forms } else { made }
+    }
+
+    /// Says which fields records can have that come out: with a predicate, some come out as they went in.
+    pub(crate) fn leaves(&self, fields: RecordFields) -> RecordFields {
+        match self.condition {
+            Some(_) => self.transform.leaves(fields.clone()) | fields,
+            None => self.transform.leaves(fields),
+        }
     }
 
     /// Takes a record through the step, where its condition holds.

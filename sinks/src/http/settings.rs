@@ -47,6 +47,7 @@ use crate::record::on_null::OnNull;
 ///     max_in_flight: 4
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["https", "webhook", "rest"]))]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {
     /// Where to, such as `https://api.example.com/prices/{{ticker}}?by=sluice`. Scheme, host and port have no tags.

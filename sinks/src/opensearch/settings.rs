@@ -40,11 +40,13 @@ use crate::record::on_null::OnNull;
 ///       basic: { username: sluice, password: "${env:OPENSEARCH_PASSWORD}" }
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["elasticsearch", "elastic"]))]
 #[serde(deny_unknown_fields)]
 pub struct OpensearchSettings {
     /// Addresses of the cluster, such as `https://search.example.com:9200`, with a path where a proxy has one. When a host
     /// does not answer, the next one is asked.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-also" = ["url", "host", "hosts", "nodes", "connection_url", "endpoint"]))]
     pub urls: Vec<String>,
     /// The index, alias or data stream, a text with tags such as `prices-{{region}}`. Capital letters become small ones, and
     /// a record whose name for it is none (`/`, `*`, a blank) is rejected. An index whose name begins with a dot
@@ -58,6 +60,7 @@ pub struct OpensearchSettings {
     pub index_date: Option<String>,
     /// What a document is called: `origin`, `key`, a `template`, or `generated` by the cluster. Default: `origin`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["id", "_id"]))]
     pub document_id: SearchDocumentId,
     /// The version that documents get, for `write: index` and deletes: `offset`, `timestamp` or `none`. Default: `offset`
     /// for `document_id: key`, else `none`.
@@ -66,6 +69,7 @@ pub struct OpensearchSettings {
     /// What a record does to its document: `index`, `create`, `data_stream`, `update`, `upsert`, or a `script`. Default:
     /// `index`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["action", "op", "op_type", "operation", "write_method", "mode"]))]
     pub write: WriteOperation,
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete` its document; one that is gone
     /// already is deleted. Default: `reject`.

@@ -48,12 +48,14 @@ use crate::record::on_null::OnNull;
 ///     offsets_table: sluice_offsets
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["postgresql", "pg", "jdbc"]))]
 #[serde(deny_unknown_fields)]
 pub struct PostgresSettings {
     /// Where the database is, such as `postgres://sluice@db.example.com:5432/shop?sslmode=verify-full`, or `host=... user=... dbname=...`.
     /// `sslmode` is `disable`, `prefer` (TLS where the server has it, the default), `require`, `verify-ca` or `verify-full`. With TLS
     /// the certificate of the server is always verified, by the authorities of `tls`, and has to be for its host name: `require` is
     /// `verify-full`, and `verify-ca` takes the certificate of any host. Never shown.
+    #[schemars(extend("x-also" = ["host", "hostname", "uri", "dsn", "database", "dbname", "port", "user", "username", "connection_url"]))]
     pub url: Secret,
     /// The password, if it is not in `url`. Default: none.
     #[serde(default)]
@@ -66,14 +68,17 @@ pub struct PostgresSettings {
     pub tables: Vec<String>,
     /// What a write does: `insert`, `upsert` or `update`. Default: `insert`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["insert_mode", "write_mode", "on_conflict"]))]
     pub mode: WriteMode,
     /// What names a row: `none`, `record_key`, `fields` or `origin`. Default: `none`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["pk", "primary_key", "pk_mode", "id"]))]
     pub key: RowKey,
     /// The columns of the key. With `record_key` the fields of a JSON key to take (default: all), or the one column for a key that
     /// is text or a number; with `fields` the fields of the value; with `origin` the columns for topic, partition and offset
     /// (default: `kafka_topic`, `kafka_partition`, `kafka_offset`).
     #[serde(default)]
+    #[schemars(extend("x-also" = ["pk_fields", "pk_columns", "key_fields", "keys"]))]
     pub key_columns: Vec<String>,
     /// The column that takes the whole value, `jsonb`, `json` or `text`, instead of a column for each field. Default: none.
     #[serde(default)]

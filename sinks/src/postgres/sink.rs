@@ -100,11 +100,24 @@ impl Sink for Postgres {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        if self.store.settings.value_column.is_some() {
-            return Vec::new();
+        let settings = &self.store.settings;
+        let mut needs = Vec::new();
+        if settings.key == RowKey::RecordKey && settings.key_columns.len() != 1 {
+            let why = SettingsError::at("key", "takes the fields of a JSON key as columns");
+            let way_out = "name the one column of the key in `key_columns`";
+            needs.push(FormNeed::new(Side::Key, PayloadForm::Json, why).with_way_out(way_out));
         }
-        let why = SettingsError::at("table", "takes the fields of a JSON object as columns");
-        vec![FormNeed::new(Side::Value, PayloadForm::Json, why).with_way_out("set `value_column`")]
+        if settings.value_column.is_none() {
+            let why = SettingsError::at("table", "takes the fields of a JSON object as columns");
+            let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
+            needs.push(need.with_way_out("set `value_column`"));
+        }
+        if settings.key == RowKey::Fields {
+            let why = SettingsError::at("key_columns", "takes fields of the value for the key");
+            let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
+            needs.push(need.with_fields(settings.key_columns.clone()));
+        }
+        needs
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -115,6 +115,12 @@ impl ObjectGroup {
         }
     }
 
+    /// Names the object that has taken a record.
+    pub(super) fn key_of(&self, objects: &ObjectSettings, record: &Record) -> String {
+        let object = self.objects.get(&path_of(objects, record));
+        object.map(|object| object.key.clone()).unwrap_or_default()
+    }
+
     /// Says whether it took as much as the rules allow.
     pub(super) fn is_full(&self, settings: &ObjectSettings) -> bool {
         self.bytes >= settings.max_bytes.bytes() as u64

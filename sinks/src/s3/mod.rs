@@ -5,6 +5,7 @@
 //! objects    an object of many batches: what is open of each partition, and what of it is stored when
 //! group      the objects that are open together, from one record on, and the rules that complete them
 //! encoding   records as lines, CSV or Parquet, packed as they come
+//! preview    objects as `sluice preview` shows them
 //! bucket     the calls: PutObject, the five of a multipart upload, HeadObject, HeadBucket
 //! ```
 
@@ -13,6 +14,7 @@ mod encoding;
 mod format;
 mod group;
 mod objects;
+mod preview;
 mod settings;
 mod sink;
 #[cfg(test)]

@@ -41,6 +41,7 @@ use crate::s3::format::{ObjectCompression, ObjectFormat};
 ///       path: year=%Y/month=%m/day=%d/
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["aws_s3", "object_storage"]))]
 #[serde(deny_unknown_fields)]
 pub struct S3Settings {
     /// The bucket's name.
@@ -65,6 +66,7 @@ pub struct S3Settings {
     pub compression: ObjectCompression,
     /// Lets objects outlive a batch. Default: an object per batch and partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["flush_size", "rotate_interval", "rotation", "roll", "partitioner"]))]
     pub objects: Option<ObjectSettings>,
     /// Puts in flight at once, from 1 to 16. Default: 4.
     #[serde(default = "max_in_flight")]
@@ -80,9 +82,11 @@ pub struct ObjectSettings {
     /// So many records. Default: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-also" = ["flush_size", "count"]))]
     pub max_records: Option<u64>,
     /// So many bytes before compression, up to `64GiB`: an upload has 10,000 parts at most. Default: `128MiB`.
     #[serde(default = "max_bytes")]
+    #[schemars(extend("x-also" = ["max_size", "size"]))]
     pub max_bytes: ByteSize,
     /// A record whose timestamp is in a later window of this width than the first one's, in windows from the start of 1970 UTC:
     /// with `1h` an object holds no two hours, but for records that come late. Default: none.
@@ -91,6 +95,7 @@ pub struct ObjectSettings {
     /// So long after its first record came, by the clock. A crash then may write some records twice, in objects of different
     /// names. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["every", "max_age", "rotate_interval", "rotate"]))]
     pub interval: Option<HumanDuration>,
     /// Folders by the record's timestamp in UTC, as `strftime` writes it, such as `year=%Y/month=%m/day=%d/`; records without a
     /// timestamp go to `undated/`. Default: none.

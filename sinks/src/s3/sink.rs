@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sluice_connector_api::{
-    BatchKey, ExactlyOnce, Failure, Finding, Hold, HumanDuration, Limits, PutError, ReadingTask, Record,
-    Repetition, SettingsError, Sink, TombstoneFate, TopicPartition,
+    BatchKey, ExactlyOnce, Failure, Finding, FormNeed, Hold, HumanDuration, Limits, PayloadForm, PutError,
+    ReadingTask, Record, Repetition, SettingsError, Side, Sink, TombstoneFate, TopicPartition,
 };
 use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, endpoint_url};
 
@@ -15,6 +15,7 @@ use crate::s3::encoding::Encoding;
 use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::group::place;
 use crate::s3::objects::Objects;
+use crate::s3::preview::shown;
 use crate::s3::settings::S3Settings;
 
 /// Writes objects.
@@ -70,15 +71,24 @@ impl S3 {
         if rejected.is_empty() { Ok(()) } else { Err(PutError::Records(rejected)) }
     }
 
-    /// Shows the fields that become columns.
-    fn preview_rows(&self, batch: &[Record]) -> Result<Value, PutError> {
-        let mut encoding = self.encoding()?;
-        let tried = batch.iter().map(|record| match encoding.push(record) {
-            Ok(()) | Err(Misplaced::OtherColumns) => Ok(()),
-            Err(Misplaced::Rejected(failure)) => Err(failure),
-        });
-        PutError::from_each(tried)?;
-        Ok(batch.iter().filter_map(|record| record.value.as_ref()?.as_json().cloned()).collect())
+    /// Names the object of each record of a batch, without those that `objects` outlive it.
+    fn keys_of(&self, batch: &[Record]) -> Result<Vec<Result<String, Failure>>, Failure> {
+        let (mut rest, mut keys) = (batch, Vec::with_capacity(batch.len()));
+        while !rest.is_empty() {
+            let (mut encoding, mut fates) = (self.encoding()?, Vec::new());
+            for record in rest {
+                match encoding.push(record) {
+                    Ok(()) => fates.push(Ok(())),
+                    Err(Misplaced::Rejected(failure)) => fates.push(Err(failure)),
+                    Err(Misplaced::OtherColumns) => break,
+                }
+            }
+            let (these, others) = rest.split_at(fates.len());
+            let key = self.key(these);
+            keys.extend(fates.into_iter().map(|fate| fate.map(|()| key.clone())));
+            rest = others;
+        }
+        Ok(keys)
     }
 
     fn encoding(&self) -> Result<Encoding, Failure> {
@@ -156,16 +166,21 @@ impl Sink for S3 {
         self.objects.clone().map(|objects| objects as Arc<dyn Hold>)
     }
 
+    /// Shows the objects that the records become, each with its key; one alone without a list around it.
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
-        let rows = match self.settings.format.lines() {
-            Some(lines) => lines.preview(batch)?,
-            None => self.preview_rows(batch)?,
+        let keys = match &self.objects {
+            Some(objects) => objects.keys_of(batch),
+            None => self.keys_of(batch)?,
         };
-        let key = match &self.objects {
-            Some(objects) => batch.first().map(|record| objects.key_of(record)).unwrap_or_default(),
-            None => self.key(batch),
-        };
-        Ok(json!({ "bucket": self.settings.bucket, "key": key, "lines": rows }))
+        shown(&self.settings, batch, keys)
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        if self.settings.format.lines().is_some() {
+            return Vec::new();
+        }
+        let why = SettingsError::at("format", "writes the fields of a JSON object as columns");
+        vec![FormNeed::new(Side::Value, PayloadForm::Json, why).with_way_out("choose `json_lines` or `raw`")]
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -8,7 +8,7 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use sluice_connector_api::{FailureKind, Origin, Record, Sink};
+use sluice_connector_api::{FailureKind, Origin, Record, Sink, Timestamp, TimestampType};
 
 use crate::built::built;
 use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone};
@@ -35,6 +35,45 @@ async fn a_batch_is_one_signed_object_named_by_where_it_was_read() {
     assert_eq!(seen.text().lines().count(), 2);
     assert!(seen.headers["authorization"].contains("/eu-west-3/s3/aws4_request"), "{:?}", seen.headers);
     assert_eq!(seen.headers["content-type"], "application/x-ndjson");
+}
+
+/// A preview shows each object that the records would become, by its name.
+#[test]
+fn a_preview_shows_the_objects_that_are_written() {
+    let sink = |changes: &Value| {
+        let mut settings = json!({ "bucket": "archive", "region": "eu-west-3" });
+        settings.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        built("s3", settings)
+    };
+    let row = |offset: i64, hour: Option<i64>, value: Value| {
+        let mut record = Record::new(Origin::new("t", 0, offset));
+        record.value = Some(value.into());
+        record.timestamp =
+            hour.map(|hour| Timestamp { kind: TimestampType::CreateTime, millis: hour * 3_600_000 });
+        record
+    };
+    let rows = [
+        row(1, Some(0), json!({ "a": 1, "b": "x,y" })),
+        row(2, Some(1), json!({ "a": 2 })),
+        row(3, None, json!({ "a": 3 })),
+    ];
+    let by_hour = sink(&json!({ "format": "parquet", "objects": { "path": "%H/" } })).preview(&rows).unwrap();
+    let key = |folder: &str| format!("t/{folder}/0-00000000000000000001.parquet");
+    let object =
+        |folder: &str, rows: Value| json!({ "bucket": "archive", "key": key(folder), "lines": rows });
+    assert_eq!(
+        by_hour,
+        json!([
+            object("00", json!([{ "a": 1, "b": "x,y" }])),
+            object("01", json!([{ "a": 2 }])),
+            object("undated", json!([{ "a": 3 }])),
+        ])
+    );
+    let csv = sink(&json!({ "format": "csv", "columns": ["b", "a"] })).preview(&rows).unwrap();
+    assert_eq!(csv["lines"], json!(["b,a", "\"x,y\",1", ",2", ",3"]));
+    let other_columns = [row(1, None, json!({ "a": 1 })), row(2, None, json!({ "c": 2 }))];
+    let shown = sink(&json!({ "format": "csv" })).preview(&other_columns).unwrap();
+    assert_eq!((&shown[0]["lines"], &shown[1]["lines"]), (&json!(["a", "1"]), &json!(["c", "2"])));
 }
 
 #[tokio::test]

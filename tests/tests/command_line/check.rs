@@ -131,7 +131,7 @@ fn wrong_types_are_all_named_with_what_was_expected() {
         "source:\n  kafka:\n    bootstrap_servers: a:1\n    topics: t\nsink:\n  blackhole: {}\n\
          batch:\n  max_records: many\nbuffer_memory: []\n",
         &[
-            "c.yaml:4:13: `source.kafka.topics`: expected a list, found `t`",
+            "c.yaml:4:13: `source.kafka.topics`: expected a list, found `t`; write `[t]`",
             "c.yaml:8:16: `batch.max_records`: expected a whole number, found `many`",
             "c.yaml:9:16: `buffer_memory`: expected a whole number or text, found a list",
         ],
@@ -301,9 +301,17 @@ fn what_is_no_yaml_is_refused_with_a_place() {
         "{\"source\": [}\n",
         &["c.yaml:1:13: not valid YAML: while parsing a node, did not find expected node content"],
     );
-    assert_refused("hello world\n", &["c.yaml:1:1: the file: expected a map, found `hello world`"]);
-    assert_refused("- a\n- b\n", &["c.yaml:1:1: the file: expected a map, found a list"]);
-    assert_refused(b"\xff\xfe\x00", &["c.yaml: cannot read the file: stream did not contain valid UTF-8"]);
+    let keys = "its keys are `source`, `sink`";
+    assert_refused(
+        "hello world\n",
+        &[&format!("c.yaml:1:1: the file: expected a map, found `hello world`; {keys}")],
+    );
+    let as_a_map = "write it without dashes and brackets, as `name: value`";
+    assert_refused(
+        "- a\n- b\n",
+        &[&format!("c.yaml:1:1: the file: expected a map, found a list; {as_a_map}")],
+    );
+    assert_refused(b"\xff\xfe\x00", &["c.yaml: the file is UTF-16; save it as UTF-8"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use sluice_connector_api::{
 ///   value: bytes
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["byte_array", "binary", "raw"]))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BytesConverter {}
 

@@ -20,6 +20,7 @@ use sluice_connector_api::{
 ///   value: { string: { encoding: ISO-8859-1 } }
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["text", "plain", "utf8"]))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StringConverter {
     /// The encoding, as Kafka Connect's `converter.encoding` names it: `UTF-8`, `US-ASCII`, `ISO-8859-1`, `UTF-16` (big

@@ -19,6 +19,8 @@ pub(crate) struct Pattern {
     /// The pattern for texts whose offset is written with a colon or without minutes, where it has an offset: `%z` stands
     /// for `+0200` alone, and people mean all of `+02`, `+0200` and `+02:00`.
     with_other_offset: Option<String>,
+    /// The pattern for texts whose offset is `Z`, which is how most write that it is none, where it has an offset.
+    with_letter_z: Option<String>,
     /// The pattern for no offset at all, where that is written as `Z`.
     zulu: Option<Box<Self>>,
     /// Its parts, where all of them are plain.
@@ -41,7 +43,9 @@ impl Pattern {
         let parts = parts(&written);
         let other = replaced(&written, 'z', "%:::z");
         let with_other_offset = (other != written).then_some(other);
-        Self { named: None, with_other_offset, zulu: None, written, parts }
+        let with_letter = replaced(&written, 'z', "Z").replace("%:z", "Z");
+        let with_letter_z = (with_letter != written).then_some(with_letter);
+        Self { named: None, with_other_offset, with_letter_z, zulu: None, written, parts }
     }
 
     /// Takes a pattern that was translated from Java's notation.
@@ -66,7 +70,9 @@ impl Pattern {
         }
         let parsed = match self.parse(text) {
             Ok(parsed) => parsed,
-            Err(error) => return self.read_seconds(text).ok_or(error),
+            Err(error) => {
+                return self.read_letter_z(text).or_else(|| self.read_seconds(text)).ok_or(error);
+            }
         };
         if let Some(timestamp) = parsed.timestamp() {
             return Ok(timestamp.into());
@@ -91,6 +97,12 @@ impl Pattern {
         };
         let other = self.with_other_offset.as_ref().and_then(|other| strtime::parse(other, text).ok());
         other.ok_or(error)
+    }
+
+    /// Reads a text whose offset is the letter `Z`.
+    fn read_letter_z(&self, text: &str) -> Option<Moment> {
+        let parsed = strtime::parse(self.with_letter_z.as_ref()?, text).ok()?;
+        Moment::from_clock(parsed.to_datetime().ok()?, |clock| Offset::UTC.to_timestamp(clock)).ok()
     }
 
     /// Reads seconds since 1970 that are more than jiff takes.
@@ -207,6 +219,19 @@ mod tests {
         for pattern in ["%-d", "%e", "%S%.f", "%B", "%z", "%"] {
             assert_eq!(parts(pattern), None, "{pattern}");
         }
+    }
+
+    #[test]
+    fn an_offset_may_be_the_letter_z() {
+        let read = |pattern: &str, text: &str| {
+            let moment = Pattern::new(pattern.to_owned()).read(text, &TimeZone::get("Europe/Paris").unwrap());
+            moment.map(|moment| moment.second()).map_err(|error| error.to_string())
+        };
+        for text in ["2026-11-28 10:00:00 Z", "2026-11-28 10:00:00 +00", "2026-11-28 12:00:00 +02:00"] {
+            assert_eq!(read("%F %T %z", text), Ok(1_795_860_000), "{text}");
+        }
+        assert_eq!(read("%F %T%:z", "2026-11-28 10:00:00Z"), Ok(1_795_860_000));
+        assert!(read("%F %T %z", "2026-11-28 10:00:00 X").is_err());
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sluice_connector_api::{
-    FormNeed, HumanDuration, Payload, Record, Rejection, RepeatKey, SettingsError, Transform,
+    FormNeed, HumanDuration, Payload, Record, RecordFields, Rejection, RepeatKey, SettingsError, Transform,
     TransformSettings, Transformed,
 };
 
@@ -150,5 +150,9 @@ impl Transform for Dedupe {
             self.of.needs_json("fields", &format!("reads the field `{}`", field.as_str()))
         };
         self.fields.first().map(need).into_iter().collect()
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }

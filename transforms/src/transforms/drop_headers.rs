@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Record, Rejection, SettingsError, Transform, TransformSettings, Transformed};
+use sluice_connector_api::{
+    Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+};
 
 /// Removes headers by their names.
 ///
@@ -52,5 +54,9 @@ impl Transform for DropHeadersSettings {
             }
         }
         Ok(record.into())
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }

@@ -81,7 +81,7 @@ impl Transform for ExtractField {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        vec![self.of.needs_field(self.field.as_str())]
+        vec![self.on_missing.needs(self.of, &self.field)]
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {

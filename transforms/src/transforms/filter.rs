@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Record, Rejection, SettingsError, Transform, TransformSettings, Transformed};
+use sluice_connector_api::{
+    Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+};
 
 /// Drops every record, and so makes sense with a predicate alone: those for which it holds are dropped.
 ///
@@ -42,5 +44,9 @@ impl TransformSettings for FilterSettings {
 impl Transform for FilterSettings {
     fn apply(&self, _: Record) -> Result<Transformed, Rejection> {
         Ok(Transformed::Dropped)
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }

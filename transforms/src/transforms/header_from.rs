@@ -4,7 +4,8 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    FormNeed, Found, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Found, Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings,
+    Transformed,
 };
 
 use crate::field_path::FieldPath;
@@ -116,6 +117,10 @@ impl Transform for HeaderFrom {
             self.of.needs_json("fields", &format!("reads the field `{}`", made.field.as_str()))
         };
         self.made.first().map(need).into_iter().collect()
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }
 

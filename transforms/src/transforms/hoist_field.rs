@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    Payload, PayloadForm, Record, RecordForms, Rejection, SettingsError, Transform, TransformSettings,
-    Transformed,
+    KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
+    Transform, TransformSettings, Transformed,
 };
 
 use crate::field_fault::FieldFault;
@@ -80,5 +80,9 @@ impl Transform for HoistFieldSettings {
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
         self.of.with_forms(forms, PayloadForm::Json)
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |_| KnownFields::only([self.field.as_str()]))
     }
 }

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Record, Rejection, SettingsError, Transform, TransformSettings, Transformed};
+use sluice_connector_api::{
+    Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+};
 
 /// Adds a header with a fixed value.
 ///
@@ -57,5 +59,9 @@ impl Transform for NewHeader {
     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
         record.headers.push(self.name.as_str(), Some(self.value.clone()));
         Ok(record.into())
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }

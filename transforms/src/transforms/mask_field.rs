@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use sluice_connector_api::{
-    Decimal, FormNeed, Found, Record, Rejection, Scalar, SettingsError, Transform, TransformSettings,
-    Transformed,
+    Decimal, FormNeed, Found, Record, RecordFields, Rejection, Scalar, SettingsError, Transform,
+    TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -85,6 +85,10 @@ impl Transform for MaskField {
 
     fn needs(&self) -> Vec<FormNeed> {
         vec![self.of.needs_json("fields", "reads fields")]
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }
 

@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Record, Rejection, SettingsError, Transform, TransformSettings, Transformed};
+use sluice_connector_api::{
+    Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+};
 
 use crate::java_replacement::JavaReplacement;
 use crate::whole_regex::WholeRegex;
@@ -78,5 +80,9 @@ impl Transform for RegexRouter {
         }
         record.target_topic = Some(routed);
         Ok(record.into())
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Json, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Json, Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use crate::field_path::{FieldPath, FieldPattern};
@@ -144,6 +144,24 @@ impl Transform for ReplaceField {
 
     fn needs(&self) -> Vec<FormNeed> {
         vec![self.of.needs_json("", "changes fields")]
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |mut left| {
+            for name in self.exclude.iter().filter_map(FieldPattern::only_root_name) {
+                left = left.without(name);
+            }
+            if !self.include.is_empty() {
+                left = left.narrowed_to(self.include.iter().map(FieldPath::root_name));
+            }
+            for (field, _) in self.renames.iter().filter(|(field, _)| field.is_at_root()) {
+                left = left.without(field.root_name());
+            }
+            for (_, new_name) in self.renames.iter().filter(|(field, _)| field.is_at_root()) {
+                left = left.with(new_name);
+            }
+            left
+        })
     }
 }
 

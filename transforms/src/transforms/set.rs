@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Json, Payload, PayloadForm, Record, RecordForms, Rejection, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    SettingsError, Transform, TransformSettings, Transformed,
 };
 use sluice_template::Template;
 
@@ -172,6 +172,13 @@ impl Transform for Set {
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
         self.of.with_forms(forms, PayloadForm::Json)
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let names = || self.fields.iter().map(|(field, _)| field.root_name());
+        fields.changed(self.of.side(), |before| {
+            if self.replace { KnownFields::only(names()) } else { names().fold(before, KnownFields::with) }
+        })
     }
 }
 

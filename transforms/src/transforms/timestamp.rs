@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Json, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar, SettingsError,
-    Transform, TransformSettings, Transformed,
+    FormNeed, Found, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    Scalar, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
@@ -66,6 +66,7 @@ pub(crate) struct TimestampSettings {
     /// that of patterns and `rfc3339` when writing. A time that a clock shows twice is the earlier one, a
     /// time that it skips is as much later. Default `UTC`.
     #[serde(default = "utc")]
+    #[schemars(extend("x-also" = ["zone", "tz"]))]
     time_zone: String,
     /// The field to write, a path like that of `field`; objects on the way are made. Default: `field` itself.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
@@ -145,7 +146,7 @@ impl Transform for Timestamp {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        self.field.iter().map(|field| self.of.needs_field(field.as_str())).collect()
+        self.field.iter().map(|field| self.on_missing.needs(self.of, field)).collect()
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
@@ -154,6 +155,11 @@ impl Transform for Timestamp {
         } else {
             self.of.with_forms(forms, PayloadForm::Text | PayloadForm::Json)
         }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let target = self.target.iter().map(FieldPath::root_name);
+        fields.changed(self.of.side(), |before| target.fold(before, KnownFields::with))
     }
 }
 

@@ -4,7 +4,9 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_connector_api::{Record, Rejection, SettingsError, Transform, TransformSettings, Transformed};
+use sluice_connector_api::{
+    Record, RecordFields, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+};
 
 use crate::field_fault::FieldFault;
 use crate::time::{Moment, TimeFormat, check_writing};
@@ -84,6 +86,10 @@ impl Transform for TimestampRouter {
         let routed = self.topic_format.replace(TOPIC, record.topic()).replace(TIMESTAMP, &time);
         record.target_topic = Some(routed);
         Ok(record.into())
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }
 

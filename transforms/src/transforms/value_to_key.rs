@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, PayloadForm, Record, RecordForms, Rejection, SettingsError, Transform, TransformSettings,
-    Transformed,
+    FormNeed, KnownFields, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError, Side,
+    Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
@@ -99,8 +99,11 @@ impl Transform for ValueToKey {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
+        let wanted = self.fields.iter().filter(|_| self.on_missing == OnAbsence::Reject);
+        let wanted: Vec<&str> = wanted.map(FieldPath::root_name).collect();
         let need = |field: &FieldPath| {
-            Of::Value.needs_json("fields", &format!("reads the field `{}`", field.as_str()))
+            let does = format!("reads the field `{}`", field.as_str());
+            Of::Value.needs_json("fields", &does).with_fields(wanted)
         };
         self.fields.first().map(need).into_iter().collect()
     }
@@ -108,5 +111,11 @@ impl Transform for ValueToKey {
     fn makes(&self, forms: RecordForms) -> RecordForms {
         let made = RecordForms::new(PayloadForm::Json, forms.value);
         if self.on_missing == OnAbsence::Skip { made | forms } else { made }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let made = KnownFields::only(self.fields.iter().map(FieldPath::last_name));
+        let is_always = self.on_missing != OnAbsence::Skip;
+        fields.changed(Side::Key, |before| if is_always { made } else { made | before })
     }
 }

@@ -170,7 +170,9 @@ impl AttributeRule {
             Self::Boolean(template) => ("boolean", template),
             Self::StringList(template) => ("string_list", template),
         };
-        template.needs(&format!("{key_path}.{kind}"))
+        // An attribute that is missing is left out.
+        let needs = template.needs(&format!("{key_path}.{kind}"));
+        needs.into_iter().map(FormNeed::without_fields).collect()
     }
 
     /// Makes the value; `None` where there is nothing to make it of.

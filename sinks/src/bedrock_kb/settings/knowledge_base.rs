@@ -56,6 +56,7 @@ pub struct KnowledgeBaseSettings {
     /// The knowledge base: 10 letters and digits, such as `KB12345678`. Write this or `knowledge_base`.
     #[serde(default)]
     #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"), extend("patternErrorMessage" = "an id of 10 letters and digits"))]
+    #[schemars(extend("x-also" = ["kb_id", "kbid"]))]
     pub knowledge_base_id: Option<String>,
     /// The knowledge base by its name, which is looked up when the connector starts.
     #[serde(default)]
@@ -64,6 +65,7 @@ pub struct KnowledgeBaseSettings {
     /// Its data source: 10 letters and digits, such as `DS12345678`. Write this or `data_source`.
     #[serde(default)]
     #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"), extend("patternErrorMessage" = "an id of 10 letters and digits"))]
+    #[schemars(extend("x-also" = ["ds_id", "dsid"]))]
     pub data_source_id: Option<String>,
     /// Its data source by name, which is looked up when the connector starts.
     #[serde(default)]

@@ -14,6 +14,8 @@ use sluice_connector_api::Failure;
 use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::format::ObjectCompression;
 
+/// The largest whole number up to which a double has each.
+const MAX_EXACT: u64 = 1 << 53;
 /// Records that the types of the columns come from.
 const SAMPLE: usize = 1000;
 /// Bytes of rows as JSON that are turned into columns at once.
@@ -26,6 +28,8 @@ const ROW_GROUP: usize = 8 * 1024 * 1024;
 enum Kind {
     Boolean,
     Integer,
+    /// A whole number that no double has: it shares a column with other whole numbers alone.
+    LargeInteger,
     Double,
     Text,
     List(Box<Kind>),
@@ -66,7 +70,7 @@ impl ParquetTable {
             )));
         }
         let columns = merge_fields(&self.columns, &kind).ok_or(Misplaced::OtherColumns)?;
-        if self.writer.is_some() && columns != self.columns {
+        if self.writer.is_some() && !are_same_columns(&columns, &self.columns) {
             return Err(Misplaced::OtherColumns);
         }
         let before = self.rows.len();
@@ -152,14 +156,21 @@ fn kind_of(value: &Value) -> Result<Option<Kind>, Failure> {
         Value::Null => None,
         Value::Bool(_) => Some(Kind::Boolean),
         Value::String(_) => Some(Kind::Text),
-        Value::Number(number) if number.is_i64() => Some(Kind::Integer),
+        Value::Number(number) if number.is_i64() => {
+            let is_exact = number.as_i64().is_some_and(|number| number.unsigned_abs() <= MAX_EXACT);
+            Some(if is_exact { Kind::Integer } else { Kind::LargeInteger })
+        }
         Value::Number(number)
             if number.as_str().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') =>
         {
             let reason = "a whole number takes more than 64 bits; make it text with `cast`";
             return Err(Failure::rejected(reason));
         }
-        Value::Number(_) => Some(Kind::Double),
+        Value::Number(number) if number.as_f64().is_some_and(f64::is_finite) => Some(Kind::Double),
+        Value::Number(_) => {
+            let reason = "a number is larger than a double can be; make it text with `cast`";
+            return Err(Failure::rejected(reason));
+        }
         Value::Array(items) => {
             let mut all: Option<Kind> = None;
             for item in items {
@@ -185,6 +196,7 @@ fn mixed() -> Failure {
 fn merge(a: &Kind, b: &Kind) -> Option<Kind> {
     Some(match (a, b) {
         (Kind::Integer | Kind::Double, Kind::Double) | (Kind::Double, Kind::Integer) => Kind::Double,
+        (Kind::LargeInteger, Kind::Integer) | (Kind::Integer, Kind::LargeInteger) => Kind::LargeInteger,
         (Kind::List(a), Kind::List(b)) => Kind::List(Box::new(merge(a, b)?)),
         (Kind::Object(a), Kind::Object(b)) => Kind::Object(merge_fields(a, b)?),
         (a, b) if a == b => a.clone(),
@@ -203,6 +215,22 @@ fn merge_fields(a: &[(String, Kind)], b: &[(String, Kind)]) -> Option<Vec<(Strin
     Some(all)
 }
 
+/// Says whether columns are the same, however large their whole numbers are.
+fn are_same_columns(a: &[(String, Kind)], b: &[(String, Kind)]) -> bool {
+    let is_same =
+        |((a, of_a), (b, of_b)): (&(String, Kind), &(String, Kind))| a == b && is_same_column(of_a, of_b);
+    a.len() == b.len() && a.iter().zip(b).all(is_same)
+}
+
+fn is_same_column(a: &Kind, b: &Kind) -> bool {
+    let is_whole = |kind: &Kind| matches!(kind, Kind::Integer | Kind::LargeInteger);
+    match (a, b) {
+        (Kind::List(a), Kind::List(b)) => is_same_column(a, b),
+        (Kind::Object(a), Kind::Object(b)) => are_same_columns(a, b),
+        (a, b) => a == b || (is_whole(a) && is_whole(b)),
+    }
+}
+
 fn arrow_fields(fields: &[(String, Kind)]) -> Fields {
     fields.iter().map(|(name, kind)| Field::new(name, arrow_type(kind), true)).collect()
 }
@@ -210,7 +238,7 @@ fn arrow_fields(fields: &[(String, Kind)]) -> Fields {
 fn arrow_type(kind: &Kind) -> DataType {
     match kind {
         Kind::Boolean => DataType::Boolean,
-        Kind::Integer => DataType::Int64,
+        Kind::Integer | Kind::LargeInteger => DataType::Int64,
         Kind::Double => DataType::Float64,
         Kind::Text => DataType::Utf8,
         Kind::List(items) => DataType::List(Arc::new(Field::new("item", arrow_type(items), true))),

@@ -373,6 +373,23 @@ async fn parquet_takes_another_file_for_what_no_column_holds() {
     assert_eq!(read, [json!({ "id": "now text" }), json!({ "id": "more" })]);
 }
 
+/// A whole number that no double has is not rounded to one.
+#[tokio::test]
+async fn parquet_rounds_no_whole_number() {
+    let large = 9_007_199_254_740_993_i64;
+    let world = World::new(&json!({ "format": "parquet", "objects": {} })).await;
+    world.put(&[row(0, json!({ "n": 1.5 })), row(1, json!({ "n": 2 })), row(2, json!({ "n": large }))]).await;
+    world.put(&[row(3, json!({ "n": 7 })), row(4, json!({ "n": large + 2 }))]).await;
+    let too_large: Value = serde_json::from_str("{\"n\": 1e400}").unwrap();
+    let failures = record_failures(world.sink.put(&[row(5, too_large)]).await);
+    assert!(failures[0].2.contains("larger than a double can be"), "{failures:?}");
+    world.store(StoreReach::All).await.unwrap();
+    let (read, _) = rows_of(world.bucket.object(&name(0, "parquet")));
+    assert_eq!(read, [json!({ "n": 1.5 }), json!({ "n": 2.0 })]);
+    let (read, _) = rows_of(world.bucket.object(&name(2, "parquet")));
+    assert_eq!(read, [json!({ "n": large }), json!({ "n": 7 }), json!({ "n": large + 2 })]);
+}
+
 #[tokio::test]
 async fn what_is_packed_is_one_stream_over_all_batches() {
     for (compression, extension) in [("gzip", "txt.gz"), ("zstd", "txt.zst")] {

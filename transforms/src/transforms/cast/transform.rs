@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Found, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FormNeed, Found, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, Scalar,
+    SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use super::kind::CastType;
@@ -152,6 +152,10 @@ impl Transform for Cast {
             Casts::Whole(_) => self.of.with_forms(forms, PayloadForm::Json),
             Casts::Fields(_) => forms,
         }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }
 

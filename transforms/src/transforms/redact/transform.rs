@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Json, Payload, Record, Rejection, Scalar, SettingsError, Transform, TransformSettings,
-    Transformed,
+    FormNeed, Found, Json, Payload, Record, RecordFields, Rejection, Scalar, SettingsError, Transform,
+    TransformSettings, Transformed,
 };
 
 use super::finds::{Find, KnownPattern};
@@ -114,6 +114,10 @@ impl Transform for Redact {
         } else {
             vec![self.of.needs_json("fields", "replaces fields")]
         }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields
     }
 }
 

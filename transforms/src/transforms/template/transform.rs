@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    FormNeed, Payload, PayloadForm, Record, RecordForms, Rejection, SettingsError, Side, Transform,
-    TransformSettings, Transformed,
+    FormNeed, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
+    Side, Transform, TransformSettings, Transformed,
 };
 use sluice_template::{HANDLEBARS, Template, shape};
 
@@ -124,5 +124,10 @@ impl Transform for TextWriter {
             Some(_) => forms,
             None => RecordForms::new(forms.key, PayloadForm::Text),
         }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let target = self.target.iter().map(FieldPath::root_name);
+        fields.changed(Side::Value, |before| target.fold(before, KnownFields::with))
     }
 }

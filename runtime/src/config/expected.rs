@@ -1,0 +1,128 @@
+//! What a value has to be, where another stands: its type, and how it is written.
+
+use jsonschema::JsonType;
+use jsonschema::error::TypeKind;
+
+use crate::config::found::FoundValue;
+use crate::config::misplaced::{choice, meant};
+use crate::config::nearest::same;
+use crate::config::yaml::Content;
+
+/// How many keys of a map are named.
+const MAX_KEYS: usize = 6;
+
+/// Says which types are expected.
+pub(super) fn types(kinds: &[&TypeKind]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for json_type in json_types(kinds) {
+        let name = type_name(json_type);
+        if json_type != JsonType::Null && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(" or ")
+}
+
+/// Says how a value of the expected type is written, where what stands there tells that.
+pub(super) fn way_out(kinds: &[&TypeKind], found: &FoundValue<'_>) -> String {
+    let types = json_types(kinds);
+    let way_out = match (&found.node.content, types.as_slice()) {
+        (_, types) if types.contains(&JsonType::Object) => map(found),
+        (Content::Scalar(_), types) if types.contains(&JsonType::Array) => list_of_one(found),
+        (Content::Map(_), types) if types.contains(&JsonType::Array) => {
+            Some("begin each of its items with `- `".to_owned())
+        }
+        (Content::List(_), types) if types.contains(&JsonType::String) => one_text(found),
+        (Content::Scalar(scalar), _) if !scalar.text.is_empty() && scalar.to_json().is_null() => {
+            Some(format!("`{}` without quotes is nothing; quote it, or leave the key out", scalar.text))
+        }
+        _ => None,
+    };
+    way_out.map_or_else(String::new, |way_out| format!("; {way_out}"))
+}
+
+/// A map is written by its keys, and a plug-in by its name.
+fn map(found: &FoundValue<'_>) -> Option<String> {
+    if matches!(found.node.content, Content::List(_)) {
+        return Some("write it without dashes and brackets, as `name: value`".to_owned());
+    }
+    let word = found.node.scalar().filter(|scalar| !scalar.interpolated)?;
+    if found.is_plug_in {
+        let plug_in = meant(&word.text, &found.place)?;
+        let is_bare = found.place.key(plug_in).required().is_empty();
+        return Some(if is_bare {
+            format!("write `{plug_in}: {{}}`, or its settings in the place of the braces")
+        } else {
+            format!("write `{plug_in}:`, and its settings below it")
+        });
+    }
+    let required = found.place.required();
+    let keys = if required.is_empty() { found.place.keys() } else { required };
+    match keys.as_slice() {
+        [] if found.place.takes_any_name() => Some("write `name: value` below it".to_owned()),
+        [] => None,
+        [one] => Some(format!("it has the key `{one}`")),
+        keys if keys.len() <= MAX_KEYS => Some(format!("its keys are {}", named(keys))),
+        keys => Some(format!("it has keys such as {}", named(keys.get(..MAX_KEYS)?))),
+    }
+}
+
+fn named(keys: &[&str]) -> String {
+    let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    quoted.join(", ")
+}
+
+fn list_of_one(found: &FoundValue<'_>) -> Option<String> {
+    let text = found.text().filter(|text| !text.is_empty() && text.len() <= 40 && !text.contains('\n'))?;
+    let items: Vec<&str> = text.split(',').map(str::trim).collect();
+    let is_plain = |item: &&str| {
+        item.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '.' | '_' | '-' | '/' | '^'))
+    };
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| if is_plain(item) { (*item).to_owned() } else { format!("\"{item}\"") })
+        .collect();
+    Some(format!("write `[{}]`", items.join(", ")))
+}
+
+fn one_text(found: &FoundValue<'_>) -> Option<String> {
+    let Content::List(items) = &found.node.content else { return None };
+    match items.as_slice() {
+        [] => None,
+        [_] => Some("write it without dash and brackets".to_owned()),
+        _ => Some("write one text; where it takes several, commas stand between them".to_owned()),
+    }
+}
+
+/// Says which words may stand at a place, and which one is meant.
+pub(super) fn word_of(words: &[&str], found: &FoundValue<'_>) -> String {
+    let Some(text) = found.text() else { return String::new() };
+    if text.contains("{{") && found.place.names("template") {
+        return "; write a template as `{ template: \"...\" }`".to_owned();
+    }
+    let near = same(text, words).or_else(|| found.place.known_as(text));
+    near.and_then(|near| choice(&[near])).map_or_else(String::new, |near| format!("; did you mean {near}?"))
+}
+
+fn json_types(kinds: &[&TypeKind]) -> Vec<JsonType> {
+    let mut types = Vec::new();
+    for kind in kinds {
+        match kind {
+            TypeKind::Single(json_type) => types.push(*json_type),
+            TypeKind::Multiple(several) => types.extend(several.iter()),
+        }
+    }
+    types
+}
+
+fn type_name(json_type: JsonType) -> &'static str {
+    match json_type {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "nothing",
+        JsonType::Number => "a number",
+        JsonType::Object => "a map",
+        JsonType::String => "text",
+    }
+}

@@ -1,0 +1,373 @@
+//! `sluice check` on the mistakes that people make: each has a sentence at its place that leads out, all of a file are told
+//! at once, and none shows a secret.
+
+use sluice_tests::connector::Folder;
+use sluice_tests::sluice::Sluice;
+
+const SOURCE: &str = "source:\n  kafka: { bootstrap_servers: \"localhost:9092\", topics: [orders] }\n";
+const SINK: &str = "sink: { stdout: {} }\n";
+
+/// Checks a file `c.yaml` that is refused, and returns what is said of it.
+fn said(content: impl AsRef<[u8]>) -> Vec<String> {
+    let folder = Folder::with("c.yaml", content);
+    let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(2);
+    checked.lines().into_iter().map(str::to_owned).collect()
+}
+
+/// Sees that each of these is said of a file, and nothing else.
+#[track_caller]
+fn assert_said(content: impl AsRef<[u8]>, expected: &[&str]) {
+    let said = said(&content);
+    let text = String::from_utf8_lossy(content.as_ref());
+    assert_eq!(said.len(), expected.len(), "{text}\n{said:#?}");
+    for part in expected {
+        assert!(said.iter().any(|said| said.contains(part)), "{part}\nis not in\n{said:#?}");
+    }
+}
+
+fn with_sink(settings: &str) -> String {
+    format!("{SOURCE}  key: string\n  value: json\nsink:\n  {settings}\n")
+}
+
+fn with_transform(item: &str) -> String {
+    format!("{SOURCE}transforms:\n  - {item}\n{SINK}")
+}
+
+#[test]
+fn a_key_has_another_name_elsewhere() {
+    for (settings, expected) in [
+        (
+            "postgres: { url: \"postgres://h/d\", table: t, pk: id }",
+            "unknown key `sink.postgres.pk`; did you mean `key`?",
+        ),
+        (
+            "postgres: { url: \"postgres://h/d\", table: t, host: h }",
+            "`sink.postgres.host`; did you mean `url`?",
+        ),
+        (
+            "opensearch: { urls: [\"http://h\"], index: i, id: x }",
+            "`sink.opensearch.id`; did you mean `document_id`?",
+        ),
+        (
+            "opensearch: { urls: [\"http://h\"], index: i, action: x }",
+            "`sink.opensearch.action`; did you mean `write`?",
+        ),
+        (
+            "opensearch: { urls: [\"http://h\"], index: i, username: x }",
+            "it belongs under `sink.opensearch.auth.basic`",
+        ),
+        ("http: { url: \"https://h\", timeout: 5s }", "did you mean `connect_timeout` or `request_timeout`?"),
+        ("s3: { bucket: bbb, rotate_interval: 1h }", "`sink.s3.rotate_interval`; did you mean `objects`?"),
+        (
+            "kafka: { bootstrap.servers: a, bootstrap_servers: \"b:1\", topic: t }",
+            "did you mean `bootstrap_servers`?",
+        ),
+        ("elasticsearch: {}", "unknown sink `sink.elasticsearch`; did you mean `opensearch`?"),
+        ("S3: { bucket: bbb }", "unknown sink `sink.S3`; did you mean `s3`?"),
+        ("io.example.HttpSinkConnector: {}", "did you mean `http`?"),
+        ("type: jdbc", "write `postgres: { ... }` instead of `type: jdbc`"),
+    ] {
+        assert_said(with_sink(settings), &[expected]);
+    }
+}
+
+#[test]
+fn a_predicate_or_transform_has_another_name_elsewhere() {
+    for (item, expected) in [
+        (
+            "{ filter: {}, condition: { record_is_tombstone: {} } }",
+            "`transforms.0.condition`; did you mean `predicate`?",
+        ),
+        (
+            "{ filter: {}, predicate: { and: [] } }",
+            "unknown predicate `transforms.0.predicate.and`; did you mean `all`?",
+        ),
+        ("{ filter: {}, predicate: { tombstone: {} } }", "did you mean `record_is_tombstone`?"),
+        ("{ filter: {}, predicate: { RecordIsTombstone: {} } }", "did you mean `record_is_tombstone`?"),
+        ("{ \"ReplaceField$Value\": { exclude: [a] } }", "did you mean `replace_field`?"),
+        ("{ org.apache.kafka.connect.transforms.Cast$Value: {} }", "did you mean `cast`?"),
+        ("{ filter: {}, predicate: record_is_tombstone }", "write `record_is_tombstone: {}`"),
+        (
+            "{ filter: {}, predicate: [ { record_is_tombstone: {} } ] }",
+            "found a list; write it without dashes",
+        ),
+        (
+            "{ timestamp: { field: a, from: unix_millis, to: rfc3339, zone: UTC } }",
+            "did you mean `time_zone`?",
+        ),
+    ] {
+        assert_said(with_transform(item), &[expected]);
+    }
+}
+
+#[test]
+fn a_plug_in_that_is_named_as_a_word_is_told_how_it_is_named() {
+    assert_said(
+        format!("{SOURCE}sink: stdout\n"),
+        &["c.yaml:3:7: `sink`: expected a map, found `stdout`; write `stdout: {}`"],
+    );
+    assert_said(
+        format!("{SOURCE}sink: postgresql\n"),
+        &["found `postgresql`; write `postgres:`, and its settings below it"],
+    );
+    assert_said(format!("{SOURCE}  key: text\n{SINK}"), &["c.yaml:3:8: `source.key`: "]);
+    assert!(
+        said(format!("{SOURCE}  key: text\n{SINK}"))
+            .concat()
+            .ends_with("found `text`; did you mean `string`?")
+    );
+    assert!(
+        said(format!("{SOURCE}  value: JSON\n{SINK}"))
+            .concat()
+            .ends_with("found `JSON`; did you mean `json`?")
+    );
+    let class = "org.apache.kafka.connect.storage.StringConverter";
+    assert!(said(format!("{SOURCE}  key: {class}\n{SINK}")).concat().ends_with("did you mean `string`?"));
+}
+
+#[test]
+fn what_is_not_indented_enough_is_told_where_it_belongs() {
+    assert_said(
+        "source:\n  kafka:\n  bootstrap_servers: a\n  topics: [b]\ntransforms:\n- template:\n  text: x\nsink:\n  file:\n  path: /x\n",
+        &[
+            "c.yaml:2:3: missing key `source.kafka.bootstrap_servers`",
+            "c.yaml:2:3: missing key `source.kafka.topics`",
+            "c.yaml:3:3: unknown key `source.bootstrap_servers`; it belongs under `source.kafka`",
+            "c.yaml:4:3: unknown key `source.topics`; it belongs under `source.kafka`",
+            "c.yaml:6:3: missing key `transforms.0.template.text`",
+            "c.yaml:7:3: unknown transform `transforms.0.text`; it belongs under `transforms.0.template`",
+            "c.yaml:9:3: missing key `sink.file.path`",
+            "c.yaml:10:3: unknown sink `sink.path`; it belongs under `sink.file`",
+        ],
+    );
+    assert_said(
+        format!("{SOURCE}sink:\n  stdout: {{}}\n  batch: {{ linger: 1s }}\n"),
+        &["c.yaml:5:3: unknown sink `sink.batch`; it belongs at the top, beside `sink`"],
+    );
+}
+
+#[test]
+fn a_value_of_another_type_is_told_how_it_is_written() {
+    assert_said(
+        "source:\n  kafka: { bootstrap_servers: [a, b], topics: orders }\ntransforms:\n  filter: {}\nsink: { http: { url: \
+         \"https://h\", headers: [a], batch: true } }\n",
+        &[
+            "c.yaml:2:31: `source.kafka.bootstrap_servers`: expected text, found a list; write one text",
+            "c.yaml:2:47: `source.kafka.topics`: expected a list, found `orders`; write `[orders]`",
+            "c.yaml:4:3: `transforms`: expected a list, found a map; begin each of its items with `- `",
+            "`sink.http.headers`: expected a map, found a list; write it without dashes and brackets, as `name: value`",
+            "`sink.http.batch`: expected a map, found the boolean `true`; its keys are",
+        ],
+    );
+    assert_said(
+        "source:\n  kafka: { bootstrap_servers: a, topics: [~, on, 010, 22:22] }\nsink: { stdout: {} }\n",
+        &[
+            "c.yaml:2:43: `source.kafka.topics.0`: expected text, found nothing; `~` without quotes is nothing; quote it",
+        ],
+    );
+    assert_said(
+        with_transform("{ filter: {}, predicate: { field_value: { field: a, equals: [1, 2] } } }"),
+        &["`transforms.0.predicate.field_value.equals`: expected "],
+    );
+}
+
+#[test]
+fn the_name_of_a_connector_is_that_of_its_file() {
+    assert_said(
+        format!("name: prices\n{SOURCE}{SINK}"),
+        &[
+            "c.yaml:1:1: unknown key `name`; the name of a connector is that of its file, without `.yaml`; leave this out",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_yaml_is_told_in_words_of_the_file() {
+    for (content, expected) in [
+        ("a: { id: @record.key }\n", "c.yaml:1:10: a value cannot begin with `@`; put it in quotes"),
+        ("a: [*]\n", "c.yaml:1:5: a value cannot begin with `*`; put it in quotes"),
+        ("a: %Y\n", "c.yaml:1:4: a value cannot begin with `%`; put it in quotes"),
+        (
+            "a:\n  b:\n    c: 1\n   d: 2\n",
+            "c.yaml:4:4: this line is indented by 3, and those above it by 0 or 2 or 4",
+        ),
+        ("a:\n  topics:[b]\n  c: 1\n", "c.yaml:2:9: a space is missing behind `topics:`"),
+        ("a: \"C:\\docs\"\n", "c.yaml:1:4: in double quotes a backslash begins an escape"),
+        ("a: b: c\n", "c.yaml:1:4: a value with `: ` in it has to be put in quotes"),
+    ] {
+        assert_said(content, &[expected]);
+    }
+    assert_said(b"a: 1\nb: \xe9\n", &["c.yaml:2:4: a byte that is not UTF-8; save the file as UTF-8"]);
+    assert_said(b"\xff\xfea\0:\0", &["c.yaml: the file is UTF-16; save it as UTF-8"]);
+    assert_said(
+        format!("{SOURCE}source: {{}}\nsink: {{ stdot: {{}} }}\nsink: {{}}\n"),
+        &[
+            "c.yaml:3:1: duplicate key `source`, first at line 1",
+            "c.yaml:4:9: unknown sink `sink.stdot`; did you mean `stdout`?",
+            "c.yaml:5:1: duplicate key `sink`, first at line 4",
+        ],
+    );
+}
+
+#[test]
+fn a_space_that_is_none_is_found() {
+    let text = format!("source:\n\u{a0} kafka: {{ bootstrap_servers: a, topics: [b] }}\n{SINK}");
+    assert_said(text, &["missing key `source.kafka`", "there is a space in it that is none of ASCII's"]);
+}
+
+#[test]
+fn a_file_with_a_mark_and_line_ends_of_windows_is_as_good_as_any() {
+    let text = format!("\u{feff}{SOURCE}{SINK}").replace('\n', "\r\n");
+    let folder = Folder::with("c.yaml", text);
+    Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(0);
+}
+
+#[test]
+fn a_reference_of_another_tool_is_told_the_way() {
+    let http =
+        |header: &str| with_sink(&format!("http: {{ url: \"https://h\", headers: {{ a: '{header}' }} }}"));
+    for (written, expected) in [
+        ("${env :HOME}", "write `${env:HOME}`"),
+        ("${aws_secret}", "write `${aws_secret:NAME}`"),
+        ("${env:NO_SUCH_ONE:x}", "a default is written `${env:NO_SUCH_ONE:-x}`"),
+        ("${env:NO_SUCH_ONE-x}", "a default is written `${env:NO_SUCH_ONE:-x}`"),
+        (
+            "${file:/etc/hostname:password}",
+            "a file holds one value here, without keys; write `${file:/etc/hostname}`",
+        ),
+        ("${TOKEN}", "write `${env:TOKEN}`"),
+        ("${vault:secret/data#key}", "`${vault:...}` is no reference"),
+    ] {
+        assert_said(http(written), &[expected]);
+    }
+    for servers in ["$KAFKA", "%KAFKA%:9092"] {
+        assert_said(
+            format!("source:\n  kafka: {{ bootstrap_servers: \"{servers}\", topics: [a] }}\n{SINK}"),
+            &["a reference is written `${env:NAME}`"],
+        );
+    }
+}
+
+/// Who writes a password in the wrong place has written a password.
+#[test]
+fn no_secret_is_shown_wherever_it_stands() {
+    let kafka = |settings: &str| {
+        format!("source:\n  kafka: {{ bootstrap_servers: a, topics: [b], {settings} }}\n{SINK}")
+    };
+    let http = |settings: &str| with_sink(&format!("http: {{ url: \"https://h\", {settings} }}"));
+    for content in [
+        kafka("auth: hunter2"),
+        kafka("auth: { plain: hunter2 }"),
+        kafka("auth: { scram: { username: a, password: [hunter2], mechanism: x } }"),
+        kafka("properties: \"sasl.password=hunter2\""),
+        kafka("properties: { sasl.password = \"hunter2\" }"),
+        kafka("properties: { sasl.password: \"a${hunter2\" }"),
+        kafka("properties: { sasl.password: \"a${hunter2}\" }"),
+        http("auth: { basic: \"a:hunter2\" }"),
+        http("auth: { bearer: hunter2 }"),
+        http("headers: \"Authorization: Bearer hunter2\""),
+        http("headers: { Authorization: [\"Bearer hunter2\"] }"),
+        http("headers: { a: \"Bearer ${hunter2\" }"),
+        http("method: \"password=hunter2\""),
+        with_sink("http: { url: \"https//a:hunter2@h\" }"),
+        with_sink("http: \"https://a:hunter2@h\""),
+        format!("{SOURCE}sink: \"postgres://a:hunter2@h/d\"\n"),
+        with_sink("postgres: { url: \"postgres//a:hunter2@h/d\", table: t }"),
+        with_sink("opensearch: { urls: \"https://a:hunter2@h\", index: i }"),
+        format!("{SOURCE}  value: {{ avro: {{ registry: \"https://a:hunter2@h\" }} }}\n{SINK}"),
+    ] {
+        let said = said(&content);
+        assert!(!said.is_empty() && !said.concat().contains("hunter2"), "{content}\n{said:#?}");
+    }
+}
+
+#[test]
+fn an_object_of_columns_and_a_row_are_made_of_json() {
+    let of_text = |sink: &str| format!("{SOURCE}  value: string\nsink:\n  {sink}\n");
+    for format in ["csv", "parquet"] {
+        assert_said(
+            of_text(&format!("s3: {{ bucket: bbb, format: {format} }}")),
+            &[
+                "`sink.s3.format`: writes the fields of a JSON object as columns, but the value is text here, and every record \
+               would be rejected; set `source.value: json`, or choose `json_lines` or `raw`",
+            ],
+        );
+    }
+    assert_said(
+        format!(
+            "{SOURCE}sink:\n  postgres: {{ url: \"postgres://h/d\", table: t, mode: upsert, key: record_key }}\n"
+        ),
+        &[
+            "c.yaml:4:67: `sink.postgres.key`: takes the fields of a JSON key as columns, but the key is bytes here",
+        ],
+    );
+    assert_said(
+        of_text("opensearch: { urls: [\"http://h\"], index: i }"),
+        &["every record would be rejected; set `source.value: json`"],
+    );
+}
+
+/// What a transform took away is missed where it stands, as the form of a value is.
+#[test]
+fn a_field_that_a_transform_took_away_is_missed_where_it_is_read() {
+    let chain = |transforms: &str, sink: &str| {
+        format!("{SOURCE}transforms:\n  - replace_field: {{ exclude: [id] }}\n{transforms}sink:\n  {sink}\n")
+    };
+    let gone = "but `replace_field` (transform 1) leaves no such field, and every record would be rejected; keep it there";
+    let http = "http: { url: \"https://h/{{id}}\" }";
+    assert_said(
+        chain("", http),
+        &[&format!("c.yaml:6:16: `sink.http.url`: reads the field `id` of the value, {gone}")],
+    );
+    assert_said(
+        chain("", "opensearch: { urls: [\"http://h\"], index: i, document_id: { template: \"{{id}}\" } }"),
+        &[&format!("`sink.opensearch.document_id.template`: reads the field `id` of the value, {gone}")],
+    );
+    assert_said(
+        chain(
+            "",
+            "postgres: { url: \"postgres://h/d\", table: t, mode: upsert, key: fields, key_columns: [id] }",
+        ),
+        &[&format!("`sink.postgres.key_columns`: reads the field `id` of the value, {gone}")],
+    );
+    assert_said(
+        chain("  - timestamp: { field: id, from: unix_millis, to: rfc3339 }\n", "stdout: {}"),
+        &[&format!(
+            "`transforms.1.timestamp.field`: reads the field `id` of the value, {gone}, or move this one before that one"
+        )],
+    );
+    // It is put there again, may be there still, or need not be.
+    for transforms in [
+        "  - set: { fields: { id: \"{{name}}\" } }\n",
+        "  - replace_field: { renames: { name: id } }\n",
+        "  - jq: { program: \".id = 1\" }\n",
+    ] {
+        let folder = Folder::with("c.yaml", chain(transforms, http));
+        Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(0);
+    }
+    let conditional =
+        chain("", http).replace("[id] }\n", "[id] }\n    predicate: { has_header_key: { name: x } }\n");
+    let optional = chain("", "http: { url: \"https://h/{{default id 'none'}}\" }");
+    for content in [conditional, optional] {
+        let folder = Folder::with("c.yaml", content);
+        Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(0);
+    }
+}
+
+#[test]
+fn a_path_with_an_escape_in_it_is_refused() {
+    assert_said(
+        format!("{SOURCE}sink: {{ file: {{ path: \"C:\\new\\table.txt\" }} }}\n"),
+        &["`sink.file.path`: has the character '\\n' in it; in double quotes a backslash begins an escape"],
+    );
+}
+
+#[test]
+fn a_mechanism_that_is_not_built_in_leads_to_those_that_are() {
+    assert_said(
+        format!(
+            "source:\n  kafka: {{ bootstrap_servers: a, topics: [b], properties: {{ security.protocol: SASL_SSL }} }}\n{SINK}"
+        ),
+        &["set another one, or say who the client is under `auth`"],
+    );
+}
