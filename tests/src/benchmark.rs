@@ -52,9 +52,14 @@ impl BenchmarkStage {
     }
 
     fn create_topic(&self) {
+        self.create_other(&self.topic);
+    }
+
+    /// Creates a topic with as many partitions.
+    pub fn create_other(&self, topic: &str) {
         match &self.broker {
-            AnyBroker::Real(broker) => broker.create_topic(&self.topic, self.partitions),
-            AnyBroker::Embedded(kafka) => kafka.create_topic(&self.topic, self.partitions).expect("a topic"),
+            AnyBroker::Real(broker) => broker.create_topic(topic, self.partitions),
+            AnyBroker::Embedded(kafka) => kafka.create_topic(topic, self.partitions).expect("a topic"),
         }
     }
 

@@ -109,6 +109,37 @@ impl Broker {
         Some((Self { server }, server::address_of(port)))
     }
 
+    /// Starts a broker of the caller's own with so many listeners more, each of which says that it is at another port: that of a
+    /// proxy, to be started by the caller. Returns the ports of each. Transactions whose time is up end within a second.
+    pub fn start_behind(listeners: usize) -> Option<(Self, Vec<(u16, u16)>)> {
+        let jars = server::jars_or_notice()?;
+        let ports: Vec<_> = (0..listeners).map(|_| (free_port(), free_port())).collect();
+        let elsewhere: Vec<_> = ports
+            .iter()
+            .zip(0..)
+            .map(|((port, says), number)| (format!("BEHIND{number}"), *port, *says))
+            .collect();
+        let properties =
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\nnum.network.threads=1\n";
+        let more = |_: &Path| {
+            Ok(More { properties: properties.to_owned(), elsewhere: elsewhere.clone(), ..More::default() })
+        };
+        let server = BrokerProcess::start_with(jars, &more).unwrap_or_else(|problem| panic!("{problem}"));
+        Some((Self { server }, ports))
+    }
+
+    /// Makes the one batch of a partition unreadable where the broker keeps it, which takes a restart.
+    pub fn spoil(&mut self, topic: &str, partition: i32) {
+        /// What stands before the records of a batch.
+        const HEAD: usize = 61;
+        self.stop();
+        let file = self.server.first_segment(topic, partition);
+        let mut batch = std::fs::read(&file).expect("a segment");
+        batch.iter_mut().skip(HEAD).for_each(|byte| *byte = !*byte);
+        std::fs::write(&file, batch).expect("a segment");
+        self.restart();
+    }
+
     /// Stops the broker in good order; its data and its address stay for [`Broker::restart`].
     pub fn stop(&mut self) {
         self.server.end("stop");

@@ -31,8 +31,10 @@ pub mod open_metrics;
 #[allow(clippy::doc_markdown, reason = "OpenSearch is a name, and no code")]
 pub mod opensearch;
 pub mod pacing;
+pub mod plain_http;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod python;
 pub mod recorder;
 pub mod report_page;

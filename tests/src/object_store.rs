@@ -17,7 +17,7 @@ use crate::server_process::{end, fetched, free_port, has_ended, is_asked_for};
 const START_DEADLINE: Duration = Duration::from_mins(3);
 
 /// The longest life of the process, so that a hung test leaves nothing behind.
-const LIFE_SECONDS: &str = "900";
+const LIFE_SECONDS: &str = "3600";
 
 /// The name and the secret of whoever may write.
 pub const CREDENTIALS: [(&str, &str); 2] =
@@ -46,13 +46,19 @@ impl ObjectStore {
         let identities = json!({ "identities": [
             { "name": "writer", "credentials": [{ "accessKey": access, "secretKey": secret }], "actions": actions },
             // To make the bucket, and to look.
-            { "name": "anonymous", "credentials": [], "actions": ["Admin:archive", "Read:archive", "List:archive"] },
+            { "name": "anonymous", "credentials": [], "actions":
+                ["Admin:archive", "Read:archive", "List:archive", "Admin:open", "Write:open"] },
         ] });
         std::fs::write(home.path().join("s3.json"), identities.to_string()).expect("a file");
         let ports = std::array::from_fn(|_| free_port());
         let mut store = Self { home, program: fetched::<&str>("seaweedfs/fetch", []), ports, process: None };
         store.launch();
         Some(store)
+    }
+
+    /// Returns the port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.ports[0]
     }
 
     /// Returns its address, such as `http://127.0.0.1:40123`.
@@ -117,12 +123,24 @@ impl ObjectStore {
 
     /// Returns the names of the objects, in order.
     pub fn keys(&self) -> Vec<String> {
-        let (status, listed) = self.ask("GET", "/archive?list-type=2&max-keys=1000").expect("an answer");
-        assert_eq!(status, 200, "{listed}");
-        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
-        let mut keys: Vec<_> = keys.map(str::to_owned).collect();
-        keys.sort();
-        keys
+        self.keys_below("")
+    }
+
+    /// Returns the names of the objects that begin like this, in order.
+    pub fn keys_below(&self, prefix: &str) -> Vec<String> {
+        let mut keys: Vec<String> = Vec::new();
+        loop {
+            let after = keys.last().cloned().unwrap_or_default();
+            let page = format!("/archive?list-type=2&max-keys=1000&prefix={prefix}&start-after={after}");
+            let (status, listed) = self.ask("GET", &page).expect("an answer");
+            assert_eq!(status, 200, "{listed}");
+            let found = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+            keys.extend(found.map(str::to_owned));
+            if !listed.contains("<IsTruncated>true") {
+                keys.sort();
+                return keys;
+            }
+        }
     }
 
     /// Returns an object, which is text.

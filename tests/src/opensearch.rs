@@ -18,7 +18,7 @@ use crate::server_process::{end, fetched, free_port, has_ended, is_asked_for};
 const START_DEADLINE: Duration = Duration::from_mins(3);
 
 /// The longest life of the process, so that a hung test leaves nothing behind.
-const LIFE_SECONDS: &str = "900";
+const LIFE_SECONDS: &str = "3600";
 
 /// A node that runs until it is dropped. What it holds outlives a stop.
 #[derive(Debug)]
@@ -42,6 +42,11 @@ impl OpenSearch {
         let mut node = Self { home, jars: fetch(), port: free_port(), process: None };
         node.launch();
         Some(node)
+    }
+
+    /// Returns the port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns its address, such as `http://127.0.0.1:40123`.

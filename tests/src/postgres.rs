@@ -22,7 +22,7 @@ use crate::server_process::{end, fetched, free_port};
 const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// The longest life of the server, so that a test that is killed leaves nothing behind.
-const LIFE_SECONDS: &str = "900";
+const LIFE_SECONDS: &str = "3600";
 
 /// Whom the server runs as where the test is root, which it refuses to be.
 const NOBODY: u32 = 65_534;
@@ -145,7 +145,7 @@ impl Postgres {
         Self { home, programs, port: free_port(), settings: Vec::new(), process: None }
     }
 
-    /// Returns the port.
+    /// Returns the port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -82,6 +82,75 @@ fn each_way_to_authenticate_reads_commits_and_writes_dead_letters() {
     daemon.terminate().expect_code(0);
 }
 
+/// A connector that copies a topic to the one with `-copy` behind its name, and is the same client on both sides.
+fn copying(servers: &str, topic: &str, security: &str, more: &str) -> String {
+    let text = connector(servers, topic, topic, security).replace("  blackhole: {}\n", "");
+    let sink = format!(
+        "sink:\n  kafka:\n    bootstrap_servers: {servers}\n    topic: {topic}-copy\n{more}{security}"
+    );
+    text.replace("sink:\n", &sink)
+}
+
+#[test]
+fn the_sink_writes_by_each_way_to_authenticate() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let folder = Folder::new();
+    let tls = trust(broker, &folder);
+    let ways = ["msk-iam", "mutual-tls", "plain", "scram-sha_256", "scram-sha_512"];
+    let topics = ways.map(|way| kafka::unique(way));
+    for (way, topic) in ways.iter().zip(&topics) {
+        let servers = if *way == "mutual-tls" { broker.mutual() } else { broker.sasl() };
+        broker.open().create_topic(topic, 1);
+        broker.open().create_topic(&format!("{topic}-copy"), 1);
+        broker.open().produce(topic, [NewRecord::unkeyed("{}")]);
+        // With a token, also the client that asks for offsets.
+        let more = if *way == "msk-iam" { format!("    transactional_id: {topic}\n") } else { String::new() };
+        folder.write(&format!("{way}.yaml"), copying(servers, topic, &(auth(&folder, way) + &tls), &more));
+    }
+    let here = folder.path().display().to_string();
+    let checked = sluice(&["check", "--connect", &here]).output().expect_code(0);
+    assert_eq!(checked.stdout.matches("may be written").count(), ways.len(), "{checked}");
+    let mut daemon = sluice(&["run", &here]).spawn();
+    for topic in &topics {
+        daemon.wait_while_running(topic, || !broker.open().read(&format!("{topic}-copy")).is_empty());
+    }
+    let log = daemon.log();
+    assert!(!log.contains(PASSWORD) && !log.contains(SECRET_KEY), "{log}");
+    daemon.terminate().expect_code(0);
+}
+
+#[test]
+fn check_says_of_the_topics_of_the_sink_what_the_client_may_not_do() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let folder = Folder::new();
+    let security = auth(&folder, "plain") + &trust(broker, &folder);
+    let check = |topic: &str| {
+        folder.write("c.yaml", copying(broker.sasl(), topic, &security, ""));
+        sluice(&["check", "--connect", &folder.path().display().to_string()]).output()
+    };
+    let topic = kafka::unique("rights");
+    let copy = format!("{topic}-copy");
+    broker.open().create_topic(&topic, 1);
+    let missing = check(&topic).expect_code(3);
+    assert!(missing.stdout.contains(&format!("sluice topics create {copy}")), "{missing}");
+    broker.open().create_topic(&copy, 2);
+    let there = check(&topic).expect_code(0);
+    assert!(there.stdout.contains("has 2 partition(s), and may be written"), "{there}");
+    broker.allow("somebody-else", "Write", &copy);
+    let hidden = check(&topic).expect_code(3);
+    assert!(hidden.stdout.contains("may not be seen by the client of the sink"), "{hidden}");
+    broker.allow(USER, "Describe", &copy);
+    let seen = check(&topic).expect_code(3);
+    assert!(seen.stdout.contains("may not be written") && seen.stdout.contains("`Write`"), "{seen}");
+    // What the connector says of it when it runs, and that nothing is lost by it.
+    broker.open().produce(&topic, [NewRecord::unkeyed("{}")]);
+    let mut daemon = sluice(&["run", &folder.path().display().to_string()]).spawn();
+    daemon.wait_for_log("give the right `Write` on it");
+    broker.allow(USER, "Write", &copy);
+    daemon.wait_while_running("a record", || broker.open().read(&copy).len() == 1);
+    daemon.terminate().expect_code(0);
+}
+
 /// Every token ends after 15 s, the shortest there is, and the broker cuts off connections whose token has ended.
 #[test]
 fn tokens_are_replaced_while_records_flow() {

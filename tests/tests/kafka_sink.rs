@@ -52,6 +52,38 @@ async fn a_record_that_the_topic_does_not_take_is_rejected_alone_and_order_holds
     assert!(!read.contains(&large));
 }
 
+/// Puts in flight together share requests: what is too large of one is no fault of the others'.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_topic_does_not_take_is_no_fault_of_those_in_flight_beside_it() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("beside");
+    broker.create_topic_with(&topic, 1, &[("max.message.bytes", "2000")]);
+    let large: String = (0..4000).map(|n: u32| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let properties = json!({ "properties": { "compression.type": "none", "linger.ms": "200" } });
+    let to_it = sink(broker, &topic, &properties);
+    let batches: Vec<Vec<Record>> = (0..4)
+        .map(|put| {
+            (0..5)
+                .map(|n| if (put, n) == (1, 2) { keyed(7, &large) } else { keyed(put * 5 + n, "x") })
+                .collect()
+        })
+        .collect();
+    let (a, b, c, d) = tokio::join!(
+        to_it.put(&batches[0]),
+        to_it.put(&batches[1]),
+        to_it.put(&batches[2]),
+        to_it.put(&batches[3]),
+    );
+    for stored in [a, c, d] {
+        stored.unwrap();
+    }
+    let failures = record_failures(b);
+    assert!(
+        failures.len() == 1 && failures[0].0 == 2 && failures[0].1 == FailureKind::Rejected,
+        "{failures:?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_not_there_is_not_made_and_is_written_once_it_is() {
     let Some(broker) = Broker::shared() else { return };
@@ -221,6 +253,27 @@ fn a_copy_that_is_killed_has_every_record_once() {
     let after = broker.read(&to);
     assert_eq!(after.len(), count, "every record is there once");
     assert_eq!(by_key(&broker.read(&from)), by_key(&after), "and in order");
+}
+
+/// The brokers are the same by another address, which the file does not tell.
+#[test]
+fn a_loop_by_another_address_of_the_same_brokers_stops_before_anything_is_written() {
+    let Some(broker) = Broker::shared() else { return };
+    let (topic, other) =
+        (kafka::unique("orders"), broker.bootstrap_servers().replace("127.0.0.1", "localhost"));
+    broker.create_topic(&topic, 1);
+    broker.produce(&topic, numbered(3));
+    for id in ["", "    transactional_id: round\n"] {
+        let sink =
+            format!("  kafka:\n    bootstrap_servers: {other}\n    topic: \"{{{{@record.topic}}}}\"\n{id}");
+        let text = ConnectorText::new(&topic).value("bytes").sink(sink);
+        let text = text.transforms("  - drop_headers: { headers: [none] }\n").text();
+        let folder = Folder::with("round.yaml", text);
+        let mut daemon = run(broker, &folder);
+        daemon.wait_for_log("round for ever");
+        daemon.terminate();
+        assert_eq!(broker.end_offsets(&topic), [3], "nothing is written");
+    }
 }
 
 #[test]

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_connector_api::{Sink, SourceTopics};
 
 use crate::connector::parts::Parts;
-use crate::kafka::KafkaSettings;
+use crate::kafka::cluster::cluster_id;
 use crate::kafka::patterns::TopicEntry;
+use crate::kafka::{Access, KafkaSettings};
 
 /// The topics of a source.
 struct ReadTopics {
+    access: Access,
     bootstrap_servers: String,
     entries: Vec<TopicEntry>,
 }
 
+#[async_trait]
 impl SourceTopics for ReadTopics {
     fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
@@ -29,6 +33,10 @@ impl SourceTopics for ReadTopics {
     fn reads(&self, topic: &str) -> bool {
         self.entries.iter().any(|entry| entry.means(topic))
     }
+
+    async fn cluster_id(&self) -> Option<String> {
+        cluster_id(&self.access).await
+    }
 }
 
 impl Parts<'_> {
@@ -37,6 +45,7 @@ impl Parts<'_> {
         let kafka = value.pointer("/source/kafka").map(KafkaSettings::deserialize).and_then(Result::ok);
         let Some(kafka) = kafka.filter(|_| !self.has_problem_in("source")) else { return };
         let read = ReadTopics {
+            access: kafka.access(),
             entries: TopicEntry::from_texts(&kafka.topics),
             bootstrap_servers: kafka.bootstrap_servers,
         };

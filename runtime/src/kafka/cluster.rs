@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 
-use crate::kafka::auth::access::Access;
+use sluice_kafka_client::Access;
 
 /// How long the brokers may take: whoever asks waits for more than this.
 const WAIT: Duration = Duration::from_secs(2);

@@ -18,7 +18,6 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, TakenOver, TopicPartition};
 
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{Commits, Committed};
 use crate::kafka::event_sender::EventSender;
 use crate::kafka::losses::Losses;
@@ -34,6 +33,7 @@ use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::meter::reading::Reading;
 use crate::meter::source_meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Resumed, Revoked};
+use sluice_kafka_client::Identity;
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
 const REVOKE_WAIT: Duration = Duration::from_secs(10);

@@ -16,10 +16,10 @@ use sluice_connector_api::{
 use tokio::sync::Mutex;
 
 use crate::dead_letter::{OnTooLarge, rooms, shortened};
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::topics::{is_missing, is_there};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
 
 /// How long the brokers may take to say whether the topic is there, or to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);

@@ -10,8 +10,6 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, HumanDuration, TopicPartition};
 
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::{list, offsets};
 use crate::kafka::group_past::is_another;
 use crate::kafka::native::group_offsets::delete_group_offsets;
@@ -19,6 +17,8 @@ use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::patterns::TopicEntry;
 use crate::kafka::stamp::Stamp;
 use crate::meter::position_loss::PositionLoss;
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
 
 /// How long the brokers may take for one answer.
 const WAIT: Duration = Duration::from_secs(15);

@@ -49,11 +49,10 @@
 //! Where a sink stores positions together with its records (exactly once), `taking_over` asks it for these at each
 //! assignment, before `start` chooses: what the sink says comes before what the group has committed.
 //!
-//! What stands apart from the source: `auth` (who a client is), `problems` (what is wrong with the settings, for which
-//! `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
+//! What stands apart from the source: `sluice-kafka-client` (who a client is, which the sink `kafka` needs, too), `problems` (what is wrong with the settings, for which
+//! its `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `reach`, `scan`, `newest`, `groups`, `topics`, `producer`.
 
-mod auth;
 pub(crate) mod cluster;
 mod commits;
 mod committer;
@@ -64,9 +63,13 @@ mod native;
 mod obstacles;
 pub(crate) mod patterns;
 mod poller;
+#[cfg(test)]
+mod ports_tests;
 mod positions;
 mod problems;
 mod record;
+#[cfg(test)]
+mod security_tests;
 mod selection;
 mod servers;
 mod stamp;
@@ -74,7 +77,6 @@ mod start;
 mod subscription;
 mod tail;
 mod taking_over;
-mod trial;
 mod validation;
 mod watch;
 
@@ -91,9 +93,9 @@ pub mod settings;
 pub mod source;
 pub mod topics;
 
-pub use crate::kafka::auth::access::Access;
-pub use crate::kafka::auth::identity::Identity;
-pub use crate::kafka::auth::settings::{AuthSettings, TlsSettings};
 pub use crate::kafka::reason::reason;
 pub use crate::kafka::settings::KafkaSettings;
 pub use crate::kafka::source::KafkaSource;
+pub use sluice_kafka_client::Access;
+pub use sluice_kafka_client::Identity;
+pub use sluice_kafka_client::{AuthSettings, TlsSettings};

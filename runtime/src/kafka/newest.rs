@@ -10,10 +10,10 @@ use rdkafka::types::RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, Record};
 
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::patterns::TopicEntry;
 use crate::kafka::record::record_of;
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
 
 /// How many times as far back it is looked where a partition had too few records, since offsets may hold none.
 const FURTHER: i64 = 8;

@@ -11,12 +11,12 @@ use rdkafka::error::KafkaError;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use sluice_connector_api::{BoxError, Finding};
 
-use crate::kafka::auth::identity::Identity;
-use crate::kafka::auth::settings::AuthSettings;
 use crate::kafka::context::{is_refusal, without_times};
 use crate::kafka::patterns::TopicEntry;
 use crate::kafka::selection::Marks;
 use crate::kafka::settings::KafkaSettings;
+use sluice_kafka_client::AuthSettings;
+use sluice_kafka_client::Identity;
 
 /// How often it is looked whether the brokers have refused the client, which librdkafka takes for no answer yet.
 const LOOK: Duration = Duration::from_secs(1);

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use sluice_connector_api::{Secret, SettingsError};
 
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::settings::AuthSettings;
-use crate::kafka::auth::{ports, security};
 use crate::kafka::patterns::TopicEntry;
 use crate::kafka::servers::check_servers;
 use crate::kafka::settings::{HEARTBEAT, KafkaSettings, SESSION};
-use crate::kafka::trial;
+use sluice_kafka_client::Access;
+use sluice_kafka_client::AuthSettings;
+use sluice_kafka_client::trial;
+use sluice_kafka_client::{SECURITY_KEYS, ports};
 
 /// Properties that are refused, with the reason.
 const REFUSED: [(&str, &str); 12] = [
@@ -108,7 +108,7 @@ impl KafkaSettings {
         if self.properties.keys().any(by_property) {
             return Vec::new();
         }
-        let found = ports::warning(&self.bootstrap_servers, &self.auth, self.tls.as_ref());
+        let found = ports::warning(&self.security(), "source.kafka");
         found.map(|text| ("bootstrap_servers", text)).into_iter().collect()
     }
 
@@ -150,7 +150,7 @@ impl KafkaSettings {
             return (Some(name), property_error(name, text));
         }
         let is_by_key = self.tls.is_some() || !matches!(self.auth, AuthSettings::None);
-        let key = security::KEYS.iter().find(|(_, property)| is_by_key && said.contains(property));
+        let key = SECURITY_KEYS.iter().find(|(_, property)| is_by_key && said.contains(property));
         (None, SettingsError::at(key.map_or("properties", |(key, _)| *key), text))
     }
 }

@@ -12,11 +12,11 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{BoxError, Headers};
 
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::context::without_times;
 use crate::kafka::reason::described;
 use crate::kafka::topics::{is_missing, is_there};
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
 
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::net::{TcpStream, lookup_host};
 
-use crate::kafka::auth::access::Access;
+use sluice_kafka_client::Access;
 
 /// How long a broker is waited for here. One that does not answer by then may do so yet.
 const WAIT: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::BoxError;
 
-use crate::kafka::auth::access::Access;
+use sluice_kafka_client::Access;
 
 /// Says why a question to the brokers failed, for who asked it: what librdkafka says names neither the brokers nor the way
 /// out. A property's value is left out, for it may be a secret.

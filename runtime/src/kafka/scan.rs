@@ -9,9 +9,9 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, Record};
 
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::record::record_of;
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
 
 /// Reads every record that a topic holds at the moment of the call, by partition and offset. Fails if the brokers
 /// keep silent for as long as `timeout`.

@@ -10,11 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{HumanDuration, Secret};
 
-use crate::kafka::auth::access::{Access, CLIENT_DEFAULTS};
-use crate::kafka::auth::identity::Identity;
-use crate::kafka::auth::security::Security;
-use crate::kafka::auth::settings::{AuthSettings, TlsSettings};
 use crate::kafka::patterns::TopicEntry;
+use sluice_kafka_client::Identity;
+use sluice_kafka_client::Security;
+use sluice_kafka_client::{Access, CLIENT_DEFAULTS};
+use sluice_kafka_client::{AuthSettings, TlsSettings};
 
 /// Which topics to read, and how.
 #[derive(Clone, Deserialize, JsonSchema)]

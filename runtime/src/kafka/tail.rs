@@ -15,9 +15,9 @@ use rdkafka::topic_partition_list::Offset;
 use rdkafka::{ClientConfig, Message};
 use sluice_connector_api::{BoxError, TopicPartition};
 
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::commits::list;
 use crate::source::Offsets;
+use sluice_kafka_client::Identity;
 
 /// How long it may take for the partitions of a topic.
 const WAIT: Duration = Duration::from_secs(5);

@@ -9,10 +9,10 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::BoxError;
 
-use crate::kafka::auth::access::Access;
-use crate::kafka::auth::identity::Identity;
 use crate::kafka::native::controller::has_controller;
 use crate::kafka::reason::described;
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
 
 /// How long the brokers may take.
 const WAIT: Duration = Duration::from_secs(15);

@@ -274,6 +274,22 @@ async fn a_put_that_is_fenced_off_after_a_revoke_does_not_stop_the_connector() {
     assert_eq!((run.tally().delivered, run.tally().abandoned), (1, 1));
 }
 
+/// Both would begin at the same position, and the second one of them would be out of step.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_put_beside_a_put_that_moves_positions_alone() {
+    let (table, gate) = (MemoryTable::new(), Gate::new());
+    let slow = Slow(table.clone(), gate.clone(), Arc::default());
+    let mut run = Setup::new(script([])).in_flight(3).exactly_once(slow).start();
+    assign(&run, &table, &[0]).await;
+    run.read(records(0, 0, &["drop"]));
+    run.pass(200).await;
+    run.read(records(0, 1, &["a"]));
+    run.pass(200).await;
+    gate.open();
+    run.finish().await.unwrap();
+    assert_eq!((offsets(&table), stored(&table)), (vec![1], Some((2, 0))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_the_positions_are_the_groups_offsets_nobody_else_commits_any() {
     let table = MemoryTable::new().keeping_group_offsets();

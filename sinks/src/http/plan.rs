@@ -12,7 +12,7 @@ use super::body::{self, Body, BodyPart};
 use super::settings::{BodyBatchSettings, BodyFormat, HttpMethod, HttpSettings};
 use super::target::{HeaderTemplates, RequestTarget};
 use super::trace::RequestTrace;
-use crate::record::on_null::OnNull;
+use crate::record::on_null::{OnNull, rejected_tombstone};
 
 /// A request, and the records that it stores.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Planner {
                 (Arc::new(Head { method: Method::DELETE, url, headers }), None)
             }
             (None, None) if self.on_null == OnNull::Ignore => return Ok(()),
-            (None, None) => return Err(TOMBSTONE.to_owned()),
+            (None, None) => return Err(rejected_tombstone("value to send").to_string()),
         };
         if !open.last().is_some_and(|last| self.batch.is_some() && last.takes(&head)) {
             open.push(Open {
@@ -193,9 +193,6 @@ impl Planner {
         self.batch.as_ref().map(|batch| batch.format)
     }
 }
-
-const TOMBSTONE: &str = "a tombstone has no value to send; set `on_null` to `ignore` or `delete`, or drop tombstones \
-                         with a transform";
 
 impl Open {
     /// Says whether a record with this head may share the request. Each `DELETE` is one of its own.

@@ -1,16 +1,18 @@
 //! Clients of librdkafka.
 
+use std::error::Error;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::FutureProducer;
+use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{Failure, SettingsError};
+use sluice_kafka_client::{CLIENT_DEFAULTS, Identity, SECURITY_KEYS, trial};
 
 use super::settings::KafkaSinkSettings;
 
@@ -18,7 +20,7 @@ use super::settings::KafkaSinkSettings;
 pub(super) const ASK: Duration = Duration::from_secs(8);
 
 /// What a producer has unless `properties` says otherwise.
-const DEFAULTS: [(&str, &str); 10] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("client.id", "sluice"),
     ("compression.type", "zstd"),
     // The partition of a key is that of Java's clients.
@@ -30,8 +32,6 @@ const DEFAULTS: [(&str, &str); 10] = [
     ("topic.metadata.propagation.max.ms", "5000"),
     // A topic that was mistyped is not made. To a producer librdkafka says that this is a consumer's property, and obeys it.
     ("allow.auto.create.topics", "false"),
-    // Authorities where the system keeps them; those that OpenSSL was built with are on no machine.
-    ("ssl.ca.location", "probe"),
     ("socket.keepalive.enable", "true"),
     ("transaction.timeout.ms", "30000"),
 ];
@@ -58,23 +58,33 @@ impl Deref for SinkProducer {
     }
 }
 
-/// Keeps what librdkafka said last of the brokers: an error of a record says no more than that its time was up.
-#[derive(Clone, Default)]
-pub(super) struct BrokerWords(Arc<Mutex<Option<String>>>);
+/// Says who the client is, and keeps what librdkafka said last of the brokers: an error of a record says no more than that its time
+/// was up.
+#[derive(Clone)]
+pub(super) struct BrokerWords {
+    identity: Identity,
+    last: Arc<Mutex<Option<String>>>,
+}
 
 impl BrokerWords {
     fn last(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl ClientContext for BrokerWords {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.identity.token()
+    }
+
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
         // Comes with each broker's own reason.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }
     }
 }
@@ -86,11 +96,13 @@ pub(super) fn producer_config(settings: &KafkaSinkSettings) -> ClientConfig {
     config
 }
 
-/// Returns what every client has.
+/// Returns what every client has: the user's properties over defaults, and over those what has a key of its own.
 fn config(settings: &KafkaSinkSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     let own = settings.properties.iter().map(|(name, value)| (name.as_str(), value.reveal()));
-    for (name, value) in DEFAULTS.into_iter().chain(own) {
+    let security = settings.security();
+    let by_keys = security.properties();
+    for (name, value) in CLIENT_DEFAULTS.into_iter().chain(DEFAULTS).chain(own).chain(by_keys) {
         config.set(name, value);
     }
     if settings.properties.contains_key("compression.codec") {
@@ -112,28 +124,45 @@ pub(super) fn group_config(settings: &KafkaSinkSettings, group: &str) -> ClientC
     config
 }
 
-/// Checks the properties, without reaching anything.
+/// Checks `auth`, `tls` and the properties, without reaching anything.
 pub(super) fn check_properties(settings: &KafkaSinkSettings) -> Result<(), SettingsError> {
-    for (name, value) in &settings.properties {
-        let mut one = ClientConfig::new();
-        one.set(name, value.reveal());
-        if let Err(error) = one.create_native_config() {
-            let said = described(&error);
-            return Err(SettingsError::at(
-                format!("properties.{name}"),
-                format!("{said}; change or remove it"),
-            ));
-        }
+    let security = settings.security();
+    if let Some(problem) = security.problems().into_iter().next() {
+        return Err(problem);
     }
-    let made = producer_config(settings).create_native_config();
-    made.map(drop).map_err(|error| SettingsError::at("properties", described(&error)))
+    for (name, value) in &settings.properties {
+        let tried = match security.refuses(name) {
+            Some(reason) => Err(format!("`{name}` cannot be set: {reason}")),
+            None => trial::try_property(name, value.reveal()),
+        };
+        tried.map_err(|reason| SettingsError::at(format!("properties.{name}"), reason))?;
+    }
+    let mut config = producer_config(settings);
+    if settings.transactional_id.is_some() {
+        config.set("transactional.id", "trial");
+    }
+    trial::try_producer(&config).map_err(|said| blame(settings, &said))
+}
+
+/// Places what librdkafka says of all properties together at the one that it speaks of, or at the key from which that comes.
+fn blame(settings: &KafkaSinkSettings, said: &str) -> SettingsError {
+    let text = format!("librdkafka makes no producer of this: {said}");
+    if let Some(name) = trial::named_in(said, settings.properties.keys().map(String::as_str)) {
+        return SettingsError::at(format!("properties.{name}"), text);
+    }
+    let is_by_key = settings.security().says_something();
+    let key = SECURITY_KEYS.iter().find(|(_, property)| is_by_key && said.contains(property));
+    SettingsError::at(key.map_or("properties", |(key, _)| *key), text)
 }
 
 /// Makes a producer. It reaches nobody before it is used.
-pub(super) fn producer(config: &ClientConfig) -> Result<SinkProducer, Failure> {
-    let words = BrokerWords::default();
-    let made = config.create_with_context(words.clone()).map(|producer| SinkProducer { producer, words });
-    made.map_err(|error| Failure::fatal(format!("cannot make a Kafka producer: {}", described(&error))))
+pub(super) fn producer(config: &ClientConfig, identity: &Identity) -> Result<SinkProducer, Failure> {
+    let words = BrokerWords { identity: identity.clone(), last: Arc::default() };
+    let failed = |why: String| Failure::fatal(format!("cannot make a Kafka producer: {why}"));
+    let made: FutureProducer<BrokerWords> =
+        config.create_with_context(words.clone()).map_err(|error| failed(described(&error)))?;
+    identity.show_to(made.client()).map_err(|error| failed(error.to_string()))?;
+    Ok(SinkProducer { producer: made, words })
 }
 
 /// Describes an error in librdkafka's words, without the value of a property, which may be secret.
@@ -144,6 +173,7 @@ pub(super) fn described(error: &KafkaError) -> String {
             format!("`{property}`: {blanked}")
         }
         KafkaError::ClientCreation(said) => said.clone(),
+        KafkaError::AdminOp(code) => words(*code),
         _ => match error.rdkafka_error_code() {
             Some(code) => words(code),
             None => error.to_string(),

@@ -4,6 +4,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sluice_connector_api::{PositionStep, StoredPosition, TopicPartition};
+use sluice_kafka_client::Identity;
 
 use super::client::ASK;
 
@@ -11,20 +12,27 @@ use super::client::ASK;
 const PARTS: &str = ";parts=";
 
 /// Asks for the offsets of a group, without joining it. Every call blocks.
-pub(super) struct GroupPositions(BaseConsumer);
+pub(super) struct GroupPositions {
+    consumer: BaseConsumer<Identity>,
+    identity: Identity,
+}
 
 impl GroupPositions {
-    pub(super) fn open(config: &ClientConfig) -> KafkaResult<Self> {
-        config.create().map(Self)
+    pub(super) fn open(config: &ClientConfig, identity: &Identity) -> KafkaResult<Self> {
+        let consumer = config.create_with_context(identity.clone())?;
+        Ok(Self { consumer, identity: identity.clone() })
     }
 
     /// Returns how far partitions are; one of which nothing is committed is `None`. Those of an open transaction are waited for.
     pub(super) fn of(&self, partitions: &[TopicPartition]) -> KafkaResult<Vec<Option<StoredPosition>>> {
+        // Nobody polls this client, which would have it ask for a new token.
+        let shown = self.identity.show_to(self.consumer.client());
+        shown.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         let mut list = TopicPartitionList::new();
         for partition in partitions {
             list.add_partition(&partition.topic, partition.partition);
         }
-        let committed = self.0.committed_offsets(list, ASK)?;
+        let committed = self.consumer.committed_offsets(list, ASK)?;
         let mut positions = Vec::with_capacity(partitions.len());
         for partition in partitions {
             let found = committed.find_partition(&partition.topic, partition.partition);
@@ -41,7 +49,7 @@ impl GroupPositions {
 
     /// Returns who this client is to the group: nobody in particular.
     pub(super) fn member(&self) -> KafkaResult<ConsumerGroupMetadata> {
-        self.0
+        self.consumer
             .group_metadata()
             .ok_or_else(|| KafkaError::ClientCreation("the group has no metadata".to_owned()))
     }

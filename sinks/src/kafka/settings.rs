@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{Secret, SettingsError};
+use sluice_kafka_client::{AuthSettings, Security, TlsSettings};
 
 /// Writes records into topics of Kafka, on the brokers that they were read from or on others.
 ///
@@ -25,6 +26,9 @@ use sluice_connector_api::{Secret, SettingsError};
 /// here and in librdkafka, but not in Java. A transaction is a put, and holds no others up: let batches be large (`batch`). After a crash the
 /// partitions are read on when the open transaction is ended: at once where a process with the same
 /// `transactional_id` starts, and else after `transaction.timeout.ms`, 30 seconds.
+///
+/// `auth` and `tls` are those of `source.kafka`. The client needs the right `Write` on the topics, with `transactional_id` also `Write` and
+/// `Describe` on the transactional ids; `Describe` on the topics comes with `Write`.
 ///
 /// ```yaml
 /// source:
@@ -57,9 +61,15 @@ pub struct KafkaSinkSettings {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub transactional_id: Option<String>,
-    /// Properties of librdkafka's producer, by their own names, such as `compression.type`, `linger.ms`, `security.protocol` or
-    /// `sasl.password`. Refused are those that would lose records or that have a key of their own here. Values are never shown. Default:
-    /// none but `compression.type: zstd` and `partitioner: murmur2_random`, which is Java's.
+    /// Who this client is to the brokers. Default: `none`.
+    #[serde(default)]
+    pub auth: AuthSettings,
+    /// How connections are encrypted. Default: they are if `auth` says who the client is.
+    #[serde(default)]
+    pub tls: Option<TlsSettings>,
+    /// Properties of librdkafka's producer, by their own names, such as `compression.type` or `linger.ms`. Refused are those that would
+    /// lose records, those that have a key of their own here, and those of which librdkafka makes no client. Values are never shown.
+    /// Default: none but `compression.type: zstd` and `partitioner: murmur2_random`, which is Java's.
     #[serde(default)]
     pub properties: BTreeMap<String, Secret>,
     /// Puts in flight at once, from 1 to 64. With more than one, order holds for the records of a key, and for those
@@ -103,6 +113,11 @@ const REFUSED: [(&str, &str); 11] = [
 ];
 
 impl KafkaSinkSettings {
+    /// Returns what `auth` and `tls` say together.
+    pub(super) fn security(&self) -> Security<'_> {
+        Security { auth: &self.auth, tls: self.tls.as_ref(), bootstrap_servers: &self.bootstrap_servers }
+    }
+
     /// Checks what neither the schema nor the parts that the sink is made of can say.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         if !(1..=64).contains(&self.max_in_flight) {
@@ -115,7 +130,7 @@ impl KafkaSinkSettings {
         if let Some(server) = self.bootstrap_servers.split(',').find(|server| server.contains("://")) {
             let (scheme, _) = server.split_once("://").unwrap_or_default();
             let reason = format!(
-                "an address has no `{}://` before it; write hosts and ports, and `security.protocol` under `properties`",
+                "an address has no `{}://` before it; write hosts and ports, and what protects connections under `tls` and `auth`",
                 scheme.trim()
             );
             return Err(SettingsError::at("bootstrap_servers", reason));

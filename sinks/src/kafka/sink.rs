@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::Producer;
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Value, json};
@@ -13,9 +12,10 @@ use sluice_connector_api::{
     ExactlyOnce, Failure, Finding, FormNeed, Json, Limits, Order, PutError, ReadingTask, Record, Repetition,
     SettingsError, Sink, SinkSettings, SourceTopics, TombstoneFate,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, RwLock};
 
-use super::client::{ASK, SinkProducer, check_properties, described, producer, producer_config};
+use super::check::check;
+use super::client::{SinkProducer, check_properties, producer, producer_config};
 use super::settings::KafkaSinkSettings;
 use super::transactions::KafkaTransactions;
 use super::verdict;
@@ -31,7 +31,11 @@ impl SinkSettings for KafkaSinkSettings {
     fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
         self.validate()?;
         check_properties(&self)?;
-        Ok(Box::new(KafkaSink { writer: Arc::new(TopicWriter::new(self)?), producer: Mutex::default() }))
+        Ok(Box::new(KafkaSink {
+            writer: Arc::new(TopicWriter::new(self)?),
+            producer: Mutex::default(),
+            requests: RwLock::default(),
+        }))
     }
 }
 
@@ -40,6 +44,8 @@ struct KafkaSink {
     writer: Arc<TopicWriter>,
     /// Made when it is needed, and anew when it has become useless.
     producer: Mutex<Option<SinkProducer>>,
+    /// Puts share requests, and who is alone has this for writing: then a request that is refused is that of its record.
+    requests: RwLock<()>,
 }
 
 /// A record that was handed to the producer, or was not.
@@ -61,7 +67,8 @@ impl KafkaSink {
         if let Some(producer) = &*place {
             return Ok(producer.clone());
         }
-        Ok(place.insert(producer(&producer_config(&self.writer.settings))?).clone())
+        let identity = self.writer.identity().await?;
+        Ok(place.insert(producer(&producer_config(&self.writer.settings), &identity)?).clone())
     }
 
     /// Gives the producer up, so that the next put asks for its topics again.
@@ -98,6 +105,7 @@ impl KafkaSink {
     }
 
     async fn send(&self, producer: &SinkProducer, batch: &[Record]) -> Vec<Result<(), NotSent>> {
+        let _shared = self.requests.read().await;
         let mut outcomes = Vec::with_capacity(batch.len());
         for handed in self.hand_over(producer, batch.iter()) {
             outcomes.push(delivered(handed).await);
@@ -105,14 +113,15 @@ impl KafkaSink {
         outcomes
     }
 
-    /// Sends records alone that were refused for their size, since that may have been the size of a request of several; and
-    /// what comes behind them of the same key, so that it stays behind them.
+    /// Sends records alone that were refused for their size, since that may have been the size of a request of several, be they of
+    /// other puts; and what comes behind them of the same key, so that it stays behind them.
     async fn send_alone(
         &self,
         producer: &SinkProducer,
         batch: &[Record],
         outcomes: &mut [Result<(), NotSent>],
     ) {
+        let _alone = self.requests.write().await;
         let mut held = HashSet::new();
         for (outcome, record) in outcomes.iter_mut().zip(batch) {
             let is_too_large =
@@ -137,45 +146,6 @@ impl KafkaSink {
                 verdict::failure(&topic, &error, self.writer.topic.is_of_data(), last)
             }
         }
-    }
-
-    async fn look(&self) -> Result<Finding, Failure> {
-        let topic = self.writer.topic.fixed().map(str::to_owned);
-        let servers = &self.writer.settings.bootstrap_servers;
-        let subject =
-            topic.as_ref().map_or_else(|| format!("Kafka at {servers}"), |topic| format!("topic {topic}"));
-        let producer = producer(&producer_config(&self.writer.settings))?;
-        let (asking, name) = (producer.clone(), topic.clone());
-        let asked = tokio::task::spawn_blocking(move || {
-            let metadata = asking.client().fetch_metadata(name.as_deref(), ASK)?;
-            let known = metadata.topics().iter().find(|topic| Some(topic.name()) == name.as_deref());
-            let partitions =
-                known.filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len());
-            Ok::<_, KafkaError>(partitions)
-        });
-        let asked = asked.await.map_err(|cut| Failure::retriable(format!("the look was cut off: {cut}")))?;
-        let makes_topics =
-            producer_config(&self.writer.settings).get("allow.auto.create.topics") != Some("false");
-        Ok(match (asked, topic) {
-            (Ok(Some(partitions)), _) => Finding::good(subject, format!("has {partitions} partition(s)")),
-            (Ok(None), None) => Finding::good(subject, "answers"),
-            (Ok(None), Some(_)) if makes_topics => {
-                Finding::unseen(subject, "is not there; the brokers may make it at the first put")
-            }
-            (Ok(None), Some(topic)) => Finding::wrong(
-                subject,
-                format!("is not there, or may not be seen; create it with `sluice topics create {topic}`"),
-            ),
-            (Err(error), _) => {
-                let said = producer.last_words().unwrap_or_else(|| described(&error));
-                Finding::unreachable(
-                    subject,
-                    format!(
-                        "Kafka at {servers} cannot be reached: {said}; check the address, the network and `properties`"
-                    ),
-                )
-            }
-        })
     }
 }
 
@@ -212,8 +182,10 @@ impl Sink for KafkaSink {
 
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         let producer = self.producer().await?;
+        self.writer.know_cluster(&producer, batch).await?;
         let mut outcomes = self.send(&producer, batch).await;
-        if batch.len() > 1 {
+        let too_large = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_too_large(error));
+        if outcomes.iter().any(too_large) {
             self.send_alone(&producer, batch, &mut outcomes).await;
         }
         let useless = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_useless(error));
@@ -270,8 +242,7 @@ impl Sink for KafkaSink {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        let subject = format!("Kafka at {}", self.writer.settings.bootstrap_servers);
-        vec![self.look().await.unwrap_or_else(|failure| Finding::from_failure(subject, &failure))]
+        check(&self.writer).await
     }
 }
 

@@ -68,11 +68,12 @@ impl KafkaTransactions {
         }
         let mut config = producer_config(&self.writer.settings);
         config.set("transactional.id", &self.transactional_id);
-        let producer = producer(&config)?;
+        let identity = self.writer.identity().await?;
+        let producer = producer(&config, &identity)?;
         let group = group_config(&self.writer.settings, &self.group);
         let id = self.transactional_id.clone();
         let client = blocking(move || {
-            let positions = GroupPositions::open(&group)
+            let positions = GroupPositions::open(&group, &identity)
                 .map_err(|error| plain_failure("no client asks for the offsets", &error))?;
             producer.init_transactions(STEP).map_err(|error| {
                 let last = producer.last_words().map(|last| format!(": {last}")).unwrap_or_default();
@@ -105,6 +106,7 @@ impl KafkaTransactions {
         progress: &PutProgress,
     ) -> Result<(), PutError> {
         let client = self.client(&mut state).await?;
+        self.writer.know_cluster(&client.producer, batch).await?;
         // Until the transaction has ended well, nothing is known of it; the next producer of the id ends it.
         let (known, kept) = (std::mem::take(&mut state.positions), state.client.take());
         if let Err(error) = client.producer.begin_transaction() {

@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::FutureRecord;
+use rdkafka::producer::{FutureRecord, Producer};
 use sluice_connector_api::{Failure, Headers, Payload, Record, SettingsError, SourceTopics};
+use sluice_kafka_client::{Access, Identity};
+use tokio::sync::OnceCell;
 
+use super::client::{SinkProducer, producer_config};
 use super::settings::{KafkaSinkSettings, PartitionChoice};
 use super::topic::TopicRule;
 
@@ -15,9 +19,17 @@ use super::topic::TopicRule;
 pub(super) struct TopicWriter {
     pub(super) settings: KafkaSinkSettings,
     pub(super) topic: TopicRule,
-    /// What the connector reads from these brokers, once that is known.
+    access: Access,
+    /// Who all clients of the sink are, once one is needed.
+    identity: OnceCell<Identity>,
+    /// What the connector reads.
     source: OnceLock<Arc<dyn SourceTopics>>,
+    /// Whether it reads from these brokers, once that had to be known.
+    is_same_cluster: OnceCell<bool>,
 }
+
+/// How long the brokers may take to say which cluster they are.
+const CLUSTER: Duration = Duration::from_secs(4);
 
 /// A record as it is sent.
 pub(super) struct SentRecord<'a> {
@@ -31,14 +43,30 @@ pub(super) struct SentRecord<'a> {
 
 impl TopicWriter {
     pub(super) fn new(settings: KafkaSinkSettings) -> Result<Self, SettingsError> {
-        Ok(Self { topic: TopicRule::new(&settings.topic)?, settings, source: OnceLock::new() })
+        Ok(Self {
+            topic: TopicRule::new(&settings.topic)?,
+            access: Access::new(producer_config(&settings), settings.security()),
+            settings,
+            identity: OnceCell::new(),
+            source: OnceLock::new(),
+            is_same_cluster: OnceCell::new(),
+        })
+    }
+
+    /// Returns who all clients of the sink are, as soon as they can authenticate.
+    pub(super) async fn identity(&self) -> Result<Identity, Failure> {
+        let made = self.identity.get_or_try_init(|| self.access.identity()).await;
+        made.cloned().map_err(|error| Failure::retriable(format!("no token for the brokers: {error}")))
     }
 
     /// Takes note of what the connector reads, and refuses what can be told to go round for ever.
     pub(super) fn meets(&self, source: Arc<dyn SourceTopics>) -> Result<(), SettingsError> {
+        let source = self.source.get_or_init(|| source);
         if !share_brokers(&self.settings.bootstrap_servers, source.bootstrap_servers()) {
+            // They may be the same all the same: the cluster says that before such a topic is written.
             return Ok(());
         }
+        self.is_same_cluster.set(true).ok();
         for read in source.names() {
             if let Some(written) = self.topic.of_topic(&read).filter(|written| source.reads(written)) {
                 return Err(SettingsError::at("topic", goes_round(&written)));
@@ -47,15 +75,57 @@ impl TopicWriter {
         if let Some(written) = self.topic.fixed().filter(|written| source.reads(written)) {
             return Err(SettingsError::at("topic", goes_round(written)));
         }
-        // A connector is built once; a second source would be the same.
-        self.source.get_or_init(|| source);
         Ok(())
+    }
+
+    /// Returns the topics that are written for certain: the one of all records, or, where the name of a topic that is read is enough,
+    /// those that follow.
+    pub(super) fn known_topics(&self) -> Vec<String> {
+        if let Some(fixed) = self.topic.fixed() {
+            return vec![fixed.to_owned()];
+        }
+        let read = self.source.get().map(|source| source.names()).unwrap_or_default();
+        read.iter().filter_map(|read| self.topic.of_topic(read)).collect()
+    }
+
+    /// Asks the brokers, where a record goes to a topic of a name that is read, whether they are those that are read from by another
+    /// address.
+    pub(super) async fn know_cluster(
+        &self,
+        producer: &SinkProducer,
+        batch: &[Record],
+    ) -> Result<(), Failure> {
+        let Some(source) = self.source.get() else { return Ok(()) };
+        let is_read = |record: &Record| self.topic.name(record).is_ok_and(|topic| source.reads(&topic));
+        if self.is_same_cluster.initialized() || !batch.iter().any(is_read) {
+            return Ok(());
+        }
+        self.is_same_cluster.get_or_try_init(|| self.compare_clusters(producer, &**source)).await.map(|_| ())
+    }
+
+    async fn compare_clusters(
+        &self,
+        producer: &SinkProducer,
+        source: &dyn SourceTopics,
+    ) -> Result<bool, Failure> {
+        let asking = producer.clone();
+        let own = tokio::task::spawn_blocking(move || asking.client().fetch_cluster_id(CLUSTER));
+        let (own, read) = (own.await.ok().flatten(), source.cluster_id().await);
+        match (own, read) {
+            (Some(own), Some(read)) => Ok(own == read),
+            _ => Err(Failure::retriable(format!(
+                "a topic of this name is read by the connector, and not all brokers say which cluster they are: {} and {}",
+                self.settings.bootstrap_servers,
+                source.bootstrap_servers()
+            ))),
+        }
     }
 
     /// Makes what is sent of a record.
     pub(super) fn sent<'a>(&'a self, record: &Record) -> Result<SentRecord<'a>, Failure> {
         let topic = self.topic.name(record).map_err(|reason| self.unnamed(reason))?;
-        if self.source.get().is_some_and(|source| source.reads(&topic)) {
+        let is_same = self.is_same_cluster.get() == Some(&true);
+        if is_same && self.source.get().is_some_and(|source| source.reads(&topic)) {
             return Err(Failure::fatal(goes_round(&topic)));
         }
         Ok(SentRecord {

@@ -14,7 +14,7 @@ use super::settings::{DocumentScript, DocumentVersion, OpensearchSettings, Write
 use super::stream_time;
 use crate::record::lines::LineFormat;
 use crate::record::naming;
-use crate::record::on_null::OnNull;
+use crate::record::on_null::{OnNull, rejected_tombstone};
 
 /// Indexes whose topic is remembered.
 const REMEMBERED: usize = 1000;
@@ -167,7 +167,7 @@ impl ActionRule {
             (Some(_), _) => self.document.kind(),
             (None, OnNull::Delete) => ActionKind::Delete,
             (None, OnNull::Ignore) => return Ok(None),
-            (None, OnNull::Reject) => return Err(Failure::rejected(TOMBSTONE)),
+            (None, OnNull::Reject) => return Err(rejected_tombstone("document to write")),
         };
         self.head(record, kind, body)?;
         if let Some(value) = &record.value {
@@ -261,9 +261,6 @@ impl ActionRule {
         }
     }
 }
-
-const TOMBSTONE: &str = "a tombstone has no document to write; set `on_null` to `ignore` or `delete`, or drop tombstones with \
-                         a transform";
 
 impl DocumentForm {
     fn new(write: &WriteOperation) -> Self {

@@ -58,6 +58,10 @@ impl BatchPlan {
             if rule.passes_over(record) {
                 continue;
             }
+            if let Some(failure) = rule.rejected(record) {
+                plan.reject(index, failure)?;
+                continue;
+            }
             let name = match rule.table(record) {
                 Ok(name) => name,
                 Err(failure) => {

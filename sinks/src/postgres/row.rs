@@ -10,9 +10,7 @@ use crate::postgres::names::{TableName, column_fault};
 use crate::postgres::settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};
 use crate::postgres::tables::TableShape;
 use crate::postgres::text::{ColumnKind, text_of};
-use crate::record::on_null::OnNull;
-
-const TOMBSTONE: &str = "the record is a tombstone; set `on_null` to `ignore` or `delete`";
+use crate::record::on_null::{OnNull, rejected_tombstone};
 
 /// A record as a row: texts for the columns at these places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,14 +123,21 @@ impl RowRule {
         record.is_tombstone() && self.on_null == OnNull::Ignore
     }
 
-    /// Makes the row of a record.
+    /// Rejects a record that needs no look at a table for that.
+    pub(super) fn rejected(&self, record: &Record) -> Option<Failure> {
+        match self.on_null {
+            _ if !record.is_tombstone() => None,
+            OnNull::Reject => Some(rejected_tombstone("row to write")),
+            OnNull::Ignore => None,
+            OnNull::Delete => self.record_key(record).err(),
+        }
+    }
+
+    /// Makes the row of a record, which is not rejected.
     pub(super) fn row(&self, record: &Record, table: &TableShape) -> Result<TableRow, NotARow> {
         let mut row = TableRow::default();
         self.add_key(&mut row, record, table)?;
         let Some(value) = &record.value else {
-            if self.on_null != OnNull::Delete {
-                return Err(Failure::rejected(TOMBSTONE).into());
-            }
             row.is_delete = true;
             return Ok(row);
         };
@@ -146,6 +151,9 @@ impl RowRule {
 
     /// Names the row of a record, for the order among those of one name. `None` where each is a row of its own.
     pub(super) fn id(&self, record: &Record) -> Option<String> {
+        if self.passes_over(record) {
+            return None;
+        }
         match self.key {
             RowKey::None | RowKey::Origin => None,
             RowKey::RecordKey => record.key.as_ref().map(|key| key.to_display().into_owned()),
@@ -197,7 +205,7 @@ impl RowRule {
             return Some(failure);
         }
         if record.is_tombstone() {
-            return (self.on_null != OnNull::Delete).then(|| Failure::rejected(TOMBSTONE));
+            return (self.on_null != OnNull::Delete).then(|| rejected_tombstone("row to write"));
         }
         Some(Failure::rejected(format!(
             "there is no table {} yet, and nothing of the record to make it of: the value is not a JSON object with a field that is \

@@ -87,6 +87,9 @@ impl Sink for Postgres {
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
         let mut rows = Vec::new();
         for record in batch.iter().filter(|record| !self.store.rule.passes_over(record)) {
+            if let Some(failure) = self.store.rule.rejected(record) {
+                return Err(PutError::from(failure));
+            }
             let table = self.store.rule.table(record).map_err(PutError::from)?;
             let value = record.value.as_ref();
             rows.push(json!({

@@ -39,6 +39,11 @@ impl RowStore {
         batch: &[Record],
         offsets: Option<&BatchOffsets<'_>>,
     ) -> Result<(), PutError> {
+        if offsets.is_none()
+            && let Some(settled) = self.settled_without_database(batch)
+        {
+            return settled;
+        }
         let limit = self.settings.request_timeout.get();
         let stored = tokio::time::timeout(limit, async {
             match self.store_once(batch, offsets).await {
@@ -53,6 +58,19 @@ impl RowStore {
         self.connections.cancelled().await;
         let reason = format!("the database did not take the batch within {limit:?}");
         Err(Failure::retriable(reason).because(Trouble::TimedOut).into())
+    }
+
+    /// Says what came of a batch of which the database hears nothing.
+    fn settled_without_database(&self, batch: &[Record]) -> Option<Result<(), PutError>> {
+        let mut rejected = Vec::new();
+        for (index, record) in batch.iter().enumerate() {
+            match self.rule.rejected(record) {
+                Some(failure) => rejected.push((index, failure)),
+                None if self.rule.passes_over(record) => {}
+                None => return None,
+            }
+        }
+        Some(if rejected.is_empty() { Ok(()) } else { Err(PutError::Records(rejected)) })
     }
 
     async fn store_once(

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use sluice_tests::matrix::{self, MatrixOptions};
 use sluice_tests::sluice::root;
-use sluice_tests::today;
+use sluice_tests::{report_page, today};
 
 /// Lets records flow from a real Apache Kafka broker through Sluice into a target that counts them, while something
 /// evil is done, and judges what arrived.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Run the long form, and write docs/reliability.md if all cases were run.
+    /// Run the long form, and write its part of docs/reliability.md unless cases were chosen.
     #[arg(long)]
     long: bool,
     /// Leave docs/reliability.md as it is.
@@ -25,13 +25,18 @@ struct Arguments {
     /// Run so many cases side by side.
     #[arg(long, default_value_t = 6)]
     parallel: usize,
+    /// Run the cases of real servers alone: PostgreSQL and Kafka, with `SLUICE_REQUIRE_S3=1` and
+    /// `SLUICE_REQUIRE_OPENSEARCH=1` the others, too.
+    #[arg(long)]
+    servers: bool,
     /// The cases to run. Default: all.
     case: Vec<String>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { long, no_page, seed, parallel, case: only } = Arguments::parse();
-    let plan = MatrixOptions { long, seed: seed.unwrap_or_else(|| fastrand::u64(..)), only, parallel };
+    let Arguments { long, no_page, seed, parallel, servers, case: only } = Arguments::parse();
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    let plan = MatrixOptions { long, seed, only, parallel, servers };
     if let [unknown, ..] = plan.unknown()[..] {
         eprintln!("no case is named `{unknown}`");
         return ExitCode::from(2);
@@ -39,8 +44,8 @@ fn main() -> ExitCode {
     println!("seed {}", plan.seed);
     let Some(report) = matrix::run(&plan, |row| println!("{row}")) else { return ExitCode::from(3) };
     if long && !no_page && plan.only.is_empty() {
-        std::fs::write(root().join("docs/reliability.md"), report.page(&today()))
-            .expect("the page is written");
+        let page = root().join("docs/reliability.md");
+        report.parts(&today()).iter().for_each(|(writer, part)| report_page::write(&page, writer, part));
     }
     if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

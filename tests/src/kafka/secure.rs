@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -24,6 +24,7 @@ pub const SECRET_KEY: &str = "the-secret-key-of-the-tests";
 /// A broker with two more listeners. Its plain one is for the test itself.
 pub struct SecureBroker {
     broker: Broker,
+    jars: PathBuf,
     sasl: String,
     mutual: String,
     /// The authority that vouches for the broker, as PEM.
@@ -73,7 +74,7 @@ impl SecureBroker {
         };
         let server = BrokerProcess::start_with(jars, &prepare).unwrap_or_else(|problem| panic!("{problem}"));
         let [sasl, mutual] = [sasl, mutual].map(server::address_of);
-        Self { broker: Broker { server }, sasl, mutual, ca, certificate, key }
+        Self { broker: Broker { server }, jars: jars.to_owned(), sasl, mutual, ca, certificate, key }
     }
 
     /// Returns the same broker for clients that need not say who they are.
@@ -89,6 +90,16 @@ impl SecureBroker {
     /// Returns the address of the listener that wants a certificate.
     pub fn mutual(&self) -> &str {
         &self.mutual
+    }
+
+    /// Allows a user an operation on a topic, such as `Describe`; nobody else may do anything to it any more.
+    pub fn allow(&self, user: &str, operation: &str, topic: &str) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/Acls.java");
+        let mut java = Command::new("timeout");
+        java.args(["120", "java", "-cp"]).arg(self.jars.join("*")).arg(source);
+        let output = java.args([&self.open().bootstrap_servers(), user, operation, topic]).output();
+        let output = output.expect("`java`");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Returns the tokens that were taken so far, by a hash.
@@ -123,6 +134,10 @@ listener.name.sasl.oauthbearer.sasl.login.callback.handler.class=MskTokens
 # A connection whose token has expired is cut off unless it has shown another.
 listener.name.sasl.oauthbearer.connections.max.reauth.ms=3600000
 listener.name.mutual.ssl.client.auth=required
+# Whoever needs no name may do anything, and so may anybody to a topic of which no rule speaks.
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 ssl.keystore.type=PEM
 ssl.keystore.location={home}/broker.pem
 ssl.truststore.type=PEM
@@ -133,6 +148,7 @@ ssl.truststore.location={home}/ca.pem
         |mechanism| ["--add-scram".to_owned(), format!("{mechanism}=[name={USER},password={PASSWORD}]")];
     More {
         unresolved: None,
+        elsewhere: Vec::new(),
         properties,
         listeners: vec![("SASL", "SASL_SSL", sasl), ("MUTUAL", "SSL", mutual)],
         format: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(scram).concat(),

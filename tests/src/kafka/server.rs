@@ -71,6 +71,8 @@ pub(super) struct More {
     pub(super) listeners: Vec<(&'static str, &'static str, u16)>,
     /// The port of a plain listener that is advertised at a host which nobody knows.
     pub(super) unresolved: Option<u16>,
+    /// Name and port of plain listeners, and the port at which each says that it is.
+    pub(super) elsewhere: Vec<(String, u16, u16)>,
     /// More arguments for the tool that formats the storage.
     pub(super) format: Vec<String>,
 }
@@ -228,6 +230,11 @@ fn properties(home: &Path, port: u16, controller_port: u16, more: &More) -> Stri
         write!(listeners, ",AWAY://127.0.0.1:{port}").unwrap();
         write!(advertised, ",AWAY://broker.invalid:{port}").unwrap();
         protocols.push_str(",AWAY:PLAINTEXT");
+    }
+    for (name, port, says) in &more.elsewhere {
+        write!(listeners, ",{name}://127.0.0.1:{port}").unwrap();
+        write!(advertised, ",{name}://127.0.0.1:{says}").unwrap();
+        write!(protocols, ",{name}:PLAINTEXT").unwrap();
     }
     format!(
         "\

@@ -12,7 +12,7 @@ const LOST: &str = "the position was lost";
 /// How long something is away.
 const AWAY: Duration = Duration::from_secs(1);
 
-impl Scene {
+impl Scene<'_> {
     /// Plays the act with all records, and returns the instances that are left.
     pub(super) fn play(&mut self) -> Vec<Instance> {
         match self.case.act {
@@ -174,11 +174,13 @@ impl Scene {
     }
 
     fn outage(&mut self) -> Vec<Instance> {
+        // Who asks the target where to begin has to begin before.
+        let early = self.target.keeps_positions().then(|| self.join("one"));
         self.target.set_down(true);
-        let mut one = self.join("one");
+        let mut one = early.unwrap_or_else(|| self.join("one"));
         self.send(2);
         one.0.wait_for_log("put failed and is tried again");
-        let two = self.join("two");
+        let two = if self.target.keeps_positions() { self.start("two") } else { self.join("two") };
         thread::sleep(AWAY);
         self.stop(two);
         self.send(2);

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use super::targets::{Target, TargetKind};
 use crate::connector::ConnectorText;
 use crate::target::{Manners, Mishap};
 
@@ -19,6 +20,7 @@ pub(super) struct Case {
     pub(super) queue: Queue,
     /// Records, if not as many as in other cases.
     pub(super) records: Option<usize>,
+    pub(super) target: TargetKind,
 }
 
 /// What happens while records flow.
@@ -88,6 +90,8 @@ pub(super) enum Poison {
     Named,
     /// The target refuses the whole request.
     Vague,
+    /// A real server, or the sink for it, does not take it: the target knows which record that is.
+    Server,
 }
 
 /// What the dead letter queue is like.
@@ -128,6 +132,7 @@ impl Case {
             poison: Poison::None,
             queue: Queue::None,
             records: None,
+            target: TargetKind::Http,
         }
     }
 
@@ -153,7 +158,12 @@ impl Case {
 
     /// How many records flow.
     pub(super) fn size(&self, long: bool) -> usize {
-        let usual = if long { 5000 } else { 400 };
+        let usual = match (long, self.poison) {
+            (true, _) => 5000,
+            // Each batch is narrowed down, by a transaction for each step where there are such.
+            (false, Poison::Server) => 150,
+            (false, _) => 400,
+        };
         self.records.unwrap_or(usual)
     }
 
@@ -167,17 +177,18 @@ impl Case {
         Manners { faults: self.faults, pause, names_poison: self.poison != Poison::Vague }
     }
 
-    pub(super) fn connector(&self, topic: &str, queue: &str, url: &str) -> ConnectorText {
+    /// Returns of how many of a hundred puts nobody hears although they are stored.
+    pub(super) fn silent(&self) -> u8 {
+        let silent = self.faults.iter().filter(|(_, fault)| *fault == Mishap::HangStored);
+        silent.map(|(share, _)| *share).sum()
+    }
+
+    /// Writes the connector's file.
+    pub(super) fn connector(&self, topic: &str, queue: &str, target: &dyn Target) -> String {
         let Group { strategy, fixed, session } = self.group;
-        let sink = format!(
-            "  http:\n    url: {url}\n    batch: {{ format: json_lines }}\n    max_in_flight: 4\n    \
-             request_timeout: {}\n    item_errors: {{ pointer: /items, status: /status }}\n",
-            // Whoever waits for no answer may wait long: on a busy machine, one that is late counts as none.
-            if self.faults.iter().any(|(_, fault)| fault.is_silent()) { "3s" } else { "30s" },
-        );
         let mut connector = ConnectorText::new(topic)
-            .sink(sink)
-            .transforms("  - timestamp: { field: t, from: unix_seconds, to: rfc3339 }\n")
+            .sink(target.sink())
+            .transforms(target.transforms())
             .key(if self.poison == Poison::KeyConverter { "json" } else { "bytes" })
             .commit_interval("100ms")
             .property("session.timeout.ms", session.to_string())
@@ -188,9 +199,10 @@ impl Case {
         if fixed {
             connector = connector.property("group.instance.id", "${env:INSTANCE}");
         }
-        match self.queue {
-            Queue::None => connector,
-            _ => connector.dead_letter_queue(format!("{{ topic: {queue} }}")),
+        if self.queue != Queue::None {
+            connector = connector.dead_letter_queue(format!("{{ topic: {queue} }}"));
         }
+        let guarantee = if target.is_exactly_once() { "guarantee: exactly_once\n" } else { "" };
+        connector.text() + guarantee
     }
 }

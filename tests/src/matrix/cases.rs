@@ -1,9 +1,109 @@
 //! The table.
 
 use super::case::{Act, COOPERATIVE, Case, EAGER, Poison, Queue};
+use super::targets::TargetKind;
 use crate::target::Mishap;
 
-pub(super) const CASES: &[Case] = &[
+/// Returns all cases, in the order of the table.
+pub(super) fn all() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(ON_SERVERS.iter().flatten())
+}
+
+/// The cases of a real server: its kind, their beginning, what it is, and what its poison is.
+macro_rules! on_server {
+    ($kind:expr, $name:literal, $what:literal, $poison:literal) => {
+        [
+            Case {
+                group: COOPERATIVE.session(2000),
+                target: $kind,
+                ..Case::new(
+                    concat!($name, "-kill"),
+                    concat!($what, "; Sluice is killed (SIGKILL) at random moments"),
+                    Act::Kill(3, 20),
+                )
+            },
+            Case {
+                faults: &[(10, Mishap::HangStored)],
+                target: $kind,
+                ..Case::new(
+                    concat!($name, "-hang-stored"),
+                    concat!(
+                        $what,
+                        "; 1 of 10 answers, and the first one, is swallowed after the server stored"
+                    ),
+                    Act::Flow,
+                )
+            },
+            Case {
+                target: $kind,
+                ..Case::new(
+                    concat!($name, "-outage"),
+                    concat!($what, "; no connection holds while a second instance joins and leaves"),
+                    Act::Outage,
+                )
+            },
+            Case {
+                target: $kind,
+                ..Case::new(
+                    concat!($name, "-join"),
+                    concat!($what, "; a second and a third instance join and leave"),
+                    Act::Join,
+                )
+            },
+            Case {
+                poison: Poison::Server,
+                queue: Queue::Missing,
+                target: $kind,
+                ..Case::new(
+                    concat!($name, "-poison-batch"),
+                    concat!($what, "; each 10th record is ", $poison),
+                    Act::Flow,
+                )
+            },
+        ]
+    };
+}
+
+const ON_SERVERS: &[[Case; 5]] = &[
+    on_server!(
+        TargetKind::Postgres,
+        "postgres",
+        "rows, exactly once by `offsets_table`",
+        "refused by the table with its batch"
+    ),
+    on_server!(
+        TargetKind::PostgresUpsert,
+        "postgres-upsert",
+        "rows by their key, three puts in flight",
+        "refused by the table with its batch"
+    ),
+    on_server!(
+        TargetKind::Kafka,
+        "kafka",
+        "a topic, exactly once by transactions",
+        "larger than the topic takes"
+    ),
+    on_server!(
+        TargetKind::KafkaPlain,
+        "kafka-plain",
+        "a topic, at least once",
+        "larger than the topic takes"
+    ),
+    on_server!(
+        TargetKind::S3,
+        "s3",
+        "objects, exactly once by their names",
+        "without a value, which makes no line"
+    ),
+    on_server!(
+        TargetKind::Opensearch,
+        "opensearch",
+        "documents by their key, versions by offset",
+        "refused by the index for its fields"
+    ),
+];
+
+const CASES: &[Case] = &[
     Case {
         // What is in flight has mostly arrived; what is tried again has not, and is lost if it is committed.
         faults: &[(80, Mishap::Status(503))],

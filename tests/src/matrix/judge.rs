@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::keys::key_of;
 use crate::target::Arrival;
 
 /// A record as it was written to the topic.
@@ -44,6 +45,10 @@ pub(super) struct Evidence {
     pub(super) excuses: BTreeMap<usize, usize>,
     /// How often partitions went in good order: by a stop, or by a rebalance.
     pub(super) handovers: usize,
+    /// Nothing is a reason to store a record again. A letter may come again all the same.
+    pub(super) is_exactly_once: bool,
+    /// Of the records of a key in a batch the newest is put, and those that it supersedes are not, poison or no poison.
+    pub(super) newest_wins: bool,
 }
 
 /// What came of a case.
@@ -73,17 +78,26 @@ impl Evidence {
                 arrived.get(&sent.number)
             };
             let Some(times) = times.copied() else {
-                judgement.lost.push(name);
+                if !(sent.poison && self.newest_wins && self.is_superseded(sent)) {
+                    judgement.lost.push(name);
+                }
                 continue;
             };
             judgement.duplicates += times - 1;
             let handovers = if ahead.contains(&sent.number) { self.handovers } else { 0 };
-            let excuses = self.excuses(sent) + handovers;
+            let is_once = self.is_exactly_once && !sent.poison;
+            let excuses = if is_once { 0 } else { self.excuses(sent) + handovers };
             if times - 1 > excuses {
                 judgement.unexplained.push(format!("{name} came {times} times"));
             }
         }
         judgement
+    }
+
+    /// Says whether a newer record of its key was sent.
+    fn is_superseded(&self, sent: &Sent) -> bool {
+        let key = key_of(sent.number);
+        self.sent.iter().any(|other| other.number > sent.number && key_of(other.number) == key)
     }
 
     fn excuses(&self, sent: &Sent) -> usize {
@@ -208,6 +222,27 @@ mod tests {
         assert_eq!(evidence.judge().unexplained, ["record 2 (0-2) came 2 times"]);
         evidence.excuses = BTreeMap::from([(2, 1)]);
         assert_eq!(evidence.judge(), Judgement { duplicates: 2, ..Judgement::default() });
+    }
+
+    #[test]
+    fn where_the_newest_wins_poison_may_be_superseded_and_nothing_else_may() {
+        let mut evidence = evidence(&[0, 1, 2, 3, 4]);
+        evidence.newest_wins = true;
+        // The first three share a key, and so do the others.
+        evidence.sent[1].poison = true;
+        assert_eq!(evidence.judge().lost, ["record 5 (0-5)"]);
+        evidence.sent[5].poison = true;
+        assert_eq!(evidence.judge().lost, ["record 5 (0-5)"], "the newest of its key is no other's");
+    }
+
+    #[test]
+    fn nothing_explains_a_duplicate_where_each_record_is_stored_once() {
+        let mut evidence = evidence(&[0, 1, 2, 3, 2, 4, 5]);
+        evidence.crashes = vec![Crash { committed: vec![Some(2)], arrived: (0..4).collect() }];
+        evidence.excuses = BTreeMap::from([(2, 1)]);
+        assert_eq!(evidence.judge().unexplained, Vec::<String>::new());
+        evidence.is_exactly_once = true;
+        assert_eq!(evidence.judge().unexplained, ["record 2 (0-2) came 2 times"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::judge::{Evidence, Judgement};
+use super::targets::TargetKind;
 
 /// What came of one case.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Row {
     /// What else went wrong.
     problems: Vec<String>,
     took: Duration,
+    /// Its target is a real server.
+    is_on_server: bool,
 }
 
 /// All rows, and how to get them again.
@@ -43,7 +46,8 @@ impl Row {
         let times = if rounds > 1 { format!(", {rounds} times") } else { String::new() };
         let what = format!("{}{times}", case.what);
         let judgement = evidence.judge();
-        Self { name: case.name, what, records: evidence.sent.len(), judgement, problems, took }
+        let is_on_server = case.target != TargetKind::Http;
+        Self { name: case.name, what, records: evidence.sent.len(), judgement, problems, took, is_on_server }
     }
 
     pub(super) fn broken(case: &Case, problem: String) -> Self {
@@ -54,6 +58,7 @@ impl Row {
             judgement: Judgement::default(),
             problems: vec![problem],
             took: Duration::ZERO,
+            is_on_server: case.target != TargetKind::Http,
         }
     }
 
@@ -99,47 +104,40 @@ impl MatrixReport {
         self.rows.iter().all(Row::holds)
     }
 
-    /// Writes the page of the long form; `date` is that of the run.
-    pub fn page(&self, date: &str) -> String {
-        let mut page = format!(
-            "\
-# Reliability
+    /// Returns the names of whoever writes a part of the page, each with what it writes; `date` is that of the run. A part of which
+    /// the run had no case is left out.
+    pub fn parts(&self, date: &str) -> Vec<(&'static str, String)> {
+        let mut parts = Vec::new();
+        for (is_on_server, writer, flag) in
+            [(false, "The fault matrix", ""), (true, "The fault matrix with real servers", " --servers")]
+        {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.is_on_server == is_on_server).collect();
+            if !rows.is_empty() {
+                parts.push((writer, self.part(&rows, flag, date)));
+            }
+        }
+        parts
+    }
 
-The fault matrix: in each case records with keys flow from a real Apache Kafka broker through `sluice run` into an
-HTTP target that writes down what arrives, while something evil is done. Ground truth is what arrived there and in the
-dead letter queue, not what Sluice says of itself. A case holds when
+    fn part(&self, rows: &[&Row], flag: &str, date: &str) -> String {
+        let mut part = format!(
+            "    cargo run -p sluice-tests --bin fault-matrix -- --long{flag} --seed {seed}
 
-- **nothing is lost**: every record arrived, or, if it is poisoned, lies in the dead letter queue; and at every crash
-  nothing was committed that had not arrived;
-- **order holds** for the records of a key: their first arrivals are in the order written, and so are their last ones,
-  so that a delivery that is repeated never leaves an older value behind a newer one;
-- **nothing is delivered again without a reason**: for each record, the matrix counts the crashes that caught it
-  delivered and not committed, and the puts that stored it and did not say so. It may come again so often, and no
-  oftener. A stop or a rebalance hands a partition over at its oldest record that is not done: only what was delivered
-  ahead of that one, for another key, may come again. An outage is no reason.
-
-What is gone is told: where a topic was made again, or records were removed before they were read, all that is there
-arrives, and each partition has one line with the position that was lost, where reading went on, and why. What arrived of
-a new topic before it was noticed comes again, in order.
-
-This page is written by the run itself:
-
-    cargo run -p sluice-tests --bin fault-matrix -- --long --seed {seed}
-
-Apache Kafka {broker}, {date}, seed {seed}. {records} records in {cases} cases; {verdict}. The short form of all cases
-runs with `cargo test`.
+Apache Kafka {broker}, {date}, seed {seed}. {records} records in {cases} cases; {verdict}.
 
 | case | what is done | records | lost | again | out of order | time | verdict |
 |---|---|--:|--:|--:|--:|--:|---|
 ",
             seed = self.seed,
             broker = self.broker,
-            records = self.rows.iter().map(|row| row.records).sum::<usize>(),
-            cases = self.rows.len(),
-            verdict = if self.holds() { "all hold" } else { "NOT ALL HOLD" },
+            records = rows.iter().map(|row| row.records).sum::<usize>(),
+            cases = rows.len(),
+            verdict = if rows.iter().all(|row| row.holds()) { "all hold" } else { "NOT ALL HOLD" },
         );
-        self.rows.iter().for_each(|row| page.push_str(&line(row)));
-        page
+        for row in rows {
+            part.push_str(&line(row));
+        }
+        part.trim_end().to_owned()
     }
 }
 

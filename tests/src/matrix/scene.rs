@@ -1,5 +1,6 @@
 //! What a case is played on: a topic, a target, instances of the binary, and what is written down.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::thread;
@@ -7,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::case::{Act, Case, Poison, Queue};
 use super::judge::{Crash, Evidence, Sent};
+use super::keys::key_of;
 use super::report::Row;
+use super::targets::{Luck, Servers, Target, open};
 use crate::connector::Folder;
 use crate::kafka::{self, Broker, NewRecord, StoredRecord};
 use crate::sluice::{Running, Sluice};
-use crate::target::CountingTarget;
+use crate::target::Arrival;
 
-/// Keys that the records share.
-const KEYS: usize = 20;
 pub(super) const PARTITIONS: i32 = 4;
 /// How long all may take to arrive and be committed when nothing evil happens any more, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,13 +24,13 @@ const IN_TRANSIT: Duration = Duration::from_millis(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The broker of all cases, or one that a case may stop.
-pub(super) enum BrokerInUse {
-    Shared(&'static Broker),
+/// A broker that other cases have, too, or one that a case may stop.
+pub(super) enum BrokerInUse<'a> {
+    Shared(&'a Broker),
     Own(Box<Broker>),
 }
 
-impl Deref for BrokerInUse {
+impl Deref for BrokerInUse<'_> {
     type Target = Broker;
 
     fn deref(&self) -> &Broker {
@@ -40,11 +41,13 @@ impl Deref for BrokerInUse {
     }
 }
 
-pub(super) struct Scene {
+pub(super) struct Scene<'a> {
     pub(super) case: &'static Case,
     pub(super) long: bool,
-    pub(super) host: BrokerInUse,
-    pub(super) target: CountingTarget,
+    pub(super) host: BrokerInUse<'a>,
+    pub(super) target: Box<dyn Target + 'a>,
+    /// What was stored at the last look, and when that was.
+    looked: RefCell<Option<(Instant, Vec<Arrival>)>>,
     pub(super) random: fastrand::Rng,
     pub(super) evidence: Evidence,
     /// What went wrong beside what the judge sees.
@@ -63,11 +66,11 @@ pub(super) struct Scene {
 /// An instance of the binary, and the name that it has as a static member.
 pub(super) struct Instance(pub(super) Running);
 
-impl Scene {
+impl<'a> Scene<'a> {
     /// Plays a case to its end.
-    pub(super) fn live(case: &'static Case, long: bool, seed: u64) -> Row {
+    pub(super) fn live(case: &'static Case, long: bool, seed: u64, servers: &'a Servers) -> Row {
         let began = Instant::now();
-        let mut scene = Self::set_up(case, long, seed);
+        let mut scene = Self::set_up(case, long, seed, servers);
         let instances = scene.play();
         scene.end(instances);
         let row = Row::of(case, scene.rounds(), &scene.evidence, scene.problems, began.elapsed());
@@ -77,8 +80,11 @@ impl Scene {
         row
     }
 
-    fn set_up(case: &'static Case, long: bool, seed: u64) -> Self {
-        let shared = Broker::shared().expect("a broker");
+    fn set_up(case: &'static Case, long: bool, seed: u64, servers: &'a Servers) -> Self {
+        let shared = match servers.broker(case.target) {
+            Some(broker) => broker,
+            None => Broker::shared().expect("a broker"),
+        };
         let host = if case.needs_broker() {
             BrokerInUse::Own(Box::new(Broker::start().expect("a broker")))
         } else {
@@ -90,16 +96,23 @@ impl Scene {
         if let Some([refusal, _]) = case.queue.refusal() {
             host.create_topic_with(&queue, 1, &[refusal]);
         }
-        let target = CountingTarget::start(case.manners(), seed);
-        let folder = Folder::with("c.yaml", case.connector(&topic, &queue, &target.url()).text());
+        let luck = Luck { silent: case.silent(), seed, long };
+        let target = open(case.target, servers, &topic, case.manners(), luck);
+        let folder = Folder::with("c.yaml", case.connector(&topic, &queue, &*target));
         let random = fastrand::Rng::with_seed(seed);
-        let (evidence, problems) = (Evidence::default(), Vec::new());
+        let evidence = Evidence {
+            is_exactly_once: target.is_exactly_once(),
+            newest_wins: target.newest_wins(),
+            ..Evidence::default()
+        };
+        let (looked, problems) = (RefCell::default(), Vec::new());
         let (early, removed, logs) = Default::default();
         Self {
             case,
             long,
             host,
             target,
+            looked,
             random,
             evidence,
             problems,
@@ -128,13 +141,49 @@ impl Scene {
         }
     }
 
+    /// Counts the records that can be there by now: those of whole objects, where the target has no others.
+    fn whole(&self) -> usize {
+        let Some(size) = self.target.object_size() else { return usize::MAX };
+        let mut whole = 0;
+        for partition in 0..PARTITIONS {
+            whole += self.count_in(partition) / size * size;
+        }
+        whole
+    }
+
+    /// Counts the records of a partition that belong to the target.
+    fn count_in(&self, partition: i32) -> usize {
+        let is_inside = |sent: &&Sent| sent.partition == partition && !sent.poison;
+        self.evidence.sent.iter().filter(is_inside).count()
+    }
+
+    /// Writes what the last objects lack to be whole, where the target has whole objects only.
+    fn fill(&mut self) {
+        let Some(size) = self.target.object_size() else { return };
+        for partition in 0..PARTITIONS {
+            let count = self.count_in(partition);
+            let first = self.evidence.sent.len() + self.removed;
+            let numbers = first..first + (size - count % size) % size;
+            // A key of its own: those of the case may be in another partition.
+            let key = format!("\"fill-{partition}\"");
+            let record = |number: usize| {
+                NewRecord::new(&key, format!("{{\"k\":{key},\"n\":{number},\"t\":{number}}}"))
+                    .partition(partition)
+            };
+            let places = self.host.produce(&self.topic, numbers.clone().map(record));
+            for (number, (partition, offset)) in numbers.zip(places) {
+                self.evidence.sent.push(Sent { number, partition, offset, poison: false });
+            }
+        }
+    }
+
     fn is_poison(&self, number: usize) -> bool {
         self.case.poison != Poison::None && number % 10 == 7
     }
 
     fn record(&self, number: usize) -> NewRecord {
-        // Keys are JSON, and fall on records and poison alike.
-        let key = format!("\"key-{}\"", number / 3 % KEYS);
+        // Keys are JSON.
+        let key = format!("\"{}\"", key_of(number));
         let value = |rest: &str| format!("{{\"k\":{key},\"n\":{number},\"t\":{number}{rest}}}");
         match self.case.poison {
             _ if !self.is_poison(number) => NewRecord::new(&key, value("")),
@@ -142,7 +191,7 @@ impl Scene {
             Poison::KeyConverter => NewRecord::new(format!("no JSON {number}"), value("")),
             Poison::ValueConverter => NewRecord::new(&key, format!("no JSON {number}").repeat(20)),
             Poison::Transform => NewRecord::new(&key, value(",\"t\":\"never\"")),
-            Poison::Named | Poison::Vague => NewRecord::new(&key, value(",\"poison\":true")),
+            Poison::Named | Poison::Vague | Poison::Server => self.target.poison(number),
         }
     }
 
@@ -151,7 +200,8 @@ impl Scene {
         let sluice = Sluice::new(["run".as_ref(), self.folder.path()])
             .env("KAFKA_BOOTSTRAP_SERVERS", self.host.bootstrap_servers())
             .env("SLUICE_LISTEN", "none")
-            .env("INSTANCE", name);
+            .env("INSTANCE", name)
+            .envs(self.target.environment());
         Instance(sluice.spawn())
     }
 
@@ -184,9 +234,9 @@ impl Scene {
 
     /// Waits until so many more records have arrived, or all.
     pub(super) fn wait_for_more(&self, instance: &mut Instance, more: usize) {
-        let wanted = self.target.count() + more;
+        let wanted = (self.arrivals().len() + more).min(self.whole());
         instance.0.wait_while_running(&format!("{more} more arrivals"), || {
-            self.target.count() >= wanted || self.is_all_there()
+            self.arrivals().len() >= wanted || self.is_all_there()
         });
     }
 
@@ -211,7 +261,7 @@ impl Scene {
 
     /// Writes down that what arrived so far of the records from this number on came before it was to, and comes again.
     pub(super) fn mark_early(&mut self, from: usize) {
-        self.early = (from, self.target.count());
+        self.early = (from, self.arrivals().len());
         let arrived = self.evidence.sent.iter().map(|sent| sent.number).collect();
         let committed = vec![None; self.committed().len()];
         self.evidence.crashes.push(Crash { committed, arrived });
@@ -223,7 +273,19 @@ impl Scene {
     }
 
     fn arrived(&self) -> BTreeSet<usize> {
-        self.target.arrivals().iter().map(|arrival| arrival.number).collect()
+        self.arrivals().iter().map(|arrival| arrival.number).collect()
+    }
+
+    /// Returns what is stored. A look at a real server is good for a while.
+    fn arrivals(&self) -> Vec<Arrival> {
+        if let Some((when, arrivals)) = &*self.looked.borrow()
+            && when.elapsed() < self.target.look()
+        {
+            return arrivals.clone();
+        }
+        let arrivals = self.target.arrivals(&self.evidence.sent);
+        self.looked.replace(Some((Instant::now(), arrivals.clone())));
+        arrivals
     }
 
     pub(super) fn committed(&self) -> Vec<Option<i64>> {
@@ -250,6 +312,7 @@ impl Scene {
 
     /// Waits until everything is there and committed, ends the instances, and collects the evidence.
     fn end(&mut self, instances: Vec<Instance>) {
+        self.fill();
         let ends: Vec<_> = self.host.end_offsets(&self.topic).into_iter().map(Some).collect();
         let deadline = Instant::now() + PATIENCE;
         while !(self.is_all_there() && self.committed() == ends) {
@@ -265,17 +328,25 @@ impl Scene {
         }
         self.read_again(self.said("lost=true"));
         self.evidence.handovers = self.said("SIGTERM: stopping") + self.said("lost=false");
-        let failures = self.said("connector failed and is restarted");
+        let mut failures = self.said("connector failed and is restarted");
+        if self.target.keeps_positions() {
+            // In doubt a connector begins again at what is stored (docs/decisions/0016-exactly-once.md).
+            failures -= self.said("the connector begins again from there")
+                + self.said("where the put does not begin");
+        }
         if failures > 0 && !matches!(self.case.act, Act::Mend) {
             self.problems.push(format!("the connector failed {failures} time(s)"));
         }
-        self.evidence.arrivals = self.target.arrivals();
+        self.evidence.arrivals = self.target.arrivals(&self.evidence.sent);
+        if self.case.silent() > 0 && self.target.proxy().is_some_and(|proxy| proxy.swallowed() == 0) {
+            self.problems.push("no answer was swallowed".to_owned());
+        }
         let (from, count) = self.early;
         for arrival in self.evidence.arrivals.iter_mut().take(count).filter(|arrival| arrival.number >= from)
         {
             arrival.early = true;
         }
-        self.evidence.excuses = self.target.excuses();
+        self.evidence.excuses = self.target.excuses(&self.evidence.sent);
         if self.case.queue != Queue::None {
             let letters = self.host.read(&self.queue);
             self.evidence.letters = letters.iter().map(place).collect();

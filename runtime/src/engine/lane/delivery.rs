@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_connector_api::{Blanks, Failure, PutError, Record, Sink, TraceParent};
+use sluice_connector_api::{Blanks, Failure, Origin, PutError, Record, Sink, TraceParent};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -163,10 +163,11 @@ impl Delivery {
         Ok(answer.map_err(|error| error.blanked(&self.blanks)))
     }
 
-    /// Logs that a put failed, in full or as one of many. Its first record stands for all.
+    /// Logs that a put failed, in full or as one of many. Its first record stands for all; one that only moves positions has none.
     fn log(&self, group: &PutGroup, wait: Duration, failure: &Failure) {
-        let Some(origin) = group.records.first().map(Record::origin) else { return };
-        let (topic, partition, offset) = (origin.topic(), origin.partition(), origin.offset());
+        let origin = group.records.first().map(Record::origin);
+        let topic = origin.map(Origin::topic);
+        let (partition, offset) = (origin.map(Origin::partition), origin.map(Origin::offset));
         let (records, failures) = (group.records.len(), group.retries.failures);
         match self.throttle.note(&failure.to_string()) {
             LogLine::Full => tracing::warn!(

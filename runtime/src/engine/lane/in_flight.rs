@@ -81,6 +81,8 @@ pub(crate) struct Lane {
     stands: Option<Stands>,
     /// What it has stored of that since somebody asked.
     moved: Offsets,
+    /// A put without records is in flight, which takes partitions on: nothing else may begin where it does.
+    is_moving: bool,
     /// What the sink holds past its puts, where it does.
     holding: Option<Holding>,
     /// Puts, confirmations, and what stores what is held.
@@ -115,6 +117,7 @@ impl Lane {
             unconfirmed,
             stands: None,
             moved: Vec::new(),
+            is_moving: false,
             holding,
             in_flight: FuturesUnordered::new(),
             confirmations: 0,
@@ -161,6 +164,7 @@ impl Lane {
         }
         let ahead = self.stands.as_ref().and_then(|stands| stands.up_to(tracker.watermarks()));
         if ahead.is_some() {
+            self.is_moving = true;
             self.begin(Vec::new(), ahead);
         }
     }
@@ -254,7 +258,7 @@ impl Lane {
     }
 
     fn may_put(&self) -> bool {
-        self.puts() < self.limits.max_in_flight.max(1)
+        !self.is_moving && self.puts() < self.limits.max_in_flight.max(1)
     }
 
     /// Returns how many puts are in flight.
@@ -282,6 +286,7 @@ impl Lane {
         let Some(ended) = self.in_flight.next().await else { return pending().await };
         let outcome = match ended {
             Ended::Put(mut outcome) => {
+                self.is_moving = false;
                 if let Some(unconfirmed) = &mut self.unconfirmed {
                     unconfirmed.accept(&mut outcome, tracker);
                 }

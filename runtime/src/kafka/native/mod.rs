@@ -4,5 +4,4 @@ pub(super) mod controller;
 pub(super) mod epochs;
 pub(super) mod group_offsets;
 pub(super) mod queue;
-pub(super) mod token;
 pub(super) mod topics;

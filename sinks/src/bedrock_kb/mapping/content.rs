@@ -9,6 +9,7 @@ use sluice_template::Template;
 use super::unfit::UnfitValue;
 
 use crate::bedrock_kb::settings::{BytesContent, ContentSettings, S3Content};
+use crate::record::on_null::rejected_tombstone;
 
 /// The longest text that the model of the API allows, in characters.
 const MAX_TEXT_CHARS: usize = 5_242_880;
@@ -90,11 +91,7 @@ impl ContentRule {
 
     /// Makes the body of a record's document. A tombstone has none.
     pub(crate) fn of<'a>(&'a self, record: &'a Record) -> Result<DocumentBody<'a>, Failure> {
-        let value = record.value.as_ref().ok_or_else(|| {
-            Failure::rejected(
-                "a tombstone has no text to store; set `on_null`, or drop tombstones with a transform",
-            )
-        })?;
+        let value = record.value.as_ref().ok_or_else(|| rejected_tombstone("text to store"))?;
         let body = match self {
             Self::Value => value
                 .as_text()

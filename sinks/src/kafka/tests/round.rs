@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use sluice_connector_api::{FailureKind, Sink, SourceTopics};
 use sluice_plugin_testing::{record, record_failures};
@@ -11,6 +12,7 @@ use crate::built::built;
 /// Reads the topics `orders` and `customers`, and whatever begins with `log-`.
 struct Shop(&'static str);
 
+#[async_trait]
 impl SourceTopics for Shop {
     fn bootstrap_servers(&self) -> &str {
         self.0
@@ -22,6 +24,10 @@ impl SourceTopics for Shop {
 
     fn reads(&self, topic: &str) -> bool {
         self.names().iter().any(|name| name == topic) || topic.starts_with("log-")
+    }
+
+    async fn cluster_id(&self) -> Option<String> {
+        None
     }
 }
 

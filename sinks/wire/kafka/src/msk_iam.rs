@@ -21,30 +21,30 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sluice_connector_api::BoxError;
 use tokio::sync::OnceCell;
 
-use crate::kafka::auth::tokens::Token;
+use crate::tokens::Token;
 
 /// What AWS's own signers set, and the most that a broker takes.
-pub(super) const LONGEST_LIFETIME: Duration = Duration::from_mins(15);
+pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_mins(15);
 /// librdkafka looks for the end of a token once a second, and shows a new one in the last fifth of its life.
-pub(super) const SHORTEST_LIFETIME: Duration = Duration::from_secs(15);
+pub(crate) const SHORTEST_LIFETIME: Duration = Duration::from_secs(15);
 /// All but what RFC 3986 calls unreserved, as Signature Version 4 wants it.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Signs tokens with the credentials that the AWS SDK finds.
 #[derive(Clone, Debug)]
-pub(super) struct MskIam {
+pub(crate) struct MskIam {
     region: String,
     lifetime: Duration,
     config: Arc<OnceCell<SdkConfig>>,
 }
 
 impl MskIam {
-    pub(super) fn new(region: &str, lifetime: Duration) -> Self {
+    pub(crate) fn new(region: &str, lifetime: Duration) -> Self {
         Self { region: region.to_owned(), lifetime, config: Arc::default() }
     }
 
     /// Signs a token. Credentials are fetched for it, where they are not at hand.
-    pub(super) async fn token(&self) -> Result<Token, BoxError> {
+    pub(crate) async fn token(&self) -> Result<Token, BoxError> {
         let config = self.config.get_or_init(|| Box::pin(load(self.region.clone()))).await;
         let provider = config.credentials_provider().ok_or("found no AWS credentials")?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
@@ -116,7 +116,7 @@ fn presigned(
 
 /// Reads the region off the first name of a broker that is one of Amazon MSK's, such as
 /// `b-1.demo.abc123.c2.kafka.eu-central-1.amazonaws.com:9098`, or `kafka-serverless` for `kafka`.
-pub(super) fn region_of(bootstrap_servers: &str) -> Option<&str> {
+pub(crate) fn region_of(bootstrap_servers: &str) -> Option<&str> {
     bootstrap_servers.split(',').find_map(|server| {
         let labels: Vec<&str> = server.split(['.', ':']).collect();
         labels.windows(3).find_map(|labels| match labels {
@@ -128,7 +128,7 @@ pub(super) fn region_of(bootstrap_servers: &str) -> Option<&str> {
 
 /// Refuses a port on which Amazon MSK listens for another kind of client: IAM has 9098, and 9198 in public (MSK
 /// Developer Guide, Port information).
-pub(super) fn check_ports(bootstrap_servers: &str) -> Result<(), String> {
+pub(crate) fn check_ports(bootstrap_servers: &str) -> Result<(), String> {
     const OTHERS: [&str; 5] = [":9092", ":9094", ":9096", ":9194", ":9196"];
     let servers = bootstrap_servers.split(',').map(str::trim).filter(|server| region_of(server).is_some());
     match servers.into_iter().find(|server| OTHERS.iter().any(|port| server.ends_with(port))) {

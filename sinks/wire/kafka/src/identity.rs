@@ -7,8 +7,8 @@ use rdkafka::client::{Client, ClientContext, OAuthToken};
 use rdkafka::consumer::ConsumerContext;
 use sluice_connector_api::BoxError;
 
-use crate::kafka::auth::tokens::Tokens;
-use crate::kafka::native::token::set_token;
+use crate::set_token::set_token;
+use crate::tokens::Tokens;
 
 /// What a client shows the brokers beside its properties: a token, where they ask for one. The token is kept fresh for
 /// as long as this or a clone of it is there.
@@ -18,7 +18,7 @@ use crate::kafka::native::token::set_token;
 pub struct Identity(Option<Tokens>);
 
 impl Identity {
-    pub(super) fn from_tokens(tokens: Tokens) -> Self {
+    pub(crate) fn from_tokens(tokens: Tokens) -> Self {
         Self(Some(tokens))
     }
 

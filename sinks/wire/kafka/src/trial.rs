@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaConfRes;
 const REFERENCE: &str = "${";
 
 /// Tries one property by itself. The reason quotes no value, which may be a secret in the wrong place.
-pub(super) fn try_property(name: &str, value: &str) -> Result<(), String> {
+pub fn try_property(name: &str, value: &str) -> Result<(), String> {
     if value.contains(REFERENCE) {
         return Ok(());
     }
@@ -62,13 +62,13 @@ fn objection(name: &str, error: &KafkaError) -> String {
 }
 
 /// Makes a consumer and lets it go again. It knows no broker, so that nothing is reached.
-pub(super) fn try_consumer(config: &ClientConfig) -> Result<(), String> {
+pub fn try_consumer(config: &ClientConfig) -> Result<(), String> {
     let made: Result<BaseConsumer<Silent>, _> = apart(config).create_with_context(Silent);
     made.map(drop).map_err(|error| said(&error))
 }
 
 /// Does the same with a producer.
-pub(super) fn try_producer(config: &ClientConfig) -> Result<(), String> {
+pub fn try_producer(config: &ClientConfig) -> Result<(), String> {
     let made: Result<BaseProducer<Silent>, _> = apart(config).create_with_context(Silent);
     made.map(drop).map_err(|error| said(&error))
 }
@@ -98,7 +98,7 @@ fn said(error: &KafkaError) -> String {
 }
 
 /// Finds the first of some names that a text speaks of.
-pub(super) fn named_in<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn named_in<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut found: Vec<(usize, &str)> =
         names.filter_map(|name| Some((place_of(name, text)?, name))).collect();
     found.sort_unstable();

@@ -7,13 +7,13 @@ use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use sluice_connector_api::BoxError;
 
-use crate::kafka::auth::identity::Identity;
-use crate::kafka::auth::msk_iam::MskIam;
-use crate::kafka::auth::security::Security;
-use crate::kafka::auth::tokens::{Token, Tokens, in_time};
+use crate::identity::Identity;
+use crate::msk_iam::MskIam;
+use crate::security::Security;
+use crate::tokens::{Token, Tokens, in_time};
 
 /// What every client has unless `properties` says otherwise.
-pub(in crate::kafka) const CLIENT_DEFAULTS: [(&str, &str); 1] = [
+pub const CLIENT_DEFAULTS: [(&str, &str); 1] = [
     // Authorities where the system keeps them; those that OpenSSL was built with are on no machine.
     ("ssl.ca.location", "probe"),
 ];
@@ -29,12 +29,13 @@ const CREATES: &str = "allow.auto.create.topics";
 #[derive(Clone)]
 pub struct Access {
     /// The properties, addresses and security among them.
-    pub(in crate::kafka) config: ClientConfig,
+    pub config: ClientConfig,
     iam: Option<MskIam>,
 }
 
 impl Access {
-    pub(in crate::kafka) fn new(config: ClientConfig, security: Security<'_>) -> Self {
+    /// Takes properties, among which are those of the security.
+    pub fn new(config: ClientConfig, security: Security<'_>) -> Self {
         Self { config, iam: security.msk_iam() }.without_creation()
     }
 
@@ -56,7 +57,7 @@ impl Access {
     }
 
     /// Says whether brokers may create the topics that are written to, as the caller has set it.
-    pub(in crate::kafka) fn creates_topics(&self) -> bool {
+    pub fn creates_topics(&self) -> bool {
         matches!(self.config.get(CREATES), Some("true" | "t" | "1"))
     }
 
@@ -91,7 +92,7 @@ impl Access {
     }
 
     /// Returns the identity of a client at once; it becomes ready when the first token is there.
-    pub(in crate::kafka) fn identity_soon(&self) -> Identity {
+    pub fn identity_soon(&self) -> Identity {
         self.iam.clone().map(|iam| keep(iam, None)).unwrap_or_default()
     }
 }

@@ -9,10 +9,9 @@ use sluice_connector_api::BoxError;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use crate::retry::backoff::Backoff;
-
-/// The waits after a token could not be fetched.
-const RETRY: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(30) };
+/// The longest wait after a token could not be fetched for the first time, and the longest of all.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How long a fetch may take.
 const FETCH: Duration = Duration::from_secs(30);
 /// The part of its life after which a token is replaced. librdkafka asks for a new one after four fifths.
@@ -20,9 +19,9 @@ const FRESH: f64 = 0.6;
 
 /// A token and when it ends.
 #[derive(Clone)]
-pub(super) struct Token {
-    pub(super) value: String,
-    pub(super) expires: SystemTime,
+pub(crate) struct Token {
+    pub(crate) value: String,
+    pub(crate) expires: SystemTime,
 }
 
 impl Token {
@@ -33,11 +32,11 @@ impl Token {
 
 /// The newest token, for as long as somebody holds this.
 #[derive(Clone)]
-pub(super) struct Tokens(watch::Receiver<Option<Token>>);
+pub(crate) struct Tokens(watch::Receiver<Option<Token>>);
 
 impl Tokens {
     /// Replaces a token ahead of its end, or fetches the first one, until nobody holds the result any more.
-    pub(super) fn keep<F, Fut>(first: Option<Token>, fetch: F) -> Self
+    pub(crate) fn keep<F, Fut>(first: Option<Token>, fetch: F) -> Self
     where
         F: Fn() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Token, BoxError>> + Send + 'static,
@@ -48,12 +47,12 @@ impl Tokens {
     }
 
     /// Says whether there has been a token yet.
-    pub(super) fn are_there(&self) -> bool {
+    pub(crate) fn are_there(&self) -> bool {
         self.0.borrow().is_some()
     }
 
     /// Returns the newest token as librdkafka takes it.
-    pub(super) fn newest(&self) -> Result<OAuthToken, Box<dyn Error>> {
+    pub(crate) fn newest(&self) -> Result<OAuthToken, Box<dyn Error>> {
         let token = self.0.borrow().clone().ok_or("there is no token yet")?;
         if token.left().is_zero() {
             return Err("the token has expired, and there is no new one yet".into());
@@ -85,7 +84,7 @@ where
             }
             Err(error) => {
                 failures += 1;
-                wait = RETRY.wait(failures, None);
+                wait = retry(failures);
                 // An outage is logged once.
                 if failures == 1 {
                     tracing::warn!("no new token for the brokers: {error}; tried again until it passes");
@@ -95,12 +94,18 @@ where
     }
 }
 
+/// Returns the wait after so many failures, from 1: a random part of one that doubles.
+fn retry(failures: u32) -> Duration {
+    let longest = FIRST_RETRY.saturating_mul(1 << (failures - 1).min(31)).min(LAST_RETRY);
+    longest.mul_f64(fastrand::f64())
+}
+
 fn fresh_for(token: &Token) -> Duration {
     token.left().mul_f64(FRESH)
 }
 
 /// Awaits a token, but not for ever.
-pub(super) async fn in_time(fetch: impl Future<Output = Result<Token, BoxError>>) -> Result<Token, BoxError> {
+pub(crate) async fn in_time(fetch: impl Future<Output = Result<Token, BoxError>>) -> Result<Token, BoxError> {
     let late = |_| Err(format!("no answer within {FETCH:?}").into());
     tokio::time::timeout(FETCH, fetch).await.unwrap_or_else(late)
 }

@@ -13,10 +13,7 @@ use sluice_connector_api::BoxError;
 const REASON: usize = 512;
 
 /// Gives a client its token. The wrapper does so from a poll only, and never for an admin client, which has none.
-pub(in crate::kafka) fn set_token<C: ClientContext>(
-    client: &Client<C>,
-    token: &OAuthToken,
-) -> Result<(), BoxError> {
+pub(crate) fn set_token<C: ClientContext>(client: &Client<C>, token: &OAuthToken) -> Result<(), BoxError> {
     let value = CString::new(token.token.as_str())?;
     let principal = CString::new(token.principal_name.as_str())?;
     let mut reason = vec![0; REASON];
