@@ -60,8 +60,9 @@ fn aiven_s3(options: &mut Options) -> Result<SinkSection, String> {
     let mut section = SinkSection::default();
     let bucket = options.take("aws.s3.bucket.name").or_else(|| options.take("aws_s3_bucket"));
     section.set("bucket", Some(bucket.ok_or("has no `aws.s3.bucket.name`")?));
-    let prefix = options.take("file.name.prefix").or_else(|| options.take("aws.s3.prefix"));
-    section.set("prefix", prefix.or_else(|| options.take("aws_s3_prefix")));
+    // All three are taken, so that none of them is said to have no counterpart.
+    let prefixes = ["file.name.prefix", "aws.s3.prefix", "aws_s3_prefix"].map(|name| options.take(name));
+    section.set("prefix", prefixes.into_iter().flatten().next());
     section.set("region", options.take("aws.s3.region").or_else(|| options.take("aws_s3_region")));
     section
         .set("endpoint_url", options.shown("aws.s3.endpoint").or_else(|| options.shown("aws_s3_endpoint")));
