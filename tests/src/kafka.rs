@@ -128,18 +128,6 @@ impl Broker {
         Some((Self { server }, ports))
     }
 
-    /// Makes the one batch of a partition unreadable where the broker keeps it, which takes a restart.
-    pub fn spoil(&mut self, topic: &str, partition: i32) {
-        /// What stands before the records of a batch.
-        const HEAD: usize = 61;
-        self.stop();
-        let file = self.server.first_segment(topic, partition);
-        let mut batch = std::fs::read(&file).expect("a segment");
-        batch.iter_mut().skip(HEAD).for_each(|byte| *byte = !*byte);
-        std::fs::write(&file, batch).expect("a segment");
-        self.restart();
-    }
-
     /// Stops the broker in good order; its data and its address stay for [`Broker::restart`].
     pub fn stop(&mut self) {
         self.server.end("stop");

@@ -97,7 +97,7 @@ fn the_sink_writes_by_each_way_to_authenticate() {
     let folder = Folder::new();
     let tls = trust(broker, &folder);
     let ways = ["msk-iam", "mutual-tls", "plain", "scram-sha_256", "scram-sha_512"];
-    let topics = ways.map(|way| kafka::unique(way));
+    let topics = ways.map(kafka::unique);
     for (way, topic) in ways.iter().zip(&topics) {
         let servers = if *way == "mutual-tls" { broker.mutual() } else { broker.sasl() };
         broker.open().create_topic(topic, 1);

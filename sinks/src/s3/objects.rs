@@ -55,36 +55,6 @@ impl Objects {
         Self { settings, rules, bucket: Arc::clone(bucket), partitions: Mutex::default() }
     }
 
-    /// Names the object of each record, if these are the first that come; what is another in each reading is shown as dots.
-    pub(super) fn keys_of(&self, batch: &[Record]) -> Vec<Result<String, Failure>> {
-        let mut open = None;
-        batch.iter().map(|record| self.key_of(&mut open, record)).collect()
-    }
-
-    fn key_of(&self, open: &mut Option<ObjectGroup>, record: &Record) -> Result<String, Failure> {
-        for _ in 0..2 {
-            let token = self.token().map(|_| "........");
-            let group = open.get_or_insert_with(|| ObjectGroup::new(&self.rules, record, token));
-            match group.offer(&self.settings, &self.rules, record) {
-                Offered::Taken => {
-                    let key = group.key_of(&self.rules, record);
-                    if group.is_full(&self.rules) {
-                        *open = None;
-                    }
-                    return Ok(key);
-                }
-                Offered::Rejected(failure) => {
-                    if group.is_empty() {
-                        *open = None;
-                    }
-                    return Err(failure);
-                }
-                Offered::Another => *open = None,
-            }
-        }
-        Err(Failure::fatal("no object takes the record"))
-    }
-
     /// Takes a batch of one partition.
     pub(super) async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         let Some(first) = batch.first() else { return Ok(()) };

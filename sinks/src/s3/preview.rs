@@ -6,7 +6,48 @@ use sluice_connector_api::{Failure, PutError, Record};
 use crate::s3::encoding::Encoding;
 use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::format::{ObjectCompression, ObjectFormat};
-use crate::s3::settings::S3Settings;
+use crate::s3::group::{ObjectGroup, Offered};
+use crate::s3::settings::{ObjectSettings, S3Settings};
+
+/// Names the object of each record where objects outlive a batch, if these are the first records that come; what is another in
+/// each reading is shown as dots.
+pub(super) fn keys_of(
+    settings: &S3Settings,
+    rules: &ObjectSettings,
+    batch: &[Record],
+) -> Vec<Result<String, Failure>> {
+    let mut open = None;
+    batch.iter().map(|record| key_of(settings, rules, &mut open, record)).collect()
+}
+
+fn key_of(
+    settings: &S3Settings,
+    rules: &ObjectSettings,
+    open: &mut Option<ObjectGroup>,
+    record: &Record,
+) -> Result<String, Failure> {
+    for _ in 0..2 {
+        let token = rules.interval.map(|_| "........");
+        let group = open.get_or_insert_with(|| ObjectGroup::new(rules, record, token));
+        match group.offer(settings, rules, record) {
+            Offered::Taken => {
+                let key = group.key_of(rules, record);
+                if group.is_full(rules) {
+                    *open = None;
+                }
+                return Ok(key);
+            }
+            Offered::Rejected(failure) => {
+                if group.is_empty() {
+                    *open = None;
+                }
+                return Err(failure);
+            }
+            Offered::Another => *open = None,
+        }
+    }
+    Err(Failure::fatal("no object takes the record"))
+}
 
 /// Shows the objects of records, each of which has the key of its object or is rejected.
 pub(super) fn shown(

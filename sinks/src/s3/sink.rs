@@ -15,7 +15,7 @@ use crate::s3::encoding::Encoding;
 use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::group::place;
 use crate::s3::objects::Objects;
-use crate::s3::preview::shown;
+use crate::s3::preview::{keys_of, shown};
 use crate::s3::settings::S3Settings;
 
 /// Writes objects.
@@ -168,8 +168,8 @@ impl Sink for S3 {
 
     /// Shows the objects that the records become, each with its key; one alone without a list around it.
     fn preview(&self, batch: &[Record]) -> Result<Value, PutError> {
-        let keys = match &self.objects {
-            Some(objects) => objects.keys_of(batch),
+        let keys = match &self.settings.objects {
+            Some(rules) => keys_of(&self.settings, rules, batch),
             None => self.keys_of(batch)?,
         };
         shown(&self.settings, batch, keys)

@@ -69,11 +69,12 @@ fn commands_in(line: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     for beginning in BEGINNINGS {
         for (start, _) in line.match_indices(beginning) {
-            let before = line[..start].chars().next_back();
+            let (before, rest) = line.split_at(start);
+            let before = before.chars().next_back();
             if !before.is_none_or(|before| matches!(before, ' ' | '(')) {
                 continue;
             }
-            let rest = &line[start + beginning.len()..];
+            let rest = rest.strip_prefix(beginning).unwrap();
             let words = words(rest.split(ENDS).next().unwrap());
             // Versions, files and the names of packages are none.
             let is_command =

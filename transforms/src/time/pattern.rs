@@ -225,7 +225,7 @@ mod tests {
     fn an_offset_may_be_the_letter_z() {
         let read = |pattern: &str, text: &str| {
             let moment = Pattern::new(pattern.to_owned()).read(text, &TimeZone::get("Europe/Paris").unwrap());
-            moment.map(|moment| moment.second()).map_err(|error| error.to_string())
+            moment.map(Moment::second).map_err(|error| error.to_string())
         };
         for text in ["2026-11-28 10:00:00 Z", "2026-11-28 10:00:00 +00", "2026-11-28 12:00:00 +02:00"] {
             assert_eq!(read("%F %T %z", text), Ok(1_795_860_000), "{text}");

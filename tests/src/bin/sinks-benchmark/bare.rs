@@ -39,7 +39,8 @@ pub(crate) struct BareLoop {
 struct Price {
     timestamp: f64,
     ticker: String,
-    price: String,
+    #[serde(rename = "price")]
+    amount: String,
 }
 
 impl BareLoop {
@@ -94,7 +95,7 @@ impl BareLoop {
                 let price: Price = serde_json::from_slice(value(record)).expect("a price");
                 times.push(price.timestamp);
                 tickers.push(price.ticker);
-                prices.push(price.price);
+                prices.push(price.amount);
             }
             runtime.block_on(client.execute(&insert, &[&times, &tickers, &prices])).expect("rows");
         });

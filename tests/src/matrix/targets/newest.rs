@@ -25,9 +25,12 @@ mod tests {
     #[test]
     fn an_older_record_over_a_newer_one_is_a_loss_of_the_newer_one() {
         // Of one key, in this order.
-        let sent: Vec<_> = [0, 1, 2]
-            .map(|number| Sent { number, partition: 0, offset: number as i64, poison: false })
-            .into();
+        let sent = [0, 1, 2].map(|number| Sent {
+            number,
+            partition: 0,
+            offset: i64::try_from(number).unwrap(),
+            poison: false,
+        });
         let numbers = |newest: usize| {
             let newest = BTreeMap::from([(key_of(0), newest)]);
             arrivals_of(&newest, &sent).iter().map(|arrival| arrival.number).collect::<Vec<_>>()
