@@ -245,7 +245,7 @@ impl fmt::Display for LatencyReport {
         let (before, after) = &self.load;
         writeln!(
             f,
-            "Records of 62 bytes, {} partitions; {}; load of the machine before and after: {before} and {after}.\n",
+            "Records of 66 bytes, {} partitions; {}; load of the machine before and after: {before} and {after}.\n",
             self.partitions, self.stage
         )?;
         writeln!(f, "| Records per second | | p50, ms | p99, ms | p99.9, ms |\n|--:|---|--:|--:|--:|")?;

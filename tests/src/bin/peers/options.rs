@@ -124,7 +124,7 @@ pub(crate) struct SuiteOptions {
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) parts: Vec<Part>,
     /// Seconds for which each contender runs with each shape. What is published of other sizes than 62 bytes wants 60.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 6)]
     pub(crate) shape_seconds: u64,
     /// Divides records and seconds by this, to see that all works.
     #[arg(long, default_value_t = 1)]

@@ -111,7 +111,8 @@ pub(crate) fn cell(mut values: Vec<f64>, digits: usize) -> String {
         return "-".to_owned();
     }
     let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-    let (least, median, most) = (at(0), at(values.len() / 2), at(values.len().saturating_sub(1)));
+    let (least, most) = (at(0), at(values.len() - 1));
+    let median = f64::midpoint(at((values.len() - 1) / 2), at(values.len() / 2));
     if values.len() < 2 {
         return format!("{median:.digits$}");
     }
@@ -125,6 +126,7 @@ mod tests {
     #[test]
     fn a_cell_is_a_median_with_the_least_and_the_most() {
         assert_eq!(cell(vec![3.0, 1.0, 2.0], 1), "2.0 (1.0 to 3.0)");
+        assert_eq!(cell(vec![4.0, 1.0], 1), "2.5 (1.0 to 4.0)");
         assert_eq!(cell(vec![3.0], 0), "3");
         assert_eq!(cell(vec![f64::NAN, f64::INFINITY], 0), "-");
     }

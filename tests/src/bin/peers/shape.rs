@@ -110,8 +110,8 @@ impl Shape {
     /// Makes the record of this number.
     pub(crate) fn draft(self, number: usize) -> Draft {
         match self {
-            Self::Price => price(&format!("Z{:03}", number % 500), number, None),
-            Self::Note(size) => price(&format!("Z{:03}", number % 500), number, Some(size)),
+            Self::Price => price(&format!("ZZ{:03}", number % 500), number, None),
+            Self::Note(size) => price(&format!("ZZ{:03}", number % 500), number, Some(size)),
             Self::Order => order(number),
         }
     }

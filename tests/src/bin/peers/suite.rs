@@ -127,7 +127,7 @@ impl<'a> Suite<'a> {
         let options = LatencyOptions {
             rate: 1000,
             percent: vec![10, 50, 90],
-            seconds: (8 / divide).max(1),
+            seconds: (6 / divide).max(1),
             latency_rounds: 2,
             capacity_records: 300_000 / self.options.divide,
             embedded: false,
