@@ -13,14 +13,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::clock::Clock;
-use crate::line::{Tally, sentence};
+use crate::line::{LineTally, sentence};
 
 const ROOM: usize = 128 * 1024;
 
 /// What came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DoorCount {
-    pub(crate) tally: Tally,
+    pub(crate) tally: LineTally,
     pub(crate) first: Option<Instant>,
     pub(crate) last: Option<Instant>,
     clock: Option<Arc<Clock>>,
@@ -186,7 +186,7 @@ fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
 fn note(body: &[u8], count: &Mutex<DoorCount>) {
     let came = Instant::now();
     let clock = count.lock().expect("nobody panics while counting").clock.clone();
-    let mut tally = Tally::default();
+    let mut tally = LineTally::default();
     for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let text = sentence(line);
         tally.add(text);

@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::options::{Compression, SinkKind};
-use crate::shape::Shape;
+use crate::options::{PeerCompression, SinkKind};
+use crate::shape::RecordShape;
 use crate::stage::BrokerTls;
 
 /// A topic, and the group that reads it.
 #[derive(Clone, Debug)]
-pub(crate) struct Flow {
+pub(crate) struct PeerFlow {
     pub(crate) topic: String,
     pub(crate) group: String,
 }
 
 /// Where sentences go.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub(crate) enum PeerTarget {
     /// An address, with the authority to trust.
     Http {
         url: String,
@@ -25,7 +25,7 @@ pub(crate) enum Target {
     Blackhole,
 }
 
-impl Target {
+impl PeerTarget {
     pub(crate) fn kind(&self) -> SinkKind {
         match self {
             Self::Http { .. } => SinkKind::Http,
@@ -49,13 +49,13 @@ impl Target {
 pub(crate) struct Job<'a> {
     pub(crate) servers: String,
     pub(crate) tls: Option<BrokerTls>,
-    pub(crate) flows: Vec<Flow>,
+    pub(crate) flows: Vec<PeerFlow>,
     /// Of all topics together.
     pub(crate) records: u64,
-    pub(crate) target: Target,
-    pub(crate) shape: Shape,
+    pub(crate) target: PeerTarget,
+    pub(crate) shape: RecordShape,
     /// How the records are compressed.
-    pub(crate) compression: Compression,
+    pub(crate) compression: PeerCompression,
     /// A folder for the files of this run.
     pub(crate) home: &'a Path,
 }

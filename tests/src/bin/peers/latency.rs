@@ -11,13 +11,13 @@ use sluice_tests::kafka;
 use sluice_tests::process::load;
 
 use crate::clock::{Clock, percentile};
-use crate::contender::{Contender, Contenders};
+use crate::contender::{Contenders, Peer};
 use crate::door::{CountingDoor, DoorKind};
-use crate::job::{Flow, Job, Target};
+use crate::job::{Job, PeerFlow, PeerTarget};
 use crate::options::{KindOptions, LatencyOptions};
 use crate::process::PeerProcess;
 use crate::report::{cell, millis};
-use crate::shape::{Shape, numbered};
+use crate::shape::{RecordShape, numbered};
 use crate::stage::{PeerStage, send};
 
 /// Who is measured at the fixed rate, with what it comes with.
@@ -142,7 +142,7 @@ impl LatencyBench<'_> {
     }
 
     /// Measures one at one rate.
-    fn at(&self, contender: &dyn Contender, rate: u32) -> Result<Ways, String> {
+    fn at(&self, contender: &dyn Peer, rate: u32) -> Result<Ways, String> {
         let warm = usize::try_from(rate * WARM_SECONDS.min(self.options.seconds)).expect("a count");
         let counted = usize::try_from(rate * self.options.seconds).expect("a count");
         let mut live = self.start(contender, warm + counted)?;
@@ -162,7 +162,7 @@ impl LatencyBench<'_> {
         all
     }
 
-    fn capacity(&self, contender: &dyn Contender) -> Result<f64, String> {
+    fn capacity(&self, contender: &dyn Peer) -> Result<f64, String> {
         let records = self.options.capacity_records;
         let mut live = self.start(contender, 2 * records)?;
         live.produce(1..records, None);
@@ -176,17 +176,17 @@ impl LatencyBench<'_> {
     }
 
     /// Starts one, and waits until it has sent the first of so many records.
-    fn start(&self, contender: &dyn Contender, records: usize) -> Result<Live<'_>, String> {
+    fn start(&self, contender: &dyn Peer, records: usize) -> Result<Live<'_>, String> {
         let (topic, home, clock) = (kafka::unique("latency"), Folder::new(), Arc::new(Clock::new(records)));
         self.stage.create_topic(&topic);
         self.door.clear(Some(Arc::clone(&clock)));
         let job = Job {
             servers: self.stage.bootstrap_servers(),
             tls: None,
-            flows: vec![Flow { topic: topic.clone(), group: kafka::unique("peer") }],
+            flows: vec![PeerFlow { topic: topic.clone(), group: kafka::unique("peer") }],
             records: records as u64,
-            target: Target::Http { url: self.door.url(), ca: None },
-            shape: Shape::Price,
+            target: PeerTarget::Http { url: self.door.url(), ca: None },
+            shape: RecordShape::Price,
             compression: self.stage.compression,
             home: home.path(),
         };

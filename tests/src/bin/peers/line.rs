@@ -20,12 +20,12 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
 
 /// Records, and the sum of the hashes of their sentences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct LineTally {
     pub(crate) records: u64,
     pub(crate) sum: u64,
 }
 
-impl Tally {
+impl LineTally {
     pub(crate) fn add(&mut self, text: &[u8]) {
         self.records += 1;
         self.sum = self.sum.wrapping_add(hash(text));
@@ -41,8 +41,8 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn tally(texts: &[&str]) -> Tally {
-        let mut tally = Tally::default();
+    fn tally(texts: &[&str]) -> LineTally {
+        let mut tally = LineTally::default();
         for text in texts {
             tally.add(text.as_bytes());
         }

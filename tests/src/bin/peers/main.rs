@@ -42,14 +42,14 @@ use clap::Parser;
 use self::compare::Rounds;
 use self::contender::Contenders;
 use self::options::{CommonOptions, KindOptions, LatencyOptions, PeerOptions, PeerTask};
-use self::suite::{Suite, write_page};
+use self::suite::{PeerSuite, write_page};
 
 fn main() -> ExitCode {
     let PeerOptions { kind, common, task } = PeerOptions::parse();
     let is_whole = match &task {
         None => throughput(&kind.shortened(), &common),
         Some(PeerTask::Latency(options)) => latency(options, &common),
-        Some(PeerTask::All(options)) => Suite::run(options, &common),
+        Some(PeerTask::All(options)) => PeerSuite::run(options, &common),
         Some(PeerTask::Prepare) => prepare(&common),
         Some(PeerTask::BareRead(bare)) => bare.run(),
         Some(PeerTask::BarePost(bare)) => bare.run(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::shape::Shape;
+use crate::shape::RecordShape;
 
 /// Measures Sluice beside its peers. Without a subcommand: throughput, of the one kind that the options tell.
 #[derive(Debug, clap::Parser)]
@@ -72,8 +72,8 @@ pub(crate) struct KindOptions {
     #[arg(long, default_value_t = 62)]
     pub(crate) size: usize,
     /// How the producer compresses.
-    #[arg(long, value_enum, default_value_t = Compression::None)]
-    pub(crate) compression: Compression,
+    #[arg(long, value_enum, default_value_t = PeerCompression::None)]
+    pub(crate) compression: PeerCompression,
     /// Takes nested JSON of 2 KB, and a template of ten fields.
     #[arg(long, conflicts_with = "size")]
     pub(crate) nested: bool,
@@ -152,13 +152,13 @@ pub(crate) enum SinkKind {
 
 /// How the producer compresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Compression {
+pub(crate) enum PeerCompression {
     None,
     Gzip,
     Zstd,
 }
 
-impl Compression {
+impl PeerCompression {
     /// The name that Kafka knows it by.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -197,7 +197,7 @@ impl KindOptions {
             sink: SinkKind::Http,
             short: false,
             size: 62,
-            compression: Compression::None,
+            compression: PeerCompression::None,
             nested: false,
             target_latency: Millis(0),
             partitions: 4,
@@ -207,11 +207,11 @@ impl KindOptions {
         }
     }
 
-    pub(crate) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> RecordShape {
         match (self.nested, self.size) {
-            (true, _) => Shape::Order,
-            (false, 62) => Shape::Price,
-            (false, size) => Shape::Note(size),
+            (true, _) => RecordShape::Order,
+            (false, 62) => RecordShape::Price,
+            (false, size) => RecordShape::Note(size),
         }
     }
 

@@ -12,10 +12,10 @@ use serde_json::Value;
 use sluice_tests::connector::Folder;
 use sluice_tests::{kafka, listener};
 
-use crate::contender::{Contender, Sight};
+use crate::contender::{Peer, Sight};
 use crate::door::CountingDoor;
-use crate::job::{Flow, Job, Target};
-use crate::line::{Tally, sentence};
+use crate::job::{Job, PeerFlow, PeerTarget};
+use crate::line::{LineTally, sentence};
 use crate::options::SinkKind;
 use crate::process::PeerProcess;
 use crate::stage::PeerStage;
@@ -43,16 +43,16 @@ pub(crate) struct PeerRun {
 
 /// Makes the job of one run, with groups that nobody had before.
 pub(crate) fn job<'a>(stage: &PeerStage, door: &CountingDoor, sink: SinkKind, home: &'a Path) -> Job<'a> {
-    let flow = |topic: &String| Flow { topic: topic.clone(), group: kafka::unique("peer") };
+    let flow = |topic: &String| PeerFlow { topic: topic.clone(), group: kafka::unique("peer") };
     Job {
         servers: stage.bootstrap_servers(),
         tls: stage.tls.clone(),
         flows: stage.topics.iter().map(flow).collect(),
         records: stage.expected.records,
         target: match sink {
-            SinkKind::Http => Target::Http { url: door.url(), ca: door.ca.clone() },
-            SinkKind::File => Target::File(home.join("out")),
-            SinkKind::Blackhole => Target::Blackhole,
+            SinkKind::Http => PeerTarget::Http { url: door.url(), ca: door.ca.clone() },
+            SinkKind::File => PeerTarget::File(home.join("out")),
+            SinkKind::Blackhole => PeerTarget::Blackhole,
         },
         shape: stage.shape,
         compression: stage.compression,
@@ -62,7 +62,7 @@ pub(crate) fn job<'a>(stage: &PeerStage, door: &CountingDoor, sink: SinkKind, ho
 
 /// Says why a contender takes no part in this.
 pub(crate) fn refusal(
-    contender: &dyn Contender,
+    contender: &dyn Peer,
     stage: &PeerStage,
     door: &CountingDoor,
     sink: SinkKind,
@@ -73,7 +73,7 @@ pub(crate) fn refusal(
 
 /// Runs it once. What went wrong is the error: it ended, stood still, or sent other lines.
 pub(crate) fn measure(
-    contender: &dyn Contender,
+    contender: &dyn Peer,
     stage: &PeerStage,
     door: &CountingDoor,
     sink: SinkKind,
@@ -102,7 +102,7 @@ pub(crate) fn measure(
 fn check(sight: Sight, job: &Job<'_>, stage: &PeerStage, door: &CountingDoor) -> Result<(), String> {
     let came = match (sight, &job.target) {
         (Sight::Door, _) => door.count().tally,
-        (Sight::File, Target::File(path)) => in_file(path)?,
+        (Sight::File, PeerTarget::File(path)) => in_file(path)?,
         _ => return Ok(()),
     };
     if came == stage.expected {
@@ -111,9 +111,9 @@ fn check(sight: Sight, job: &Job<'_>, stage: &PeerStage, door: &CountingDoor) ->
     Err(format!("other lines than the records make: {came:?}, not {:?}", stage.expected))
 }
 
-fn in_file(path: &Path) -> Result<Tally, String> {
+fn in_file(path: &Path) -> Result<LineTally, String> {
     let content = fs::read(path).map_err(|error| error.to_string())?;
-    let mut tally = Tally::default();
+    let mut tally = LineTally::default();
     for line in content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         tally.add(sentence(line));
     }
@@ -168,13 +168,13 @@ impl<'a> Watch<'a> {
         sight: Sight,
         job: &Job<'_>,
         stage: &PeerStage,
-        contender: &dyn Contender,
+        contender: &dyn Peer,
         door: &'a CountingDoor,
     ) -> Result<Self, String> {
         Ok(match sight {
             Sight::Door => Self::Door(door),
             Sight::File => {
-                let Target::File(path) = &job.target else { return Err("there is no file".to_owned()) };
+                let PeerTarget::File(path) = &job.target else { return Err("there is no file".to_owned()) };
                 // A line feed, and perhaps two quotation marks.
                 let around = if contender.quotes_in_files() { 3 } else { 1 };
                 let bytes = stage.text_bytes + around * job.records;
@@ -223,7 +223,7 @@ fn delivered(address: &str) -> Option<u64> {
 }
 
 fn groups(job: &Job<'_>, stage: &PeerStage) -> Result<Vec<(BaseConsumer, TopicPartitionList)>, String> {
-    let of = |flow: &Flow| {
+    let of = |flow: &PeerFlow| {
         let mut client = stage.plain_client();
         let consumer: BaseConsumer =
             client.set("group.id", &flow.group).create().map_err(|error| error.to_string())?;

@@ -17,7 +17,7 @@ const ORDER: usize = 2048;
 
 /// The shape of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum RecordShape {
     /// A stock price of 62 bytes, as the demo has them.
     Price,
     /// The same with a note, so that a record has just so many bytes. The note is part of the sentence.
@@ -28,7 +28,7 @@ pub(crate) enum Shape {
 
 /// A piece of a sentence.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Piece {
+pub(crate) enum SentencePiece {
     Text(&'static str),
     /// The field `timestamp` as `2025-02-16 13:25:45`.
     Time,
@@ -36,12 +36,12 @@ pub(crate) enum Piece {
     Field(&'static str),
 }
 
-use Piece::{Field, Text, Time};
+use SentencePiece::{Field, Text, Time};
 
-const PRICE_PIECES: [Piece; 6] =
+const PRICE_PIECES: [SentencePiece; 6] =
     [Text("At "), Time, Text(" the price of "), Field("ticker"), Text(" is "), Field("price")];
 
-const ORDER_PIECES: [Piece; 22] = [
+const ORDER_PIECES: [SentencePiece; 22] = [
     Text("At "),
     Time,
     Text(" order "),
@@ -75,7 +75,7 @@ pub(crate) struct Draft {
     pub(crate) text: String,
 }
 
-impl Shape {
+impl RecordShape {
     /// The name that the contenders know it by.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Shape {
     }
 
     /// What a sentence is put together from.
-    pub(crate) fn pieces(self) -> Vec<Piece> {
+    pub(crate) fn pieces(self) -> Vec<SentencePiece> {
         let mut pieces = match self {
             Self::Price | Self::Note(_) => PRICE_PIECES.to_vec(),
             Self::Order => ORDER_PIECES.to_vec(),
@@ -202,7 +202,9 @@ mod tests {
 
     #[test]
     fn a_record_has_the_size_of_its_shape_and_a_sentence_of_its_fields() {
-        for shape in [Shape::Price, Shape::Note(1024), Shape::Note(1 << 20), Shape::Order] {
+        for shape in
+            [RecordShape::Price, RecordShape::Note(1024), RecordShape::Note(1 << 20), RecordShape::Order]
+        {
             for number in [0, 7, 123_456] {
                 let Draft { value, text, .. } = shape.draft(number);
                 assert_eq!(value.len(), shape.size(), "{shape:?}: {value}");

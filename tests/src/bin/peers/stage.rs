@@ -11,9 +11,9 @@ use sluice_tests::connector::Folder;
 use sluice_tests::kafka::secure::SecureBroker;
 use sluice_tests::kafka::{self, Broker};
 
-use crate::line::Tally;
-use crate::options::{Compression, KindOptions};
-use crate::shape::{Draft, Shape};
+use crate::line::LineTally;
+use crate::options::{KindOptions, PeerCompression};
+use crate::shape::{Draft, RecordShape};
 
 /// How long the broker may take for all that is still on its way.
 const FLUSH: Duration = Duration::from_mins(2);
@@ -38,15 +38,15 @@ pub(crate) struct BrokerTls {
 pub(crate) struct PeerStage {
     broker: AnyBroker,
     pub(crate) topics: Vec<String>,
-    pub(crate) shape: Shape,
+    pub(crate) shape: RecordShape,
     pub(crate) partitions: i32,
     /// Records of all topics, and the sum of their sentences.
-    pub(crate) expected: Tally,
+    pub(crate) expected: LineTally,
     /// Bytes of all sentences.
     pub(crate) text_bytes: u64,
     pub(crate) tls: Option<BrokerTls>,
     pub(crate) folder: Folder,
-    pub(crate) compression: Compression,
+    pub(crate) compression: PeerCompression,
 }
 
 impl PeerStage {
@@ -86,7 +86,7 @@ impl PeerStage {
             topics: Vec::new(),
             shape: options.shape(),
             partitions: options.partitions,
-            expected: Tally::default(),
+            expected: LineTally::default(),
             text_bytes: 0,
             tls,
             folder,
@@ -153,8 +153,8 @@ impl PeerStage {
             if self.partitions == 1 { "1 partition" } else { &format!("{} partitions", self.partitions) };
         let topics = if self.topics.len() > 1 { &format!("{} topics of ", self.topics.len()) } else { "" };
         let compression = match self.compression {
-            Compression::None => "not compressed",
-            Compression::Gzip | Compression::Zstd => self.compression.name(),
+            PeerCompression::None => "not compressed",
+            PeerCompression::Gzip | PeerCompression::Zstd => self.compression.name(),
         };
         format!(
             "{} records of {} bytes in {topics}{partitions}, {compression}; {}",

@@ -10,7 +10,7 @@ use crate::compare::{Rounds, compare};
 use crate::contender::Contenders;
 use crate::latency;
 use crate::options::{
-    CommonOptions, Compression, KindOptions, LatencyOptions, Millis, Part, SinkKind, SuiteOptions,
+    CommonOptions, KindOptions, LatencyOptions, Millis, Part, PeerCompression, SinkKind, SuiteOptions,
 };
 
 /// Shapes come last: the broker that speaks TLS stays.
@@ -23,7 +23,7 @@ const FILE: [&str; 4] = ["sluice", "sluice-again", "mq-bridge", "go"];
 const SHAPES: [&str; 3] = ["sluice", "go", "bento"];
 
 /// The whole measurement.
-pub(crate) struct Suite<'a> {
+pub(crate) struct PeerSuite<'a> {
     options: &'a SuiteOptions,
     common: &'a CommonOptions,
     /// The report so far, as the page has it.
@@ -32,7 +32,7 @@ pub(crate) struct Suite<'a> {
     has_all: bool,
 }
 
-impl<'a> Suite<'a> {
+impl<'a> PeerSuite<'a> {
     /// Measures the parts that are asked for, and writes the page after each. Returns whether all ran to their end.
     pub(crate) fn run(options: &'a SuiteOptions, common: &'a CommonOptions) -> bool {
         let text = format!("{}, Sluice {}.\n", today(), env!("CARGO_PKG_VERSION"));
@@ -148,8 +148,8 @@ fn shapes() -> [(&'static str, KindOptions); 12] {
         ("Records of 1 KB", KindOptions { size: 1024, ..of(300_000) }),
         ("Records of 10 KB", KindOptions { size: 10_240, ..of(40_000) }),
         ("Records of 1 MB", KindOptions { size: 1 << 20, ..of(400) }),
-        ("gzip", KindOptions { compression: Compression::Gzip, ..of(1_000_000) }),
-        ("zstd", KindOptions { compression: Compression::Zstd, ..of(1_000_000) }),
+        ("gzip", KindOptions { compression: PeerCompression::Gzip, ..of(1_000_000) }),
+        ("zstd", KindOptions { compression: PeerCompression::Zstd, ..of(1_000_000) }),
         ("Nested records of 2 KB, a template of ten fields", KindOptions { nested: true, ..of(150_000) }),
         ("A target that takes 5 ms", KindOptions { target_latency: Millis(5), ..of(500_000) }),
         ("A target that takes 50 ms", KindOptions { target_latency: Millis(50), ..of(50_000) }),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Contender, Sight};
+use super::peer::{Peer, Sight};
 use crate::job::Job;
 use crate::options::SinkKind;
 
@@ -24,24 +24,24 @@ struct BareLoop {
     kind: Loop,
 }
 
-pub(super) fn tuned(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn tuned(_: &Path) -> Result<Box<dyn Peer>, String> {
     make(Loop::Tuned)
 }
 
-pub(super) fn defaults(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn defaults(_: &Path) -> Result<Box<dyn Peer>, String> {
     make(Loop::Defaults)
 }
 
-pub(super) fn post(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn post(_: &Path) -> Result<Box<dyn Peer>, String> {
     make(Loop::Post)
 }
 
-fn make(kind: Loop) -> Result<Box<dyn Contender>, String> {
+fn make(kind: Loop) -> Result<Box<dyn Peer>, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     Ok(Box::new(BareLoop { program, kind }))
 }
 
-impl Contender for BareLoop {
+impl Peer for BareLoop {
     fn id(&self) -> &'static str {
         match self.kind {
             Loop::Tuned => "bare",

@@ -5,19 +5,20 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Contender, fetch};
-use crate::job::{Flow, Job, Target};
-use crate::shape::Piece;
+use super::fetch;
+use super::peer::Peer;
+use crate::job::{Job, PeerFlow, PeerTarget};
+use crate::shape::SentencePiece;
 
 struct Bento {
     program: PathBuf,
 }
 
-pub(super) fn make(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn make(_: &Path) -> Result<Box<dyn Peer>, String> {
     Ok(Box::new(Bento { program: fetch::go("bento")? }))
 }
 
-impl Contender for Bento {
+impl Peer for Bento {
     fn id(&self) -> &'static str {
         "bento"
     }
@@ -48,7 +49,7 @@ impl Contender for Bento {
     }
 }
 
-fn stream(job: &Job<'_>, flow: &Flow) -> Value {
+fn stream(job: &Job<'_>, flow: &PeerFlow) -> Value {
     let mut input = json!({
         "seed_brokers": [job.servers],
         "topics": [flow.topic],
@@ -77,29 +78,31 @@ fn stream(job: &Job<'_>, flow: &Flow) -> Value {
 
 /// One string: a line of JSON, or for a file the text itself.
 fn mapping(job: &Job<'_>) -> String {
-    let piece = |piece: Piece| match piece {
-        Piece::Text(text) => json!(text).to_string(),
-        Piece::Time => r#"this.timestamp.floor().ts_format("2006-01-02 15:04:05", "UTC")"#.to_owned(),
-        Piece::Field(path) => format!("this.{path}"),
+    let piece = |piece: SentencePiece| match piece {
+        SentencePiece::Text(text) => json!(text).to_string(),
+        SentencePiece::Time => r#"this.timestamp.floor().ts_format("2006-01-02 15:04:05", "UTC")"#.to_owned(),
+        SentencePiece::Field(path) => format!("this.{path}"),
     };
     let pieces: Vec<String> = job.shape.pieces().into_iter().map(piece).collect();
     let text = pieces.join(" + ");
     match job.target {
-        Target::File(_) => format!("root = {text}"),
-        Target::Http { .. } | Target::Blackhole => format!("root = ({text}).format_json(no_indent: true)"),
+        PeerTarget::File(_) => format!("root = {text}"),
+        PeerTarget::Http { .. } | PeerTarget::Blackhole => {
+            format!("root = ({text}).format_json(no_indent: true)")
+        }
     }
 }
 
-fn output(target: &Target) -> Value {
+fn output(target: &PeerTarget) -> Value {
     match target {
-        Target::Http { url, ca } => {
+        PeerTarget::Http { url, ca } => {
             let mut client = json!({ "url": url, "headers": { "content-type": "application/x-ndjson" } });
             if let Some(ca) = ca {
                 client["tls"] = json!({ "enabled": true, "root_cas_file": ca });
             }
             json!({ "http_client": client, "processors": [{ "archive": { "format": "lines" } }] })
         }
-        Target::File(path) => json!({ "file": { "path": path, "codec": "lines" } }),
-        Target::Blackhole => json!({ "drop": {} }),
+        PeerTarget::File(path) => json!({ "file": { "path": path, "codec": "lines" } }),
+        PeerTarget::Blackhole => json!({ "drop": {} }),
     }
 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Contender, fetch};
-use crate::job::{Job, Target};
+use super::fetch;
+use super::peer::Peer;
+use crate::job::{Job, PeerTarget};
 use crate::options::SinkKind;
 
 /// A program of ours that takes servers, topic, group, target and shape.
@@ -16,26 +17,26 @@ struct ByHand {
     is_slow: bool,
 }
 
-pub(super) fn go(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn go(_: &Path) -> Result<Box<dyn Peer>, String> {
     let program = fetch::go("go")?;
     let label = format!("Go by hand, franz-go {}", fetch::pinned("go/go.mod", "github.com/twmb/franz-go "));
     Ok(Box::new(ByHand { id: "go", label, program, script: None, is_slow: false }))
 }
 
-pub(super) fn python(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn python(_: &Path) -> Result<Box<dyn Peer>, String> {
     let version = fetch::pinned("python/requirements.txt", "confluent-kafka");
     let label = format!("Python by hand, confluent-kafka {version}");
     let script = Some(fetch::own("python/contender.py"));
     Ok(Box::new(ByHand { id: "python", label, program: fetch::python("python")?, script, is_slow: false }))
 }
 
-pub(super) fn quix(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn quix(_: &Path) -> Result<Box<dyn Peer>, String> {
     let label = format!("Quix Streams {}", fetch::pinned("quix/requirements.txt", "quixstreams"));
     let script = Some(fetch::own("quix/contender.py"));
     Ok(Box::new(ByHand { id: "quixstreams", label, program: fetch::python("quix")?, script, is_slow: true }))
 }
 
-impl Contender for ByHand {
+impl Peer for ByHand {
     fn id(&self) -> &'static str {
         self.id
     }
@@ -59,7 +60,7 @@ impl Contender for ByHand {
         if let Some(tls) = &job.tls {
             command.env("PEER_CA", &tls.ca).env("PEER_CERT", &tls.certificate).env("PEER_KEY", &tls.key);
         }
-        if let Target::Http { ca: Some(ca), .. } = &job.target {
+        if let PeerTarget::Http { ca: Some(ca), .. } = &job.target {
             command.env("SSL_CERT_FILE", ca);
         }
         command

@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Contender, fetch};
-use crate::job::{Flow, Job, Target};
+use super::fetch;
+use super::peer::Peer;
+use crate::job::{Job, PeerFlow, PeerTarget};
 use crate::options::SinkKind;
-use crate::shape::Piece;
+use crate::shape::SentencePiece;
 
 /// What its own script starts the JVM with.
 const JVM: [&str; 8] = [
@@ -27,21 +28,21 @@ struct Connect {
     tasks: usize,
 }
 
-pub(super) fn one_task(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn one_task(_: &Path) -> Result<Box<dyn Peer>, String> {
     make(1)
 }
 
-pub(super) fn two_tasks(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn two_tasks(_: &Path) -> Result<Box<dyn Peer>, String> {
     make(2)
 }
 
-fn make(tasks: usize) -> Result<Box<dyn Contender>, String> {
+fn make(tasks: usize) -> Result<Box<dyn Peer>, String> {
     let jars = fetch::connect_jars()?;
     let classes = fetch::compiled(&jars)?;
     Ok(Box::new(Connect { jars, classes, tasks }))
 }
 
-impl Contender for Connect {
+impl Peer for Connect {
     fn id(&self) -> &'static str {
         if self.tasks == 1 { "connect" } else { "connect-2" }
     }
@@ -119,20 +120,20 @@ offset.flush.interval.ms={interval}
     text
 }
 
-fn connector(job: &Job<'_>, flow: &Flow, tasks: usize) -> String {
+fn connector(job: &Job<'_>, flow: &PeerFlow, tasks: usize) -> String {
     let mut template = String::new();
     for piece in job.shape.pieces() {
         match piece {
-            Piece::Text(text) => template.push_str(text),
-            Piece::Time => template.push_str("{@time}"),
-            Piece::Field(path) => write!(template, "{{{path}}}").unwrap(),
+            SentencePiece::Text(text) => template.push_str(text),
+            SentencePiece::Time => template.push_str("{@time}"),
+            SentencePiece::Field(path) => write!(template, "{{{path}}}").unwrap(),
         }
     }
     let ca = match &job.target {
-        Target::Http { ca: Some(ca), .. } => format!("ca={}\n", ca.display()),
-        Target::Http { .. } | Target::File(_) | Target::Blackhole => String::new(),
+        PeerTarget::Http { ca: Some(ca), .. } => format!("ca={}\n", ca.display()),
+        PeerTarget::Http { .. } | PeerTarget::File(_) | PeerTarget::Blackhole => String::new(),
     };
-    let (Flow { topic, group }, target) = (flow, job.target.word());
+    let (PeerFlow { topic, group }, target) = (flow, job.target.word());
     format!(
         "\
 name={group}

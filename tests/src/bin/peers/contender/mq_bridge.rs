@@ -6,20 +6,21 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Contender, fetch};
-use crate::job::{Flow, Job, Target};
-use crate::options::Compression;
-use crate::shape::Piece;
+use super::fetch;
+use super::peer::Peer;
+use crate::job::{Job, PeerFlow, PeerTarget};
+use crate::options::PeerCompression;
+use crate::shape::SentencePiece;
 
 struct MqBridge {
     interpreter: PathBuf,
 }
 
-pub(super) fn make(_: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn make(_: &Path) -> Result<Box<dyn Peer>, String> {
     Ok(Box::new(MqBridge { interpreter: fetch::python("mq-bridge")? }))
 }
 
-impl Contender for MqBridge {
+impl Peer for MqBridge {
     fn id(&self) -> &'static str {
         "mq-bridge"
     }
@@ -30,7 +31,7 @@ impl Contender for MqBridge {
 
     fn refusal(&self, job: &Job<'_>) -> Option<&'static str> {
         // Its log says "Decompression (codec 0x4) failed: Not implemented", and it tries again for ever.
-        (job.compression == Compression::Zstd).then_some("the librdkafka in its package knows no zstd")
+        (job.compression == PeerCompression::Zstd).then_some("the librdkafka in its package knows no zstd")
     }
 
     fn command(&self, job: &Job<'_>) -> Command {
@@ -47,7 +48,7 @@ impl Contender for MqBridge {
     }
 }
 
-fn route(job: &Job<'_>, flow: &Flow) -> Value {
+fn route(job: &Job<'_>, flow: &PeerFlow) -> Value {
     let mut kafka = json!({
         "url": job.servers,
         "topic": flow.topic,
@@ -68,20 +69,22 @@ fn expression(job: &Job<'_>) -> String {
     let mut text = String::new();
     for piece in job.shape.pieces() {
         match piece {
-            Piece::Text(piece) => text.push_str(piece),
-            Piece::Time => text.push_str(r#"${d(floor(timestamp) * 1000).format("%Y-%m-%d %H:%M:%S")}"#),
-            Piece::Field(path) => write!(text, "${{{path}}}").unwrap(),
+            SentencePiece::Text(piece) => text.push_str(piece),
+            SentencePiece::Time => {
+                text.push_str(r#"${d(floor(timestamp) * 1000).format("%Y-%m-%d %H:%M:%S")}"#);
+            }
+            SentencePiece::Field(path) => write!(text, "${{{path}}}").unwrap(),
         }
     }
     match job.target {
-        Target::Http { .. } => format!("{{ text: `{text}` }}"),
-        Target::File(_) | Target::Blackhole => format!("`{text}`"),
+        PeerTarget::Http { .. } => format!("{{ text: `{text}` }}"),
+        PeerTarget::File(_) | PeerTarget::Blackhole => format!("`{text}`"),
     }
 }
 
-fn output(target: &Target) -> Value {
+fn output(target: &PeerTarget) -> Value {
     match target {
-        Target::Http { url, ca } => {
+        PeerTarget::Http { url, ca } => {
             let (base, _) = url.rsplit_once('/').expect("a path");
             let mut bulk = json!({
                 "url": base,
@@ -93,7 +96,7 @@ fn output(target: &Target) -> Value {
             }
             json!({ "http_bulk": bulk })
         }
-        Target::File(path) => json!({ "file": { "path": path, "format": "raw", "fsync": "batch" } }),
-        Target::Blackhole => json!({ "null": null }),
+        PeerTarget::File(path) => json!({ "file": { "path": path, "format": "raw", "fsync": "batch" } }),
+        PeerTarget::Blackhole => json!({ "null": null }),
     }
 }

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Contender, Sight};
-use crate::job::{Flow, Job, Target};
-use crate::shape::Piece;
+use super::peer::{Peer, Sight};
+use crate::job::{Job, PeerFlow, PeerTarget};
+use crate::shape::SentencePiece;
 
 struct Sluice {
     program: PathBuf,
@@ -17,15 +17,15 @@ struct Sluice {
     port: u16,
 }
 
-pub(super) fn first(program: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn first(program: &Path) -> Result<Box<dyn Peer>, String> {
     make(program, false)
 }
 
-pub(super) fn again(program: &Path) -> Result<Box<dyn Contender>, String> {
+pub(super) fn again(program: &Path) -> Result<Box<dyn Peer>, String> {
     make(program, true)
 }
 
-fn make(program: &Path, is_again: bool) -> Result<Box<dyn Contender>, String> {
+fn make(program: &Path, is_again: bool) -> Result<Box<dyn Peer>, String> {
     if !program.exists() {
         return Err(format!("there is no {}", program.display()));
     }
@@ -34,7 +34,7 @@ fn make(program: &Path, is_again: bool) -> Result<Box<dyn Contender>, String> {
     Ok(Box::new(Sluice { program: program.to_owned(), is_again, port }))
 }
 
-impl Contender for Sluice {
+impl Peer for Sluice {
     fn id(&self) -> &'static str {
         if self.is_again { "sluice-again" } else { "sluice" }
     }
@@ -52,28 +52,28 @@ impl Contender for Sluice {
         let mut command = Command::new(&self.program);
         command.arg("run").arg(folder);
         match job.target {
-            Target::Blackhole => command.arg(format!("--listen=127.0.0.1:{}", self.port)),
-            Target::Http { .. } | Target::File(_) => command.arg("--listen=none"),
+            PeerTarget::Blackhole => command.arg(format!("--listen=127.0.0.1:{}", self.port)),
+            PeerTarget::Http { .. } | PeerTarget::File(_) => command.arg("--listen=none"),
         };
         command
     }
 
     fn sight(&self, job: &Job<'_>) -> Sight {
         match job.target {
-            Target::Blackhole => Sight::Status(self.port),
-            Target::Http { .. } | Target::File(_) => Sight::of(job),
+            PeerTarget::Blackhole => Sight::Status(self.port),
+            PeerTarget::Http { .. } | PeerTarget::File(_) => Sight::of(job),
         }
     }
 }
 
 /// The connector of the flagship, with another sink in place of its own.
-fn connector(job: &Job<'_>, flow: &Flow) -> String {
+fn connector(job: &Job<'_>, flow: &PeerFlow) -> String {
     let mut template = String::new();
     for piece in job.shape.pieces() {
         match piece {
-            Piece::Text(text) => template.push_str(text),
-            Piece::Time => template.push_str("<<ts>>"),
-            Piece::Field(path) => write!(template, "<<{path}>>").unwrap(),
+            SentencePiece::Text(text) => template.push_str(text),
+            SentencePiece::Time => template.push_str("<<ts>>"),
+            SentencePiece::Field(path) => write!(template, "<<{path}>>").unwrap(),
         }
     }
     let tls = job.tls.as_ref().map(|tls| {
@@ -81,7 +81,7 @@ fn connector(job: &Job<'_>, flow: &Flow) -> String {
         let own = format!(r#"certificate: "${{file:{certificate}}}", key: "${{file:{key}}}""#);
         format!(r#"tls: {{ ca: "${{file:{ca}}}" }}, auth: {{ tls: {{ {own} }} }}, "#)
     });
-    let (servers, Flow { topic, group }, tls) = (&job.servers, flow, tls.unwrap_or_default());
+    let (servers, PeerFlow { topic, group }, tls) = (&job.servers, flow, tls.unwrap_or_default());
     format!(
         r#"
 source:
@@ -97,18 +97,18 @@ sink:
     )
 }
 
-fn sink(target: &Target) -> String {
+fn sink(target: &PeerTarget) -> String {
     match target {
-        Target::Http { url, ca: None } => {
+        PeerTarget::Http { url, ca: None } => {
             format!(r#"http: {{ url: "{url}", batch: {{ format: json_lines }} }}"#)
         }
-        Target::Http { url, ca: Some(ca) } => {
+        PeerTarget::Http { url, ca: Some(ca) } => {
             let ca = ca.display();
             format!(
                 r#"http: {{ url: "{url}", batch: {{ format: json_lines }}, tls: {{ ca_file: "{ca}" }} }}"#
             )
         }
-        Target::File(path) => format!(r#"file: {{ path: "{}", format: raw }}"#, path.display()),
-        Target::Blackhole => "blackhole: {}".to_owned(),
+        PeerTarget::File(path) => format!(r#"file: {{ path: "{}", format: raw }}"#, path.display()),
+        PeerTarget::Blackhole => "blackhole: {}".to_owned(),
     }
 }
