@@ -1,4 +1,4 @@
-//! What is wrong with a file that is no YAML, in an operator's words.
+//! What is wrong with a file that is not YAML, in an operator's words.
 //!
 //! The parser says where it could not go on, which is often below the mistake, and in words of YAML's grammar. The lines
 //! there tell what somebody meant to write.
@@ -11,7 +11,7 @@ const LINES_ABOVE: usize = 3;
 /// Bytes of a line that is looked into: nobody wrote a longer one by hand.
 const MAX_LINE: usize = 1000;
 
-/// The lines of a file that is no YAML.
+/// The lines of a file that is not YAML.
 pub(super) struct FaultyLines<'a> {
     lines: &'a [&'a str],
 }
@@ -369,7 +369,7 @@ fn fault(line: usize, column: usize, text: impl Into<String>) -> YamlError {
 mod tests {
     use crate::config::yaml::Node;
 
-    /// Reads what is no YAML, and returns the place and the text.
+    /// Reads what is not YAML, and returns the place and the text.
     fn said(source: &str) -> String {
         let error = Node::parse(source).unwrap_err();
         format!("{}:{}: {}", error.position.line, error.position.column, error.text)

@@ -87,7 +87,7 @@ async fn a_put_that_panics_or_stops_the_connector_ends_its_span_and_leaves_no_sp
         let mut answers = vec![Some(answer)].into_iter();
         let script: Script = Box::new(move |_| answers.next().flatten().unwrap_or(Answer::Store));
         let mut run = spans.trace(Setup::new(noting(&found, script))).start_with(records(0, 0, &["a"]));
-        let _stopped = run.join().await;
+        let _stopped = run.finish().await;
         let first = spans.seen().remove(0).2.unwrap();
         assert!(first.contains(outcome), "{first}");
         assert_eq!(TraceParent::current(), None);

@@ -100,12 +100,14 @@ fn unreachable(
     Finding::unreachable(subject, text)
 }
 
-/// Asks for a topic and the rights to it. Brokers that do not tell rights say at least whether it is there.
+/// Asks for a topic and the rights to it. Brokers that do not tell rights, or do not answer when asked for them, say at least
+/// whether it is there: all topics are asked for, since one that is asked for by name may be made.
 fn look_at(producer: &SinkProducer, topic: &str) -> KafkaResult<TopicRights> {
-    use RDKafkaErrorCode::{UnsupportedFeature, UnsupportedVersion};
-    match rights_of(producer.client(), topic, ASK) {
-        Err(KafkaError::AdminOp(UnsupportedFeature | UnsupportedVersion)) => {
-            let metadata = producer.client().fetch_metadata(Some(topic), ASK)?;
+    use RDKafkaErrorCode::{OperationTimedOut, UnsupportedFeature, UnsupportedVersion};
+    let time = ASK / 2;
+    match rights_of(producer.client(), topic, time) {
+        Err(KafkaError::AdminOp(UnsupportedFeature | UnsupportedVersion | OperationTimedOut)) => {
+            let metadata = producer.client().fetch_metadata(None, time)?;
             let is_there = |found: &&MetadataTopic| found.name() == topic && found.error().is_none();
             let partitions = metadata.topics().iter().find(is_there).map(|found| found.partitions().len());
             let seen = |partitions| TopicRights::Seen { partitions, may_write: None };

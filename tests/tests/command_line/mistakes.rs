@@ -156,7 +156,7 @@ fn a_value_of_another_type_is_told_how_it_is_written() {
             "c.yaml:2:47: `source.kafka.topics`: expected a list, found `orders`; write `[orders]`",
             "c.yaml:4:3: `transforms`: expected a list, found a map; begin each of its items with `- `",
             "`sink.http.headers`: expected a map, found a list; write it without dashes and brackets, as `name: value`",
-            "`sink.http.batch`: expected a map, found the boolean `true`; its keys are",
+            "`sink.http.batch`: expected a map, found the boolean `true`; it has the key `format`",
         ],
     );
     assert_said(

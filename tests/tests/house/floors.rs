@@ -45,8 +45,9 @@ pub(crate) const FLOORS: &[Floors] = &[
         inside: "",
         rooms: &[
             &["converters", "predicates", "transforms"],
+            &["absence"],
             &["field_path", "java_replacement", "jq", "subject", "time", "whole_regex"],
-            &["absence", "field_fault"],
+            &["field_fault"],
         ],
     },
     Floors {

@@ -86,6 +86,13 @@ impl Delivery {
         outcome
     }
 
+    /// Sums up the failures that nothing was said of yet.
+    pub(super) fn sum_up(&self) {
+        for (reason, summary) in self.throttle.due() {
+            tracing::warn!("puts failed {summary}: {reason}");
+        }
+    }
+
     /// Waits until a call may go. `None` where `interrupt` came first.
     async fn turn(&self, interrupt: &CancellationToken) -> Option<Turn> {
         let asked = Instant::now();

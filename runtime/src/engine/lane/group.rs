@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sluice_connector_api::{Failure, FailureKind, Record};
+use sluice_connector_api::{Failure, FailureKind, Record, TopicPartition};
 
 use crate::engine::batch::item::{Item, Meta};
 use crate::engine::lane::fault::RecordFault;
@@ -28,6 +28,11 @@ impl Outcome {
     /// Returns all records of the batch, but for older ones that wait with a newer one.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.stored.iter().chain(self.rejected.iter().map(|(item, _)| item)).chain(&self.not_done)
+    }
+
+    /// Returns the partitions of the records that are stored, one for each.
+    pub(super) fn stored_partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.stored.iter().map(|item| item.record.origin().topic_partition())
     }
 
     /// Says whether nothing more may be put.

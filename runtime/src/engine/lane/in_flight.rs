@@ -294,7 +294,7 @@ impl Lane {
                     self.moved.extend(stands.note(stored));
                 }
                 if let Some(holding) = &mut self.holding {
-                    holding.note(partitions_of(&outcome));
+                    holding.note(outcome.stored_partitions());
                 }
                 outcome
             }
@@ -317,9 +317,7 @@ impl Lane {
 
     /// Sums up the failures of puts that nothing was said of yet.
     pub(crate) fn sum_up(&self) {
-        for (reason, summary) in self.delivery.throttle.due() {
-            tracing::warn!("puts failed {summary}: {reason}");
-        }
+        self.delivery.sum_up();
     }
 
     /// Says whether nothing is in flight.
@@ -371,10 +369,6 @@ impl Lane {
     pub(crate) fn interrupt(&mut self) {
         std::mem::take(&mut self.interrupt).cancel();
     }
-}
-
-fn partitions_of(outcome: &Outcome) -> impl Iterator<Item = &TopicPartition> {
-    outcome.stored.iter().map(|item| item.record.origin().topic_partition())
 }
 
 /// Says whether the newest record of a thing takes the place of the older ones in a batch.
