@@ -24,6 +24,11 @@ pub fn resident_memory(id: u32) -> f64 {
     memory(id, "VmRSS:")
 }
 
+/// Returns the memory that a process has now and shares with nobody, in MiB: the pages of its program are not in it.
+pub fn own_memory(id: u32) -> f64 {
+    memory(id, "RssAnon:")
+}
+
 fn memory(id: u32, field: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
