@@ -170,11 +170,14 @@ fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
         ("group", connector(&servers, &present, "")),
         ("large", connector(&servers, &large, small)),
         ("password", connector(secure.sasl(), &present, &password)),
+        ("unencrypted", connector(secure.sasl(), &present, "")),
     ]);
     stage.wait_for("no-broker", &["127.0.0.1:1", "refused", "check the address"]);
     stage.wait_for("group", &["nconsistent group protocol", "partition.assignment.strategy"]);
     stage.wait_for("large", &["receive.message.max.bytes", "source.kafka.properties"]);
     stage.wait_for("password", &["uthentication", "check `auth`"]);
+    let said = stage.wait_for("unencrypted", &["`tls`"]);
+    assert!(!said.contains("brokers are down"), "{said}");
     for name in ["no-broker", "group", "large", "password"] {
         stage.assert_cannot_read(name);
     }
@@ -210,11 +213,17 @@ fn the_advertised_host_that_nobody_knows_is_named_and_so_is_the_batch_that_canno
     broker.create_topic(topic, 2);
     let gzip = broker.client().set("compression.type", "gzip").to_owned();
     kafka::produce(gzip, topic, [NewRecord::unkeyed("x".repeat(5000)).partition(1)]);
+    // Of one that is not packed librdkafka says nothing.
+    let silent = "silent";
+    broker.create_topic(silent, 1);
+    broker.produce(silent, [NewRecord::unkeyed("x".repeat(5000))]);
     broker.spoil(topic, 1);
+    broker.spoil(silent, 0);
     broker.produce(topic, [NewRecord::unkeyed("good").partition(0)]);
     let stage = Stage::start(&[
         ("unresolved", connector(&unresolved, topic, "")),
         ("spoiled", connector(&broker.bootstrap_servers(), topic, "")),
+        ("silent", connector(&broker.bootstrap_servers(), silent, "")),
     ]);
     let said = stage.wait_for("unresolved", &["broker.invalid", "advertised.listeners"]);
     assert!(!said.contains(&unresolved), "{said}");
@@ -226,7 +235,10 @@ fn the_advertised_host_that_nobody_knows_is_named_and_so_is_the_batch_that_canno
         (&topic.into(), &1.into(), &0.into())
     );
     assert_eq!(task["records"]["delivered"], 1, "the other partition is read");
-    for name in ["unresolved", "spoiled"] {
+    stage.wait_for("silent", &["nothing comes of a partition that holds more", "sluice offsets reset"]);
+    let obstacle = &stage.task("silent")["cannot_read"][0];
+    assert_eq!((&obstacle["topic"], &obstacle["offset"]), (&silent.into(), &0.into()));
+    for name in ["unresolved", "spoiled", "silent"] {
         stage.assert_cannot_read(name);
         assert!(!stage.daemon.log_lines(&format!("connector={name}")).is_empty());
     }

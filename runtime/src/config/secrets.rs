@@ -99,7 +99,9 @@ impl Found {
     fn declared(&mut self, node: &Node, schema: &SchemaPlace<'_>, path: &mut Vec<String>) {
         match &node.content {
             Content::Scalar(scalar) if scalar.kept => {}
-            Content::Scalar(scalar) if schema.is_secret() => self.certain.extend(parts(&scalar.text)),
+            Content::Scalar(scalar) if schema.is_secret() && !is_size(path, &scalar.text) => {
+                self.certain.extend(parts(&scalar.text));
+            }
             Content::Scalar(scalar) if is_spelled_out(path, &scalar.text) => {
                 self.likely.extend(parts(&scalar.text));
             }
@@ -219,6 +221,11 @@ fn is_spelled_out(path: &[String], text: &str) -> bool {
     let name = path.last().map(|name| name.to_ascii_lowercase().replace('_', "-")).unwrap_or_default();
     let is_telling = TELLING.iter().any(|word| name.contains(word));
     is_telling && about(path) == About::Credentials && !text.contains("{{") && !text.contains("://")
+}
+
+/// Says whether the value of a property is a size or a time: to blank it would blank offsets, too.
+fn is_size(path: &[String], text: &str) -> bool {
+    path.iter().any(|segment| segment == "properties") && is_number(text) && !names_a_secret(path)
 }
 
 fn names_a_secret(path: &[String]) -> bool {

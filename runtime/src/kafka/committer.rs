@@ -17,6 +17,7 @@ use crate::kafka::group_past::is_another;
 use crate::kafka::native::epochs::{fetched_range, leader_epoch};
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::{AutoOffsetReset, KafkaSettings};
+use crate::kafka::stalls::Stalls;
 use crate::kafka::stamp::{Stamp, TopicId};
 use crate::kafka::start::fresh_stamp;
 use crate::kafka::subscription::Subscription;
@@ -50,6 +51,7 @@ pub(super) struct Committer {
     looked: Instant,
     /// How far the partitions were read at the last look.
     read_to: HashMap<TopicPartition, i64>,
+    stalls: Stalls,
     /// How far those were read that did not stand at their end then.
     stood: HashMap<TopicPartition, i64>,
     /// From where to which end it was looked for records.
@@ -79,6 +81,7 @@ impl Committer {
             known: Vec::new(),
             looked: Instant::now(),
             read_to: HashMap::new(),
+            stalls: Stalls::default(),
             stood: HashMap::new(),
             behind: HashMap::new(),
             subscription,
@@ -138,11 +141,18 @@ impl Committer {
         let positions = &consumer.context().positions;
         let mut is_read = assigned.iter().all(|partition| ends.contains_key(partition));
         let before = std::mem::take(&mut self.read_to);
+        self.stalls.keep(assigned);
         for (partition, next, _) in positions.held() {
             let Some(next) = next else { continue };
             let is_at_end = ends.get(&partition).is_none_or(|end| next >= *end);
             let has_moved = before.get(&partition).is_some_and(|before| *before != next);
-            is_read &= is_at_end || has_moved || !positions.is_reading();
+            let goes_on = is_at_end || has_moved || !positions.is_reading();
+            if goes_on {
+                self.stalls.go_on(&self.meter.reading, &partition);
+            } else {
+                self.stalls.stand(&self.meter.reading, &partition, next, positions.is_quiet());
+            }
+            is_read &= goes_on;
             self.read_to.insert(partition, next);
         }
         if is_read {

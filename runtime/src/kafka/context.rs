@@ -28,6 +28,7 @@ use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::{Stamp, TopicId};
 use crate::kafka::start::{Start, Starts};
 use crate::kafka::taking_over::TakingOver;
+use crate::kafka::words::LastWords;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::meter::reading::Reading;
@@ -80,8 +81,8 @@ pub(super) struct GroupContext {
     closing: AtomicBool,
     /// Who the consumer is.
     identity: Identity,
-    /// The last error in librdkafka's own words, which the poller gets as a mere code right after it.
-    reason: Mutex<String>,
+    /// What librdkafka said last.
+    pub(super) words: LastWords,
     commits: Arc<Commits>,
     meter: Arc<SourceMeter>,
     /// What was said of commits that failed.
@@ -108,7 +109,7 @@ impl GroupContext {
             assigned: Mutex::default(),
             closing: AtomicBool::new(false),
             identity,
-            reason: Mutex::default(),
+            words: LastWords::default(),
             commits,
             meter,
             throttle: LogThrottle::new(1),
@@ -124,11 +125,6 @@ impl GroupContext {
     /// Says whether the consumer may be polled; see [`Identity::is_ready`].
     pub(super) fn may_be_polled(&self) -> bool {
         self.identity.is_ready()
-    }
-
-    /// Returns librdkafka's own words for the error that was polled last.
-    pub(super) fn take_reason(&self) -> String {
-        std::mem::take(&mut *self.reason.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns whether the consumer reads, and what keeps it from that.
@@ -350,6 +346,7 @@ impl ClientContext for GroupContext {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.words.note_line(facility, message);
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -364,7 +361,7 @@ impl ClientContext for GroupContext {
     /// The poller sees the same errors, in their order among the records.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
-        reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
+        self.words.note_reason(reason);
     }
 }
 

@@ -25,7 +25,8 @@
 //! (`patterns`): librdkafka gets a list of names, and another one when topics come or go.
 //!
 //! What keeps the consumer from reading is noted in the source's meter: `obstacles` puts librdkafka's words with the way
-//! out, `watch`, which is the poller's, says them again and notices what librdkafka does not say.
+//! out (`words` keeps what it says apart from its errors), `watch`, which is the poller's, says them again and notices what
+//! librdkafka does not say, and `stalls`, which is the committer's, notices partitions that hold more and of which nothing comes.
 //!
 //! # Where a record can wait
 //!
@@ -72,6 +73,7 @@ mod record;
 mod security_tests;
 mod selection;
 mod servers;
+mod stalls;
 mod stamp;
 mod start;
 mod subscription;
@@ -79,6 +81,7 @@ mod tail;
 mod taking_over;
 mod validation;
 mod watch;
+mod words;
 
 pub mod dead_letter_topic;
 mod group_past;

@@ -8,6 +8,9 @@ use crate::meter::reading::Obstacle;
 /// What librdkafka writes before the name of a topic that it cannot subscribe to, and behind it.
 const NOT_AVAILABLE: (&str, &str) = ("Subscribed topic not available: ", ": ");
 
+/// How librdkafka names zstd where a batch cannot be unpacked.
+const ZSTD: &str = "codec 0x4";
+
 /// An error as librdkafka tells it.
 pub(super) struct Told<'a> {
     pub(super) code: Code,
@@ -61,6 +64,12 @@ fn missing_topic(reason: &str) -> Option<&str> {
 fn of_partition(told: &Told<'_>) -> String {
     let said = said(told);
     match told.code {
+        // librdkafka unpacks it to three times as much as the time before, up to this bound.
+        Code::BadCompression if said.contains(ZSTD) => format!(
+            "a batch cannot be read: {said}; if it is whole, it unpacks to more than `receive.message.max.bytes`: raise that in \
+             `source.kafka.properties`; else repair it at the brokers, or stop the connector and pass over it with \
+             `sluice offsets reset`"
+        ),
         Code::BadCompression | Code::InvalidMessage | Code::BadMessage => format!(
             "a batch cannot be read: {said}; repair it at the brokers, or stop the connector and pass over it with \
              `sluice offsets reset`"
@@ -88,6 +97,9 @@ fn of_source(told: &Told<'_>) -> String {
             "{said}; other members of the group have another `partition.assignment.strategy`: set theirs in \
              `source.kafka.properties`, or take another `group`"
         ),
+        _ if other_protocol(&said).is_some() => {
+            format!("{said}; {}", other_protocol(&said).unwrap_or_default())
+        }
         _ if said.contains("receive.message.max.bytes") => {
             format!("{said}; set it in `source.kafka.properties`, above the size that is named")
         }
@@ -98,6 +110,17 @@ fn of_source(told: &Told<'_>) -> String {
             format!("{said}; check the address, the network, `auth` and `tls`")
         }
         _ => said,
+    }
+}
+
+/// Says what answers where no broker does: librdkafka takes its first four bytes for a size.
+fn other_protocol(said: &str) -> Option<&'static str> {
+    let size = said.split_once("Invalid response size ")?.1.split(' ').next()?.parse::<i32>().ok()?;
+    match size.to_be_bytes() {
+        [b'H', b'T', b'T', b'P'] => Some("that is HTTP, so that no broker listens there; check the address"),
+        [0x15 | 0x16, 3, ..] => Some("that is TLS; set `tls`, or take the address of a listener without it"),
+        [b'S', b'S', b'H', b'-'] => Some("that is SSH, so that no broker listens there; check the address"),
+        _ => None,
     }
 }
 
@@ -154,6 +177,33 @@ mod tests {
             (Some("t"), Some(3), Some(40))
         );
         assert!(obstacle.reason.contains("sluice offsets reset"), "{}", obstacle.reason);
+        assert!(!obstacle.reason.contains("receive.message.max.bytes"), "{}", obstacle.reason);
+    }
+
+    #[test]
+    fn a_batch_of_zstd_may_be_whole_and_too_large_to_be_unpacked() {
+        let place = Some((TopicPartition::new("t", 3), 40));
+        let reason =
+            "Decompression (codec 0x4) of message at 40 of 90 bytes failed: Local: Invalid compressed data";
+        let obstacle = obstacle(&Told { code: Code::BadCompression, reason, place });
+        for way_out in ["raise that in `source.kafka.properties`", "sluice offsets reset"] {
+            assert!(obstacle.reason.contains(way_out), "{}", obstacle.reason);
+        }
+    }
+
+    #[test]
+    fn what_is_no_broker_is_told_by_its_first_bytes() {
+        let said = |size: i32| {
+            let reason = format!(
+                "h:1: Receive failed: Invalid response size {size} (0..9): increase receive.message.max.bytes"
+            );
+            of(Code::BrokerTransportFailure, &reason).reason
+        };
+        for (bytes, way_out) in [(*b"HTTP", "HTTP"), ([0x15, 3, 3, 0], "set `tls`"), (*b"SSH-", "SSH")] {
+            let reason = said(i32::from_be_bytes(bytes));
+            assert!(reason.contains(way_out) && !reason.contains("above the size"), "{reason}");
+        }
+        assert!(said(900_146).contains("above the size that is named"));
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Poller {
                     consumer.context().events.keep([record], footprint);
                 }
                 Some(Err(error)) => {
-                    let reason = consumer.context().take_reason();
+                    let reason = consumer.context().words.take_reason();
                     self.on_error(&PartitionError { error, reason, place: None });
                 }
                 None => break,

@@ -24,6 +24,14 @@ pub(super) fn obstacle_of(fault: &PartitionError) -> Obstacle {
     obstacle(&Told { code: code_of(fault), reason: &fault.reason, place: fault.place.clone() })
 }
 
+/// Says with a summary why a connection failed last, where that is known.
+fn in_general(summary: String, failure: &str) -> String {
+    if failure.is_empty() {
+        return summary;
+    }
+    obstacle(&Told { code: RDKafkaErrorCode::BrokerTransportFailure, reason: failure, place: None }).reason
+}
+
 fn code_of(fault: &PartitionError) -> RDKafkaErrorCode {
     fault.error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
 }
@@ -49,7 +57,7 @@ impl Watch {
     pub(super) fn note(&self, context: &GroupContext, fault: &PartitionError) {
         let obstacle = obstacle_of(fault);
         if is_summary(code_of(fault)) {
-            context.reading().note_in_general(obstacle.reason);
+            context.reading().note_in_general(in_general(obstacle.reason, &context.words.failure()));
         } else {
             self.say(&obstacle);
             context.reading().note(obstacle);

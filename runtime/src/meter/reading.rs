@@ -62,6 +62,21 @@ impl Reading {
         }
     }
 
+    /// Takes note of an obstacle of which nobody says what it is, unless something that is known stands in the way of the same.
+    /// Says whether it was noted.
+    pub fn note_unexplained(&self, obstacle: Obstacle) -> bool {
+        let (topic, partition) = place(&obstacle);
+        let places = [(None, None), (topic.clone(), None), (topic, partition)];
+        let is_known = {
+            let obstacles = self.lock();
+            places.iter().any(|place| obstacles.contains_key(place))
+        };
+        if !is_known {
+            self.note(obstacle);
+        }
+        !is_known
+    }
+
     /// Says whether nothing is in the way.
     pub fn is_clear(&self) -> bool {
         !self.hindered.load(Ordering::Relaxed)
@@ -162,6 +177,17 @@ mod tests {
         assert_eq!(left[1..], [at("a", Some(0)), at("b", None)]);
         reading.clear();
         assert!(reading.is_clear());
+    }
+
+    #[test]
+    fn what_nobody_explains_is_noted_only_where_nothing_is_known() {
+        let reading = Reading::default();
+        assert!(reading.note_unexplained(at("a", Some(0))));
+        assert!(!reading.note_unexplained(at("a", Some(0))), "it stands already");
+        reading.note(at("b", None));
+        assert!(!reading.note_unexplained(at("b", Some(1))), "the whole topic is missing");
+        reading.note_in_general("no broker answers".to_owned());
+        assert!(!reading.note_unexplained(at("c", Some(1))));
     }
 
     #[tokio::test(start_paused = true)]
