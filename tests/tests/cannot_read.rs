@@ -176,8 +176,7 @@ fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
     stage.wait_for("group", &["nconsistent group protocol", "partition.assignment.strategy"]);
     stage.wait_for("large", &["receive.message.max.bytes", "source.kafka.properties"]);
     stage.wait_for("password", &["uthentication", "check `auth`"]);
-    let said = stage.wait_for("unencrypted", &["`tls`"]);
-    assert!(!said.contains("brokers are down"), "{said}");
+    stage.wait_for("unencrypted", &["`tls`"]);
     for name in ["no-broker", "group", "large", "password"] {
         stage.assert_cannot_read(name);
     }

@@ -1,4 +1,4 @@
-//! The pages of the program's own code.
+//! The pages of the program's own code and constants.
 #![allow(unsafe_code, reason = "a system call on memory; see the safety comment")]
 
 use std::ffi::c_void;
@@ -15,7 +15,7 @@ const STARTED: Duration = Duration::from_secs(2);
 /// Gives back what only the start needed, once that is over.
 ///
 /// A start goes through most of the program once: the command line, the schemas, the connector files. That leaves 12 MB
-/// of code mapped, where a daemon at rest needs 1.
+/// of code mapped and 4 of constants, where a daemon at rest needs 1.
 pub(crate) async fn give_back_after_start() {
     tokio::time::sleep(STARTED).await;
     if let Err(error) = give_back() {
@@ -23,28 +23,43 @@ pub(crate) async fn give_back_after_start() {
     }
 }
 
-/// Gives the pages of the code back to the kernel, which maps them again where they are needed.
+/// Gives the pages that are as the program's file has them back to the kernel, which maps them again where they are needed.
 fn give_back() -> io::Result<()> {
-    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let maps = std::fs::read_to_string("/proc/self/smaps")?;
     let program = std::fs::read_link("/proc/self/exe")?;
-    for code in maps.lines().filter_map(|line| code_of(line, &program.to_string_lossy())) {
-        // SAFETY: the range is mapped from the program's file, for reading and executing only, so it is as the file has
-        // it and comes back from there at the next access. Nothing unmaps the program.
+    for pages in untouched(&maps, &program.to_string_lossy()) {
+        // SAFETY: the range is mapped from the program's file, not for writing, and no page of it was written to before, so it
+        // is as the file has it and comes back from there at the next access. Nothing unmaps the program.
         unsafe {
-            madvise(ptr::without_provenance_mut::<c_void>(code.start), code.len(), Advice::LinuxDontNeed)
+            madvise(ptr::without_provenance_mut::<c_void>(pages.start), pages.len(), Advice::LinuxDontNeed)
         }?;
     }
     Ok(())
 }
 
-/// Returns the addresses of a line of `proc_pid_maps(5)` where it stands for code of the program.
-fn code_of(line: &str, program: &str) -> Option<Range<usize>> {
+/// Returns the addresses of what is mapped of the program, not for writing and never written to: `proc_pid_smaps(5)` has a line for
+/// each mapping, and below it how much of it is `Anonymous`, which is what was written to.
+fn untouched(smaps: &str, program: &str) -> Vec<Range<usize>> {
+    let mut untouched = Vec::new();
+    let mut mapping = None;
+    for line in smaps.lines() {
+        if let Some(written) = line.strip_prefix("Anonymous:") {
+            untouched.extend(mapping.take().filter(|_| written.trim() == "0 kB"));
+        } else if line.contains('/') || line.split(' ').next().is_some_and(|word| word.contains('-')) {
+            mapping = read_only(line, program);
+        }
+    }
+    untouched
+}
+
+/// Returns the addresses of a mapping of the program that is not for writing.
+fn read_only(line: &str, program: &str) -> Option<Range<usize>> {
     let rest = line.strip_suffix(program)?;
     let mut fields = rest.split_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;
-    let is_code = fields.next()? == "r-xp";
+    let is_read_only = matches!(fields.next()?, "r-xp" | "r--p");
     let address = |digits| usize::from_str_radix(digits, 16).ok();
-    is_code.then_some(address(start)?..address(end)?)
+    is_read_only.then_some(address(start)?..address(end)?)
 }
 
 #[cfg(test)]
@@ -52,16 +67,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_code_of_the_program_is_given_back() {
-        let code = |permissions, path| {
-            let line = format!("5600-57ff {permissions} 007b3000 fe:00 1674220          {path}");
-            code_of(&line, "/usr/bin/sluice")
+    fn only_what_is_as_the_program_has_it_is_given_back() {
+        let given_back = |permissions: &str, path: &str, written: &str| {
+            let smaps = format!(
+                "5600-57ff {permissions} 007b3000 fe:00 1674220          {path}\nSize: 8 kB\nRss: 8 kB\nAnonymous: {written}\n\
+                 VmFlags: rd ex\n5800-58ff rw-p 00000000 00:00 0 \nAnonymous: 0 kB\n"
+            );
+            untouched(&smaps, "/usr/bin/sluice").pop()
         };
-        assert_eq!(code("r-xp", "/usr/bin/sluice"), Some(0x5600..0x57ff));
+        assert_eq!(given_back("r-xp", "/usr/bin/sluice", "0 kB"), Some(0x5600..0x57ff));
+        assert_eq!(given_back("r--p", "/usr/bin/sluice", "0 kB"), Some(0x5600..0x57ff));
         // What the loader wrote to them would be lost.
-        assert_eq!(code("r--p", "/usr/bin/sluice"), None);
-        assert_eq!(code("rw-p", "/usr/bin/sluice"), None);
-        assert_eq!(code("r-xp", "/usr/lib/libc.so.6"), None);
-        assert_eq!(code("r-xp", ""), None);
+        assert_eq!(given_back("r--p", "/usr/bin/sluice", "12 kB"), None);
+        assert_eq!(given_back("rw-p", "/usr/bin/sluice", "0 kB"), None);
+        assert_eq!(given_back("r-xp", "/usr/lib/libc.so.6", "0 kB"), None);
+        assert_eq!(given_back("r-xp", "", "0 kB"), None);
     }
 }
