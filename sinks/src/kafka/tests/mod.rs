@@ -143,7 +143,7 @@ async fn a_record_without_a_topic_is_named_and_its_neighbours_are_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_that_are_away_are_waited_for() {
     let kafka = brokers("copy", 1);
-    let sink = sink_of(&kafka, &json!({ "properties": { "message.timeout.ms": "1000" } }));
+    let sink = sink_of(&kafka, &json!({ "properties": { "message.timeout.ms": "5000" } }));
     let found = sink.check().await;
     assert!(found[0].as_result().is_ok(), "{found:?}");
     sink.put(&[text(0, "before")]).await.unwrap();
