@@ -12,6 +12,7 @@
 
 pub mod any_bytes;
 pub mod authority;
+pub mod bare_loop;
 pub mod bedrock;
 pub mod benchmark;
 pub mod browser;

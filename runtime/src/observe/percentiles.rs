@@ -74,24 +74,8 @@ impl Buckets {
         (count > 0).then(|| self.sum / float(count))
     }
 
-    /// Returns how much was counted.
-    pub(super) fn count(&self) -> u64 {
+    fn count(&self) -> u64 {
         self.below.last().map_or(0, |(_, count)| *count)
-    }
-
-    /// Returns the sum of what was counted.
-    pub(super) fn sum(&self) -> f64 {
-        self.sum
-    }
-
-    /// Returns the upper bound of each bucket, the last of which is infinite, and what is in it alone.
-    pub(super) fn each(&self) -> impl Iterator<Item = (f64, u64)> {
-        let mut before = 0;
-        self.below.iter().map(move |(bound, below)| {
-            let count = below.saturating_sub(before);
-            before = *below;
-            (*bound, count)
-        })
     }
 }
 

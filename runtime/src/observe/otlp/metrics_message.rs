@@ -10,7 +10,6 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use crate::observe::percentiles::Buckets;
 use crate::observe::rows::METRICS;
 use crate::observe::table::{Labels, Metric, Seen, Value};
 
@@ -101,15 +100,16 @@ fn number((labels, value): &(Labels, Value<'_>), times: Times) -> Option<NumberD
 
 fn histogram((labels, value): &(Labels, Value<'_>), times: Times) -> Option<HistogramDataPoint> {
     let Value::Histogram(histogram) = value else { return None };
-    let buckets = Buckets::of(histogram);
+    let counts = histogram.counts();
+    let bounds = counts.buckets.iter().map(|(bound, _)| *bound);
     Some(HistogramDataPoint {
         attributes: attributes(labels),
         start_time_unix_nano: times.start,
         time_unix_nano: times.now,
-        count: buckets.count(),
-        sum: Some(buckets.sum()),
-        bucket_counts: buckets.each().map(|(_, count)| count).collect(),
-        explicit_bounds: buckets.each().map(|(bound, _)| bound).filter(|bound| bound.is_finite()).collect(),
+        count: counts.count(),
+        sum: Some(counts.sum),
+        bucket_counts: counts.buckets.iter().map(|(_, count)| *count).collect(),
+        explicit_bounds: bounds.filter(|bound| bound.is_finite()).collect(),
         ..HistogramDataPoint::default()
     })
 }

@@ -83,12 +83,7 @@ impl Telemetry {
 
     fn start_logs(&self) -> Result<Option<SdkLoggerProvider>, String> {
         let Some(target) = &self.settings.logs else { return Ok(None) };
-        let exporter = LogExporter::builder()
-            .with_http()
-            .with_http_client(self.collector(target))
-            .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(target.url.as_str())
-            .with_timeout(target.timeout);
+        let exporter = self.sent_to(target, LogExporter::builder().with_http());
         let exporter = exporter.build().map_err(|error| error.to_string())?;
         let provider = SdkLoggerProvider::builder().with_resource(self.resource.clone());
         Ok(Some(provider.with_batch_exporter(exporter).build()))
@@ -96,15 +91,18 @@ impl Telemetry {
 
     fn start_traces(&self) -> Result<Option<SdkTracerProvider>, String> {
         let Some(target) = &self.settings.traces else { return Ok(None) };
-        let exporter = SpanExporter::builder()
-            .with_http()
-            .with_http_client(self.collector(target))
-            .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(target.url.as_str())
-            .with_timeout(target.timeout);
+        let exporter = self.sent_to(target, SpanExporter::builder().with_http());
         let exporter = exporter.build().map_err(|error| error.to_string())?;
         let provider = SdkTracerProvider::builder().with_resource(self.resource.clone());
         Ok(Some(provider.with_batch_exporter(exporter).build()))
+    }
+
+    fn sent_to<B: WithHttpConfig + WithExportConfig>(&self, target: &SignalTarget, exporter: B) -> B {
+        exporter
+            .with_http_client(self.collector(target))
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(target.url.as_str())
+            .with_timeout(target.timeout)
     }
 
     fn collector(&self, target: &SignalTarget) -> Collector {

@@ -11,6 +11,7 @@
 //! identity    hands it to librdkafka
 //! access      makes clients of all this
 //! rights      what a client may do to a topic
+//! topic_query asks the brokers what topics are
 //! ```
 
 mod access;
@@ -22,6 +23,7 @@ mod security;
 mod set_token;
 mod settings;
 mod tokens;
+mod topic_query;
 pub mod trial;
 
 pub use access::{Access, CLIENT_DEFAULTS};
@@ -29,3 +31,4 @@ pub use identity::Identity;
 pub use rights::{TopicRights, rights_of};
 pub use security::{SECURITY_KEYS, Security};
 pub use settings::{AuthSettings, MskIamAuth, PlainAuth, ScramAuth, ScramMechanism, TlsAuth, TlsSettings};
+pub use topic_query::{TopicAnswer, TopicQuery};

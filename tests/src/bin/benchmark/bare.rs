@@ -1,21 +1,15 @@
 //! The bare loop: librdkafka's consumer, whose records nobody looks at.
 
-use std::io::{BufRead, BufReader, Write, stdin, stdout};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::stdin;
+use std::time::Instant;
 
 use clap::ValueEnum;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use sluice_tests::bare_loop::{BareProcess, read_past, say, subscribed};
 use sluice_tests::benchmark::BenchmarkStage;
 use sluice_tests::kafka;
 use sluice_tests::process::{cpu_seconds, peak_memory};
 
 use crate::run::Run;
-
-/// How long nothing may come.
-const HUNG: Duration = Duration::from_mins(1);
-/// The longest sleep in a poll.
-const SOON: Duration = Duration::from_millis(100);
 
 /// How librdkafka is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -41,40 +35,17 @@ impl Bare {
     /// input, so that the caller can look at the process.
     pub(crate) fn run(&self) {
         let mut client = kafka::client_of(&self.bootstrap_servers);
-        client.set("group.id", &self.group).set("auto.offset.reset", "earliest");
+        client.set("enable.auto.commit", "false");
         if self.settings == ConsumerTuning::Tuned {
             client.set("fetch.queue.backoff.ms", "5");
         }
-        let consumer: BaseConsumer = client.set("enable.auto.commit", "false").create().expect("a consumer");
-        consumer.subscribe(&[&self.topic]).expect("a subscription");
-        self.read(&consumer, 1);
+        let consumer = subscribed(client, &self.group, &self.topic);
+        read_past(&consumer, &self.topic, 1);
         say("first");
-        self.read(&consumer, self.records - 1);
+        read_past(&consumer, &self.topic, self.records - 1);
         say("last");
         stdin().read_line(&mut String::new()).expect("an input");
     }
-
-    fn read(&self, consumer: &BaseConsumer, records: usize) {
-        let mut came = 0;
-        let mut last = Instant::now();
-        while came < records {
-            // A rebalance ends a poll without a record.
-            let Some(record) = consumer.poll(SOON) else {
-                assert!(last.elapsed() < HUNG, "nothing behind record {came}");
-                continue;
-            };
-            record.unwrap_or_else(|error| panic!("cannot read topic {}: {error}", self.topic));
-            came += 1;
-            // The clock is not asked for every record.
-            if came % 1000 == 0 {
-                last = Instant::now();
-            }
-        }
-    }
-}
-
-fn say(word: &str) {
-    writeln!(stdout(), "{word}").expect("somebody listens");
 }
 
 /// Runs the loop in a process of its own.
@@ -84,14 +55,8 @@ pub(crate) fn measure(stage: &BenchmarkStage, settings: ConsumerTuning) -> Run {
     let arguments =
         ["bare", settings.get_name(), &stage.bootstrap_servers(), stage.topic(), &group, &records];
     let start = Instant::now();
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    let mut child =
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process");
-    let mut said = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let mut wait_for = |word| {
-        assert_eq!(said.next().and_then(Result::ok).as_deref(), Some(word), "the bare loop failed");
-        start.elapsed()
-    };
+    let mut child = BareProcess::start(&arguments);
+    let mut wait_for = |word| child.wait_for(word).duration_since(start);
     let (first, last) = (wait_for("first"), wait_for("last"));
     let run = Run {
         to_first: first,
@@ -99,12 +64,6 @@ pub(crate) fn measure(stage: &BenchmarkStage, settings: ConsumerTuning) -> Run {
         cpu: cpu_seconds(child.id()) / stage.millions(),
         peak: peak_memory(child.id()),
     };
-    end(child);
+    child.end();
     run
-}
-
-/// Closes its input, which ends it.
-fn end(mut child: Child) {
-    drop(child.stdin.take());
-    child.wait().expect("its end");
 }

@@ -1,20 +1,13 @@
 //! The bare loops: what this program runs of itself to compare with.
 
-use std::io::{Read, Write, stdout};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use serde_json::Value;
+use sluice_tests::bare_loop::{HUNG, SOON, read_past, say, subscribed};
 use sluice_tests::kafka;
-
-/// How long nothing may come.
-const HUNG: Duration = Duration::from_mins(1);
-/// The longest sleep in a poll.
-const SOON: Duration = Duration::from_millis(100);
 
 /// Reads all records, says on standard output when the first and the last came, and waits to be ended.
 #[derive(Debug, clap::Args)]
@@ -22,7 +15,7 @@ pub(crate) struct BareRead {
     servers: String,
     topic: String,
     group: String,
-    records: u64,
+    records: usize,
     /// Never stands still for a second at a time.
     #[arg(long)]
     tuned: bool,
@@ -37,13 +30,6 @@ pub(crate) struct BarePost {
     url: String,
 }
 
-fn subscribed(mut client: ClientConfig, group: &str, topic: &str) -> BaseConsumer {
-    client.set("group.id", group).set("auto.offset.reset", "earliest");
-    let consumer: BaseConsumer = client.create().expect("a consumer");
-    consumer.subscribe(&[topic]).expect("a subscription");
-    consumer
-}
-
 impl BareRead {
     pub(crate) fn run(&self) -> ! {
         let mut client = kafka::client_of(&self.servers);
@@ -51,36 +37,14 @@ impl BareRead {
             client.set("fetch.queue.backoff.ms", "5");
         }
         let consumer = subscribed(client, &self.group, &self.topic);
-        self.read(&consumer, 1);
+        read_past(&consumer, &self.topic, 1);
         say("first");
-        self.read(&consumer, self.records - 1);
+        read_past(&consumer, &self.topic, self.records - 1);
         say("last");
         loop {
             std::thread::sleep(HUNG);
         }
     }
-
-    fn read(&self, consumer: &BaseConsumer, records: u64) {
-        let mut came = 0;
-        let mut last = Instant::now();
-        while came < records {
-            // A rebalance ends a poll without a record.
-            let Some(record) = consumer.poll(SOON) else {
-                assert!(last.elapsed() < HUNG, "nothing behind record {came}");
-                continue;
-            };
-            record.unwrap_or_else(|error| panic!("cannot read topic {}: {error}", self.topic));
-            came += 1;
-            // The clock is not asked for every record.
-            if came % 1000 == 0 {
-                last = Instant::now();
-            }
-        }
-    }
-}
-
-fn say(word: &str) {
-    writeln!(stdout(), "{word}").expect("somebody listens");
 }
 
 impl BarePost {

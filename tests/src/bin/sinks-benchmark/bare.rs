@@ -1,13 +1,13 @@
 //! The bare loops: a consumer of librdkafka, and the plainest use of the target's client.
 
-use std::io::{BufRead, BufReader, Write, stdin, stdout};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{Write, stdin};
+use std::time::Duration;
 
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde::Deserialize;
+use sluice_tests::bare_loop::{BareProcess, say};
 use sluice_tests::benchmark::BenchmarkStage;
 use sluice_tests::kafka;
 use sluice_tests::plain_http::PlainConnection;
@@ -157,35 +157,26 @@ impl BareLoop {
     }
 }
 
-fn say(word: &str) {
-    writeln!(stdout(), "{word}").expect("somebody listens");
-}
-
 /// Runs the loop into an empty place, in a process of its own.
 pub(crate) fn measure(stage: &BenchmarkStage, places: &TargetPlaces) -> SinkRate {
     let place = places.make(stage);
     let (group, records) = (kafka::unique("bare"), stage.records().to_string());
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["bare", places.target.name(), &places.address(), &place]);
-    command.args([&stage.bootstrap_servers(), stage.topic(), &group, &records]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process");
-    let mut said = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let mut wait_for = |word: &str| {
-        assert_eq!(said.next().and_then(Result::ok).as_deref(), Some(word), "the bare loop failed");
-        Instant::now()
-    };
-    let (first, last) = (wait_for("first"), wait_for("last"));
+    let mut child = BareProcess::start(&[
+        "bare",
+        places.target.name(),
+        &places.address(),
+        &place,
+        &stage.bootstrap_servers(),
+        stage.topic(),
+        &group,
+        &records,
+    ]);
+    let (first, last) = (child.wait_for("first"), child.wait_for("last"));
     let rate = SinkRate {
         rate: 1e6 * stage.millions() / last.duration_since(first).as_secs_f64(),
         cpu: cpu_seconds(child.id()) / stage.millions(),
     };
-    end(child);
+    child.end();
     places.clear(&place);
     rate
-}
-
-/// Closes its input, which ends it.
-fn end(mut child: Child) {
-    drop(child.stdin.take());
-    child.wait().expect("its end");
 }

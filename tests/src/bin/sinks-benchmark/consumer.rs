@@ -1,23 +1,17 @@
 //! How the bare loops read: as the tuned one of the benchmark of the engine does.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{Message, OwnedMessage};
+use sluice_tests::bare_loop::{HUNG, SOON, subscribed};
 use sluice_tests::kafka;
-
-/// How long nothing may come.
-const HUNG: Duration = Duration::from_mins(1);
-/// The longest sleep in a poll.
-const SOON: Duration = Duration::from_millis(100);
 
 /// Joins a group of its own.
 pub(crate) fn consumer(bootstrap_servers: &str, topic: &str, group: &str) -> BaseConsumer {
     let mut client = kafka::client_of(bootstrap_servers);
-    client.set("group.id", group).set("auto.offset.reset", "earliest").set("fetch.queue.backoff.ms", "5");
-    let consumer: BaseConsumer = client.set("enable.auto.commit", "false").create().expect("a consumer");
-    consumer.subscribe(&[topic]).expect("a subscription");
-    consumer
+    client.set("fetch.queue.backoff.ms", "5").set("enable.auto.commit", "false");
+    subscribed(client, group, topic)
 }
 
 /// Reads so many records.

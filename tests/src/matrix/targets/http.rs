@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::target::Target;
-use crate::kafka::NewRecord;
 use crate::matrix::judge::Sent;
-use crate::matrix::keys::key_of;
 use crate::target::{Arrival, CountingTarget, Manners};
 
 /// A target that misbehaves by itself.
@@ -33,12 +31,6 @@ impl Target for HttpTarget {
             self.counting.url(),
             self.timeout
         )
-    }
-
-    fn poison(&self, number: usize) -> NewRecord {
-        let key = format!("\"{}\"", key_of(number));
-        let value = format!("{{\"k\":{key},\"n\":{number},\"t\":{number},\"poison\":true}}");
-        NewRecord::new(key, value)
     }
 
     fn set_down(&self, down: bool) {

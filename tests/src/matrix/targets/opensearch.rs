@@ -6,9 +6,7 @@ use serde_json::json;
 
 use super::newest::arrivals_of;
 use super::target::{Luck, Target};
-use crate::kafka::NewRecord;
 use crate::matrix::judge::Sent;
-use crate::matrix::keys::key_of;
 use crate::opensearch::OpenSearch;
 use crate::proxy::{FaultyProxy, ProxyRules};
 use crate::target::Arrival;
@@ -51,12 +49,6 @@ impl Target for OpensearchTarget<'_> {
 
     fn newest_wins(&self) -> bool {
         true
-    }
-
-    fn poison(&self, number: usize) -> NewRecord {
-        let key = format!("\"{}\"", key_of(number));
-        let value = format!("{{\"k\":{key},\"n\":{number},\"t\":{number},\"poison\":true}}");
-        NewRecord::new(key, value)
     }
 
     fn proxy(&self) -> Option<&FaultyProxy> {

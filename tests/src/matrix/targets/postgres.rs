@@ -2,9 +2,7 @@
 
 use super::newest::arrivals_of;
 use super::target::{Luck, Target};
-use crate::kafka::NewRecord;
 use crate::matrix::judge::Sent;
-use crate::matrix::keys::key_of;
 use crate::postgres::Postgres;
 use crate::proxy::{FaultyProxy, ProxyRules};
 use crate::target::Arrival;
@@ -63,12 +61,6 @@ impl Target for PostgresTarget<'_> {
 
     fn keeps_positions(&self) -> bool {
         !self.is_upsert
-    }
-
-    fn poison(&self, number: usize) -> NewRecord {
-        let key = format!("\"{}\"", key_of(number));
-        let value = format!("{{\"k\":{key},\"n\":{number},\"t\":{number},\"poison\":true}}");
-        NewRecord::new(key, value)
     }
 
     fn proxy(&self) -> Option<&FaultyProxy> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::kafka::NewRecord;
 use crate::matrix::judge::Sent;
+use crate::matrix::keys::key_of;
 use crate::proxy::FaultyProxy;
 use crate::target::Arrival;
 
@@ -50,7 +51,11 @@ pub(in crate::matrix) trait Target: Send {
     }
 
     /// Makes the record that the target does not take.
-    fn poison(&self, number: usize) -> NewRecord;
+    fn poison(&self, number: usize) -> NewRecord {
+        let key = format!("\"{}\"", key_of(number));
+        let value = format!("{{\"k\":{key},\"n\":{number},\"t\":{number},\"poison\":true}}");
+        NewRecord::new(key, value)
+    }
 
     /// Says whether the source asks it where to begin.
     fn keeps_positions(&self) -> bool {
