@@ -2,7 +2,7 @@
 //!
 //! Schemas are parsed by `apache-avro`. Payloads are read here, straight into JSON text: the library reads them into values of
 //! its own without a bound on depth and on what takes no bytes, and its way from there to JSON loses digits. See
-//! docs/decisions/0015-schema-formats.md.
+//! docs/decisions/0014-schema-formats.md.
 
 mod decode;
 mod encode;
