@@ -7,7 +7,7 @@
 //! `serde_json` passes the digits of a number on as a map with one field of a name of its own, and takes every such map
 //! for a number, whoever wrote it. Here the two are told apart by how the name comes, never by what it is: the name of a
 //! field that stands in the text is offered as an option that is there, that of a number as a string. So a document that
-//! holds the inward names of `serde_json` is read as any other (docs/decisions/0014).
+//! holds the inward names of `serde_json` is read as any other (docs/decisions/0012).
 
 use std::cell::Cell;
 use std::fmt;
