@@ -3,7 +3,8 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -96,18 +97,31 @@ pub struct Registry {
 
 /// What was made of the plug-ins of a registry, by its type. Clones share it.
 #[derive(Clone, Debug, Default)]
-struct Derived(Arc<Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
+struct Derived(Arc<Mutex<BTreeMap<TypeId, Kept>>>);
+
+/// What was made, and when it was asked for last.
+#[derive(Debug)]
+struct Kept {
+    made: Arc<dyn Any + Send + Sync>,
+    used: Instant,
+}
 
 impl Derived {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TypeId, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.get(&TypeId::of::<T>())?).downcast().ok()
+        let mut all = self.all();
+        let kept = all.get_mut(&TypeId::of::<T>())?;
+        kept.used = Instant::now();
+        Arc::clone(&kept.made).downcast().ok()
     }
 
     fn keep<T: Any + Send + Sync>(&self, made: T) -> Arc<T> {
         let made = Arc::new(made);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(TypeId::of::<T>(), Arc::<T>::clone(&made));
+        let kept = Kept { made: Arc::<T>::clone(&made), used: Instant::now() };
+        self.all().insert(TypeId::of::<T>(), kept);
         made
     }
 }
@@ -175,6 +189,12 @@ impl Registry {
         let known = self.derived.get::<T>();
         // Made while nobody waits for it: it may ask for something else that is derived.
         known.unwrap_or_else(|| self.derived.keep(make(self)))
+    }
+
+    /// Lets go of what was [derived](Registry::derived) and not asked for in this time. Who has it keeps it, and the next call makes
+    /// it anew.
+    pub fn forget_unused(&self, time: Duration) {
+        self.derived.all().retain(|_, kept| kept.used.elapsed() < time);
     }
 
     /// Makes the serializer of a format, without I/O. `None` where none has the name.
@@ -353,5 +373,9 @@ mod tests {
         assert_eq!(count(&more), (vec!["pass"], 2));
         assert_eq!(count(&registry), (vec![], 2), "and changes nothing of what it was made from");
         assert_eq!(*registry.derived(|_| "another type"), "another type");
+        registry.forget_unused(Duration::from_mins(1));
+        assert_eq!(count(&registry), (vec![], 2), "it was asked for within the minute");
+        registry.clone().forget_unused(Duration::ZERO);
+        assert_eq!(count(&registry), (vec![], 3), "what nobody asked for is made anew");
     }
 }

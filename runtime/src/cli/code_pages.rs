@@ -5,26 +5,21 @@ use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
 use std::ptr;
-use std::time::Duration;
 
 use rustix::mm::{Advice, madvise};
 
-/// How long a start takes at most, with a broker that is there.
-const STARTED: Duration = Duration::from_secs(2);
-
-/// Gives back what only the start needed, once that is over.
+/// Gives back what was needed so far: the pages of code and constants that are as their files have them. The kernel maps them
+/// again where they are needed.
 ///
-/// A start goes through most of the program once: the command line, the schemas, the connector files. That leaves 12 MB
-/// of code mapped and 4 of constants, where a daemon at rest needs 1.
-pub(crate) async fn give_back_after_start() {
-    tokio::time::sleep(STARTED).await;
-    if let Err(error) = give_back() {
+/// Reading the command line, the schemas and the connector files goes through most of the program once. That leaves 12 MB of code
+/// mapped and 4 of constants, where a daemon at rest needs 1.
+pub(crate) fn give_back() {
+    if let Err(error) = try_to_give_back() {
         tracing::debug!("the pages of the start stay mapped: {error}");
     }
 }
 
-/// Gives the pages that are as the program's file has them back to the kernel, which maps them again where they are needed.
-fn give_back() -> io::Result<()> {
+fn try_to_give_back() -> io::Result<()> {
     let maps = std::fs::read_to_string("/proc/self/smaps")?;
     let program = std::fs::read_link("/proc/self/exe")?;
     for pages in untouched(&maps, &program.to_string_lossy()) {

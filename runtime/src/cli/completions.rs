@@ -23,7 +23,7 @@ impl Command for CompletionsArgs {
     const NAME: &'static str = "completions";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        let mut syntax = context.syntax().clone();
+        let mut syntax = context.syntax();
         let name = syntax.get_bin_name().unwrap_or_else(|| syntax.get_name()).to_owned();
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut syntax, name, &mut script);

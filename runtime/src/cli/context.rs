@@ -2,6 +2,7 @@
 
 use sluice_connector_api::Registry;
 
+use crate::cli::syntax::Syntax;
 use crate::config::worker::WorkerSettings;
 use crate::observe::otlp::Telemetry;
 
@@ -10,14 +11,14 @@ use crate::observe::otlp::Telemetry;
 pub struct Context {
     registry: Registry,
     settings: WorkerSettings,
-    syntax: clap::Command,
+    syntax: Syntax,
     filter: Option<&'static str>,
     telemetry: Option<Telemetry>,
 }
 
 impl Context {
     /// Makes the context of a program with these commands.
-    pub(crate) fn new(registry: Registry, settings: WorkerSettings, syntax: clap::Command) -> Self {
+    pub(crate) fn new(registry: Registry, settings: WorkerSettings, syntax: Syntax) -> Self {
         Self { registry, settings, syntax, filter: None, telemetry: None }
     }
 
@@ -60,11 +61,11 @@ impl Context {
 
     /// Returns the version of the program, such as `0.1.0`.
     pub fn version(&self) -> &str {
-        self.syntax.get_version().unwrap_or_default()
+        self.syntax.version
     }
 
     /// Returns the commands of the program and their options.
-    pub(crate) fn syntax(&self) -> &clap::Command {
-        &self.syntax
+    pub(crate) fn syntax(&self) -> clap::Command {
+        self.syntax.command()
     }
 }

@@ -26,6 +26,6 @@ impl Command for ManArgs {
             Exit::Environment(format!("cannot write manual pages into {directory}: {error}"))
         };
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
-        clap_mangen::generate_to(context.syntax().clone(), &self.directory).map_err(failed)
+        clap_mangen::generate_to(context.syntax(), &self.directory).map_err(failed)
     }
 }

@@ -62,6 +62,7 @@ mod schema;
 mod signals;
 mod steer;
 mod suggest;
+mod syntax;
 mod tap;
 mod test;
 mod top;

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
-use clap::{ArgMatches, Args, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches};
 use sluice_connector_api::Registry;
+use tokio::runtime::Builder;
 
 use crate::cli::check::CheckArgs;
 use crate::cli::command::{Command, Entry, Given};
@@ -28,6 +30,7 @@ use crate::cli::run::RunArgs;
 use crate::cli::schema::SchemaArgs;
 use crate::cli::signals;
 use crate::cli::steer::{ConnectorsArgs, PauseArgs, RestartArgs, ResumeArgs, StatusArgs, StopArgs};
+use crate::cli::syntax::Syntax;
 use crate::cli::tap::TapArgs;
 use crate::cli::test::TestArgs;
 use crate::cli::top::TopArgs;
@@ -36,8 +39,6 @@ use crate::config::problem::Problem;
 use crate::config::worker::WorkerSettings;
 use crate::observe::otlp::{OtlpSettings, Telemetry};
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 ok, 1 failed while running, 2 bad configuration, 3 environment (cannot reach, no rights).";
 /// How long a write that is blocked may keep the process.
 const LEAVE: Duration = Duration::from_millis(100);
 /// A busy thread looks for what the network has after so many turns of tasks. A turn of the chain is 32 records, which take
@@ -53,10 +54,8 @@ pub fn main(registry: Registry) -> ExitCode {
 #[derive(Debug)]
 pub struct Program {
     registry: Registry,
-    version: &'static str,
-    hint: Option<&'static str>,
     filter: Option<&'static str>,
-    commands: Vec<Entry>,
+    syntax: Syntax,
 }
 
 impl Program {
@@ -87,28 +86,29 @@ impl Program {
             Entry::of::<ManArgs>(),
             Entry::of::<HealthArgs>(),
         ];
-        Self { registry, version: env!("CARGO_PKG_VERSION"), hint: None, filter: None, commands }
+        let syntax = Syntax { version: env!("CARGO_PKG_VERSION"), hint: None, commands, bin_name: None };
+        Self { registry, filter: None, syntax }
     }
 
     /// Adds a command; one of the same name is replaced.
     #[must_use]
     pub fn command<C: Command>(mut self) -> Self {
-        self.commands.retain(|entry| entry.name != C::NAME);
-        self.commands.push(Entry::of::<C>());
+        self.syntax.commands.retain(|entry| entry.name != C::NAME);
+        self.syntax.commands.push(Entry::of::<C>());
         self
     }
 
     /// Sets what `--version` says, such as `env!("CARGO_PKG_VERSION")`. Default the version of Sluice.
     #[must_use]
     pub fn version(mut self, version: &'static str) -> Self {
-        self.version = version;
+        self.syntax.version = version;
         self
     }
 
     /// Sets a sentence that stands below the list of commands: what to begin with. Default none.
     #[must_use]
     pub fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+        self.syntax.hint = Some(hint);
         self
     }
 
@@ -126,72 +126,49 @@ impl Program {
     }
 
     /// Runs the command that these arguments name; the first one is the name of the program.
-    pub fn run(self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-        let mut syntax = self.syntax();
+    pub fn run(mut self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+        let mut syntax = self.syntax.command();
         let read = syntax.try_get_matches_from_mut(arguments).and_then(|matches| self.read(&matches));
+        self.syntax.bin_name = syntax.get_bin_name().map(str::to_owned);
+        drop(syntax);
         let (global, entry, given) = match read {
             Ok(read) => read,
             Err(error) => return misread(&error),
         };
-        match self.start(syntax, &global, entry, given) {
+        match self.start(&global, entry, given) {
             Ok(()) => ExitCode::SUCCESS,
             Err(exit) => exit.report(),
         }
-    }
-
-    fn syntax(&self) -> clap::Command {
-        let below = match self.hint {
-            Some(hint) => format!("{hint}\n\n{EXIT_CODES}"),
-            None => EXIT_CODES.to_owned(),
-        };
-        let command = clap::Command::new("sluice")
-            .about("Moves records out of Kafka into other systems: one binary, one YAML file per connector")
-            .version(self.version)
-            .max_term_width(110)
-            .after_help(below)
-            .subcommand_required(true)
-            .arg_required_else_help(true)
-            .subcommands(self.commands.iter().map(Entry::syntax));
-        Global::augment_args(command)
     }
 
     fn read(&self, matches: &ArgMatches) -> Result<(Global, Entry, Box<dyn Given>), clap::Error> {
         let global = Global::from_arg_matches(matches)?;
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
         let (name, arguments) = matches.subcommand().ok_or_else(missing)?;
-        let entry = self.commands.iter().find(|entry| entry.name == name).ok_or_else(missing)?;
+        let entry = self.syntax.commands.iter().find(|entry| entry.name == name).ok_or_else(missing)?;
         Ok((global, *entry, entry.read(arguments)?))
     }
 
-    fn start(
-        self,
-        syntax: clap::Command,
-        global: &Global,
-        entry: Entry,
-        given: Box<dyn Given>,
-    ) -> Result<(), Exit> {
+    fn start(self, global: &Global, entry: Entry, given: Box<dyn Given>) -> Result<(), Exit> {
         let settings = global.settings(&given.defaults(), given.connectors())?;
         // A function is frozen between invocations, with the lines that are not written yet.
         let mut crates = self.registry.crate_names();
-        crates.extend(self.commands.iter().map(|entry| entry.crate_name));
+        crates.extend(self.syntax.commands.iter().map(|entry| entry.crate_name));
         let (telemetry, warnings) = if entry.telemetry { telemetry(&settings)? } else { (None, Vec::new()) };
         let log_layer = telemetry.as_ref().and_then(Telemetry::log_layer);
         let logging = Logging::start(&settings, entry.one_thread, &crates, log_layer);
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let mut builder = if entry.one_thread {
-            tokio::runtime::Builder::new_current_thread()
-        } else {
-            tokio::runtime::Builder::new_multi_thread()
-        };
+        let mut builder = if entry.one_thread { Builder::new_current_thread() } else { many_threads() };
         let runtime = builder
             .enable_all()
             .event_interval(EVENT_INTERVAL)
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
-        let context =
-            Context::new(self.registry, settings, syntax).with_filter(self.filter).with_telemetry(telemetry);
+        let context = Context::new(self.registry, settings, self.syntax)
+            .with_filter(self.filter)
+            .with_telemetry(telemetry);
         let result = runtime.block_on(async {
             signals::ignore_harmless();
             given.run(&context).await
@@ -203,6 +180,18 @@ impl Program {
         logging.end();
         result
     }
+}
+
+/// A core is left to the clients' own threads, which read, and to the kernel. With as many threads as cores records go from one
+/// core to the other and back: by a third more of CPU on two cores, and fewer records per second. Slow transforms have threads
+/// of their own. `TOKIO_WORKER_THREADS` in the environment says another number.
+fn many_threads() -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = available_parallelism().map_or(1, usize::from);
+        builder.worker_threads(cores.saturating_sub(1).max(1));
+    }
+    builder
 }
 
 /// Starts to tell a collector what happens, where the settings or the environment name one.

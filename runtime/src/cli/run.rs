@@ -1,5 +1,6 @@
 //! `sluice run`: the daemon.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::observe::otlp::Telemetry;
 use crate::source::budget::ProcessBudget;
 use crate::worker::{Ended, FollowedFiles, KeptStates, Looks, SharedByConnectors, Worker};
 use clap::Args;
-use sluice_connector_api::{ByteSize, HumanDuration};
+use sluice_connector_api::{ByteSize, HumanDuration, Registry};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,12 @@ use crate::cli::signals::Signals;
 
 /// How often secret stores may be asked: each question is paid for.
 const SHORTEST_REFRESH: Duration = Duration::from_mins(1);
+
+/// How long a start takes at most, with a broker that is there.
+const STARTED: Duration = Duration::from_secs(2);
+
+/// How long something is kept that nobody asks for, and that can be made anew.
+const UNUSED: Duration = Duration::from_mins(1);
 
 /// Runs connectors side by side until it is told to stop.
 ///
@@ -90,6 +97,9 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
     tracing::info!(connectors = connectors.len(), version = context.version(), "sluice runs");
     // Before a connector reads a record: a bad address must not cost one.
     let listener = listen(settings).await?;
+    // The records that come now have the memory, and not what read the files.
+    #[cfg(target_os = "linux")]
+    crate::cli::code_pages::give_back();
     let mut worker = Worker::start_with(connectors, kept_states(settings)?, shared(context), stop.clone());
     if let Some(telemetry) = context.telemetry() {
         telemetry.report();
@@ -109,18 +119,30 @@ async fn run(context: &Context, stop_with_input: bool) -> Result<(), Exit> {
         let router = paths(context, &listener, worker.control(), (writes, history.clone()));
         tokio::spawn(listener.serve(router, stop.clone()));
     }
-    #[cfg(target_os = "linux")]
-    tokio::spawn(crate::cli::code_pages::give_back_after_start());
     let ended = worker.ended(settings.shutdown_timeout.get());
     tokio::pin!(ended);
     tokio::select! {
         name = signals.next() => tracing::info!("{name}: stopping; once more to leave at once"),
         () = input_ended(), if stop_with_input => tracing::info!("standard input has ended: stopping"),
+        never = give_back(context.registry()) => match never {},
     }
     stop.cancel();
     tokio::select! {
         ended = &mut ended => report(&ended),
         name = signals.next() => Err(Exit::Running(format!("{name} again: left at once; what was in flight will be read again"))),
+    }
+}
+
+/// Gives back what only the start needed, once that is over, and from then on what nobody asked for of late: the schema of
+/// connector files and what checks them are 5 MB.
+async fn give_back(registry: &Registry) -> Infallible {
+    tokio::time::sleep(STARTED).await;
+    registry.forget_unused(Duration::ZERO);
+    #[cfg(target_os = "linux")]
+    crate::cli::code_pages::give_back();
+    loop {
+        tokio::time::sleep(UNUSED).await;
+        registry.forget_unused(UNUSED);
     }
 }
 

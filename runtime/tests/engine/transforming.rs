@@ -49,6 +49,19 @@ async fn two_chunks_are_transformed_at_the_same_time() {
     assert_eq!((run.tally().delivered, run.committed()), (40, Some(40)));
 }
 
+/// The runtime may have a thread for each core but one, or a single one: slow transforms have the cores all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_chain_that_is_slow_has_threads_of_its_own() {
+    let mut run = setup().start();
+    run.assign([0]);
+    run.read(chunk_of(0, ["slow 40"]));
+    until("the slow chunk is delivered", || run.tally().delivered == 20);
+    run.read(chunk_of(20, ["meet 2"]));
+    run.read(chunk_of(40, ["meet 2"]));
+    run.finish().await.unwrap();
+    assert_eq!((run.tally().delivered, run.committed()), (60, Some(60)));
+}
+
 /// Invariant 3: chunks that take less time do not overtake the ones before them, and neither does a single record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn records_are_put_in_the_order_read_however_long_each_takes() {

@@ -23,6 +23,7 @@ mod revoke;
 mod schemas;
 pub mod settings;
 mod tapping;
+mod threads;
 mod transforming;
 
 pub use event_loop::Pipeline;

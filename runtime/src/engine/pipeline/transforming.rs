@@ -9,6 +9,7 @@ use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use sluice_connector_api::{Origin, Record, Transformed};
 use tokio::task::{JoinError, JoinHandle, yield_now};
@@ -17,6 +18,7 @@ use tracing::Instrument;
 use crate::engine::ledger::tracker::Ticket;
 use crate::engine::pipeline::schemas::{NotChanged, Schemas};
 use crate::engine::pipeline::tapping::apply_tapped;
+use crate::engine::pipeline::threads::ChainThreads;
 use crate::retry::policy::RetryPolicy;
 use crate::tap::TapPoint;
 use crate::transform::chain::{Chain, NotApplied, PendingRecord, StageError};
@@ -46,6 +48,13 @@ impl Changed {
     }
 }
 
+/// What became of the records of a chunk.
+struct ChangedChunk {
+    changed: Vec<Changed>,
+    /// How long a thread was busy with them.
+    busy: Duration,
+}
+
 /// A record that waits for a schema.
 struct Waiting {
     ticket: Ticket,
@@ -58,7 +67,8 @@ struct Waiting {
 pub(super) struct Transforming {
     schemas: Arc<Schemas>,
     /// In the order read.
-    under_way: VecDeque<JoinHandle<Vec<Changed>>>,
+    under_way: VecDeque<JoinHandle<ChangedChunk>>,
+    threads: ChainThreads,
     /// The most chunks at once: enough to keep the cores busy, and few enough for an event that is read behind them,
     /// such as a revoke, not to wait long.
     max_chunks: usize,
@@ -80,7 +90,13 @@ impl Transforming {
         let cores = available_parallelism().map_or(1, usize::from);
         let schemas = Arc::new(Schemas::new(chain, retry));
         let way = Way { keep_read: false, tap };
-        Self { schemas, under_way: VecDeque::new(), max_chunks: 2 * cores, way }
+        Self {
+            schemas,
+            under_way: VecDeque::new(),
+            threads: ChainThreads::default(),
+            max_chunks: 2 * cores,
+            way,
+        }
     }
 
     /// Keeps each record as it was read beside what it becomes, or does not.
@@ -122,7 +138,7 @@ impl Transforming {
     /// Has another thread work, behind what is under way.
     fn start(&mut self, first: Option<Waiting>, chunk: Vec<(Ticket, Record)>) {
         let change_all = change_all(Arc::clone(&self.schemas), self.way.clone(), first, chunk);
-        self.under_way.push_back(tokio::spawn(change_all.in_current_span()));
+        self.under_way.push_back(self.threads.spawn(change_all.in_current_span()));
     }
 
     /// Lets a record whose fate is known wait for those read before it. Gives it back where nothing is under way.
@@ -130,7 +146,8 @@ impl Transforming {
         if self.is_empty() {
             return vec![changed];
         }
-        self.under_way.push_back(tokio::spawn(async move { vec![changed] }));
+        let chunk = ChangedChunk { changed: vec![changed], busy: Duration::ZERO };
+        self.under_way.push_back(tokio::spawn(async move { chunk }));
         Vec::new()
     }
 
@@ -140,7 +157,10 @@ impl Transforming {
         let result = first.await;
         self.under_way.pop_front();
         match result.map_err(JoinError::try_into_panic) {
-            Ok(chunk) => chunk,
+            Ok(ChangedChunk { changed, busy }) => {
+                self.threads.note(busy, changed.len());
+                changed
+            }
             Err(Ok(panic)) => resume_unwind(panic),
             // Only the end of the runtime cancels it, and that ends this task, too.
             Err(Err(_)) => pending().await,
@@ -165,22 +185,31 @@ async fn change_all(
     way: Way,
     first: Option<Waiting>,
     chunk: Vec<(Ticket, Record)>,
-) -> Vec<Changed> {
+) -> ChangedChunk {
     let mut changed = Vec::with_capacity(chunk.len() + usize::from(first.is_some()));
     if let Some(waiting) = first {
         changed.push(fetch_and_change(&schemas, waiting).await);
     }
     let looked_at = changed.len() + way.tap.looks_at(chunk.len());
+    let mut busy = Duration::ZERO;
+    let mut since = Instant::now();
     for (ticket, record) in chunk {
         if changed.len() % TURN == TURN - 1 {
+            busy += since.elapsed();
             yield_now().await;
+            since = Instant::now();
         }
         match way.change(schemas.chain(), changed.len() < looked_at, ticket, record) {
             Ok(done) => changed.push(done),
-            Err(waiting) => changed.push(fetch_and_change(&schemas, *waiting).await),
+            Err(waiting) => {
+                busy += since.elapsed();
+                changed.push(fetch_and_change(&schemas, *waiting).await);
+                since = Instant::now();
+            }
         }
     }
-    changed
+    busy += since.elapsed();
+    ChangedChunk { changed, busy }
 }
 
 impl Way {
