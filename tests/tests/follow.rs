@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -359,6 +359,83 @@ fn a_directory_that_vanishes_and_a_second_file_of_one_name_change_nothing() {
     // The first file goes, and its name with it.
     fs::remove_file(stage.folder.path().join("a.yaml")).unwrap();
     daemon.wait_for_log("connector changed");
+    daemon.terminate().expect_code(0);
+}
+
+/// A volume that is away leaves links that lead nowhere: that is no removal of the files.
+#[test]
+fn a_link_that_leads_nowhere_for_now_leaves_its_connector_running() {
+    let stage = Stage::new();
+    let volume = Folder::with("a.yaml", stage.connector(0, ""));
+    let link = stage.folder.path().join("a.yaml");
+    symlink(volume.path().join("a.yaml"), &link).unwrap();
+    let mut daemon = stage.spawn(1);
+    let away = volume.path().with_extension("away");
+    fs::rename(volume.path(), &away).unwrap();
+    daemon.wait_for_log("a.yaml: cannot read the file");
+    sleep(SETTLED);
+    stage.produce(0, 10);
+    stage.wait_for(&mut daemon, 0, 10);
+    fs::rename(&away, volume.path()).unwrap();
+    stage.wait_for_status(&mut daemon, "a", |a| a["config_errors"].is_null());
+    assert_eq!(daemon.log_lines("partitions assigned").len(), 1, "it was never touched");
+    fs::remove_file(&link).unwrap();
+    stage.wait_for_status(&mut daemon, "a", Value::is_null);
+    daemon.terminate().expect_code(0);
+}
+
+/// What is left where something was mounted is an empty directory of another file system.
+#[test]
+fn a_volume_that_is_unmounted_leaves_its_connectors_running() {
+    // Two file systems that are everywhere, and that nobody has to be root for.
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    let stage = Stage::new();
+    let volume = Folder::with("a.yaml", stage.connector(0, ""));
+    let here = fs::metadata(volume.path()).unwrap().dev();
+    if fs::metadata(elsewhere.path()).unwrap().dev() == here {
+        return;
+    }
+    let place = stage.folder.path().join("mounted");
+    let mount = |what: &Path| {
+        let next = stage.folder.path().join("next");
+        symlink(what, &next).unwrap();
+        fs::rename(&next, &place).unwrap();
+    };
+    mount(volume.path());
+    let mut daemon = Sluice::new(["run".as_ref(), place.as_path()])
+        .arg(format!("--listen={}", stage.address))
+        .env("KAFKA_BOOTSTRAP_SERVERS", stage.kafka.bootstrap_servers())
+        .spawn();
+    daemon.wait_for_log("partitions assigned");
+    mount(elsewhere.path());
+    daemon.wait_for_log("what was mounted here is away");
+    sleep(SETTLED);
+    stage.produce(0, 10);
+    stage.wait_for(&mut daemon, 0, 10);
+    mount(volume.path());
+    daemon.wait_for_log("all connector files are valid again");
+    fs::remove_file(volume.path().join("a.yaml")).unwrap();
+    stage.wait_for_status(&mut daemon, "a", Value::is_null);
+    daemon.terminate().expect_code(0);
+}
+
+/// As `cp -p`, `rsync --times` and whoever mends the rights of a file do.
+#[test]
+fn a_change_that_leaves_size_and_time_as_they_were_is_seen_and_what_is_no_connector_is_not_read_whole() {
+    let stage = Stage::new();
+    stage.write(0, "buffer_memory: 32MiB\n");
+    let file = stage.folder.path().join("a.yaml");
+    let mut daemon = stage.spawn(1);
+    let before = fs::metadata(&file).unwrap().modified().unwrap();
+    fs::write(&file, stage.connector(0, "buffer_memory: 33MiB\n")).unwrap();
+    fs::File::options().append(true).open(&file).unwrap().set_modified(before).unwrap();
+    daemon.wait_for_log("connector changed");
+
+    // More than the memory of most machines, and nothing of it is on the disk.
+    let large = fs::File::create(stage.folder.path().join("b.yaml")).unwrap();
+    large.set_len(1 << 36).unwrap();
+    let status = stage.wait_for_status(&mut daemon, "b", |b| b["config_errors"].is_array());
+    assert!(status["config_errors"][0].as_str().unwrap().contains("larger than 4 MiB"), "{status}");
     daemon.terminate().expect_code(0);
 }
 

@@ -121,6 +121,12 @@ fn a_step_and_a_filter_pick_what_is_shown() {
 
     let wrong = stage.tap(&["--filter=.n ="]).wait().expect_code(1);
     assert!(wrong.stderr.contains("--filter"), "{wrong}");
+    let mut beyond = stage.tap(&["--step=3"]);
+    stage.flow_until_ended(&mut beyond);
+    let beyond = beyond.wait().expect_code(1);
+    assert!(beyond.stderr.contains("has no step 3") && beyond.stderr.contains("2 the last one"), "{beyond}");
+    let never = stage.tap(&["--step=requests", "--filter=.n"]).wait().expect_code(1);
+    assert!(never.stderr.contains("leave out one of them"), "{never}");
     daemon.terminate().expect_code(0);
 }
 

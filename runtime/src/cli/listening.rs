@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use sluice_connector_api::Secret;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -21,14 +22,20 @@ use crate::worker::Control;
 /// one that was asked for is.
 pub(super) async fn listen(settings: &WorkerSettings) -> Result<Option<Listener>, Exit> {
     let tls = tls_files(settings)?;
+    if let Some(wrong) = settings.rest_token.as_ref().and_then(wrong_with_token) {
+        return Err(wrong_setting(format!("`rest_token` (SLUICE_REST_TOKEN) {wrong}")));
+    }
     if settings.listen == "none" {
         return Ok(None);
     }
     let address: SocketAddr = settings.listen.parse().map_err(|_| {
-        wrong(format!("`listen`: `{}` is no address; write it like 127.0.0.1:8083, or none", settings.listen))
+        wrong_setting(format!(
+            "`listen`: `{}` is no address; write it like 127.0.0.1:8083, or none",
+            settings.listen
+        ))
     })?;
     if !settings.open_metrics && AccessRules::new(address, settings.rest_token.clone()).is_none() {
-        return Err(wrong(
+        return Err(wrong_setting(
             "`open_metrics: false` needs a `rest_token` on an address that is not this machine's".to_owned(),
         ));
     }
@@ -43,7 +50,7 @@ pub(super) async fn listen(settings: &WorkerSettings) -> Result<Option<Listener>
         Err(error) => return Err(Exit::Environment(format!("cannot listen on {address}: {error}"))),
     };
     let listener = match tls {
-        Some(files) => bound.with_tls(files).map_err(wrong)?,
+        Some(files) => bound.with_tls(files).map_err(wrong_setting)?,
         None => bound,
     };
     tracing::info!(
@@ -94,15 +101,42 @@ fn tls_files(settings: &WorkerSettings) -> Result<Option<ListenerTlsFiles>, Exit
         (Some(cert), Some(key)) => {
             Ok(Some(ListenerTlsFiles { cert: cert.clone(), key: key.clone(), client_ca }))
         }
-        (Some(_), None) => Err(wrong("`tls_cert_file` needs its `tls_key_file`".to_owned())),
-        (None, Some(_)) => Err(wrong("`tls_key_file` needs its `tls_cert_file`".to_owned())),
+        (Some(_), None) => Err(wrong_setting("`tls_cert_file` needs its `tls_key_file`".to_owned())),
+        (None, Some(_)) => Err(wrong_setting("`tls_key_file` needs its `tls_cert_file`".to_owned())),
         (None, None) if client_ca.is_some() => {
-            Err(wrong("`tls_client_ca_file` needs `tls_cert_file` and `tls_key_file`".to_owned()))
+            Err(wrong_setting("`tls_client_ca_file` needs `tls_cert_file` and `tls_key_file`".to_owned()))
         }
         (None, None) => Ok(None),
     }
 }
 
-fn wrong(text: String) -> Exit {
+fn wrong_setting(text: String) -> Exit {
     Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)])
+}
+
+/// Says what is wrong with a token: one that nobody could send, or that everybody knows.
+fn wrong_with_token(token: &Secret) -> Option<&'static str> {
+    let text = token.reveal();
+    if text.trim().is_empty() {
+        return Some("is empty, and would let everybody in; write the token, or take the setting out");
+    }
+    if text.trim() != text || text.chars().any(char::is_control) {
+        return Some("has spaces at its ends or control characters in it, which no header can carry");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_that_can_be_sent_and_is_not_known_to_everybody() {
+        for bad in ["", " ", "\n", " a", "a ", "a\nb", "a\u{0}"] {
+            assert!(wrong_with_token(&Secret::new(bad)).is_some(), "{bad:?}");
+        }
+        for good in ["t0ken", "1234", "a b", "p\u{e4}sswort", "\"quoted\""] {
+            assert!(wrong_with_token(&Secret::new(good)).is_none(), "{good:?}");
+        }
+    }
 }

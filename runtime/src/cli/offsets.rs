@@ -12,7 +12,8 @@ use crate::cli::output::{Output, print};
 use crate::config::nearest::nearest;
 use crate::connector::load::Connector;
 use crate::kafka::Access;
-use crate::kafka::groups::{ConsumerGroup, GroupPosition, ResetTo};
+use crate::kafka::groups::{ConsumerGroup, GroupPosition};
+use crate::kafka::reset_to::ResetTo;
 use crate::meter::position_loss::PositionLoss;
 
 /// Shows how far a consumer group is, and moves it.

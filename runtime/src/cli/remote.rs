@@ -75,13 +75,20 @@ impl Remote {
 
     /// Waits for the head of an answer.
     async fn send(&self, context: &Context, method: Method, path: &str) -> Result<Response, Exit> {
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let url = format!("{}{path}", self.base());
         let mut request = self.client().map_err(|error| self.unreachable(&error))?.request(method, url);
-        if let Some(token) = &context.settings().rest_token {
+        let token = context.settings().rest_token.as_ref();
+        if let Some(token) = token.filter(|token| !token.reveal().is_empty()) {
             request = request.bearer_auth(token.reveal());
         }
         let answer = tokio::time::timeout(WAIT, request.send()).await.map_err(|_| self.unreachable(&LATE))?;
         answer.map_err(|error| self.unreachable(&innermost(&error)))
+    }
+
+    /// The address, which may be written as a host and a port alone.
+    fn base(&self) -> String {
+        let url = self.url.trim().trim_end_matches('/');
+        if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
     }
 
     async fn body(&self, answer: Response) -> Result<Value, Exit> {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::command::Command;
 use crate::cli::context::Context;
@@ -41,6 +41,9 @@ pub(crate) struct PauseArgs {
     name: String,
     #[command(flatten)]
     remote: Remote,
+    /// How the answer is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 /// Has a connector of a running worker go on after a pause or a stop.
@@ -50,6 +53,9 @@ pub(crate) struct ResumeArgs {
     name: String,
     #[command(flatten)]
     remote: Remote,
+    /// How the answer is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 /// Ends the tasks of a connector of a running worker, until it is resumed: its offsets can be moved then.
@@ -59,6 +65,9 @@ pub(crate) struct StopArgs {
     name: String,
     #[command(flatten)]
     remote: Remote,
+    /// How the answer is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 /// Ends the tasks of a connector of a running worker, and starts them again.
@@ -71,6 +80,9 @@ pub(crate) struct RestartArgs {
     only_failed: bool,
     #[command(flatten)]
     remote: Remote,
+    /// How the answer is printed
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 impl Command for ConnectorsArgs {
@@ -120,7 +132,7 @@ impl Command for PauseArgs {
     const NAME: &'static str = "pause";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        change(&self.remote, context, &self.name, "pause").await
+        change(&self.remote, context, (&self.name, "pause"), self.output).await
     }
 }
 
@@ -128,7 +140,7 @@ impl Command for ResumeArgs {
     const NAME: &'static str = "resume";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        change(&self.remote, context, &self.name, "resume").await
+        change(&self.remote, context, (&self.name, "resume"), self.output).await
     }
 }
 
@@ -136,7 +148,7 @@ impl Command for StopArgs {
     const NAME: &'static str = "stop";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
-        change(&self.remote, context, &self.name, "stop").await
+        change(&self.remote, context, (&self.name, "stop"), self.output).await
     }
 }
 
@@ -145,19 +157,33 @@ impl Command for RestartArgs {
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let below = format!("/restart?includeTasks=true&onlyFailed={}", self.only_failed);
-        self.remote.ask(context, Method::POST, &path_of(&self.name, &below)).await?;
-        print(format!("{}: restart asked for", self.name))
+        let answer = self.remote.ask(context, Method::POST, &path_of(&self.name, &below)).await?;
+        match self.output {
+            Output::Text => print(format!("{}: restart asked for", self.name)),
+            Output::Json => print(pretty(&answer.body)),
+        }
     }
 }
 
 /// Asks for another state, and says how long that counts.
-async fn change(remote: &Remote, context: &Context, name: &str, change: &str) -> Result<(), Exit> {
+async fn change(
+    remote: &Remote,
+    context: &Context,
+    (name, change): (&str, &str),
+    output: Output,
+) -> Result<(), Exit> {
     let answer = remote.ask(context, Method::PUT, &path_of(name, &format!("/{change}"))).await?;
-    let kept = match answer.kept.as_deref() {
-        Some("state-directory") => "until its file asks for another state",
-        _ => "as long as the process lasts, which has no state directory",
-    };
-    print(format!("{name}: {change} asked for; it counts {kept}"))
+    let kept = answer.kept.as_deref();
+    match output {
+        Output::Json => print(json!({ "name": name, "asked": change, "kept": kept }).to_string()),
+        Output::Text => {
+            let kept = match kept {
+                Some("state-directory") => "until its file asks for another state",
+                _ => "as long as the process lasts, which has no state directory",
+            };
+            print(format!("{name}: {change} asked for; it counts {kept}"))
+        }
+    }
 }
 
 fn summary(status: &Value) -> String {
@@ -166,8 +192,9 @@ fn summary(status: &Value) -> String {
     format!("{}  {tasks} task(s){}", text(part(connector, "state")), trace(connector))
 }
 
+/// Several reasons stand behind each other: a line is a connector or a task.
 fn trace(of: &Value) -> String {
-    part(of, "trace").as_str().map(|trace| format!("  {trace}")).unwrap_or_default()
+    part(of, "trace").as_str().map(|trace| format!("  {}", trace.replace('\n', "; "))).unwrap_or_default()
 }
 
 fn text(value: &Value) -> &str {

@@ -63,6 +63,10 @@ impl Command for TapArgs {
     const NAME: &'static str = "tap";
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
+        if matches!(self.step, Some(Step::Requests)) && self.filter.is_some() {
+            let text = "--filter picks records by their values, and --step requests shows puts: leave out one of them";
+            return Err(Exit::Running(text.to_owned()));
+        }
         let filter = self.filter.as_deref().map(|program| predicate(context, program)).transpose()?;
         let mut signals = Signals::listen()?;
         let mut events = self.remote.events(context, &path_of(&self.name, "/tap")).await?;
@@ -94,6 +98,7 @@ impl TapArgs {
             _ => false,
         };
         if !is_asked_for {
+            self.has_such_a_step(event, data)?;
             return Ok(false);
         }
         match self.output {
@@ -102,6 +107,23 @@ impl TapArgs {
             Output::Text => print_put(data)?,
         }
         Ok(true)
+    }
+
+    /// Fails where a record went through the whole chain, and there is no step of the number that is asked for.
+    fn has_such_a_step(&self, event: &str, data: &Value) -> Result<(), Exit> {
+        let (Some(Step::Stage(step)), "record") = (self.step, event) else { return Ok(()) };
+        let stages = stages(data);
+        let is_through = data.get("rejected").is_none()
+            && stages.last().is_some_and(|stage| !list(stage, "records").is_empty());
+        let last = stages.len().saturating_sub(1) as u64;
+        if !is_through || step <= last {
+            return Ok(());
+        }
+        let text = format!(
+            "connector {} has no step {step}: 0 is what was read, and {last} the last one",
+            self.name
+        );
+        Err(Exit::Running(text))
     }
 
     fn takes_record(&self, data: &Value, filter: Option<&dyn Predicate>) -> bool {

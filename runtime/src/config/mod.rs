@@ -6,6 +6,7 @@
 //! Every problem of every file is reported at once.
 
 pub(crate) mod comments;
+mod environment;
 mod expected;
 mod explain;
 pub mod flat;

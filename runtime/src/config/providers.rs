@@ -1,13 +1,16 @@
 //! The providers that every program has, `env` and `file`, beside those of its registry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sluice_connector_api::{Failure, Plugin, Provider, ProviderSettings, Registry, SettingsError};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 
 /// The providers at hand, by prefix.
 pub(super) struct Providers(BTreeMap<&'static str, Box<dyn Provider>>);
@@ -69,6 +72,11 @@ impl ProviderSettings for EnvProvider {
     }
 }
 
+/// The most bytes of a value: that of a Kubernetes secret.
+const MOST_BYTES: u64 = 1024 * 1024;
+/// How long a file may take, which may be a pipe that nobody writes into, or on a file system that is away.
+const WITHIN: Duration = Duration::from_secs(5);
+
 /// Files, each of which holds one value. The last line break, which editors add, is not part of it.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +85,7 @@ struct FileProvider {}
 #[async_trait]
 impl Provider for FileProvider {
     async fn value(&self, name: &str) -> Result<Option<String>, Failure> {
-        match tokio::fs::read_to_string(name).await {
+        match read_value(name).await {
             Ok(text) => Ok(Some(without_last_break(&text).to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::fatal(format!("cannot read `{name}`: {error}"))),
@@ -114,6 +122,20 @@ fn default_as_elsewhere(name: &str) -> Option<(&str, &str)> {
     let default = rest.trim_start_matches([':', '=', '?', '-', '|', ' ']);
     let is_default = rest.starts_with([':', '=', '?', '|', ' ']) || rest.starts_with('-');
     (is_default && !variable.is_empty() && !default.is_empty()).then_some((variable, default))
+}
+
+/// Reads a file, which is bounded in size and time.
+async fn read_value(name: &str) -> std::io::Result<String> {
+    let read = async {
+        let mut text = String::new();
+        File::open(name).await?.take(MOST_BYTES + 1).read_to_string(&mut text).await?;
+        Ok::<_, Error>(text)
+    };
+    let text = tokio::time::timeout(WITHIN, read).await.map_err(|_| Error::other("it takes too long"))??;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(Error::other("it is larger than 1 MiB, which is no secret"));
+    }
+    Ok(text)
 }
 
 fn without_last_break(text: &str) -> &str {

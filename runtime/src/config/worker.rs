@@ -4,13 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Env, Serialized};
+use figment::providers::Serialized;
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{ByteSize, HumanDuration, Secret};
 
+use crate::config::environment::EnvironmentSettings;
 use crate::config::problem::Problem;
 use crate::config::schema::generator;
 use crate::config::validate::validate;
@@ -20,7 +21,8 @@ use crate::config::yaml::Node;
 pub const DEFAULT_FILE: &str = "sluice.yaml";
 
 /// Settings of the process. Each can be set in `sluice.yaml`, as `SLUICE_<NAME>` in the environment, or by a
-/// flag; the later wins.
+/// flag; the later wins. A text of the environment is taken as it is written, without the spaces around it; a variable that
+/// holds nothing is one that is not set.
 ///
 /// ```yaml
 /// connectors: [/etc/sluice/connectors.d]
@@ -46,7 +48,7 @@ pub struct WorkerSettings {
     /// such as `http://localhost:4318`, or `none`. Default: what `OTEL_EXPORTER_OTLP_ENDPOINT` says, and else nowhere.
     pub otlp_endpoint: Option<String>,
     /// What whoever uses the REST API has to know: a token for `Authorization: Bearer`, or the password of Basic. Set it as
-    /// `SLUICE_REST_TOKEN` or in the file. Without one the API is served on an address of this machine only. `/metrics`,
+    /// `SLUICE_REST_TOKEN` or in the file; one that is empty is refused. Without one the API is served on an address of this machine only. `/metrics`,
     /// `/healthz`, `/readyz` and `/status` need none. Default none.
     pub rest_token: Option<Secret>,
     /// The certificate of the listener with its chain, a file in PEM: it speaks TLS then. Needs `tls_key_file`. Files that
@@ -176,28 +178,8 @@ impl WorkerSettings {
         if let Some(values) = read_file(file)? {
             figment = figment.merge(Serialized::defaults(values));
         }
-        // `SLUICE_CONFIG` names the file itself.
-        figment = figment.merge(Env::prefixed("SLUICE_").only(&[
-            "batch_response",
-            "buffer_memory",
-            "connectors",
-            "deadline_margin",
-            "follow",
-            "listen",
-            "log_format",
-            "log_level",
-            "open_metrics",
-            "otlp_endpoint",
-            "refresh",
-            "rest_token",
-            "rest_writes",
-            "shutdown_timeout",
-            "state_dir",
-            "strict",
-            "tls_cert_file",
-            "tls_client_ca_file",
-            "tls_key_file",
-        ]));
+        let environment = EnvironmentSettings::read(|name| std::env::var_os(name));
+        figment = figment.merge(environment.map_err(|problem| vec![problem])?);
         figment = figment.merge(Serialized::defaults(flags));
         figment.extract().map_err(|error| error.into_iter().map(|error| describe(&error)).collect())
     }

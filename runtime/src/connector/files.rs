@@ -27,15 +27,21 @@ pub(crate) fn nothing_in(path: &Path) -> Problem {
     Problem::of_file(path, "no connector here; a connector is a file that ends in .yaml or .yml")
 }
 
-/// Finds the connector files at one path, which may be none in a directory.
+/// Finds the connector files at one path, which may be none in a directory. A link that leads nowhere is one of them: a volume
+/// that is away must not have the connectors stop that its files are.
 pub(crate) fn find_in(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
     if !metadata.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = std::fs::read_dir(path).map_err(|error| cannot_read(path, &error))?;
-    let mut files: Vec<_> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| is_connector_file(path)).collect();
+    let mut files = Vec::new();
+    // A list that is cut short would take files for gone that are there.
+    for entry in std::fs::read_dir(path).map_err(|error| cannot_read(path, &error))? {
+        let file = entry.map_err(|error| cannot_read(path, &error))?.path();
+        if is_connector_file(&file) {
+            files.push(file);
+        }
+    }
     files.sort();
     Ok(files)
 }
@@ -47,7 +53,9 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
 fn is_connector_file(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    yaml && !hidden && !holds_tests(path) && path.is_file()
+    // What cannot be looked at may be one.
+    let may_be_file = || std::fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+    yaml && !hidden && !holds_tests(path) && may_be_file()
 }
 
 /// Says whether a file holds the tests of a connector, by its name: `NAME.test.yaml` stands beside `NAME.yaml`.

@@ -1,6 +1,7 @@
 //! What becomes of a connector file.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,9 +135,18 @@ pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
     referred(&mut node, ConnectorSchema::of(registry).value(), registry)
 }
 
+/// The most bytes of a connector file: whatever else ends in `.yaml` must not take a worker's memory.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
     let cannot_read = |error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))];
-    let bytes = std::fs::read(file).map_err(cannot_read)?;
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(cannot_read)?;
+    opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        let text = "the file is larger than 4 MiB, and so no connector; move it out of the directory";
+        return Err(vec![Problem::of_file(file, text)]);
+    }
     utf8(file, bytes).map_err(|problem| vec![problem])
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -20,8 +20,10 @@ use crate::observe::tls::ShownCertificate;
 /// With a token each request needs it, as `Authorization: Bearer TOKEN` or as the password of Basic. Without one, whoever can
 /// reach the address may ask and, where that is an address of this machine, change states. A page of another origin that a
 /// browser shows may not: its requests say where they come from (`Origin`, `Sec-Fetch-Site`), or name a host that is not this
-/// machine's. That holds for Basic, too, since a browser which knows the password sends it along for whatever page asks; a Bearer
-/// token is sent by those alone who know it.
+/// machine's. It could not see an answer; but it could have brokers asked, and take up the places of streams. Somebody who
+/// follows a link from there sees what it leads to himself, and may read, but for the content of records. That holds for Basic,
+/// too, since a browser which knows the password sends it along for whatever page asks; a Bearer token is sent by those alone
+/// who know it.
 #[derive(Clone, Debug)]
 pub struct AccessRules {
     token: Option<Arc<Secret>>,
@@ -57,7 +59,8 @@ impl AccessRules {
 
     /// Says whether a request may be done.
     fn allow(&self, asked: Asked, headers: &HeaderMap) -> Result<(), RestError> {
-        let is_foreign = asked == Asked::Guarded && is_from_elsewhere(headers);
+        let may_be_led_here = asked == Asked::Open && follows_a_link(headers);
+        let is_foreign = is_from_elsewhere(headers) && !may_be_led_here;
         if let Some(token) = &self.token {
             let given = GivenToken::of(headers);
             let is_known =
@@ -85,17 +88,21 @@ impl AccessRules {
 /// What a request is about, as far as that decides who may make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    /// It reads, and a page of another site cannot see the answer.
+    /// It reads, and no content of records: whoever follows a link from another site may.
     Open,
-    /// It changes something, or shows the content of records: for a page of another site it is not even begun.
+    /// It changes something, or shows the content of records: nothing of another site leads there.
     Guarded,
 }
+
+/// The ends of the paths that show the content of records.
+const RECORDS: [&str; 2] = ["/tap", "/dead-letters"];
 
 impl Asked {
     fn of(method: &Method, path: &str) -> Self {
         let reads = [Method::GET, Method::HEAD].contains(method);
-        let is_tap = path.trim_end_matches('/').ends_with("/tap");
-        if reads && !is_tap { Self::Open } else { Self::Guarded }
+        let path = path.trim_end_matches('/');
+        let shows_records = RECORDS.iter().any(|end| path.ends_with(end));
+        if reads && !shows_records { Self::Open } else { Self::Guarded }
     }
 }
 
@@ -127,7 +134,8 @@ struct GivenToken {
 
 impl GivenToken {
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        // A token may have other letters than those of ASCII.
+        let text = std::str::from_utf8(headers.get(header::AUTHORIZATION)?.as_bytes()).ok()?;
         let (scheme, rest) = text.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("bearer") {
             return Some(Self { text: rest.trim().to_owned(), is_password: false });
@@ -157,16 +165,26 @@ fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Says whether a browser sends this for a page of another site.
+/// Says whether a browser sends this for a page of another site. What cannot be read is of no page of ours.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))
-        && !["same-origin", "none"].contains(&site)
-    {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    if sites.any(|site| !["same-origin", "none"].map(str::as_bytes).contains(&site.as_bytes())) {
         return true;
     }
-    let own = text(header::HOST).unwrap_or_default();
-    text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").is_none_or(|(_, host)| host != own))
+    let own = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_own = |origin: &HeaderValue| {
+        let host = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        host.is_some_and(|(_, host)| host.as_bytes() == own)
+    };
+    headers.get_all(header::ORIGIN).iter().any(|origin| !is_own(origin))
+}
+
+/// Says whether a browser asks for a page of its own in the place of another, as where somebody follows a link (Fetch
+/// Metadata, sections 2.1 and 2.2).
+fn follows_a_link(headers: &HeaderMap) -> bool {
+    let is =
+        |name: &str, value: &str| headers.get(name).is_some_and(|given| given.as_bytes() == value.as_bytes());
+    is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document")
 }
 
 #[cfg(test)]
@@ -179,7 +197,7 @@ mod tests {
 
     fn asks_at(rules: &AccessRules, method: &Method, path: &str, headers: &[(&'static str, &str)]) -> u16 {
         let headers = headers.iter().map(|(name, value)| {
-            let value = header::HeaderValue::from_bytes(value.as_bytes()).expect("a header");
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header");
             (header::HeaderName::from_static(name), value)
         });
         let mut all = HeaderMap::new();
@@ -209,6 +227,11 @@ mod tests {
             assert_eq!(asks(&rules, &Method::GET, &[("authorization", given)]), status, "{given}");
         }
         assert_eq!(asks(&rules, &Method::GET, &[("host", "localhost:8083")]), 401);
+        let rules =
+            AccessRules::new("127.0.0.1:8083".parse().expect("an address"), Some(Secret::new("pässwort")));
+        let rules = rules.expect("rules");
+        assert_eq!(asks(&rules, &Method::GET, &[("authorization", "Bearer pässwort")]), 200);
+        assert_eq!(asks(&rules, &Method::GET, &[("authorization", "Bearer passwort")]), 401);
     }
 
     #[test]
@@ -275,8 +298,21 @@ mod tests {
         }
         assert_eq!(asks(&rules, &Method::GET, &[host, ("host", "evil.example")]), 403, "of two, both count");
         let foreign = ("sec-fetch-site", "cross-site");
-        for path in ["/connectors/prices/tap", "/connectors/prices/tap/"] {
+        let link = [host, foreign, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        for (dest, status) in [("document", 200), ("iframe", 403), ("image", 403), ("empty", 403)] {
+            let asked = [host, foreign, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", dest)];
+            assert_eq!(asks(&rules, &Method::GET, &asked), status, "{dest}");
+            assert_eq!(asks(&rules, &Method::POST, &asked), 403, "a form that is sent to {dest}");
+        }
+        for path in ["/live", "/live/prices", "/connectors", "/connectors/prices/offsets"] {
             assert_eq!(asks_at(&rules, &Method::GET, path, &[host, foreign]), 403, "{path}");
+            let origin = ("origin", "http://localhost:3000");
+            assert_eq!(asks_at(&rules, &Method::GET, path, &[host, origin]), 403, "{path}");
+            assert_eq!(asks_at(&rules, &Method::GET, path, &[host, ("origin", "\u{e9}")]), 403, "{path}");
+        }
+        for path in ["/connectors/prices/tap", "/connectors/prices/tap/", "/live/prices/dead-letters"] {
+            assert_eq!(asks_at(&rules, &Method::GET, path, &[host, foreign]), 403, "{path}");
+            assert_eq!(asks_at(&rules, &Method::GET, path, &link), 403, "{path}");
             assert_eq!(asks_at(&rules, &Method::GET, path, &[host, foreign, ("authorization", "x")]), 403);
             assert_eq!(asks_at(&rules, &Method::GET, path, &[host]), 200, "{path}");
         }

@@ -35,17 +35,32 @@ pub(super) fn texts(patch: Patch) -> FlatConfig {
 pub(super) fn read_patch(body: &[u8]) -> RestResult<Patch> {
     let values: serde_json::Map<String, Value> = serde_json::from_slice(body)
         .map_err(|error| RestError::bad_request(format!("the body is not a map of texts: {error}")))?;
-    Ok(patch_of(values))
+    patch_of(values)
 }
 
-/// Takes values for texts.
-pub(super) fn patch_of(values: serde_json::Map<String, Value>) -> Patch {
-    let text = |value: Value| match value {
-        Value::String(text) => Some(text),
-        Value::Null => None,
-        other => Some(other.to_string()),
-    };
-    values.into_iter().map(|(name, value)| (name, text(value))).collect()
+/// Takes values for texts. A list or a map is none: the brackets would become part of what it holds.
+pub(super) fn patch_of(values: serde_json::Map<String, Value>) -> RestResult<Patch> {
+    let mut patch = Patch::new();
+    for (name, value) in values {
+        let text = match value {
+            Value::String(text) => Some(text),
+            Value::Null => None,
+            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+            Value::Array(_) => {
+                return Err(RestError::bad_request(format!(
+                    "`{name}`: expected text, found a list; write what is in it with commas between, or each at a name of its \
+                     own as `{name}.0`"
+                )));
+            }
+            Value::Object(_) => {
+                return Err(RestError::bad_request(format!(
+                    "`{name}`: expected text, found a map; write what is in it at names of their own, as `{name}.KEY`"
+                )));
+            }
+        };
+        patch.insert(name, text);
+    }
+    Ok(patch)
 }
 
 /// Says that a configuration names no sink, as Kafka Connect does.

@@ -11,9 +11,7 @@ use crate::config::flat::FlatConfig;
 use crate::control::error::{NOT_FOUND, RestError, RestResult};
 use crate::control::query::Parameters;
 use crate::control::served::Served;
-use crate::control::shapes::{
-    ConnectorInfo, ConnectorStateInfo, TaskInfo, TaskStateInfo, config_of, tasks_of,
-};
+use crate::control::shapes::{ConnectorInfo, ConnectorStateInfo, TaskInfo, TaskStateInfo, tasks_of};
 
 /// `GET /connectors`: names, or with `expand` what was asked for of each. What is not known is left out.
 pub(super) async fn list(State(served): State<Served>, RawQuery(query): RawQuery) -> RestResult<Response> {
@@ -35,8 +33,10 @@ pub(super) async fn list(State(served): State<Served>, RawQuery(query): RawQuery
                         body(ConnectorStateInfo::new(status, &served.identity))?,
                     );
                 }
-                ("info", Ok(connector)) => {
-                    parts.insert("info".to_owned(), body(ConnectorInfo::new(&connector, status))?);
+                ("info", connector) => {
+                    let info = connector.map(|connector| ConnectorInfo::new(&connector, status));
+                    let info = info.unwrap_or_else(|_| ConnectorInfo::without_version(&status.name));
+                    parts.insert("info".to_owned(), body(info)?);
                 }
                 _ => {}
             }
@@ -55,8 +55,16 @@ pub(super) async fn get(
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> RestResult<Json<ConnectorInfo>> {
-    let (connector, status) = served.connector(&name)?;
-    Ok(Json(ConnectorInfo::new(&connector, &status)))
+    Ok(Json(info_of(&served, &name)?))
+}
+
+/// Returns what a connector is, also where its file was never valid: it is listed, and so it can be looked at.
+fn info_of(served: &Served, name: &str) -> RestResult<ConnectorInfo> {
+    match (served.connector(name), served.control.status(name)) {
+        (Ok((connector, status)), _) => Ok(ConnectorInfo::new(&connector, &status)),
+        (Err(_), Ok(_)) => Ok(ConnectorInfo::without_version(name)),
+        (Err(missing), Err(_)) => Err(missing),
+    }
 }
 
 /// `GET /connectors/{name}/config`.
@@ -64,8 +72,7 @@ pub(super) async fn config(
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> RestResult<Json<FlatConfig>> {
-    let (connector, _) = served.connector(&name)?;
-    Ok(Json(config_of(&connector)))
+    Ok(Json(info_of(&served, &name)?.config))
 }
 
 /// `GET /connectors/{name}/status`.
@@ -81,8 +88,11 @@ pub(super) async fn tasks(
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> RestResult<Json<Vec<TaskInfo>>> {
-    let (connector, status) = served.connector(&name)?;
-    Ok(Json(TaskInfo::all(&connector, &status)))
+    match (served.connector(&name), served.control.status(&name)) {
+        (Ok((connector, status)), _) => Ok(Json(TaskInfo::all(&connector, &status))),
+        (Err(_), Ok(_)) => Ok(Json(Vec::new())),
+        (Err(missing), Err(_)) => Err(missing),
+    }
 }
 
 /// `GET /connectors/{name}/tasks/{task}/status`.

@@ -42,17 +42,15 @@ struct KafkaOffset {
     kafka_offset: Value,
 }
 
-/// `GET /connectors/{name}/offsets`.
+/// `GET /connectors/{name}/offsets`: all that its group has committed, those of topics that it read once included.
 pub(super) async fn get(
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> RestResult<Json<ConnectorOffsets>> {
-    let positions = served.group(&name).await?.positions().await.map_err(|error| failed(&name, &error))?;
+    let committed = served.group(&name).await?.committed().await.map_err(|error| failed(&name, &error))?;
     let mut offsets = Vec::new();
-    for position in positions {
-        let Some(offset) = position.committed else { continue };
-        let partition =
-            KafkaPartition { kafka_topic: position.topic, kafka_partition: position.partition.into() };
+    for (TopicPartition { topic, partition }, offset) in committed {
+        let partition = KafkaPartition { kafka_topic: topic.to_string(), kafka_partition: partition.into() };
         offsets
             .push(ConnectorOffset { partition, offset: Some(KafkaOffset { kafka_offset: offset.into() }) });
     }
@@ -89,10 +87,8 @@ pub(super) async fn alter(
 /// `DELETE /connectors/{name}/offsets`.
 pub(super) async fn reset(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Json<Value>> {
     served.must_be_stopped(&name)?;
-    let positions = served.group(&name).await?.positions().await.map_err(|error| failed(&name, &error))?;
-    let committed = positions.into_iter().filter(|position| position.committed.is_some());
-    let taken_back =
-        committed.map(|position| (TopicPartition::new(position.topic, position.partition), None)).collect();
+    let committed = served.group(&name).await?.committed().await.map_err(|error| failed(&name, &error))?;
+    let taken_back = committed.into_iter().map(|(partition, _)| (partition, None)).collect();
     served.group(&name).await?.set(taken_back).await.map_err(|error| not_moved(&name, &error))?;
     Ok(Json(json!({ "message": "The offsets for this connector have been reset successfully" })))
 }

@@ -45,9 +45,20 @@ impl Served {
 
     /// Returns a connector with what it is up to.
     pub(super) fn connector(&self, name: &str) -> RestResult<(Connector, ConnectorStatus)> {
-        let missing = |_| RestError::not_found(format!("Connector {name} not found"));
+        let missing = |_| self.absent(name, format!("Connector {name} not found"));
         let connector = self.control.connector(name).map_err(missing)?;
         let status = self.control.status(name).map_err(missing)?;
         Ok((connector, status))
+    }
+
+    /// Says why a connector cannot be asked for something: it is not there (`missing`), or there is a file that was never valid.
+    pub(super) fn absent(&self, name: &str, missing: String) -> RestError {
+        match self.control.status(name) {
+            Ok(status) if !status.config_errors.is_empty() => RestError::bad_request(format!(
+                "connector {name} does not run, since no version of its file was valid: {}",
+                status.config_errors.join("\n")
+            )),
+            _ => RestError::not_found(missing),
+        }
     }
 }

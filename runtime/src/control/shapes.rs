@@ -79,6 +79,16 @@ impl ConnectorInfo {
         let tasks = tasks_of(status).map(task).collect();
         Self { config: config_of(connector), tasks, kind: SINK, name }
     }
+
+    /// That of a file of which no version was valid. What is in it is not shown: a secret may stand at a name that is mistyped.
+    pub(super) fn without_version(name: &str) -> Self {
+        Self { name: name.to_owned(), config: named(name), tasks: Vec::new(), kind: SINK }
+    }
+}
+
+/// Returns a configuration with nothing but a name.
+fn named(name: &str) -> FlatConfig {
+    FlatConfig::from([("name".to_owned(), name.to_owned())])
 }
 
 /// Returns the configuration of a connector, its name included.

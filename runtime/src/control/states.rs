@@ -17,21 +17,24 @@ pub(super) const KEPT: HeaderName = HeaderName::from_static("sluice-state-kept")
 
 /// `PUT /connectors/{name}/pause`.
 pub(super) async fn pause(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Response> {
-    kept(StatusCode::ACCEPTED, served.control.pause(&name))
+    kept(&served, StatusCode::ACCEPTED, served.control.pause(&name))
 }
 
 /// `PUT /connectors/{name}/resume`.
 pub(super) async fn resume(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Response> {
-    kept(StatusCode::ACCEPTED, served.control.resume(&name))
+    kept(&served, StatusCode::ACCEPTED, served.control.resume(&name))
 }
 
 /// `PUT /connectors/{name}/stop`.
 pub(super) async fn stop(State(served): State<Served>, Path(name): Path<String>) -> RestResult<Response> {
-    kept(StatusCode::NO_CONTENT, served.control.stop(&name))
+    kept(&served, StatusCode::NO_CONTENT, served.control.stop(&name))
 }
 
-fn kept(status: StatusCode, asked: Result<Kept, UnknownConnector>) -> RestResult<Response> {
-    let kept = asked.map_err(|error| unknown(&error))?;
+fn kept(served: &Served, status: StatusCode, asked: Result<Kept, UnknownConnector>) -> RestResult<Response> {
+    let kept = asked.map_err(|UnknownConnector(name)| {
+        let missing = format!("Unknown connector {name}");
+        served.absent(&name, missing)
+    })?;
     Ok((status, [(KEPT, how_long(kept))]).into_response())
 }
 
@@ -52,14 +55,17 @@ pub(super) async fn restart(
 ) -> RestResult<Response> {
     let parameters = Parameters::from_query(query.as_deref());
     let only_failed = parameters.is_true("onlyFailed", false);
-    let status = served.control.status(&name).map_err(|error| unknown_to_restart(&error))?;
+    let status = served.control.status(&name).map_err(|error| unknown_to_restart(&served, error))?;
     let has_failed = tasks_of(&status).any(|task| task.state == ConnectorState::Failed);
     if only_failed {
         for task in tasks_of(&status).filter(|task| task.state == ConnectorState::Failed) {
-            served.control.restart_task(&name, task.id).map_err(|error| unknown_to_restart(&error))?;
+            served
+                .control
+                .restart_task(&name, task.id)
+                .map_err(|error| unknown_to_restart(&served, error))?;
         }
     } else {
-        served.control.restart(&name).map_err(|error| unknown_to_restart(&error))?;
+        served.control.restart(&name).map_err(|error| unknown_to_restart(&served, error))?;
     }
     if !only_failed && !parameters.is_true("includeTasks", false) {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -80,7 +86,8 @@ pub(super) async fn restart_task(
     Path((name, task)): Path<(String, String)>,
 ) -> RestResult<StatusCode> {
     let task = task_id(&task)?;
-    let is_there = served.control.restart_task(&name, task).map_err(|error| unknown_to_restart(&error))?;
+    let is_there =
+        served.control.restart_task(&name, task).map_err(|error| unknown_to_restart(&served, error))?;
     if is_there {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -89,10 +96,7 @@ pub(super) async fn restart_task(
 }
 
 /// Kafka Connect writes a colon here.
-fn unknown_to_restart(UnknownConnector(name): &UnknownConnector) -> RestError {
-    RestError::not_found(format!("Unknown connector: {name}"))
-}
-
-fn unknown(UnknownConnector(name): &UnknownConnector) -> RestError {
-    RestError::not_found(format!("Unknown connector {name}"))
+fn unknown_to_restart(served: &Served, UnknownConnector(name): UnknownConnector) -> RestError {
+    let missing = format!("Unknown connector: {name}");
+    served.absent(&name, missing)
 }

@@ -41,7 +41,7 @@ pub(super) async fn create(State(served): State<Served>, body: Bytes) -> RestRes
         .map_err(|error| RestError::bad_request(format!("the body does not hold a connector: {error}")))?;
     let name = asked.name.unwrap_or_default().trim().to_owned();
     let state = asked.initial_state.as_deref().map(initial_state).transpose()?;
-    let config = configs::texts(configs::patch_of(asked.config.unwrap_or_default()));
+    let config = configs::texts(configs::patch_of(asked.config.unwrap_or_default())?);
     named(&name, &config)?;
     let _turn = writes.turn().await;
     let file = Change { served: &served, writes, name: &name, before: None, request: "POST /connectors" };

@@ -8,13 +8,14 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
-use sluice_connector_api::{BoxError, HumanDuration, TopicPartition};
+use sluice_connector_api::{BoxError, TopicPartition};
 
 use crate::kafka::commits::{list, offsets};
 use crate::kafka::group_past::is_another;
 use crate::kafka::native::group_offsets::delete_group_offsets;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::patterns::TopicEntry;
+use crate::kafka::reset_to::ResetTo;
 use crate::kafka::stamp::Stamp;
 use crate::meter::position_loss::PositionLoss;
 use sluice_kafka_client::Access;
@@ -22,53 +23,6 @@ use sluice_kafka_client::Identity;
 
 /// How long the brokers may take for one answer.
 const WAIT: Duration = Duration::from_secs(15);
-
-/// Where a group is to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetTo {
-    /// To the first record that is there.
-    Earliest,
-    /// Behind the last record.
-    Latest,
-    /// To an offset, which has to be there.
-    Offset(i64),
-    /// To the first record that is not older, in milliseconds since 1970.
-    Time(i64),
-}
-
-impl ResetTo {
-    /// Reads `earliest`, `latest`, an offset, a time such as `2026-11-24T10:00:00Z`, a day such as `2026-11-24`, which
-    /// begins at midnight UTC, or a span such as `-1h`, which is so long ago.
-    pub fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "earliest" => return Ok(Self::Earliest),
-            "latest" => return Ok(Self::Latest),
-            _ => {}
-        }
-        if let Some(offset) = text.parse().ok().filter(|offset| *offset >= 0) {
-            return Ok(Self::Offset(offset));
-        }
-        let time = time_of(text, jiff::Timestamp::now());
-        let time = time.ok_or(
-            "is none of earliest, latest, an offset, a time such as 2026-11-24T10:00:00Z, a day such as 2026-11-24, and a \
-             span such as -1h",
-        )?;
-        Ok(Self::Time(time.as_millisecond()))
-    }
-}
-
-/// Reads a time, a day, or how long ago it was.
-fn time_of(text: &str, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
-    if let Some(ago) = text.strip_prefix('-') {
-        let ago: HumanDuration = serde_json::from_value(ago.into()).ok()?;
-        return now.checked_sub(ago.get()).ok();
-    }
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Some(time);
-    }
-    // A time without its zone would mean something else on another machine; a day is one of UTC.
-    format!("{text}T00:00:00Z").parse().ok()
-}
 
 /// How far a group is in one partition.
 #[derive(Clone, Debug)]
@@ -158,6 +112,11 @@ impl ConsumerGroup {
         self.ask(Self::ask_positions).await
     }
 
+    /// Returns every offset that the group has committed, by topic and partition, whatever topics it was opened with.
+    pub(crate) async fn committed(self) -> Result<Vec<(TopicPartition, i64)>, BoxError> {
+        self.ask(Self::ask_committed).await
+    }
+
     /// Moves a group that nobody is a member of, or one partition of it. Returns where each partition was and where it goes;
     /// with `dry_run` it goes nowhere.
     pub async fn reset(
@@ -181,6 +140,25 @@ impl ConsumerGroup {
         question: impl FnOnce(&Self) -> Result<T, BoxError> + Send + 'static,
     ) -> Result<T, BoxError> {
         tokio::task::spawn_blocking(move || question(&self)).await?
+    }
+
+    fn ask_committed(&self) -> Result<Vec<(TopicPartition, i64)>, BoxError> {
+        let metadata = self.consumer.fetch_metadata(None, WAIT)?;
+        let mut list = TopicPartitionList::new();
+        for topic in metadata.topics() {
+            for partition in topic.partitions() {
+                list.add_partition(topic.name(), partition.id());
+            }
+        }
+        // librdkafka takes a question about no partition for a mistake.
+        if list.count() == 0 {
+            return Ok(Vec::new());
+        }
+        let mut committed = offsets(&coordinated(|| self.consumer.committed_offsets(list.clone(), WAIT))?);
+        committed.sort_by(|(one, _), (other, _)| {
+            (&one.topic, one.partition).cmp(&(&other.topic, other.partition))
+        });
+        Ok(committed)
     }
 
     fn ask_positions(&self) -> Result<Vec<GroupPosition>, BoxError> {
@@ -265,10 +243,29 @@ impl ConsumerGroup {
             for (position, offset) in &moves {
                 list.add_partition_offset(&position.topic, position.partition, Offset::Offset(*offset))?;
             }
-            coordinated(|| self.consumer.commit(&list, CommitMode::Sync))
-                .map_err(|error| self.not_moved(error))?;
+            self.commit(&list)?;
         }
         Ok(moves)
+    }
+
+    /// Commits offsets, and looks whether all of them were taken: where some are, librdkafka says nothing of the others.
+    fn commit(&self, list: &TopicPartitionList) -> Result<(), BoxError> {
+        coordinated(|| self.consumer.commit(list, CommitMode::Sync))
+            .map_err(|error| self.not_moved(error))?;
+        let now: HashMap<_, _> =
+            offsets(&coordinated(|| self.consumer.committed_offsets(list.clone(), WAIT))?)
+                .into_iter()
+                .collect();
+        let left: Vec<_> = offsets(list)
+            .into_iter()
+            .filter(|(partition, offset)| now.get(partition) != Some(offset))
+            .map(|(partition, _)| partition.to_string())
+            .collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let left = left.join(", ");
+        Err(format!("the brokers did not take an offset of {left}: is it there, and may it be read?").into())
     }
 
     fn not_moved(&self, error: KafkaError) -> BoxError {
@@ -309,7 +306,7 @@ impl ConsumerGroup {
             }
         }
         if set.count() > 0 {
-            coordinated(|| self.consumer.commit(&set, CommitMode::Sync))?;
+            self.commit(&set)?;
         }
         if taken_back.count() > 0 {
             let client = self.consumer.client();
@@ -390,21 +387,5 @@ mod tests {
         assert_eq!(lag(None, (5, 10)), (5, None));
         assert_eq!(lag(Some(2), (5, 10)), (5, Some(PositionLoss::LogTrimmed)));
         assert_eq!(lag(Some(40), (5, 10)), (5, Some(PositionLoss::LogTruncated)));
-    }
-
-    #[test]
-    fn a_place_to_go_is_an_offset_of_64_bits_a_time_or_an_end() {
-        assert_eq!(ResetTo::from_text("earliest"), Ok(ResetTo::Earliest));
-        assert_eq!(ResetTo::from_text("0"), Ok(ResetTo::Offset(0)));
-        assert_eq!(ResetTo::from_text("4294967296"), Ok(ResetTo::Offset(1 << 32)));
-        assert_eq!(ResetTo::from_text("9223372036854775807"), Ok(ResetTo::Offset(i64::MAX)));
-        assert_eq!(ResetTo::from_text("1970-01-01T00:00:01Z"), Ok(ResetTo::Time(1000)));
-        assert_eq!(ResetTo::from_text("1970-01-02"), Ok(ResetTo::Time(86_400_000)));
-        let now: jiff::Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
-        assert_eq!(time_of("-1h", now).unwrap().to_string(), "2026-11-24T09:00:00Z");
-        assert_eq!(time_of("-2days 30m", now).unwrap().to_string(), "2026-11-22T09:30:00Z");
-        for bad in ["-1", "-", "-1parsec", "2026-11-24T10:00:00", "9223372036854775808", "yesterday", ""] {
-            assert!(ResetTo::from_text(bad).unwrap_err().starts_with("is none of earliest"), "{bad}");
-        }
     }
 }

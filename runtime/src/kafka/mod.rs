@@ -52,7 +52,7 @@
 //!
 //! What stands apart from the source: `sluice-kafka-client` (who a client is, which the sink `kafka` needs, too), `problems` (what is wrong with the settings, for which
 //! its `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
-//! the commands ask: `reach`, `scan`, `newest`, `groups`, `topics`, `producer`.
+//! the commands ask: `reach`, `scan`, `newest`, `groups` (and `reset_to`, where one is moved), `topics`, `producer`.
 
 pub(crate) mod cluster;
 mod commits;
@@ -91,6 +91,7 @@ pub mod probe;
 pub mod producer;
 pub mod reach;
 mod reason;
+pub mod reset_to;
 pub mod scan;
 pub mod settings;
 pub mod source;

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::observe::lasting::{Lasting, LastingPlaces};
+use crate::observe::peers::PeerPlaces;
 use crate::observe::tls::{ListenerTls, ShownCertificate};
 
 /// The most connections at once; whoever comes then waits until one ends.
@@ -38,17 +39,19 @@ pub(super) async fn serve(
     stop: CancellationToken,
 ) {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
-    let places = LastingPlaces::new();
+    let (places, peers) = (LastingPlaces::new(), PeerPlaces::default());
     loop {
         let next = async { (Arc::clone(&free).acquire_owned().await, listener.accept().await) };
         let next = tokio::select! {
             next = next => next,
             () = stop.cancelled() => return,
         };
-        let (Ok(permit), Ok((stream, _))) = next else {
+        let (Ok(permit), Ok((stream, peer))) = next else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
+        // Who has too many is hung up on: it must not wait in the line of the others.
+        let Some(place) = peers.begin(peer.ip()) else { continue };
         let (router, lasting, stop) = (router.clone(), places.of_connection(), stop.clone());
         let tls = tls.clone();
         tokio::spawn(async move {
@@ -56,7 +59,7 @@ pub(super) async fn serve(
                 None => connection(stream, router, lasting, &stop).await,
                 Some(tls) => secure_connection(stream, &tls, router, lasting, &stop).await,
             }
-            drop(permit);
+            drop((permit, place));
         });
     }
 }

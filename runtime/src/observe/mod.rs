@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub mod metrics;
 pub(crate) mod otlp;
 mod page;
+mod peers;
 mod percentiles;
 mod progress;
 mod rows;

@@ -1,6 +1,6 @@
 //! Follows the connector files: one that is added, changed or removed starts, replaces or stops that one connector.
 //!
-//! Files are looked at once a second, by size, age and inode, and with them the files that their references name: that
+//! Files are looked at once a second, by size, times and inode, and with them the files that their references name: that
 //! sees every kind of change on every kind of file system, the swapped links of a Kubernetes `ConfigMap` included. What
 //! has changed is loaded once it is the same at two looks, so that no half-written file is taken for a whole one.
 //! `docs/decisions/0013-files-are-looked-at.md` has the reasons.
@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::future::join_all;
 use sluice_connector_api::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -79,6 +80,8 @@ pub struct FollowedFiles {
     /// What is wrong with the paths and the names.
     problems: Vec<Problem>,
     said: BTreeSet<Problem>,
+    /// The file system of each directory that held a connector.
+    devices: BTreeMap<PathBuf, u64>,
     /// How often secret stores are asked again, if they are.
     refresh: Option<Duration>,
 }
@@ -111,6 +114,8 @@ type Stamps = Vec<Option<Stamp>>;
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
+    /// In seconds and nanoseconds: nobody can set it back, and it goes on where rights change.
+    changed: (i64, i64),
     inode: u64,
 }
 
@@ -118,8 +123,8 @@ impl FollowedFiles {
     /// Looks at the connector files below these paths, and loads them. A file with a mistake is left out, and its problems
     /// are kept.
     pub async fn load(paths: Vec<PathBuf>, registry: Registry) -> Self {
-        let (files, owners, problems, said, refresh) = Default::default();
-        let mut all = Self { paths, registry, files, owners, problems, said, refresh };
+        let (files, owners, problems, said, devices, refresh) = Default::default();
+        let mut all = Self { paths, registry, files, owners, problems, said, devices, refresh };
         all.look(&When::AtOnce).await;
         let empty = all.paths.iter().filter(|path| find_in(path).is_ok_and(|found| found.is_empty()));
         let empty: Vec<_> = empty.map(|path| nothing_in(path)).collect();
@@ -202,11 +207,14 @@ impl FollowedFiles {
             .iter()
             .map(|(file, followed)| (file.clone(), followed.referred.files.clone()))
             .collect();
-        let paths = self.paths.clone();
+        let (paths, devices) = (self.paths.clone(), self.devices.clone());
         // A file system that hangs holds up a thread of its own.
-        let Ok(found) = tokio::task::spawn_blocking(move || find(&paths, &named)).await else { return false };
-        let mut changed = self.forget_gone(&found, when);
+        let found = tokio::task::spawn_blocking(move || find(&paths, &named, &devices)).await;
+        let Ok(found) = found else { return false };
+        let has_gone = self.forget_gone(&found, when);
+        self.devices.extend(found.devices);
         self.problems = found.problems;
+        let mut due = BTreeSet::new();
         for (file, (path, stamps)) in found.files {
             if !when.is_about(&file) {
                 continue;
@@ -218,10 +226,13 @@ impl FollowedFiles {
             followed.seen = stamps;
             let has_changed = followed.loaded.as_ref() != Some(&followed.seen);
             if is_settled && (has_changed || followed.is_due(self.refresh)) {
-                followed.load(&file, &self.registry).await;
-                changed = true;
+                due.insert(file);
             }
         }
+        // All at once: a secret store that does not answer holds up the files that ask it, and no others for longer.
+        let files = self.files.iter_mut().filter(|(file, _)| due.contains(*file));
+        join_all(files.map(|(file, followed)| followed.load(file, &self.registry))).await;
+        let changed = has_gone || !due.is_empty();
         self.settle_names();
         changed
     }
@@ -312,14 +323,31 @@ struct Found {
     files: BTreeMap<PathBuf, (PathBuf, Stamps)>,
     readable: BTreeSet<PathBuf>,
     problems: Vec<Problem>,
+    /// The file systems of the directories that hold a connector.
+    devices: BTreeMap<PathBuf, u64>,
 }
 
-fn find(paths: &[PathBuf], named: &BTreeMap<PathBuf, Vec<PathBuf>>) -> Found {
+fn find(
+    paths: &[PathBuf],
+    named: &BTreeMap<PathBuf, Vec<PathBuf>>,
+    devices: &BTreeMap<PathBuf, u64>,
+) -> Found {
     let mut found = Found::default();
     for path in paths {
+        let device = fs::metadata(path).ok().map(|metadata| metadata.dev());
         match find_in(path) {
+            // What is left where something was mounted is a directory without files.
+            Ok(files)
+                if files.is_empty() && devices.get(path).is_some_and(|before| device != Some(*before)) =>
+            {
+                let text = "another file system is there than before, without a connector: what was mounted here is away";
+                found.problems.push(Problem::of_file(path, text));
+            }
             Ok(files) => {
                 found.readable.insert(path.clone());
+                if let Some(device) = device.filter(|_| !files.is_empty()) {
+                    found.devices.insert(path.clone(), device);
+                }
                 for file in files {
                     let named = named.get(&file).map(Vec::as_slice).unwrap_or_default();
                     let stamps = stamps(&file, named);
@@ -339,5 +367,6 @@ fn stamps(file: &Path, named: &[PathBuf]) -> Stamps {
 /// Follows links: what counts is the file at their end.
 fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(file).ok()?;
-    Some(Stamp { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() })
+    let changed = (metadata.ctime(), metadata.ctime_nsec());
+    Some(Stamp { size: metadata.len(), modified: metadata.modified().ok(), changed, inode: metadata.ino() })
 }

@@ -142,3 +142,54 @@ fn a_bad_variable_or_flag_is_refused_by_name() {
     let ended = Sluice::new(["plugins", "--shutdown-timeout=never"]).output().expect_code(2);
     assert!(ended.stderr.contains("`never` is not a duration"), "{ended}");
 }
+
+/// A token is whatever somebody made it of; one that is empty would let everybody in.
+#[test]
+fn a_token_of_the_environment_is_a_text_and_is_never_empty_or_shown() {
+    let folder = folder();
+    let run = |token: &str| {
+        Sluice::new(["run", "flag", "--listen=127.0.0.1:0"])
+            .envs([
+                ("KBID", "DEMOKB0001"),
+                ("DSID", "DEMODS0001"),
+                ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+            ])
+            .env("SLUICE_REST_TOKEN", token)
+            .current_dir(folder.path())
+    };
+    for token in ["81749302", "true", "[a", "{a=b}", "\"quoted\""] {
+        let mut daemon = run(token).spawn();
+        let address = sluice_tests::listener::address(&mut daemon);
+        let asked = |given: &str| {
+            let given = format!("Bearer {given}");
+            sluice_tests::listener::send(&address, "GET", "/connectors", &[("Authorization", &given)], "")
+                .status
+        };
+        assert_eq!((asked(token), asked("other")), (200, 401), "{token}");
+        let log = daemon.terminate().stderr;
+        assert!(token.len() < 8 || !log.contains(token), "{log}");
+    }
+    for empty in ["", " ", "\n"] {
+        let refused = run(empty).output().expect_code(2);
+        assert!(refused.stderr.contains("`rest_token`") && refused.stderr.contains("empty"), "{refused}");
+    }
+    let written = Folder::with("sluice.yaml", "rest_token: \"\"\nlisten: 127.0.0.1:0\n");
+    let file = written.path().join("sluice.yaml").display().to_string();
+    let refused = Sluice::new(["run", "flag", "--config", &file])
+        .envs([("KBID", "DEMOKB0001"), ("DSID", "DEMODS0001"), ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")])
+        .current_dir(folder.path())
+        .output()
+        .expect_code(2);
+    assert!(refused.stderr.contains("`rest_token`"), "{refused}");
+}
+
+#[test]
+fn a_variable_that_holds_nothing_is_one_that_is_not_set() {
+    let folder = folder();
+    let ended = check(&folder)
+        .env("SLUICE_CONNECTORS", "")
+        .env("SLUICE_STATE_DIR", "")
+        .env("SLUICE_FOLLOW", "")
+        .output();
+    assert!(only_line(&ended).starts_with("connectors.d/connectors.d.yaml: ok"), "{ended}");
+}

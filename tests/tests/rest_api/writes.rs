@@ -197,6 +197,20 @@ fn what_is_not_valid_is_refused_as_check_would_and_nothing_is_written() {
         assert_eq!(error(&stage.ask("PUT", "/connectors/prices/config", body)).0, 400, "{body}");
         assert_eq!(error(&stage.ask("POST", "/connectors", body)).0, 400, "{body}");
     }
+    for (value, way_out) in [(json!(["a", "b"]), "commas"), (json!({ "a": "b" }), "sink.http.url.KEY")] {
+        let mut config = stage.config();
+        config["sink.http.url"] = value;
+        let new = json!({ "name": "new", "config": config });
+        for answer in [
+            stage.ask_json("PUT", "/connectors/prices/config", &config),
+            stage.ask_json("PATCH", "/connectors/prices/config", &config),
+            stage.ask_json("PUT", "/connector-plugins/http/config/validate", &config),
+            stage.ask_json("POST", "/connectors", &new),
+        ] {
+            let (status, text) = error(&answer);
+            assert!(status == 400 && text.contains("sink.http.url") && text.contains(way_out), "{text}");
+        }
+    }
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(3_000_000));
     assert_eq!(error(&stage.ask("PUT", "/connector-plugins/http/config/validate", &long)).0, 413);
     assert_eq!(stage.text("prices.yaml"), before);

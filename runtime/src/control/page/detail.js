@@ -3,7 +3,7 @@
 import { Numbers, Plot, clock, count, counted, make, problems, say, span } from "/page/format.js";
 import { ask, listen, pathOf } from "/page/worker.js";
 
-const MORE = ["Read", "Delivered", "Superseded", "Filtered", "Skipped", "Dead-lettered", "Retries in the last minute", "Largest put", "Rebalances", "Restarts"];
+const MORE = ["Read", "Delivered", "Superseded", "Filtered", "Skipped", "Dead-lettered", "Retries in the last minute", "Largest put", "Restarts"];
 const SEEN = 40;
 
 export class Detail {
@@ -65,7 +65,7 @@ export class Detail {
     this.rate.draw(this.parts.pointsOf(connector, (point) => point.rate));
     this.parts.setNumbers(this.numbers, connector);
     const records = connector.records;
-    const more = [records.read, records.delivered, records.superseded, records.filtered, records.skipped, records.dead_lettered, connector.recent.retries, connector.largest_batch ?? 0, connector.rebalances, connector.restarts];
+    const more = [records.read, records.delivered, records.superseded, records.filtered, records.skipped, records.dead_lettered, connector.recent.retries, connector.largest_batch ?? 0, connector.restarts];
     MORE.forEach((name, index) => this.numbers.set(name, count(more[index])));
   }
 

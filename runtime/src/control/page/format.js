@@ -112,7 +112,7 @@ export class Plot {
     this.area.setAttribute("d", area);
     const now = known.length ? known[known.length - 1][1] : null;
     say(this.left, `${this.title}, last ${span(width / 1000)}`);
-    say(this.right, known.length ? `at most ${this.words(most)}` : "nothing yet");
+    say(this.right, known.length ? `now ${count(now)}, at most ${this.words(most)}` : "nothing yet");
     const label = `${this.title} over the last ${span(width / 1000)}: now ${this.words(now)}, at most ${this.words(most)}`;
     this.svg.setAttribute("aria-label", label);
   }
@@ -121,7 +121,7 @@ export class Plot {
 // What takes the place of two numbers.
 const WIDE = / p50 |^Calls/;
 
-// A list of terms with numbers, whose texts are changed in place.
+// A list of terms with numbers, whose texts and bars are changed in place.
 export class Numbers {
   constructor(names) {
     this.fields = new Map(names.map((name) => [name, make("dd")]));
@@ -129,8 +129,21 @@ export class Numbers {
     this.element = make("dl", {}, pairs);
   }
 
-  set(name, text) {
-    say(this.fields.get(name), text);
+  // With a share from 0 to 1 there is a bar below the text, which says nothing more.
+  set(name, text, share) {
+    const field = this.fields.get(name);
+    if (!field.firstChild) field.append(make("span"));
+    say(field.firstChild, text);
+    let bar = field.querySelector(".bar");
+    if (share == null) {
+      bar?.remove();
+      return;
+    }
+    if (!bar) {
+      bar = make("div", { class: "bar", "aria-hidden": "true" }, make("div"));
+      field.append(bar);
+    }
+    bar.firstChild.style.width = `${Math.round(Math.min(1, Math.max(0, share)) * 1000) / 10}%`;
   }
 }
 

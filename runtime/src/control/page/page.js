@@ -49,13 +49,26 @@ function actions(name) {
   return { element, show };
 }
 
-function stateOf(element, connector) {
+// How recent a failure is while which a connector that runs is said to retry, in milliseconds.
+const JUST_NOW = 15000;
+
+// A connector in one word, and whether that is good.
+function seenAs(connector) {
   const failed = connector.tasks.filter((task) => task.state === "failed").length;
-  const some = failed > 0 && connector.state !== "failed";
-  const failing = connector.state === "running" && connector.tasks.some((task) => task.failing);
-  const but = some ? `, ${failed} of ${connector.tasks.length} tasks failed` : failing ? ", puts fail" : "";
-  say(element, `${connector.state}${but}`);
-  element.className = `state ${but ? "failed" : connector.state}`;
+  if (failed > 0 && connector.state !== "failed") {
+    return [`${connector.state}, ${failed} of ${connector.tasks.length} tasks failed`, "failed"];
+  }
+  if (connector.state !== "running") return [connector.state, connector.state];
+  if (connector.tasks.some((task) => task.failing)) return ["running, puts fail", "failed"];
+  const isRetrying = connector.in_flight > 0 && connector.errors.some((error) => state.at - error.last < JUST_NOW);
+  return isRetrying ? ["running, retrying", "retrying"] : ["running", "running"];
+}
+
+function stateOf(element, connector) {
+  const [text, kind] = seenAs(connector);
+  say(element, text);
+  element.className = `state ${kind}`;
+  return kind;
 }
 
 function showProblems(list, texts) {
@@ -65,7 +78,10 @@ function showProblems(list, texts) {
   list.replaceChildren(...texts.map((text) => make("li", {}, text)));
 }
 
-const NUMBERS = ["Records per second", "Lag", "In flight", "End to end p50 / p95 / p99", "Records per put", "Put p50 / p95 / p99", "Memory", "Calls per second"];
+const NUMBERS = ["Records per second", "Lag", "In flight", "End to end p50 / p95 / p99", "Records per put", "Put p50 / p95 / p99", "Memory", "Rebalances", "Calls per second"];
+
+// From how many connectors on there is a box to find some of them.
+const MANY = 9;
 
 function setNumbers(numbers, connector) {
   const recent = connector.recent;
@@ -74,17 +90,35 @@ function setNumbers(numbers, connector) {
   numbers.set("Lag", connector.lag == null ? "unknown yet" : counted(connector.lag, "record"));
   numbers.set("End to end p50 / p95 / p99", percentiles(recent.latency));
   numbers.set("Put p50 / p95 / p99", percentiles(recent.put));
-  numbers.set("Records per put", recent.batch == null ? "none in the last minute" : `${count(recent.batch)} of ${most == null ? "any number" : count(most)}`);
+  const fill = recent.batch == null || most == null ? null : recent.batch / most;
+  numbers.set("Records per put", recent.batch == null ? "none in the last minute" : `${count(recent.batch)} of ${most == null ? "any number" : count(most)}`, fill);
   numbers.set("In flight", counted(connector.in_flight, "record"));
-  numbers.set("Memory", `${bytes(connector.buffered_bytes)} of ${bytes(connector.buffer_memory)}`);
+  const used = connector.buffer_memory ? connector.buffered_bytes / connector.buffer_memory : null;
+  numbers.set("Memory", `${bytes(connector.buffered_bytes)} of ${bytes(connector.buffer_memory)}`, used);
+  numbers.set("Rebalances", count(connector.rebalances));
   const rate = connector.calls_per_second;
-  numbers.set("Calls per second", rate == null ? "no limit" : `${count(rate)} learned, limit ${count(connector.calls_per_second_limit)}`);
+  const learned = rate == null ? null : rate / connector.calls_per_second_limit;
+  numbers.set("Calls per second", rate == null ? "no limit" : `${count(rate)} learned, limit ${count(connector.calls_per_second_limit)}`, learned);
 }
 
 function pointsOf(connector, value) {
   const points = (histories.get(connector.name) || []).map((point) => [point.at, value(point)]);
   if (state) points.push([state.at, value({ rate: connector.recent.done_rate, lag: connector.lag })]);
   return points;
+}
+
+// All connectors in one line.
+function summary(connectors) {
+  if (connectors.length === 0) return "";
+  const kinds = new Map();
+  for (const connector of connectors) {
+    const [, kind] = seenAs(connector);
+    kinds.set(kind, (kinds.get(kind) || 0) + 1);
+  }
+  const states = [...kinds].map(([kind, number]) => `${number} ${kind}`);
+  const done = connectors.reduce((sum, connector) => sum + connector.recent.done_rate, 0);
+  const lag = connectors.reduce((sum, connector) => sum + (connector.lag ?? 0), 0);
+  return [...states, `${count(done)} records per second`, `lag ${count(lag)}`].join(", ");
 }
 
 class Card {
@@ -101,7 +135,7 @@ class Card {
   }
 
   show(connector) {
-    stateOf(this.state, connector);
+    this.element.dataset.state = stateOf(this.state, connector);
     const tasks = connector.tasks.length;
     say(this.sink, connector.sink ? `${connector.sink}, ${tasks} ${tasks === 1 ? "task" : "tasks"}` : "no valid version");
     this.numbers.element.hidden = tasks === 0;
@@ -119,9 +153,13 @@ class Overview {
   constructor() {
     this.cards = new Map();
     this.title = make("h1", {}, "Connectors");
+    this.sum = make("p", { class: "quiet" });
     this.grid = make("div", { class: "cards" });
     this.none = make("p", {}, "There are no connectors: put a file into the worker's directory.");
-    main.replaceChildren(this.title, this.grid);
+    this.wanted = make("input", { type: "search", oninput: () => this.find() });
+    this.finder = make("label", { class: "finder" }, "Find by name, sink or state", this.wanted);
+    this.finder.hidden = true;
+    main.replaceChildren(make("div", { class: "head" }, this.title, this.sum), this.finder, this.grid);
     document.title = "Sluice";
   }
 
@@ -145,6 +183,18 @@ class Overview {
     }
     if (names.size === 0) this.grid.append(this.none);
     else this.none.remove();
+    this.finder.hidden = names.size < MANY;
+    this.find();
+    say(this.sum, summary(state.connectors));
+  }
+
+  // Leaves those that hold every word that is looked for.
+  find() {
+    const words = this.finder.hidden ? [] : this.wanted.value.toLowerCase().split(/\s+/);
+    for (const [name, card] of this.cards) {
+      const text = `${name} ${card.sink.textContent} ${card.state.textContent}`.toLowerCase();
+      card.element.hidden = !words.every((word) => text.includes(word));
+    }
   }
 
   end() {}
@@ -152,11 +202,20 @@ class Overview {
 
 const parts = { actions, stateOf, showProblems, setNumbers, pointsOf, NUMBERS, tell };
 
+// The connector that the address names, if it is one that can be read.
+function named() {
+  try {
+    return decodeURIComponent(/^#\/connectors\/(.+)$/.exec(location.hash)?.[1] ?? "");
+  } catch {
+    return "";
+  }
+}
+
 function route() {
-  const name = /^#\/connectors\/(.+)$/.exec(location.hash);
   if (location.hash === "#main") return;
   if (view) view.end();
-  view = name ? new Detail(main, decodeURIComponent(name[1]), parts) : new Overview();
+  const name = named();
+  view = name ? new Detail(main, name, parts) : new Overview();
   if (state) view.show(state);
   main.focus();
 }

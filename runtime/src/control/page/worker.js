@@ -36,8 +36,29 @@ export async function ask(path, options = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-// Hands every event of a stream over, until it ends or is aborted. `fetch` sends the token, which EventSource cannot.
+// A worker says something every few seconds, later where it has hundreds of connectors. One that hangs, or a network that is
+// gone, does not end a stream.
+const SILENCE = 45000;
+
+// Hands every event of a stream over, until it ends, is silent or is aborted. `fetch` sends the token, which EventSource cannot.
 export async function listen(path, signal, hear) {
+  const own = new AbortController();
+  const abort = () => own.abort();
+  signal?.addEventListener("abort", abort);
+  let silence = setTimeout(abort, SILENCE);
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(abort, SILENCE);
+  };
+  try {
+    await hearAll(path, own.signal, heard, hear);
+  } finally {
+    clearTimeout(silence);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+async function hearAll(path, signal, heard, hear) {
   const answer = await fetch(path, { headers: headers("text/event-stream"), signal });
   if (!answer.ok) throw await refusal(answer);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -45,6 +66,7 @@ export async function listen(path, signal, hear) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
+    heard();
     rest += value;
     const events = rest.split("\n\n");
     rest = events.pop();

@@ -21,6 +21,7 @@ mod idle;
 mod report;
 mod run;
 mod subject;
+mod watcher;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ use sluice_tests::{process, report_page};
 
 use self::bare::ConsumerTuning;
 use self::report::{BenchmarkReport, Round};
+use self::subject::Page;
 
 /// Measures Sluice beside bare consumers.
 #[derive(Debug, Parser)]
@@ -42,7 +44,10 @@ struct Options {
     /// Seconds for which an idle daemon is watched.
     #[arg(long, default_value_t = 30)]
     idle: u64,
-    /// The page whose table is written anew.
+    /// Measures Sluice a second time in each round, with somebody who looks at the page of its connector.
+    #[arg(long)]
+    with_page: bool,
+    /// The page of the documentation whose table is written anew.
     #[arg(long)]
     page: Option<PathBuf>,
     #[command(subcommand)]
@@ -67,8 +72,7 @@ fn main() {
 fn measure(options: &Options) {
     let Some(stage) = BenchmarkStage::set_up(&options.topic) else { return };
     let load_before = process::load();
-    let rounds: Vec<Round> =
-        (1..=options.rounds).map(|number| round(&stage, number, options.rounds)).collect();
+    let rounds: Vec<Round> = (1..=options.rounds).map(|number| round(&stage, number, options)).collect();
     eprintln!("idle for {} s", options.idle);
     let report = BenchmarkReport {
         rounds,
@@ -83,12 +87,20 @@ fn measure(options: &Options) {
 }
 
 /// All in turn; which goes first changes, so that none always finds the warmer machine.
-fn round(stage: &BenchmarkStage, number: usize, of: usize) -> Round {
-    let first = number.is_multiple_of(2).then(|| subject::measure(stage));
+fn round(stage: &BenchmarkStage, number: usize, options: &Options) -> Round {
+    let is_even = number.is_multiple_of(2);
+    let first = is_even.then(|| subject::measure(stage, Page::Closed));
+    let watched = |is_now: bool| (options.with_page && is_now).then(|| subject::measure(stage, Page::Open));
+    let before = watched(!is_even);
     let bare = bare::measure(stage, ConsumerTuning::Defaults);
     let tuned = bare::measure(stage, ConsumerTuning::Tuned);
-    let round = Round { bare, tuned, sluice: first.unwrap_or_else(|| subject::measure(stage)) };
+    let sluice = first.unwrap_or_else(|| subject::measure(stage, Page::Closed));
+    let round = Round { bare, tuned, sluice, watched: before.or_else(|| watched(is_even)) };
     let [bare, tuned, sluice] = [round.bare, round.tuned, round.sluice].map(|run| run.rate);
+    let of = options.rounds;
     eprintln!("round {number} of {of}: bare {bare:.0}/s, tuned {tuned:.0}/s, Sluice {sluice:.0}/s");
+    if let Some(watched) = round.watched {
+        eprintln!("  with a page open {:.0}/s", watched.rate);
+    }
     round
 }

@@ -15,6 +15,8 @@ pub(crate) struct Round {
     /// The bare loop with librdkafka as Sluice sets it.
     pub(crate) tuned: Run,
     pub(crate) sluice: Run,
+    /// Sluice with a page open, where that was asked for.
+    pub(crate) watched: Option<Run>,
 }
 
 /// All that was found.
@@ -59,6 +61,38 @@ impl BenchmarkReport {
     }
 }
 
+impl BenchmarkReport {
+    /// Says what a page that is open changes, measure by measure; nothing where that was not asked for.
+    fn with_page(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs: Vec<(Run, Run)> =
+            self.rounds.iter().filter_map(|round| Some((round.watched?, round.sluice))).collect();
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nWith somebody who looks at the page of the connector, beside nobody:\n")?;
+        writeln!(f, "| | Page open | Closed | Ratio |")?;
+        writeln!(f, "|---|--:|--:|--:|")?;
+        for (name, look, digits) in MEASURES {
+            let sorted = |of: &dyn Fn(&(Run, Run)) -> f64| {
+                let mut values: Vec<f64> = pairs.iter().map(of).collect();
+                values.sort_by(f64::total_cmp);
+                values
+            };
+            let open = median(&sorted(&|(open, _)| look(open)));
+            let closed = median(&sorted(&|(_, closed)| look(closed)));
+            let ratios = sorted(&|(open, closed)| look(open) / look(closed));
+            let at = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
+            let (least, most) = (at(ratios.first()), at(ratios.last()));
+            let ratio = median(&ratios);
+            writeln!(
+                f,
+                "| {name} | {open:.digits$} | {closed:.digits$} | {ratio:.2} ({least:.2} to {most:.2}) |"
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for BenchmarkReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = &self.load;
@@ -69,6 +103,7 @@ impl fmt::Display for BenchmarkReport {
         )?;
         writeln!(f, "|---|--:|--:|--:|--:|--:|")?;
         MEASURES.into_iter().try_for_each(|measure| self.row(f, measure))?;
+        self.with_page(f)?;
         let Idle { cpu, memory, seconds } = self.idle;
         writeln!(f, "\nIdle for {seconds} s: {cpu:.2} % of one core, {memory:.1} MiB RSS.")?;
         writeln!(

@@ -11,6 +11,7 @@ use sluice_tests::sluice::{Running, Sluice};
 use sluice_tests::{kafka, listener};
 
 use crate::run::Run;
+use crate::watcher::Watcher;
 
 /// How often it is asked for its first record.
 const SOON: Duration = Duration::from_millis(2);
@@ -18,6 +19,18 @@ const SOON: Duration = Duration::from_millis(2);
 const LATER: Duration = Duration::from_millis(20);
 /// How long one run may take.
 const HUNG: Duration = Duration::from_mins(5);
+
+/// The name of the connector.
+const CONNECTOR: &str = "benchmark";
+
+/// Whether somebody looks at the page of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// Nobody does.
+    Closed,
+    /// Somebody does, at that of the connector.
+    Open,
+}
 
 /// A daemon with the one connector, and the address of its status.
 pub(crate) struct Daemon {
@@ -30,7 +43,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it as a member of a group.
     pub(crate) fn start(stage: &BenchmarkStage, group: &str) -> Self {
-        let folder = Folder::with("benchmark.yaml", stage.connector(group));
+        let folder = Folder::with(&format!("{CONNECTOR}.yaml"), stage.connector(group));
         let command = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0");
         let start = Instant::now();
         let mut running = command.spawn();
@@ -60,9 +73,10 @@ impl Daemon {
     }
 }
 
-/// Runs it over the topic, with a group of its own.
-pub(crate) fn measure(stage: &BenchmarkStage) -> Run {
+/// Runs it over the topic, with a group of its own, and perhaps with somebody who looks at its page all the time.
+pub(crate) fn measure(stage: &BenchmarkStage, page: Page) -> Run {
     let daemon = Daemon::start(stage, &kafka::unique("sluice"));
+    let watcher = (page == Page::Open).then(|| Watcher::open(&daemon.address, CONNECTOR));
     let (early, first) = daemon.wait_for_more_than(0, SOON);
     let (all, last) = daemon.wait_for_more_than(stage.records() - 1, LATER);
     let id = daemon.running.id();
@@ -74,6 +88,9 @@ pub(crate) fn measure(stage: &BenchmarkStage) -> Run {
         cpu: cpu_seconds(id) / stage.millions(),
         peak: peak_memory(id),
     };
+    if let Some(watcher) = watcher {
+        watcher.close();
+    }
     daemon.running.terminate().expect_code(0);
     run
 }
