@@ -285,6 +285,7 @@ fn records_that_flow_are_seen_and_a_connector_is_paused_by_keyboard() {
     );
     browser.wait_for("its words", "document.querySelector('[aria-label=prices] svg').getAttribute('aria-label').includes('Lag over the last')");
     assert!(browser.text().contains("broken.yaml:"), "a problem with its file and line: {}", browser.text());
+    browser.wait_for("all in one line", "document.body.innerText.includes('1 failed, 1 running, ')");
     for look in [LIGHT, DARK, PHONE] {
         assert_usable(&browser, look);
     }
@@ -327,7 +328,11 @@ fn records_that_flow_are_seen_and_a_connector_is_paused_by_keyboard() {
     for look in [LIGHT, DARK, PHONE] {
         assert_usable(&browser, look);
     }
-    keep(&browser, "page-connector", DARK);
+    // The whole of it, from the top.
+    browser.run(
+        "scrollTo(0, 0); document.activeElement.blur(); document.getElementById('said').replaceChildren()",
+    );
+    keep(&browser, "page-connector", Look { height: 1500, ..DARK });
     let hosts =
         "return [...new Set(performance.getEntriesByType('resource').map((one) => new URL(one.name).host))]";
     assert_eq!(browser.run(hosts), Value::Array(vec![stage.address.clone().into()]), "no foreign host");
@@ -347,7 +352,18 @@ fn a_target_that_fails_and_a_broker_that_is_gone_are_seen_with_what_they_say() {
     browser.set_look(LIGHT);
     browser.open(&stage.url());
     browser.wait_for("its name", "document.body.innerText.includes('onerror')");
+    let has_pictures = std::env::var_os("SLUICE_PICTURES").is_some();
+    if has_pictures {
+        thread::sleep(Duration::from_secs(50));
+    }
     stage.target.set_down(true);
+    if has_pictures {
+        thread::sleep(Duration::from_secs(20));
+    }
+    browser.wait_for(
+        "that it retries",
+        "document.querySelector('[aria-label=prices] .state').innerText === 'running, retrying'",
+    );
     browser.wait_for(
         "the error",
         "document.querySelector('[aria-label=prices] .problems').innerText.includes('503')",

@@ -248,19 +248,20 @@ impl ConsumerGroup {
         Ok(moves)
     }
 
-    /// Commits offsets, and looks whether all of them were taken: where some are, librdkafka says nothing of the others.
+    /// Commits offsets, and names those that were not taken: others may be.
     fn commit(&self, list: &TopicPartitionList) -> Result<(), BoxError> {
-        coordinated(|| self.consumer.commit(list, CommitMode::Sync))
-            .map_err(|error| self.not_moved(error))?;
-        let now: HashMap<_, _> =
-            offsets(&coordinated(|| self.consumer.committed_offsets(list.clone(), WAIT))?)
-                .into_iter()
-                .collect();
-        let left: Vec<_> = offsets(list)
-            .into_iter()
-            .filter(|(partition, offset)| now.get(partition) != Some(offset))
-            .map(|(partition, _)| partition.to_string())
-            .collect();
+        let refused = coordinated(|| self.consumer.commit(list, CommitMode::Sync)).err();
+        if let Some(error) = refused.filter(|error| !is_of_partitions(error)) {
+            return Err(self.not_moved(error));
+        }
+        let now = offsets(&coordinated(|| self.consumer.committed_offsets(list.clone(), WAIT))?);
+        let now: HashMap<_, _> = now.into_iter().collect();
+        let mut left = Vec::new();
+        for (partition, offset) in offsets(list) {
+            if now.get(&partition) != Some(&offset) {
+                left.push(partition.to_string());
+            }
+        }
         if left.is_empty() {
             return Ok(());
         }
@@ -336,6 +337,13 @@ impl ConsumerGroup {
         let offset = found.elements().first().map(TopicPartitionListElem::offset);
         Ok(if let Some(Offset::Offset(offset)) = offset { Some(offset) } else { None })
     }
+}
+
+/// Says whether an error is about some of the partitions alone.
+fn is_of_partitions(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| [TopicAuthorizationFailed, UnknownTopicOrPartition].contains(&code))
 }
 
 /// Returns where partitions begin, or where they end for this client.

@@ -91,7 +91,7 @@ function setNumbers(numbers, connector) {
   numbers.set("End to end p50 / p95 / p99", percentiles(recent.latency));
   numbers.set("Put p50 / p95 / p99", percentiles(recent.put));
   const fill = recent.batch == null || most == null ? null : recent.batch / most;
-  numbers.set("Records per put", recent.batch == null ? "none in the last minute" : `${count(recent.batch)} of ${most == null ? "any number" : count(most)}`, fill);
+  numbers.set("Records per put", recent.batch == null ? "none lately" : `${count(recent.batch)} of ${most == null ? "any number" : count(most)}`, fill);
   numbers.set("In flight", counted(connector.in_flight, "record"));
   const used = connector.buffer_memory ? connector.buffered_bytes / connector.buffer_memory : null;
   numbers.set("Memory", `${bytes(connector.buffered_bytes)} of ${bytes(connector.buffer_memory)}`, used);
