@@ -31,7 +31,7 @@ use sluice_tests::{process, report_page};
 
 use self::bare::ConsumerTuning;
 use self::report::{BenchmarkReport, Round};
-use self::subject::Page;
+use self::subject::PageState;
 
 /// Measures Sluice beside bare consumers.
 #[derive(Debug, Parser)]
@@ -89,12 +89,13 @@ fn measure(options: &Options) {
 /// All in turn; which goes first changes, so that none always finds the warmer machine.
 fn round(stage: &BenchmarkStage, number: usize, options: &Options) -> Round {
     let is_even = number.is_multiple_of(2);
-    let first = is_even.then(|| subject::measure(stage, Page::Closed));
-    let watched = |is_now: bool| (options.with_page && is_now).then(|| subject::measure(stage, Page::Open));
+    let first = is_even.then(|| subject::measure(stage, PageState::Closed));
+    let watched =
+        |is_now: bool| (options.with_page && is_now).then(|| subject::measure(stage, PageState::Open));
     let before = watched(!is_even);
     let bare = bare::measure(stage, ConsumerTuning::Defaults);
     let tuned = bare::measure(stage, ConsumerTuning::Tuned);
-    let sluice = first.unwrap_or_else(|| subject::measure(stage, Page::Closed));
+    let sluice = first.unwrap_or_else(|| subject::measure(stage, PageState::Closed));
     let round = Round { bare, tuned, sluice, watched: before.or_else(|| watched(is_even)) };
     let [bare, tuned, sluice] = [round.bare, round.tuned, round.sluice].map(|run| run.rate);
     let of = options.rounds;

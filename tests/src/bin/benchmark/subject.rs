@@ -25,7 +25,7 @@ const CONNECTOR: &str = "benchmark";
 
 /// Whether somebody looks at the page of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum PageState {
     /// Nobody does.
     Closed,
     /// Somebody does, at that of the connector.
@@ -74,9 +74,9 @@ impl Daemon {
 }
 
 /// Runs it over the topic, with a group of its own, and perhaps with somebody who looks at its page all the time.
-pub(crate) fn measure(stage: &BenchmarkStage, page: Page) -> Run {
+pub(crate) fn measure(stage: &BenchmarkStage, page: PageState) -> Run {
     let daemon = Daemon::start(stage, &kafka::unique("sluice"));
-    let watcher = (page == Page::Open).then(|| Watcher::open(&daemon.address, CONNECTOR));
+    let watcher = (page == PageState::Open).then(|| Watcher::open(&daemon.address, CONNECTOR));
     let (early, first) = daemon.wait_for_more_than(0, SOON);
     let (all, last) = daemon.wait_for_more_than(stage.records() - 1, LATER);
     let id = daemon.running.id();
