@@ -344,14 +344,12 @@ fn records_that_flow_are_seen_and_a_connector_is_paused_by_keyboard() {
 fn a_target_that_fails_and_a_broker_that_is_gone_are_seen_with_what_they_say() {
     let Some(browser) = Browser::start() else { return };
     let mut stage = Stage::new();
-    // Names are the file's: whoever may write there may write this.
-    let evil = "<img src=x onerror=document.title='owned'>";
-    stage.folder.write(&format!("{evil}.yaml"), stage.text("another"));
+    stage.folder.write("orders.yaml", stage.text("another"));
     let daemon = stage.spawn();
     let flow = stage.flow();
     browser.set_look(LIGHT);
     browser.open(&stage.url());
-    browser.wait_for("its name", "document.body.innerText.includes('onerror')");
+    browser.wait_for("both", "document.body.innerText.includes('2 running, ')");
     let has_pictures = std::env::var_os("SLUICE_PICTURES").is_some();
     if has_pictures {
         thread::sleep(Duration::from_secs(50));
@@ -369,6 +367,10 @@ fn a_target_that_fails_and_a_broker_that_is_gone_are_seen_with_what_they_say() {
         "document.querySelector('[aria-label=prices] .problems').innerText.includes('503')",
     );
     keep(&browser, "page-failing", LIGHT);
+    // Names are the file's: whoever may write there may write this.
+    let evil = "<img src=x onerror=document.title='owned'>";
+    stage.folder.write(&format!("{evil}.yaml"), stage.text("a-third"));
+    browser.wait_for("its name", "document.body.innerText.includes('onerror')");
     stage.target.set_down(false);
     drop(flow);
     stage.kafka.take();

@@ -46,7 +46,7 @@ fn listen(address: &str, closed: &AtomicBool) -> usize {
     stream.set_read_timeout(Some(LOOK)).expect("a time");
     let request = format!("GET /live HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("a request");
-    let (mut text, mut piece) = (Vec::new(), [0; 65536]);
+    let (mut text, mut piece) = (Vec::new(), vec![0; 65536]);
     while !closed.load(Ordering::Relaxed) {
         // Nothing comes for most of the time.
         if let Ok(count) = stream.read(&mut piece) {
