@@ -184,32 +184,6 @@ fn offsets_are_shown_and_moved_while_the_connector_is_stopped() {
         (&json!(0), &json!(0))
     );
 
-    // What is taken of one partition alone is no success, and what else the group has is shown, too.
-    let none = json!({ "kafka_topic": stage.topic, "kafka_partition": 99 });
-    let mut both: Value = serde_json::from_str(&one(json!({ "kafka_offset": 0 }))).unwrap();
-    both["offsets"]
-        .as_array_mut()
-        .unwrap()
-        .push(json!({ "partition": none, "offset": { "kafka_offset": 0 } }));
-    let (status, text) = error(&stage.ask("PATCH", path, &both.to_string()));
-    assert!(status == 500 && text.contains(&format!("{}-99", stage.topic)), "{status} {text}");
-    let other = kafka::unique("rest-other");
-    broker.create_topic(&other, 1);
-    let elsewhere = json!({ "partition": { "kafka_topic": other, "kafka_partition": 0 }, "offset": { "kafka_offset": 0 } });
-    assert_eq!(stage.ask("PATCH", path, &json!({ "offsets": [elsewhere] }).to_string()).status, 200);
-    assert!(stage.get(path)["offsets"].as_array().unwrap().contains(&elsewhere));
-    assert_eq!(
-        stage
-            .ask(
-                "PATCH",
-                path,
-                &json!({ "offsets": [{ "partition": elsewhere["partition"], "offset": null }] }).to_string()
-            )
-            .status,
-        200
-    );
-    let offsets = stage.get(path);
-
     // No offset is as if the partition had never been read.
     assert_eq!(stage.ask("PATCH", path, &one(Value::Null)).status, 200);
     let before = offsets["offsets"].as_array().unwrap().len();
@@ -219,6 +193,33 @@ fn offsets_are_shown_and_moved_while_the_connector_is_stopped() {
     assert_eq!(stage.get(path), json!({ "offsets": [] }));
     stage.ask("PUT", "/connectors/prices/resume", "");
     daemon.wait_while_running("all of them again", || stage.target.count() >= 20);
+    daemon.terminate().expect_code(0);
+}
+
+/// What is taken of one partition alone is no success, and what else the group has is shown, too.
+#[test]
+fn an_offset_that_the_brokers_do_not_take_is_named_and_all_that_the_group_has_are_shown() {
+    let Some(broker) = Broker::shared() else { return };
+    let stage = Stage::at(broker);
+    let mut daemon = stage.spawn();
+    let path = "/connectors/prices/offsets";
+    stage.ask("PUT", "/connectors/prices/stop", "");
+    let at = |topic: &str, partition: i32, offset: Value| {
+        let partition = json!({ "kafka_topic": topic, "kafka_partition": partition });
+        json!({ "partition": partition, "offset": offset })
+    };
+    let zero = || json!({ "kafka_offset": 0 });
+    let patch = |offsets: Value| stage.ask("PATCH", path, &json!({ "offsets": offsets }).to_string());
+    let other = kafka::unique("rest-other");
+    broker.create_topic(&other, 1);
+    let elsewhere = at(&other, 0, zero());
+    daemon.wait_until("an empty group", |_| (patch(json!([elsewhere])).status == 200).then_some(()));
+    assert_eq!(stage.get(path), json!({ "offsets": [elsewhere] }));
+    let (status, text) = error(&patch(json!([at(&stage.topic, 0, zero()), at(&stage.topic, 99, zero())])));
+    assert!(status == 500 && text.contains(&format!("{}-99", stage.topic)), "{status} {text}");
+    assert!(!text.contains(&format!("{}-0", stage.topic)), "that one was taken: {text}");
+    assert_eq!(patch(json!([at(&other, 0, Value::Null)])).status, 200);
+    assert_eq!(stage.get(path), json!({ "offsets": [at(&stage.topic, 0, zero())] }));
     daemon.terminate().expect_code(0);
 }
 
