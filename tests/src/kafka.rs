@@ -43,6 +43,7 @@ pub use client::client_of;
 use client::has_leader;
 pub use record::{NewRecord, StoredRecord};
 use server::{BrokerProcess, More};
+pub use storage::Damage;
 
 use crate::server_process::free_port;
 

@@ -26,6 +26,7 @@ pub mod kafka;
 pub mod lambda;
 pub mod listener;
 pub mod matrix;
+pub mod memory_group;
 pub mod moto;
 pub mod object_store;
 pub mod open_metrics;

@@ -8,10 +8,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
-use sluice_tests::kafka::secure::{SecureBroker, USER};
-use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::kafka::secure::{PASSWORD, SecureBroker, USER};
+use sluice_tests::kafka::{self, Broker, Damage, NewRecord};
 use sluice_tests::listener::{address, get};
 use sluice_tests::open_metrics::Exposition;
+use sluice_tests::process::cpu_seconds;
 use sluice_tests::sluice::{Running, Sluice};
 
 /// By when it is to be said.
@@ -34,13 +35,17 @@ struct Stage {
 
 impl Stage {
     fn start(connectors: &[(&str, String)]) -> Self {
+        Self::start_with("not the password", connectors)
+    }
+
+    fn start_with(password: &str, connectors: &[(&str, String)]) -> Self {
         let folder = Folder::new();
         for (name, text) in connectors {
             folder.write(&format!("{name}.yaml"), text);
         }
         let begun = Instant::now();
         let sluice = Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0");
-        let mut daemon = sluice.env("PASSWORD", "not the password").spawn();
+        let mut daemon = sluice.env("PASSWORD", password).spawn();
         let address = address(&mut daemon);
         Self { folder, daemon, address, begun }
     }
@@ -57,6 +62,10 @@ impl Stage {
             assert!(!late, "{name}: {parts:?} not in {said:?}\n{}", self.daemon.log());
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    fn wait_for_partitions(&self, name: &str, count: usize) {
+        self.until(|| self.task(name)["partitions"].as_array().is_some_and(|held| held.len() == count));
     }
 
     #[track_caller]
@@ -159,11 +168,7 @@ fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
     broker.produce(&large, [NewRecord::unkeyed("x".repeat(200_000))]);
     let other = member_with_ranges(broker, "connect-group", &present);
     let trust = Folder::with("ca.pem.txt", &secure.ca);
-    let password = format!(
-        "    auth: {{ scram: {{ username: {USER}, password: \"${{env:PASSWORD}}\", mechanism: sha_512 }} }}\n    \
-         tls: {{ ca: \"${{file:{}/ca.pem.txt}}\" }}\n",
-        trust.path().display()
-    );
+    let password = by_password(&trust);
     let small = "    properties: { receive.message.max.bytes: 20000, fetch.max.bytes: 19000, message.max.bytes: 19000 }\n";
     let stage = Stage::start(&[
         ("no-broker", connector("127.0.0.1:1", &present, "")),
@@ -191,6 +196,84 @@ fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
     stage.end();
 }
 
+/// How a client says who it is, with the password of the environment, and trusts the authority in this folder.
+fn by_password(trust: &Folder) -> String {
+    format!(
+        "    auth: {{ scram: {{ username: {USER}, password: \"${{env:PASSWORD}}\", mechanism: sha_512 }} }}\n    \
+         tls: {{ ca: \"${{file:{}/ca.pem.txt}}\" }}\n",
+        trust.path().display()
+    )
+}
+
+/// Lets the user read topics and use groups.
+fn give_rights(secure: &SecureBroker, topics: [&str; 2], groups: [&str; 3]) {
+    let topics = topics.map(|topic| [USER, "Read", "TOPIC", topic]);
+    let groups = groups.map(|group| [USER, "Read", "GROUP", group]);
+    secure.allow_all(&[&topics[..], &groups].concat());
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_until_it_is_given_and_needs_no_restart() {
+    let Some(secure) = SecureBroker::shared() else { return };
+    let trust = Folder::with("ca.pem.txt", &secure.ca);
+    let names = ["unread", "unseen", "joining", "assigned", "taken"];
+    let [unread, unseen, joining, assigned, taken] = names.map(kafka::unique);
+    for topic in [&unread, &unseen, &joining, &assigned, &taken] {
+        secure.open().create_topic(topic, 2);
+    }
+    secure.open().produce(&unread, [NewRecord::unkeyed("x").partition(0)]);
+    let nobody = "somebody-else";
+    secure.allow_all(&[
+        [USER, "Describe", "TOPIC", &unread],
+        [nobody, "Read", "TOPIC", &unseen],
+        [nobody, "Read", "GROUP", "connect-joining"],
+        [nobody, "Read", "GROUP", "connect-assigned"],
+    ]);
+    let security = by_password(&trust);
+    let by_brokers = format!("{security}    properties: {{ group.protocol: consumer }}\n");
+    let mut stage = Stage::start_with(
+        PASSWORD,
+        &[
+            ("unread", connector(secure.sasl(), &unread, &security)),
+            ("unseen", connector(secure.sasl(), &unseen, &security)),
+            ("joining", connector(secure.sasl(), &joining, &security)),
+            ("assigned", connector(secure.sasl(), &assigned, &by_brokers)),
+            ("taken", connector(secure.sasl(), &taken, &security)),
+        ],
+    );
+    stage.wait_for_partitions("taken", 2);
+    secure.allow_all(&[[nobody, "Read", "GROUP", "connect-taken"]]);
+    stage.begun = Instant::now();
+    secure.open().produce(&taken, [NewRecord::unkeyed("x")]);
+    let may_not_read = format!("topic `{unread}` may not be read");
+    stage
+        .wait_for("unread", &[&format!("{unread}-0 at offset 0: "), &may_not_read, "the right `Read` on it"]);
+    stage.wait_for(
+        "unseen",
+        &[&format!("topic `{unseen}` does not exist, or may not be seen"), "allow Describe"],
+    );
+    for name in ["joining", "assigned", "taken"] {
+        stage.wait_for(
+            name,
+            &[&format!("the group `connect-{name}` may not be used"), "the right `Read` on the group"],
+        );
+    }
+    for name in names {
+        stage.assert_cannot_read(name);
+    }
+    let place = [("connector", "unread"), ("topic", &*unread), ("partition", "1")];
+    assert!(stage.metric("sluice_read_obstacle", &place) > 0.5);
+    assert!(stage.daemon.log_lines("connector failed").is_empty(), "{}", stage.daemon.log());
+    give_rights(secure, [&unread, &unseen], ["connect-joining", "connect-assigned", "connect-taken"]);
+    // Nothing is written to most of them, so that no record says that they are read.
+    stage.until(|| names.iter().all(|name| stage.said_of(name).is_empty()));
+    for name in names {
+        stage.assert_reads(name);
+    }
+    stage.until(|| stage.task("unread")["records"]["delivered"] == 1);
+    stage.end();
+}
+
 /// Joins a group with another way to assign partitions than Sluice's.
 fn member_with_ranges(broker: &Broker, group: &str, topic: &str) -> BaseConsumer {
     let mut client = broker.client();
@@ -212,17 +295,25 @@ fn the_advertised_host_that_nobody_knows_is_named_and_so_is_the_batch_that_canno
     broker.create_topic(topic, 2);
     let gzip = broker.client().set("compression.type", "gzip").to_owned();
     kafka::produce(gzip, topic, [NewRecord::unkeyed("x".repeat(5000)).partition(1)]);
-    // Of one that is not packed librdkafka says nothing.
+    // Of one that is not packed, and whose sum is not looked at, librdkafka says nothing.
     let silent = "silent";
     broker.create_topic(silent, 1);
     broker.produce(silent, [NewRecord::unkeyed("x".repeat(5000))]);
-    broker.spoil(topic, 1);
-    broker.spoil(silent, 0);
+    let damaged = "damaged";
+    broker.create_topic(damaged, 1);
+    for value in ["first", "second", "third"] {
+        broker.produce(damaged, [NewRecord::unkeyed(value)]);
+    }
+    let one_bit = (damaged, 0, Damage::OneBit(1));
+    broker.damage([(topic, 1, Damage::AllBytes), (silent, 0, Damage::AllBytes), one_bit]);
     broker.produce(topic, [NewRecord::unkeyed("good").partition(0)]);
+    let unchecked = "    properties: { check.crcs: false }\n";
     let stage = Stage::start(&[
         ("unresolved", connector(&unresolved, topic, "")),
         ("spoiled", connector(&broker.bootstrap_servers(), topic, "")),
-        ("silent", connector(&broker.bootstrap_servers(), silent, "")),
+        ("silent", connector(&broker.bootstrap_servers(), silent, unchecked)),
+        ("damaged", connector(&broker.bootstrap_servers(), damaged, "")),
+        ("unchecked", connector(&broker.bootstrap_servers(), damaged, unchecked)),
     ]);
     let said = stage.wait_for("unresolved", &["broker.invalid", "advertised.listeners"]);
     assert!(!said.contains(&unresolved), "{said}");
@@ -237,10 +328,19 @@ fn the_advertised_host_that_nobody_knows_is_named_and_so_is_the_batch_that_canno
     stage.wait_for("silent", &["nothing comes of a partition that holds more", "sluice offsets reset"]);
     let obstacle = &stage.task("silent")["cannot_read"][0];
     assert_eq!((&obstacle["topic"], &obstacle["offset"]), (&silent.into(), &0.into()));
-    for name in ["unresolved", "spoiled", "silent"] {
+    stage.wait_for("damaged", &["damaged-0 at offset 1: ", "CRC32C", "sluice offsets reset"]);
+    for name in ["unresolved", "spoiled", "silent", "damaged"] {
         stage.assert_cannot_read(name);
         assert!(!stage.daemon.log_lines(&format!("connector={name}")).is_empty());
     }
+    assert_eq!(stage.task("damaged")["records"]["delivered"], 1, "what is before it, and nothing behind it");
+    assert_eq!(broker.committed("connect-damaged", damaged), [Some(1)]);
+    assert_eq!(stage.task("unchecked")["records"]["delivered"], 3, "as whoever wants it so");
+    // What cannot be read is asked for again and again, and not as fast as the broker answers.
+    let before = cpu_seconds(stage.daemon.id());
+    std::thread::sleep(Duration::from_secs(4));
+    let spent = cpu_seconds(stage.daemon.id()) - before;
+    assert!(spent < 2.0, "{spent} s of 4");
     stage.end();
 }
 

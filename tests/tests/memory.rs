@@ -9,6 +9,7 @@ use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::listener;
+use sluice_tests::memory_group::MemoryGroup;
 use sluice_tests::process::{own_memory, peak_memory, resident_memory};
 use sluice_tests::sluice::{PATIENCE, Sluice};
 use sluice_tests::target::{CountingTarget, Manners, Mishap};
@@ -60,6 +61,65 @@ fn a_batch_that_unpacks_to_a_thousand_times_its_size_takes_twice_that_and_no_mor
     let (peak, unpacked) = (peak_memory(daemon.id()), f64::from(u32::try_from(UNPACKED).unwrap()));
     assert!(peak > unpacked && peak < REST + BUDGET + 2.0 * unpacked, "{peak:.1} MiB at most");
     daemon.terminate().expect_code(0);
+}
+
+/// Returns how many MiB a pod may have as it is shipped.
+fn shipped_limit() -> u32 {
+    let deployment = include_str!("../../infra/kubernetes/base/deployment.yaml");
+    let limit = deployment.split("limits: { memory: ").nth(1).and_then(|rest| rest.split("Mi").next());
+    limit.unwrap().parse().unwrap()
+}
+
+/// What docs/operations.md makes of that limit: a buffer as it is by default, which is all but full, of records that were packed
+/// forty to one, and a batch of 45 MiB on top. The kernel kills whoever takes more; where no group can be made here, what is resident
+/// is looked at.
+#[test]
+fn a_connector_as_it_is_by_default_lives_within_the_limit_that_is_shipped() {
+    const MIB: u64 = 1024 * 1024;
+    /// What the pages of the tests' binary take more than those of a release: the kernel gives them back where there is a limit.
+    const MORE: f64 = 40.0;
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("shipped");
+    broker.create_topic(&topic, 5);
+    let mut client = broker.client();
+    client.set("compression.type", "zstd").set("batch.size", "1000000").set("linger.ms", "50");
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut backlog: Vec<NewRecord> = Vec::new();
+    // Each takes 640 bytes beside its own.
+    for number in 0..12_900 {
+        let text: String = (0..100).map(|_| random.alphanumeric()).collect();
+        backlog.push(NewRecord::unkeyed(text.repeat(40)).partition(number % 4));
+    }
+    kafka::produce(client, &topic, backlog);
+    let manners = Manners { faults: &[(100, Mishap::Hang)], pause: Duration::ZERO, names_poison: false };
+    let target = CountingTarget::start(manners, 1);
+    let sink = format!("  http: {{ url: \"{}\", request_timeout: 5m }}\n", target.url());
+    let connector = ConnectorText::new(&topic).value("bytes").transforms("  []\n").sink(sink);
+    let folder = Folder::with("shipped.yaml", connector.text());
+    let group = MemoryGroup::new(u64::from(shipped_limit()) * MIB);
+    let arguments = ["run".as_ref(), folder.path().as_os_str()];
+    let sluice = group.as_ref().map_or_else(|| Sluice::new(arguments), |group| group.sluice(arguments));
+    let mut daemon =
+        sluice.arg("--listen=127.0.0.1:0").env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers()).spawn();
+    let address = listener::address(&mut daemon);
+    let buffered = || {
+        let status: Value = serde_json::from_str(&listener::get(&address, "/status").body).unwrap();
+        status.pointer("/0/buffered_bytes").and_then(Value::as_u64).unwrap()
+    };
+    daemon.wait_while_running("a buffer that is all but full", || buffered() > 56 * MIB);
+    let mut client = broker.client();
+    client.set("compression.type", "gzip").set("message.max.bytes", "200000000");
+    kafka::produce(client, &topic, [NewRecord::unkeyed(vec![b'x'; 45 * 1024 * 1024]).partition(4)]);
+    daemon.wait_while_running("the large batch", || buffered() > 100 * MIB);
+    let peak = peak_memory(daemon.id());
+    match &group {
+        Some(group) => {
+            assert_eq!(group.killed(), 0, "{peak:.0} MiB were resident, {:.0} charged", group.peak());
+        }
+        None => assert!(peak < f64::from(shipped_limit()) + MORE, "{peak:.0} MiB"),
+    }
+    assert!(daemon.is_alive(), "{}", daemon.log());
+    daemon.kill();
 }
 
 /// Two connectors whose target stands still would fill what they may, 64 MiB each.

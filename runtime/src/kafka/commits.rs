@@ -1,12 +1,13 @@
 //! Offsets that are to be committed, and the one commit at a time that takes them to the brokers.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+use rdkafka::types::RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopicOrPartition};
 use sluice_connector_api::TopicPartition;
 
 use crate::kafka::native::epochs::set_leader_epoch;
@@ -17,10 +18,13 @@ use crate::source::Offsets;
 /// How long one commit waits for another to end. During an outage of the brokers none does.
 const TURN: Duration = Duration::from_secs(5);
 
+/// Offsets, and what they are positions in.
+type Waiting = BTreeMap<TopicPartition, (i64, Stamp)>;
+
 /// Offsets that wait to be committed.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
-    waiting: Mutex<BTreeMap<TopicPartition, (i64, Stamp)>>,
+    waiting: Mutex<Waiting>,
     /// What the offsets that come from the engine are positions in.
     stamps: Mutex<HashMap<TopicPartition, Stamp>>,
     came: Condvar,
@@ -74,27 +78,36 @@ impl Commits {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Commits what waits, and waits for the broker's answer. `None` where there was nothing to commit, or where another
-    /// commit does not end.
+    /// Commits what waits, and waits for the broker's answer. Nothing where there was nothing to commit, or where another
+    /// commit does not end; more than one commit where one topic of several is refused.
     pub(super) fn run<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         positions: &Positions,
-    ) -> Option<Committed> {
+    ) -> Vec<Committed> {
         let Some(_turn) = self.turn() else {
             tracing::warn!(
                 "offsets are not committed, their records will be read again: the brokers do not answer"
             );
-            return None;
+            return Vec::new();
         };
         let waiting = std::mem::take(&mut *self.waiting());
         if waiting.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let begun = Instant::now();
-        let result = stamped(&waiting, positions).and_then(|list| consumer.commit(&list, CommitMode::Sync));
-        let offsets = waiting.into_iter().map(|(partition, (offset, _))| (partition, offset)).collect();
-        Some(Committed { offsets, result, took: begun.elapsed() })
+        let all = commit(consumer, &waiting, positions);
+        let topics: BTreeSet<_> = waiting.keys().map(|partition| Arc::clone(&partition.topic)).collect();
+        if topics.len() == 1 || !is_of_one_topic(&all) {
+            return vec![all];
+        }
+        // What one of them may not is no matter of the others.
+        let mut each = Vec::new();
+        for topic in topics {
+            let mut own = waiting.clone();
+            own.retain(|partition, _| partition.topic == topic);
+            each.push(commit(consumer, &own, positions));
+        }
+        each
     }
 
     /// Waits for the end of the commit that is under way.
@@ -110,7 +123,7 @@ impl Commits {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, (i64, Stamp)>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,11 +132,25 @@ impl Commits {
     }
 }
 
-/// Makes the list of a commit: with each offset goes what it is a position in.
-fn stamped(
-    waiting: &BTreeMap<TopicPartition, (i64, Stamp)>,
+fn commit<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    waiting: &Waiting,
     positions: &Positions,
-) -> KafkaResult<TopicPartitionList> {
+) -> Committed {
+    let begun = Instant::now();
+    let result = stamped(waiting, positions).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+    let offsets = waiting.iter().map(|(partition, (offset, _))| (partition.clone(), *offset)).collect();
+    Committed { offsets, result, took: begun.elapsed() }
+}
+
+/// Says whether a commit was refused for what may be the matter of one of its topics.
+fn is_of_one_topic(committed: &Committed) -> bool {
+    let code = committed.result.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+    matches!(code, Some(TopicAuthorizationFailed | UnknownTopicOrPartition))
+}
+
+/// Makes the list of a commit: with each offset goes what it is a position in.
+fn stamped(waiting: &Waiting, positions: &Positions) -> KafkaResult<TopicPartitionList> {
     let offsets = waiting.iter().map(|(partition, (offset, _))| (partition.clone(), Offset::Offset(*offset)));
     let list = list(offsets)?;
     for (partition, (offset, stamp)) in waiting {

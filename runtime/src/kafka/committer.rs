@@ -12,7 +12,8 @@ use rdkafka::topic_partition_list::Offset;
 use sluice_connector_api::TopicPartition;
 
 use crate::kafka::commits::{Commits, list, offsets};
-use crate::kafka::context::{Corrected, Correction, GroupContext};
+use crate::kafka::context::GroupContext;
+use crate::kafka::correction::{Corrected, Correction};
 use crate::kafka::group_past::is_another;
 use crate::kafka::native::epochs::{fetched_range, leader_epoch};
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
@@ -155,7 +156,7 @@ impl Committer {
             is_read &= goes_on;
             self.read_to.insert(partition, next);
         }
-        if is_read {
+        if is_read && !consumer.context().is_denied() {
             self.meter.reading.clear_source();
         }
     }

@@ -19,43 +19,30 @@ use rdkafka::{Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, TakenOver, TopicPartition};
 
 use crate::kafka::commits::{Commits, Committed};
+use crate::kafka::correction::Correction;
 use crate::kafka::event_sender::EventSender;
 use crate::kafka::losses::Losses;
 use crate::kafka::native::epochs::set_leader_epoch;
 use crate::kafka::native::queue::ConsumerQueue;
+use crate::kafka::obstacles::may_not_join;
 use crate::kafka::positions::Positions;
+use crate::kafka::reason::described;
 use crate::kafka::settings::KafkaSettings;
-use crate::kafka::stamp::{Stamp, TopicId};
+use crate::kafka::stamp::TopicId;
 use crate::kafka::start::{Start, Starts};
 use crate::kafka::taking_over::TakingOver;
 use crate::kafka::words::LastWords;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
-use crate::meter::position_loss::{LostPosition, PositionLoss};
-use crate::meter::reading::Reading;
+use crate::meter::position_loss::LostPosition;
+use crate::meter::reading::{Obstacle, Reading};
 use crate::meter::source_meter::{self, SourceMeter};
 use crate::source::{Event, Offsets, Resumed, Revoked};
 use sluice_kafka_client::Identity;
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
 const REVOKE_WAIT: Duration = Duration::from_secs(10);
-
-/// A position that was found to be another, while no record of the partition came.
-pub(super) struct Correction {
-    pub(super) partition: TopicPartition,
-    /// Where reading goes on.
-    pub(super) to: i64,
-    pub(super) what: Corrected,
-}
-
-/// Why a position is another, and what it has to be for this to be still so.
-pub(super) enum Corrected {
-    /// There is no record behind this offset.
-    Passed { from: i64 },
-    /// This offset does not mean any more what it meant.
-    Lost { from: i64, why: PositionLoss },
-    /// It is a position in this topic, which was made again.
-    Recreated { before: Option<TopicId>, stamp: Stamp },
-}
+/// What is known for certain counts as if it had stood for so long.
+const CERTAIN: Duration = Duration::from_mins(1);
 
 /// What librdkafka calls back.
 pub(super) struct GroupContext {
@@ -79,8 +66,11 @@ pub(super) struct GroupContext {
     assigned: Mutex<Vec<TopicPartition>>,
     /// The pipeline has ended; partitions go without a word.
     closing: AtomicBool,
+    /// The group has no right for this client to commit in it.
+    denied: AtomicBool,
     /// Who the consumer is.
     identity: Identity,
+    group: String,
     /// What librdkafka said last.
     pub(super) words: LastWords,
     commits: Arc<Commits>,
@@ -95,7 +85,7 @@ impl GroupContext {
         identity: Identity,
         commits: Arc<Commits>,
         meter: Arc<SourceMeter>,
-        settings: &KafkaSettings,
+        (name, settings): (&str, &KafkaSettings),
     ) -> Self {
         Self {
             events,
@@ -108,7 +98,9 @@ impl GroupContext {
             records: OnceLock::new(),
             assigned: Mutex::default(),
             closing: AtomicBool::new(false),
+            denied: AtomicBool::new(false),
             identity,
+            group: settings.group_of(name),
             words: LastWords::default(),
             commits,
             meter,
@@ -173,8 +165,13 @@ impl GroupContext {
     }
 
     pub(super) fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.give_way();
         self.meter.closed();
+    }
+
+    /// Lets another client take the place of this one.
+    pub(super) fn give_way(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Commits these offsets and what waits, and waits for the broker's answer. What is refused is told to the pipeline.
@@ -182,7 +179,7 @@ impl GroupContext {
         if !offsets.is_empty() {
             self.commits.add(offsets);
         }
-        if let Some(committed) = self.commits.run(consumer, &self.positions) {
+        for committed in self.commits.run(consumer, &self.positions) {
             self.committed(committed);
         }
     }
@@ -192,12 +189,16 @@ impl GroupContext {
         match result {
             Ok(()) => {
                 self.meter.committed(&offsets, took);
+                if self.denied.swap(false, Ordering::Relaxed) {
+                    self.reading().clear_source();
+                }
                 if let Some(sum) = self.throttle.passed() {
                     tracing::info!("offsets are committed again, after commits failed {sum}");
                 }
             }
             Err(error) => {
                 self.meter.commit_failed();
+                self.note_denial(&error);
                 match self.throttle.note(&error.to_string()) {
                     LogLine::Full => {
                         tracing::warn!("offsets could not be committed and will be again: {error}");
@@ -211,6 +212,20 @@ impl GroupContext {
                 self.events.send_aside(Event::CommitFailed(partitions));
             }
         }
+    }
+
+    /// What a client delivers that may not commit is delivered again at each start, and the group does not keep it.
+    fn note_denial(&self, error: &KafkaError) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) {
+            self.denied.store(true, Ordering::Relaxed);
+            let reason = may_not_join(&self.group, &described(error));
+            self.reading().note_for_certain(Obstacle { reason, ..Obstacle::default() }, CERTAIN);
+        }
+    }
+
+    /// Says whether the client may not commit.
+    pub(super) fn is_denied(&self) -> bool {
+        self.denied.load(Ordering::Relaxed)
     }
 
     /// Before they are assigned, so that every record of theirs comes the same way.
@@ -363,17 +378,6 @@ impl ClientContext for GroupContext {
         tracing::debug!("librdkafka: {error}: {reason}");
         self.words.note_reason(reason);
     }
-}
-
-/// Cuts off how long it took and how often it happened, so that one reason is one text.
-pub(super) fn without_times(reason: &str) -> String {
-    reason.split(" (after ").next().unwrap_or(reason).to_owned()
-}
-
-/// Says whether the brokers did not let a client in, or it did not trust them.
-pub(super) fn is_refusal(error: &KafkaError) -> bool {
-    let code = error.rdkafka_error_code();
-    matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
 }
 
 /// Says of each partition how much of its first record is stored already.

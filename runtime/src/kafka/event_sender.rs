@@ -7,6 +7,7 @@ use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::kafka::stamp::Stamp;
+use crate::meter::reading::Obstacle;
 use crate::source::Event;
 use crate::source::budget::Budget;
 
@@ -21,8 +22,8 @@ pub(super) enum Handed {
     Event(Event),
     /// [`Event::Restarted`], and what the offsets are positions in from then on.
     Restarted(TopicPartition, i64, Stamp),
-    /// The group has a member of this static name already, so that librdkafka gave the client up. Nothing was read.
-    NameHeld,
+    /// librdkafka gave the client up for this, and another one is to take its place.
+    GivenUp(Obstacle),
 }
 
 /// Hands records and events over, in order.
@@ -88,9 +89,9 @@ impl EventSender {
         let _unheard = self.events.send(Handed::Restarted(partition.clone(), offset, stamp)).is_err();
     }
 
-    /// Says that the group has a member of the same static name. At the end nobody listens.
-    pub(super) fn name_held(&self) {
-        let _unheard = self.events.send(Handed::NameHeld).is_err();
+    /// Says that librdkafka gave the client up, and why. At the end nobody listens.
+    pub(super) fn give_up(&self, why: Obstacle) {
+        let _unheard = self.events.send(Handed::GivenUp(why)).is_err();
     }
 
     /// Says whether nobody listens any more.

@@ -3,6 +3,7 @@
 use rdkafka::types::RDKafkaErrorCode as Code;
 use sluice_connector_api::TopicPartition;
 
+use crate::kafka::words::without_times;
 use crate::meter::reading::Obstacle;
 
 /// What librdkafka writes before the name of a topic that it cannot subscribe to, and behind it.
@@ -11,11 +12,18 @@ const NOT_AVAILABLE: (&str, &str) = ("Subscribed topic not available: ", ": ");
 /// How librdkafka names zstd where a batch cannot be unpacked.
 const ZSTD: &str = "codec 0x4";
 
+/// Why a static name is waited for. The name is not shown, as no value of a property is.
+const NAME_HELD: &str = "the group has a member of this `group.instance.id` already: one that was killed is put out when its session \
+    is over (45 s, unless the brokers' `group.consumer.session.timeout.ms` says otherwise), and then this one joins; where it \
+    lives, give each process an id of its own";
+
 /// An error as librdkafka tells it.
 pub(super) struct Told<'a> {
     pub(super) code: Code,
     /// Its own words; empty where it has none.
     pub(super) reason: &'a str,
+    /// The group of the consumer.
+    pub(super) group: &'a str,
     /// The partition that it is about, and where reading stands in it.
     pub(super) place: Option<(TopicPartition, i64)>,
 }
@@ -25,7 +33,7 @@ pub(super) struct Told<'a> {
 pub(super) fn obstacle(told: &Told<'_>) -> Obstacle {
     if let Some((TopicPartition { topic, partition }, offset)) = &told.place {
         let offset = (*offset >= 0).then_some(*offset);
-        let reason = of_partition(told);
+        let reason = of_partition(told, topic);
         return Obstacle { reason, topic: Some(topic.to_string()), partition: Some(*partition), offset };
     }
     if let Some(topic) = missing_topic(told.reason) {
@@ -61,7 +69,7 @@ fn missing_topic(reason: &str) -> Option<&str> {
     reason.strip_prefix(before)?.split(behind).next()
 }
 
-fn of_partition(told: &Told<'_>) -> String {
+fn of_partition(told: &Told<'_>, topic: &str) -> String {
     let said = said(told);
     match told.code {
         // librdkafka unpacks it to three times as much as the time before, up to this bound.
@@ -73,6 +81,9 @@ fn of_partition(told: &Told<'_>) -> String {
         Code::BadCompression | Code::InvalidMessage | Code::BadMessage => format!(
             "a batch cannot be read: {said}; repair it at the brokers, or stop the connector and pass over it with \
              `sluice offsets reset`"
+        ),
+        Code::TopicAuthorizationFailed => format!(
+            "topic `{topic}` may not be read: {said}; give this client the right `Read` on it (an ACL, or a policy of the brokers)"
         ),
         Code::MessageSizeTooLarge => format!(
             "a batch is larger than may be fetched: {said}; raise `receive.message.max.bytes` and `fetch.max.bytes` in \
@@ -93,6 +104,12 @@ fn of_source(told: &Told<'_>) -> String {
         Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed => {
             format!("{said}; check `auth` and `tls`")
         }
+        Code::TopicAuthorizationFailed => format!(
+            "{said}; give this client the right `Describe` on each topic that it is to read, or take the topic out of \
+             `source.kafka.topics`"
+        ),
+        Code::GroupAuthorizationFailed => may_not_join(told.group, &said),
+        Code::UnreleasedInstanceId => NAME_HELD.to_owned(),
         Code::InconsistentGroupProtocol => format!(
             "{said}; other members of the group have another `partition.assignment.strategy`: set theirs in \
              `source.kafka.properties`, or take another `group`"
@@ -113,6 +130,14 @@ fn of_source(told: &Told<'_>) -> String {
     }
 }
 
+/// Says that a client has no right to a group: to join it, or to commit in it.
+pub(super) fn may_not_join(group: &str, said: &str) -> String {
+    format!(
+        "the group `{group}` may not be used: {said}; give this client the right `Read` on the group (an ACL, or a policy of the \
+         brokers), or set another `source.kafka.group`"
+    )
+}
+
 /// Says what answers where no broker does: librdkafka takes its first four bytes for a size.
 fn other_protocol(said: &str) -> Option<&'static str> {
     let size = said.split_once("Invalid response size ")?.1.split(' ').next()?.parse::<i32>().ok()?;
@@ -126,10 +151,8 @@ fn other_protocol(said: &str) -> Option<&'static str> {
 
 /// Returns its words without how long it took and how often it happened, so that one reason is one text.
 fn said(told: &Told<'_>) -> String {
-    match told.reason.split(" (after ").next() {
-        None | Some("") => told.code.to_string(),
-        Some(reason) => reason.to_owned(),
-    }
+    let reason = without_times(told.reason);
+    if reason.is_empty() { told.code.to_string() } else { reason }
 }
 
 #[cfg(test)]
@@ -137,7 +160,11 @@ mod tests {
     use super::*;
 
     fn of(code: Code, reason: &str) -> Obstacle {
-        obstacle(&Told { code, reason, place: None })
+        obstacle(&Told { code, reason, group: "g", place: None })
+    }
+
+    fn at(code: Code, reason: &str) -> Obstacle {
+        obstacle(&Told { code, reason, group: "g", place: Some((TopicPartition::new("t", 3), 40)) })
     }
 
     #[test]
@@ -168,10 +195,9 @@ mod tests {
 
     #[test]
     fn an_error_of_a_partition_says_where_and_the_way_out() {
-        let place = Some((TopicPartition::new("t", 3), 40));
         let reason =
             "Decompression (codec 0x1) of message at 40 of 90 bytes failed: Local: Invalid compressed data";
-        let obstacle = obstacle(&Told { code: Code::BadCompression, reason, place });
+        let obstacle = at(Code::BadCompression, reason);
         assert_eq!(
             (obstacle.topic.as_deref(), obstacle.partition, obstacle.offset),
             (Some("t"), Some(3), Some(40))
@@ -182,10 +208,9 @@ mod tests {
 
     #[test]
     fn a_batch_of_zstd_may_be_whole_and_too_large_to_be_unpacked() {
-        let place = Some((TopicPartition::new("t", 3), 40));
         let reason =
             "Decompression (codec 0x4) of message at 40 of 90 bytes failed: Local: Invalid compressed data";
-        let obstacle = obstacle(&Told { code: Code::BadCompression, reason, place });
+        let obstacle = at(Code::BadCompression, reason);
         for way_out in ["raise that in `source.kafka.properties`", "sluice offsets reset"] {
             assert!(obstacle.reason.contains(way_out), "{}", obstacle.reason);
         }
@@ -204,6 +229,29 @@ mod tests {
             assert!(reason.contains(way_out) && !reason.contains("above the size"), "{reason}");
         }
         assert!(said(900_146).contains("above the size that is named"));
+    }
+
+    #[test]
+    fn a_right_that_is_missing_is_named_with_what_it_is_missing_on() {
+        let read = at(
+            Code::TopicAuthorizationFailed,
+            "Fetch from broker 1 failed: Broker: Topic authorization failed",
+        );
+        assert_eq!((read.topic.as_deref(), read.partition), (Some("t"), Some(3)));
+        assert!(read.reason.starts_with("topic `t` may not be read: Fetch from broker 1"), "{}", read.reason);
+        let reason = "Subscribed topic not available: t: Broker: Topic authorization failed";
+        let seen = of(Code::TopicAuthorizationFailed, reason);
+        assert!(
+            seen.topic.as_deref() == Some("t") && seen.reason.contains("allow Describe"),
+            "{}",
+            seen.reason
+        );
+        let join = of(Code::GroupAuthorizationFailed, "JoinGroup failed: Broker: Group authorization failed");
+        assert!(
+            join.reason.contains("`g` may not be used") && join.reason.contains("`Read`"),
+            "{}",
+            join.reason
+        );
     }
 
     #[test]

@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message as _, Offset};
 use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::oneshot;
 
-use crate::kafka::context::{Corrected, Correction, GroupContext};
+use crate::kafka::context::GroupContext;
+use crate::kafka::correction::{Corrected, Correction};
+use crate::kafka::faulty::Faulty;
 use crate::kafka::native::epochs::fetched_range;
 use crate::kafka::native::queue::{ConsumerQueue, Message, PartitionError, Taken};
 use crate::kafka::record::{record_of, record_taken};
-use crate::kafka::settings::KafkaSettings;
+use crate::kafka::severity::{Severity, is_of_topic, severity};
 use crate::kafka::stamp::Stamp;
 use crate::kafka::validation::validate;
-use crate::kafka::watch::{Watch, obstacle_of};
+use crate::kafka::watch::Watch;
 use crate::meter::position_loss::{LostPosition, PositionLoss};
 use crate::source::Event;
 use crate::source::budget::{Budget, footprint};
@@ -38,6 +39,8 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 pub(super) enum PollerCommand {
     /// Commits what waits, leaves the group, and ends.
     Close(oneshot::Sender<()>),
+    /// Ends, since librdkafka gave the client up and another one takes its place: what keeps that from reading stands.
+    GiveWay,
 }
 
 /// The state of the thread that polls.
@@ -52,6 +55,7 @@ pub(super) struct Poller {
     quiet: bool,
     /// Partitions came that may not be paused yet.
     came: bool,
+    faulty: Faulty,
     watch: Watch,
 }
 
@@ -60,7 +64,7 @@ impl Poller {
         records: ConsumerQueue<GroupContext>,
         commands: Receiver<PollerCommand>,
         budget: Budget,
-        settings: &KafkaSettings,
+        watch: Watch,
     ) -> Self {
         let records = Arc::new(records);
         records.consumer().context().forward_to(&records);
@@ -73,7 +77,8 @@ impl Poller {
             commands,
             budget,
             paused: false,
-            watch: Watch::new(settings.topics.clone()),
+            faulty: Faulty::default(),
+            watch,
         }
     }
 
@@ -89,6 +94,10 @@ impl Poller {
                 Ok(PollerCommand::Close(closed)) => {
                     self.consumer().context().commit(self.consumer(), Vec::new());
                     break Some(closed);
+                }
+                Ok(PollerCommand::GiveWay) => {
+                    self.consumer().context().give_way();
+                    return;
                 }
                 Err(TryRecvError::Disconnected) => break None,
                 Err(TryRecvError::Empty) => {
@@ -111,6 +120,9 @@ impl Poller {
             self.paused = self.for_assignment("pause", Consumer::pause);
         } else if self.paused && self.budget.has_room() {
             self.paused = !self.for_assignment("resume", Consumer::resume);
+        } else if came && !self.paused {
+            // One that went while it was paused is still paused for librdkafka when it comes back.
+            self.came = !self.for_assignment("resume", Consumer::resume);
         }
     }
 
@@ -163,6 +175,7 @@ impl Poller {
         let came = consumer.context().take_assigned();
         self.came |= !came.is_empty();
         validate(&consumer, &came);
+        self.faulty.let_go(&consumer, self.paused);
         for correction in consumer.context().take_corrections() {
             self.correct(correction);
         }
@@ -183,8 +196,10 @@ impl Poller {
         let (mut records, mut bytes) = (Vec::with_capacity(most), 0);
         // One name for the records of a chunk. Not for those of all: threads that count the same thing wait for each other.
         let mut topics: Vec<(usize, Arc<str>)> = Vec::new();
-        let (mut epochs, mut faults) = (Vec::with_capacity(most), Vec::new());
+        let (mut epochs, mut faults): (_, Vec<PartitionError>) = (Vec::with_capacity(most), Vec::new());
         self.records.take(most, time, |taken| match taken {
+            // It comes again, behind what could not be read.
+            Taken::Record(message) if faults.iter().any(|fault| is_before(fault, message)) => {}
             Taken::Record(message) => {
                 let record = record_taken(message, name_of(message, &mut topics));
                 bytes += footprint(&record);
@@ -198,8 +213,10 @@ impl Poller {
         self.clear_partitions_of(&records);
         self.keep(records, &epochs, bytes);
         for fault in faults {
-            if let Some((partition, _)) = &fault.place {
-                self.undo(partition);
+            if let Some((partition, _)) = &fault.place
+                && let Err(error) = self.faulty.hold(self.records.consumer(), partition)
+            {
+                self.fail_to_go_on(partition, &error);
             }
             self.on_error(&fault);
         }
@@ -214,18 +231,6 @@ impl Poller {
         for record in records {
             reading.clear_partition(record.origin().topic_partition());
             reading.clear_topic(record.origin().topic());
-        }
-    }
-
-    /// Has librdkafka forget that it took what went wrong with a partition for a record: after a pause it would pass over the
-    /// next one. Where it does not hear, it does not fetch, and begins anew when it does.
-    fn undo(&self, partition: &TopicPartition) {
-        let next = self.consumer().context().positions.get(partition).and_then(|(next, _)| next);
-        let TopicPartition { topic, partition } = partition;
-        if let Some(next) = next
-            && let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK)
-        {
-            tracing::debug!("{topic}-{partition} is not fetched: {error}");
         }
     }
 
@@ -315,41 +320,44 @@ impl Poller {
     /// Tells librdkafka where to go on in a partition whose offsets went back. Where it does not hear, the connector must not
     /// go on: see `positions`.
     fn go_on_at(&self, partition: &TopicPartition, next: i64) {
-        let TopicPartition { topic, partition } = partition;
-        if let Err(error) = self.consumer().seek(topic, *partition, Offset::Offset(next), SEEK) {
-            let reason = format!("cannot go on at offset {next} of {topic}-{partition}: {error}");
-            self.consumer().context().events.send(Event::Failed(reason.into()));
+        let TopicPartition { topic, partition: number } = partition;
+        if let Err(error) = self.consumer().seek(topic, *number, Offset::Offset(next), SEEK) {
+            self.fail_to_go_on(partition, &error);
         }
+    }
+
+    fn fail_to_go_on(&self, partition: &TopicPartition, error: &KafkaError) {
+        let reason = format!("cannot go on where reading stands in {partition}: {error}");
+        self.consumer().context().events.send(Event::Failed(reason.into()));
     }
 
     fn on_error(&self, fault: &PartitionError) {
         let context = self.consumer().context();
-        if is_name_held(&fault.error) {
-            context.events.name_held();
-            return;
-        }
-        if is_final(&fault.error) {
-            let reason = format!("{}: {}", fault.error, obstacle_of(fault).reason);
-            context.events.send(Event::Failed(reason.into()));
-            return;
-        }
-        self.watch.note(context, fault);
-        if is_of_topic(&fault.error) {
-            context.hurry();
+        match severity(&fault.error) {
+            Severity::GivenUp => context.events.give_up(self.watch.obstacle_of(fault)),
+            Severity::Final => {
+                let reason = format!("{}: {}", fault.error, self.watch.obstacle_of(fault).reason);
+                context.events.send(Event::Failed(reason.into()));
+            }
+            Severity::Passing => {
+                self.watch.note(context, fault);
+                if is_of_topic(&fault.error) {
+                    context.hurry();
+                }
+            }
         }
     }
+}
+
+/// Says whether something that could not be read comes before a record of the same partition.
+fn is_before(fault: &PartitionError, message: &Message) -> bool {
+    let place = fault.place.as_ref().map(|(partition, _)| partition);
+    place.is_some_and(|place| place.partition == message.partition() && &*place.topic == message.topic())
 }
 
 /// The first offset that a partition has, as the last fetch told it.
 fn first_offset(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) -> Option<i64> {
     fetched_range(consumer.client(), partition).map(|(first, _)| first)
-}
-
-/// Says whether an error may mean that a topic is another one now.
-fn is_of_topic(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicId, UnknownTopicOrPartition};
-    let code = error.rdkafka_error_code();
-    matches!(code, Some(UnknownPartition | UnknownTopic | UnknownTopicId | UnknownTopicOrPartition))
 }
 
 /// Returns the name of a record's topic, which it shares with others of the chunk.
@@ -361,23 +369,4 @@ fn name_of(message: &Message, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
     let topic: Arc<str> = message.topic().into();
     topics.push((id, Arc::clone(&topic)));
     topic
-}
-
-/// Says whether the group has a member of the same static name, which may be one that was killed (KIP-848).
-fn is_name_held(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId))
-}
-
-/// Says whether trying again is useless: a right is missing, or librdkafka gave the client up.
-fn is_final(error: &KafkaError) -> bool {
-    match error {
-        KafkaError::MessageConsumptionFatal(_) => true,
-        KafkaError::MessageConsumption(code) => matches!(
-            code,
-            RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed
-        ),
-        _ => false,
-    }
 }

@@ -11,10 +11,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use sluice_connector_api::{BoxError, Finding};
 
-use crate::kafka::context::{is_refusal, without_times};
 use crate::kafka::patterns::TopicEntry;
+use crate::kafka::reason::is_refusal;
 use crate::kafka::selection::Marks;
 use crate::kafka::settings::KafkaSettings;
+use crate::kafka::words::without_times;
 use sluice_kafka_client::AuthSettings;
 use sluice_kafka_client::Identity;
 

@@ -12,9 +12,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{BoxError, Headers};
 
-use crate::kafka::context::without_times;
 use crate::kafka::reason::described;
 use crate::kafka::topics::{is_missing, is_there};
+use crate::kafka::words::without_times;
 use sluice_kafka_client::Access;
 use sluice_kafka_client::Identity;
 

@@ -36,6 +36,12 @@ pub(super) fn described(error: &KafkaError) -> String {
     description.unwrap_or(&text).trim_start_matches("Broker: ").trim_start_matches("Local: ").to_owned()
 }
 
+/// Says whether the brokers did not let a client in, or it did not trust them.
+pub(super) fn is_refusal(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
+}
+
 /// The wrapper keeps the code of a failed admin operation to itself.
 fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {

@@ -95,17 +95,21 @@ const INSTANCE: &str = "group.instance.id";
 pub(super) const SESSION: &str = "session.timeout.ms";
 
 /// What a consumer has unless `properties` says otherwise.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 9] = [
     // One partition moving must not stop the others.
     (ASSIGNOR, "cooperative-sticky"),
     // librdkafka's own queue, beside the connector's byte budget.
     ("queued.max.messages.kbytes", "16384"),
     ("queued.min.messages", "10000"),
-    // What one answer of a broker holds, packed: it is unpacked as a whole, whatever is queued.
-    (ANSWER, "4194304"),
+    // What one answer of a broker holds, packed: it is unpacked as a whole, whatever is queued, and logs are packed forty to one.
+    // librdkafka takes no less than `message.max.bytes`, which is a million; a larger batch comes all the same.
+    (ANSWER, "1048576"),
     // How long a fetch is put off while that queue is full. The default of a second would be the most that is read: 10000
     // records per second and partition.
     ("fetch.queue.backoff.ms", "5"),
+    // A batch that was damaged where it is kept is no data: without this its records are delivered as they are. The sum is
+    // that of Kafka's own batches (CRC-32C), which the processor has an instruction for.
+    ("check.crcs", "true"),
     // Aborted transactions are not data.
     ("isolation.level", "read_committed"),
     ("client.id", "sluice"),
@@ -187,6 +191,12 @@ impl KafkaSettings {
         config
     }
 
+    /// Says whether the brokers assign the partitions, and not a member of the group (KIP-848).
+    pub(super) fn brokers_assign(&self) -> bool {
+        let protocol = self.properties.get("group.protocol");
+        protocol.is_some_and(|protocol| protocol.reveal().trim().eq_ignore_ascii_case("consumer"))
+    }
+
     /// Returns the configuration of a consumer in the connector's group.
     pub(crate) fn client_config(&self, name: &str) -> ClientConfig {
         let mut config = self.config_over(&[&CLIENT_DEFAULTS[..], &DEFAULTS].concat());
@@ -194,10 +204,8 @@ impl KafkaSettings {
         if !is_own(&ANSWER) && BOUNDS.iter().any(is_own) {
             config.remove(ANSWER);
         }
-        if config.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
-            && !self.properties.contains_key(ASSIGNOR)
-        {
-            // The brokers assign: `group.remote.assignor` says how (KIP-848).
+        if self.brokers_assign() && !self.properties.contains_key(ASSIGNOR) {
+            // `group.remote.assignor` says how.
             config.remove(ASSIGNOR);
         }
         config
@@ -284,7 +292,7 @@ mod tests {
             settings.validate().unwrap();
             settings.client_config("name").get("fetch.max.bytes").map(str::to_owned)
         };
-        assert_eq!(answer(&[("client.id", "x")]).as_deref(), Some("4194304"));
+        assert_eq!(answer(&[("client.id", "x")]).as_deref(), Some("1048576"));
         assert_eq!(answer(&[("message.max.bytes", "20000000")]), None);
         assert_eq!(
             answer(&[("receive.message.max.bytes", "3000000"), ("queued.max.messages.kbytes", "1000")]),

@@ -22,18 +22,15 @@ use crate::kafka::settings::KafkaSettings;
 use crate::kafka::subscription::Subscription;
 use crate::kafka::tail::Onlooker;
 use crate::kafka::taking_over::TakingOver;
+use crate::kafka::watch::{Watch, say};
+use crate::meter::log_throttle::LogThrottle;
 use crate::meter::reading::Obstacle;
 use crate::meter::source_meter::SourceMeter;
 use crate::source::budget::Budget;
 use crate::source::{AskMember, Event, Offsets, Source};
 
-/// How long it takes until the group is asked again for a static name that it still has a member of.
-const NAME_WAIT: Duration = Duration::from_secs(2);
-
-/// Why it is waited for. The name is not shown, as no value of a property is.
-const NAME_HELD: &str = "the group has a member of this `group.instance.id` already: one that was killed is put out when its session \
-    is over (45 s, unless the brokers' `group.consumer.session.timeout.ms` says otherwise), and then this one joins; where it \
-    lives, give each process an id of its own";
+/// How long it takes until another client asks to join in the place of one that was given up.
+const ANOTHER: Duration = Duration::from_secs(2);
 
 /// A member of a consumer group.
 #[derive(Debug)]
@@ -42,10 +39,10 @@ pub struct KafkaSource {
     /// The client of the member, for whoever asks about it.
     consumer: Arc<Mutex<Weak<BaseConsumer<GroupContext>>>>,
     joining: Joining,
-    /// When to join anew, where the group had a member of the same static name.
+    /// When to join anew, where the group did not take this client.
     joins_at: Option<Instant>,
-    /// That was said.
-    told: bool,
+    /// What was said of that.
+    throttle: LogThrottle,
 }
 
 /// What it takes to join.
@@ -98,18 +95,15 @@ impl KafkaSource {
         let joining = Joining { sink, name, settings, budget, meter };
         let member = joining.join()?;
         let consumer = Arc::new(Mutex::new(member.consumer.clone()));
-        Ok(Self { member, consumer, joining, joins_at: None, told: false })
+        Ok(Self { member, consumer, joining, joins_at: None, throttle: LogThrottle::new(1) })
     }
 
-    /// Waits for the group to let go of a static name: after a member was killed its session has to be over first. librdkafka
-    /// gives the client up, so that another one joins.
-    fn wait_for_name(&mut self) {
-        let reason = NAME_HELD.to_owned();
-        if !std::mem::replace(&mut self.told, true) {
-            tracing::warn!("{reason}");
-        }
-        self.joining.meter.reading.note(Obstacle { reason, ..Obstacle::default() });
-        self.joins_at = Some(Instant::now() + NAME_WAIT);
+    /// Has another client join in a while, as librdkafka gave this one up: the group has a member of the same static name,
+    /// whose session has to be over first, or the right to join is missing.
+    fn wait_to_join(&mut self, why: Obstacle) {
+        say(&self.throttle, &why);
+        self.joining.meter.reading.note(why);
+        self.joins_at = Some(Instant::now() + ANOTHER);
     }
 }
 
@@ -125,7 +119,8 @@ impl Joining {
         let backlog = sender.backlog();
         let onlooker = Onlooker::new(settings.client_config(name), identity.clone());
         let taking_over = sink.clone().and_then(TakingOver::new);
-        let context = GroupContext::new(sender, identity, Arc::clone(&commits), Arc::clone(meter), settings)
+        let (own_commits, own_meter) = (Arc::clone(&commits), Arc::clone(meter));
+        let context = GroupContext::new(sender, identity, own_commits, own_meter, (name, settings))
             .with_positions_of(taking_over);
         let consumer = settings.client_config(name).create_with_context(context)?;
         let records = ConsumerQueue::from_consumer(consumer)
@@ -135,7 +130,7 @@ impl Joining {
         subscription.begin(records.consumer())?;
         let mut committer =
             Committer::new(records.consumer(), &commits, meter, settings, subscription, onlooker);
-        let poller = Poller::new(records, command_receiver, budget.clone(), settings);
+        let poller = Poller::new(records, command_receiver, budget.clone(), Watch::new(name, settings));
         // Threads that cannot start leave the channel closed, which `next` reports.
         start_thread(format!("kafka-{name}"), move || poller.run());
         start_thread(format!("commit-{name}"), move || committer.run());
@@ -159,7 +154,9 @@ impl Source for KafkaSource {
                         let mut consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
                         consumer.clone_from(&member.consumer);
                         drop(consumer);
-                        self.member = member;
+                        let before = std::mem::replace(&mut self.member, member);
+                        // An error means that it has ended already.
+                        let _ended = before.commands.send(PollerCommand::GiveWay).is_err();
                     }
                     Err(error) => return Event::Failed(error.into()),
                 }
@@ -176,7 +173,7 @@ impl Source for KafkaSource {
                     self.member.commits.stamp(&partition, stamp);
                     return Event::Restarted(partition, offset);
                 }
-                Some(Handed::NameHeld) => self.wait_for_name(),
+                Some(Handed::GivenUp(why)) => self.wait_to_join(why),
                 None => return Event::Failed("the thread that polls Kafka has ended".into()),
             }
         }

@@ -39,7 +39,9 @@ impl Stalls {
             return;
         }
         let long = if is_quiet { LONG } else { LONG_BESIDE_OTHERS };
-        if !standing.is_noted && standing.since.elapsed() >= long {
+        if standing.is_noted {
+            reading.seen_again(partition);
+        } else if standing.since.elapsed() >= long {
             standing.is_noted = reading.note_unexplained(obstacle(partition, next));
         }
     }

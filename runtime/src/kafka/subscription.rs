@@ -60,9 +60,10 @@ impl Subscription {
         self.subscribe(consumer, self.names())
     }
 
-    /// Looks for topics that match, when it is time to. Waits for the brokers.
+    /// Looks for topics that match, when it is time to, and for those that are missing. Waits for the brokers.
     pub(super) fn look(&mut self, consumer: &BaseConsumer<GroupContext>) {
         if !self.has_patterns() {
+            self.look_for_missing(consumer);
             return;
         }
         self.clear_what_is_no_more(consumer);
@@ -76,6 +77,18 @@ impl Subscription {
                 self.change(consumer, wanted, is_first);
             }
             Err(error) => tracing::debug!("the topics are not known for now: {error}"),
+        }
+    }
+
+    /// librdkafka looks for a topic that is missing, or may not be seen, as often as for all others, which is every five
+    /// minutes. It hears the answer to this.
+    fn look_for_missing(&mut self, consumer: &BaseConsumer<GroupContext>) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < WANTING) || !self.is_missing_one(consumer) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        if let Err(error) = consumer.fetch_metadata(None, WAIT) {
+            tracing::debug!("the topics are not known for now: {error}");
         }
     }
 
@@ -123,7 +136,8 @@ impl Subscription {
         }
         let is_ours = |topic: &String| self.subscribed.contains(topic);
         let obstacles = reading.obstacles(Duration::ZERO);
-        obstacles.iter().any(|obstacle| obstacle.topic.as_ref().is_some_and(is_ours))
+        let mut topics = obstacles.iter().filter(|obstacle| obstacle.partition.is_none());
+        topics.any(|obstacle| obstacle.topic.as_ref().is_some_and(is_ours))
     }
 
     /// Returns what to be subscribed to now. Takes note of patterns that match nothing.

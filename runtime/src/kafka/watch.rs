@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
 use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::TopicPartition;
 
 use crate::kafka::context::GroupContext;
 use crate::kafka::native::queue::PartitionError;
 use crate::kafka::obstacles::{Told, is_summary, obstacle};
+use crate::kafka::settings::KafkaSettings;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::reading::Obstacle;
 
@@ -18,27 +20,31 @@ const LOOK: Duration = Duration::from_secs(10);
 const JOIN: Duration = Duration::from_secs(30);
 /// What librdkafka has not said again for so long, a member without partitions need not know. It says it every 30 s.
 const STALE: Duration = Duration::from_secs(90);
-
-/// Returns an error with what it is about, and with the way out.
-pub(super) fn obstacle_of(fault: &PartitionError) -> Obstacle {
-    obstacle(&Told { code: code_of(fault), reason: &fault.reason, place: fault.place.clone() })
-}
-
-/// Says with a summary why a connection failed last, where that is known.
-fn in_general(summary: String, failure: &str) -> String {
-    if failure.is_empty() {
-        return summary;
-    }
-    obstacle(&Told { code: RDKafkaErrorCode::BrokerTransportFailure, reason: failure, place: None }).reason
-}
+/// What of a partition that is read has not gone wrong again for so long has passed, though no record came: it is tried again
+/// every second or two.
+const PASSED: Duration = Duration::from_secs(25);
 
 fn code_of(fault: &PartitionError) -> RDKafkaErrorCode {
     fault.error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
 }
 
+/// Says what is in the way: in full, or summed up with what was said of it before.
+pub(super) fn say(throttle: &LogThrottle, Obstacle { reason, topic, partition, offset }: &Obstacle) {
+    match throttle.note(reason) {
+        LogLine::Full => {
+            tracing::warn!(topic, partition, offset, "Kafka: {reason}; tried again until it passes");
+        }
+        LogLine::Summary(sum) => {
+            tracing::warn!(topic, partition, offset, "Kafka: {sum}: {reason}; tried again");
+        }
+        LogLine::Nothing => {}
+    }
+}
+
 /// What a poller knows of its consumer's reading.
 pub(super) struct Watch {
     subscribed: Vec<String>,
+    group: String,
     /// What was said.
     throttle: LogThrottle,
     looked: Instant,
@@ -47,19 +53,40 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Watches over a consumer that begins now, with these topics and patterns.
-    pub(super) fn new(subscribed: Vec<String>) -> Self {
+    /// Watches over a consumer of a connector that begins now.
+    pub(super) fn new(name: &str, settings: &KafkaSettings) -> Self {
+        let (subscribed, group) = (settings.topics.clone(), settings.group_of(name));
         let now = Instant::now();
-        Self { subscribed, throttle: LogThrottle::new(1), looked: now, outside_since: Some(now) }
+        // Where the brokers assign, librdkafka takes a member for one before it is.
+        let outside_since = (!settings.brokers_assign()).then_some(now);
+        Self { subscribed, group, throttle: LogThrottle::new(1), looked: now, outside_since }
+    }
+
+    /// Returns an error with what it is about, and with the way out.
+    pub(super) fn obstacle_of(&self, fault: &PartitionError) -> Obstacle {
+        self.told(code_of(fault), &fault.reason, fault.place.clone())
+    }
+
+    fn told(&self, code: RDKafkaErrorCode, reason: &str, place: Option<(TopicPartition, i64)>) -> Obstacle {
+        obstacle(&Told { code, reason, group: &self.group, place })
+    }
+
+    /// Says with a summary why a connection failed last, where that is known.
+    fn in_general(&self, summary: String, failure: &str) -> String {
+        if failure.is_empty() {
+            return summary;
+        }
+        self.told(RDKafkaErrorCode::BrokerTransportFailure, failure, None).reason
     }
 
     /// Takes note of an error that is to pass.
     pub(super) fn note(&self, context: &GroupContext, fault: &PartitionError) {
-        let obstacle = obstacle_of(fault);
+        let obstacle = self.obstacle_of(fault);
         if is_summary(code_of(fault)) {
-            context.reading().note_in_general(in_general(obstacle.reason, &context.words.failure()));
+            let reason = self.in_general(obstacle.reason, &context.words.failure());
+            context.reading().note_in_general(reason);
         } else {
-            self.say(&obstacle);
+            say(&self.throttle, &obstacle);
             context.reading().note(obstacle);
         }
     }
@@ -89,10 +116,11 @@ impl Watch {
                 reading.note_in_general(self.why_not_joined(context));
             }
             None if !context.is_assigned() => reading.clear_older(STALE),
+            None if context.positions.is_reading() => reading.clear_partitions_older(PASSED),
             _ => {}
         }
         for obstacle in reading.obstacles(LOOK) {
-            self.say(&obstacle);
+            say(&self.throttle, &obstacle);
         }
     }
 
@@ -105,18 +133,6 @@ impl Watch {
         format!(
             "the group has not been joined for {JOIN:?}, to read `{topics}`, and the brokers do not say why"
         )
-    }
-
-    fn say(&self, Obstacle { reason, topic, partition, offset }: &Obstacle) {
-        match self.throttle.note(reason) {
-            LogLine::Full => {
-                tracing::warn!(topic, partition, offset, "Kafka: {reason}; tried again until it passes");
-            }
-            LogLine::Summary(sum) => {
-                tracing::warn!(topic, partition, offset, "Kafka: {sum}: {reason}; tried again");
-            }
-            LogLine::Nothing => {}
-        }
     }
 }
 

@@ -40,6 +40,11 @@ impl LastWords {
     }
 }
 
+/// Cuts off how long it took and how often it happened, so that one reason is one text.
+pub(super) fn without_times(reason: &str) -> String {
+    reason.split(" (after ").next().unwrap_or(reason).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,6 +25,20 @@ pub struct Obstacle {
     pub offset: Option<i64>,
 }
 
+impl Obstacle {
+    /// Returns what it is with the partition and the offset where it is, if it is about one: of a topic the reason names it.
+    pub fn with_place(&self) -> String {
+        let reason = &self.reason;
+        match (&self.topic, self.partition, self.offset) {
+            (Some(topic), Some(partition), Some(offset)) => {
+                format!("{topic}-{partition} at offset {offset}: {reason}")
+            }
+            (Some(topic), Some(partition), None) => format!("{topic}-{partition}: {reason}"),
+            _ => reason.clone(),
+        }
+    }
+}
+
 /// The topic and the partition that an obstacle is about, as far as it is about one.
 type Place = (Option<String>, Option<i32>);
 
@@ -77,6 +91,22 @@ impl Reading {
         !is_known
     }
 
+    /// Takes note of an obstacle for the whole source that is known for certain: it need not stand for a while first.
+    pub fn note_for_certain(&self, obstacle: Obstacle, age: Duration) {
+        self.note(obstacle);
+        let now = Instant::now();
+        if let Some(standing) = self.lock().get_mut(&(None, None)) {
+            standing.since = standing.since.min(now.checked_sub(age).unwrap_or(now));
+        }
+    }
+
+    /// Takes note that what stands in the way of a partition still does.
+    pub fn seen_again(&self, TopicPartition { topic, partition }: &TopicPartition) {
+        if let Some(standing) = self.lock().get_mut(&(Some(topic.to_string()), Some(*partition))) {
+            standing.seen = Instant::now();
+        }
+    }
+
     /// Says whether nothing is in the way.
     pub fn is_clear(&self) -> bool {
         !self.hindered.load(Ordering::Relaxed)
@@ -100,6 +130,11 @@ impl Reading {
     /// Takes what was not noted again for so long as gone.
     pub fn clear_older(&self, age: Duration) {
         self.retain(|_, standing| standing.seen.elapsed() < age);
+    }
+
+    /// Takes what stood in the way of partitions and was not noted again for so long as gone.
+    pub fn clear_partitions_older(&self, age: Duration) {
+        self.retain(|(_, partition), standing| partition.is_none() || standing.seen.elapsed() < age);
     }
 
     /// Forgets everything: reading begins anew.

@@ -5,8 +5,8 @@ use crate::meter::measure::float;
 use crate::observe::logs;
 use crate::observe::table::Metric;
 use crate::observe::table::Values::{
-    self, Connector, ConnectorState, Counter, Each, Histogram, Partition, Process, Seconds, Task, TaskState,
-    Worker,
+    self, Connector, ConnectorState, Counter, Each, Histogram, Obstacle, Partition, Process, Seconds, Task,
+    TaskState, Worker,
 };
 use crate::worker::State;
 
@@ -151,6 +151,11 @@ pub(super) const METRICS: &[Metric] = &[
         "sluice_read_obstacles",
         "What has kept the task from reading for half a minute and more: brokers, topics and partitions; `/status` has each",
         Task(|task, _| Some(float(task.cannot_read.len() as u64))),
+    ),
+    row(
+        "sluice_read_obstacle",
+        "1 for each of them, with the topic and the partition that cannot be read; both are empty where it is all",
+        Obstacle,
     ),
     row(
         "sluice_buffered_bytes",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::engine::Counters;
 use crate::meter::histogram::Histogram;
 use crate::meter::measure::float;
+use crate::meter::reading::Obstacle;
 use crate::meter::source_meter::PartitionStatus;
 use crate::worker::{ConnectorStatus, State, TaskStatus};
 
@@ -43,6 +44,8 @@ pub(super) enum Values {
     TaskState,
     /// A gauge of each partition that a task has, up to 1,000 of them.
     Partition(fn(&PartitionStatus) -> Option<f64>),
+    /// 1 for each thing that keeps a task from reading, up to 1,000 of them; without topic or partition where it is about all.
+    Obstacle,
     /// A gauge of each connector.
     Connector(fn(&ConnectorStatus) -> Option<f64>),
     /// For each connector and state, 1 if the connector is in it.
@@ -84,7 +87,7 @@ impl Metric {
             Values::ConnectorState => vec!["connector", "status"],
             Values::TaskState => vec!["connector", "task", "status"],
             Values::Each(label, _) => vec!["connector", "task", label],
-            Values::Partition(_) => vec!["connector", "task", "topic", "partition"],
+            Values::Partition(_) | Values::Obstacle => vec!["connector", "task", "topic", "partition"],
             Values::Counter(_) | Values::Seconds(_) | Values::Histogram(_) | Values::Task(_) => {
                 vec!["connector", "task"]
             }
@@ -131,6 +134,10 @@ impl Metric {
                 .take(MOST_PARTITIONS)
                 .filter_map(|partition| Some((of_partition(&labels, partition), gauge(value(partition)?))))
                 .collect(),
+            Values::Obstacle => {
+                let obstacles = task.cannot_read.iter().take(MOST_PARTITIONS);
+                obstacles.map(|obstacle| (at(&labels, obstacle), gauge(1.0))).collect()
+            }
             Values::Worker(_) | Values::Process(_) | Values::Connector(_) | Values::ConnectorState => {
                 Vec::new()
             }
@@ -160,6 +167,12 @@ fn of_task(connector: &ConnectorStatus, task: &TaskStatus) -> Labels {
 
 fn of_partition(labels: &Labels, of: &PartitionStatus) -> Labels {
     with(labels, [("topic", of.topic.clone()), ("partition", of.partition.to_string())])
+}
+
+fn at(labels: &Labels, of: &Obstacle) -> Labels {
+    let partition = of.partition.map(|partition| partition.to_string());
+    let topic = of.topic.clone();
+    with(labels, [("topic", topic.unwrap_or_default()), ("partition", partition.unwrap_or_default())])
 }
 
 fn with<const N: usize>(labels: &Labels, more: [(&'static str, String); N]) -> Labels {

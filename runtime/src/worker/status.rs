@@ -74,7 +74,7 @@ impl TaskStatus {
             return self;
         }
         self.state = State::Failed;
-        let reasons: Vec<_> = obstacles.iter().map(|obstacle| obstacle.reason.as_str()).collect();
+        let reasons: Vec<_> = obstacles.iter().map(Obstacle::with_place).collect();
         let reasons = format!("cannot read: {}", reasons.join("; "));
         self.trace = Some(match self.trace {
             Some(before) => format!("{reasons}; it failed before: {before}"),

@@ -94,11 +94,16 @@ impl SecureBroker {
 
     /// Allows a user an operation on a topic, such as `Describe`; nobody else may do anything to it any more.
     pub fn allow(&self, user: &str, operation: &str, topic: &str) {
+        self.allow_all(&[[user, operation, "TOPIC", topic]]);
+    }
+
+    /// Does that for users, operations, resources (`TOPIC`, `GROUP`) and their names, all at once.
+    pub fn allow_all(&self, rights: &[[&str; 4]]) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/Acls.java");
         let mut java = Command::new("timeout");
         java.args(["120", "java", "-cp"]).arg(self.jars.join("*")).arg(source);
-        let output = java.args([&self.open().bootstrap_servers(), user, operation, topic]).output();
-        let output = output.expect("`java`");
+        java.arg(self.open().bootstrap_servers()).args(rights.as_flattened());
+        let output = java.output().expect("`java`");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 

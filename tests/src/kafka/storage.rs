@@ -10,14 +10,33 @@ const HEAD: usize = 61;
 /// The offset of its first record, and how many bytes follow (`DefaultRecordBatch` of Kafka).
 const OFFSET_AND_LENGTH: usize = 12;
 
+/// What is damaged of a partition's log.
+#[derive(Clone, Copy, Debug)]
+pub enum Damage {
+    /// All that stands behind the head of the first batch, so that it cannot even be taken apart.
+    AllBytes,
+    /// The last bit of the value of a record, which is the only one of the batch at this offset, and has no headers: what was text
+    /// still is.
+    OneBit(i64),
+}
+
 impl Broker {
-    /// Makes the one batch of a partition unreadable.
-    pub fn spoil(&mut self, topic: &str, partition: i32) {
+    /// Damages batches where the broker keeps them, which does not look at them when it hands them out.
+    pub fn damage<'t>(&mut self, damages: impl IntoIterator<Item = (&'t str, i32, Damage)>) {
         self.stop();
-        let file = self.server.first_segment(topic, partition);
-        let mut batch = fs::read(&file).expect("a segment");
-        batch.iter_mut().skip(HEAD).for_each(|byte| *byte = !*byte);
-        fs::write(&file, batch).expect("a segment");
+        for (topic, partition, damage) in damages {
+            let file = self.server.first_segment(topic, partition);
+            let mut log = fs::read(&file).expect("a segment");
+            match damage {
+                Damage::AllBytes => log.iter_mut().skip(HEAD).for_each(|byte| *byte = !*byte),
+                Damage::OneBit(offset) => {
+                    // Behind the value stands how many headers there are.
+                    let last = length_before(&log, offset + 1) - 2;
+                    log[last] ^= 1;
+                }
+            }
+            fs::write(&file, log).expect("a segment");
+        }
         self.restart();
     }
 

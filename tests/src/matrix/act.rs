@@ -26,6 +26,7 @@ impl Scene<'_> {
             Act::Die => self.other_dies(),
             Act::Bounce { kill } => self.bounce(kill),
             Act::Outage => self.outage(),
+            Act::Full => self.full(),
             Act::Mend => self.mend(),
             Act::Recreate { away } => self.recreate(away),
             Act::Trim => self.trim(),
@@ -186,6 +187,21 @@ impl Scene<'_> {
         self.send(2);
         thread::sleep(AWAY);
         self.target.set_down(false);
+        vec![one]
+    }
+
+    /// Partitions go while they are paused, since the buffer is full, and come back when they need not be.
+    fn full(&mut self) -> Vec<Instance> {
+        self.target.set_down(true);
+        let mut one = self.join("one");
+        self.send(2);
+        one.0.wait_for_log("put failed and is tried again");
+        thread::sleep(AWAY);
+        let two = self.join("two");
+        self.target.set_down(false);
+        self.wait_for_more(&mut one, 40);
+        self.stop(two);
+        self.send(2);
         vec![one]
     }
 

@@ -46,6 +46,8 @@ pub(super) enum Act {
     Bounce { kill: bool },
     /// The target refuses everything while a second instance joins and leaves.
     Outage,
+    /// The target refuses everything until the buffer is full and a second instance has joined, which leaves later.
+    Full,
     /// The queue refuses letters until somebody mends it.
     Mend,
     /// The topic is deleted and made again, and is longer than before: while it is read, or while nobody reads it.
@@ -202,7 +204,9 @@ impl Case {
         if self.queue != Queue::None {
             connector = connector.dead_letter_queue(format!("{{ topic: {queue} }}"));
         }
+        // A share of the records fills it.
+        let buffer = if matches!(self.act, Act::Full) { "buffer_memory: 64KiB\n" } else { "" };
         let guarantee = if target.is_exactly_once() { "guarantee: exactly_once\n" } else { "" };
-        connector.text() + guarantee
+        connector.text() + guarantee + buffer
     }
 }

@@ -211,6 +211,11 @@ const CASES: &[Case] = &[
         Act::Outage,
     ),
     Case::new(
+        "outage-full",
+        "the same, until the buffer is full and reading is paused; the second one leaves when the target is back",
+        Act::Full,
+    ),
+    Case::new(
         "recreate",
         "the topic is deleted and made again while it is read, and is longer than before",
         Act::Recreate { away: false },
