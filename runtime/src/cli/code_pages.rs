@@ -1,4 +1,4 @@
-//! The pages of the program's own code and constants.
+//! The pages of code and constants, of the program and of its libraries.
 #![allow(unsafe_code, reason = "a system call on memory; see the safety comment")]
 
 use std::ffi::c_void;
@@ -21,10 +21,9 @@ pub(crate) fn give_back() {
 
 fn try_to_give_back() -> io::Result<()> {
     let maps = std::fs::read_to_string("/proc/self/smaps")?;
-    let program = std::fs::read_link("/proc/self/exe")?;
-    for pages in untouched(&maps, &program.to_string_lossy()) {
-        // SAFETY: the range is mapped from the program's file, not for writing, and no page of it was written to before, so it
-        // is as the file has it and comes back from there at the next access. Nothing unmaps the program.
+    for pages in untouched(&maps) {
+        // SAFETY: the range is mapped from a file, privately and not for writing, and no page of it was written to before, so it is
+        // as the file has it and comes back from there at the next access. Nothing unmaps the program or its libraries.
         unsafe {
             madvise(ptr::without_provenance_mut::<c_void>(pages.start), pages.len(), Advice::LinuxDontNeed)
         }?;
@@ -32,27 +31,26 @@ fn try_to_give_back() -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the addresses of what is mapped of the program, not for writing and never written to: `proc_pid_smaps(5)` has a line for
-/// each mapping, and below it how much of it is `Anonymous`, which is what was written to.
-fn untouched(smaps: &str, program: &str) -> Vec<Range<usize>> {
+/// Returns the addresses of what is mapped of files, not for writing and never written to: `proc_pid_smaps(5)` has a line for each
+/// mapping, and below it how much of it is `Anonymous`, which is what was written to.
+fn untouched(smaps: &str) -> Vec<Range<usize>> {
     let mut untouched = Vec::new();
     let mut mapping = None;
     for line in smaps.lines() {
         if let Some(written) = line.strip_prefix("Anonymous:") {
             untouched.extend(mapping.take().filter(|_| written.trim() == "0 kB"));
         } else if line.contains('/') || line.split(' ').next().is_some_and(|word| word.contains('-')) {
-            mapping = read_only(line, program);
+            mapping = read_only(line);
         }
     }
     untouched
 }
 
-/// Returns the addresses of a mapping of the program that is not for writing.
-fn read_only(line: &str, program: &str) -> Option<Range<usize>> {
-    let rest = line.strip_suffix(program)?;
-    let mut fields = rest.split_whitespace();
+/// Returns the addresses of a mapping of the program or of a library that is not for writing.
+fn read_only(line: &str) -> Option<Range<usize>> {
+    let mut fields = line.split_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;
-    let is_read_only = matches!(fields.next()?, "r-xp" | "r--p");
+    let is_read_only = matches!(fields.next()?, "r-xp" | "r--p") && fields.nth(3)?.starts_with('/');
     let address = |digits| usize::from_str_radix(digits, 16).ok();
     is_read_only.then_some(address(start)?..address(end)?)
 }
@@ -68,14 +66,16 @@ mod tests {
                 "5600-57ff {permissions} 007b3000 fe:00 1674220          {path}\nSize: 8 kB\nRss: 8 kB\nAnonymous: {written}\n\
                  VmFlags: rd ex\n5800-58ff rw-p 00000000 00:00 0 \nAnonymous: 0 kB\n"
             );
-            untouched(&smaps, "/usr/bin/sluice").pop()
+            untouched(&smaps).pop()
         };
         assert_eq!(given_back("r-xp", "/usr/bin/sluice", "0 kB"), Some(0x5600..0x57ff));
         assert_eq!(given_back("r--p", "/usr/bin/sluice", "0 kB"), Some(0x5600..0x57ff));
         // What the loader wrote to them would be lost.
         assert_eq!(given_back("r--p", "/usr/bin/sluice", "12 kB"), None);
         assert_eq!(given_back("rw-p", "/usr/bin/sluice", "0 kB"), None);
-        assert_eq!(given_back("r-xp", "/usr/lib/libc.so.6", "0 kB"), None);
-        assert_eq!(given_back("r-xp", "", "0 kB"), None);
+        assert_eq!(given_back("r-xp", "/usr/lib/libc.so.6", "0 kB"), Some(0x5600..0x57ff));
+        assert_eq!(given_back("rw-s", "/dev/shm/shared", "0 kB"), None);
+        assert_eq!(given_back("r-xp", "[vdso]", "0 kB"), None);
+        assert_eq!(given_back("r--p", "", "0 kB"), None);
     }
 }
