@@ -162,7 +162,7 @@ fn tokens_are_replaced_while_records_flow() {
     folder.write("c.yaml", connector(broker.sasl(), &topic, &topic, &(security + &trust(broker, &folder))));
     let before = broker.tokens().len();
     let mut daemon = sluice(&["run", &folder.path().display().to_string()]).spawn();
-    for second in 1..=32 {
+    for second in 1..=26 {
         broker.open().produce(&topic, [NewRecord::unkeyed("{}")]);
         daemon.wait_while_running("a commit", || broker.open().committed(&topic, &topic) == [Some(second)]);
         sleep(Duration::from_secs(1));
@@ -171,7 +171,7 @@ fn tokens_are_replaced_while_records_flow() {
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "nothing is amiss: {log}");
     daemon.terminate().expect_code(0);
     let taken = broker.tokens().len() - before;
-    assert!(taken > 2, "{taken} token(s) in more than 32 s");
+    assert!(taken > 2, "{taken} token(s) in more than 26 s");
 }
 
 #[test]

@@ -23,6 +23,8 @@ use sluice_kafka_client::Identity;
 
 /// How long the brokers may take for one answer.
 const WAIT: Duration = Duration::from_secs(15);
+/// How long those that have answered everything else may take to say which topics they are: brokers for tests never do.
+const FACTS: Duration = Duration::from_secs(3);
 
 /// How far a group is in one partition.
 #[derive(Clone, Debug)]
@@ -192,9 +194,9 @@ impl ConsumerGroup {
         let written = ends(&self.beyond, &partitions, Offset::End)?;
         let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
         let question =
-            TopicQuestion::new(self.consumer.client(), &topics.into_iter().collect::<Vec<_>>(), WAIT);
+            TopicQuestion::new(self.consumer.client(), &topics.into_iter().collect::<Vec<_>>(), FACTS);
         // Brokers without ids say nothing, and those that do not answer now do not keep the rest from being shown.
-        let facts = question.and_then(|question| question.wait(WAIT).ok()).unwrap_or_default();
+        let facts = question.and_then(|question| question.wait(FACTS).ok()).unwrap_or_default();
         let mut positions = Vec::new();
         for (partition, committed, stamp) in wanted {
             let at = |ends: &HashMap<TopicPartition, i64>| ends.get(&partition).copied();

@@ -136,7 +136,7 @@ impl Reading {
             if offset < high {
                 read.entry(partition).or_default().push(record_of(&message, Arc::clone(&name)));
             }
-            if offset + 1 >= high {
+            if offset.saturating_add(1) >= high {
                 open.remove(&partition);
             }
         }
