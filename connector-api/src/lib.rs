@@ -109,7 +109,10 @@ pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampTy
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use repeat::RepeatKey;
 pub use serializer::{SerializePayload, Serializer, SerializerChoices, SerializerFactory};
-pub use settings::{Blanks, ByteSize, HumanDuration, Secret, SettingsError, one_of_its_keys};
+pub use settings::{
+    Blanks, ByteSize, HostFault, HumanDuration, Secret, SettingsError, check_host, check_http_address,
+    one_of_its_keys,
+};
 pub use side::{SchemaMetadata, Side};
 pub use sink::{Finding, FindingKind, Sink, SinkSettings};
 pub use source_topics::SourceTopics;

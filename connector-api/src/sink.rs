@@ -114,6 +114,12 @@ pub trait Sink: Send + Sync {
         Vec::new()
     }
 
+    /// Says what works, but hardly as it is meant, at the keys that it is about, such as a port that asks for what no key says.
+    /// `sluice check` shows it. Pure. Default: nothing.
+    fn warnings(&self) -> Vec<SettingsError> {
+        Vec::new()
+    }
+
     /// Looks at the target without writing: reachability, credentials, rights, ids. Default: nothing to say.
     ///
     /// It is called by `sluice check --connect`, and once when a connector starts, before its first put. Whoever is in doubt

@@ -75,6 +75,12 @@ pub trait Transform: Send + Sync {
         drop(fields);
         RecordFields::default()
     }
+
+    /// Says whether it makes sense without a predicate. One that leaves nothing of a topic refuses that, so that a connector
+    /// file in which the predicate was forgotten does not run. Default: it does.
+    fn applies_to_all(&self) -> Result<(), SettingsError> {
+        Ok(())
+    }
 }
 
 /// Says whether a transform applies to a record. `negate: true` in the connector file turns the answer round.

@@ -44,6 +44,7 @@ pub struct FileSettings {
     /// The file, such as `/var/lib/sluice/orders-{instance}.jsonl`. A relative path starts at the working directory. It has
     /// no other tag than `{instance}`.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-also" = ["filename", "file", "file_name"]))]
     pub path: PathBuf,
     /// What a line holds: `json_lines`, a JSON object with the whole record, or `raw`, the value alone.
     /// Default: `json_lines`.

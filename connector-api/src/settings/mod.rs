@@ -1,5 +1,6 @@
 //! Types for settings that every plug-in shares.
 
+mod address;
 mod blanks;
 mod byte_size;
 mod choice;
@@ -7,6 +8,7 @@ mod duration;
 mod error;
 mod secret;
 
+pub use address::{HostFault, check_host, check_http_address};
 pub use blanks::Blanks;
 pub use byte_size::ByteSize;
 pub use choice::one_of_its_keys;

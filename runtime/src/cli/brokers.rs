@@ -1,13 +1,15 @@
 //! Where the brokers are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluice_connector_api::{BoxError, Registry};
+use sluice_kafka_client::check_servers;
 
 use crate::cli::exit::Exit;
 use crate::cli::parse::pair;
 use crate::config::interpolate::Follow;
+use crate::config::problem::Problem;
 use crate::connector::load::Connector;
 use crate::kafka::reach::out_of_reach;
 use crate::kafka::{Access, reason};
@@ -23,6 +25,12 @@ pub(crate) async fn reachable(access: &Access) -> Result<(), Exit> {
         Some(reason) => Err(Exit::Environment(reason)),
         None => Ok(()),
     }
+}
+
+/// Ends a command whose addresses are none.
+fn no_brokers(why: &str) -> Exit {
+    let text = format!("`--bootstrap-servers`, or the variable KAFKA_BOOTSTRAP_SERVERS: {why}");
+    Exit::Configuration(vec![Problem::of_file(Path::new("settings"), text)])
 }
 
 /// Where the brokers are, for the commands that talk to them without running a connector.
@@ -54,9 +62,11 @@ impl Brokers {
 
     /// Returns how to become a client of theirs.
     pub(crate) async fn access(&self, registry: &Registry) -> Result<Access, Exit> {
-        let mut access = match self.connector(registry).await? {
-            Some(connector) => connector.source.kafka.access(),
-            None => Access::from_servers(&self.bootstrap_servers),
+        let mut access = if let Some(connector) = self.connector(registry).await? {
+            connector.source.kafka.access()
+        } else {
+            check_servers(&self.bootstrap_servers).map_err(|why| no_brokers(&why))?;
+            Access::from_servers(&self.bootstrap_servers)
         };
         for (name, value) in &self.property {
             access.set(name, value);

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
+use crate::config::text_file::read_text;
 use crate::config::worker::{BatchResponse, LogFormat, WorkerSettings};
 use crate::connector::files;
 use crate::connector::load::Connector;
@@ -231,9 +232,9 @@ fn read(paths: &[PathBuf]) -> Result<(PathBuf, String), Vec<Problem>> {
         }
         _ => return Err(problems),
     };
-    match std::fs::read_to_string(&file) {
+    match read_text(&file) {
         Ok(text) => Ok((file, text)),
-        Err(error) => Err(vec![Problem::of_file(&file, format!("cannot read the file: {error}"))]),
+        Err(problem) => Err(vec![problem]),
     }
 }
 

@@ -20,6 +20,7 @@
 //! completions, man, health, steer (connectors, status, pause, resume, stop, restart), tap,
 //! top (top_table)
 //!            a command each
+//! new_file   a connector file that a command writes
 //! brokers    where the brokers are, for the commands that talk to them
 //! remote     a running worker, for those that talk to it
 //! command    what a command is, and what it is given
@@ -47,6 +48,7 @@ mod listening;
 mod logging;
 mod man;
 mod new;
+mod new_file;
 mod offsets;
 mod output;
 mod parse;
@@ -73,6 +75,7 @@ pub use ask::ask;
 pub use command::Command;
 pub use context::Context;
 pub use exit::Exit;
+pub use new_file::write_new;
 pub use output::{Output, print};
 pub use produce::{TopicProducer, seconds};
 pub use program::{Program, main};

@@ -1,8 +1,6 @@
 //! `sluice new`: a connector file to begin with.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,8 +9,10 @@ use sluice_connector_api::{Plugin, Registry, Sink};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::new_file::write_new;
 use crate::cli::output::{Output, print};
-use crate::cli::suggest::unknown;
+use crate::cli::suggest::{is_also_called, meant, unknown};
+use crate::config::schema::plugin_schema;
 use crate::reference::starter;
 
 /// Writes a connector file to begin with: a source, the sink's example, and its other settings as comments.
@@ -41,7 +41,7 @@ impl Command for NewArgs {
             return self.say(text.trim_end(), &json!({ "sink": self.sink, "text": text }));
         };
         let shown = file.display();
-        write(file, &text).map_err(|error| Exit::Environment(format!("cannot write {shown}: {error}")))?;
+        write_new(file, &text)?;
         let done = json!({ "sink": self.sink, "file": shown.to_string(), "written": true });
         self.say(&format!("{shown}: written; next: sluice check {shown}"), &done)
     }
@@ -58,11 +58,10 @@ impl NewArgs {
 
 fn find<'a>(registry: &'a Registry, name: &str) -> Result<&'a Plugin<dyn Sink>, Exit> {
     registry.sink(name).map_err(|error| {
+        if let Some(known) = registry.sinks().find(|sink| is_also_called(&plugin_schema(sink), name)) {
+            return meant("sink", name, known.name());
+        }
         let known: Vec<String> = error.known.iter().map(|name| (*name).to_owned()).collect();
         unknown("sink", name, &known)
     })
-}
-
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    File::create_new(file)?.write_all(text.as_bytes())
 }

@@ -97,9 +97,9 @@ impl GroupArgs {
     /// Returns why there is nothing to show of a group.
     async fn absent(&self, registry: &Registry) -> Result<Exit, Exit> {
         let (group, access) = self.open(registry).await?;
+        let name = group.name().to_owned();
         let known = group.known().await.map_err(|error| failed(&access, &error))?;
-        let name = self.group.as_deref().unwrap_or_default();
-        let text = match nearest(name, &known) {
+        let text = match nearest(&name, &known) {
             Some(itself) if itself == name => format!("the group `{name}` has committed no offset yet"),
             Some(near) => format!("there is no group `{name}`; did you mean `{near}`?"),
             None => format!("there is no group `{name}`"),

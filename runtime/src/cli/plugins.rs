@@ -8,7 +8,7 @@ use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
-use crate::cli::suggest::unknown;
+use crate::cli::suggest::{is_also_called, meant, unknown};
 use crate::config::schema::plugin_schema;
 use crate::reference::{Page, plugin_page};
 
@@ -37,6 +37,9 @@ impl Command for PluginsArgs {
 fn find<'a>(all: &'a [Listed], name: &str) -> Result<&'a Listed, Exit> {
     if let Some(listed) = all.iter().find(|listed| listed.name == name) {
         return Ok(listed);
+    }
+    if let Some(known) = all.iter().find(|listed| is_also_called(&listed.schema, name)) {
+        return Err(meant("plug-in", name, known.name));
     }
     let known: Vec<String> = all.iter().map(|listed| listed.name.to_owned()).collect();
     Err(unknown("plug-in", name, &known))

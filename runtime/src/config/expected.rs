@@ -2,11 +2,12 @@
 
 use jsonschema::JsonType;
 use jsonschema::error::TypeKind;
+use serde_json::Value;
 
 use crate::config::found::FoundValue;
 use crate::config::misplaced::{choice, meant};
-use crate::config::nearest::same;
-use crate::config::yaml::Content;
+use crate::config::nearest::{alike, same, with_the_words, within};
+use crate::config::yaml::{Content, Style, parse_number};
 
 /// How many keys of a map are named.
 const MAX_KEYS: usize = 6;
@@ -27,12 +28,22 @@ pub(super) fn types(kinds: &[&TypeKind]) -> String {
 pub(super) fn way_out(kinds: &[&TypeKind], found: &FoundValue<'_>) -> String {
     let types = json_types(kinds);
     let way_out = match (&found.node.content, types.as_slice()) {
+        (Content::Scalar(scalar), _) if scalar.text.is_empty() && scalar.to_json().is_null() => {
+            Some("write its value behind the colon, or leave the key out".to_owned())
+        }
         (_, types) if types.contains(&JsonType::Object) => map(found),
         (Content::Scalar(_), types) if types.contains(&JsonType::Array) => list_of_one(found),
         (Content::Map(_), types) if types.contains(&JsonType::Array) => {
             Some("begin each of its items with `- `".to_owned())
         }
         (Content::List(_), types) if types.contains(&JsonType::String) => one_text(found),
+        (Content::Scalar(_), types) if types.contains(&JsonType::Boolean) => switch(found),
+        (Content::Scalar(scalar), types)
+            if has_number(types) && parse_number(scalar.text.trim()).is_some() =>
+        {
+            let is_quoted = scalar.style != Style::Plain && !scalar.interpolated;
+            is_quoted.then(|| "write it without quotes".to_owned())
+        }
         (Content::Scalar(scalar), _) if !scalar.text.is_empty() && scalar.to_json().is_null() => {
             Some(format!("`{}` without quotes is nothing; quote it, or leave the key out", scalar.text))
         }
@@ -41,12 +52,29 @@ pub(super) fn way_out(kinds: &[&TypeKind], found: &FoundValue<'_>) -> String {
     way_out.map_or_else(String::new, |way_out| format!("; {way_out}"))
 }
 
+/// `true` and `false` have other names elsewhere, and in YAML before 1.2.
+fn switch(found: &FoundValue<'_>) -> Option<String> {
+    let word = match found.text()?.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "1" | "enabled" => "true",
+        "false" | "no" | "off" | "n" | "0" | "disabled" => "false",
+        _ => return None,
+    };
+    Some(format!("write `{word}`, without quotes"))
+}
+
+fn has_number(types: &[JsonType]) -> bool {
+    types.contains(&JsonType::Integer) || types.contains(&JsonType::Number)
+}
+
 /// A map is written by its keys, and a plug-in by its name.
 fn map(found: &FoundValue<'_>) -> Option<String> {
     if matches!(found.node.content, Content::List(_)) {
         return Some("write it without dashes and brackets, as `name: value`".to_owned());
     }
     let word = found.node.scalar().filter(|scalar| !scalar.interpolated)?;
+    if let (Value::Bool(is_on), true) = (word.to_json(), found.place.names("enabled")) {
+        return Some(format!("write `{{ enabled: {is_on} }}`"));
+    }
     if found.is_plug_in {
         let plug_in = meant(&word.text, &found.place)?;
         let is_bare = found.place.key(plug_in).required().is_empty();
@@ -100,8 +128,13 @@ pub(super) fn word_of(words: &[&str], found: &FoundValue<'_>) -> String {
     if text.contains("{{") && found.place.names("template") {
         return "; write a template as `{ template: \"...\" }`".to_owned();
     }
-    let near = same(text, words).or_else(|| found.place.known_as(text));
-    near.and_then(|near| choice(&[near])).map_or_else(String::new, |near| format!("; did you mean {near}?"))
+    let near = same(text, words)
+        .or_else(|| found.place.word_for(text))
+        .or_else(|| found.place.known_as(text))
+        .or_else(|| within(text, words))
+        .or_else(|| alike(text, words))
+        .map_or_else(|| with_the_words(text, words), |near| vec![near]);
+    choice(&near).map_or_else(String::new, |near| format!("; did you mean {near}?"))
 }
 
 fn json_types(kinds: &[&TypeKind]) -> Vec<JsonType> {

@@ -18,13 +18,32 @@ pub(crate) fn foreign(file: &Path, text: &str) -> Option<Problem> {
     } else if is_yaml(text) {
         "YAML"
     } else {
-        return None;
+        return other_form(file, text);
     };
     let text = format!(
         "this configures a connector of Kafka Connect ({what}), not of Sluice; a connector here has `source`, `transforms` \
-         and `sink`: docs/migration.md says what stands for which key"
+         and `sink`; `sluice convert FILE` makes one of it, and docs/migration.md says what stands for which key"
     );
     Some(Problem::of_file(file, text))
+}
+
+/// Says of TOML, and of files of `[sections]` as Vector and Fluent Bit have them, that a connector is written in YAML.
+fn other_form(file: &Path, text: &str) -> Option<Problem> {
+    let mut lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    let is_name =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-' | '"');
+    let first = lines.next()?;
+    let section = first.trim_start_matches('[').split_once(']').filter(|_| first.starts_with('['));
+    let (name, behind) = section?;
+    let is_section =
+        !name.is_empty() && name.chars().all(is_name) && behind.trim_matches([']', ' ']).is_empty();
+    // A list of YAML may stand in brackets, too, but nothing follows it.
+    (is_section && lines.next().is_some()).then(|| {
+        let text = "this is not YAML but has sections in brackets, as TOML does; a connector here is YAML with `source`, \
+                    `transforms` and `sink`, and `sluice new SINK` writes one to begin with";
+        Problem::of_file(file, text)
+    })
 }
 
 /// The body of Kafka Connect's REST API, or what stands under its `config`.
@@ -86,6 +105,21 @@ mod tests {
             let said = found(file, text).unwrap();
             assert!(said.contains(what) && said.contains("docs/migration.md"), "{text}: {said}");
             assert!(!said.contains("hunter2") && !said.contains("prices"), "{said}");
+        }
+    }
+
+    #[test]
+    fn sections_in_brackets_are_told_to_be_no_yaml() {
+        for text in [
+            "[INPUT]\n    Name kafka\n    Brokers hunter2\n",
+            "# Vector\n[sources.in]\ntype = \"kafka\"\n",
+            "[[outputs.http]]\n  url = \"hunter2\"\n",
+        ] {
+            let said = found("c.yaml", text).unwrap();
+            assert!(said.contains("`sluice new SINK`") && !said.contains("hunter2"), "{said}");
+        }
+        for text in ["[a, b]\n", "[a]\n", "[]\n"] {
+            assert_eq!(found("c.yaml", text), None, "{text}");
         }
     }
 

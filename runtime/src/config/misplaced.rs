@@ -39,6 +39,7 @@ impl<'a> UnknownKey<'a> {
             .known_as(self.name)
             .or_else(|| same(self.name, &known))
             .map(did_you_mean)
+            .or_else(|| self.place().instead_of(self.name).map(str::to_owned))
             .or_else(|| self.own_name())
             .or_else(|| self.beside())
             .or_else(|| self.above())
@@ -48,8 +49,13 @@ impl<'a> UnknownKey<'a> {
             .or_else(|| {
                 choice(&with_the_words(self.name, &known)).map(|names| format!("did you mean {names}?"))
             })
+            .or_else(|| self.elsewhere_as())
             .or_else(|| self.among_own_names())
             .unwrap_or_else(|| match known.as_slice() {
+                [] if self.is_in_transform() => {
+                    "there are no settings here; to which records it applies says a `predicate` beside it"
+                        .to_owned()
+                }
                 [] => "there are no settings here".to_owned(),
                 known => format!("known are: {}", known.join(", ")),
             })
@@ -116,6 +122,29 @@ impl<'a> UnknownKey<'a> {
         self.belongs_under(sections, 1)
     }
 
+    /// It is of another part of the file, where it has another name.
+    fn elsewhere_as(&self) -> Option<String> {
+        let mut sections = Vec::new();
+        collect(&self.place(), &mut self.path.to_vec(), &mut sections);
+        collect(&self.root(), &mut Vec::new(), &mut sections);
+        let named = sections.iter().filter_map(|section| {
+            let key = at(&self.root(), section).known_as(self.name)?;
+            Some(format!("`{}.{key}`", section.join(".")))
+        });
+        let mut named: Vec<String> = named.collect();
+        named.dedup();
+        match named.as_slice() {
+            [] => None,
+            some if some.len() > MAX_PLACES => None,
+            some => Some(format!("what is called so elsewhere is {} here", some.join(" or "))),
+        }
+    }
+
+    /// Says whether the map is that of a transform's settings.
+    fn is_in_transform(&self) -> bool {
+        self.path.len() == 3 && self.path.first().is_some_and(|first| first == "transforms")
+    }
+
     fn belongs_under(&self, mut sections: Vec<Vec<String>>, most: usize) -> Option<String> {
         sections.retain(|section| at(&self.root(), section).names(self.name));
         let least = sections.iter().map(Vec::len).min()?;
@@ -131,9 +160,12 @@ impl<'a> UnknownKey<'a> {
     /// It is a name of the operator's own, which the map has a place for.
     fn among_own_names(&self) -> Option<String> {
         let place = self.place();
+        let required = place.required();
         let takes = |key: &&str| {
             let below = place.key(key);
-            below.takes_any_name() && below.keys().is_empty()
+            // A map that need not be there was hardly meant, unless it is that of properties of another program.
+            let is_meant = *key == "properties" || required.contains(key);
+            is_meant && below.takes_any_name() && below.keys().is_empty()
         };
         let mut open = place.keys().into_iter().filter(takes);
         let key = open.next().filter(|_| open.next().is_none())?;

@@ -6,6 +6,7 @@
 //! Every problem of every file is reported at once.
 
 pub(crate) mod comments;
+pub mod credentials;
 mod environment;
 mod expected;
 mod explain;
@@ -26,6 +27,7 @@ pub mod schema;
 pub(crate) mod secrets;
 pub mod settings;
 pub mod shared_schema;
+pub mod text_file;
 mod typed;
 pub mod validate;
 pub(crate) mod veil;

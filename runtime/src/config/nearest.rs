@@ -27,7 +27,8 @@ pub(super) fn same<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let forms = [Some(written.as_str()), Some(class.as_str()), bare];
     let joined = |text: &str| text.replace('_', "");
     for form in forms.into_iter().flatten().filter(|form| !form.is_empty()) {
-        if let Some(same) = known.iter().find(|known| joined(known) == joined(form)) {
+        let is_same = |known: &&&str| joined(known).eq_ignore_ascii_case(&joined(form));
+        if let Some(same) = known.iter().find(is_same) {
             return Some(same);
         }
     }
@@ -40,6 +41,15 @@ pub(super) fn alike<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let scored = known.iter().map(|known| (strsim::normalized_damerau_levenshtein(&name, known), *known));
     let near = scored.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
     near.map(|(_, known)| known)
+}
+
+/// Finds the known name whose words all stand in this one, such as `sha_512` in `SCRAM-SHA-512`.
+pub(super) fn within<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = snake_case(name);
+    let words: Vec<&str> = name.split('_').collect();
+    let mut found = known.iter().filter(|known| known.split('_').all(|part| words.contains(&part)));
+    let one = found.next()?;
+    found.next().is_none().then_some(one)
 }
 
 /// Finds the known names that have every word of this one; none where these are too many to tell.
@@ -122,6 +132,14 @@ mod tests {
         ] {
             assert_eq!(near(name, known), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_word_is_found_within_a_longer_one() {
+        let known = ["sha_256", "sha_512"];
+        assert_eq!(within("SCRAM-SHA-512", &known), Some("sha_512"));
+        assert_eq!(within("SCRAM", &known), None);
+        assert_eq!(same("post", &["POST", "PUT"]), Some("POST"));
     }
 
     #[test]

@@ -124,6 +124,24 @@ impl<'a> SchemaPlace<'a> {
         None
     }
 
+    /// Returns what is done here in the place of a key that other tools have. A plug-in says so with
+    /// `#[schemars(extend("x-instead" = {"name": "sentence", ..}))]` at its settings.
+    pub(super) fn instead_of(&self, name: &str) -> Option<&'a str> {
+        self.said_of("x-instead", name)
+    }
+
+    /// Returns the word that others have another one for, where a word is chosen. A plug-in says so with
+    /// `#[schemars(extend("x-words" = {"theirs": "ours", ..}))]` at the key.
+    pub(super) fn word_for(&self, word: &str) -> Option<&'a str> {
+        self.said_of("x-words", word)
+    }
+
+    fn said_of(&self, extension: &str, name: &str) -> Option<&'a str> {
+        let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+        let said = |schema: &'a Value| schema.get(extension)?.get(&name)?.as_str();
+        self.variants().into_iter().find_map(said)
+    }
+
     /// Says whether a map here takes names of the operator's own.
     pub(super) fn takes_any_name(&self) -> bool {
         self.variants()

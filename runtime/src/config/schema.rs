@@ -189,13 +189,11 @@ fn one_of(plugins: impl Iterator<Item = (String, Value)>) -> Value {
 /// Puts a schema in the place of a property's, and keeps the property's description and default.
 fn describe(root: &mut Value, property: &str, schema: Value) {
     let Some(place) = root.pointer_mut(&format!("/properties/{property}")) else { return };
-    let (description, default) = (place.get("description").cloned(), place.get("default").cloned());
-    *place = schema;
-    if let Some(description) = description {
-        set(place, "description", description);
-    }
-    if let Some(default) = default {
-        set(place, "default", default);
+    let told = std::mem::replace(place, schema);
+    for key in ["description", "default", "x-also", "x-instead"] {
+        if let Some(value) = told.get(key) {
+            set(place, key, value.clone());
+        }
     }
 }
 

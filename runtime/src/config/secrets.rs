@@ -5,7 +5,6 @@
 //! tell that it is one, from six characters on. Hosts, topics, regions and ids stay readable,
 //! or nobody could tell from a log what is wrong.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -15,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use sluice_connector_api::Blanks;
 
+use crate::config::credentials::{About, is_scheme, sounds_secret, sounds_secret_of_number};
 use crate::config::places::SchemaPlace;
 use crate::config::yaml::{Content, Node};
 
@@ -24,29 +24,6 @@ const MIN_CHARS: usize = 6;
 const LONG_WORD: usize = 16;
 /// Lines of a value that are secrets of their own: those of a key, and not those of a bundle of certificates.
 const MAX_LINES: usize = 100;
-
-/// Keys whose values are shown, also where they come from the environment.
-const OPEN_KEYS: [&str; 11] = [
-    "bootstrap_servers",
-    "bucket",
-    "endpoint_url",
-    "group",
-    "mechanism",
-    "queue_url",
-    "region",
-    "service",
-    "topic",
-    "topics",
-    "table",
-];
-/// Endings of the names of properties whose values are shown.
-pub(super) const OPEN_PROPERTIES: [&str; 8] =
-    [".id", ".rack", ".location", ".mechanism", ".mechanisms", ".protocol", ".servers", ".strategy"];
-/// What a name has in it of a header or a property that holds a secret.
-const TELLING: [&str; 9] =
-    ["api-key", "apikey", "authorization", "cookie", "credential", "jaas", "passw", "secret", "token"];
-/// What stands before a token in a header.
-const SCHEMES: [&str; 5] = ["apikey", "basic", "bearer", "digest", "token"];
 
 /// What a reference was replaced by.
 pub(crate) struct ResolvedReference {
@@ -58,19 +35,6 @@ pub(crate) struct ResolvedReference {
     pub(super) range: Range<usize>,
     /// The whole value.
     pub(super) text: String,
-}
-
-/// What the value of a key is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    /// It names something, and stays readable.
-    Open,
-    /// It is an address, of which the host stays readable.
-    Url,
-    /// It may well be a credential.
-    Credentials,
-    /// Something else.
-    Other,
 }
 
 /// Finds the secrets of a file whose references are resolved. `name` is that of the connector.
@@ -105,7 +69,7 @@ impl Found {
             Content::Scalar(scalar) if is_spelled_out(path, &scalar.text) => {
                 self.likely.extend(parts(&scalar.text));
             }
-            Content::Scalar(scalar) => self.shown(about(path), &scalar.text),
+            Content::Scalar(scalar) => self.shown(About::from_path(path), &scalar.text),
             Content::List(items) => {
                 let schema = schema.items();
                 for (index, item) in items.iter().enumerate() {
@@ -150,7 +114,7 @@ impl Found {
         let ResolvedReference { path, prefix, range, text } = reference;
         let Some(value) = text.get(range.clone()) else { return };
         let is_env = prefix == "env";
-        match about(path) {
+        match About::from_path(path) {
             About::Open => {}
             About::Url => self.likely.extend(of_url(text, range)),
             About::Credentials if is_number(value) && !names_a_secret(path) => {}
@@ -169,58 +133,13 @@ impl Found {
     }
 }
 
-fn about(path: &[String]) -> About {
-    let named = path.iter().rev().find(|segment| segment.parse::<usize>().is_err());
-    let name = named.map_or("", String::as_str);
-    let is_within = |key: &str| path.iter().any(|segment| segment == key);
-    if is_within("headers") {
-        return About::Credentials;
-    }
-    if is_within("properties") {
-        let is_open = OPEN_PROPERTIES.iter().any(|ending| name.ends_with(ending));
-        return if is_open { About::Open } else { About::Credentials };
-    }
-    if OPEN_KEYS.contains(&name) || name.ends_with("_id") {
-        return About::Open;
-    }
-    if ["url", "uri", "delete_path"].iter().any(|ending| name.ends_with(ending)) {
-        return About::Url;
-    }
-    if is_within("auth") { About::Credentials } else { About::Other }
-}
-
-/// Returns how much of a text of the file may be shown where it is wrong: of an address neither who signs in nor what is behind the
-/// host, and of what is about credentials nothing that may be one.
-pub(super) fn showable<'t>(path: &[String], text: &'t str) -> Option<Cow<'t, str>> {
-    match about(path) {
-        About::Credentials if !is_plain_word(text) => None,
-        _ if about(path) == About::Url || text.contains("://") => Some(without_secrets(text)),
-        _ => Some(text.into()),
-    }
-}
-
-/// Says whether a text is such as a mistyped name is.
-fn is_plain_word(text: &str) -> bool {
-    text.len() < LONG_WORD && text.chars().all(|char| char.is_ascii_lowercase() || char == '_')
-}
-
-fn without_secrets(address: &str) -> Cow<'_, str> {
-    let start = address.find("://").map_or(0, |at| at + "://".len());
-    let (scheme, rest) = address.split_at(start);
-    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| ("...@", host));
-    if user.is_empty() && behind.len() <= 1 {
-        return address.into();
-    }
-    let more = if behind.len() <= 1 { behind } else { "/..." };
-    format!("{scheme}{user}{host}{more}").into()
-}
-
 /// Says whether a header or a property of a telling name has its secret in the file itself.
 fn is_spelled_out(path: &[String], text: &str) -> bool {
-    let name = path.last().map(|name| name.to_ascii_lowercase().replace('_', "-")).unwrap_or_default();
-    let is_telling = TELLING.iter().any(|word| name.contains(word));
-    is_telling && about(path) == About::Credentials && !text.contains("{{") && !text.contains("://")
+    let is_telling = path.last().is_some_and(|name| sounds_secret(name));
+    is_telling
+        && About::from_path(path) == About::Credentials
+        && !text.contains("{{")
+        && !text.contains("://")
 }
 
 /// Says whether the value of a property is a size or a time: to blank it would blank offsets, too.
@@ -229,8 +148,7 @@ fn is_size(path: &[String], text: &str) -> bool {
 }
 
 fn names_a_secret(path: &[String]) -> bool {
-    let name = path.last().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
-    ["auth", "jaas", "key", "password", "secret", "token"].iter().any(|word| name.contains(word))
+    path.last().is_some_and(|name| sounds_secret_of_number(name))
 }
 
 fn is_number(text: &str) -> bool {
@@ -302,10 +220,6 @@ fn host_of(url: &str) -> Range<usize> {
     start + user..start + end
 }
 
-fn is_scheme(word: &str) -> bool {
-    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
-}
-
 /// Returns the parts of a text that look like tokens, and not like words.
 fn tokens(text: &str, between: &[char]) -> Vec<String> {
     let is_token = |part: &&str| {
@@ -336,28 +250,6 @@ mod tests {
     /// An environment, and a secret store, in which the value of a name is the name.
     #[derive(Deserialize, JsonSchema)]
     struct Echo<const STORE: bool> {}
-
-    #[test]
-    fn of_a_text_that_is_wrong_no_secret_is_shown() {
-        let shown = |path: &str, text: &str| {
-            let path: Vec<_> = path.split('.').map(str::to_owned).collect();
-            showable(&path, text).map(Cow::into_owned)
-        };
-        for (path, text, expected) in [
-            ("sink.http.url", "htp://u:hunter2@h/", Some("htp://...@h/")),
-            ("sink.http.url", "u:hunter2@h:99", Some("...@h:99")),
-            ("sink.http.url", "htp://h/services/T0KEN?key=x", Some("htp://h/...")),
-            ("sink.http.url", "nowhere", Some("nowhere")),
-            ("sink.opensearch.urls.0", "ftp://u:p@h", Some("ftp://...@h")),
-            ("source.kafka.topics", "a,b", Some("a,b")),
-            ("source.kafka.auth", "hunter2", None),
-            ("source.kafka.auth", "scram_", Some("scram_")),
-            ("sink.http.headers", "Bearer abc", None),
-            ("source.kafka.properties", "a=hunter2", None),
-        ] {
-            assert_eq!(shown(path, text).as_deref(), expected, "{path}: {text}");
-        }
-    }
 
     #[async_trait]
     impl<const STORE: bool> Provider for Echo<STORE> {

@@ -47,17 +47,22 @@ pub struct ConnectorFile {
     #[serde(default)]
     pub state: TargetState,
     /// Where records come from.
+    #[schemars(extend("x-also" = ["sources", "input", "inputs", "from"]))]
     pub source: SourceSettings,
     /// What happens to each record, in this order.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["transform", "transformations", "pipeline", "processors", "steps", "filters", "smts"]))]
     pub transforms: Vec<Value>,
     /// Where records go: one sink, named by the key that holds its settings.
+    #[schemars(extend("x-also" = ["sinks", "output", "outputs", "destination", "target"]))]
     pub sink: Value,
     /// How records are put together for the sink.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["batching", "batches"]))]
     pub batch: BatchSettings,
     /// What happens when something fails.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["error", "on_error", "error_handling"]))]
     pub errors: ErrorSettings,
     /// What becomes of records that are put when the connector is killed. `exactly_once`: each is stored once, for sinks that
     /// store how far they are together with the data; the connector then reads on from there, whatever the group has committed.
@@ -104,6 +109,7 @@ pub enum TargetState {
 /// Where records come from, and how their bytes are read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {"value_converter_schemas_enable": "with a schema in each value the converter is `connect_json`; without one leave this out", "key_converter_schemas_enable": "with a schema in each value the converter is `connect_json`; without one leave this out"}))]
 pub struct SourceSettings {
     /// Apache Kafka, or anything that speaks its protocol.
     pub kafka: KafkaSettings,
@@ -122,20 +128,22 @@ pub struct SourceSettings {
 pub struct BatchSettings {
     /// Records per batch. Default and upper bound: what the sink can take, which its page says.
     #[schemars(range(min = 1))]
-    #[schemars(extend("x-also" = ["size", "batch_size", "max_size", "count"]))]
+    #[schemars(extend("x-also" = ["size", "batch_size", "max_size", "count", "max_batch_size", "flush_size", "max_events"]))]
     pub max_records: Option<usize>,
     /// Bytes per batch, as the sink measures them. Default and upper bound: what the sink can take, which its page says.
+    #[schemars(extend("x-also" = ["byte_size", "batch_bytes"]))]
     pub max_bytes: Option<ByteSize>,
     /// How long a record waits for others before a batch that is not full is put. Default: 200ms for sinks whose targets
     /// count calls (`bedrock_kb`, `s3`, `sqs`). For all others a batch goes at once while no put is in flight, and grows
     /// while one is, for 200ms at most.
-    #[schemars(extend("x-also" = ["linger_ms", "flush_interval", "max_wait"]))]
+    #[schemars(extend("x-also" = ["linger_ms", "flush_interval", "max_wait", "period", "batch_timeout", "timeout_secs", "flush_timeout"]))]
     pub linger: Option<HumanDuration>,
 }
 
 /// What happens when something fails.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-instead" = {"log": "every record at fault is a line of the log; leave this out", "log_enable": "every record at fault is a line of the log; leave this out", "log_include_messages": "no content of a record is ever logged; it is in the dead letter queue"}))]
 pub struct ErrorSettings {
     /// What a record at fault does: `none` stops the connector at it, with its offset uncommitted; `all` skips
     /// it with a log line and a count. Default `none`. An outage is never held against a record.
@@ -178,8 +186,10 @@ impl Default for ErrorSettings {
 /// Where rejected records go: a topic, or a sink.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-instead" = {"replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "partitions": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "topic_replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "context_headers_enable": "what was wrong always stands in the headers of a letter; leave this out", "context_headers": "what was wrong always stands in the headers of a letter; leave this out", "headers": "what was wrong always stands in the headers of a letter; leave this out"}))]
 pub struct DeadLetterSettings {
     /// A topic on the source's brokers; created if it is not there.
+    #[schemars(extend("x-also" = ["topic_name", "name"]))]
     pub topic: Option<String>,
     /// Any sink, named by the key that holds its settings.
     pub sink: Option<Value>,

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::config::explain::Checked;
-use crate::config::places::NodeIndex;
+use crate::config::places::{NodeIndex, SchemaPlace};
 use crate::config::problem::Problem;
 use crate::config::yaml::{Node, Style, YamlScalar, parse_number};
 
+/// Up to here every whole number is one of floating point.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 /// How many problems of one file are reported.
 const MAX_PROBLEMS: usize = 200;
 
@@ -32,7 +34,8 @@ pub(super) fn validate_with(
     schema: &Value,
 ) -> (Value, Vec<Problem>) {
     let nodes = NodeIndex::new(node);
-    let value = fit_types(validator, &nodes, node.to_json());
+    let mut value = fit_types(validator, &nodes, node.to_json());
+    write_out(&mut value, &SchemaPlace::new(schema));
     let problems = problems(&Checked { file, nodes: &nodes, schema }, validator, &value);
     (value, problems)
 }
@@ -56,6 +59,33 @@ fn problems(checked: &Checked<'_>, validator: &Validator, value: &Value) -> Vec<
     problems.sort();
     problems.dedup();
     problems
+}
+
+/// Writes whole numbers without exponent and fraction where nothing else may stand: to the schema `1e3` is one, and to the settings
+/// it is not.
+fn write_out(value: &mut Value, place: &SchemaPlace<'_>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, below) in fields {
+                write_out(below, &place.key(key));
+            }
+        }
+        Value::Array(items) => {
+            let place = place.items();
+            for item in items {
+                write_out(item, &place);
+            }
+        }
+        Value::Number(number) if number.to_string().contains(['.', 'e', 'E']) => {
+            let is_whole =
+                place.types().is_some_and(|types| types.contains("integer") && !types.contains("number"));
+            let whole = number.as_f64().filter(|whole| whole.fract() == 0.0 && whole.abs() <= LARGEST_WHOLE);
+            if let Some(whole) = whole.filter(|_| is_whole) {
+                *number = Number::from_string_unchecked(format!("{whole:.0}"));
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Rewrites scalars whose type does not fit but whose text does.
@@ -162,7 +192,10 @@ mod tests {
     #[test]
     fn a_word_that_is_none_of_those_beside_a_map_lists_them() {
         let problems = check("topics: [a]\nid: kye\n").unwrap_err();
-        assert_eq!(problems, ["f.yaml:2:5: `id`: expected a map or one of `origin`, `key`, found `kye`"]);
+        assert_eq!(
+            problems,
+            ["f.yaml:2:5: `id`: expected a map or one of `origin`, `key`, found `kye`; did you mean `key`?"]
+        );
     }
 
     #[test]

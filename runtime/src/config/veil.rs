@@ -2,40 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::credentials::{is_scheme, names_open_property, sounds_secret, tells_in_url};
 use crate::config::reference::{Dialect, Piece, Reference, parse};
-use crate::config::secrets::OPEN_PROPERTIES;
 
 /// What stands in the place of a secret.
 pub(crate) const BLANKED: &str = "[redacted]";
-/// What stands before a token in a header, and is none itself.
-const SCHEMES: [&str; 6] = ["apikey ", "basic ", "bearer ", "digest ", "splunk ", "token "];
-/// What a key says that holds a secret, with hyphens for other marks.
-const SECRET_WORDS: [&str; 17] = [
-    "access-key",
-    "account-key",
-    "api-key",
-    "apikey",
-    "authorization",
-    "cookie",
-    "credential",
-    "jaas",
-    "key-pem",
-    "pass-phrase",
-    "passphrase",
-    "passwd",
-    "password",
-    "private",
-    "secret",
-    "signature",
-    "token",
-];
 /// Headers that hold no secret.
 const OPEN_HEADERS: [&str; 6] =
     ["accept", "accept-language", "content-encoding", "content-language", "content-type", "user-agent"];
-/// Endings of keys that name something about a secret, and hold none.
-const OPEN_ENDINGS: [&str; 9] =
-    ["-endpoint", "-field", "-fields", "-file", "-id", "-location", "-path", "-uri", "-url"];
-
 /// Whether a plug-in declares a value as a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Declared {
@@ -81,7 +55,7 @@ fn covered(pieces: &[Piece]) -> String {
     let mut shown = String::new();
     for piece in pieces {
         match piece {
-            Piece::Text(text) if SCHEMES.contains(&&*text.to_ascii_lowercase()) => shown.push_str(text),
+            Piece::Text(text) if text.strip_suffix(' ').is_some_and(is_scheme) => shown.push_str(text),
             Piece::Text(_) => shown.push_str(BLANKED),
             Piece::Reference(Reference { prefix, name, default: None }) => {
                 shown.extend(["${", prefix, ":", name, "}"]);
@@ -108,45 +82,7 @@ pub(super) fn is_covered(text: &str, declared: Declared, key: Option<&str>) -> b
 fn is_open(text: &str, key: &str) -> bool {
     let is_plain = text.parse::<f64>().is_ok() || ["true", "false"].contains(&text);
     let key = key.to_ascii_lowercase();
-    is_plain || OPEN_PROPERTIES.iter().any(|ending| key.ends_with(ending)) || OPEN_HEADERS.contains(&&*key)
-}
-
-/// Says whether what stands under a key is a secret by its name: headers and properties hold anything.
-fn sounds_secret(key: &str) -> bool {
-    let key = key.to_lowercase().replace(['_', '.', ' '], "-");
-    let is_open = OPEN_ENDINGS.iter().any(|ending| key.ends_with(ending));
-    !is_open && SECRET_WORDS.iter().any(|word| key.contains(word))
-}
-
-/// Says whether an address holds a password, or a secret among its parameters.
-fn tells_in_url(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':') && !is_reference(user)) {
-        return true;
-    }
-    let query = rest.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let tells = |parameter: &str| {
-        let (name, value) = parameter.split_once('=').unwrap_or_default();
-        let is_secret = sounds_secret(name) || ["sig", "key", "code", "auth", "pwd"].contains(&name);
-        is_secret && !value.is_empty() && !is_reference(value)
-    };
-    query.split('&').any(tells)
-}
-
-/// Says whether a text that stands in the wrong place may hold a credential: an address with a password, also one that is
-/// misspelled, or a name with a secret behind it, such as `password=...` or `Authorization: ...`.
-pub(super) fn tells_credentials(text: &str) -> bool {
-    let has_password = text.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
-    let names_one =
-        text.split_once(['=', ':']).is_some_and(|(name, value)| sounds_secret(name) && !value.is_empty());
-    tells_in_url(text) || has_password || names_one
-}
-
-/// Says whether the secret in a text is a reference: `${env:NAME}`, perhaps behind a user's name.
-fn is_reference(text: &str) -> bool {
-    let secret = text.split_once(":${").map_or(text, |(_, behind)| behind);
-    text.contains("${") && text.ends_with('}') && !secret.contains(":-")
+    is_plain || names_open_property(&key) || OPEN_HEADERS.contains(&&*key)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Which files are connectors.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::problem::Problem;
+use crate::config::text_file::why;
 use crate::connector::load::name_of;
 
 /// Finds the connector files in files and directories, sorted by name. In a directory these are the files
@@ -47,7 +49,11 @@ pub(crate) fn find_in(path: &Path) -> Result<Vec<PathBuf>, Problem> {
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
-    Problem::of_file(path, format!("cannot read it: {error}"))
+    let way_out = match error.kind() {
+        ErrorKind::NotFound => "; name a connector file, or a directory of them",
+        _ => "",
+    };
+    Problem::of_file(path, format!("cannot read it: {}{way_out}", why(error)))
 }
 
 fn is_connector_file(path: &Path) -> bool {

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sluice_connector_api::{
     Ask, BatchKey, Blanks, Confirm, ExactlyOnce, Failure, FailureKind, Finding, FindingKind, FormNeed, Hold,
-    Limits, PutError, PutProgress, ReadingTask, Record, Repetition, Sink, TakenOver, TombstoneFate,
-    TopicPartition, Trouble,
+    Limits, PutError, PutProgress, ReadingTask, Record, Repetition, SettingsError, Sink, TakenOver,
+    TombstoneFate, TopicPartition, Trouble,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -220,6 +220,10 @@ impl Sink for FirstLook {
 
     fn needs(&self) -> Vec<FormNeed> {
         self.sink().needs()
+    }
+
+    fn warnings(&self) -> Vec<SettingsError> {
+        self.sink().warnings()
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -1,26 +1,26 @@
 //! What becomes of a connector file.
 
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use sluice_connector_api::{Blanks, ByteSize, Registry, Side, Sink};
+use sluice_connector_api::{Blanks, ByteSize, Registry, SettingsError, Side, Sink};
 
 use crate::config::flat::{FlatConfig, flatten};
 use crate::config::foreign::foreign;
 use crate::config::interpolate::{Follow, Interpolated, Referred, interpolate, referred};
-use crate::config::problem::{Position, Problem};
+use crate::config::problem::Problem;
 use crate::config::secrets::secrets;
 use crate::config::settings::{
     BatchSettings, ConnectorFile, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState,
 };
 use crate::config::shared_schema::ConnectorSchema;
+use crate::config::text_file::read_text;
 use crate::config::yaml::{Node, YamlError};
 use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
-use crate::connector::parts::{Parts, only_entry};
+use crate::connector::parts::{LETTERS, Parts, only_entry};
 use crate::connector::tombstones::made_in_vain;
 use crate::shown::keep_from_log;
 use crate::tap::TapPoint;
@@ -135,34 +135,8 @@ pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
     referred(&mut node, ConnectorSchema::of(registry).value(), registry)
 }
 
-/// The most bytes of a connector file: whatever else ends in `.yaml` must not take a worker's memory.
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
-
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
-    let cannot_read = |error| vec![Problem::of_file(file, format!("cannot read the file: {error}"))];
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).map_err(cannot_read)?;
-    opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        let text = "the file is larger than 4 MiB, and so no connector; move it out of the directory";
-        return Err(vec![Problem::of_file(file, text)]);
-    }
-    utf8(file, bytes).map_err(|problem| vec![problem])
-}
-
-/// Reads bytes as text, or says where they are none.
-fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(Problem::of_file(file, "the file is UTF-16; save it as UTF-8"));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default());
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let text = "a byte that is not UTF-8; save the file as UTF-8";
-        Problem::at(file, Position { line, column }, text)
-    })
+    read_text(file).map_err(|problem| vec![problem])
 }
 
 /// Reads YAML; what configures something else is not looked into. Beside it stands what is wrong with keys that stand twice.
@@ -218,6 +192,7 @@ fn build(
     let dead_letters = parts.dead_letters(&value);
     parts.check_letter_producer(&value);
     parts.check_threshold(&value);
+    parts.check_waits(&value);
     if let Some((name, sink)) = &sink
         && !parts.has_problem_in("source")
         && !parts.has_problem_in("transforms")
@@ -233,8 +208,9 @@ fn build(
         parts.meet_source(&value, &format!("sink.{name}"), &**sink);
     }
     let letters = value.pointer("/errors/dead_letter_queue/sink").cloned().and_then(only_entry);
-    if let (Some((name, _)), Some(sink)) = (letters, &dead_letters) {
-        parts.meet_source(&value, &format!("errors.dead_letter_queue.sink.{name}"), &**sink);
+    let letters = letters.map(|(name, _)| name).zip(dead_letters.as_ref());
+    if let Some((name, sink)) = &letters {
+        parts.meet_source(&value, &format!("{LETTERS}.{name}"), &***sink);
     }
     let (Some((sink_name, sink)), true) = (sink, parts.problems.is_empty()) else {
         parts.problems.sort();
@@ -243,10 +219,12 @@ fn build(
     let definition = Definition::new(&value);
     let file: ConnectorFile = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string().replace(['[', ']'], ".");
-        vec![parts.problem(&path, &error.inner().to_string())]
+        vec![parts.problem(&path, &format!("`{path}`: {}", error.inner()))]
     })?;
-    let in_vain = made_in_vain(&steps, &sink_name, &sink.on_tombstone());
-    let warnings = parts.warnings(&file, &sink_name, &sink.limits(), &in_vain);
+    let mut of_plug_ins = made_in_vain(&steps, &sink_name, &sink.on_tombstone());
+    of_plug_ins.extend(warned_of("sink", &sink_name, &*sink));
+    of_plug_ins.extend(letters.iter().flat_map(|(name, sink)| warned_of(LETTERS, name, &***sink)));
+    let warnings = parts.warnings(&file, &sink_name, &sink.limits(), &of_plug_ins);
     Ok(Connector {
         name: name_of(parts.file).into(),
         file: parts.file.to_owned(),
@@ -267,6 +245,11 @@ fn build(
         tap: TapPoint::default(),
         warnings,
     })
+}
+
+/// Returns what a sink says of itself, at the keys of the file: it is the one of this name under a key.
+fn warned_of(key: &str, name: &str, sink: &dyn Sink) -> Vec<(String, SettingsError)> {
+    sink.warnings().into_iter().map(|warning| (format!("{key}.{name}"), warning)).collect()
 }
 
 /// Returns the name of the connector in a file.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sluice_connector_api::{Converter, Plugin, Registry, SettingsError, Side, Sink};
+use sluice_connector_api::{Converter, HumanDuration, Plugin, Registry, SettingsError, Side, Sink};
 
 use crate::config::problem::{Position, Problem};
 use crate::config::settings::{DEFAULT_KEY_CONVERTER, DEFAULT_VALUE_CONVERTER};
@@ -26,6 +26,9 @@ const PROPERTIES: &str = "source.kafka.properties.";
 
 /// Where the dead letter queue is.
 const QUEUE: &str = "errors.dead_letter_queue";
+
+/// Where its sink is.
+pub(super) const LETTERS: &str = "errors.dead_letter_queue.sink";
 
 /// What is needed to build the plug-ins and to say where one refused its settings.
 pub(super) struct Parts<'a> {
@@ -59,6 +62,7 @@ impl Parts<'_> {
         let wrong: Vec<Position> = self.problems.iter().filter_map(|problem| problem.position).collect();
         let mut spoilt = self.is_wrong(path) || self.is_key_wrong(path);
         let mut foreign = prune(self.node.lookup(path).1, &mut settings, &wrong);
+        let mut taken_out: Vec<String> = Vec::new();
         for _ in 0..MAX_TRIES {
             let error = match plugin.build(settings.clone()) {
                 Ok(built) => return if spoilt { None } else { Some(built) },
@@ -74,12 +78,14 @@ impl Parts<'_> {
             }
             // A map that holds nothing any more since all in it was wrong says nothing new.
             let at = settings.pointer(&format!("/{}", error.path().replace('.', "/")));
+            let was_within = |gone: &String| gone.starts_with(&format!("{}.", error.path()));
             let is_emptied = at.and_then(Value::as_object).is_some_and(Map::is_empty)
-                && self.is_wrong(&format!("{path}.{}", error.path()));
+                && (taken_out.iter().any(was_within) || self.is_wrong(&format!("{path}.{}", error.path())));
             if !is_emptied {
                 self.problems.push(self.refused(path, &error));
             }
             spoilt = true;
+            taken_out.push(error.path().to_owned());
             foreign.push(remove(&mut settings, error.path())?);
         }
         None
@@ -95,22 +101,34 @@ impl Parts<'_> {
     /// Reports all that is wrong with the source. Where something stands in the way of that, a stand-in is taken for it.
     pub(super) fn check_kafka(&mut self, value: &Value) {
         const PATH: &str = "source.kafka";
-        let Some(kafka) = value.pointer("/source/kafka") else { return };
+        let Some(written) = value.pointer("/source/kafka") else { return };
         let wrong: Vec<Position> = self.problems.iter().filter_map(|problem| problem.position).collect();
-        let (mut kafka, is_spoilt) = (kafka.clone(), self.is_wrong(PATH) || self.is_key_wrong(PATH));
+        let (mut kafka, is_spoilt) = (written.clone(), self.is_wrong(PATH) || self.is_key_wrong(PATH));
         prune(self.node.lookup(PATH).1, &mut kafka, &wrong);
-        let stand_ins = stand_in(&mut kafka);
-        let settings = match serde_path_to_error::deserialize::<_, KafkaSettings>(kafka) {
-            Ok(settings) => settings,
-            Err(_) if is_spoilt => return,
-            Err(error) => {
-                let error = SettingsError::at(error.path().to_string(), error.inner().to_string());
+        let mut stand_ins: Vec<String> = stand_in(&mut kafka);
+        let settings = loop {
+            let error = match serde_path_to_error::deserialize::<_, KafkaSettings>(&kafka) {
+                Ok(settings) => break settings,
+                Err(error) => error,
+            };
+            let at = error.path().to_string();
+            if !is_spoilt {
+                let error = SettingsError::at(at, error.inner().to_string());
                 return self.problems.push(self.refused(PATH, &error));
             }
+            // What is wrong in one key hides nothing of the others.
+            let key = at.split(['.', '[']).next().unwrap_or_default().to_owned();
+            let is_gone = kafka.as_object_mut().is_some_and(|keys| keys.shift_remove(&key).is_some());
+            if !is_gone {
+                return;
+            }
+            stand_ins.push(key);
         };
-        for error in settings.problems() {
+        // What a client is made of is not all there: no more is said than of each key alone.
+        let is_whole = ["auth", "tls", "properties"].iter().all(|key| kafka.get(key) == written.get(key));
+        for error in settings.problems(is_whole) {
             let key = error.path().split('.').next().unwrap_or_default();
-            if !stand_ins.contains(&key) {
+            if !stand_ins.iter().any(|stand_in| stand_in == key) {
                 self.problems.push(self.refused(PATH, &error));
             }
         }
@@ -174,6 +192,18 @@ impl Parts<'_> {
         }
     }
 
+    /// Checks waits that are set against each other: the longest one is not shorter than the first.
+    pub(super) fn check_waits(&mut self, value: &Value) {
+        let wait = |key: &str| {
+            let written = value.pointer(&format!("/errors/{key}"));
+            written.map(HumanDuration::deserialize).and_then(Result::ok).map(HumanDuration::get)
+        };
+        if wait("retry_delay").zip(wait("retry_delay_max")).is_some_and(|(first, longest)| first > longest) {
+            let error = SettingsError::new("is less than `retry_delay`, the wait that it bounds");
+            self.problems.push(self.refused("errors.retry_delay_max", &error));
+        }
+    }
+
     pub(super) fn dead_letters(&mut self, value: &Value) -> Option<Box<dyn Sink>> {
         let queue = value.pointer("/errors/dead_letter_queue").filter(|queue| !queue.is_null())?;
         let sink = self.dead_letter_sink(queue);
@@ -193,7 +223,7 @@ impl Parts<'_> {
     fn dead_letter_sink(&mut self, queue: &Value) -> Option<Box<dyn Sink>> {
         let (name, settings) = only_entry(queue.get("sink")?.clone())?;
         let plugin = self.registry.sink(&name).ok()?;
-        let path = format!("{QUEUE}.sink.{name}");
+        let path = format!("{LETTERS}.{name}");
         let sink = self.settle(&path, settings, plugin)?;
         if sink.hold().is_some() {
             let error = SettingsError::new(
@@ -221,6 +251,10 @@ impl Parts<'_> {
         let entries = value.as_object_mut()?;
         let (predicate, negate) = (entries.shift_remove("predicate"), entries.shift_remove("negate"));
         let count = entries.len();
+        if predicate.is_none() && negate.is_some() {
+            let text = format!("`{path}.negate`: turns a `predicate` round, and there is none beside it");
+            self.problems.push(self.problem(&format!("{path}.negate"), &text));
+        }
         let condition = predicate.map(|predicate| self.condition(&path, predicate, negate));
         if count != 1 {
             if !self.is_wrong(&path) {
@@ -236,6 +270,12 @@ impl Parts<'_> {
             Some(condition) => Some(condition?),
             None => None,
         };
+        if condition.is_none()
+            && let Err(error) = transform.applies_to_all()
+        {
+            self.problems.push(self.refused(&format!("{path}.{name}"), &error));
+            return None;
+        }
         Some(Step { name: plugin.name(), transform, condition })
     }
 
@@ -284,12 +324,12 @@ fn dead_letter_topic(value: &Value, queue: &Value) -> Result<Option<Box<dyn Sink
 }
 
 /// Puts something in the place of keys without which there are no settings at all. Returns which.
-fn stand_in(kafka: &mut Value) -> Vec<&'static str> {
+fn stand_in(kafka: &mut Value) -> Vec<String> {
     let mut stand_ins = Vec::new();
     for (key, value) in [("bootstrap_servers", json!("unknown")), ("topics", json!(["unknown"]))] {
         if let Some(keys) = kafka.as_object_mut().filter(|keys| !keys.contains_key(key)) {
             keys.insert(key.to_owned(), value);
-            stand_ins.push(key);
+            stand_ins.push(key.to_owned());
         }
     }
     stand_ins

@@ -8,13 +8,13 @@ use crate::connector::parts::Parts;
 
 impl Parts<'_> {
     /// Returns the places of a file that is in order, each with what will be otherwise than it looks.
-    /// `in_vain` are keys of plug-ins that ask for what does not come of them.
+    /// `of_plug_ins` are what plug-ins say of their keys, by the paths of their settings.
     pub(super) fn warnings(
         &self,
         file: &ConnectorFile,
         sink: &str,
         limits: &Limits,
-        in_vain: &[(String, SettingsError)],
+        of_plug_ins: &[(String, SettingsError)],
     ) -> Vec<Problem> {
         let kafka = file.source.kafka.warnings().into_iter();
         let mut warnings: Vec<Problem> = kafka
@@ -26,10 +26,35 @@ impl Parts<'_> {
             let path = format!("batch.{key}");
             warnings.push(self.problem(&path, &format!("`{path}`: {text}")));
         }
-        warnings.extend(in_vain.iter().map(|(path, error)| self.refused(path, error)));
+        for (path, text) in tiny(file) {
+            warnings.push(self.problem(path, &format!("`{path}`: {text}")));
+        }
+        warnings.extend(of_plug_ins.iter().map(|(path, error)| self.refused(path, error)));
         warnings.sort();
         warnings
     }
+}
+
+/// Below this a size holds hardly a record, and was meant with a unit.
+const HARDLY_A_RECORD: usize = 1024;
+
+/// Says which sizes are so small that a record comes alone: a number without a unit is one of bytes.
+fn tiny(file: &ConnectorFile) -> Vec<(&'static str, String)> {
+    let mut tiny = Vec::new();
+    let mut look = |path, size: ByteSize, what: &str| {
+        if size.bytes() < HARDLY_A_RECORD {
+            let text = format!(
+                "{} bytes hold hardly a record, so that {what}; write a unit, such as 16MiB",
+                size.bytes()
+            );
+            tiny.push((path, text));
+        }
+    };
+    look("buffer_memory", file.buffer_memory, "one is read after the other is stored");
+    if let Some(size) = file.batch.max_bytes {
+        look("batch.max_bytes", size, "each is put alone");
+    }
+    tiny
 }
 
 /// Says which bounds of a batch are above what the sink takes, so that they have no effect.

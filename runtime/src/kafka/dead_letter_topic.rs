@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -16,18 +15,16 @@ use sluice_connector_api::{
 use tokio::sync::Mutex;
 
 use crate::dead_letter::{OnTooLarge, rooms, shortened};
+use crate::kafka::letter_topic::make;
 use crate::kafka::topics::{is_missing, is_there};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use sluice_kafka_client::Access;
 use sluice_kafka_client::Identity;
 
-/// How long the brokers may take to say whether the topic is there, or to create it.
+/// How long the brokers may take to say whether the topic is there.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
 /// How long the brokers may take to acknowledge records; then the engine tries again.
 const DELIVERY_WAIT: &str = "30000";
-/// What a topic of ours takes, the first of these that the brokers allow: what they read of one request by default
-/// (`socket.request.max.bytes`), and what services allow at most.
-const LARGEST_RECORDS: [Option<&str>; 4] = [Some("104857600"), Some("20971520"), Some("8388608"), None];
 /// Letters that were made smaller and get a log line of their own before they are summed up.
 const FULL_LINES: u32 = 5;
 
@@ -117,7 +114,10 @@ impl TopicSink {
         let producer: Client = self.client(identity.clone())?;
         match (self.exists(producer.clone()).await?, self.create) {
             (true, _) => {}
-            (false, true) => self.create(identity).await?,
+            (false, true) => {
+                let made = make(&self.name, &self.access, identity).await;
+                made.map_err(|error| self.no_identity(&error))?.map_err(|error| self.failure(&error))?;
+            }
             (false, false) => {
                 return Err(Failure::fatal(is_missing(&self.name)));
             }
@@ -139,32 +139,6 @@ impl TopicSink {
         let asked = tokio::task::spawn_blocking(move || is_there(producer.client(), &name, TOPIC_WAIT));
         let answer = asked.await.map_err(|error| Failure::retriable(error.to_string()))?;
         answer.map_err(|error| self.failure(&error))
-    }
-
-    async fn create(&self, identity: Identity) -> Result<(), Failure> {
-        let admin: AdminClient<Identity> = self.client(identity.clone())?;
-        identity.show_to(admin.inner()).map_err(|error| self.no_identity(&error))?;
-        let options = AdminOptions::new().operation_timeout(Some(TOPIC_WAIT));
-        let mut refused = RDKafkaErrorCode::InvalidConfig;
-        for largest in LARGEST_RECORDS {
-            let mut topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(-1));
-            if let Some(largest) = largest {
-                topic = topic.set("max.message.bytes", largest);
-            }
-            let answers =
-                admin.create_topics([&topic], &options).await.map_err(|error| self.failure(&error))?;
-            match answers.first() {
-                Some(Err((_, code))) if is_about_settings(*code) => refused = *code,
-                Some(Err((_, code))) if *code != RDKafkaErrorCode::TopicAlreadyExists => {
-                    return Err(self.failure(&KafkaError::AdminOp(*code)));
-                }
-                _ => {
-                    tracing::info!(topic = self.name, "dead letter topic created");
-                    return Ok(());
-                }
-            }
-        }
-        Err(self.failure(&KafkaError::AdminOp(refused)))
     }
 
     /// Sends as much of a letter as the topic takes, where that is wanted.
@@ -248,11 +222,6 @@ impl TopicSink {
             _ => Failure::retriable(reason),
         }
     }
-}
-
-/// Says whether brokers refuse a topic for its settings, by themselves or by a policy.
-fn is_about_settings(code: RDKafkaErrorCode) -> bool {
-    matches!(code, RDKafkaErrorCode::InvalidConfig | RDKafkaErrorCode::PolicyViolation)
 }
 
 fn is_too_large(error: &KafkaError) -> bool {

@@ -61,6 +61,7 @@ mod context;
 mod correction;
 mod event_sender;
 mod faulty;
+mod letter_topic;
 mod losses;
 mod native;
 mod obstacles;
@@ -74,7 +75,6 @@ mod record;
 #[cfg(test)]
 mod security_tests;
 mod selection;
-mod servers;
 mod severity;
 mod stalls;
 mod stamp;

@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use sluice_connector_api::{Secret, SettingsError};
 
 use crate::kafka::patterns::TopicEntry;
-use crate::kafka::servers::check_servers;
 use crate::kafka::settings::{HEARTBEAT, KafkaSettings, SESSION};
 use sluice_kafka_client::Access;
-use sluice_kafka_client::AuthSettings;
-use sluice_kafka_client::trial;
-use sluice_kafka_client::{SECURITY_KEYS, ports};
+use sluice_kafka_client::{AuthSettings, SECURITY_KEYS, check_servers, ports, trial};
 
 /// Properties that are refused, with the reason.
 const REFUSED: [(&str, &str); 12] = [
@@ -33,8 +30,9 @@ const MOST_WRONG: usize = 50;
 
 impl KafkaSettings {
     /// Checks what a schema cannot: that no property breaks an invariant, and that librdkafka makes a consumer of them.
-    /// Returns all that is wrong; reaches nothing.
-    pub(crate) fn problems(&self) -> Vec<SettingsError> {
+    /// Returns all that is wrong; reaches nothing. Where the settings are not `whole`, since some were wrong by themselves, only
+    /// that is looked at which does not depend on others.
+    pub(crate) fn problems(&self, whole: bool) -> Vec<SettingsError> {
         let mut problems = Vec::new();
         if let Err(reason) = check_servers(&self.bootstrap_servers) {
             problems.push(SettingsError::at("bootstrap_servers", reason));
@@ -57,7 +55,7 @@ impl KafkaSettings {
                 problems.push(property_error(name, reason));
             }
         }
-        if can_be_tried && !self.is_plain() {
+        if whole && can_be_tried && !self.is_plain() {
             problems.extend(self.check_together(wrong));
         }
         problems
@@ -104,11 +102,7 @@ impl KafkaSettings {
 
     /// Says what works, but hardly as it is meant: the key, and the way out.
     pub(crate) fn warnings(&self) -> Vec<(&'static str, String)> {
-        let by_property = |name: &String| name.starts_with("sasl.") || name == "security.protocol";
-        if self.properties.keys().any(by_property) {
-            return Vec::new();
-        }
-        let found = ports::warning(&self.security(), "source.kafka");
+        let found = ports::warning(&self.security(), self.properties.keys(), "source.kafka");
         found.map(|text| ("bootstrap_servers", text)).into_iter().collect()
     }
 
@@ -163,7 +157,7 @@ fn property_error(name: &str, reason: impl Into<String>) -> SettingsError {
 impl KafkaSettings {
     /// Returns the first thing that is wrong.
     pub(crate) fn validate(&self) -> Result<(), SettingsError> {
-        self.problems().into_iter().next().map_or(Ok(()), Err)
+        self.problems(true).into_iter().next().map_or(Ok(()), Err)
     }
 }
 
@@ -271,7 +265,7 @@ mod tests {
             ],
         );
         let settings = KafkaSettings { bootstrap_servers: "kafka://b:9092".to_owned(), ..settings };
-        let wrong: Vec<_> = settings.problems().iter().map(|problem| problem.path().to_owned()).collect();
+        let wrong: Vec<_> = settings.problems(true).iter().map(|problem| problem.path().to_owned()).collect();
         let expected = [
             "bootstrap_servers",
             "topics.0",
@@ -290,7 +284,7 @@ mod tests {
         let names: Vec<String> = (0..60_000).map(|number| format!("no.such.{number}")).collect();
         let properties: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
         let (settings, begun) = (settings(&["t"], &properties), std::time::Instant::now());
-        assert_eq!(settings.problems().len(), MOST_WRONG + 1);
+        assert_eq!(settings.problems(true).len(), MOST_WRONG + 1);
         assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}", begun.elapsed());
     }
 
@@ -298,7 +292,7 @@ mod tests {
     fn what_follows_from_another_mistake_is_not_told() {
         let settings =
             settings(&["t"], &[("session.timeout.ms", "600000"), ("max.poll.interval.ms", "900s")]);
-        assert_eq!(settings.problems().len(), 1, "{:?}", settings.problems());
+        assert_eq!(settings.problems(true).len(), 1, "{:?}", settings.problems(true));
     }
 
     #[test]

@@ -21,13 +21,14 @@ use sluice_kafka_client::{AuthSettings, TlsSettings};
 #[serde(deny_unknown_fields)]
 pub struct KafkaSettings {
     /// Brokers to begin with, comma-separated, such as `localhost:9092`.
-    #[schemars(extend("x-also" = ["brokers", "servers", "hosts", "broker_list"]))]
+    #[schemars(extend("x-also" = ["brokers", "servers", "hosts", "broker_list", "addresses"]))]
     pub bootstrap_servers: String,
     /// Topics to read. One that begins with `^` is a regular expression as Rust's crate `regex` has them
     /// (<https://docs.rs/regex/latest/regex/#syntax>): `$` ends the name, `\d` is a digit, `(?i)` behind the `^` ignores case. New
     /// topics that match are read from their first record, within 5 minutes (`topic.metadata.refresh.interval.ms`). Kafka's own
     /// topics, such as `__consumer_offsets`, are read only where they are named.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-also" = ["topic", "topics_regex", "topic_regex", "topics_pattern", "topic_pattern", "topic_names"]))]
     pub topics: Vec<String>,
     /// The consumer group. Default: `connect-` and the connector's name.
     #[serde(default)]
@@ -35,6 +36,8 @@ pub struct KafkaSettings {
     pub group: Option<String>,
     /// Where to begin in a partition for which the group has no offset. Default `earliest`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["offset", "offset_reset", "start", "start_from", "start_offset", "initial_offset"]))]
+    #[schemars(extend("x-words" = {"beginning": "earliest", "begin": "earliest", "oldest": "earliest", "smallest": "earliest", "first": "earliest", "start": "earliest", "end": "latest", "newest": "latest", "largest": "latest", "last": "latest"}))]
     pub auto_offset_reset: AutoOffsetReset,
     /// What to do where the position of the group does not mean any more what it meant: the topic was deleted and made
     /// again, retention removed records that were not read, or the end of the log was lost. Each is a line in the log, a
@@ -47,9 +50,11 @@ pub struct KafkaSettings {
     pub commit_interval: HumanDuration,
     /// Who this client is to the brokers. Default: `none`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["sasl", "authentication"]))]
     pub auth: AuthSettings,
     /// How connections are encrypted. Default: they are if `auth` says who the client is.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ssl"]))]
     pub tls: Option<TlsSettings>,
     /// Properties of librdkafka, by their own names, such as `fetch.wait.max.ms`. Refused are those that would
     /// lose records, those that have a key of their own here, and those of which librdkafka makes no client. Values are

@@ -273,6 +273,17 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_that_is_written_as_a_text_tells_its_record_apart() {
+        let records = read(&event(&json!([{ "offset": "7", "value": "YQ==" }, { "offset": 8 }]))).unwrap();
+        let offsets: Vec<_> = records
+            .records
+            .iter()
+            .map(|(record, error)| (record.origin().offset(), error.is_none()))
+            .collect();
+        assert_eq!(offsets, [(7, true), (8, true)]);
+    }
+
+    #[test]
     fn a_timestamp_of_minus_one_is_none_and_who_set_it_is_kept() {
         assert_eq!(one(json!({ "timestamp": -1, "timestampType": "CREATE_TIME" })).0.timestamp, None);
         let kind = |name| one(json!({ "timestamp": 5, "timestampType": name })).0.timestamp.unwrap().kind;
@@ -347,7 +358,7 @@ mod tests {
             (json!([{ "eventSource": "aws:kafka", "offset": 1, "value": "YQ==" }]), "EventBridge Pipes"),
             (event(&json!([{ "offset": i64::MAX }])), "9223372036854775807, which Kafka gives to none"),
             (event(&json!([{ "offset": -1, "value": {} }])), "-1, which Kafka gives to none"),
-            (event(&json!([{ "offset": "7" }])), "cannot be told from the others"),
+            (event(&json!([{ "offset": "seven" }])), "cannot be told from the others"),
             (event(&json!(["text"])), "a record with its offset"),
             (json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }), "not an event of Kafka:"),
             (json!({ "eventSource": "aws:mq", "messages": [] }), "not an event of Kafka but of `aws:mq`"),

@@ -24,7 +24,7 @@ pub(super) fn read(
     let unnamed = || format!("a record of `{partition}` cannot be told from the others: {expected}");
     let fields = serde_json::from_str(record).map_err(|_| unnamed())?;
     let mut fields = Fields { fields, odd: None };
-    let offset = fields.take("offset").ok().flatten().ok_or_else(unnamed)?;
+    let offset = fields.number("offset").ok_or_else(unnamed)?;
     Ok(fields.read(origin(partition, offset)?))
 }
 
@@ -75,6 +75,12 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// Reads a whole number, also one that is written as a text.
+    fn number(&mut self, name: &str) -> Option<i64> {
+        let raw = self.fields.remove(name)?;
+        raw.get().trim_matches('"').parse().ok()
     }
 
     fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Rejection> {

@@ -49,22 +49,27 @@ use crate::record::on_null::OnNull;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("x-also" = ["https", "webhook", "rest"]))]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {"body": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`", "payload": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`", "template": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`", "data": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`"}))]
 pub struct HttpSettings {
     /// Where to, such as `https://api.example.com/prices/{{ticker}}?by=sluice`. Scheme, host and port have no tags.
     /// Failures show these three only, since paths may be secret; a preview shows the whole.
     #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "an address that begins with https:// or http://"))]
+    #[schemars(extend("x-also" = ["uri", "endpoint", "address"]))]
     pub url: String,
     /// The method: `POST`, `PUT` or `PATCH`. Default: `POST`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["verb"]))]
     pub method: HttpMethod,
     /// Headers by name; the values may have tags. A secret belongs under `auth`, where it is never shown. Default:
     /// none but `content-type`, which follows from the body: `application/json`, `application/x-ndjson`, `text/plain` or
     /// `application/octet-stream`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["header"]))]
     pub headers: BTreeMap<String, String>,
     /// Sends many records per request. Successive records whose URLs and headers come out alike share one. Default: one
     /// record per request, whose body is the value.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["batching"]))]
     pub batch: Option<BodyBatchSettings>,
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete`, which sends a `DELETE`
     /// without a body, after what came before it; 404 and 410 then mean that it is gone already. Default: `reject`.

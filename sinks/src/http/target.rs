@@ -6,7 +6,7 @@ use percent_encoding::utf8_percent_encode;
 use sluice_connector_api::{FormNeed, Origin, Record, SettingsError};
 use sluice_template::{Template, TemplateUse, TemplateWriter};
 use sluice_wire::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
-use sluice_wire::{UNRESERVED, Url, http_url};
+use sluice_wire::{UNRESERVED, Url, check_url, http_url};
 
 /// Headers that the client sets, or that would change what a request is.
 const OURS: [&str; 13] = [
@@ -40,12 +40,14 @@ impl RequestTarget {
     /// Takes a URL apart. Its errors never show it: it may hold a secret.
     pub(super) fn parse(key: &str, url: &str) -> Result<Self, SettingsError> {
         let wrong = |reason: &str| SettingsError::at(key, reason);
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong(NO_URL))?;
+        // Without a scheme it is no address, which the check says.
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end).ok_or_else(|| wrong(NO_URL))?;
+        let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
         if scheme.contains("{{") || authority.contains("{{") {
             return Err(wrong("scheme, host and port cannot have tags: record data never chooses the host"));
         }
+        check_url(key, url)?;
         let base = http_url(key, &format!("{scheme}://{authority}"))?;
         let path = if path.is_empty() { "/" } else { path };
         Ok(Self::new(base, path_template(key, path)?))
@@ -175,8 +177,6 @@ fn is_fixed(template: &Template) -> bool {
 fn no_record() -> Record {
     Record::new(Origin::new("", 0, 0))
 }
-
-const NO_URL: &str = "this is not a URL; write one such as https://api.example.com/records";
 
 fn path_template(key: &str, path: &str) -> Result<Template, SettingsError> {
     // The place is that in the path, not in the setting.

@@ -5,7 +5,7 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::Producer;
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{Failure, Finding};
-use sluice_kafka_client::{AuthSettings, TopicRights, ports, rights_of};
+use sluice_kafka_client::{AuthSettings, TopicRights, rights_of};
 
 use super::client::{ASK, SinkProducer, described, producer, producer_config};
 use super::writer::TopicWriter;
@@ -92,7 +92,7 @@ fn unreachable(
 ) -> Finding {
     let servers = &writer.settings.bootstrap_servers;
     let said = producer.last_words().unwrap_or_else(|| described(error));
-    let port = ports::warning(&writer.settings.security(), "sink.kafka").map(|text| format!("; {text}"));
+    let port = writer.settings.port_warning().map(|text| format!("; {text}"));
     let text = format!(
         "Kafka at {servers} cannot be reached: {said}; check the address, the network, `auth` and `tls`{}",
         port.unwrap_or_default()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{Secret, SettingsError};
-use sluice_kafka_client::{AuthSettings, Security, TlsSettings};
+use sluice_kafka_client::{AuthSettings, Security, TlsSettings, check_servers, ports};
 
 /// Writes records into topics of Kafka, on the brokers that they were read from or on others.
 ///
@@ -46,6 +46,7 @@ use sluice_kafka_client::{AuthSettings, Security, TlsSettings};
 pub struct KafkaSinkSettings {
     /// Brokers to begin with, comma-separated, such as `localhost:9092`.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-also" = ["brokers", "servers", "hosts", "broker_list", "addresses"]))]
     pub bootstrap_servers: String,
     /// The topic, a text with tags, such as `orders-copy`, `mirror.{{@record.topic}}` or `orders-{{region}}`. `{{@record.topic}}` is
     /// the topic that the record was read from, or where a router sent it. Kafka's own topics, which begin with two underscores, are
@@ -63,9 +64,11 @@ pub struct KafkaSinkSettings {
     pub transactional_id: Option<String>,
     /// Who this client is to the brokers. Default: `none`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["sasl", "authentication"]))]
     pub auth: AuthSettings,
     /// How connections are encrypted. Default: they are if `auth` says who the client is.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ssl"]))]
     pub tls: Option<TlsSettings>,
     /// Properties of librdkafka's producer, by their own names, such as `compression.type` or `linger.ms`. Refused are those that would
     /// lose records, those that have a key of their own here, and those of which librdkafka makes no client. Values are never shown.
@@ -118,23 +121,18 @@ impl KafkaSinkSettings {
         Security { auth: &self.auth, tls: self.tls.as_ref(), bootstrap_servers: &self.bootstrap_servers }
     }
 
+    /// Says which keys are missing for the port of a broker.
+    pub(super) fn port_warning(&self) -> Option<String> {
+        ports::warning(&self.security(), self.properties.keys(), "sink.kafka")
+    }
+
     /// Checks what neither the schema nor the parts that the sink is made of can say.
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
         if !(1..=64).contains(&self.max_in_flight) {
             return Err(SettingsError::at("max_in_flight", "write a number from 1 to 64"));
         }
-        if self.bootstrap_servers.split(',').all(|server| server.trim().is_empty()) {
-            let reason = "is empty; name at least one broker, such as localhost:9092";
-            return Err(SettingsError::at("bootstrap_servers", reason));
-        }
-        if let Some(server) = self.bootstrap_servers.split(',').find(|server| server.contains("://")) {
-            let (scheme, _) = server.split_once("://").unwrap_or_default();
-            let reason = format!(
-                "an address has no `{}://` before it; write hosts and ports, and what protects connections under `tls` and `auth`",
-                scheme.trim()
-            );
-            return Err(SettingsError::at("bootstrap_servers", reason));
-        }
+        check_servers(&self.bootstrap_servers)
+            .map_err(|reason| SettingsError::at("bootstrap_servers", reason))?;
         for name in self.properties.keys() {
             if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused == name) {
                 return Err(SettingsError::at(

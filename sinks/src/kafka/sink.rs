@@ -241,6 +241,11 @@ impl Sink for KafkaSink {
         Ok(Value::Array(shown))
     }
 
+    fn warnings(&self) -> Vec<SettingsError> {
+        let found = self.writer.settings.port_warning();
+        found.map(|text| SettingsError::at("bootstrap_servers", text)).into_iter().collect()
+    }
+
     async fn check(&self) -> Vec<Finding> {
         check(&self.writer).await
     }

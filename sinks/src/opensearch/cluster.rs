@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sluice_connector_api::{Failure, FailureKind, Finding, SettingsError};
 use sluice_wire::header::{CONTENT_TYPE, HeaderValue};
 use sluice_wire::{
-    Auth, Compression, Connections, HttpAnswer, HttpClient, HttpRequest, Method, Url, WHOLE_BYTES, http_url,
+    Auth, Compression, Connections, HttpAnswer, HttpClient, HttpRequest, Method, Url, WHOLE_BYTES, base_url,
 };
 
 use super::settings::OpensearchSettings;
@@ -25,11 +25,7 @@ impl SearchCluster {
         let mut urls = Vec::new();
         for (index, url) in settings.urls.iter().enumerate() {
             let key = format!("urls.{index}");
-            let url = http_url(&key, url)?;
-            if url.query().is_some() || url.fragment().is_some() {
-                return Err(SettingsError::at(key, "the address of a cluster has no `?` and no `#`"));
-            }
-            urls.push(url);
+            urls.push(base_url(&key, url)?);
         }
         let Some(first) = urls.first() else {
             return Err(SettingsError::at("urls", "name at least one address"));

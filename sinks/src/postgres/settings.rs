@@ -55,10 +55,11 @@ pub struct PostgresSettings {
     /// `sslmode` is `disable`, `prefer` (TLS where the server has it, the default), `require`, `verify-ca` or `verify-full`. With TLS
     /// the certificate of the server is always verified, by the authorities of `tls`, and has to be for its host name: `require` is
     /// `verify-full`, and `verify-ca` takes the certificate of any host. Never shown.
-    #[schemars(extend("x-also" = ["host", "hostname", "uri", "dsn", "database", "dbname", "port", "user", "username", "connection_url"]))]
+    #[schemars(extend("x-also" = ["host", "hostname", "uri", "dsn", "database", "dbname", "port", "user", "username", "connection_url", "connection_user", "connection_username", "schema", "ssl_mode", "sslmode"]))]
     pub url: Secret,
     /// The password, if it is not in `url`. Default: none.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["connection_password", "pass", "passwd"]))]
     pub password: Option<Secret>,
     /// The table, such as `orders` or `sales.orders`; it may have tags, such as `{{@record.topic}}`, and then `tables` says which
     /// there are. A name is taken as it is written, upper case included.

@@ -56,4 +56,4 @@ pub use service::{AwsCall, AwsService, CALL_LINGER};
 pub use status::StatusMeaning;
 pub use text::{causes, one_line};
 pub use tls::HttpTlsSettings;
-pub use url::{UNRESERVED, endpoint_url, http_url};
+pub use url::{UNRESERVED, base_url, check_url, endpoint_url, http_url};

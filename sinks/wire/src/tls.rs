@@ -18,15 +18,19 @@ use crate::any_host::AnyHost;
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "operators know these keys by these names")]
+#[schemars(extend("x-instead" = {"insecure": "certificates are always verified; name the authority that signed them in `ca_file`", "insecure_skip_verify": "certificates are always verified; name the authority that signed them in `ca_file`", "skip_verify": "certificates are always verified; name the authority that signed them in `ca_file`", "skip_cert_verify": "certificates are always verified; name the authority that signed them in `ca_file`", "verify": "certificates are always verified; name the authority that signed them in `ca_file`", "verify_certificate": "certificates are always verified; name the authority that signed them in `ca_file`", "verify_hostname": "certificates are always verified; name the authority that signed them in `ca_file`", "reject_unauthorized": "certificates are always verified; name the authority that signed them in `ca_file`", "trust_all": "certificates are always verified; name the authority that signed them in `ca_file`", "enabled": "`https://` in the address is what encrypts; leave this out", "enable": "`https://` in the address is what encrypts; leave this out"}))]
 pub struct HttpTlsSettings {
     /// Certificates of authorities to trust beside the system's, such as `/etc/sluice/ca.pem`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ca", "cafile", "ca_cert", "ca_path", "root_cas_file", "ca_location", "truststore", "ca_certificate"]))]
     pub ca_file: Option<PathBuf>,
     /// The certificate that this client shows, with its chain. Needs `key_file`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["cert", "crt_file", "client_cert", "certificate", "certificate_file", "keystore"]))]
     pub cert_file: Option<PathBuf>,
     /// The private key of `cert_file`, not encrypted.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["key", "client_key", "private_key", "key_path"]))]
     pub key_file: Option<PathBuf>,
 }
 

@@ -80,7 +80,9 @@ fn a_guarantee_that_does_not_hold_is_refused_where_it_stands() {
     }
     assert_refused(
         format!("guarantee: exactly_twice\n{SOURCE}{SINK}"),
-        &["c.yaml:1:12: `guarantee`: expected one of `exactly_once`, `at_least_once`, found `exactly_twice`"],
+        &[
+            "c.yaml:1:12: `guarantee`: expected one of `exactly_once`, `at_least_once`, found `exactly_twice`; did you mean `exactly_once`?",
+        ],
     );
     let folder = Folder::with("c.yaml", format!("guarantee: at_least_once\n{SOURCE}{SINK}"));
     check(&folder).expect_code(0);
@@ -143,7 +145,7 @@ fn a_word_that_is_no_choice_gets_the_list_of_choices() {
     assert_refused(
         format!("{SOURCE}    auto_offset_reset: first\n{SINK}errors: {{ tolerance: some }}\n"),
         &[
-            "c.yaml:5:24: `source.kafka.auto_offset_reset`: expected one of `earliest`, `latest`, found `first`",
+            "c.yaml:5:24: `source.kafka.auto_offset_reset`: expected one of `earliest`, `latest`, found `first`; did you mean `earliest`?",
             "c.yaml:8:22: `errors.tolerance`: expected one of `none`, `all`, found `some`",
         ],
     );
@@ -273,7 +275,10 @@ fn an_empty_directory_is_refused() {
 #[test]
 fn a_path_that_does_not_exist_is_refused() {
     let ended = Sluice::new(["run", "/no/such"]).output().expect_code(2);
-    assert_eq!(ended.stderr, "/no/such: cannot read it: No such file or directory (os error 2)");
+    assert_eq!(
+        ended.stderr,
+        "/no/such: cannot read it: there is no such file or directory; name a connector file, or a directory of them"
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
-//! `sluice check` on the dead letter queue of a connector: what is refused, and where.
+//! The dead letter queue of a connector: what `sluice check` refuses, and where; and its topic at brokers that create none.
 
+use std::time::Duration;
+
+use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
-use sluice_tests::sluice::Sluice;
+use sluice_tests::sluice::{Running, Sluice};
 
 /// Checks a file of which only the topics and the errors are of interest. The errors begin in line 8.
 #[track_caller]
@@ -155,4 +158,56 @@ fn a_threshold_that_no_record_can_reach_is_refused() {
         "  tolerance: all\n  threshold: { rejected: 31, of_last: 30 }\n",
         &["c.yaml:9:26: `errors.threshold.rejected`: is more than `of_last`, so that it is never reached"],
     );
+}
+
+/// A broker of `sluice demo`, with records that are no numbers, and a connector that sends them to a topic which is not there.
+fn poisoned() -> (EmbeddedKafka, Folder) {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("prices", 1).unwrap();
+    let folder = Folder::with("prices.jsonl", "{\"a\": \"x\"}\n{\"a\": \"y\"}\n");
+    let produce = Sluice::new(["produce", "--topic=prices", "prices.jsonl"]).current_dir(folder.path());
+    produce.env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers()).output().expect_code(0);
+    folder.write(
+        "c.yaml",
+        "source:\n  kafka: { bootstrap_servers: \"${env:KAFKA_BOOTSTRAP_SERVERS}\", topics: [prices] }\ntransforms:\n  - cast: { \
+         spec: { a: int32 } }\nsink: { blackhole: {} }\nerrors: { tolerance: all, threshold: off, dead_letter_queue: { topic: letters } }\n",
+    );
+    (kafka, folder)
+}
+
+fn run(kafka: &EmbeddedKafka, folder: &Folder) -> Running {
+    let run = Sluice::new(["run", "--listen=none", "c.yaml"]).current_dir(folder.path());
+    run.env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers()).spawn()
+}
+
+/// The broker of a demo answers nothing that creates topics; it makes one that is asked for.
+#[test]
+fn letters_find_their_topic_at_brokers_that_create_none() {
+    let (kafka, folder) = poisoned();
+    let mut daemon = run(&kafka, &folder);
+    daemon.wait_for_log("dead letter topic created by asking for it");
+    let list = || {
+        let list = Sluice::new(["dlq", "list", "--connector=c.yaml"]).current_dir(folder.path());
+        list.env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers()).output().expect_code(0).stdout
+    };
+    daemon.wait_while_running("both letters", || list().lines().count() >= 2);
+    daemon.terminate().expect_code(0);
+}
+
+/// What a client waits for that makes the topic holds no stop up.
+#[test]
+fn a_connector_stops_while_the_topic_of_its_letters_is_made() {
+    let (kafka, folder) = poisoned();
+    let mut daemon = run(&kafka, &folder);
+    daemon.wait_for_log("record for the dead letter queue");
+    let ended = daemon.terminate().expect_code(0);
+    assert!(ended.waited < Duration::from_secs(20), "{ended}");
+}
+
+#[test]
+fn a_group_that_is_not_there_is_told_so_by_brokers_that_list_none() {
+    let (kafka, folder) = poisoned();
+    let show = Sluice::new(["offsets", "show", "--group=nope"]).current_dir(folder.path());
+    let ended = show.env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers()).output().expect_code(3);
+    assert_eq!(ended.stderr, "error: there is no group `nope`");
 }

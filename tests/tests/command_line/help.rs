@@ -217,3 +217,28 @@ fn completions_know_every_command_in_every_shell() {
     }
     Sluice::new(["completions", "nosuch"]).output().expect_code(2);
 }
+
+/// What a text has to be like is told in a sentence, and not by a regular expression.
+#[test]
+fn every_pattern_of_the_schema_has_its_sentence() {
+    let schema = Sluice::new(["schema"]).output().expect_code(0).stdout;
+    let mut patterns = Vec::new();
+    collect_patterns(&serde_json::from_str(&schema).unwrap(), &mut patterns);
+    // A reference may stand wherever a number may, and is no text of its own.
+    patterns.retain(|(pattern, _)| !pattern.starts_with(r"\$\{"));
+    assert!(patterns.len() > 10, "{patterns:?}");
+    let bare: Vec<_> = patterns.iter().filter(|(_, sentence)| sentence.is_none()).collect();
+    assert!(bare.is_empty(), "{bare:?}");
+}
+
+fn collect_patterns(schema: &Value, patterns: &mut Vec<(String, Option<String>)>) {
+    match schema {
+        Value::Object(fields) => {
+            let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
+            patterns.extend(text("pattern").map(|pattern| (pattern, text("patternErrorMessage"))));
+            fields.values().for_each(|below| collect_patterns(below, patterns));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_patterns(item, patterns)),
+        _ => {}
+    }
+}

@@ -18,6 +18,7 @@ fn said(content: impl AsRef<[u8]>) -> Vec<String> {
 #[track_caller]
 fn assert_said(content: impl AsRef<[u8]>, expected: &[&str]) {
     let said = said(&content);
+    assert!(!said.concat().contains("hunter2"), "{said:#?}");
     let text = String::from_utf8_lossy(content.as_ref());
     assert_eq!(said.len(), expected.len(), "{text}\n{said:#?}");
     for part in expected {
@@ -369,5 +370,226 @@ fn a_mechanism_that_is_not_built_in_leads_to_those_that_are() {
             "source:\n  kafka: {{ bootstrap_servers: a, topics: [b], properties: {{ security.protocol: SASL_SSL }} }}\n{SINK}"
         ),
         &["set another one, or say who the client is under `auth`"],
+    );
+}
+
+/// Every key that holds an address is held to the same, whatever plug-in it is of.
+#[test]
+fn an_address_that_is_none_is_refused_wherever_it_stands() {
+    let s3 =
+        |url: &str| with_sink(&format!("s3: {{ bucket: bbb, region: eu-west-1, endpoint_url: \"{url}\" }}"));
+    let registry = |url: &str| {
+        format!(
+            "{SOURCE}  value: {{ avro: {{ registry: {{ confluent: {{ urls: [\"{url}\"] }} }} }} }}\n{SINK}"
+        )
+    };
+    let search = |url: &str| with_sink(&format!("opensearch: {{ urls: [\"{url}\"], index: i }}"));
+    let http = |url: &str| with_sink(&format!("http: {{ url: \"{url}\" }}"));
+    let token = |url: &str| {
+        with_sink(&format!(
+            "http: {{ url: \"https://h\", auth: {{ oauth2: {{ token_url: \"{url}\", client_id: a, client_secret: b }} }} }}"
+        ))
+    };
+    let queue = |url: &str| with_sink(&format!("sqs: {{ queue_url: \"{url}\", region: eu-west-1 }}"));
+    let kb = |url: &str| {
+        with_sink(&format!(
+            "bedrock_kb: {{ knowledge_base_id: KB12345678, data_source_id: DS12345678, region: eu-west-1, endpoint_url: \"{url}\" }}"
+        ))
+    };
+    for write in [&s3 as &dyn Fn(&str) -> String, &registry, &search, &http, &token, &queue, &kb] {
+        for (url, expected) in [
+            ("http://h:0/x", "no port from 1 to 65535"),
+            ("http://a,b:80/", "has a `,` in it"),
+            ("http://$HOST/", "a reference is written `${env:NAME}`"),
+            ("http://me:hunter2@h/", "holds no"),
+        ] {
+            assert_said(write(url), &[expected]);
+        }
+        let said = said(write("h:80"));
+        assert_eq!(said.len(), 1, "{said:?}");
+    }
+}
+
+#[test]
+fn the_address_of_a_database_that_is_none_is_refused() {
+    let database = |url: &str| with_sink(&format!("postgres: {{ url: \"{url}\", table: t }}"));
+    for (url, expected) in [
+        ("jdbc:postgresql://h/d", "without `jdbc:`"),
+        ("postgres://u:p@ss@h/d", "write it `%40`"),
+        ("postgres://u@a b/d", "has a space in it"),
+    ] {
+        assert_said(database(url), &[expected]);
+    }
+}
+
+#[test]
+fn brokers_of_a_sink_are_held_to_what_those_of_the_source_are() {
+    let brokers =
+        |servers: &str| with_sink(&format!("kafka: {{ bootstrap_servers: \"{servers}\", topic: copy }}"));
+    let letters = |servers: &str| {
+        format!(
+            "{SOURCE}{SINK}errors: {{ tolerance: all, dead_letter_queue: {{ sink: {{ kafka: {{ bootstrap_servers: \"{servers}\", \
+             topic: letters }} }} }} }}\n"
+        )
+    };
+    for (servers, expected) in [
+        ("kafka://h:9092", "write `h:9092`"),
+        ("a:9092;b:9092", "separate brokers with commas"),
+        ("a:9092 b:9092", "separate brokers with commas"),
+        ("h:kafka", "from 1 to 65535"),
+        (" , ", "name at least one broker"),
+        ("$KAFKA:9092", "`${env:NAME}`"),
+        ("me:hunter2@h:9092", "under `auth`"),
+    ] {
+        assert_said(brokers(servers), &[expected]);
+        assert_said(letters(servers), &[expected]);
+    }
+}
+
+/// The brokers of a sink are told from its port what the source is told from its own.
+#[test]
+fn a_port_that_asks_who_the_client_is_warns_for_a_sink_too() {
+    let folder = Folder::with(
+        "c.yaml",
+        with_sink(
+            "kafka: { bootstrap_servers: \"b-1.demo.abc123.c2.kafka.eu-central-1.amazonaws.com:9098\", topic: copy }",
+        ),
+    );
+    let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(0);
+    assert!(
+        checked.stdout.contains("add to `sink.kafka`\n    auth:\n      msk_iam: {}"),
+        "{}",
+        checked.stdout
+    );
+}
+
+#[test]
+fn a_word_that_others_have_leads_to_ours() {
+    let kafka =
+        |more: &str| format!("source:\n  kafka: {{ bootstrap_servers: a, topics: [b], {more} }}\n{SINK}");
+    for (content, expected) in [
+        (kafka("auto_offset_reset: beginning"), "found `beginning`; did you mean `earliest`?"),
+        (kafka("auto_offset_reset: Latest"), "found `Latest`; did you mean `latest`?"),
+        (
+            kafka("auth: { scram: { username: a, password: b, mechanism: SCRAM-SHA-512 } }"),
+            "found `SCRAM-SHA-512`; did you mean `sha_512`?",
+        ),
+        (with_sink("http: { url: \"https://h\", method: post }"), "found `post`; did you mean `POST`?"),
+        (
+            with_sink("http: { url: \"https://h\", batch: { format: json } }"),
+            "found `json`; did you mean `json_array` or `json_lines`?",
+        ),
+        (with_transform("cast: { spec: { a: int } }"), "it is `int32` or `int64` here"),
+        (with_transform("cast: { spec: { a: Boolean } }"), "did you mean `boolean`?"),
+        (with_transform("timestamp: { field: a, from: iso8601, to: unix_millis }"), "it is `rfc3339` here"),
+        (with_transform("timestamp: { field: a, from: epoch, to: rfc3339 }"), "it is `unix_seconds`, or"),
+    ] {
+        assert_said(content, &[expected]);
+    }
+}
+
+#[test]
+fn what_is_done_otherwise_here_is_told_how() {
+    for (content, expected) in [
+        (with_sink("http: { url: \"https://h\", body: x }"), "the body is the value of the record"),
+        (with_sink("http: { url: \"https://h\", retry: 3 }"), "`errors.retry_timeout` here"),
+        (
+            with_sink("opensearch: { urls: [\"http://h\"], index: i, flush_interval: 5s }"),
+            "`batch.linger` here",
+        ),
+        (
+            with_sink("http: { url: \"https://h\", tls: { insecure_skip_verify: true } }"),
+            "certificates are always verified",
+        ),
+        (with_sink("http: { url: \"https://h\", tls: true }"), "expected a map, found the boolean `true`"),
+        (with_sink("s3: { bucket: bbb, access_key_id: a }"), "come from AWS's usual places"),
+        (with_transform("filter: { condition: x }"), "says a `predicate` beside it"),
+        (with_transform("filter: {}"), "drops every record; say which under `predicate` beside it"),
+        (
+            with_transform("{ cast: { spec: { a: number } }, negate: true }"),
+            "`transforms.0.negate`: turns a `predicate` round, and there is none beside it",
+        ),
+        (
+            format!(
+                "{SOURCE}{SINK}errors: {{ tolerance: all, dead_letter_queue: {{ topic: a, replication_factor: 1 }} }}\n"
+            ),
+            "`sluice topics create` makes it otherwise",
+        ),
+        (
+            format!("{SOURCE}{SINK}errors: {{ retry_delay: 1m, retry_delay_max: 1s }}\n"),
+            "`errors.retry_delay_max`: is less than `retry_delay`",
+        ),
+        (format!("{SOURCE}{SINK}tasks_max: \"2\"\n"), "found `2`; write it without quotes"),
+        (format!("{SOURCE}transforms:\n{SINK}"), "write its value behind the colon, or leave the key out"),
+        (
+            with_sink("postgres: { url: \"postgres://u@h/d\", table: t, auto_create: yes }"),
+            "found `yes`; write `true`, without quotes",
+        ),
+        (
+            "source:\n  kafka: { bootstrap_servers: a, topics: [b], tls: true }\nsink: { stdout: {} }\n"
+                .to_owned(),
+            "write `{ enabled: true }`",
+        ),
+        ("[INPUT]\n  Name kafka\n".to_owned(), "this is not YAML but has sections in brackets"),
+    ] {
+        assert_said(content, &[expected]);
+    }
+}
+
+#[test]
+fn a_whole_file_of_another_tool_is_told_part_by_part() {
+    assert_said(
+        "input:\n  kafka: {}\npipeline:\n  processors: []\noutput:\n  http_client: {}\n",
+        &[
+            "missing key `sink`",
+            "missing key `source`",
+            "unknown key `input`; did you mean `source`?",
+            "unknown key `pipeline`; did you mean `transforms`?",
+            "unknown key `output`; did you mean `sink`?",
+        ],
+    );
+}
+
+#[test]
+fn a_whole_number_may_be_written_with_an_exponent() {
+    let folder =
+        Folder::with("c.yaml", format!("{SOURCE}{SINK}batch: {{ max_records: 1e3 }}\ntasks_max: 2.0\n"));
+    Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(0);
+}
+
+#[test]
+fn a_size_without_a_unit_that_holds_no_record_is_warned_of() {
+    let folder =
+        Folder::with("c.yaml", format!("{SOURCE}{SINK}batch: {{ max_bytes: 5 }}\nbuffer_memory: 64\n"));
+    let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(0);
+    for part in
+        ["`buffer_memory`: 64 bytes hold hardly a record", "`batch.max_bytes`: 5 bytes hold hardly a record"]
+    {
+        assert!(checked.stdout.contains(part), "{}", checked.stdout);
+    }
+}
+
+/// A key that stands in for another one that is wrong says nothing new.
+#[test]
+fn what_is_empty_only_since_all_in_it_was_wrong_is_not_told() {
+    assert_said(
+        with_sink("opensearch: { urls: [\"http://h\"], index: i, document_id: { template: \"{{\" } }"),
+        &["`sink.opensearch.document_id.template`: a tag is not closed"],
+    );
+}
+
+/// A mistake in one part of the source hides none in its properties.
+#[test]
+fn what_is_missing_in_auth_hides_no_property_that_is_refused() {
+    assert_said(
+        format!(
+            "source:\n  kafka: {{ bootstrap_servers: a, topics: [b], auth: {{ scram: {{ username: a }} }}, properties: {{ \
+             group.id: x, no.such.property: y }} }}\n{SINK}"
+        ),
+        &[
+            "missing key `source.kafka.auth.scram.password`",
+            "`group.id` cannot be set: use `group`",
+            "librdkafka has no property `no.such.property`",
+        ],
     );
 }

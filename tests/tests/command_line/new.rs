@@ -54,12 +54,36 @@ fn what_was_written_is_said_as_json_where_it_is_asked_for() {
 fn a_file_that_is_there_stays_as_it_is() {
     let folder = Folder::with("c.yaml", "mine");
     let new = Sluice::new(["new", "stdout", "c.yaml"]).current_dir(folder.path()).output().expect_code(3);
-    assert_eq!(new.stderr, "error: cannot write c.yaml: File exists (os error 17)");
+    assert!(
+        new.stderr.starts_with("error: cannot write c.yaml: it is there already, and stays as it is"),
+        "{new}"
+    );
     assert_eq!(std::fs::read_to_string(folder.path().join("c.yaml")).unwrap(), "mine");
+}
+
+#[test]
+fn what_cannot_be_written_is_told_the_way_out() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    for (file, expected) in [
+        ("folder", "it is a directory; name the file in it"),
+        ("nowhere/c.yaml", "its directory is not there; make that first"),
+        ("prices", "a connector is a file that ends in .yaml or .yml"),
+        ("c.json", "a connector is a file that ends in .yaml or .yml"),
+    ] {
+        let new = Sluice::new(["new", "stdout", file]).current_dir(folder.path()).output().expect_code(3);
+        assert_eq!(new.stderr, format!("error: cannot write {file}: {expected}"));
+    }
 }
 
 #[test]
 fn a_sink_that_is_nearly_named_is_suggested() {
     let new = Sluice::new(["new", "htpp"]).output().expect_code(1);
     assert_eq!(new.stderr, "error: no sink is named `htpp`; did you mean `http`?");
+    for (name, ours) in [("elasticsearch", "opensearch"), ("jdbc", "postgres"), ("AWS-S3", "s3")] {
+        for command in ["new", "plugins"] {
+            let ended = Sluice::new([command, name]).output().expect_code(1);
+            assert!(ended.stderr.ends_with(&format!("did you mean `{ours}`?")), "{ended}");
+        }
+    }
 }

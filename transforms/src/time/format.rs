@@ -123,7 +123,33 @@ fn sample() -> Timestamp {
     Timestamp::constant(1_739_712_345, 678_901_234)
 }
 
+/// What other tools call a format.
+const ELSEWHERE: [(&str, &str); 18] = [
+    ("unix", "`unix_seconds`, or `unix_millis` for milliseconds"),
+    ("epoch", "`unix_seconds`, or `unix_millis` for milliseconds"),
+    ("timestamp", "`unix_millis`"),
+    ("seconds", "`unix_seconds`"),
+    ("epoch_seconds", "`unix_seconds`"),
+    ("epoch_second", "`unix_seconds`"),
+    ("millis", "`unix_millis`"),
+    ("unix_ms", "`unix_millis`"),
+    ("epoch_millis", "`unix_millis`"),
+    ("milliseconds", "`unix_millis`"),
+    ("micros", "`unix_micros`"),
+    ("microseconds", "`unix_micros`"),
+    ("nanos", "`unix_nanos`"),
+    ("nanoseconds", "`unix_nanos`"),
+    ("iso8601", "`rfc3339`"),
+    ("iso_8601", "`rfc3339`"),
+    ("iso", "`rfc3339`"),
+    ("string", "a pattern, such as `%Y-%m-%d %H:%M:%S`"),
+];
+
 fn unknown(text: &str) -> String {
+    let name = text.to_ascii_lowercase().replace([' ', '-'], "_");
+    if let Some((_, known)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
+        return format!("unknown format `{text}`; it is {known} here");
+    }
     let words = WORDS.map(|(word, _)| word).join(", ");
     format!(
         "unknown format `{text}`; known are: {words}, a pattern with % such as `%Y-%m-%d %H:%M:%S`, or one of Java's \

@@ -46,6 +46,10 @@ impl Transform for FilterSettings {
         Ok(Transformed::Dropped)
     }
 
+    fn applies_to_all(&self) -> Result<(), SettingsError> {
+        Err(SettingsError::new("drops every record; say which under `predicate` beside it"))
+    }
+
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         fields
     }

@@ -42,14 +42,17 @@ pub(crate) struct ReplaceFieldSettings {
     /// Fields to remove. Names within names are separated by dots; an item of an array is a number from 0, and `*` is every
     /// item or field; a name that has a dot stands in brackets (`quote.[trade.time]`) or between backticks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-also" = ["blacklist", "drop", "remove", "denylist", "fields"]))]
     exclude: Vec<String>,
     /// Fields to keep, without `*`; all others are removed. Of a field within an object, the object keeps that alone.
     /// Default: every field is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-also" = ["whitelist", "keep", "allowlist"]))]
     include: Vec<String>,
     /// New names by the fields that get them: a map, or a list of `from:to` as Kafka Connect has it. A new name is that
     /// within the same object, and a dot in it is part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["rename"]))]
     renames: Option<Renames>,
     /// Whether the key or the value is changed. Default `value`.
     #[serde(default)]

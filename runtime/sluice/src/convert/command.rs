@@ -1,13 +1,12 @@
 //! The command `sluice convert`.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use sluice_runtime::cli::{Command, Context, Exit, Output, print};
+use sluice_runtime::cli::{Command, Context, Exit, Output, print, write_new};
 use sluice_runtime::config::problem::Problem;
+use sluice_runtime::config::text_file::read_text;
 use sluice_runtime::config::yaml_writer::to_yaml;
 
 use super::connector::{Converted, convert};
@@ -37,16 +36,14 @@ impl Command for ConvertArgs {
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let wrong = |text: String| Exit::Configuration(vec![Problem::of_file(&self.configuration, text)]);
-        let text = std::fs::read_to_string(&self.configuration);
-        let text = text.map_err(|error| wrong(format!("cannot read the file: {error}")))?;
+        let text = read_text(&self.configuration).map_err(|problem| vec![problem])?;
         let config = read(&self.configuration, &text).map_err(wrong)?;
         let stem =
             self.file.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
         let converted = convert(config, stem.as_deref(), context.registry()).map_err(wrong)?;
         let file = written(&converted);
         if let Some(path) = &self.file {
-            write(path, &file)
-                .map_err(|error| Exit::Environment(format!("cannot write {}: {error}", path.display())))?;
+            write_new(path, &file)?;
         }
         self.report(&converted, &file)?;
         match converted.missing.len() {
@@ -81,7 +78,7 @@ impl ConvertArgs {
 }
 
 /// Writes the file, with what is to be known of it as comments.
-fn written(converted: &Converted) -> String {
+pub(super) fn written(converted: &Converted) -> String {
     let Converted { name, missing, remarks, variables, .. } = converted;
     let mut comments = vec![format!("# The connector {name} of Kafka Connect, by `sluice convert`.")];
     if !variables.is_empty() {
@@ -93,8 +90,4 @@ fn written(converted: &Converted) -> String {
     let comments: Vec<String> =
         comments.iter().map(|comment| comment.replace(|c: char| c.is_control(), " ")).collect();
     format!("{}\n\n{}", comments.join("\n"), to_yaml(&converted.file, 0))
-}
-
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    File::create_new(path)?.write_all(text.as_bytes())
 }

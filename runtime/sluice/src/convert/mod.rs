@@ -11,6 +11,8 @@
 //! To add a sink, a transform or a converter is to add an entry to a table: `sinks::SINKS`, `transforms::TRANSFORMS`,
 //! `transforms::PREDICATES`, `source::CONVERTERS`. An entry whose plug-in the program does not have counts as none.
 
+#[cfg(test)]
+mod any_configuration;
 mod command;
 mod connector;
 mod errors;

@@ -3,23 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-
-/// What a secret's name holds.
-const SECRET_WORDS: [&str; 11] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "jaas",
-    "api.key",
-    "apikey",
-    "access.key",
-    "authorization",
-];
-/// Names that hold one of these words, and no secret.
-const NO_SECRETS: [&str; 4] = ["token.url", "authorization.type", "token.property", "credentials.provider"];
+use sluice_runtime::config::credentials::{sounds_secret, tells_in_url};
 
 /// Settings that are taken out one by one; what is left in the end has no counterpart.
 #[derive(Debug, Default)]
@@ -124,7 +108,7 @@ impl Options {
 
     /// Writes a value so that it shows no secret, and means here what it means there.
     pub(super) fn safe(&mut self, name: &str, value: &str) -> String {
-        if is_secret(name) || holds_secret(value) || value.contains("${") {
+        if sounds_secret(name) || tells_in_url(value) || value.contains("${") {
             return self.reference(name, value);
         }
         value.to_owned()
@@ -154,20 +138,6 @@ fn variable_of(name: &str) -> String {
     if variable.starts_with(|first: char| first.is_ascii_digit()) { format!("_{variable}") } else { variable }
 }
 
-/// Says whether a setting of this name holds a secret.
-pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['_', '-'], ".");
-    SECRET_WORDS.iter().any(|word| name.contains(word)) && !NO_SECRETS.iter().any(|word| name.contains(word))
-}
-
-/// Says whether a value may hold one, whatever its name is: a user and a password in a URL, or a key in its query.
-fn holds_secret(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else { return false };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    authority.contains('@')
-        || rest.split_once('?').is_some_and(|(_, query)| is_secret(query) || query.contains("key="))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +154,7 @@ mod tests {
             ("http.headers.authorization", "Bearer hunter2"),
             ("aws_secret_access_key", "hunter2"),
             ("http.url", "https://me:hunter2@host/x"),
+            ("connection.url", "jdbc:postgresql://host/d?user=me&password=hunter2"),
             ("http.url", "https://host/x?api_key=hunter2"),
             ("ssl.key.password", "${file:/secrets:hunter2}"),
         ] {

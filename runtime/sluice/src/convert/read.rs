@@ -23,6 +23,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<ConnectConfig, String> {
     let is_properties = file.extension().is_some_and(|extension| extension == "properties");
     let document = if is_properties { None } else { document(text) };
     let config = match document {
+        Some(fields) if is_ours(&fields) => {
+            return Err("this is a connector file of Sluice already; `sluice check` looks at it".to_owned());
+        }
         Some(fields) => of_document(fields)?,
         None => ConnectConfig { name: None, settings: properties(text) },
     };
@@ -41,6 +44,11 @@ fn document(text: &str) -> Option<Map<String, Value>> {
         Some(Value::Object(fields)) => Some(fields),
         _ => None,
     }
+}
+
+/// Says whether this is a connector file of ours already.
+fn is_ours(fields: &Map<String, Value>) -> bool {
+    ["source", "sink"].iter().all(|part| fields.get(*part).is_some_and(|part| !part.is_string()))
 }
 
 /// A map of settings, or one that has them under `config` or `spec`.
@@ -176,5 +184,7 @@ mod tests {
         assert!(said.contains("connector.class") && !said.contains("hunter2"), "{said}");
         let said = read(Path::new("c.json"), r#"{"connector.class":{"password":"hunter2"}}"#).unwrap_err();
         assert!(!said.contains("hunter2"), "{said}");
+        let said = read(Path::new("c.yaml"), "source: { kafka: {} }\nsink: { stdout: {} }\n").unwrap_err();
+        assert!(said.contains("already; `sluice check`"), "{said}");
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use sluice_connector_api::Registry;
+use sluice_runtime::config::credentials::sounds_secret;
 
-use super::options::{Options, is_secret};
+use super::options::Options;
 
 /// A converter with its settings.
 type Named = (&'static str, Map<String, Value>);
@@ -267,7 +268,7 @@ fn properties(options: &mut Options) -> Map<String, Value> {
     let mut properties = Map::new();
     for name in options.below(PREFIX) {
         let full = format!("{PREFIX}{name}");
-        if PROPERTIES.contains(&&*name) && !is_secret(&name) {
+        if PROPERTIES.contains(&&*name) && !sounds_secret(&name) {
             if let Some(value) = options.shown(&full) {
                 properties.insert(name, value);
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use sluice_connector_api::check_http_address;
 
 /// How long one request may take, its repetitions included, where nothing is set.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -212,6 +213,9 @@ impl Variables<'_> {
 /// Reads an address that the paths of signals stand below.
 fn base_url(text: &str) -> Result<Url, String> {
     let mut url = http_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("paths are put below this address, which takes no `?` and no `#`".to_owned());
+    }
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);
@@ -220,17 +224,15 @@ fn base_url(text: &str) -> Result<Url, String> {
 }
 
 fn http_url(text: &str) -> Result<Url, String> {
-    let Some(url) = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
-        return Err(
-            "this is no address of a collector; write it like http://localhost:4318, or none".to_owned()
-        );
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "credentials do not belong into an address; put them into OTEL_EXPORTER_OTLP_HEADERS".to_owned()
-        );
+    const CREDENTIALS: &str =
+        "credentials do not belong into an address; put them into OTEL_EXPORTER_OTLP_HEADERS";
+    let no_collector =
+        |why: String| format!("{why}; write the address of a collector like http://localhost:4318, or none");
+    match check_http_address(text, CREDENTIALS) {
+        Ok(()) => Url::parse(text).map_err(|_| no_collector("is not a URL".to_owned())),
+        Err(why) if why == CREDENTIALS => Err(why),
+        Err(why) => Err(no_collector(why)),
     }
-    Ok(url)
 }
 
 #[cfg(test)]

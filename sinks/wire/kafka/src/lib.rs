@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! settings    what an operator writes: `auth` and `tls`
+//! servers     what is no address of a broker
 //! ports       what the ports of Amazon MSK ask for
 //! security    the properties of librdkafka that follow
 //! trial       whether librdkafka takes properties, without reaching anybody
@@ -20,6 +21,7 @@ mod msk_iam;
 pub mod ports;
 mod rights;
 mod security;
+mod servers;
 mod set_token;
 mod settings;
 mod tokens;
@@ -30,5 +32,6 @@ pub use access::{Access, CLIENT_DEFAULTS};
 pub use identity::Identity;
 pub use rights::{TopicRights, rights_of};
 pub use security::{SECURITY_KEYS, Security};
+pub use servers::check_servers;
 pub use settings::{AuthSettings, MskIamAuth, PlainAuth, ScramAuth, ScramMechanism, TlsAuth, TlsSettings};
 pub use topic_query::{TopicAnswer, TopicQuery};

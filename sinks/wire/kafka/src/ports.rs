@@ -25,9 +25,17 @@ const PORTS: [(u16, Asks); 7] = [
 ];
 
 /// Says which keys are missing for the port of a broker of Amazon MSK, and writes the lines that cure it. A port that is
-/// none of these may be that of a proxy, or of a private connection, and is not judged. `place` is where the keys belong, such as
-/// `source.kafka`.
-pub fn warning(security: &Security<'_>, place: &str) -> Option<String> {
+/// none of these may be that of a proxy, or of a private connection, and is not judged; nor is any where one of the `properties`,
+/// by their names, says who the client is. `place` is where the keys belong, such as `source.kafka`.
+pub fn warning<'a>(
+    security: &Security<'_>,
+    properties: impl IntoIterator<Item = &'a String>,
+    place: &str,
+) -> Option<String> {
+    let tells = |name: &String| name.starts_with("sasl.") || name == "security.protocol";
+    if properties.into_iter().any(tells) {
+        return None;
+    }
     let Security { auth, tls, bootstrap_servers } = *security;
     bootstrap_servers.split(',').map(str::trim).find_map(|server| {
         let asks = asked_by(server)?;

@@ -93,13 +93,16 @@ pub struct TlsAuth {
 /// How connections are encrypted.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {"insecure": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "insecure_skip_verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "skip_verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "skip_cert_verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "verify_certificate": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "verify_hostname": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "reject_unauthorized": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`"}))]
 pub struct TlsSettings {
     /// Whether they are. Default: true.
     #[serde(default = "enabled")]
+    #[schemars(extend("x-also" = ["enable"]))]
     pub enabled: bool,
     /// Certificates of the authorities that may vouch for the brokers, as PEM: `${file:/etc/sluice/ca.pem}`. Default:
     /// those of the system.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ca_file", "cafile", "ca_cert", "ca_path", "root_cas_file", "ca_location", "truststore"]))]
     pub ca: Option<Secret>,
 }
 

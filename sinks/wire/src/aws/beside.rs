@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use sluice_connector_api::{HumanDuration, SettingsError, Sink, SinkSettings};
 
 use super::settings::AwsSettings;
+use crate::url::endpoint_url;
 
 /// The settings of a sink on AWS, without those that all of them share.
 ///
@@ -76,6 +77,9 @@ impl<S: AwsSinkSettings> SinkSettings for OnAws<S> {
     const NAME: &'static str = S::NAME;
 
     fn build(self) -> Result<Box<dyn Sink>, SettingsError> {
+        if let Some(url) = &self.aws.endpoint_url {
+            endpoint_url("endpoint_url", url)?;
+        }
         self.own.build(self.aws)
     }
 }
@@ -102,9 +106,27 @@ impl<S: AwsSinkSettings> JsonSchema for OnAws<S> {
                 schema.insert("properties".to_owned(), shared.into());
             }
         }
+        let instead: Map<String, Value> =
+            ELSEWHERE.iter().map(|name| ((*name).to_owned(), CREDENTIALS.into())).collect();
+        schema.insert("x-instead".to_owned(), instead.into());
         schema
     }
 }
+
+/// Keys by which other tools name credentials.
+const ELSEWHERE: [&str; 9] = [
+    "access_key",
+    "access_key_id",
+    "assume_role",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "credentials",
+    "profile",
+    "role_arn",
+    "secret_access_key",
+];
+const CREDENTIALS: &str =
+    "credentials come from AWS's usual places: environment, profile, web identity, container or instance";
 
 /// The keys that are shared, with the default that depends on the sink.
 fn shared_properties(generator: &mut SchemaGenerator, timeout: HumanDuration) -> Map<String, Value> {

@@ -12,11 +12,13 @@ use sluice_connector_api::HumanDuration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AwsSettings {
     /// The AWS region, such as `eu-central-1`. Default: `AWS_REGION`, else that of the AWS profile or of the instance.
-    #[schemars(default, regex(pattern = "^[a-z0-9-]+$"))]
+    #[schemars(default, regex(pattern = "^[a-z0-9-]+$"), extend("patternErrorMessage" = "small letters, digits and dashes, such as eu-central-1"))]
+    #[schemars(extend("x-also" = ["aws_region"]))]
     pub region: Option<String>,
     /// Another address of the service, such as that of a VPC endpoint. One on this machine, such as
     /// `http://localhost:9000`, counts as an emulator and needs no AWS credentials. Default: the region's.
-    #[schemars(default, regex(pattern = "^https?://."))]
+    #[schemars(default, regex(pattern = "^https?://."), extend("patternErrorMessage" = "an address that begins with https:// or http://"))]
+    #[schemars(extend("x-also" = ["endpoint"]))]
     pub endpoint_url: Option<String>,
     /// How long a call may take before it counts as failed and is tried again, such as `30s`.
     pub request_timeout: HumanDuration,

@@ -42,6 +42,7 @@ use crate::schemas::{SchemaConverter, SchemaOrigin};
 pub(crate) struct AvroSettings {
     /// The registry that keeps the schemas. Either this or `schema_files` is set.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["schema_registry", "schema_registry_url", "registry_url", "url"]))]
     registry: Option<RegistrySettings>,
     /// Files of schemas, such as `schemas/order.avsc`, for records that no registry's serializer wrote. They may refer to
     /// each other; of those that are encoded `plain`, the last one is the schema. They are read at the first record.

@@ -39,6 +39,7 @@ use crate::schemas::{SchemaConverter, SchemaOrigin};
 pub(crate) struct JsonSchemaSettings {
     /// The registry that keeps the schemas. Either this or `schema_files` is set.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["schema_registry", "schema_registry_url", "registry_url", "url"]))]
     registry: Option<RegistrySettings>,
     /// Files of schemas for plain JSON: the last one is the schema, and may refer to the others by their names. They are read
     /// at the first record.

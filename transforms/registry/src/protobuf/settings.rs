@@ -44,6 +44,7 @@ use crate::schemas::{SchemaConverter, SchemaOrigin};
 pub(crate) struct ProtobufSettings {
     /// The registry that keeps the schemas. Either this or `schema_files` is set.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["schema_registry", "schema_registry_url", "registry_url", "url"]))]
     registry: Option<RegistrySettings>,
     /// Files of schemas for records that no registry's serializer wrote: `.proto` files, or descriptor sets as
     /// `protoc --include_imports --descriptor_set_out` writes them. A `.proto` file may import others of the list; those of

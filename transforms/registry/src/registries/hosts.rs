@@ -9,7 +9,7 @@ use sluice_connector_api::{Failure, FailureKind, Json, SettingsError};
 use sluice_wire::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sluice_wire::{
     Auth, Connections, HttpAnswer, HttpAuthSettings, HttpClient, HttpRequest, HttpTlsSettings, Method,
-    StatusMeaning, Url, WHOLE_BYTES, http_url,
+    StatusMeaning, Url, WHOLE_BYTES, base_url,
 };
 
 /// How the hosts of a registry are reached.
@@ -44,7 +44,7 @@ impl Hosts {
     pub(super) fn new(settings: RegistryAccess<'_>) -> Result<Self, SettingsError> {
         let mut urls = Vec::new();
         for (index, url) in settings.urls.iter().enumerate() {
-            urls.push(http_url(&format!("urls.{index}"), url)?);
+            urls.push(base_url(&format!("urls.{index}"), url)?);
         }
         let Some(first) = urls.first() else {
             return Err(SettingsError::at("urls", "name at least one address"));

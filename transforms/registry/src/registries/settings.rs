@@ -125,12 +125,12 @@ impl From<ApicurioIdBytes> for u8 {
 pub(crate) struct GlueSettings {
     /// The AWS region, such as `eu-central-1`. Default: `AWS_REGION`, else that of the AWS profile or of the instance.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"), extend("patternErrorMessage" = "small letters, digits and dashes, such as eu-central-1"))]
     pub(crate) region: Option<String>,
     /// Another address of AWS Glue, such as that of a VPC endpoint. One on this machine counts as an emulator and needs no AWS
     /// credentials. Default: the region's.
     #[serde(default)]
-    #[schemars(regex(pattern = "^https?://."))]
+    #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "an address that begins with https:// or http://"))]
     pub(crate) endpoint_url: Option<String>,
     /// How long a call may take before it counts as failed and is tried again. Default: `10s`.
     #[serde(default = "request_timeout")]

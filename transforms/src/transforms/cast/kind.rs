@@ -33,6 +33,38 @@ pub(crate) enum CastType {
     String,
 }
 
+/// What other tools call a type, and what it is here.
+const ELSEWHERE: [(&str, &str); 16] = [
+    ("bool", "`boolean`"),
+    ("byte", "`int8`"),
+    ("short", "`int16`"),
+    ("int", "`int32` or `int64`"),
+    ("integer", "`int32` or `int64`"),
+    ("long", "`int64`"),
+    ("bigint", "`int64`"),
+    ("float", "`float64`"),
+    ("double", "`float64`"),
+    ("decimal", "`number`"),
+    ("numeric", "`number`"),
+    ("str", "`string`"),
+    ("text", "`string`"),
+    ("varchar", "`string`"),
+    ("date", "a transform of its own, `timestamp`,"),
+    ("timestamp", "a transform of its own, `timestamp`,"),
+];
+
+fn unknown(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    if let Some((_, known)) = CastType::ALL.iter().find(|(_, known)| *known == lower) {
+        return format!("unknown type `{name}`; did you mean `{known}`?");
+    }
+    if let Some((_, known)) = ELSEWHERE.iter().find(|(other, _)| *other == lower) {
+        return format!("unknown type `{name}`; it is {known} here");
+    }
+    let names = CastType::ALL.map(|(_, name)| name).join(", ");
+    format!("unknown type `{name}`; known are: {names}")
+}
+
 impl CastType {
     const ALL: [(Self, &str); 9] = [
         (Self::Int8, "int8"),
@@ -46,13 +78,10 @@ impl CastType {
         (Self::String, "string"),
     ];
 
-    /// Finds a type by its name, or lists those there are.
+    /// Finds a type by its name, or says which is meant.
     pub(super) fn from_name(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|(_, known)| *known == name);
-        found.map(|(kind, _)| kind).ok_or_else(|| {
-            let names = Self::ALL.map(|(_, name)| name).join(", ");
-            format!("unknown type `{name}`; known are: {names}")
-        })
+        found.map(|(kind, _)| kind).ok_or_else(|| unknown(name))
     }
 
     fn name(self) -> &'static str {

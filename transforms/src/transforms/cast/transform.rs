@@ -46,6 +46,7 @@ pub(crate) struct CastSettings {
     /// Types by the fields that get them: a map, a list of `field:type` or one text of these with commas between them, or one
     /// type alone for the whole key or value. Names within names are separated by dots; an item of an array is a number
     /// from 0, and `*` is every item or field; a name that has a dot stands in brackets or between backticks.
+    #[schemars(extend("x-also" = ["fields", "types"]))]
     spec: CastSpec,
     /// How texts that become numbers are written. Default `plain`.
     #[serde(default)]

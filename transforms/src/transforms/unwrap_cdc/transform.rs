@@ -50,9 +50,11 @@ use crate::subject::Of;
 pub(crate) struct UnwrapCdcSettings {
     /// Who writes the records. Default `debezium`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["source", "type"]))]
     format: CdcFormat,
     /// What a delete becomes. Default `tombstone`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["deletes", "delete_handling_mode", "delete_tombstone_handling_mode", "drop_tombstones"]))]
     on_delete: OnDelete,
     /// What becomes of a record that says that the table was emptied. Default `reject`.
     #[serde(default)]

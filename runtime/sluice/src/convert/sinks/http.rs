@@ -1,9 +1,10 @@
 //! Sinks that send HTTP requests.
 
 use serde_json::{Map, Value, json};
+use sluice_runtime::config::credentials::sounds_secret;
 
 use super::section::{SinkEntry, SinkSection};
-use crate::convert::options::{Options, is_secret};
+use crate::convert::options::Options;
 
 pub(super) const SINKS: &[SinkEntry] = &[
     SinkEntry { class: "io.confluent.connect.http.HttpSinkConnector", name: "http", convert: confluent },
@@ -102,7 +103,7 @@ fn headers<'a>(listed: impl Iterator<Item = &'a str>, setting: &str, options: &m
         let Some((name, value)) = header.split_once(':') else { continue };
         let name = name.trim().to_ascii_lowercase();
         let value = value.trim();
-        if is_secret(&name) || name.contains("key") || name.contains("cookie") {
+        if sounds_secret(&name) || name.contains("key") || name.contains("cookie") {
             let reference = options.safe(&format!("{setting}.{name}.secret"), value);
             headers.secret.push((name, reference.into()));
         } else {

@@ -1,7 +1,9 @@
 //! The addresses in `bootstrap_servers`: what librdkafka would not take for the brokers that are meant.
 
+use sluice_connector_api::{HostFault, check_host};
+
 /// Checks addresses, comma-separated: each is a host, or a host and a port. An error quotes none that holds a password.
-pub(super) fn check_servers(bootstrap_servers: &str) -> Result<(), String> {
+pub fn check_servers(bootstrap_servers: &str) -> Result<(), String> {
     let mut servers =
         bootstrap_servers.split(',').map(str::trim).filter(|server| !server.is_empty()).peekable();
     if servers.peek().is_none() {
@@ -18,43 +20,13 @@ fn check_server(server: &str) -> Result<(), String> {
     if server.contains('@') {
         return Err("holds `@`; name hosts and ports only, and say who the client is under `auth`".to_owned());
     }
-    if let Some(separator) = server.chars().find(|c| c.is_whitespace() || matches!(c, ';' | '|')) {
-        return Err(format!("`{server}` holds `{separator}`; separate brokers with commas"));
-    }
-    let address =
-        |reason: &str| format!("`{server}` {reason}; write a host and its port, such as localhost:9092");
-    if server.contains(['/', '?', '#', '{', '}', '<', '>', '"', '\'']) {
-        return Err(address("is not the address of a broker"));
-    }
-    let (host, port) = match server.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or_else(|| address("lacks a `]`"))?;
-            match (rest, rest.strip_prefix(':')) {
-                ("", _) => (host, None),
-                (_, Some(port)) => (host, Some(port)),
-                (_, None) => return Err(address("has more behind its `]` than a port")),
-            }
+    check_host(server).map_err(|fault| match fault {
+        HostFault::Separator(separator) => {
+            format!("`{server}` holds `{separator}`; separate brokers with commas")
         }
-        None if server.matches(':').count() > 1 => {
-            return Err(format!(
-                "`{server}` has more than one `:`; write an IPv6 address in brackets, such as [::1]:9092"
-            ));
-        }
-        None => server.split_once(':').map_or((server, None), |(host, port)| (host, Some(port))),
-    };
-    if host.is_empty() {
-        return Err(address("names no host"));
-    }
-    if host.contains(['$', '%']) && !server.starts_with('[') {
-        return Err(format!("`{server}` is no host; a reference is written `${{env:NAME}}`"));
-    }
-    if host.contains(['(', ')', '*', '=', '\\', '`']) {
-        return Err(address("is not the address of a broker"));
-    }
-    match port.map(str::parse::<u16>) {
-        None | Some(Ok(1..)) => Ok(()),
-        Some(Ok(0) | Err(_)) => Err(address("has no port from 1 to 65535 behind its `:`")),
-    }
+        HostFault::Reference | HostFault::NoBrackets => format!("`{server}` {fault}"),
+        fault => format!("`{server}` {fault}; write a host and its port, such as localhost:9092"),
+    })
 }
 
 /// Other clients take a scheme for the way to encrypt and to authenticate, which have keys of their own here.
@@ -126,8 +98,10 @@ mod tests {
             (":9092", "names no host"),
             ("::1", "in brackets"),
             ("[::1", "lacks a `]`"),
-            ("localhost:9092/", "not the address of a broker"),
-            ("{{brokers}}", "not the address of a broker"),
+            ("localhost:9092/", "no port from 1 to 65535"),
+            ("localhost/x", "has a `/` where the host is"),
+            ("{{brokers}}", "has a `{` where the host is"),
+            ("$KAFKA:9092", "a reference is written `${env:NAME}`"),
         ] {
             assert!(reason(servers).contains(way_out), "{servers}: {}", reason(servers));
         }

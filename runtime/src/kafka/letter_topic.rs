@@ -1,0 +1,121 @@
+//! Makes the topic of a dead letter queue where it is not there.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::{FutureProducer, Producer};
+use rdkafka::types::RDKafkaErrorCode;
+use sluice_connector_api::BoxError;
+use tokio::time::Instant;
+
+use crate::kafka::topics::is_there;
+use sluice_kafka_client::Access;
+use sluice_kafka_client::Identity;
+
+/// How long the brokers may take to create it.
+const TOPIC_WAIT: Duration = Duration::from_secs(10);
+/// How long they may take to say what they hold.
+const ANSWER_WAIT: Duration = Duration::from_secs(3);
+/// How soon they are asked again for a topic that they make when it is asked for.
+const AGAIN: Duration = Duration::from_millis(100);
+/// What a topic of ours takes, the first of these that the brokers allow: what they read of one request by default
+/// (`socket.request.max.bytes`), and what services allow at most.
+const LARGEST_RECORDS: [Option<&str>; 4] = [Some("104857600"), Some("20971520"), Some("8388608"), None];
+
+/// A client that is closed on a thread of its own: to close one waits for what it was asked, and a connector that stops does not.
+struct ClosedAside(Option<AdminClient<Identity>>);
+
+impl Deref for ClosedAside {
+    type Target = Option<AdminClient<Identity>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for ClosedAside {
+    fn drop(&mut self) {
+        let admin = self.0.take();
+        std::thread::spawn(move || drop(admin));
+    }
+}
+
+/// Makes the topic with the brokers' default replication. Brokers that answer, and not what creates topics, as those for tests do,
+/// make it when it is asked for. The outer error is that of a client without a token.
+pub(super) async fn make(
+    name: &str,
+    access: &Access,
+    identity: Identity,
+) -> Result<KafkaResult<()>, BoxError> {
+    let admin: AdminClient<Identity> = match access.config.create_with_context(identity.clone()) {
+        Ok(admin) => admin,
+        Err(error) => return Ok(Err(error)),
+    };
+    identity.show_to(admin.inner())?;
+    let error = match create(name, &ClosedAside(Some(admin))).await {
+        Err(error) if is_unanswered(&error) => error,
+        settled => return Ok(settled),
+    };
+    let made = make_by_asking(name, access, identity).await;
+    Ok(made.and_then(|is_made| if is_made { Ok(()) } else { Err(error) }))
+}
+
+async fn create(name: &str, admin: &ClosedAside) -> KafkaResult<()> {
+    let Some(admin) = &**admin else { return Err(KafkaError::Canceled) };
+    let options = AdminOptions::new().request_timeout(Some(TOPIC_WAIT)).operation_timeout(Some(TOPIC_WAIT));
+    let mut refused = RDKafkaErrorCode::InvalidConfig;
+    for largest in LARGEST_RECORDS {
+        let mut topic = NewTopic::new(name, 1, TopicReplication::Fixed(-1));
+        if let Some(largest) = largest {
+            topic = topic.set("max.message.bytes", largest);
+        }
+        match admin.create_topics([&topic], &options).await?.first() {
+            Some(Err((_, code))) if is_about_settings(*code) => refused = *code,
+            Some(Err((_, code))) if *code != RDKafkaErrorCode::TopicAlreadyExists => {
+                return Err(KafkaError::AdminOp(*code));
+            }
+            _ => {
+                tracing::info!(topic = name, "dead letter topic created");
+                return Ok(());
+            }
+        }
+    }
+    Err(KafkaError::AdminOp(refused))
+}
+
+/// Asks for a topic so that it is made, and says whether it was.
+async fn make_by_asking(name: &str, access: &Access, identity: Identity) -> KafkaResult<bool> {
+    let mut config = access.config.clone();
+    config.set("allow.auto.create.topics", "true");
+    let asking: FutureProducer<Identity> = config.create_with_context(identity)?;
+    let topic = name.to_owned();
+    let deadline = Instant::now() + TOPIC_WAIT;
+    let asked = tokio::task::spawn_blocking(move || {
+        loop {
+            match is_there(asking.client(), &topic, ANSWER_WAIT) {
+                Ok(false) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+                settled => return settled.unwrap_or(false),
+            }
+        }
+    });
+    let is_made = asked.await.unwrap_or(false);
+    if is_made {
+        tracing::info!(
+            topic = name,
+            "dead letter topic created by asking for it: the brokers answer no other way"
+        );
+    }
+    Ok(is_made)
+}
+
+fn is_unanswered(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{OperationTimedOut, RequestTimedOut, UnsupportedFeature};
+    matches!(error, KafkaError::AdminOp(OperationTimedOut | RequestTimedOut | UnsupportedFeature))
+}
+
+/// Says whether brokers refuse a topic for its settings, by themselves or by a policy.
+fn is_about_settings(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::InvalidConfig | RDKafkaErrorCode::PolicyViolation)
+}
