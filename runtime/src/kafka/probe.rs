@@ -67,7 +67,11 @@ fn fetch(
         let rest = end.saturating_duration_since(Instant::now());
         match consumer.fetch_metadata(None, rest.min(LOOK)) {
             Ok(metadata) => {
-                let selected = Marks::default().select(consumer.client(), &metadata, entries, timeout);
+                let mut selected = Marks::default().select(consumer.client(), &metadata, entries, timeout);
+                // Brokers have them in no order.
+                for topics in &mut selected {
+                    topics.sort();
+                }
                 return Ok(Look { metadata, selected });
             }
             Err(error) => {
