@@ -79,6 +79,7 @@ mod provider;
 mod record;
 mod registry;
 mod repeat;
+mod schema_type;
 mod serializer;
 mod settings;
 mod side;
@@ -108,6 +109,7 @@ pub use provider::{Provider, ProviderSettings};
 pub use record::{Fields, Header, Headers, Origin, Record, Timestamp, TimestampType, TopicPartition};
 pub use registry::{Plugin, Registry, UnknownPlugin};
 pub use repeat::RepeatKey;
+pub use schema_type::{SchemaFields, SchemaType};
 pub use serializer::{SerializePayload, Serializer, SerializerChoices, SerializerFactory};
 pub use settings::{
     Blanks, ByteSize, HostFault, HumanDuration, Secret, SettingsError, check_host, check_http_address,

@@ -17,6 +17,7 @@ mod targets;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -39,6 +40,8 @@ pub struct MatrixOptions {
     pub parallel: usize,
     /// Cases of real servers alone.
     pub servers: bool,
+    /// The program to try; the one of this build if there is none.
+    pub program: Option<PathBuf>,
 }
 
 impl MatrixOptions {
@@ -86,7 +89,9 @@ pub fn run(plan: &MatrixOptions, shown: impl Fn(&Row) + Sync) -> Option<MatrixRe
 /// Lives through a case. What panics on the way is its verdict.
 fn row(case: &'static Case, plan: &MatrixOptions, servers: &Servers) -> Row {
     let seed = case.seed(plan.seed);
-    let lived = catch_unwind(AssertUnwindSafe(|| Scene::live(case, plan.long, seed, servers)));
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        Scene::live(case, (plan.long, plan.program.as_deref()), seed, servers)
+    }));
     lived.unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned();
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

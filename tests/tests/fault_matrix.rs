@@ -6,8 +6,14 @@ use sluice_tests::matrix::{self, MatrixOptions};
 
 #[test]
 fn whatever_fails_nothing_is_lost_and_order_holds() {
-    let plan =
-        MatrixOptions { long: false, seed: fastrand::u64(..), only: Vec::new(), parallel: 6, servers: false };
+    let plan = MatrixOptions {
+        long: false,
+        seed: fastrand::u64(..),
+        only: Vec::new(),
+        parallel: 6,
+        servers: false,
+        program: None,
+    };
     eprintln!("seed {}", plan.seed);
     let Some(report) = matrix::run(&plan, |row| eprintln!("{row}")) else { return };
     let broken: Vec<_> = report.rows.iter().filter(|row| !row.holds()).map(ToString::to_string).collect();

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::{Arc, Once};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sluice_connector_api::{ExactlyOnce, FailureKind, FindingKind, ReadingTask, Record, Registry, Sink};
+use sluice_connector_api::{
+    ExactlyOnce, FailureKind, FindingKind, PutError, ReadingTask, Record, Registry, Sink,
+};
 use sluice_plugin_testing::{exactly_once_contract, record, record_failures};
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
-use sluice_tests::sluice::{Running, Sluice};
+use sluice_tests::sluice::{PATIENCE, Running, Sluice};
 
 fn sink(broker: &Broker, topic: &str, changes: &Value) -> Box<dyn Sink> {
     let mut settings = json!({ "bootstrap_servers": broker.bootstrap_servers(), "topic": topic });
@@ -105,6 +107,59 @@ async fn a_topic_that_is_not_there_is_not_made_and_is_written_once_it_is() {
     let beyond = sink(broker, &topic, &json!({ "partition": "origin" }));
     let failures = record_failures(beyond.put(&[record(0).at("orders", 7).value("x").build()]).await);
     assert_eq!(failures[0].1, FailureKind::Fatal, "{failures:?}");
+}
+
+/// Puts until it is stored: a topic that was made a moment ago is not known to every client at once.
+async fn put_at_last(sink: &dyn Sink, offset: i64) {
+    let since = Instant::now();
+    while let Err(error) = sink.put(&[keyed(offset, "a")]).await {
+        assert!(since.elapsed() < PATIENCE, "{error:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Whatever is done to a topic under a sink that runs: it says what is wrong, and goes on once that is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_done_to_a_topic_is_told_and_mending_it_is_enough() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("changing");
+    broker.create_topic(&topic, 2);
+    let to_it = sink(
+        broker,
+        &topic,
+        &json!({ "properties": { "topic.metadata.refresh.interval.ms": "500", "compression.type": "none" } }),
+    );
+    put_at_last(&*to_it, 0).await;
+    broker.alter_topic(&topic, &[("max.message.bytes", "10")]);
+    let failures = record_failures(to_it.put(&[keyed(1, "a")]).await);
+    assert!(
+        failures[0].1 == FailureKind::Rejected && failures[0].2.contains("max.message.bytes"),
+        "{failures:?}"
+    );
+    broker.alter_topic(&topic, &[("max.message.bytes", "1000000")]);
+    put_at_last(&*to_it, 2).await;
+    // Deleted, noticed, and made again with fewer partitions.
+    broker.delete_topic(&topic);
+    let since = Instant::now();
+    loop {
+        match to_it.put(&[keyed(3, "a")]).await {
+            Err(PutError::Records(failures))
+                if failures[0].1.to_string().contains("sluice topics create") =>
+            {
+                break;
+            }
+            other => assert!(since.elapsed() < PATIENCE, "{other:?}"),
+        }
+    }
+    broker.create_topic(&topic, 1);
+    put_at_last(&*to_it, 4).await;
+    assert_eq!(broker.read(&topic).len(), 1);
+    // Deleted and made again before the next put.
+    broker.delete_topic(&topic);
+    broker.create_topic(&topic, 1);
+    put_at_last(&*to_it, 5).await;
+    put_at_last(&*to_it, 6).await;
+    assert!(broker.read(&topic).len() >= 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

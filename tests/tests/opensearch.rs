@@ -128,6 +128,99 @@ async fn a_real_cluster_says_what_is_wrong_with_a_record_and_what_with_the_set_u
     assert_eq!(batch_failure(sink(&node, &elsewhere).put(&[price(1, "A")]).await).kind(), FailureKind::Fatal);
 }
 
+/// What was done to an index, what is said of that, and how it is mended: requests of method, path and body.
+type Change =
+    (Vec<(&'static str, &'static str, Value)>, &'static str, Vec<(&'static str, &'static str, Value)>);
+
+fn changes_of_an_index() -> Vec<Change> {
+    let anew = || vec![("DELETE", "/prices", Value::Null), ("PUT", "/prices", Value::Null)];
+    let with = |properties: Value| {
+        let mapping = json!({ "mappings": { "dynamic": "strict", "properties": properties } });
+        vec![("DELETE", "/prices", Value::Null), ("PUT", "/prices", mapping)]
+    };
+    let block = |name: &str, on: Value| {
+        vec![("PUT", "/prices/_settings", json!({ format!("index.blocks.{name}"): on }))]
+    };
+    let alias = |index: &'static str| ("PUT", index, json!({ "aliases": { "prices": {} } }));
+    let of_stream = json!({ "index_patterns": ["prices"], "data_stream": {}, "priority": 500 });
+    let default =
+        |pipeline: &str| vec![("PUT", "/prices/_settings", json!({ "index.default_pipeline": pipeline }))];
+    vec![
+        (vec![("DELETE", "/prices", Value::Null)], "create it", vec![("PUT", "/prices", Value::Null)]),
+        (
+            vec![("POST", "/prices/_close", Value::Null)],
+            "open it",
+            vec![("POST", "/prices/_open", Value::Null)],
+        ),
+        (block("write", true.into()), "is blocked", block("write", false.into())),
+        (
+            block("read_only_allow_delete", true.into()),
+            "is blocked",
+            block("read_only_allow_delete", Value::Null),
+        ),
+        (with(json!({ "ticker": { "type": "keyword" } })), "strict_dynamic_mapping_exception", anew()),
+        (
+            with(json!({ "ticker": { "type": "date" }, "price": { "type": "float" } })),
+            "mapper_parsing_exception",
+            anew(),
+        ),
+        (
+            vec![("DELETE", "/prices", Value::Null), alias("/one"), alias("/two")],
+            "is_write_index",
+            vec![
+                ("DELETE", "/one", Value::Null),
+                ("DELETE", "/two", Value::Null),
+                ("PUT", "/prices", Value::Null),
+            ],
+        ),
+        (
+            vec![
+                ("DELETE", "/prices", Value::Null),
+                ("PUT", "/_index_template/stream", of_stream),
+                ("PUT", "/_data_stream/prices", Value::Null),
+            ],
+            "set `write: data_stream`",
+            vec![
+                ("DELETE", "/_data_stream/prices", Value::Null),
+                ("DELETE", "/_index_template/stream", Value::Null),
+                ("PUT", "/prices", Value::Null),
+            ],
+        ),
+        (default("gone"), "pipeline", default("_none")),
+    ]
+}
+
+/// Whatever is done to an index under a sink that runs: it says what is wrong, and goes on with the next put once that is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_done_to_an_index_is_told_and_mending_it_is_enough() {
+    let Some(node) = OpenSearch::start() else { return };
+    let none_by_itself = json!({ "persistent": { "action.auto_create_index": "false" } });
+    node.call("PUT", "/_cluster/settings", Some(&none_by_itself));
+    node.call("PUT", "/prices", None);
+    let keyed = sink(&node, &json!({}));
+    let run = |requests: &[(&str, &str, Value)]| {
+        for (method, path, body) in requests {
+            node.call(method, path, Some(body).filter(|body| !body.is_null()));
+        }
+    };
+    let mut offset = 0;
+    for (done, said, mended) in changes_of_an_index() {
+        let mut put = async || {
+            offset += 1;
+            keyed.put(&[price(offset, "A")]).await
+        };
+        put().await.unwrap();
+        run(&done);
+        for _ in 0..2 {
+            let (_, reason) = only_failure(put().await);
+            assert!(reason.contains(said), "{done:?}: {reason}");
+        }
+        run(&mended);
+        put().await.unwrap_or_else(|error| panic!("{mended:?}: {error:?}"));
+    }
+    assert_eq!(node.document("prices", "A").unwrap()["price"], offset);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_cluster_takes_every_way_to_write() {
     let Some(node) = OpenSearch::start() else { return };

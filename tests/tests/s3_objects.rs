@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::object_store::{CREDENTIALS, ObjectStore};
+use sluice_tests::requirement::{is_required, tell};
 use sluice_tests::sluice::{Running, Sluice};
 
 const PARTITIONS: i32 = 3;
@@ -36,8 +37,12 @@ fn write(broker: &Broker, topic: &str, count: usize, length: usize) {
     }
 }
 
+/// Runs this build, or the program that `SLUICE_S3_PROGRAM` names, such as a release build.
 fn daemon(folder: &Folder) -> Running {
-    let sluice = Sluice::new(["run".as_ref(), folder.path()]);
+    let sluice = match std::env::var_os("SLUICE_S3_PROGRAM") {
+        Some(program) => Sluice::of(std::path::Path::new(&program)).arg("run").arg(folder.path()),
+        None => Sluice::new(["run".as_ref(), folder.path()]),
+    };
     sluice.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true").spawn()
 }
 
@@ -114,6 +119,75 @@ fn a_store_that_is_away_is_waited_for_and_large_objects_come_whole() {
     running.terminate().expect_code(0);
     assert_each_once(&store, &topic, 4_800);
     assert!(store.keys().iter().all(|key| store.object(key).len() > 24_000_000));
+}
+
+/// Whatever is done to a bucket under a connector that runs: it says what is wrong, and goes on once that is mended.
+#[test]
+fn a_bucket_that_goes_is_told_and_making_it_again_is_enough() {
+    let Some(store) = ObjectStore::start() else { return };
+    let broker = Broker::shared().unwrap();
+    let topic = kafka::unique("bucket");
+    broker.create_topic(&topic, 1);
+    let produce = |from: usize| {
+        broker.produce(&topic, (from..from + 10).map(|number| NewRecord::unkeyed(format!("0:{number}"))));
+    };
+    let folder = Folder::new();
+    let text = connector(broker, &topic, &store, "    objects: { max_records: 5 }\n");
+    folder.write("archive.yaml", text + "errors: { retry_delay_max: 1s }\n");
+    let mut running = daemon(&folder);
+    produce(0);
+    wait_for_objects(&store, 2, &running);
+    store.delete_bucket();
+    produce(10);
+    running.wait_for_log("NoSuchBucket");
+    store.make_bucket();
+    wait_for_objects(&store, 2, &running);
+    running.terminate().expect_code(0);
+    let texts: Vec<String> = store.keys().iter().map(|key| store.object(key)).collect();
+    assert_eq!(
+        texts.concat().lines().collect::<Vec<_>>(),
+        (10..20).map(|number| format!("0:{number}")).collect::<Vec<_>>()
+    );
+}
+
+/// On demand, since it writes a gigabyte twice: `SLUICE_REQUIRE_GIGABYTE=1`, with `SLUICE_REQUIRE_S3=1`.
+#[test]
+fn an_object_of_a_gigabyte_takes_the_memory_of_a_few_parts() {
+    const GIBIBYTE: usize = 1024 * 1024 * 1024;
+    /// Bytes of a line.
+    const LINE: usize = 100 * 1024;
+    /// What may be read and not done, in MiB; and what a process takes in all, of which a debug build has more.
+    const BUFFER: f64 = 64.0;
+    const MOST: f64 = 4.0 * BUFFER;
+    if !is_required("SLUICE_REQUIRE_GIGABYTE") {
+        tell("DID NOT RUN for want of SLUICE_REQUIRE_GIGABYTE=1: an object of a gigabyte\n");
+        return;
+    }
+    let Some(store) = ObjectStore::start() else { return };
+    let broker = Broker::shared().unwrap();
+    let topic = kafka::unique("gigabyte");
+    broker.create_topic(&topic, 1);
+    let count = GIBIBYTE.div_ceil(LINE);
+    for numbers in (0..count + 100).collect::<Vec<_>>().chunks(500) {
+        let record = |number: &usize| NewRecord::unkeyed(format!("{number}:{:0width$}", 0, width = LINE - 9));
+        broker.produce(&topic, numbers.iter().map(record));
+    }
+    let folder = Folder::new();
+    let objects = "    objects: { max_bytes: 1GiB }\n";
+    let text = connector(broker, &topic, &store, objects) + &format!("buffer_memory: {BUFFER}MiB\n");
+    folder.write("archive.yaml", text);
+    let running = daemon(&folder);
+    wait_for_objects(&store, 1, &running);
+    let peak = sluice_tests::process::peak_memory(running.id());
+    running.terminate().expect_code(0);
+    tell(&format!("an object of a gigabyte: {peak:.0} MiB at most\n"));
+    assert!(peak < MOST, "{peak} MiB");
+    let keys = store.keys();
+    assert_eq!(keys.len(), 1);
+    let object = store.object(&keys[0]);
+    assert!(object.len() >= GIBIBYTE && object.len() < GIBIBYTE + LINE, "{}", object.len());
+    let numbers = object.lines().map(|line| line.split(':').next().unwrap().parse::<usize>().unwrap());
+    assert!(numbers.eq(0..object.lines().count()), "each record once, and in order");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Fields as operators name them, to be read and to be written.
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Found, Json, Rejection, SettingsError};
+use sluice_connector_api::{Found, Json, Rejection, SchemaType, SettingsError};
 use sluice_template::shape;
 
 /// A path into a JSON value, such as `quote.time`, `quotes.0.time` or `quote.[trade.time]`. A name may also stand between
@@ -58,6 +58,11 @@ impl FieldPath {
         root.find(&self.names)
     }
 
+    /// Returns what the schema says of the field, if there is one.
+    pub(crate) fn schema_type(&self, root: &Json) -> Option<SchemaType> {
+        root.schema_type()?.at(&self.names).cloned()
+    }
+
     /// Removes the field, if it is there.
     pub(crate) fn remove(&self, root: &mut Json) {
         remove_at(root, &self.names);
@@ -69,7 +74,21 @@ impl FieldPath {
             root.set(name, new);
             return Ok(());
         }
-        self.set_inner(root.value_mut(), new)
+        self.set_inner(root.value_mut_below(self.root_name()), new)
+    }
+
+    /// Sets the field with what its schema says of it, which is kept where it stands at the root.
+    pub(crate) fn set_typed(
+        &self,
+        root: &mut Json,
+        new: Value,
+        of: Option<SchemaType>,
+    ) -> Result<(), Rejection> {
+        self.set(root, new)?;
+        if let (Some(of), true) = (of, self.is_at_root()) {
+            root.set_type(self.root_name(), of);
+        }
+        Ok(())
     }
 
     fn set_inner(&self, root: &mut Value, new: Value) -> Result<(), Rejection> {
@@ -210,7 +229,7 @@ impl FieldPattern {
             }
             Ok(())
         };
-        match value_at(root.value_mut(), &self.start) {
+        match value_at(below(root, &self.start), &self.start) {
             Some(start) => visit(start, &self.rest, &mut change_slot),
             None => Ok(()),
         }
@@ -223,7 +242,7 @@ impl FieldPattern {
             return;
         };
         if root.find(&self.start).is_some()
-            && let Some(start) = value_at(root.value_mut(), &self.start)
+            && let Some(start) = value_at(below(root, &self.start), &self.start)
         {
             remove_below(start, steps, last);
         }
@@ -235,11 +254,19 @@ fn remove_at(root: &mut Json, names: &[String]) {
     match names {
         [name] => root.remove(name),
         [parents @ .., last] if root.find(names).is_some() => {
-            if let Some(parent) = value_at(root.value_mut(), parents) {
+            if let Some(parent) = value_at(below(root, names), parents) {
                 remove_name(parent, last);
             }
         }
         _ => {}
+    }
+}
+
+/// Returns a document of which what a path of names begins with may be changed. A path without a name is all of it.
+fn below<'a>(root: &'a mut Json, names: &[String]) -> &'a mut Value {
+    match names.first() {
+        Some(name) => root.value_mut_below(name),
+        None => root.value_mut(),
     }
 }
 

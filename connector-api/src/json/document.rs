@@ -1,7 +1,7 @@
 //! A JSON document that is read no further than somebody looks.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -14,6 +14,7 @@ use super::found::{Found, Scalar};
 use super::path::field_at;
 use super::read::{self, Document};
 use super::written;
+use crate::{SchemaFields, SchemaType};
 
 /// What a text may begin with, and some programs write before JSON: it is no part of the document.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -34,7 +35,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Json(Form);
+pub struct Json {
+    form: Form,
+    /// What the schema says of it, but for what was changed since. Shared by the records of a schema.
+    of: Option<Arc<SchemaType>>,
+}
 
 #[derive(Clone)]
 enum Form {
@@ -87,7 +92,8 @@ impl Json {
             let document = document.map_err(|error| fault::explain(error, source.as_bytes()))?;
             read.get_or_init(|| Box::new(document));
         }
-        Ok(Self(Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() })))
+        let form = Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() });
+        Ok(Self { form, of: None })
     }
 
     /// Does what [`Json::parse`] does with bytes that somebody else keeps.
@@ -97,26 +103,75 @@ impl Json {
 
     /// Returns the document as a value.
     pub fn value(&self) -> &Value {
-        match &self.0 {
+        match &self.form {
             Form::Made(value) => value,
             Form::Text(text) => &text.document().value,
         }
     }
 
-    /// Returns the document as a value that may be changed.
+    /// Returns the document as a value that may be changed. It has no [`Json::schema_type`] any more.
     pub fn value_mut(&mut self) -> &mut Value {
-        match self.0 {
+        self.of = None;
+        self.made()
+    }
+
+    /// Returns the document as a value of which no more may be changed than the field of this name at the root, with what is
+    /// in it: the others keep their [`Json::schema_type`].
+    pub fn value_mut_below(&mut self, name: &str) -> &mut Value {
+        self.forget_type(name);
+        self.made()
+    }
+
+    fn made(&mut self) -> &mut Value {
+        match self.form {
             Form::Made(ref mut value) => value,
             Form::Text(ref mut text) => {
-                self.0 = Form::Made(text.take());
-                self.value_mut()
+                self.form = Form::Made(text.take());
+                self.made()
             }
         }
     }
 
+    /// Returns what the schema says of the document, if it was read by one. What a transform has changed since has no type.
+    pub fn schema_type(&self) -> Option<&SchemaType> {
+        self.of.as_deref()
+    }
+
+    /// Keeps what the schema says of the document: for converters, and for transforms that hand on a part of a document.
+    #[must_use]
+    pub fn with_schema_type(mut self, of: Option<Arc<SchemaType>>) -> Self {
+        self.of = of;
+        self
+    }
+
+    /// Does what [`Json::with_schema_type`] does.
+    pub fn set_schema_type(&mut self, of: Option<SchemaType>) {
+        self.of = of.map(Arc::new);
+    }
+
+    /// Sets what is known of a field at the root, as for one that has another name now.
+    pub fn set_type(&mut self, name: &str, of: SchemaType) {
+        let fields = match self.schema_type() {
+            Some(SchemaType::Object(fields)) => fields.with(name, of),
+            None => SchemaFields::default().with(name, of),
+            Some(_) => return,
+        };
+        self.set_schema_type(Some(SchemaType::Object(fields)));
+    }
+
+    fn forget_type(&mut self, name: &str) {
+        let left = match self.schema_type() {
+            None => return,
+            Some(SchemaType::Object(fields)) if fields.get(name).is_none() => return,
+            Some(SchemaType::Object(fields)) => Some(SchemaType::Object(fields.without(name))),
+            Some(_) => None,
+        };
+        self.set_schema_type(left);
+    }
+
     /// Returns the document as a value of one's own.
     pub fn into_value(self) -> Value {
-        match self.0 {
+        match self.form {
             Form::Made(value) => value,
             Form::Text(mut text) => text.take(),
         }
@@ -124,7 +179,7 @@ impl Json {
 
     /// Says whether the document is an object.
     pub fn is_object(&self) -> bool {
-        match &self.0 {
+        match &self.form {
             Form::Text(Text { fields: Some(_), .. }) => true,
             _ => self.value().is_object(),
         }
@@ -133,7 +188,7 @@ impl Json {
     /// Returns what a path of names leads to; an item of an array has its index for a name. `None` where nothing is there.
     /// A string, number, boolean or null at the root of an object is told without reading the document.
     pub fn find(&self, path: &[impl AsRef<str>]) -> Option<Found<'_>> {
-        let (Form::Text(text), [first, rest @ ..]) = (&self.0, path) else {
+        let (Form::Text(text), [first, rest @ ..]) = (&self.form, path) else {
             return field_at(self.value(), path).map(Found::from_value);
         };
         match text.tell(first.as_ref()) {
@@ -148,7 +203,7 @@ impl Json {
     /// Returns the document as it came, if it came in the compact form: flat, without blanks, each name once.
     /// It is what [`Json::to_bytes`] returns, and takes no reading.
     pub fn compact(&self) -> Option<&Bytes> {
-        let Form::Text(text) = &self.0 else { return None };
+        let Form::Text(text) = &self.form else { return None };
         let fields = text.fields.as_ref()?;
         let is_compact = || *text.is_compact.get_or_init(|| fields.are_compact(&text.source));
         (text.set.is_empty() && is_compact()).then_some(text.source.as_bytes())
@@ -179,7 +234,7 @@ impl Json {
 
     /// Returns the text that stands for the document, if there is one.
     fn unchanged(&self) -> Option<&Bytes> {
-        match &self.0 {
+        match &self.form {
             Form::Text(text) if text.set.is_empty() && text.document().has_each_name_once => {
                 Some(text.source.as_bytes())
             }
@@ -189,7 +244,8 @@ impl Json {
 
     /// Sets a field at the root: where it stood, else behind the others. Does nothing where the document is not an object.
     pub fn set(&mut self, name: &str, value: Value) {
-        match &mut self.0 {
+        self.forget_type(name);
+        match &mut self.form {
             Form::Text(text) if text.read.get().is_none() => {
                 // Most documents get one field; the default would be room for four.
                 if text.set.capacity() == 0 {
@@ -198,7 +254,7 @@ impl Json {
                 text.set.push((name.to_owned(), Some(value)));
             }
             _ => {
-                if let Value::Object(fields) = self.value_mut() {
+                if let Value::Object(fields) = self.made() {
                     fields.insert(name.to_owned(), value);
                 }
             }
@@ -216,14 +272,15 @@ impl Json {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn remove(&mut self, name: &str) {
-        match &mut self.0 {
+        self.forget_type(name);
+        match &mut self.form {
             Form::Text(text) if text.read.get().is_none() => {
                 if !matches!(text.tell(name), Told::Missing) {
                     text.set.push((name.to_owned(), None));
                 }
             }
             _ => {
-                if let Value::Object(fields) = self.value_mut() {
+                if let Value::Object(fields) = self.made() {
                     fields.shift_remove(name);
                 }
             }
@@ -233,7 +290,7 @@ impl Json {
     /// Says whether the document is an object none of whose fields is an object. It takes no reading where the text
     /// tells.
     pub fn is_flat_object(&self) -> bool {
-        match &self.0 {
+        match &self.form {
             Form::Text(text @ Text { fields: Some(fields), .. }) => {
                 fields.have_no_object(&text.source)
                     && text.set.iter().all(|(_, value)| !matches!(value, Some(Value::Object(_))))
@@ -290,7 +347,7 @@ impl Text {
 
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
-        Self(Form::Made(value))
+        Self { form: Form::Made(value), of: None }
     }
 }
 
@@ -317,7 +374,7 @@ mod tests {
     }
 
     fn is_read(json: &Json) -> bool {
-        match &json.0 {
+        match &json.form {
             Form::Made(_) => true,
             Form::Text(text) => text.read.get().is_some(),
         }
@@ -383,6 +440,27 @@ mod tests {
         let mut list = parse("[1]");
         list.remove("0");
         assert_eq!(list.to_bytes(), "[1]");
+    }
+
+    #[test]
+    fn what_is_changed_has_no_type_any_more_and_the_rest_keeps_its_own() {
+        let field = |name: &str| (name.to_owned(), SchemaType::Integer(32));
+        let of = SchemaType::Object(["a", "b", "c", "d"].map(field).into_iter().collect());
+        let shared = Arc::new(of.clone());
+        let mut json = parse(r#"{"a":1,"b":2,"c":{"x":3}}"#).with_schema_type(Some(Arc::clone(&shared)));
+        json.set("a", 7.into());
+        json.remove("b");
+        json.value_mut_below("c");
+        let left = |json: &Json| match json.schema_type() {
+            Some(SchemaType::Object(fields)) => fields.iter().map(|(name, _)| name.to_owned()).collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(left(&json), ["d"]);
+        json.set_type("e", SchemaType::Text);
+        assert_eq!(left(&json), ["d", "e"]);
+        assert_eq!(*shared, of, "the schema of other records is as it was");
+        json.value_mut();
+        assert_eq!(json.schema_type(), None);
     }
 
     #[test]

@@ -9,10 +9,11 @@ use tokio_postgres::types::Type;
 use crate::postgres::growth::are_types;
 use crate::postgres::names::TableName;
 use crate::postgres::offsets::OffsetsTable;
-use crate::postgres::settings::WriteMode;
+use crate::postgres::settings::{PostgresSettings, RowKey, WriteMode};
 use crate::postgres::store::RowStore;
 use crate::postgres::tables::{TableShape, missing};
 use crate::postgres::verdict::failure;
+use crate::postgres::whole::unfilled;
 use crate::record::on_null::OnNull;
 
 /// Looks at the database, its tables and the rights.
@@ -86,6 +87,7 @@ async fn look(store: &RowStore, client: &Client, name: &TableName) -> Result<&'s
             )));
         }
     }
+    rows_may_be_whole(settings, &table)?;
     if settings.mode != WriteMode::Update {
         is_unique(&table, &settings.known_key_columns())?;
     }
@@ -102,6 +104,21 @@ async fn look(store: &RowStore, client: &Client, name: &TableName) -> Result<&'s
         return Ok("has the columns and the rights");
     }
     Err(Look::Wrong(format!("the right to {} is missing; grant it to the user", missing.join(", "))))
+}
+
+/// Looks, where it is known which columns are filled, whether these are all that have to be.
+fn rows_may_be_whole(settings: &PostgresSettings, table: &TableShape) -> Result<(), Look> {
+    let key = settings.known_key_columns();
+    let is_of_each_record = settings.key == RowKey::RecordKey && key.is_empty();
+    let Some(value) = settings.value_column.as_ref().filter(|_| !is_of_each_record) else { return Ok(()) };
+    let is_filled = |name: &String| name == value || key.contains(name);
+    let empty = table.columns.iter().find(|column| column.is_required && !is_filled(&column.name));
+    match empty {
+        Some(column) if settings.mode != WriteMode::Update => {
+            Err(Look::Wrong(unfilled(&table.name, &column.name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Looks whether the user may make a table in the schema of its name.

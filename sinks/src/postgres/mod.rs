@@ -9,7 +9,9 @@
 //! run          statements
 //! plan         which statements a batch becomes: rows of one kind together, the last of each key
 //! row          what a record is in a table
-//! sample       which columns records need, found out from them
+//! whole        the whole value in one column
+//! sample       which columns records need, found out from them and from their schemas
+//! sample_type  the types of such columns
 //! growth       tables that are made, and columns that are added
 //! tables       how tables are built, kept until they change
 //! statement    SQL
@@ -34,6 +36,7 @@ mod positions;
 mod row;
 mod run;
 mod sample;
+mod sample_type;
 mod settings;
 mod sink;
 mod statement;
@@ -41,5 +44,6 @@ mod store;
 mod tables;
 mod text;
 mod verdict;
+mod whole;
 
 pub use settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};

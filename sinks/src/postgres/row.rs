@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Failure, Payload, Record, SettingsError};
+use sluice_connector_api::{Failure, Payload, Record, SchemaFields, SchemaType, SettingsError};
 use sluice_template::Template;
 
 use crate::postgres::names::{TableName, column_fault};
 use crate::postgres::settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};
 use crate::postgres::tables::TableShape;
 use crate::postgres::text::{ColumnKind, text_of};
+use crate::postgres::whole::{all_are_filled, whole_cell};
 use crate::record::on_null::{OnNull, rejected_tombstone};
 
 /// A record as a row: texts for the columns at these places.
@@ -142,7 +143,12 @@ impl RowRule {
             return Ok(row);
         };
         match &self.value_column {
-            Some(column) => add_whole(&mut row, column, value, table)?,
+            Some(column) => {
+                row.cells.push(whole_cell(table, column, value)?);
+                if self.mode != WriteMode::Update {
+                    all_are_filled(table, &row.cells)?;
+                }
+            }
             None => self.add_fields(&mut row, value, table)?,
         }
         row.cells.sort_by_key(|(place, _)| *place);
@@ -166,9 +172,11 @@ impl RowRule {
     }
 
     fn add_key(&self, row: &mut TableRow, record: &Record, table: &TableShape) -> Result<(), NotARow> {
+        let types = self.key_types(record);
         for (name, value) in self.key_fields(record)? {
             let place = key_place(table, &name)?;
-            let text = cell(table, place, &value)
+            let of = types.and_then(|types| self.key_type(types, &name));
+            let text = cell(table, place, &value, of)
                 .map_err(|why| NotARow::of_type(format!("`{name}` of the key {why}")))?;
             if text.is_none() {
                 return Err(
@@ -191,6 +199,32 @@ impl RowRule {
             RowKey::RecordKey => self.record_key(record),
             RowKey::Fields => self.fields_of_value(record),
         }
+    }
+
+    /// Returns what a schema says of what the key is taken from.
+    fn key_types<'r>(&self, record: &'r Record) -> Option<&'r SchemaType> {
+        match self.key {
+            RowKey::None | RowKey::Origin => None,
+            RowKey::RecordKey => schema_type(record.key.as_ref()),
+            RowKey::Fields => schema_type(record.value.as_ref()),
+        }
+    }
+
+    /// Returns what it says of a column of the key. A key that is no object is the one column.
+    pub(super) fn key_type<'r>(&self, types: &'r SchemaType, name: &str) -> Option<&'r SchemaType> {
+        match types {
+            SchemaType::Object(fields) => fields.get(name),
+            of => (self.key == RowKey::RecordKey).then_some(of),
+        }
+    }
+
+    /// Returns what schemas say of the columns: those of the key, and the fields of the value where these are columns.
+    pub(super) fn types<'r>(&self, record: &'r Record) -> (Option<&'r SchemaType>, Option<&'r SchemaFields>) {
+        let fields = match (&self.value_column, schema_type(record.value.as_ref())) {
+            (None, Some(SchemaType::Object(fields))) => Some(fields),
+            _ => None,
+        };
+        (self.key_types(record), fields)
     }
 
     /// Returns the column that takes the whole value.
@@ -274,6 +308,7 @@ impl RowRule {
             let reason = "the value is not a JSON object, whose fields are columns; set `value_column` for other values";
             return Err(Failure::rejected(reason).into());
         };
+        let types = schema_type(Some(value));
         for (name, value) in fields {
             let Some(place) = table.place(name) else {
                 row.has_unknown = true;
@@ -285,8 +320,9 @@ impl RowRule {
             if row.key.contains(&place) {
                 continue;
             }
-            let text =
-                cell(table, place, value).map_err(|why| NotARow::of_type(format!("field `{name}` {why}")))?;
+            let of = types.and_then(|types| types.at(&[name]));
+            let text = cell(table, place, value, of)
+                .map_err(|why| NotARow::of_type(format!("field `{name}` {why}")))?;
             row.cells.push((place, text));
         }
         Ok(())
@@ -310,34 +346,20 @@ fn key_place(table: &TableShape, name: &str) -> Result<usize, Failure> {
     })
 }
 
-/// Puts the whole value into one column.
-fn add_whole(row: &mut TableRow, column: &str, value: &Payload, table: &TableShape) -> Result<(), Failure> {
-    let place = table.place(column).ok_or_else(|| {
-        Failure::fatal(format!(
-            "the table {} has no column `{column}`, the `value_column`",
-            table.name.written()
-        ))
-    })?;
-    let refused = |why: &str| Failure::rejected(format!("the value {why}"));
-    let text = match (value, value.as_text()) {
-        // A null is a value here, and not the want of one.
-        (Payload::Json(json), _)
-            if table.column(place).is_some_and(|column| column.kind == ColumnKind::Json) =>
-        {
-            Some(String::from_utf8_lossy(&json.to_bytes()).into_owned())
-        }
-        (Payload::Json(json), _) => text_of(json.value(), ColumnKind::Other).map_err(refused)?,
-        (_, Some(text)) if text.contains('\0') => {
-            return Err(refused("has the character U+0000, which no text of PostgreSQL can hold"));
-        }
-        (_, Some(text)) => Some(text.to_owned()),
-        (_, None) => return Err(refused("is not valid UTF-8")),
-    };
-    row.cells.push((place, text));
-    Ok(())
+fn cell(
+    table: &TableShape,
+    place: usize,
+    value: &Value,
+    of: Option<&SchemaType>,
+) -> Result<Option<String>, &'static str> {
+    let kind = table.column(place).map_or(ColumnKind::Other, |column| column.kind);
+    text_of(value, kind, of)
 }
 
-fn cell(table: &TableShape, place: usize, value: &Value) -> Result<Option<String>, &'static str> {
-    let kind = table.column(place).map_or(ColumnKind::Other, |column| column.kind);
-    text_of(value, kind)
+/// Returns what a schema says of a payload.
+fn schema_type(payload: Option<&Payload>) -> Option<&SchemaType> {
+    match payload? {
+        Payload::Json(json) => json.schema_type(),
+        Payload::Bytes(_) | Payload::Text(_) => None,
+    }
 }

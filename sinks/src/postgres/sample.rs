@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sluice_connector_api::Record;
+use sluice_connector_api::{Record, SchemaFields, SchemaType};
 
 use crate::postgres::names::column_fault;
 use crate::postgres::row::RowRule;
+use crate::postgres::sample_type::SampleType;
 
 /// A column that a table may get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,50 +26,6 @@ pub(super) struct RecordSample<'a> {
     seen: Vec<(String, SampleType)>,
 }
 
-/// A type that holds every value that was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SampleType {
-    Boolean,
-    Bigint,
-    Numeric,
-    Text,
-    Jsonb,
-}
-
-impl SampleType {
-    /// Returns the type that holds a value; none for a null, which any type holds.
-    fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => None,
-            Value::Bool(_) => Some(Self::Boolean),
-            Value::Number(number) if number.as_str().parse::<i64>().is_ok() => Some(Self::Bigint),
-            Value::Number(_) => Some(Self::Numeric),
-            Value::String(_) => Some(Self::Text),
-            Value::Array(_) | Value::Object(_) => Some(Self::Jsonb),
-        }
-    }
-
-    /// Returns the type that holds what both hold.
-    fn with(self, other: Self) -> Self {
-        match (self, other) {
-            (one, another) if one == another => one,
-            (Self::Jsonb, _) | (_, Self::Jsonb) => Self::Jsonb,
-            (Self::Bigint | Self::Numeric, Self::Bigint | Self::Numeric) => Self::Numeric,
-            _ => Self::Text,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Boolean => "boolean",
-            Self::Bigint => "bigint",
-            Self::Numeric => "numeric",
-            Self::Text => "text",
-            Self::Jsonb => "jsonb",
-        }
-    }
-}
-
 impl<'a> RecordSample<'a> {
     /// Looks at records. Those that are no rows, whatever the table is like, do not count.
     pub(super) fn new<'r>(
@@ -85,6 +42,7 @@ impl<'a> RecordSample<'a> {
 
     fn add(&mut self, rule: &RowRule, record: &Record) {
         let (Ok(key), Some(value)) = (rule.key_fields(record), &record.value) else { return };
+        let (of_key, of_fields) = rule.types(record);
         let names: Vec<&String> = key.iter().map(|(name, _)| name).collect();
         let is_of_another_key = !self.key.is_empty() && self.key.iter().ne(names.iter().copied());
         let is_no_key = |(name, value): &(String, Value)| value.is_null() || column_fault(name).is_some();
@@ -99,8 +57,12 @@ impl<'a> RecordSample<'a> {
                 self.note(column, if is_text { SampleType::Text } else { SampleType::Jsonb });
             }
             (None, Some(Value::Object(fields))) => {
-                for (name, value) in fields {
-                    self.see(name, value);
+                for (name, of) in of_fields.into_iter().flat_map(SchemaFields::iter) {
+                    self.see(name, fields.get(name).unwrap_or(&Value::Null), Some(of));
+                }
+                let is_of_schema = |name: &str| of_fields.is_some_and(|types| types.get(name).is_some());
+                for (name, value) in fields.iter().filter(|(name, _)| !is_of_schema(name)) {
+                    self.see(name, value, None);
                 }
             }
             (None, _) => return,
@@ -110,12 +72,19 @@ impl<'a> RecordSample<'a> {
         }
         // The key's own value is the one that is stored, where a field of the value has the same name.
         for (name, value) in &key {
-            self.see(name, value);
+            self.see(name, value, of_key.and_then(|types| rule.key_type(types, name)));
         }
     }
 
-    fn see(&mut self, name: &str, value: &Value) {
-        if let Some(held) = SampleType::of(value) {
+    /// Takes note of a value: of the type that its schema says, if that holds it, and else of what it shows.
+    fn see(&mut self, name: &str, value: &Value, of: Option<&SchemaType>) {
+        let by_schema = of.and_then(SampleType::of_schema);
+        if let Some(held) = by_schema {
+            self.note(name, held);
+        }
+        if !by_schema.is_some_and(|held| held.holds(value))
+            && let Some(held) = SampleType::of(value)
+        {
             self.note(name, held);
         }
     }
@@ -166,28 +135,35 @@ impl<'a> RecordSample<'a> {
 
     fn column(&self, name: &str) -> Option<NewColumn> {
         let seen = self.held(name).map(SampleType::name);
-        let type_name = self.given.get(name).map(String::as_str).or(seen)?;
-        Some(NewColumn { name: name.to_owned(), type_name: type_name.to_owned() })
+        let type_name = self.given.get(name).cloned().or(seen)?;
+        Some(NewColumn { name: name.to_owned(), type_name })
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
+    use sluice_connector_api::{Json, Payload};
     use sluice_plugin_testing::record;
 
     use super::*;
     use crate::postgres::settings::PostgresSettings;
 
     fn columns(settings: &Value, values: &[Value]) -> Vec<String> {
+        let records: Vec<Record> =
+            values.iter().map(|value| record(7).key("k").value(value.clone()).build()).collect();
+        columns_of(settings, &records)
+    }
+
+    fn columns_of(settings: &Value, records: &[Record]) -> Vec<String> {
         let mut all = json!({ "url": "postgres://u@h/d", "table": "t" });
         all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let settings: PostgresSettings = serde_json::from_value(all).unwrap();
         let rule = RowRule::new(&settings).unwrap();
-        let records: Vec<Record> =
-            values.iter().map(|value| record(7).key("k").value(value.clone()).build()).collect();
-        let sample = RecordSample::new(&settings.column_types, &rule, &records);
+        let sample = RecordSample::new(&settings.column_types, &rule, records);
         sample.columns().into_iter().map(|column| format!("{} {}", column.name, column.type_name)).collect()
     }
 
@@ -233,6 +209,59 @@ mod tests {
         assert_eq!(
             columns(&by_fields, &[json!({ "a": 1, "b": "x", "c": true })]),
             ["b text", "a bigint", "c boolean"]
+        );
+    }
+
+    #[test]
+    fn a_schema_gives_all_of_its_columns_types_whether_they_have_values_or_not() {
+        let decimal = SchemaType::Decimal { precision: Some(12), scale: 2 };
+        let types = [
+            ("small", SchemaType::Integer(16)),
+            ("int", SchemaType::Integer(32)),
+            ("unsigned", SchemaType::Unsigned(64)),
+            ("price", decimal),
+            ("any_price", SchemaType::Decimal { precision: None, scale: 2 }),
+            ("real", SchemaType::Float),
+            ("double", SchemaType::Double),
+            ("bytes", SchemaType::Bytes),
+            ("day", SchemaType::Date),
+            ("time", SchemaType::TimeOfDay(1000)),
+            ("at", SchemaType::Instant(1_000_000)),
+            ("there", SchemaType::Local(1000)),
+            ("id", SchemaType::Uuid),
+            ("tags", SchemaType::List(Arc::new(SchemaType::Text))),
+            ("nothing", SchemaType::Unknown),
+            ("shown", SchemaType::Unknown),
+            ("wrong", SchemaType::Integer(32)),
+        ];
+        let of: SchemaFields = types.into_iter().map(|(name, of)| (name.to_owned(), of)).collect();
+        let value = json!({ "double": 1, "shown": true, "wrong": "text", "more": 7 });
+        let value = Json::from(value).with_schema_type(Some(Arc::new(SchemaType::Object(of))));
+        let settings = json!({ "key": "record_key", "key_columns": ["k"] });
+        let key = Json::from(json!(7)).with_schema_type(Some(Arc::new(SchemaType::Integer(32))));
+        let row = record(7).key(Payload::Json(key)).value(Payload::Json(value)).build();
+        assert_eq!(
+            columns_of(&settings, &[row]),
+            [
+                "k integer",
+                "small smallint",
+                "int integer",
+                "unsigned numeric(20,0)",
+                "price numeric(12,2)",
+                "any_price numeric",
+                "real real",
+                "double double precision",
+                "bytes bytea",
+                "day date",
+                "time time",
+                "at timestamptz",
+                "there timestamp",
+                "id uuid",
+                "tags jsonb",
+                "shown boolean",
+                "wrong text",
+                "more bigint",
+            ]
         );
     }
 

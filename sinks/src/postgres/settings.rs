@@ -16,7 +16,8 @@ use crate::record::on_null::OnNull;
 /// A batch is one statement for all of its rows (`unnest`), or a few where rows have different columns. The fields of a JSON
 /// object go into the columns of the same names, each converted to the column's type as the database would read it as text: numbers
 /// keep their digits, objects and arrays go into `json` and `jsonb` as they are, arrays also into array columns and into the `vector`
-/// of pgvector, base64 into `bytea`, and numbers into `timestamp` (milliseconds since 1970) and `date` (days since 1970). A column
+/// of pgvector, base64 into `bytea`, and numbers into `timestamp` (since 1970, in the parts of a second that the schema says, or else milliseconds),
+/// `time` (the same, since midnight) and `date` (days since 1970). A column
 /// that a record has no field for gets its default, or stays as it is in an upsert. How tables are built is read once, and again
 /// when they change. Of the rows of one key in a batch the last one counts.
 ///
@@ -27,7 +28,10 @@ use crate::record::on_null::OnNull;
 /// With `offsets_table` each record is stored exactly once: the offsets are rows in the same transaction, and the connector reads on
 /// from there. The table is made where it is missing. To read records again, stop the connector and change its rows.
 ///
-/// A table that is not there is made with `auto_create`, and a field without a column gets one with `auto_evolve`, each with a type
+/// A table that is not there is made with `auto_create`, and a field without a column gets one with `auto_evolve`. Where the converter
+/// reads by a schema (`avro`, `protobuf`, `json_schema`, `connect_json`), the columns are those of the schema, with its types:
+/// `smallint`, `integer`, `bigint`, `real`, `double precision`, `numeric(p,s)`, `boolean`, `text`, `uuid`, `bytea`, `date`, `time`,
+/// `timestamp`, `timestamptz`, and `jsonb` for what is nested. All others, such as fields that a transform made or changed, get a type
 /// that holds what the records of the batch have: `bigint` for whole numbers of up to 64 bits, `numeric` for all others, `boolean`, `text`,
 /// and `jsonb` for objects and arrays; where values differ, the type that holds all of them. `column_types` names other types,
 /// such as `timestamptz` or `vector(384)`. The columns of the key are the primary key. A field that is null gets its column with its

@@ -118,7 +118,11 @@ impl RowStore {
         for name in &names {
             self.find_or_create(client, name, batch).await?;
         }
-        let plan = self.plan_of_known(batch)?;
+        let plan = match self.plan_of_known(batch) {
+            Ok(plan) => plan,
+            // A table may have been mended since it was looked at, or was looked at before it was changed.
+            Err(_) => self.plan_anew(client, &names, batch).await?,
+        };
         if !self.look_again(client, &plan, batch).await? {
             return Ok(plan);
         }
@@ -127,6 +131,27 @@ impl RowStore {
             return self.plan_of_known(batch);
         }
         Ok(plan)
+    }
+
+    /// Looks at all tables again for a batch that they do not fit. One that they do not fit still is no reason to believe what
+    /// was seen: whoever mends a table has the next put look once more.
+    async fn plan_anew(
+        &self,
+        client: &Client,
+        names: &HashSet<&TableName>,
+        batch: &[Record],
+    ) -> Result<BatchPlan, Failure> {
+        for name in names {
+            self.tables.forget(name);
+            self.find_or_create(client, name, batch).await?;
+        }
+        let plan = self.plan_of_known(batch);
+        if plan.is_err() {
+            for name in names {
+                self.tables.forget(name);
+            }
+        }
+        plan
     }
 
     fn plan_of_known(&self, batch: &[Record]) -> Result<BatchPlan, Failure> {

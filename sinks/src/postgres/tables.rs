@@ -156,6 +156,7 @@ fn kind(type_name: &str, category: &str) -> ColumnKind {
         "bytea" => ColumnKind::Bytes,
         "timestamp" | "timestamptz" => ColumnKind::Timestamp,
         "date" => ColumnKind::Date,
+        "time" | "timetz" => ColumnKind::Time,
         // An array; `vector` of pgvector is none, and takes the text of a JSON array.
         _ if category == "A" => ColumnKind::Array,
         _ => ColumnKind::Other,

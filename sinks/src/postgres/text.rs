@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use jiff::civil::Date;
-use jiff::{Span, Timestamp};
+use jiff::civil::{Date, Time};
+use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::Value;
+use sluice_connector_api::SchemaType;
 
 /// What a column takes, as far as that decides how a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(super) enum ColumnKind {
     Timestamp,
     /// `date`.
     Date,
+    /// `time`.
+    Time,
     /// Whatever has a text for what a scalar is, `vector` included.
     Other,
 }
@@ -38,16 +41,34 @@ pub(super) enum IntegerWidth {
     Eight,
 }
 
-/// Writes a value for a column; `None` is SQL's null. The error says what the value should be, without its content.
-pub(super) fn text_of(value: &Value, kind: ColumnKind) -> Result<Option<String>, &'static str> {
+/// The parts of a second in which a number is a time, where no schema says that.
+const MILLIS: i64 = 1000;
+const NANOS: i64 = 1_000_000_000;
+
+/// Writes a value for a column; `None` is SQL's null. `of` is what a schema says of the value: in which parts of a second a number is a
+/// time. The error says what the value should be, without its content.
+pub(super) fn text_of(
+    value: &Value,
+    kind: ColumnKind,
+    of: Option<&SchemaType>,
+) -> Result<Option<String>, &'static str> {
+    let per_second = match of {
+        Some(
+            SchemaType::Instant(per_second)
+            | SchemaType::Local(per_second)
+            | SchemaType::TimeOfDay(per_second),
+        ) => *per_second,
+        _ => MILLIS,
+    };
     let text = match (value, kind) {
         (Value::Null, _) => return Ok(None),
         (value, ColumnKind::Json) => value.to_string(),
         (Value::String(text), ColumnKind::Bytes) => bytes_of(text)?,
         (Value::String(text), _) => text.clone(),
         (Value::Number(number), ColumnKind::Integer(width)) => integer_of(number.as_str(), width)?,
-        (Value::Number(number), ColumnKind::Timestamp) => moment_of(number.as_str())?,
+        (Value::Number(number), ColumnKind::Timestamp) => moment_of(number.as_str(), per_second)?,
         (Value::Number(number), ColumnKind::Date) => date_of(number.as_str())?,
+        (Value::Number(number), ColumnKind::Time) => time_of(number.as_str(), per_second)?,
         (Value::Array(items), ColumnKind::Array) => array_of(items),
         (value, _) => value.to_string(),
     };
@@ -89,12 +110,28 @@ fn bytes_of(text: &str) -> Result<String, &'static str> {
     Ok(hex)
 }
 
-/// Writes milliseconds since 1970 as a date and a time of UTC.
-fn moment_of(digits: &str) -> Result<String, &'static str> {
-    let millis = digits.parse().map_err(|_| "is no whole number of milliseconds since 1970")?;
-    let moment =
-        Timestamp::from_millisecond(millis).map_err(|_| "is no moment between the years 0 and 9999")?;
+/// Takes a number of parts of a second apart, into nanoseconds.
+fn since(digits: &str, per_second: i64) -> Option<SignedDuration> {
+    let number: i64 = digits.parse().ok()?;
+    let nanos = number.rem_euclid(per_second) * (NANOS / per_second);
+    Some(SignedDuration::new(number.div_euclid(per_second), i32::try_from(nanos).ok()?))
+}
+
+/// Writes a time since 1970 as a date and a time of UTC.
+fn moment_of(digits: &str, per_second: i64) -> Result<String, &'static str> {
+    let since = since(digits, per_second).ok_or("is no whole number since 1970, such as of milliseconds")?;
+    let moment = Timestamp::UNIX_EPOCH
+        .checked_add(since)
+        .map_err(|_| "is no moment between the years 0 and 9999; numbers are milliseconds, where no schema says otherwise")?;
     Ok(moment.to_string())
+}
+
+/// Writes a time since midnight as a time of day.
+fn time_of(digits: &str, per_second: i64) -> Result<String, &'static str> {
+    let since =
+        since(digits, per_second).ok_or("is no whole number since midnight, such as of milliseconds")?;
+    let time = Time::midnight().checked_add(since).map_err(|_| "is no time of day")?;
+    Ok(time.to_string())
 }
 
 /// Writes days since 1970 as a date.
@@ -141,12 +178,12 @@ mod tests {
     use super::*;
 
     fn written(value: &Value, kind: ColumnKind) -> String {
-        text_of(value, kind).map_or_else(|why| format!("error: {why}"), Option::unwrap_or_default)
+        text_of(value, kind, None).map_or_else(|why| format!("error: {why}"), Option::unwrap_or_default)
     }
 
     #[test]
     fn scalars_are_their_texts_and_json_stays_json() {
-        assert_eq!(text_of(&Value::Null, ColumnKind::Json), Ok(None));
+        assert_eq!(text_of(&Value::Null, ColumnKind::Json, None), Ok(None));
         assert_eq!(written(&json!("a\"b"), ColumnKind::Other), "a\"b");
         assert_eq!(written(&json!("a\"b"), ColumnKind::Json), "\"a\\\"b\"");
         assert_eq!(written(&json!(true), ColumnKind::Other), "true");
@@ -207,6 +244,28 @@ mod tests {
             assert_eq!(written(&json!(days), ColumnKind::Date), date);
         }
         assert!(written(&json!(1.5), ColumnKind::Date).starts_with("error"));
+        assert_eq!(written(&json!(45_000_500), ColumnKind::Time), "12:30:00.5");
+        assert!(written(&json!(86_400_000), ColumnKind::Time).starts_with("error"));
+        assert!(written(&json!(-1), ColumnKind::Time).starts_with("error"));
         assert!(written(&json!(i64::MAX), ColumnKind::Timestamp).starts_with("error"));
+    }
+
+    #[test]
+    fn a_schema_says_in_which_parts_of_a_second_a_number_is_a_time() {
+        for (of, number, kind, text) in [
+            (
+                SchemaType::Instant(1_000_000),
+                1_739_712_345_678_901_i64,
+                ColumnKind::Timestamp,
+                "2025-02-16T13:25:45.678901Z",
+            ),
+            (SchemaType::Local(1_000_000_000), -1, ColumnKind::Timestamp, "1969-12-31T23:59:59.999999999Z"),
+            (SchemaType::TimeOfDay(1_000_000), 45_000_500_000, ColumnKind::Time, "12:30:00.5"),
+            (SchemaType::Instant(1000), 0, ColumnKind::Timestamp, "1970-01-01T00:00:00Z"),
+            (SchemaType::Date, 0, ColumnKind::Date, "1970-01-01"),
+            (SchemaType::Instant(1_000_000), 7, ColumnKind::Integer(IntegerWidth::Eight), "7"),
+        ] {
+            assert_eq!(text_of(&json!(number), kind, Some(&of)), Ok(Some(text.to_owned())), "{of:?}");
+        }
     }
 }

@@ -44,9 +44,12 @@ fn meaning(state: &SqlState) -> Meaning {
 pub(super) fn may_be_of_shape(error: &Error) -> bool {
     let Some(state) = error.code().map(SqlState::code) else { return false };
     // A text that is no value of the type that the column had; and undefined table, column and function, a wrong type, no unique
-    // index for the key, and a generated column.
+    // index for the key, a generated column, and one that takes no null.
     state.starts_with("22")
-        || matches!(state, "42P01" | "42703" | "42883" | "42804" | "42846" | "42P10" | "42704" | "428C9")
+        || matches!(
+            state,
+            "42P01" | "42703" | "42883" | "42804" | "42846" | "42P10" | "42704" | "428C9" | "23502"
+        )
 }
 
 /// Makes a failure of an error. `what` was to be done, such as `writing to the table orders`.

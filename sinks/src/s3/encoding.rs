@@ -7,7 +7,8 @@ mod packing;
 mod parquet;
 
 use bytes::Bytes;
-use sluice_connector_api::{Failure, Payload, Record};
+use serde_json::{Map, Value};
+use sluice_connector_api::{Failure, Payload, Record, SchemaType};
 
 use crate::record::lines::LineFormat;
 use crate::s3::encoding::csv::CsvTable;
@@ -63,13 +64,15 @@ impl Encoding {
                 line.len()
             }
             Rows::Csv(table) => {
-                let lines = table.lines(fields_of(record)?)?;
+                let (fields, of) = fields_of(record)?;
+                let lines = table.lines(fields, of)?;
                 self.packer.write(&lines).map_err(Misplaced::Rejected)?;
                 lines.len()
             }
             #[cfg(feature = "parquet")]
             Rows::Parquet(table) => {
-                let added = table.push(fields_of(record)?)?;
+                let (fields, of) = fields_of(record)?;
+                let added = table.push(fields, of)?;
                 self.packer.write(&table.take()).map_err(Misplaced::Rejected)?;
                 added
             }
@@ -114,14 +117,15 @@ impl Encoding {
     }
 }
 
-/// Returns the fields of a record's value.
-fn fields_of(record: &Record) -> Result<&serde_json::Map<String, serde_json::Value>, Misplaced> {
-    let value = record.value.as_ref().and_then(Payload::as_json);
-    value.and_then(serde_json::Value::as_object).ok_or_else(|| {
-        let form = record.value.as_ref().map_or("a tombstone", Payload::form);
-        Misplaced::Rejected(Failure::rejected(format!(
-            "the value is {form}, and a row takes a JSON object; read JSON with `source.value`, and drop tombstones with a \
-             `filter`"
-        )))
-    })
+/// Returns the fields of a record's value, and what a schema says of them.
+fn fields_of(record: &Record) -> Result<(&Map<String, Value>, Option<&SchemaType>), Misplaced> {
+    if let Some(Payload::Json(json)) = &record.value
+        && let Value::Object(fields) = json.value()
+    {
+        return Ok((fields, json.schema_type()));
+    }
+    let form = record.value.as_ref().map_or("a tombstone", Payload::form);
+    Err(Misplaced::Rejected(Failure::rejected(format!(
+        "the value is {form}, and a row takes a JSON object; read JSON with `source.value`, and drop tombstones with a `filter`"
+    ))))
 }

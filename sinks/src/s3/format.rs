@@ -20,10 +20,15 @@ pub enum ObjectFormat {
     /// The value's bytes and a line feed. Tombstones are rejected, and line feeds within a value stay as they are.
     Raw,
     /// Comma-separated values (RFC 4180) with a line of names: the fields of the value, a JSON object, by `columns`, or by
-    /// the object's first record. What is nested is JSON; null and missing fields are empty.
+    /// the schema that the object's first record was read by, or by that record. What is nested is JSON; null and missing fields are
+    /// empty.
     Csv,
-    /// Apache Parquet: the fields of the value, a JSON object, as columns, with the types that the object's first 1000 records
-    /// have. Whole numbers are `INT64`, others `DOUBLE`; objects and lists are nested. Compressed within, with `zstd` if at all.
+    /// Apache Parquet: the fields of the value, a JSON object, as columns. Where the converter reads by a schema (`avro`, `protobuf`,
+    /// `json_schema`, `connect_json`), the columns are those of the schema, with its types: whole numbers of 8 to 64 bits, `FLOAT`,
+    /// `DECIMAL`, `BYTE_ARRAY` for bytes, `DATE`, `TIME`, `TIMESTAMP`, maps, lists and structs, whether the first records have a value
+    /// for them or not. All others, such as those that a transform made or changed, get the types that the object's first 1000
+    /// records show: whole numbers are `INT64`, others `DOUBLE`; objects and lists are nested. A record that has other columns begins
+    /// another object. Compressed within, with `zstd` if at all.
     Parquet,
 }
 

@@ -57,8 +57,8 @@ pub struct S3Settings {
     /// alone, `csv` or `parquet`, the fields of the value. Default: `json_lines`.
     #[serde(default)]
     pub format: ObjectFormat,
-    /// The columns of `csv`, by the names of the value's fields; others are left out. Default: the fields of an object's first
-    /// record, and a record with another field begins another object.
+    /// The columns of `csv`, by the names of the value's fields; others are left out. Default: the fields of the schema that an
+    /// object's first record was read by, or of that record, and a record with another field begins another object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub columns: Option<Vec<String>>,

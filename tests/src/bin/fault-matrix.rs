@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its caller")]
 #![allow(clippy::expect_used, reason = "a test tool fails by panicking")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,14 +30,18 @@ struct Arguments {
     /// `SLUICE_REQUIRE_OPENSEARCH=1` the others, too.
     #[arg(long)]
     servers: bool,
+    /// The program to try, such as a release build. Default: it is built as this one was.
+    #[arg(long)]
+    sluice: Option<PathBuf>,
     /// The cases to run. Default: all.
     case: Vec<String>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { long, no_page, seed, parallel, servers, case: only } = Arguments::parse();
+    let Arguments { long, no_page, seed, parallel, servers, sluice: program, case: only } =
+        Arguments::parse();
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    let plan = MatrixOptions { long, seed, only, parallel, servers };
+    let plan = MatrixOptions { long, seed, only, parallel, servers, program };
     if let [unknown, ..] = plan.unknown()[..] {
         eprintln!("no case is named `{unknown}`");
         return ExitCode::from(2);

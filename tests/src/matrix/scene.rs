@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,8 @@ pub(super) struct Scene<'a> {
     /// How many numbers were given to records that were removed.
     removed: usize,
     folder: Folder,
+    /// What is run, if not the program of this build.
+    program: Option<&'a Path>,
     /// What instances that have ended said.
     logs: Vec<String>,
 }
@@ -67,10 +70,15 @@ pub(super) struct Scene<'a> {
 pub(super) struct Instance(pub(super) Running);
 
 impl<'a> Scene<'a> {
-    /// Plays a case to its end.
-    pub(super) fn live(case: &'static Case, long: bool, seed: u64, servers: &'a Servers) -> Row {
+    /// Plays a case to its end, in its long form or not, with a program of its own if there is one.
+    pub(super) fn live(
+        case: &'static Case,
+        (long, program): (bool, Option<&'a Path>),
+        seed: u64,
+        servers: &'a Servers,
+    ) -> Row {
         let began = Instant::now();
-        let mut scene = Self::set_up(case, long, seed, servers);
+        let mut scene = Self::set_up(case, (long, program), seed, servers);
         let instances = scene.play();
         scene.end(instances);
         let row = Row::of(case, scene.rounds(), &scene.evidence, scene.problems, began.elapsed());
@@ -80,7 +88,12 @@ impl<'a> Scene<'a> {
         row
     }
 
-    fn set_up(case: &'static Case, long: bool, seed: u64, servers: &'a Servers) -> Self {
+    fn set_up(
+        case: &'static Case,
+        (long, program): (bool, Option<&'a Path>),
+        seed: u64,
+        servers: &'a Servers,
+    ) -> Self {
         let shared = match servers.broker(case.target) {
             Some(broker) => broker,
             None => Broker::shared().expect("a broker"),
@@ -121,6 +134,7 @@ impl<'a> Scene<'a> {
             early,
             removed,
             folder,
+            program,
             logs,
         }
     }
@@ -197,7 +211,11 @@ impl<'a> Scene<'a> {
 
     /// Starts an instance; `name` is its own among the members.
     pub(super) fn start(&self, name: &str) -> Instance {
-        let sluice = Sluice::new(["run".as_ref(), self.folder.path()])
+        let sluice = match self.program {
+            Some(program) => Sluice::of(program).arg("run").arg(self.folder.path()),
+            None => Sluice::new(["run".as_ref(), self.folder.path()]),
+        };
+        let sluice = sluice
             .env("KAFKA_BOOTSTRAP_SERVERS", self.host.bootstrap_servers())
             .env("SLUICE_LISTEN", "none")
             .env("INSTANCE", name)

@@ -104,7 +104,17 @@ async fn a_check_names_what_is_missing() {
         wrong("postgres", upsert.clone()).await,
         ["table t: has no column `id`; add it, or mend the settings that name it"]
     );
-    server.sql("alter table t add column id int");
+    server.sql("alter table t add column id int; alter table t add column more int not null");
+    let mut whole = upsert.clone();
+    whole["value_column"] = "name".into();
+    assert_eq!(
+        wrong("postgres", whole).await,
+        [
+            "table t: the table t has the column `more`, which takes no null and has no default, and nothing fills it; give it a default, \
+          or let it be null"
+        ]
+    );
+    server.sql("alter table t drop column more");
     assert_eq!(
         wrong("postgres", upsert.clone()).await,
         ["table t: has no primary key and no unique index over (id); add one"]
@@ -127,4 +137,121 @@ async fn a_check_names_what_is_missing() {
     let owner = sink.exactly_once(&ReadingTask::new("c", 0, "g")).unwrap();
     let refused = owner.take_over(&[TopicPartition::new("t", 0)]).await.unwrap_err();
     assert!(refused.to_string().contains("have it made: create table if not exists"), "{refused}");
+}
+
+/// Whatever is done to a table under a sink that runs: it says what is wrong, and goes on with the next put once that is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_done_to_a_table_is_told_and_mending_it_is_enough() {
+    let Some(server) = Postgres::start() else { return };
+    let mut next = 0;
+    for (setting, done, said, mended) in [
+        (
+            "fields",
+            "alter table t rename column id to key_id",
+            "no column `id`",
+            "alter table t rename column key_id to id",
+        ),
+        (
+            "fields",
+            "alter table t drop column id",
+            "no column `id`",
+            "alter table t add column id int unique",
+        ),
+        (
+            "fields",
+            "drop table t",
+            "there is no table t",
+            "create table t (id bigint primary key, v int, w text)",
+        ),
+        ("fields", "alter table t rename to hidden", "there is no table t", "alter table hidden rename to t"),
+        ("fields", "alter table t drop constraint t_pkey", "42P10", "alter table t add primary key (id)"),
+        (
+            "fields",
+            "drop table t; create table t (v int)",
+            "no column `id`",
+            "alter table t add column id int unique",
+        ),
+        (
+            "fields",
+            "drop table t; create view t as select 1 as id, 2 as v",
+            "",
+            "drop view t; create table t (id int primary key, v int)",
+        ),
+        (
+            "fields",
+            "alter table t rename column v to x",
+            "no column for the field `v`",
+            "alter table t rename column x to v",
+        ),
+        (
+            "fields",
+            "alter table t drop column v",
+            "no column for the field `v`",
+            "alter table t add column v numeric",
+        ),
+        (
+            "fields",
+            "alter table t alter column v type uuid using null",
+            "uuid",
+            "alter table t alter column v type int using 1",
+        ),
+        ("fields", "alter table t alter column v type text", "", ""),
+        (
+            "fields",
+            "alter table t add column needed int not null default 1; alter table t alter column needed drop default",
+            "needed",
+            "alter table t drop column needed",
+        ),
+        (
+            "fields",
+            "alter schema public rename to gone; create schema public",
+            "there is no table t",
+            "drop schema public; alter schema gone rename to public",
+        ),
+        (
+            "whole",
+            "alter table t rename column whole to part",
+            "no column `whole`",
+            "alter table t rename column part to whole",
+        ),
+        (
+            "whole",
+            "alter table t add column needed int not null default 1; alter table t alter column needed drop default",
+            "nothing fills it",
+            "alter table t alter column needed set default 1",
+        ),
+        (
+            "whole",
+            "alter table t drop column whole",
+            "no column `whole`",
+            "alter table t add column whole text",
+        ),
+    ] {
+        server.sql("drop table if exists t; drop table if exists hidden; create table t (id int primary key, v int, whole jsonb)");
+        let settings = match setting {
+            "whole" => {
+                json!({ "mode": "upsert", "key": "record_key", "key_columns": ["id"], "value_column": "whole" })
+            }
+            _ => json!({ "mode": "upsert", "key": "record_key" }),
+        };
+        let sink = sink(&server, settings);
+        let mut put = async || {
+            next += 1;
+            put(&*sink, next, json!({ "v": 1 })).await
+        };
+        put().await.unwrap();
+        server.sql(done);
+        if !said.is_empty() {
+            // As a connector that is restarted by its supervisor puts it again and again.
+            for _ in 0..2 {
+                let failed = format!("{:?}", put().await.expect_err(done));
+                assert!(failed.contains(said), "{done}: {failed}");
+            }
+        } else if mended.is_empty() {
+            put().await.unwrap();
+        }
+        server.sql(mended);
+        put().await.unwrap_or_else(|error| panic!("{done}; {mended}: {error:?}"));
+        put().await.unwrap();
+    }
 }

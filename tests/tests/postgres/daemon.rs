@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::json;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::postgres::Postgres;
@@ -153,33 +154,112 @@ fn a_table_that_changes_under_a_running_connector_stops_it_until_it_is_mended() 
     broker.create_topic(&topic, 1);
     let of_sink = "    mode: upsert\n    key: record_key\n    key_columns: [id]\n";
     let folder = connector(&topic, of_sink, "errors:\n  tolerance: none\n  retry_delay_max: 1s\n");
-    let mut daemon = Sluice::new(["run".as_ref(), folder.path()])
-        .env("SERVERS", broker.bootstrap_servers())
-        .env("DATABASE", server.url("guest"))
-        .env("SLUICE_LISTEN", "none")
-        .spawn();
     let produce = |from: usize| {
-        broker.produce(
-            &topic,
-            (from..from + 50).map(|n| NewRecord::new(format!("k{n}"), format!("{{\"n\":{n}}}"))),
-        );
+        let records = (from..from + 50).map(|n| NewRecord::new(format!("k{n}"), format!("{{\"n\":{n}}}")));
+        broker.produce(&topic, records);
     };
-    produce(0);
-    wait_for(&server, "select count(*) from t", 50);
-    for (round, (broken, said, mended)) in [
+    let mut count = 0;
+    for (broken, said, mended) in [
         ("alter table t rename to hidden", "there is no table t", "alter table hidden rename to t"),
         ("revoke insert on t from guest", "42501", "grant insert on t to guest"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+        (
+            "alter table t rename column id to key_id",
+            "no column `id`",
+            "alter table t rename column key_id to id",
+        ),
+    ] {
+        // A daemon for each: whose connector has failed before waits the longer before it starts again.
+        let mut daemon = Sluice::new(["run".as_ref(), folder.path()])
+            .env("SERVERS", broker.bootstrap_servers())
+            .env("DATABASE", server.url("guest"))
+            .env("SLUICE_LISTEN", "none")
+            .spawn();
+        let mut stored = |daemon: &mut Running| {
+            count += 50;
+            let wanted = i64::from(count);
+            daemon.wait_until(mended, |_| (server.number("select count(*) from t") == wanted).then_some(()));
+        };
+        produce(server.number("select count(*)::int8 from t").try_into().unwrap());
+        stored(&mut daemon);
+        let from = server.number("select count(*)::int8 from t").try_into().unwrap();
         server.sql(broken);
-        produce((round + 1) * 50);
+        produce(from);
         daemon.wait_for_log(said);
         server.sql(mended);
-        let wanted = i64::try_from((round + 2) * 50).unwrap();
-        daemon.wait_until(mended, |_| (server.number("select count(*) from t") == wanted).then_some(()));
+        stored(&mut daemon);
+        daemon.terminate().expect_code(0);
     }
+    assert_eq!(server.sql("select count(*), sum(n) from t"), [["300", "44850"]]);
+}
+
+/// From the schema that stands in each record to the types of the table's columns, and the values in them.
+#[test]
+fn a_table_is_made_with_the_types_of_the_schema() {
+    let (Some(broker), Some(server)) = (Broker::shared(), Postgres::start()) else { return };
+    let topic = kafka::unique("typed");
+    broker.create_topic(&topic, 1);
+    let schema = json!({ "type": "struct", "fields": [
+        { "field": "id", "type": "int32" },
+        { "field": "total", "type": "bytes", "name": "org.apache.kafka.connect.data.Decimal",
+          "parameters": { "scale": "2", "connect.decimal.precision": "9" } },
+        { "field": "day", "type": "int32", "name": "org.apache.kafka.connect.data.Date" },
+        { "field": "at", "type": "int64", "name": "org.apache.kafka.connect.data.Timestamp" },
+        { "field": "seen", "type": "int64", "name": "io.debezium.time.MicroTimestamp" },
+        { "field": "noon", "type": "int64", "name": "io.debezium.time.MicroTime" },
+        { "field": "raw", "type": "bytes" },
+        { "field": "note", "type": "string", "optional": true },
+        { "field": "old", "type": "boolean", "optional": true },
+        { "field": "tags", "type": "array", "items": { "type": "string" } },
+    ] });
+    let payload = json!({ "id": 7, "total": "EWI=", "day": 20_484, "at": 1_769_862_600_500_i64, "seen": 1_769_862_600_500_001_i64,
+        "noon": 43_200_000_001_i64, "raw": "AP8=", "note": null, "old": true, "tags": ["a"] });
+    let key = json!({ "schema": { "type": "int32" }, "payload": 7 });
+    let record = NewRecord::new(key.to_string(), json!({ "schema": schema, "payload": payload }).to_string());
+    broker.produce(&topic, [record]);
+    let folder = Folder::with(
+        "c.yaml",
+        format!(
+            "source:\n  kafka: {{ bootstrap_servers: \"${{env:SERVERS}}\", topics: [{topic}] }}\n  key: connect_json\n  value: connect_json\n\
+             transforms:\n  - replace_field: {{ renames: {{ day: placed_on }} }}\n  - cast: {{ spec: {{ old: string }} }}\n\
+             sink:\n  postgres:\n    url: ${{env:DATABASE}}\n    table: t\n    mode: upsert\n    key: record_key\n    key_columns: [order_id]\n    \
+             auto_create: true\n"
+        ),
+    );
+    let daemon = run(broker, &server, &folder);
+    wait_for(&server, "select count(*) from information_schema.columns where table_name = 't'", 1);
+    wait_for(&server, "select count(*) from t", 1);
     daemon.terminate().expect_code(0);
-    assert_eq!(server.sql("select count(*), sum(n) from t"), [["150", "11175"]]);
+    let columns = "select attname::text, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 't'::regclass and attnum > 0 order by attnum";
+    assert_eq!(
+        server.sql(columns),
+        [
+            ["order_id", "integer"],
+            ["id", "integer"],
+            ["total", "numeric(9,2)"],
+            ["at", "timestamp with time zone"],
+            ["seen", "timestamp without time zone"],
+            ["noon", "time without time zone"],
+            ["raw", "bytea"],
+            ["note", "text"],
+            ["tags", "jsonb"],
+            ["placed_on", "date"],
+            ["old", "text"],
+        ]
+    );
+    assert_eq!(
+        server.sql(
+            "set time zone 'UTC'; select order_id, total, placed_on, at, seen, noon, raw, note, old from t"
+        ),
+        [[
+            "7",
+            "44.50",
+            "2026-01-31",
+            "2026-01-31 12:30:00.5+00",
+            "2026-01-31 12:30:00.500001",
+            "12:00:00.000001",
+            "\\x00ff",
+            "null",
+            "true"
+        ]]
+    );
 }

@@ -1,10 +1,13 @@
 //! `extract_field`: one field in the place of the whole.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, PayloadForm, Record, RecordForms, Rejection, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FormNeed, Found, Payload, PayloadForm, Record, RecordForms, Rejection, SchemaType, SettingsError,
+    Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
@@ -64,13 +67,21 @@ struct ExtractField {
     of: Of,
 }
 
+/// Hands on what the schema says of a part, where the part is a document.
+fn typed(part: Value, of: Option<SchemaType>) -> Payload {
+    match plain_payload(part) {
+        Payload::Json(json) => Payload::Json(json.with_schema_type(of.map(Arc::new))),
+        other => other,
+    }
+}
+
 impl Transform for ExtractField {
     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
         let object = self.of.object(&mut record, ExtractFieldSettings::NAME, self.field.as_str())?;
         let Some(json) = object else { return Ok(record.into()) };
         let extracted = match (self.field.find(json), self.on_missing) {
             (Some(Found::Null), _) | (None, OnAbsence::Null) => None,
-            (Some(found), _) => Some(plain_payload(found.to_value())),
+            (Some(found), _) => Some(typed(found.to_value(), self.field.schema_type(json))),
             (None, OnAbsence::Skip) => return Ok(record.into()),
             (None, OnAbsence::Reject) => {
                 return Err(Rejection::new(format!("field `{}` is missing", self.field.as_str())));

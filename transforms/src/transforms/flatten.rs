@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Record, Rejection, SchemaFields, SchemaType, SettingsError, Transform, TransformSettings,
+    Transformed,
 };
 
 use crate::subject::Of;
@@ -57,12 +58,18 @@ impl TransformSettings for FlattenSettings {
 impl Transform for FlattenSettings {
     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
         let Some(json) = self.of.object(&mut record, Self::NAME, "fields")? else { return Ok(record.into()) };
-        if !json.is_flat_object()
-            && let Value::Object(fields) = json.value_mut()
-        {
+        if json.is_flat_object() {
+            return Ok(record.into());
+        }
+        let types = match json.schema_type() {
+            Some(SchemaType::Object(fields)) => Some(SchemaType::Object(self.flat_types(fields))),
+            _ => None,
+        };
+        if let Value::Object(fields) = json.value_mut() {
             let nested = std::mem::take(fields);
             self.flatten(&mut String::new(), nested, fields);
         }
+        json.set_schema_type(types);
         Ok(record.into())
     }
 
@@ -72,6 +79,35 @@ impl Transform for FlattenSettings {
 }
 
 impl FlattenSettings {
+    /// Returns what the schema says of the fields that come out, which is found out once.
+    fn flat_types(&self, nested: &SchemaFields) -> SchemaFields {
+        nested.derived(&format!("flatten {}", self.delimiter), |nested| {
+            let mut flat = Vec::new();
+            self.flatten_types(&mut String::new(), nested, &mut flat);
+            flat.into_iter().collect()
+        })
+    }
+
+    /// Lists what the schema says of the fields that come out. An object that is null, and so stays where it is, has no type.
+    fn flatten_types(
+        &self,
+        prefix: &mut String,
+        nested: &SchemaFields,
+        flat: &mut Vec<(String, SchemaType)>,
+    ) {
+        let length = prefix.len();
+        for (name, of) in nested.iter() {
+            prefix.push_str(name);
+            if let SchemaType::Object(fields) = of {
+                prefix.push_str(&self.delimiter);
+                self.flatten_types(prefix, fields, flat);
+            } else {
+                flat.push((prefix.clone(), of.clone()));
+            }
+            prefix.truncate(length);
+        }
+    }
+
     /// Moves fields into `flat`. `prefix` is what their names begin with; it is as it was afterwards.
     fn flatten(&self, prefix: &mut String, nested: Map<String, Value>, flat: &mut Map<String, Value>) {
         let length = prefix.len();

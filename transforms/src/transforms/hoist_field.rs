@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
+    Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
     Transform, TransformSettings, Transformed,
 };
 
@@ -60,8 +60,12 @@ impl Transform for HoistFieldSettings {
         let side = self.of.side();
         let payload = self.of.get_mut(&mut record);
         let Some(whole) = payload.take() else { return Ok(record.into()) };
+        let mut of = None;
         let value = match whole {
-            Payload::Json(json) => json.into_value(),
+            Payload::Json(json) => {
+                of = json.schema_type().cloned();
+                json.into_value()
+            }
             Payload::Text(text) => Value::String(text),
             Payload::Bytes(bytes) => match std::str::from_utf8(&bytes) {
                 Ok(text) => text.into(),
@@ -74,7 +78,11 @@ impl Transform for HoistFieldSettings {
         };
         let mut fields = Map::new();
         fields.insert(self.field.clone(), value);
-        *payload = Some(Value::Object(fields).into());
+        let mut hoisted = Json::from(Value::Object(fields));
+        if let Some(of) = of {
+            hoisted.set_type(&self.field, of);
+        }
+        *payload = Some(Payload::Json(hoisted));
         Ok(record.into())
     }
 

@@ -174,7 +174,7 @@ impl ReplaceField {
         let mut kept = Json::from(Value::Object(Map::new()));
         for field in &self.include {
             if let Some(found) = field.find(json) {
-                field.set(&mut kept, found.to_value())?;
+                field.set_typed(&mut kept, found.to_value(), field.schema_type(json))?;
             }
         }
         Ok(kept)
@@ -185,14 +185,14 @@ impl ReplaceField {
         let mut taken = Vec::new();
         for (field, new_name) in &self.renames {
             if let Some(found) = field.find(json) {
-                taken.push((field, new_name, found.to_value()));
+                taken.push((field, new_name, found.to_value(), field.schema_type(json)));
             }
         }
         for (field, ..) in &taken {
             field.remove(json);
         }
-        for (field, new_name, value) in taken {
-            field.with_last_name(new_name).set(json, value)?;
+        for (field, new_name, value, of) in taken {
+            field.with_last_name(new_name).set_typed(json, value, of)?;
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! `value_to_key`: a key made of fields of the value.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, KnownFields, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError, Side,
-    Transform, TransformSettings, Transformed,
+    FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    SchemaType, SettingsError, Side, Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
@@ -83,6 +85,7 @@ impl Transform for ValueToKey {
             return Ok(record.into());
         };
         let mut key = Map::with_capacity(self.fields.len());
+        let mut types = Vec::new();
         for field in &self.fields {
             let value = match (field.find(json), self.on_missing) {
                 (Some(found), _) => found.to_value(),
@@ -93,8 +96,10 @@ impl Transform for ValueToKey {
                 }
             };
             key.insert(field.last_name().to_owned(), value);
+            types.extend(field.schema_type(json).map(|of| (field.last_name().to_owned(), of)));
         }
-        record.key = Some(Value::Object(key).into());
+        let of = (!types.is_empty()).then(|| Arc::new(SchemaType::Object(types.into_iter().collect())));
+        record.key = Some(Payload::Json(Json::from(Value::Object(key)).with_schema_type(of)));
         Ok(record.into())
     }
 

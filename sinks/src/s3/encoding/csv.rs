@@ -1,7 +1,7 @@
 //! Rows of comma-separated values.
 
 use serde_json::{Map, Value};
-use sluice_connector_api::Failure;
+use sluice_connector_api::{Failure, SchemaType};
 
 use crate::s3::encoding::misplaced::Misplaced;
 
@@ -23,9 +23,14 @@ impl CsvTable {
     }
 
     /// Returns the line of a row, after that of the names where it is the first.
-    pub(super) fn lines(&mut self, fields: &Map<String, Value>) -> Result<Vec<u8>, Misplaced> {
+    /// Where a schema says which fields there are, all of them are columns.
+    pub(super) fn lines(
+        &mut self,
+        fields: &Map<String, Value>,
+        of: Option<&SchemaType>,
+    ) -> Result<Vec<u8>, Misplaced> {
         if !self.given && !self.begun {
-            self.columns = fields.keys().cloned().collect();
+            self.columns = columns_of(fields, of);
         }
         if self.columns.is_empty() {
             return Err(Misplaced::Rejected(Failure::rejected(
@@ -46,6 +51,13 @@ impl CsvTable {
         self.begun = true;
         Ok(lines)
     }
+}
+
+fn columns_of(fields: &Map<String, Value>, of: Option<&SchemaType>) -> Vec<String> {
+    let Some(SchemaType::Object(types)) = of else { return fields.keys().cloned().collect() };
+    let mut columns: Vec<String> = types.iter().map(|(name, _)| name.to_owned()).collect();
+    columns.extend(fields.keys().filter(|name| types.get(name).is_none()).cloned());
+    columns
 }
 
 fn cell(value: &Value) -> String {

@@ -1,10 +1,13 @@
 //! Objects that outlive a batch.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
-use sluice_connector_api::{FailureKind, Origin, Record, Repetition, Sink, StoreReach, TopicPartition};
+use sluice_connector_api::{
+    FailureKind, Json, Origin, Payload, Record, Repetition, SchemaType, Sink, StoreReach, TopicPartition,
+};
 use sluice_plugin_testing::{SinkContract, batch_failure, record, record_failures, sink_contract, text};
 use sluice_wire_testing::HttpServer;
 
@@ -371,6 +374,102 @@ async fn parquet_takes_another_file_for_what_no_column_holds() {
     assert_eq!(read[2499], json!({ "id": 2499, "text": "x" }));
     let (read, _) = rows_of(world.bucket.object(&name(2500, "parquet")));
     assert_eq!(read, [json!({ "id": "now text" }), json!({ "id": "more" })]);
+}
+
+fn object(fields: &[(&str, SchemaType)]) -> SchemaType {
+    SchemaType::Object(fields.iter().map(|(name, of)| ((*name).to_owned(), of.clone())).collect())
+}
+
+/// A row that was read by a schema.
+fn typed(offset: i64, value: Value, of: &Arc<SchemaType>) -> Record {
+    let json = Json::from(value).with_schema_type(Some(Arc::clone(of)));
+    record(offset).value(Payload::Json(json)).build()
+}
+
+/// Columns are there, and of the schema's types, whether the first record has a value for them or not.
+#[tokio::test]
+async fn parquet_has_the_columns_of_the_schema() {
+    let decimal = SchemaType::Decimal { precision: Some(9), scale: 2 };
+    let inner = object(&[("city", SchemaType::Text), ("since", SchemaType::Date)]);
+    let of = Arc::new(object(&[
+        ("id", SchemaType::Integer(32)),
+        ("rate", SchemaType::Double),
+        ("part", SchemaType::Float),
+        ("price", decimal),
+        ("raw", SchemaType::Bytes),
+        ("at", SchemaType::Instant(1_000_000)),
+        ("there", SchemaType::Local(1000)),
+        ("noon", SchemaType::TimeOfDay(1000)),
+        ("count", SchemaType::Unsigned(64)),
+        ("tags", SchemaType::List(Arc::new(SchemaType::Text))),
+        ("limits", SchemaType::Map(Arc::new(SchemaType::Integer(16)))),
+        ("home", inner),
+        ("kind", SchemaType::Text),
+    ]));
+    let world = World::new(&json!({ "format": "parquet", "objects": {} })).await;
+    let full = json!({
+        "id": 2, "rate": 1, "part": 1.5, "price": 44.50, "raw": "AP8=", "at": 1_769_862_600_500_000_i64,
+        "there": "2026-01-31T12:30:00", "noon": 43_200_000, "count": u64::MAX, "tags": ["a", null], "limits": { "x": 7 },
+        "home": { "city": "Łódź", "since": 20_484 }, "kind": 12,
+    });
+    world.put(&[typed(0, json!({ "id": 1, "more": true }), &of), typed(1, full.clone(), &of)]).await;
+    let many: Vec<_> = (2..1500).map(|offset| typed(offset, json!({ "id": 3 }), &of)).collect();
+    world.put(&many).await;
+    world.put(&[typed(1500, full, &of)]).await;
+    world.store(StoreReach::All).await.unwrap();
+    let (read, schema) = rows_of(world.bucket.object(&name(0, "parquet")));
+    assert_eq!(read.len(), 1501, "one object has them all");
+    let expected = json!({
+        "id": 2, "rate": 1.0, "part": 1.5, "price": "44.50", "raw": "00ff", "at": "2026-01-31T12:30:00.500Z",
+        "there": "2026-01-31T12:30:00", "noon": "12:00:00", "count": u64::MAX, "tags": ["a", null], "limits": { "x": 7 },
+        "home": { "city": "Łódź", "since": "2026-01-31" }, "kind": "12",
+    });
+    let as_text = |value: &Value| {
+        value.as_object().map(|row| {
+            row.iter().map(|(k, v)| format!("{k}={}", v.to_string().trim_matches('"'))).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(as_text(&read[1]), as_text(&expected), "{schema}");
+    assert_eq!(read[0], json!({ "id": 1, "more": true }));
+    assert_eq!(read[1500], read[1]);
+    for column in [
+        "Int32",
+        "Float64",
+        "Float32",
+        "Decimal128(9, 2)",
+        "Binary",
+        "Timestamp(",
+        "Time32(",
+        "UInt64",
+        "Map(",
+        "Date32",
+        "Int16",
+    ] {
+        assert!(schema.contains(column), "{column}: {schema}");
+    }
+}
+
+/// What is not of its schema's type is stored all the same, in an object of its own.
+#[tokio::test]
+async fn parquet_takes_another_file_for_what_the_schema_is_wrong_about() {
+    let of = Arc::new(object(&[("n", SchemaType::Integer(32)), ("day", SchemaType::Date)]));
+    let world = World::new(&json!({ "format": "parquet", "objects": {} })).await;
+    let large = 3_000_000_000_i64;
+    world
+        .put(&[
+            typed(0, json!({ "n": 1, "day": null }), &of),
+            typed(1, json!({ "n": large, "day": "some day" }), &of),
+            typed(2, json!({ "n": 2, "day": 0 }), &of),
+        ])
+        .await;
+    world.store(StoreReach::All).await.unwrap();
+    for (first, row) in [
+        (0, json!({ "n": 1 })),
+        (1, json!({ "n": large, "day": "some day" })),
+        (2, json!({ "n": 2, "day": "1970-01-01" })),
+    ] {
+        assert_eq!(rows_of(world.bucket.object(&name(first, "parquet"))).0, [row]);
+    }
 }
 
 /// A whole number that no double has is not rounded to one.

@@ -36,7 +36,8 @@ impl SchemaFormat for AvroFormat {
 
     fn read(&self, schema: &AvroPlan, framed: &Framed) -> Result<Json, String> {
         let text = decode(schema, &framed.payload)?;
-        Json::parse(text).map_err(|error| error.to_string())
+        let json = Json::parse(text).map_err(|error| error.to_string())?;
+        Ok(json.with_schema_type(schema.of.clone()))
     }
 }
 

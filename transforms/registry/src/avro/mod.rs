@@ -14,6 +14,7 @@ mod settings;
 mod styles;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub(crate) use serializer::WriteAvro;
 pub(crate) use settings::AvroSettings;

@@ -1,12 +1,15 @@
 //! A schema, prepared for reading: flat, with every name resolved, and with the texts that go out with each value.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use apache_avro::Schema;
 use apache_avro::schema::{FixedSchema, InnerDecimalSchema, Name, RecordSchema, UnionSchema, UuidSchema};
 use serde_json::Value;
+use sluice_connector_api::SchemaType;
 
 use super::styles::{AvroStyles, UnionStyle};
+use super::types::type_of;
 use crate::mapping::{Calendar, DecimalStyle, TimeStyle};
 
 /// Where a node is in the plan.
@@ -18,6 +21,8 @@ pub(crate) struct AvroPlan {
     pub(super) nodes: Vec<AvroNode>,
     pub(super) root: AvroIndex,
     pub(super) decimal: DecimalStyle,
+    /// What the schema says of a record.
+    pub(super) of: Option<Arc<SchemaType>>,
 }
 
 /// How a value is read, and what it becomes.
@@ -80,7 +85,8 @@ impl AvroPlan {
         }
         let mut planner = Planner { styles, nodes: Vec::new(), named: HashMap::new(), known };
         let root = planner.plan(schema, None)?;
-        Ok(Self { nodes: planner.nodes, root, decimal: styles.decimal })
+        let of = type_of(schema, references).shared();
+        Ok(Self { nodes: planner.nodes, root, decimal: styles.decimal, of })
     }
 }
 

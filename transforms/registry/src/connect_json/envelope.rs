@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_connector_api::{
     Converter, ConverterContext, Json, NotConverted, Payload, PayloadForm, PayloadForms, Rejection,
-    expectation_of,
+    SchemaType, expectation_of,
 };
 
 use super::apply::apply;
-use super::kinds::{ConnectType, read_schema};
+use super::kinds::{ConnectType, changes};
+use super::types::type_of;
+use super::written::WrittenSchema;
 use crate::mapping::{DecimalStyle, TimeStyle};
 
 /// Schemas that are kept by their texts, which every record repeats. All make room for another one: there are few.
@@ -37,7 +39,13 @@ pub(super) struct EnvelopeConverter {
     decimal: DecimalStyle,
     time: TimeStyle,
     defaults: bool,
-    kept: RwLock<HashMap<Box<str>, Arc<ConnectType>>>,
+    kept: RwLock<HashMap<Box<str>, Arc<ConnectSchema>>>,
+}
+
+/// What a schema says: of a payload as it comes, and of what it becomes.
+struct ConnectSchema {
+    changes: ConnectType,
+    of: Option<Arc<SchemaType>>,
 }
 
 impl EnvelopeConverter {
@@ -45,12 +53,14 @@ impl EnvelopeConverter {
         Self { decimal, time, defaults, kept: RwLock::default() }
     }
 
-    fn schema(&self, text: &str) -> Result<Arc<ConnectType>, String> {
+    fn schema(&self, text: &str) -> Result<Arc<ConnectSchema>, String> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner).get(text).map(Arc::clone);
         if let Some(kept) = kept {
             return Ok(kept);
         }
-        let read = Arc::new(read_schema(text, self.time, self.defaults)?);
+        let written = WrittenSchema::parse(text)?;
+        let of = type_of(&written).shared();
+        let read = Arc::new(ConnectSchema { changes: changes(written, self.time, self.defaults)?, of });
         if text.len() <= MAX_KEPT_BYTES {
             let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= MAX_KEPT {
@@ -79,17 +89,18 @@ impl EnvelopeConverter {
         let schema = self
             .schema(envelope.schema.get())
             .map_err(|error| format!("its schema cannot be read: {error}"))?;
-        if payload == "null" && schema.default.is_none() {
+        let ConnectSchema { changes, of } = &*schema;
+        if payload == "null" && changes.default.is_none() {
             // A delete is not what somebody meant whose schema allows no null.
             let refused = "its payload is null, and its schema is not `optional`".to_owned();
-            return if schema.is_optional { Ok(None) } else { Err(refused) };
+            return if changes.is_optional { Ok(None) } else { Err(refused) };
         }
         let mut json = parse()?;
-        if !schema.is_plain() {
-            apply(&schema, self.decimal, json.value_mut())
+        if !changes.is_plain() {
+            apply(changes, self.decimal, json.value_mut())
                 .map_err(|reason| format!("its payload: {reason}"))?;
         }
-        Ok(Some(json))
+        Ok(Some(json.with_schema_type(of.clone())))
     }
 }
 

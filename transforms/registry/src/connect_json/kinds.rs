@@ -1,9 +1,8 @@
 //! What a Connect schema says of a payload that JSON cannot say itself.
 
-use serde::Deserialize;
 use serde_json::Value;
-use sluice_connector_api::expectation_of;
 
+use super::written::{WrittenField, WrittenSchema};
 use crate::mapping::{Calendar, TimeStyle};
 
 /// What a value is, as far as it has to be changed.
@@ -39,34 +38,12 @@ pub(super) enum ConnectKind {
 const SCALARS: [&str; 9] =
     ["boolean", "int8", "int16", "int32", "int64", "float", "double", "bytes", "string"];
 
-/// A schema as `JsonConverter` writes it.
-#[derive(Deserialize)]
-#[serde(expecting = "a schema with its `type`")]
-struct WrittenSchema {
-    #[serde(rename = "type")]
-    kind: String,
-    name: Option<String>,
-    #[serde(default)]
-    parameters: Option<serde_json::Map<String, Value>>,
-    fields: Option<Vec<WrittenField>>,
-    items: Option<Box<WrittenSchema>>,
-    keys: Option<Box<WrittenSchema>>,
-    values: Option<Box<WrittenSchema>>,
-    default: Option<Value>,
-    #[serde(default)]
-    optional: bool,
-}
-
-#[derive(Deserialize)]
-struct WrittenField {
-    field: String,
-    #[serde(flatten)]
-    schema: WrittenSchema,
-}
-
-/// Reads the text of a schema.
-pub(super) fn read_schema(text: &str, time: TimeStyle, defaults: bool) -> Result<ConnectType, String> {
-    let written: WrittenSchema = serde_json::from_str(text).map_err(|error| expectation_of(&error))?;
+/// Reads what a schema says has to be changed.
+pub(super) fn changes(
+    written: WrittenSchema,
+    time: TimeStyle,
+    defaults: bool,
+) -> Result<ConnectType, String> {
     Reader { time, defaults }.read(written)
 }
 
@@ -84,7 +61,7 @@ impl Reader {
 
     fn kind(&self, written: WrittenSchema) -> Result<ConnectKind, String> {
         let name = written.name.as_deref().unwrap_or_default();
-        if let Some(calendar) = calendar(name) {
+        if let Some(calendar) = written.calendar() {
             return Ok(match self.time {
                 TimeStyle::Epoch => ConnectKind::Plain,
                 TimeStyle::Rfc3339 => ConnectKind::Calendar(calendar),
@@ -145,31 +122,6 @@ impl ConnectType {
 }
 
 fn scale(written: &WrittenSchema) -> Result<i64, String> {
-    let scale = written.parameters.as_ref().and_then(|parameters| parameters.get("scale"));
-    let scale = match scale {
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(Value::Number(number)) => number.as_i64(),
-        _ => None,
-    };
+    let scale = written.parameter("scale");
     scale.ok_or_else(|| "a `Decimal` has no `scale` among its parameters".to_owned())
-}
-
-const MILLIS: i64 = 1000;
-const MICROS: i64 = 1_000_000;
-const NANOS: i64 = 1_000_000_000;
-
-/// The types that are numbers, and stand for times. Debezium's timestamps have no zone: they are those of columns that have
-/// none.
-fn calendar(name: &str) -> Option<Calendar> {
-    Some(match name {
-        "org.apache.kafka.connect.data.Date" | "io.debezium.time.Date" => Calendar::Date,
-        "org.apache.kafka.connect.data.Time" | "io.debezium.time.Time" => Calendar::TimeOfDay(MILLIS),
-        "io.debezium.time.MicroTime" => Calendar::TimeOfDay(MICROS),
-        "io.debezium.time.NanoTime" => Calendar::TimeOfDay(NANOS),
-        "org.apache.kafka.connect.data.Timestamp" => Calendar::Instant(MILLIS),
-        "io.debezium.time.Timestamp" => Calendar::Local(MILLIS),
-        "io.debezium.time.MicroTimestamp" => Calendar::Local(MICROS),
-        "io.debezium.time.NanoTimestamp" => Calendar::Local(NANOS),
-        _ => return None,
-    })
 }

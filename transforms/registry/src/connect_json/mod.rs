@@ -4,5 +4,7 @@ mod apply;
 mod envelope;
 mod kinds;
 mod settings;
+mod types;
+mod written;
 
 pub(crate) use settings::ConnectJsonSettings;

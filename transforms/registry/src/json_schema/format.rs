@@ -1,10 +1,13 @@
 //! JSON Schema as a schema format.
 
+use std::sync::Arc;
+
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
-use sluice_connector_api::{BoxError, Json};
+use sluice_connector_api::{BoxError, Json, SchemaType};
 
 use super::steps::{COUNTED, Count, MOST_BACKTRACKS, bounded, count, count_in};
+use super::types::type_of;
 use crate::framing::{Framed, SchemaKey};
 use crate::registries::SchemaReference;
 use crate::schemas::{SchemaFormat, SchemaSource};
@@ -16,31 +19,42 @@ pub(crate) struct JsonSchemaFormat {
     pub(crate) is_held: bool,
 }
 
-/// A schema that documents are held to, if they are held to any.
+/// A schema that is ready.
 #[derive(Debug)]
-pub(crate) struct HeldTo(Option<Validator>);
+pub(crate) struct ReadySchema {
+    /// What documents are held to, if they are held to anything.
+    validator: Option<Validator>,
+    /// What it says of them.
+    of: Option<Arc<SchemaType>>,
+}
 
 impl SchemaFormat for JsonSchemaFormat {
     const NAME: &'static str = "JSON";
     const KIND: &'static str = "JSON";
-    type Schema = HeldTo;
+    type Schema = ReadySchema;
 
-    fn compile(&self, _key: SchemaKey, source: &SchemaSource) -> Result<Option<HeldTo>, String> {
-        if !self.is_held {
-            return Ok(Some(HeldTo(None)));
-        }
-        let validator = match source {
-            SchemaSource::Registry(text) => {
-                compile(&parse("the schema", text.text.as_bytes())?, parse_all(&text.references)?)?
-            }
-            SchemaSource::Files(files) => held_to(files)?,
+    fn compile(&self, _key: SchemaKey, source: &SchemaSource) -> Result<Option<ReadySchema>, String> {
+        let parsed = match source {
+            SchemaSource::Registry(text) => parse("the schema", text.text.as_bytes())
+                .and_then(|schema| Ok((schema, parse_all(&text.references)?))),
+            SchemaSource::Files(files) => of_files(files),
         };
-        Ok(Some(HeldTo(Some(validator))))
+        match parsed {
+            Ok((schema, others)) => {
+                let of = type_of(&schema, &others).shared();
+                let validator = if self.is_held { Some(compile(&schema, others)?) } else { None };
+                Ok(Some(ReadySchema { validator, of }))
+            }
+            // Where nothing is held to it, no record needs it.
+            Err(_) if !self.is_held => Ok(Some(ReadySchema { validator: None, of: None })),
+            Err(reason) => Err(reason),
+        }
     }
 
-    fn read(&self, schema: &HeldTo, framed: &Framed) -> Result<Json, String> {
+    fn read(&self, schema: &ReadySchema, framed: &Framed) -> Result<Json, String> {
         let json = Json::parse(framed.payload.clone()).map_err(|error| error.to_string())?;
-        let HeldTo(Some(validator)) = schema else { return Ok(json) };
+        let json = json.with_schema_type(schema.of.clone());
+        let Some(validator) = &schema.validator else { return Ok(json) };
         let Some(held) = bounded(framed.payload.len(), || validator.validate(json.value())) else {
             return Err("it takes too long to hold it to its schema".to_owned());
         };

@@ -4,6 +4,7 @@ mod format;
 mod serializer;
 mod settings;
 mod steps;
+mod types;
 
 pub(crate) use serializer::WriteJson;
 pub(crate) use settings::JsonSchemaSettings;

@@ -1,6 +1,8 @@
 //! From `.proto` text, or what it was compiled to, to descriptors.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,8 +11,10 @@ use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
+use sluice_connector_api::SchemaType;
 
 use super::known_files::KnownFiles;
+use super::types::type_of;
 use crate::registries::SchemaText;
 
 /// What the schema of a registry is called, which has no name of its own.
@@ -26,6 +30,8 @@ pub(crate) struct ProtoSchema {
     pub(super) file: FileDescriptor,
     /// Those messages, nested ones included, sorted by their full names, as AWS Glue counts them.
     pub(super) messages: Vec<MessageDescriptor>,
+    /// What the schema says of each message that a record was, by its full name.
+    types: RwLock<HashMap<String, Option<Arc<SchemaType>>>>,
 }
 
 impl ProtoSchema {
@@ -38,7 +44,19 @@ impl ProtoSchema {
         }
         messages.retain(|message| !message.is_map_entry() || message.parent_message().is_none());
         messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
-        Self { file, messages }
+        Self { file, messages, types: RwLock::default() }
+    }
+
+    /// Returns what the schema says of the records that are such a message.
+    pub(super) fn type_of(&self, message: &MessageDescriptor) -> Option<Arc<SchemaType>> {
+        let name = message.full_name();
+        let known = self.types.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.unwrap_or_else(|| {
+            let of = type_of(message).shared();
+            let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
+            types.insert(name.to_owned(), of.clone());
+            of
+        })
     }
 }
 

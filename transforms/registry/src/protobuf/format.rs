@@ -34,8 +34,10 @@ impl SchemaFormat for ProtobufFormat {
     fn read(&self, schema: &ProtoSchema, framed: &Framed) -> Result<Json, String> {
         let mut payload = framed.payload.as_ref();
         let descriptor = find_message(schema, &framed.message, self.message.as_deref(), &mut payload)?;
+        let of = schema.type_of(&descriptor);
         let message = DynamicMessage::decode(descriptor, payload).map_err(|error| error.to_string())?;
         let text = write_record(&message, framed.payload.len(), self.decimal)?;
-        Json::parse(text).map_err(|error| error.to_string())
+        let json = Json::parse(text).map_err(|error| error.to_string())?;
+        Ok(json.with_schema_type(of))
     }
 }

@@ -11,6 +11,7 @@ mod serializer;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod types;
 mod write;
 
 pub(crate) use serializer::WriteProtobuf;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use sluice_connector_api::SchemaType;
 
 use super::format::ProtobufFormat;
 use crate::framing::{Framed, Framing, MessageName, SchemaKey};
@@ -183,4 +184,32 @@ fn fields_that_are_not_set_cost_nothing() {
     let text = read(&schema, &empty.repeat(20_000)).unwrap();
     assert_eq!(text.len(), "{\"all\":[]}".len() + "{\"all\":[]},".len() * 20_000 - 1);
     assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_record_has_what_its_schema_says_beside_it() {
+    let text = "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/wrappers.proto\";
+        import \"google/protobuf/struct.proto\"; import \"confluent/type/decimal.proto\";
+        message Order { int32 id = 1; uint64 count = 2; optional string note = 3; google.protobuf.Timestamp at = 4; Kind kind = 5;
+        map<string, double> limits = 6; repeated Line lines = 7; google.protobuf.Int64Value most = 8; google.protobuf.Struct free = 9;
+        confluent.type.Decimal price = 10; Order before = 11; bytes raw = 12; }
+        enum Kind { NONE = 0; } message Line { float part = 1; }";
+    let schema = FORMAT.compile(SchemaKey::Files, &source(text)).unwrap().unwrap();
+    let framed = Framed {
+        schema: SchemaKey::Files,
+        payload: Bytes::new(),
+        message: MessageName::InPayload(Framing::None),
+    };
+    let json = FORMAT.read(&schema, &framed).unwrap();
+    let of = json.schema_type().unwrap();
+    let at = |path: &[&str]| of.at(path).cloned().unwrap();
+    assert_eq!((at(&["id"]), at(&["count"])), (SchemaType::Integer(32), SchemaType::Unsigned(64)));
+    assert_eq!((at(&["note"]), at(&["kind"])), (SchemaType::Text, SchemaType::Text));
+    assert_eq!((at(&["at"]), at(&["most"])), (SchemaType::Instant(1_000_000), SchemaType::Integer(64)));
+    assert_eq!((at(&["limits", "x"]), at(&["lines", "0", "part"])), (SchemaType::Double, SchemaType::Float));
+    assert_eq!(
+        (at(&["free"]), at(&["price"]), at(&["before"])),
+        (SchemaType::Unknown, SchemaType::Unknown, SchemaType::Unknown)
+    );
+    assert_eq!(at(&["raw"]), SchemaType::Bytes);
 }

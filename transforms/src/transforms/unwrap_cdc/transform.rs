@@ -1,15 +1,18 @@
 //! The transform and its settings.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, MadeTombstones, Payload, Record, Rejection, SettingsError, Transform, TransformSettings,
-    Transformed,
+    FormNeed, Json, MadeTombstones, Payload, Record, Rejection, SchemaFields, SettingsError, Transform,
+    TransformSettings, Transformed,
 };
 
 use super::change::{CdcFormat, Change, ChangeOp, without_schema};
+use super::row_types::{row_types, typed};
 use crate::field_fault::FieldFault;
 use crate::subject::Of;
 
@@ -142,7 +145,9 @@ struct UnwrapCdc {
 impl Transform for UnwrapCdc {
     fn apply(&self, mut record: Record) -> Result<Transformed, Rejection> {
         if let Some(Payload::Json(key)) = record.key.take_if(|key| matches!(key, Payload::Json(_))) {
-            record.key = Some(without_schema(key.into_value()).into()).filter(|key| !is_null(key));
+            let of = key.schema_type().cloned().map(Arc::new);
+            let key = Json::from(without_schema(key.into_value())).with_schema_type(of);
+            record.key = Some(Payload::Json(key)).filter(|key| !is_null(key));
         }
         if Of::Value.is_absent(&record) {
             record.value = None;
@@ -150,9 +155,10 @@ impl Transform for UnwrapCdc {
         }
         Of::Value.object(&mut record, UnwrapCdcSettings::NAME, "the change")?;
         let Some(Payload::Json(json)) = record.value.take() else { return Ok(record.into()) };
+        let types = json.schema_type().and_then(row_types);
         match without_schema(json.into_value()) {
             Value::Null => Ok(record.into()),
-            Value::Object(envelope) => self.unwrap(record, envelope),
+            Value::Object(envelope) => self.unwrap(record, envelope, types.as_ref()),
             _ => Err(Rejection::new("the value's `payload` is no object")),
         }
     }
@@ -173,8 +179,13 @@ fn is_null(payload: &Payload) -> bool {
 }
 
 impl UnwrapCdc {
-    /// Makes records of what an envelope says; `record` has no value any more.
-    fn unwrap(&self, mut record: Record, envelope: Map<String, Value>) -> Result<Transformed, Rejection> {
+    /// Makes records of what an envelope says; `record` has no value any more. `types` are those of a row, where a schema has them.
+    fn unwrap(
+        &self,
+        mut record: Record,
+        envelope: Map<String, Value>,
+        types: Option<&SchemaFields>,
+    ) -> Result<Transformed, Rejection> {
         let format = self.settings.format;
         let found = |names: &[(String, String)]| -> Vec<(String, Option<Value>)> {
             names
@@ -198,7 +209,9 @@ impl UnwrapCdc {
         }
         let mut made = Vec::with_capacity(rows.len());
         for row in rows {
-            made.extend(self.one(&record, row, op, &key_names, &fields)?);
+            let mut next = record.clone();
+            self.set_key(&mut next, &row, &key_names, types)?;
+            made.extend(self.one(next, row, op, &fields, types)?);
         }
         Ok(match made.len() {
             1 => made.pop().map_or(Transformed::Dropped, Transformed::One),
@@ -206,16 +219,15 @@ impl UnwrapCdc {
         })
     }
 
+    /// Makes the record of a row; `record` has its key.
     fn one(
         &self,
-        record: &Record,
+        mut record: Record,
         row: Value,
         op: ChangeOp,
-        key_names: &[String],
         fields: &[(String, Option<Value>)],
+        types: Option<&SchemaFields>,
     ) -> Result<Option<Record>, Rejection> {
-        let mut record = record.clone();
-        self.set_key(&mut record, &row, key_names)?;
         let is_delete = op == ChangeOp::Delete;
         match self.settings.on_delete {
             OnDelete::Drop if is_delete => return Ok(None),
@@ -232,18 +244,26 @@ impl UnwrapCdc {
             Value::Object(row) => row,
             _ => Map::new(),
         };
+        let mut types = types.cloned();
         for (name, value) in fields {
             row.insert(name.clone(), value.clone().unwrap_or_default());
+            types = types.map(|types| types.without(name));
         }
         if self.settings.on_delete == OnDelete::Rewrite {
             row.insert(DELETED.to_owned(), if is_delete { "true" } else { "false" }.into());
         }
-        record.value = Some(Value::Object(row).into());
+        record.value = Some(typed(row, types));
         Ok(Some(record))
     }
 
     /// Makes a key of the row, where one is asked for.
-    fn set_key(&self, record: &mut Record, row: &Value, key_names: &[String]) -> Result<(), Rejection> {
+    fn set_key(
+        &self,
+        record: &mut Record,
+        row: &Value,
+        key_names: &[String],
+        types: Option<&SchemaFields>,
+    ) -> Result<(), Rejection> {
         let names = if self.settings.key.is_empty() { key_names } else { &self.settings.key };
         if names.is_empty() {
             return Ok(());
@@ -254,7 +274,7 @@ impl UnwrapCdc {
                 row.get(name).ok_or_else(|| FieldFault::new("is missing in the row").of_field(name))?;
             key.insert(name.clone(), value.clone());
         }
-        record.key = Some(Value::Object(key).into());
+        record.key = Some(typed(key, types.cloned()));
         Ok(())
     }
 }

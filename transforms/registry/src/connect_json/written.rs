@@ -1,0 +1,73 @@
+//! A schema as Kafka Connect's `JsonConverter` writes it.
+
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_connector_api::expectation_of;
+
+use crate::mapping::Calendar;
+
+/// A schema as `JsonConverter` writes it.
+#[derive(Deserialize)]
+#[serde(expecting = "a schema with its `type`")]
+pub(super) struct WrittenSchema {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) parameters: Option<serde_json::Map<String, Value>>,
+    pub(super) fields: Option<Vec<WrittenField>>,
+    pub(super) items: Option<Box<WrittenSchema>>,
+    pub(super) keys: Option<Box<WrittenSchema>>,
+    pub(super) values: Option<Box<WrittenSchema>>,
+    pub(super) default: Option<Value>,
+    #[serde(default)]
+    pub(super) optional: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WrittenField {
+    pub(super) field: String,
+    #[serde(flatten)]
+    pub(super) schema: WrittenSchema,
+}
+
+impl WrittenSchema {
+    /// Reads the text of a schema.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| expectation_of(&error))
+    }
+
+    /// Returns the time that a number stands for, if it stands for one.
+    pub(super) fn calendar(&self) -> Option<Calendar> {
+        calendar(self.name.as_deref()?)
+    }
+
+    /// Returns a number among the parameters, which writers have as text.
+    pub(super) fn parameter(&self, name: &str) -> Option<i64> {
+        match self.parameters.as_ref()?.get(name)? {
+            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+}
+
+const MILLIS: i64 = 1000;
+const MICROS: i64 = 1_000_000;
+const NANOS: i64 = 1_000_000_000;
+
+/// The types that are numbers, and stand for times. Debezium's timestamps have no zone: they are those of columns that have
+/// none.
+fn calendar(name: &str) -> Option<Calendar> {
+    Some(match name {
+        "org.apache.kafka.connect.data.Date" | "io.debezium.time.Date" => Calendar::Date,
+        "org.apache.kafka.connect.data.Time" | "io.debezium.time.Time" => Calendar::TimeOfDay(MILLIS),
+        "io.debezium.time.MicroTime" => Calendar::TimeOfDay(MICROS),
+        "io.debezium.time.NanoTime" => Calendar::TimeOfDay(NANOS),
+        "org.apache.kafka.connect.data.Timestamp" => Calendar::Instant(MILLIS),
+        "io.debezium.time.Timestamp" => Calendar::Local(MILLIS),
+        "io.debezium.time.MicroTimestamp" => Calendar::Local(MICROS),
+        "io.debezium.time.NanoTimestamp" => Calendar::Local(NANOS),
+        _ => return None,
+    })
+}
