@@ -327,7 +327,7 @@ async fn a_record_too_many_at_fault_stops_the_connector_at_it() {
             settings.lane.batch.linger = std::time::Duration::ZERO;
         })
     };
-    let reason = "25 of the last 25 records were rejected, which `errors.threshold` does not allow: record t-0-29 \
+    let reason = "25 of the last 30 records were rejected, which `errors.threshold` does not allow: record t-0-29 \
                   was rejected by transform 1 (obey): it is foul";
     let mut run = settings(Setup::new(script([]))).letters(script([])).start_with(input());
     assert_eq!(run.ended().await.unwrap_err().to_string(), reason);
@@ -433,6 +433,17 @@ async fn bad_records_behind_a_good_one_are_tolerated_up_to_the_threshold() {
     let failed = run.ended().await.unwrap_err().to_string();
     assert!(failed.starts_with("50 of the last 51 records were rejected"), "{failed}");
     assert_eq!(run.tally().skipped, 49);
+}
+
+/// The chain is done with a backlog long before the sink is: a share of records at fault is one of all that came through it.
+#[tokio::test(start_paused = true)]
+async fn of_a_backlog_the_share_of_records_at_fault_counts_however_slow_the_sink_is() {
+    let values: Vec<_> = (0..900).map(|number| if number % 10 == 7 { "foul" } else { "a" }).collect();
+    let setup = Setup::new(once(Answer::late(60_000))).tolerant();
+    let mut run =
+        setup.with(|settings| settings.faults.threshold = Some(DEFAULT)).start_with(records(0, 0, &values));
+    run.finish().await.unwrap();
+    assert_eq!((run.tally().skipped, run.tally().delivered, run.committed()), (90, 810, Some(900)));
 }
 
 /// Records that wait for their put are no proof that nothing can be stored.

@@ -161,6 +161,8 @@ impl Case {
     /// How many records flow.
     pub(super) fn size(&self, long: bool) -> usize {
         let usual = match (long, self.poison) {
+            // Each record at fault takes a transaction or two, one after the other.
+            (true, Poison::Server) if self.target == TargetKind::Kafka => 1500,
             (true, _) => 5000,
             // Each batch is narrowed down, by a transaction for each step where there are such.
             (false, Poison::Server) => 150,

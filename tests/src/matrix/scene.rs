@@ -18,8 +18,10 @@ use crate::sluice::{Running, Sluice};
 use crate::target::Arrival;
 
 pub(super) const PARTITIONS: i32 = 4;
-/// How long all may take to arrive and be committed when nothing evil happens any more, on a busy machine.
+/// How long nothing may go on when nothing evil happens any more, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long all may take to arrive and be committed then.
+const LONGEST: Duration = Duration::from_mins(20);
 /// How long a request may take from its sender's end to the target, on a busy machine.
 const IN_TRANSIT: Duration = Duration::from_millis(300);
 /// Between two looks.
@@ -332,11 +334,14 @@ impl<'a> Scene<'a> {
     fn end(&mut self, instances: Vec<Instance>) {
         self.fill();
         let ends: Vec<_> = self.host.end_offsets(&self.topic).into_iter().map(Some).collect();
-        let deadline = Instant::now() + PATIENCE;
+        let (begun, mut last) = (Instant::now(), (Instant::now(), Vec::new()));
         while !(self.is_all_there() && self.committed() == ends) {
-            if Instant::now() > deadline {
-                let committed = self.committed();
-                self.problems.push(format!("{committed:?} of {ends:?} committed after {PATIENCE:?}"));
+            let committed = self.committed();
+            if last.1 != committed {
+                last = (Instant::now(), committed);
+            } else if last.0.elapsed() > PATIENCE || begun.elapsed() > LONGEST {
+                let after = begun.elapsed();
+                self.problems.push(format!("{committed:?} of {ends:?} committed after {after:?}"));
                 break;
             }
             thread::sleep(LOOK);

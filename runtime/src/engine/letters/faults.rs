@@ -12,7 +12,7 @@ use crate::engine::letters::queue::DeadLetterQueue;
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::letters::tolerance::{FaultSettings, Tolerance};
 use crate::engine::letters::undone::Undone;
-use crate::engine::letters::window::{TooMany, Window};
+use crate::engine::letters::window::{Judge, TooMany, Window};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::transform::chain::Stage;
 
@@ -120,21 +120,25 @@ impl Faults {
     /// Takes note of a record that came through the chain.
     pub(crate) fn note_through(&mut self) {
         self.first_of_the_chain = None;
+        if self.tolerates() {
+            self.window.note_good(Judge::Chain);
+        }
+    }
+
+    fn tolerates(&self) -> bool {
+        matches!(self.policy, Policy::Skip | Policy::Letter(_))
     }
 
     /// Takes note of a record that is done.
     pub(crate) fn note_done(&mut self, verdict: Verdict) {
-        if !matches!(self.policy, Policy::Skip | Policy::Letter(_)) {
+        if !self.tolerates() {
             return;
         }
         match verdict {
-            Verdict::Filtered => {
-                self.first_of_the_chain = None;
-                self.window.note_good(false);
-            }
+            Verdict::Filtered => self.note_through(),
             Verdict::Superseded | Verdict::Delivered => {
                 self.first_of_the_sink = 0;
-                self.window.note_good(true);
+                self.window.note_good(Judge::Sink);
             }
             Verdict::Skipped | Verdict::DeadLettered => {}
         }
@@ -162,7 +166,8 @@ impl Faults {
             Policy::Skip | Policy::Letter(_) => {}
         }
         let from_the_first = self.count_first(&rejected.stage);
-        if let Some(too_many) = self.window.note_rejected(from_the_first) {
+        let judge = if rejected.stage == Stage::TaskPut { Judge::Sink } else { Judge::Chain };
+        if let Some(too_many) = self.window.note_rejected(judge, from_the_first) {
             let reason = format!("{too_many}: record {} {rejected}", rejected.origin);
             return match too_many {
                 TooMany::FromTheStart => Fate::StopsWithAll(reason),

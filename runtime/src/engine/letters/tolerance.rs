@@ -11,7 +11,7 @@ pub struct Threshold {
     /// So many rejected records stop the connector.
     #[schemars(range(min = 1))]
     pub rejected: usize,
-    /// Among so many records last done.
+    /// Among so many last records.
     #[schemars(range(min = 1, max = 100_000))]
     pub of_last: usize,
 }
@@ -23,7 +23,7 @@ pub struct Threshold {
 pub enum ThresholdSetting {
     /// No number is.
     Off,
-    /// So many of the records last done.
+    /// So many of the last records.
     #[serde(untagged)]
     At(Threshold),
 }

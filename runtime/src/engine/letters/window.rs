@@ -1,4 +1,7 @@
-//! Watches how many of the records last done were at fault.
+//! Watches how many of the last records were at fault.
+//!
+//! The chain and the sink are watched apart: the chain is done with a backlog long before the sink is, and what it rejects would
+//! be all that is done.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,11 +12,27 @@ use crate::engine::letters::tolerance::Threshold;
 /// So many rejections from the first record on are too many where nothing was ever stored.
 const FIRST_RECORDS: usize = 20;
 
-/// The records last done: which of them were at fault. Clones share it, so that it outlives a task that is restarted.
+/// The last records: which of them were at fault. Clones share it, so that it outlives a task that is restarted.
 #[derive(Clone, Debug)]
 pub struct Window {
     threshold: Option<Threshold>,
-    last: Arc<Mutex<LastRecords>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// Who is done with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judge {
+    Chain,
+    Sink,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    chain: LastRecords,
+    sink: LastRecords,
+    stored: bool,
+    /// The first records were all rejected. That holds until one is stored.
+    from_the_start: bool,
 }
 
 /// Too many records were at fault.
@@ -21,7 +40,7 @@ pub struct Window {
 pub(super) enum TooMany {
     /// Nothing was ever stored, and all are rejected.
     FromTheStart,
-    /// So many of so many records last done.
+    /// So many of so many last records.
     OfLast(usize, usize),
 }
 
@@ -30,41 +49,48 @@ struct LastRecords {
     /// For each record, whether it was at fault.
     records: VecDeque<bool>,
     rejected: usize,
-    stored: bool,
-    /// The first records were all rejected. That holds until one is stored.
-    from_the_start: bool,
 }
 
 impl Window {
     /// Makes an empty one; without a threshold no number is too many.
     pub fn new(threshold: Option<Threshold>) -> Self {
-        Self { threshold, last: Arc::default() }
+        Self { threshold, seen: Arc::default() }
     }
 
-    /// Takes note of a record that is done and was not at fault.
-    pub(super) fn note_good(&self, stored: bool) {
+    /// Takes note of a record that came through the chain, or that the sink stored.
+    pub(super) fn note_good(&self, judge: Judge) {
         if let Some(threshold) = self.threshold {
-            let mut last = self.last();
-            last.stored |= stored;
-            last.add(false, threshold);
+            let mut seen = self.seen();
+            seen.stored |= judge == Judge::Sink;
+            seen.by(judge).add(false, threshold);
         }
     }
 
     /// Takes note of a record at fault, which is one of so many from the first on; says whether that is one too many.
-    pub(super) fn note_rejected(&self, from_the_first: usize) -> Option<TooMany> {
+    pub(super) fn note_rejected(&self, judge: Judge, from_the_first: usize) -> Option<TooMany> {
         let threshold = self.threshold?;
-        let mut last = self.last();
-        last.add(true, threshold);
-        last.from_the_start |= from_the_first >= FIRST_RECORDS;
-        if last.from_the_start && !last.stored {
+        let mut seen = self.seen();
+        seen.by(judge).add(true, threshold);
+        seen.from_the_start |= from_the_first >= FIRST_RECORDS;
+        if seen.from_the_start && !seen.stored {
             return Some(TooMany::FromTheStart);
         }
+        let last = seen.by(judge);
         let is_too_many = last.rejected >= threshold.rejected;
-        is_too_many.then(|| TooMany::OfLast(last.rejected, last.records.len()))
+        is_too_many.then_some(TooMany::OfLast(last.rejected, last.records.len()))
     }
 
-    fn last(&self) -> MutexGuard<'_, LastRecords> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn by(&mut self, judge: Judge) -> &mut LastRecords {
+        match judge {
+            Judge::Chain => &mut self.chain,
+            Judge::Sink => &mut self.sink,
+        }
     }
 }
 
@@ -102,30 +128,40 @@ mod tests {
     #[test]
     fn the_window_forgets_what_is_long_ago() {
         let window = Window::new(Some(Threshold { rejected: 2, of_last: 3 }));
-        assert_eq!(window.note_rejected(1), None);
-        window.note_good(true);
-        window.note_good(true);
-        assert_eq!(window.note_rejected(1), None);
-        let too_many = window.note_rejected(2).unwrap();
+        assert_eq!(window.note_rejected(Judge::Sink, 1), None);
+        window.note_good(Judge::Sink);
+        window.note_good(Judge::Sink);
+        assert_eq!(window.note_rejected(Judge::Sink, 1), None);
+        let too_many = window.note_rejected(Judge::Sink, 2).unwrap();
         assert!(too_many.to_string().starts_with("2 of the last 3 records were rejected"));
     }
 
     #[test]
     fn without_a_threshold_no_number_is_too_many() {
         let window = Window::new(None);
-        assert!((1..1000).all(|count| window.note_rejected(count).is_none()));
+        assert!((1..1000).all(|count| window.note_rejected(Judge::Sink, count).is_none()));
     }
 
     #[test]
     fn before_anything_is_stored_twenty_from_the_first_on_are_too_many_and_stay_so() {
         let window = Window::new(Some(Threshold { rejected: 50, of_last: 100 }));
-        assert!((1..20).all(|count| window.note_rejected(count).is_none()));
-        assert_eq!(window.note_rejected(20), Some(TooMany::FromTheStart));
+        assert!((1..20).all(|count| window.note_rejected(Judge::Sink, count).is_none()));
+        assert_eq!(window.note_rejected(Judge::Sink, 20), Some(TooMany::FromTheStart));
         let after_a_restart = window.clone();
-        assert_eq!(after_a_restart.note_rejected(1), Some(TooMany::FromTheStart));
-        window.note_good(false);
-        assert_eq!(window.note_rejected(1), Some(TooMany::FromTheStart), "nothing is stored");
-        window.note_good(true);
-        assert!(window.note_rejected(20).is_none(), "the set-up was mended");
+        assert_eq!(after_a_restart.note_rejected(Judge::Sink, 1), Some(TooMany::FromTheStart));
+        window.note_good(Judge::Chain);
+        assert_eq!(window.note_rejected(Judge::Sink, 1), Some(TooMany::FromTheStart), "nothing is stored");
+        window.note_good(Judge::Sink);
+        assert!(window.note_rejected(Judge::Sink, 20).is_none(), "the set-up was mended");
+    }
+
+    #[test]
+    fn what_the_sink_is_not_done_with_makes_the_share_of_the_chain_no_larger() {
+        let window = Window::new(Some(Threshold { rejected: 50, of_last: 100 }));
+        window.note_good(Judge::Sink);
+        for _ in 0..200 {
+            (0..9).for_each(|_| window.note_good(Judge::Chain));
+            assert_eq!(window.note_rejected(Judge::Chain, 0), None);
+        }
     }
 }
