@@ -1,25 +1,40 @@
 //! What every command is given.
 
+use std::fmt;
+
 use sluice_connector_api::Registry;
 
-use crate::cli::syntax::Syntax;
 use crate::config::worker::WorkerSettings;
 use crate::observe::otlp::Telemetry;
 
+/// Makes what clap knows of the commands of a program.
+pub(crate) type MakeSyntax = Box<dyn Fn() -> clap::Command>;
+
 /// What a command works with: the plug-ins of the program and the settings of the process.
-#[derive(Debug)]
 pub struct Context {
     registry: Registry,
     settings: WorkerSettings,
-    syntax: Syntax,
+    version: &'static str,
+    syntax: MakeSyntax,
     filter: Option<&'static str>,
     telemetry: Option<Telemetry>,
 }
 
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl Context {
-    /// Makes the context of a program with these commands.
-    pub(crate) fn new(registry: Registry, settings: WorkerSettings, syntax: Syntax) -> Self {
-        Self { registry, settings, syntax, filter: None, telemetry: None }
+    /// Makes the context of a program of this version with these commands.
+    pub(crate) fn new(
+        registry: Registry,
+        settings: WorkerSettings,
+        version: &'static str,
+        syntax: MakeSyntax,
+    ) -> Self {
+        Self { registry, settings, version, syntax, filter: None, telemetry: None }
     }
 
     /// Tells what happens to a collector.
@@ -60,12 +75,12 @@ impl Context {
     }
 
     /// Returns the version of the program, such as `0.1.0`.
-    pub fn version(&self) -> &str {
-        self.syntax.version
+    pub fn version(&self) -> &'static str {
+        self.version
     }
 
     /// Returns the commands of the program and their options.
     pub(crate) fn syntax(&self) -> clap::Command {
-        self.syntax.command()
+        (self.syntax)()
     }
 }

@@ -166,7 +166,8 @@ impl Program {
             .event_interval(EVENT_INTERVAL)
             .build()
             .map_err(|error| Exit::Environment(format!("cannot start the async runtime: {error}")))?;
-        let context = Context::new(self.registry, settings, self.syntax)
+        let (version, syntax) = (self.syntax.version, self.syntax);
+        let context = Context::new(self.registry, settings, version, Box::new(move || syntax.command()))
             .with_filter(self.filter)
             .with_telemetry(telemetry);
         let result = runtime.block_on(async {

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::dead_letter::{OnTooLarge, rooms, shortened};
 use crate::kafka::letter_topic::make;
+use crate::kafka::reason::code_of;
 use crate::kafka::topics::{is_missing, is_there};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use sluice_kafka_client::Access;
@@ -202,25 +203,29 @@ impl TopicSink {
     }
 
     fn failure(&self, error: &KafkaError) -> Failure {
-        let reason = format!("topic `{}`: {error}", self.name);
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage) => {
-                Failure::rejected(reason)
-            }
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed
-                | RDKafkaErrorCode::InvalidTopic
-                | RDKafkaErrorCode::PolicyViolation,
-            ) => Failure::fatal(reason),
-            Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::OperationTimedOut) => {
-                Failure::retriable(reason).because(Trouble::TimedOut)
-            }
-            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
-                Failure::retriable(reason).because(Trouble::Unreachable)
-            }
-            _ => Failure::retriable(reason),
+        failure_with(&self.name, error)
+    }
+}
+
+fn failure_with(topic: &str, error: &KafkaError) -> Failure {
+    let reason = format!("topic `{topic}`: {error}");
+    match code_of(error) {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage) => {
+            Failure::rejected(reason)
         }
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::PolicyViolation,
+        ) => Failure::fatal(reason),
+        Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::OperationTimedOut) => {
+            Failure::retriable(reason).because(Trouble::TimedOut)
+        }
+        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+            Failure::retriable(reason).because(Trouble::Unreachable)
+        }
+        _ => Failure::retriable(reason),
     }
 }
 
@@ -284,5 +289,28 @@ impl Sink for TopicSink {
             Ok(false) => Finding::good(subject, "is not there yet; it is created when it is needed"),
             Err(failure) => Finding::from_failure(subject, &failure),
         }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_connector_api::FailureKind;
+
+    use super::*;
+
+    /// Otherwise a missing right would be waited for like an outage.
+    #[test]
+    fn a_right_that_is_missing_to_write_or_to_make_the_topic_is_no_outage() {
+        let kind = |error: KafkaError| failure_with("letters", &error).kind();
+        assert_eq!(
+            kind(KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed)),
+            FailureKind::Fatal
+        );
+        assert_eq!(
+            kind(KafkaError::AdminOp(RDKafkaErrorCode::ClusterAuthorizationFailed)),
+            FailureKind::Fatal
+        );
+        assert_eq!(kind(KafkaError::AdminOp(RDKafkaErrorCode::PolicyViolation)), FailureKind::Fatal);
+        assert_eq!(kind(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)), FailureKind::Retriable);
     }
 }

@@ -42,8 +42,8 @@ pub(super) fn is_refusal(error: &KafkaError) -> bool {
     matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL))
 }
 
-/// The wrapper keeps the code of a failed admin operation to itself.
-fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+/// Returns the code of an error. The wrapper keeps that of a failed admin operation to itself.
+pub(super) fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {
         KafkaError::AdminOp(code) => Some(*code),
         _ => error.rdkafka_error_code(),
