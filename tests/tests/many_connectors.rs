@@ -9,6 +9,7 @@ use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, NewRecord};
 use sluice_tests::listener;
+use sluice_tests::process::resident_memory;
 use sluice_tests::requirement::{is_required, tell};
 use sluice_tests::sluice::{Running, Sluice};
 
@@ -83,10 +84,14 @@ fn two_hundred_connectors_run_in_one_process_and_one_is_changed_alone() {
     folder.write("many-7.yaml", text(7, "30ms"));
     let seen =
         wait(&mut daemon, CHANGE, "a change", |daemon| !daemon.log_lines("connector changed").is_empty());
-    wait(&mut daemon, START, "the successor", |daemon| assigned(daemon) > CONNECTORS);
+    let succeeded = wait(&mut daemon, START, "the successor", |daemon| assigned(daemon) > CONNECTORS);
     assert_eq!(assigned(&daemon), CONNECTORS + 1, "no other one was touched");
-    tell(&format!(
-        "{CONNECTORS} connectors: read in {loaded:?}, started in {started:?}, a record in {all:?}, a change seen in {seen:?}\n"
-    ));
+    let memory = resident_memory(daemon.id());
+    let begun = Instant::now();
     daemon.terminate().expect_code(0);
+    let ended = begun.elapsed();
+    tell(&format!(
+        "{CONNECTORS} connectors: read in {loaded:?}, started in {started:?}, a record in {all:?}, a change seen in {seen:?}, \
+         its successor in {succeeded:?}, all ended in {ended:?}, {memory:.0} MiB\n"
+    ));
 }
