@@ -107,22 +107,6 @@ impl ObjectStore {
         }
     }
 
-    /// Deletes the bucket with all objects, as somebody with every right to it does.
-    pub fn delete_bucket(&self) {
-        for key in self.keys() {
-            let (status, said) = self.ask("DELETE", &format!("/archive/{key}")).expect("an answer");
-            assert_eq!(status, 204, "{key}: {said}");
-        }
-        let (status, said) = self.ask("DELETE", "/archive").expect("an answer");
-        assert_eq!(status, 204, "{said}");
-    }
-
-    /// Makes the bucket anew.
-    pub fn make_bucket(&self) {
-        let (status, said) = self.ask("PUT", "/archive").expect("an answer");
-        assert_eq!(status, 200, "{said}");
-    }
-
     /// Its first seconds fail: it is ready when it has taken the bucket, and lists it.
     fn is_ready(&self) -> bool {
         self.ask("PUT", "/archive").is_some()

@@ -121,35 +121,6 @@ fn a_store_that_is_away_is_waited_for_and_large_objects_come_whole() {
     assert!(store.keys().iter().all(|key| store.object(key).len() > 24_000_000));
 }
 
-/// Whatever is done to a bucket under a connector that runs: it says what is wrong, and goes on once that is mended.
-#[test]
-fn a_bucket_that_goes_is_told_and_making_it_again_is_enough() {
-    let Some(store) = ObjectStore::start() else { return };
-    let broker = Broker::shared().unwrap();
-    let topic = kafka::unique("bucket");
-    broker.create_topic(&topic, 1);
-    let produce = |from: usize| {
-        broker.produce(&topic, (from..from + 10).map(|number| NewRecord::unkeyed(format!("0:{number}"))));
-    };
-    let folder = Folder::new();
-    let text = connector(broker, &topic, &store, "    objects: { max_records: 5 }\n");
-    folder.write("archive.yaml", text + "errors: { retry_delay_max: 1s }\n");
-    let mut running = daemon(&folder);
-    produce(0);
-    wait_for_objects(&store, 2, &running);
-    store.delete_bucket();
-    produce(10);
-    running.wait_for_log("NoSuchBucket");
-    store.make_bucket();
-    wait_for_objects(&store, 2, &running);
-    running.terminate().expect_code(0);
-    let texts: Vec<String> = store.keys().iter().map(|key| store.object(key)).collect();
-    assert_eq!(
-        texts.concat().lines().collect::<Vec<_>>(),
-        (10..20).map(|number| format!("0:{number}")).collect::<Vec<_>>()
-    );
-}
-
 /// On demand, since it writes a gigabyte twice: `SLUICE_REQUIRE_GIGABYTE=1`, with `SLUICE_REQUIRE_S3=1`.
 #[test]
 fn an_object_of_a_gigabyte_takes_the_memory_of_a_few_parts() {
@@ -169,7 +140,7 @@ fn an_object_of_a_gigabyte_takes_the_memory_of_a_few_parts() {
     broker.create_topic(&topic, 1);
     let count = GIBIBYTE.div_ceil(LINE);
     for numbers in (0..count + 100).collect::<Vec<_>>().chunks(500) {
-        let record = |number: &usize| NewRecord::unkeyed(format!("{number}:{:0width$}", 0, width = LINE - 9));
+        let record = |number: &usize| NewRecord::unkeyed(format!("{number:08}:{}", "x".repeat(LINE - 10)));
         broker.produce(&topic, numbers.iter().map(record));
     }
     let folder = Folder::new();

@@ -299,7 +299,9 @@ impl ExactlyOnce for KafkaTransactions {
     }
 }
 
-const FENCED: &str = "another process writes with this `transactional_id`; give each its own";
+/// The brokers say the same where they gave a transaction up because it took too long.
+const FENCED: &str = "another process writes with this `transactional_id`, of which each needs its own, or a transaction took longer than \
+                      `transaction.timeout.ms`; the connector begins again from what is stored";
 
 /// Says whether a put is stored already: an answer was lost. One that does not begin where the last one ended fails.
 fn is_stored(

@@ -354,8 +354,8 @@ impl<'a> Scene<'a> {
         let mut failures = self.said("connector failed and is restarted");
         if self.target.keeps_positions() {
             // In doubt a connector begins again at what is stored (docs/decisions/0016-exactly-once.md).
-            failures -= self.said("the connector begins again from there")
-                + self.said("where the put does not begin");
+            failures -=
+                self.said("the connector begins again from") + self.said("where the put does not begin");
         }
         if failures > 0 && !matches!(self.case.act, Act::Mend) {
             self.problems.push(format!("the connector failed {failures} time(s)"));
