@@ -352,7 +352,7 @@ mod tests {
         let registry = Registry::new().with_provider::<Env>().with_provider::<Vault>();
         let schema = json!({ "properties": { "pattern": { "x-pattern": true } } });
         let problems = interpolate(Path::new("f.yaml"), &mut node, &schema, &registry, follow);
-        let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let problems = tokio.block_on(problems).problems;
         (node.to_json(), problems.iter().map(ToString::to_string).collect())
     }

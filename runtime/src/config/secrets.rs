@@ -273,7 +273,7 @@ mod tests {
         let basic = json!({ "properties": { "username": {}, "password": secret } });
         let schema =
             json!({ "properties": { "auth": { "properties": { "basic": basic } }, "token": secret } });
-        let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let file = Path::new("prices.yaml");
         let done = tokio.block_on(interpolate(file, &mut node, &schema, &registry, Follow::Every));
         assert_eq!(done.problems, []);
