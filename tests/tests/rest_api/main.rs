@@ -214,12 +214,14 @@ fn an_offset_that_the_brokers_do_not_take_is_named_and_all_that_the_group_has_ar
     broker.create_topic(&other, 1);
     let elsewhere = at(&other, 0, zero());
     daemon.wait_until("an empty group", |_| (patch(json!([elsewhere])).status == 200).then_some(()));
-    assert_eq!(stage.get(path), json!({ "offsets": [elsewhere] }));
+    // Beside them those where reading begins, if the connector had come so far before it was stopped.
+    let shown = || stage.get(path)["offsets"].as_array().unwrap().clone();
+    assert!(shown().contains(&elsewhere), "{:?}", shown());
     let (status, text) = error(&patch(json!([at(&stage.topic, 0, zero()), at(&stage.topic, 99, zero())])));
     assert!(status == 500 && text.contains(&format!("{}-99", stage.topic)), "{status} {text}");
     assert!(!text.contains(&format!("{}-0", stage.topic)), "that one was taken: {text}");
     assert_eq!(patch(json!([at(&other, 0, Value::Null)])).status, 200);
-    assert_eq!(stage.get(path), json!({ "offsets": [at(&stage.topic, 0, zero())] }));
+    assert!(shown().contains(&at(&stage.topic, 0, zero())) && !shown().contains(&elsewhere), "{:?}", shown());
     daemon.terminate().expect_code(0);
 }
 
