@@ -44,6 +44,11 @@ impl ChainThreads {
     }
 }
 
+/// Returns how many cores there are, as far as the system tells.
+pub(super) fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
 /// The threads for slow chains of all connectors, one per core. None where the runtime is a single thread by choice, as in a
 /// function, or where the system gives no threads.
 fn slow_threads() -> Option<&'static Runtime> {
@@ -52,9 +57,8 @@ fn slow_threads() -> Option<&'static Runtime> {
         return None;
     }
     let start = || {
-        let cores = available_parallelism().map_or(1, usize::from);
         let threads =
-            Builder::new_multi_thread().worker_threads(cores).thread_name("chain").enable_all().build();
+            Builder::new_multi_thread().worker_threads(cores()).thread_name("chain").enable_all().build();
         threads.inspect_err(|error| tracing::warn!("no threads for slow transforms: {error}")).ok()
     };
     THREADS.get_or_init(start).as_ref()

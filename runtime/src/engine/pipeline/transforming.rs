@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use sluice_connector_api::{Origin, Record, Transformed};
@@ -18,7 +17,7 @@ use tracing::Instrument;
 use crate::engine::ledger::tracker::Ticket;
 use crate::engine::pipeline::schemas::{NotChanged, Schemas};
 use crate::engine::pipeline::tapping::apply_tapped;
-use crate::engine::pipeline::threads::ChainThreads;
+use crate::engine::pipeline::threads::{ChainThreads, cores};
 use crate::retry::policy::RetryPolicy;
 use crate::tap::TapPoint;
 use crate::transform::chain::{Chain, NotApplied, PendingRecord, StageError};
@@ -87,14 +86,13 @@ struct Way {
 impl Transforming {
     /// `retry` says how long a schema is waited for that cannot be fetched.
     pub(super) fn new(chain: Arc<Chain>, retry: RetryPolicy, tap: TapPoint) -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
         let schemas = Arc::new(Schemas::new(chain, retry));
         let way = Way { keep_read: false, tap };
         Self {
             schemas,
             under_way: VecDeque::new(),
             threads: ChainThreads::default(),
-            max_chunks: 2 * cores,
+            max_chunks: 2 * cores(),
             way,
         }
     }

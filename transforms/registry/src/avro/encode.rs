@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use super::plan::tag;
 use super::scalars::{
-    MICROS, MILLIS, Misfitting, NANOS, base64, boolean, date, decimal_of, double, instant, int, latin1,
-    local, long, text, time_of_day, uuid, wanted, widened,
+    Misfitting, base64, boolean, date, decimal_of, double, instant, int, latin1, local, long, text,
+    time_of_day, uuid, wanted, widened,
 };
 use crate::framing::put_zigzag_varint;
+use crate::mapping::{MICROS, MILLIS, NANOS};
 
 /// A schema that documents are written by, and the types that have a name.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sluice_connector_api::SchemaType;
 
 use super::styles::{AvroStyles, UnionStyle};
-use super::types::type_of;
+use super::types::{calendar, type_of};
 use crate::mapping::{Calendar, DecimalStyle, TimeStyle};
 
 /// Where a node is in the plan.
@@ -99,11 +99,6 @@ struct Planner<'a> {
     known: HashMap<String, &'a Schema>,
 }
 
-const SECOND: i64 = 1;
-const MILLIS: i64 = 1000 * SECOND;
-const MICROS: i64 = 1000 * MILLIS;
-const NANOS: i64 = 1000 * MICROS;
-
 impl Planner<'_> {
     fn add(&mut self, node: AvroNode) -> AvroIndex {
         self.nodes.push(node);
@@ -121,15 +116,17 @@ impl Planner<'_> {
             Schema::Bytes | Schema::Uuid(UuidSchema::Bytes) => AvroNode::Bytes,
             Schema::String | Schema::Uuid(UuidSchema::String) => AvroNode::String,
             Schema::BigDecimal => AvroNode::BigDecimal,
-            Schema::Date => self.time(Calendar::Date),
-            Schema::TimeMillis => self.time(Calendar::TimeOfDay(MILLIS)),
-            Schema::TimeMicros => self.time(Calendar::TimeOfDay(MICROS)),
-            Schema::TimestampMillis => self.time(Calendar::Instant(MILLIS)),
-            Schema::TimestampMicros => self.time(Calendar::Instant(MICROS)),
-            Schema::TimestampNanos => self.time(Calendar::Instant(NANOS)),
-            Schema::LocalTimestampMillis => self.time(Calendar::Local(MILLIS)),
-            Schema::LocalTimestampMicros => self.time(Calendar::Local(MICROS)),
-            Schema::LocalTimestampNanos => self.time(Calendar::Local(NANOS)),
+            Schema::Date
+            | Schema::TimeMillis
+            | Schema::TimeMicros
+            | Schema::TimestampMillis
+            | Schema::TimestampMicros
+            | Schema::TimestampNanos
+            | Schema::LocalTimestampMillis
+            | Schema::LocalTimestampMicros
+            | Schema::LocalTimestampNanos => {
+                calendar(schema).map_or(AvroNode::Integer, |calendar| self.time(calendar))
+            }
             Schema::Array(array) => AvroNode::Array(self.plan(&array.items, namespace)?),
             Schema::Map(map) => AvroNode::Map(self.plan(&map.types, namespace)?),
             Schema::Union(union) => self.union(union, namespace)?,

@@ -8,11 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::mapping::unscaled_bytes;
-
-pub(super) const MILLIS: i64 = 1000;
-pub(super) const MICROS: i64 = 1_000_000;
-pub(super) const NANOS: i64 = 1_000_000_000;
+use crate::mapping::{NANOS, unscaled_bytes};
 
 /// What is wrong, and where.
 pub(super) struct Misfitting {

@@ -6,8 +6,7 @@ use apache_avro::Schema;
 use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, RecordSchema, UnionSchema, UuidSchema};
 use sluice_connector_api::SchemaType;
 
-use super::scalars::{MICROS, MILLIS, NANOS};
-use crate::mapping::{Calendar, Typed};
+use crate::mapping::{Calendar, MICROS, MILLIS, NANOS, Typed};
 
 /// Says what a schema says; `references` are those that it may name. A type within itself is unknown there.
 pub(super) fn type_of(schema: &Schema, references: &[Schema]) -> Typed {
@@ -121,7 +120,7 @@ impl Typer<'_> {
 }
 
 /// Returns what a number stands for, if that is a time.
-fn calendar(schema: &Schema) -> Option<Calendar> {
+pub(super) fn calendar(schema: &Schema) -> Option<Calendar> {
     Some(match schema {
         Schema::Date => Calendar::Date,
         Schema::TimeMillis => Calendar::TimeOfDay(MILLIS),

@@ -3,10 +3,7 @@
 use sluice_connector_api::SchemaType;
 
 use super::written::WrittenSchema;
-use crate::mapping::Typed;
-
-/// Parts of a second in which Debezium's times with a zone are kept, which are text.
-const MICROS: i64 = 1_000_000;
+use crate::mapping::{MICROS, Typed};
 
 /// Says what a schema says.
 pub(super) fn type_of(written: &WrittenSchema) -> Typed {
@@ -25,6 +22,7 @@ pub(super) fn type_of(written: &WrittenSchema) -> Typed {
         // A scale of its own for each value, and a number as which it is no struct any more.
         ("struct", "io.debezium.data.VariableScaleDecimal") => SchemaType::Unknown,
         ("string", "io.debezium.data.Uuid") => SchemaType::Uuid,
+        // It is text, in these parts of a second.
         ("string", "io.debezium.time.ZonedTimestamp") => SchemaType::Instant(MICROS),
         ("boolean", _) => SchemaType::Boolean,
         ("int8", _) => SchemaType::Integer(8),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sluice_connector_api::expectation_of;
 
-use crate::mapping::Calendar;
+use crate::mapping::{Calendar, MICROS, MILLIS, NANOS};
 
 /// A schema as `JsonConverter` writes it.
 #[derive(Deserialize)]
@@ -51,10 +51,6 @@ impl WrittenSchema {
         }
     }
 }
-
-const MILLIS: i64 = 1000;
-const MICROS: i64 = 1_000_000;
-const NANOS: i64 = 1_000_000_000;
 
 /// The types that are numbers, and stand for times. Debezium's timestamps have no zone: they are those of columns that have
 /// none.

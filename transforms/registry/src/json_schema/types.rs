@@ -3,10 +3,8 @@
 use serde_json::{Map, Value};
 use sluice_connector_api::SchemaType;
 
-use crate::mapping::Typed;
+use crate::mapping::{MICROS, Typed};
 
-/// Parts of a second to which a `date-time` is kept by what has types of its own.
-const MICROS: i64 = 1_000_000;
 /// The most references that are followed on the way to a type, and the most types that are looked at.
 const MOST_STEPS: usize = 20_000;
 const MOST_DEPTH: usize = 64;
@@ -113,6 +111,7 @@ fn scalar_type(of: &str, fields: &Map<String, Value>) -> SchemaType {
         ("number", ..) => SchemaType::Double,
         ("string", "bytes", _) => SchemaType::Bytes,
         ("string", _, "date") => SchemaType::Date,
+        // To which it is kept by what has types of its own.
         ("string", _, "date-time") => SchemaType::Instant(MICROS),
         ("string", _, "uuid") => SchemaType::Uuid,
         ("string", ..) => SchemaType::Text,

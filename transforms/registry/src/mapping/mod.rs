@@ -9,5 +9,5 @@ mod typed;
 pub(crate) use decimal::{decimal_text, unscaled_bytes};
 pub(crate) use json_text::{JsonText, most_grown};
 pub(crate) use options::{DecimalStyle, TimeStyle};
-pub(crate) use time::{Calendar, duration_text, seconds_text};
+pub(crate) use time::{Calendar, MICROS, MILLIS, NANOS, duration_text, seconds_text};
 pub(crate) use typed::Typed;

@@ -30,12 +30,18 @@ impl Calendar {
     }
 }
 
+/// Parts of a second: a second has so many milliseconds.
+pub(crate) const MILLIS: i64 = 1000;
+/// Parts of a second: a second has so many microseconds.
+pub(crate) const MICROS: i64 = 1_000_000;
+/// Parts of a second: a second has so many nanoseconds.
+pub(crate) const NANOS: i64 = 1_000_000_000;
+
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
-const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Splits a number into whole seconds and nanoseconds.
 fn split(number: i64, per_second: i64) -> (i64, i32) {
-    let nanos = number.rem_euclid(per_second) * (NANOS_PER_SECOND / per_second);
+    let nanos = number.rem_euclid(per_second) * (NANOS / per_second);
     (number.div_euclid(per_second), i32::try_from(nanos).unwrap_or_default())
 }
 

@@ -6,10 +6,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use sluice_connector_api::SchemaType;
 
 use super::known_files::DECIMAL;
-use crate::mapping::Typed;
-
-/// Parts of a second to which a `Timestamp` is kept by what has types of its own: in nanoseconds, 64 bits end in the year 2262.
-const MICROS: i64 = 1_000_000;
+use crate::mapping::{MICROS, Typed};
 
 /// Says what a schema says of a message. A message within itself is unknown there.
 pub(super) fn type_of(message: &MessageDescriptor) -> Typed {
@@ -34,6 +31,7 @@ impl Typer {
             return self.fields(message);
         };
         match name {
+            // To which it is kept by what has types of its own: in nanoseconds, 64 bits end in the year 2262.
             "Timestamp" => Typed::new(SchemaType::Instant(MICROS)),
             "Duration" | "FieldMask" => Typed::new(SchemaType::Text),
             "BoolValue" | "BytesValue" | "DoubleValue" | "FloatValue" | "Int32Value" | "Int64Value"
