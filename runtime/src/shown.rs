@@ -39,11 +39,14 @@ pub(crate) fn shortened(text: &str, most_chars: usize) -> Cow<'_, str> {
     }
 }
 
-/// Says whether a character is not shown as it is: C0 and C1 controls, separators of lines and paragraphs, and what changes
-/// the direction of a text (Unicode's `Bidi_Control`, UAX 9).
+/// Says whether a character is not shown as it is: C0 and C1 controls, separators of lines and paragraphs, what changes the
+/// direction of a text (Unicode's `Bidi_Control`, UAX 9), and what no YAML may hold as it is (byte order mark, 5.2 of YAML
+/// 1.2; the two that are no characters, 5.1).
 fn is_unsafe(char: char) -> bool {
     let turns = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    char.is_control() || turns || matches!(char, '\u{2028}' | '\u{2029}')
+    char.is_control()
+        || turns
+        || matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Writes characters as JSON escapes them, so that a text which is JSON stays the same JSON.

@@ -4,10 +4,16 @@ use serde_json::Value;
 
 use crate::config::problem::Position;
 use crate::config::yaml::{Content, Key, Node, Style, YamlScalar, parse_number};
+use crate::shown::on_one_line;
 
 /// Writes a value as YAML, each line indented by so many columns. Numbers keep their digits, keys their order.
 pub fn to_yaml(value: &Value, indent: usize) -> String {
     node_to_yaml(&node_of(value), indent)
+}
+
+/// Writes a text as a comment of one line.
+pub fn to_comment(text: &str) -> String {
+    format!("# {}\n", on_one_line(text))
 }
 
 /// Writes a value of a file as YAML, each line indented by so many columns: what is no text stays as it was written.
@@ -132,7 +138,10 @@ fn write_lines(lines: &str, indent: usize, text: &mut String) {
 
 /// Writes text, in quotes where it would be read as something else without.
 fn quoted(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    on_one_line(&Value::String(text.to_owned()).to_string()).into_owned()
 }
 
 fn is_plain(text: &str) -> bool {
@@ -198,8 +207,17 @@ sink:
         assert_eq!(to_yaml(&json!({ "a": "x\n", "b": " x\ny" }), 0), "a: \"x\\n\"\nb: \" x\\ny\"\n");
     }
 
+    /// Texts of any characters, those often that YAML holds escaped alone.
+    fn any_text() -> impl Strategy<Value = String> {
+        let odd = "[\\u{0}-\\u{1f}\\u{7f}-\\u{a0}\\u{ad}\\u{200b}-\\u{202e}\\u{fdd0}\\u{feff}\\u{fff9}-\\u{ffff}\\u{e0001}]";
+        let odd = odd.prop_map(|odd| odd.chars().next().unwrap_or_default());
+        let any = prop_oneof![odd, any::<char>(), prop::char::range('a', 'c')];
+        prop::collection::vec(any, 0..6).prop_map(String::from_iter)
+    }
+
     fn values() -> impl Strategy<Value = Value> {
-        let text = prop_oneof!["[ -~]{0,12}", "[a-z:#' \"]{0,6}", "\\PC{0,6}", "[a#:\t \n-]{0,12}"];
+        let text =
+            prop_oneof!["[ -~]{0,12}", "[a-z:#' \"]{0,6}", "\\PC{0,6}", "[a#:\t \n-]{0,12}", any_text()];
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
@@ -209,7 +227,7 @@ sink:
         leaf.prop_recursive(3, 24, 4, move |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::vec(("[a-z ]{1,6}", inner), 0..4)
+                proptest::collection::vec((prop_oneof!["[a-z ]{1,6}", any_text()], inner), 0..4)
                     .prop_map(|fields| Value::Object(fields.into_iter().collect())),
             ]
         })
@@ -221,6 +239,13 @@ sink:
             let text = to_yaml(&value, 0);
             let read = Node::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error:?}"));
             prop_assert_eq!(read.to_json(), value, "{}", text);
+        }
+
+        #[test]
+        fn a_comment_is_no_part_of_the_file(text in any_text()) {
+            let file = format!("{}a: 1\n", to_comment(&text));
+            let read = Node::parse(&file).unwrap_or_else(|error| panic!("{file}\n{error:?}"));
+            prop_assert_eq!(read.to_json(), json!({ "a": 1 }), "{}", file);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::config::comments::has_comments;
 use crate::config::yaml::Node;
 use crate::connector::writable_files::{WritableFiles, WriteError, remove, write};
 use crate::control::error::{RestError, RestResult};
+use crate::shown::on_one_line;
 use crate::worker::WrittenFile;
 
 /// How the comment begins that says who wrote a file.
@@ -50,9 +51,7 @@ impl FileWrites {
     pub(super) fn head(&self, request: &str) -> String {
         let now = Timestamp::now();
         let now = now.round(Unit::Second).unwrap_or(now);
-        // A name has no line breaks, or it would be refused.
-        let request: String = request.chars().filter(|c| !c.is_control()).collect();
-        format!("{HEAD}{} at {now}: {request}", self.version)
+        format!("{HEAD}{} at {now}: {}", self.version, on_one_line(request))
     }
 
     pub(super) async fn has(&self, name: &str) -> RestResult<bool> {

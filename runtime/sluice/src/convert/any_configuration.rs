@@ -128,8 +128,9 @@ fn settings() -> impl Strategy<Value = Vec<(String, String)>> {
 
 /// In each form in which a configuration is read; the last is cut short.
 fn texts(settings: &[(String, String)], end: prop::sample::Index) -> Vec<(&'static str, String)> {
-    let lines: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let lines = lines.join("\n");
+    // A backslash at the end of a line would make the next setting, a password maybe, part of this value.
+    let line = |(name, value): &(String, String)| format!("{name}={}\n", value.replace('\\', "\\\\"));
+    let lines = settings.iter().map(line).collect();
     let fields = settings.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     let json = Value::Object(fields).to_string();
     let end = json.floor_char_boundary(end.index(json.len()));

@@ -7,7 +7,7 @@ use serde_json::json;
 use sluice_runtime::cli::{Command, Context, Exit, Output, print, write_new};
 use sluice_runtime::config::problem::Problem;
 use sluice_runtime::config::text_file::read_text;
-use sluice_runtime::config::yaml_writer::to_yaml;
+use sluice_runtime::config::yaml_writer::{to_comment, to_yaml};
 
 use super::connector::{Converted, convert};
 use super::read::read;
@@ -80,14 +80,12 @@ impl ConvertArgs {
 /// Writes the file, with what is to be known of it as comments.
 pub(super) fn written(converted: &Converted) -> String {
     let Converted { name, missing, remarks, variables, .. } = converted;
-    let mut comments = vec![format!("# The connector {name} of Kafka Connect, by `sluice convert`.")];
+    let mut comments = vec![format!("The connector {name} of Kafka Connect, by `sluice convert`.")];
     if !variables.is_empty() {
-        comments.push(format!("# To be set in the environment: {}.", variables.join(", ")));
+        comments.push(format!("To be set in the environment: {}.", variables.join(", ")));
     }
-    comments.extend(missing.iter().map(|missing| format!("# NO COUNTERPART: {missing}")));
-    comments.extend(remarks.iter().map(|remark| format!("# {remark}")));
-    // A name of a setting may hold anything, and a comment is one line.
-    let comments: Vec<String> =
-        comments.iter().map(|comment| comment.replace(|c: char| c.is_control(), " ")).collect();
-    format!("{}\n\n{}", comments.join("\n"), to_yaml(&converted.file, 0))
+    comments.extend(missing.iter().map(|missing| format!("NO COUNTERPART: {missing}")));
+    comments.extend(remarks.iter().cloned());
+    let comments: String = comments.iter().map(|comment| to_comment(comment)).collect();
+    format!("{comments}\n{}", to_yaml(&converted.file, 0))
 }
