@@ -1,6 +1,5 @@
 //! Makes the topic of a dead letter queue where it is not there.
 
-use std::ops::Deref;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -24,24 +23,6 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// (`socket.request.max.bytes`), and what services allow at most.
 const LARGEST_RECORDS: [Option<&str>; 4] = [Some("104857600"), Some("20971520"), Some("8388608"), None];
 
-/// A client that is closed on a thread of its own: to close one waits for what it was asked, and a connector that stops does not.
-struct ClosedAside(Option<AdminClient<Identity>>);
-
-impl Deref for ClosedAside {
-    type Target = Option<AdminClient<Identity>>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl Drop for ClosedAside {
-    fn drop(&mut self) {
-        let admin = self.0.take();
-        std::thread::spawn(move || drop(admin));
-    }
-}
-
 /// Makes the topic with the brokers' default replication. Brokers that answer, and not what creates topics, as those for tests do,
 /// make it when it is asked for. The outer error is that of a client without a token.
 pub(super) async fn make(
@@ -54,7 +35,9 @@ pub(super) async fn make(
         Err(error) => return Ok(Err(error)),
     };
     identity.show_to(admin.inner())?;
-    let error = match create(name, &ClosedAside(Some(admin))).await {
+    // To close a client waits for what it was asked, and a connector that stops does not.
+    let admin = scopeguard::guard(admin, |admin| drop(std::thread::spawn(move || drop(admin))));
+    let error = match create(name, &admin).await {
         Err(error) if is_unanswered(&error) => error,
         settled => return Ok(settled),
     };
@@ -62,8 +45,7 @@ pub(super) async fn make(
     Ok(made.and_then(|is_made| if is_made { Ok(()) } else { Err(error) }))
 }
 
-async fn create(name: &str, admin: &ClosedAside) -> KafkaResult<()> {
-    let Some(admin) = &**admin else { return Err(KafkaError::Canceled) };
+async fn create(name: &str, admin: &AdminClient<Identity>) -> KafkaResult<()> {
     let options = AdminOptions::new().request_timeout(Some(TOPIC_WAIT)).operation_timeout(Some(TOPIC_WAIT));
     let mut refused = RDKafkaErrorCode::InvalidConfig;
     for largest in LARGEST_RECORDS {
