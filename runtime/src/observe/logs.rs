@@ -199,8 +199,9 @@ mod tests {
         for _ in 0..20 {
             queue.write_all(&line).unwrap();
         }
-        let lost = dropped() - before;
-        assert!((15..=16).contains(&lost), "{lost}");
+        // The process counts those of other tests, too.
+        let lost = queue.lines().missing;
+        assert!((15..=16).contains(&lost) && dropped() - before >= lost, "{lost}");
         (0..20 - lost).for_each(|_| go.send(true).unwrap());
         queue.flush(Duration::from_secs(30));
         assert_eq!(written.try_iter().count() as u64, 20 - lost);
