@@ -1,18 +1,19 @@
 //! A JSON document that is read no further than somebody looks.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::Error as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::fault;
-use super::fields::{FieldPiece, FieldPlaces};
+use super::fields::FieldPlaces;
 use super::found::{Found, Scalar};
 use super::path::field_at;
-use super::read::{self, Document};
+use super::read;
+use super::text::{Text, Told};
 use super::written;
 use crate::{SchemaFields, SchemaType};
 
@@ -48,32 +49,6 @@ enum Form {
     Text(Text),
 }
 
-/// A document that nobody has asked to change.
-#[derive(Clone)]
-struct Text {
-    /// Known to be UTF-8, so that a piece of it is text without a second look.
-    source: ByteString,
-    /// Where the fields are, if it is an object that can be told apart without reading it; what cannot is read at once.
-    fields: Option<FieldPlaces>,
-    /// Fields that were set since, in that order; those that were removed have no value.
-    set: Vec<(String, Option<Value>)>,
-    read: OnceLock<Box<Document>>,
-    /// Whether the source is the compact form: the engine asks for that where it measures a record, and the sink again.
-    is_compact: OnceLock<bool>,
-}
-
-/// What can be told of a field at the root.
-enum Told<'a> {
-    /// It is not there.
-    Missing,
-    Scalar(Scalar<'a>),
-    Null,
-    /// It was set to this.
-    Set(&'a Value),
-    /// It takes reading the document.
-    Unread,
-}
-
 impl Json {
     /// Takes a document in UTF-8, or says what is wrong with it and where, in `serde_json`'s words. A byte order mark
     /// before it is passed over.
@@ -86,14 +61,25 @@ impl Json {
         }
         let source = ByteString::try_from(text).map_err(serde_json::Error::custom)?;
         let fields = FieldPlaces::find(&source);
-        let read = OnceLock::new();
-        if fields.is_none() {
-            let document = read::read(source.as_bytes());
-            let document = document.map_err(|error| fault::explain(error, source.as_bytes()))?;
-            read.get_or_init(|| Box::new(document));
+        let text = Text::new(source, fields);
+        if text.fields.is_none() {
+            let document = read::read(text.source.as_bytes());
+            let document = document.map_err(|error| fault::explain(error, text.source.as_bytes()))?;
+            text.read.get_or_init(|| Box::new(document));
         }
-        let form = Form::Text(Text { source, fields, set: Vec::new(), read, is_compact: OnceLock::new() });
-        Ok(Self { form, of: None })
+        Ok(Self { form: Form::Text(text), of: None })
+    }
+
+    /// Takes a text that is known to be a document. Where its fields are is known, too, or it is read when somebody asks.
+    pub(super) fn from_known(source: ByteString, fields: Option<FieldPlaces>) -> Self {
+        Self { form: Form::Text(Text::new(source, fields)), of: None }
+    }
+
+    /// Reads a document that is wanted as a value only, as [`Json::parse`] and [`Json::into_value`] do, but at once.
+    pub fn value_from_slice(text: &[u8]) -> serde_json::Result<Value> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let read = read::read(text).map_err(|error| fault::explain(error, text));
+        Ok(read?.value)
     }
 
     /// Does what [`Json::parse`] does with bytes that somebody else keeps.
@@ -200,7 +186,8 @@ impl Json {
         }
     }
 
-    /// Returns the document as it came, if it came in the compact form: flat, without blanks, each name once.
+    /// Returns the document as it came, if it came in the compact form: flat, without blanks, each name once; so is one that was
+    /// hoisted since.
     /// It is what [`Json::to_bytes`] returns, and takes no reading.
     pub fn compact(&self) -> Option<&Bytes> {
         let Form::Text(text) = &self.form else { return None };
@@ -287,6 +274,38 @@ impl Json {
         }
     }
 
+    /// Returns an object that has the document for its only field; what the schema says goes along. Its text becomes part of
+    /// the new one where it tells by itself.
+    #[must_use]
+    pub fn hoisted(mut self, name: &str) -> Self {
+        let of = self.of.take();
+        let spliced = match &self.form {
+            Form::Text(text) => text.hoisted(name),
+            Form::Made(_) => None,
+        };
+        let mut hoisted = match spliced {
+            Some(text) => Self { form: Form::Text(text), of: None },
+            None => Self::from(Value::Object(Map::from_iter([(name.to_owned(), self.into_value())]))),
+        };
+        if let Some(of) = of {
+            hoisted.set_type(name, Arc::unwrap_or_clone(of));
+        }
+        hoisted
+    }
+
+    /// Says whether `is_wanted` holds for a string, number or boolean of the document, however deep; names are not asked for.
+    /// One that a later field of its name has replaced may be asked for, too. An object without objects and arrays in it
+    /// takes no reading.
+    pub fn any_scalar(&self, mut is_wanted: impl FnMut(Scalar<'_>) -> bool) -> bool {
+        match &self.form {
+            Form::Made(value) => any_in(value, &mut is_wanted),
+            Form::Text(text) => match text.any_at_root(&mut is_wanted) {
+                Some(is_there) => is_there || text.set_values().any(|value| any_in(value, &mut is_wanted)),
+                None => any_in(&text.document().value, &mut is_wanted),
+            },
+        }
+    }
+
     /// Says whether the document is an object none of whose fields is an object. It takes no reading where the text
     /// tells.
     pub fn is_flat_object(&self) -> bool {
@@ -300,48 +319,11 @@ impl Json {
     }
 }
 
-impl Text {
-    fn document(&self) -> &Document {
-        self.read.get_or_init(|| Box::new(self.read()))
-    }
-
-    /// Returns the value, and leaves none.
-    fn take(&mut self) -> Value {
-        self.read.take().map_or_else(|| self.read(), |document| *document).value
-    }
-
-    fn read(&self) -> Document {
-        let mut document = read::read(self.source.as_bytes()).unwrap_or_else(|error| self.as_string(&error));
-        if let Value::Object(fields) = &mut document.value {
-            for (name, value) in &self.set {
-                match value {
-                    Some(value) => fields.insert(name.clone(), value.clone()),
-                    None => fields.shift_remove(name),
-                };
-            }
-        }
-        document
-    }
-
-    /// Where the fields of an object were found, the object can be read: property tests and the fuzzer hold that. If a
-    /// reader should ever see it otherwise, no record may end the process for that: it is taken for the text that it is.
-    fn as_string(&self, error: &serde_json::Error) -> Document {
-        debug_assert!(false, "its fields were found: {error}");
-        let text = self.source.to_string();
-        Document { value: Value::String(text), has_each_name_once: true }
-    }
-
-    fn tell(&self, name: &str) -> Told<'_> {
-        if let Some((_, value)) = self.set.iter().rev().find(|(field, _)| field == name) {
-            return value.as_ref().map_or(Told::Missing, Told::Set);
-        }
-        let Some(fields) = &self.fields else { return Told::Unread };
-        match fields.get(&self.source, name) {
-            None => Told::Missing,
-            Some(FieldPiece::Scalar(scalar)) => Told::Scalar(scalar),
-            Some(FieldPiece::Null) => Told::Null,
-            Some(FieldPiece::Nested) => Told::Unread,
-        }
+fn any_in(value: &Value, is_wanted: &mut impl FnMut(Scalar<'_>) -> bool) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| any_in(item, is_wanted)),
+        Value::Object(fields) => fields.values().any(|field| any_in(field, is_wanted)),
+        scalar => Scalar::of(scalar).is_some_and(is_wanted),
     }
 }
 
@@ -557,6 +539,70 @@ mod tests {
             }
         }
 
+        /// A document as a field is what it was, to everybody who looks, and however often it is hoisted.
+        #[test]
+        fn what_is_hoisted_is_what_it_was(
+            document in read::tests::documents(),
+            name in "[ab\"\\\\ \n\u{e9}]{0,3}",
+            blank in "[ \n\t]?",
+            set in prop::option::of("[ab]"),
+            read_first: bool,
+            times in 1..4_usize,
+        ) {
+            let mut json = parse(&format!("{blank}{document}{blank}"));
+            if let Some(set) = set {
+                json.set(&set, 1.into());
+            }
+            let (mut of_text, mut expected) = (json.to_bytes(), json.value().clone());
+            let mut hoisted = if read_first { json } else { parse(&format!("{blank}{document}{blank}")) };
+            if !read_first {
+                (of_text, expected) = (hoisted.clone().to_bytes(), hoisted.clone().into_value());
+            }
+            for _ in 0..times {
+                hoisted = hoisted.hoisted(&name);
+                expected = Value::Object(Map::from_iter([(name.clone(), expected)]));
+                of_text = format!("{{{}:{}}}", Value::from(name.as_str()), String::from_utf8(of_text.to_vec()).unwrap()).into();
+            }
+            prop_assert_eq!(hoisted.find(&[&name]), field_at(&expected, &[&name]).map(Found::from_value));
+            prop_assert_eq!(hoisted.find(&["b"]), field_at(&expected, &["b"]).map(Found::from_value));
+            prop_assert_eq!(hoisted.is_flat_object(), Json::from(expected.clone()).is_flat_object());
+            prop_assert_eq!(hoisted.to_bytes(), &of_text);
+            prop_assert_eq!(hoisted.length(), of_text.len());
+            prop_assert_eq!(hoisted.value(), &expected);
+        }
+
+        /// Each scalar of the value is asked for, and none that stands nowhere.
+        #[test]
+        fn every_scalar_is_asked_for(
+            document in read::tests::documents(),
+            read_first: bool,
+            set in prop::option::of("[ab]"),
+        ) {
+            let mut json = parse(&document);
+            if read_first {
+                json.value();
+            }
+            if let Some(set) = set {
+                json.set(&set, serde_json::json!([true, {"c": "set"}]));
+            }
+            let mut asked = Vec::new();
+            let is_there = json.any_scalar(|scalar| {
+                asked.push(scalar.as_str().to_owned());
+                false
+            });
+            prop_assert!(!is_there);
+            let mut wanted = Vec::new();
+            any_in(json.value(), &mut |scalar| {
+                wanted.push(scalar.as_str().to_owned());
+                false
+            });
+            for scalar in &wanted {
+                prop_assert!(asked.contains(scalar), "{scalar}");
+                prop_assert!(json.any_scalar(|found| found.as_str() == scalar));
+            }
+            prop_assert!(!json.any_scalar(|found| found.as_str() == "nowhere at all"));
+        }
+
         /// Fields that were set change no others.
         #[test]
         fn a_field_that_is_set_leaves_the_others(document in read::tests::documents(), read_first: bool) {
@@ -574,6 +620,48 @@ mod tests {
             prop_assert_eq!(changed.to_bytes(), Bytes::from(changed.value().to_string()));
             *json.value_mut() = expected;
             prop_assert_eq!(json, changed);
+        }
+    }
+
+    #[test]
+    fn what_is_hoisted_or_searched_is_not_read() {
+        let json = parse(r#" {"a": 1.50, "b": null} "#);
+        assert!(!json.any_scalar(|found| found == Scalar::Text("1.50")) && !is_read(&json));
+        let hoisted = json.hoisted("line");
+        assert!(!is_read(&hoisted));
+        assert_eq!(hoisted.to_bytes(), r#"{"line":{"a":1.50,"b":null}}"#);
+        let compact = parse(r#"{"a":1.50}"#).hoisted("line");
+        assert_eq!(
+            (compact.compact().map(|text| &**text), is_read(&compact)),
+            (Some(&br#"{"line":{"a":1.50}}"#[..]), false)
+        );
+    }
+
+    /// However often it is hoisted, it can be read.
+    #[test]
+    fn what_is_hoisted_often_stays_what_it_is() {
+        let mut json = parse(r#"{"a":[[[1]]]}"#);
+        for _ in 0..200 {
+            json = json.hoisted("a");
+        }
+        let out = json.clone().to_bytes();
+        assert_eq!(String::from_utf8_lossy(&out).matches('{').count(), 201);
+        assert!(json.value().is_object());
+    }
+
+    #[test]
+    fn a_value_is_read_as_a_document_is() {
+        for text in [r#"{"a":1,"a":2E3}"#, "\u{feff}[1.50]", "7", "{", "[1] x", "", "\u{feff}", "\"\\ud800\""]
+        {
+            let expected =
+                Json::from_slice(text.as_bytes()).map(Json::into_value).map_err(|error| error.to_string());
+            let read = Json::value_from_slice(text.as_bytes()).map_err(|error| error.to_string());
+            assert_eq!(read, expected, "{text}");
+        }
+        for bytes in [&b"\"\xff\""[..], b"\xff", b"{\"\xc3\":1}", b"[\"a\",\xff]", b"{}\xff"] {
+            let expected = Json::from_slice(bytes).map(Json::into_value).map_err(|error| error.to_string());
+            assert!(expected.is_err());
+            assert_eq!(Json::value_from_slice(bytes).map_err(|error| error.to_string()), expected);
         }
     }
 

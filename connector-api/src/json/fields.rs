@@ -24,13 +24,25 @@ pub(super) enum FieldPiece<'a> {
     Nested,
 }
 
+impl<'a> FieldPiece<'a> {
+    fn of(value: &'a str) -> Option<Self> {
+        Some(match value.as_bytes().first()? {
+            b'"' => Self::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),
+            b'-' | b'0'..=b'9' => Self::Scalar(Scalar::Number(value)),
+            b't' | b'f' => Self::Scalar(Scalar::Bool(value)),
+            b'n' => Self::Null,
+            _ => Self::Nested,
+        })
+    }
+}
+
 /// The fields of an object, in their order.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct FieldPlaces(Vec<(Span, Span)>);
 
 /// A piece of a text, in bytes.
-#[derive(Clone, Copy)]
-struct Span {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
     start: u32,
     length: u32,
 }
@@ -53,14 +65,32 @@ impl FieldPlaces {
         // Most names differ in their length already.
         let is_name = |field: Span| field.length as usize == name.len() && field.of(text) == Some(name);
         let (_, value) = self.0.iter().rev().find(|(field, _)| is_name(*field))?;
-        let value = value.of(text)?;
-        Some(match value.as_bytes().first()? {
-            b'"' => FieldPiece::Scalar(Scalar::Text(value.strip_prefix('"')?.strip_suffix('"')?)),
-            b'-' | b'0'..=b'9' => FieldPiece::Scalar(Scalar::Number(value)),
-            b't' | b'f' => FieldPiece::Scalar(Scalar::Bool(value)),
-            b'n' => FieldPiece::Null,
-            _ => FieldPiece::Nested,
-        })
+        FieldPiece::of(value.of(text)?)
+    }
+
+    /// Returns what each field is, those that come twice each time.
+    pub(super) fn pieces<'a>(&self, text: &'a str) -> impl Iterator<Item = FieldPiece<'a>> {
+        self.0
+            .iter()
+            .map(move |(_, value)| value.of(text).and_then(FieldPiece::of).unwrap_or(FieldPiece::Nested))
+    }
+
+    /// Returns where the only field of an object is that is `{"`, a name of so many bytes, `":`, a value and `}`. `None` where
+    /// its pieces do not stand for themselves, or the name takes escapes.
+    pub(super) fn of_only_field(text: &str, name: usize) -> Option<Self> {
+        let name = Span::new(2, name)?;
+        let value_start = text.len().min(name.length as usize + "{\"\":".len());
+        let value = Span::new(value_start, text.len().checked_sub(value_start + 1)?)?;
+        let takes_escapes = |byte: u8| byte < b' ' || byte == b'"';
+        if name.of(text)?.bytes().any(takes_escapes) || !is_plain(text.as_bytes()) {
+            return None;
+        }
+        Some(Self(vec![(name, value)]))
+    }
+
+    /// Takes the places of fields that were just written, in their order.
+    pub(super) fn from_spans(fields: Vec<(Span, Span)>) -> Self {
+        Self(fields)
     }
 
     /// Says whether no field is an object. What stands in arrays does not count, and what comes twice counts each time.
@@ -91,6 +121,11 @@ fn is_plain(text: &[u8]) -> bool {
 }
 
 impl Span {
+    /// `None` where it lies beyond what is told apart.
+    pub(super) fn new(start: usize, length: usize) -> Option<Self> {
+        Some(Self { start: u32::try_from(start).ok()?, length: u32::try_from(length).ok()? })
+    }
+
     fn of(self, text: &str) -> Option<&str> {
         let start = usize::try_from(self.start).ok()?;
         text.get(start..start + usize::try_from(self.length).ok()?)

@@ -142,8 +142,8 @@ fn length(value: &JqValue) -> ValR<JqValue> {
 fn from_json(value: &JqValue) -> ValR<JqValue> {
     let text = text(value)?;
     meter::make(text.len());
-    match Json::from_slice(text.as_bytes()) {
-        Ok(json) => Ok(JqValue::from_json(json.value())),
+    match Json::value_from_slice(text.as_bytes()) {
+        Ok(value) => Ok(JqValue::from_json(&value)),
         Err(error) => Err(Error::str(format!("cannot parse as JSON: {error}"))),
     }
 }

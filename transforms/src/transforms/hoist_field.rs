@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sluice_connector_api::{
     Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
     Transform, TransformSettings, Transformed,
@@ -60,15 +60,11 @@ impl Transform for HoistFieldSettings {
         let side = self.of.side();
         let payload = self.of.get_mut(&mut record);
         let Some(whole) = payload.take() else { return Ok(record.into()) };
-        let mut of = None;
-        let value = match whole {
-            Payload::Json(json) => {
-                of = json.schema_type().cloned();
-                json.into_value()
-            }
-            Payload::Text(text) => Value::String(text),
+        let whole = match whole {
+            Payload::Json(json) => json,
+            Payload::Text(text) => Json::from(Value::String(text)),
             Payload::Bytes(bytes) => match std::str::from_utf8(&bytes) {
-                Ok(text) => text.into(),
+                Ok(text) => Json::from(Value::from(text)),
                 Err(_) => {
                     return Err(
                         FieldFault::new("is bytes that are not valid UTF-8 text").of(&format!("the {side}"))
@@ -76,13 +72,7 @@ impl Transform for HoistFieldSettings {
                 }
             },
         };
-        let mut fields = Map::new();
-        fields.insert(self.field.clone(), value);
-        let mut hoisted = Json::from(Value::Object(fields));
-        if let Some(of) = of {
-            hoisted.set_type(&self.field, of);
-        }
-        *payload = Some(Payload::Json(hoisted));
+        *payload = Some(Payload::Json(whole.hoisted(&self.field)));
         Ok(record.into())
     }
 

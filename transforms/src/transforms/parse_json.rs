@@ -137,8 +137,8 @@ impl ParseJson {
 
     /// Returns what the text holds; `None` where it stays as it is.
     fn read(&self, text: &str) -> Result<Option<Value>, FieldFault> {
-        match Json::from_slice(text.as_bytes()) {
-            Ok(json) => Ok(Some(json.into_value())),
+        match Json::value_from_slice(text.as_bytes()) {
+            Ok(value) => Ok(Some(value)),
             Err(error) => absent(self.on_invalid, || {
                 FieldFault::new("is not valid JSON").with_found(format!("{error}: {text}"))
             }),

@@ -3,7 +3,7 @@
 //! Bounded whatever the bytes say: in depth, in the length of what comes out, and by that in time, since every value writes
 //! something.
 
-use bytes::Bytes;
+use sluice_connector_api::Json;
 use uuid::Uuid;
 
 use super::plan::{AvroIndex, AvroNode, AvroPlan, Branch};
@@ -13,12 +13,12 @@ use crate::mapping::{Calendar, DecimalStyle, JsonText, decimal_text, duration_te
 /// The deepest nesting that is read, as deep as other readers of JSON go.
 const MAX_DEPTH: usize = 100;
 
-/// Reads a payload as JSON text, or says what is wrong with it.
-pub(super) fn decode(plan: &AvroPlan, payload: &[u8]) -> Result<Bytes, String> {
+/// Reads a payload as JSON, or says what is wrong with it.
+pub(super) fn decode(plan: &AvroPlan, payload: &[u8]) -> Result<Json, String> {
     let mut decoder = Decoder { plan, rest: payload, text: JsonText::for_record(payload.len()) };
     decoder.value(plan.root, 0)?;
     if decoder.rest.is_empty() {
-        return Ok(decoder.text.finish());
+        return decoder.text.finish();
     }
     Err(format!("{} bytes are left behind the record; was it written by another schema?", decoder.rest.len()))
 }
@@ -36,7 +36,7 @@ impl<'a> Decoder<'a> {
         }
         let Some(node) = self.plan.nodes.get(node) else { return Err("its schema is broken".to_owned()) };
         match node {
-            AvroNode::Null => self.text.raw("null"),
+            AvroNode::Null => self.text.null(),
             AvroNode::Boolean => self.boolean(),
             AvroNode::Integer => {
                 let number = self.integer()?;
@@ -81,12 +81,12 @@ impl<'a> Decoder<'a> {
             AvroNode::Map(values) => self.map(*values, depth),
             AvroNode::Union(branches) => self.union(branches, depth),
             AvroNode::Record(fields) => {
-                self.text.raw("{")?;
+                self.text.begin_object()?;
                 for field in fields {
-                    self.text.raw(&field.prefix)?;
+                    self.text.ready_name(&field.name)?;
                     self.value(field.node, depth + 1)?;
                 }
-                self.text.raw("}")
+                self.text.end_object()
             }
         }
     }
@@ -118,8 +118,8 @@ impl<'a> Decoder<'a> {
 
     fn boolean(&mut self) -> Result<(), String> {
         match self.take(1)? {
-            [0] => self.text.raw("false"),
-            [1] => self.text.raw("true"),
+            [0] => self.text.boolean(false),
+            [1] => self.text.boolean(true),
             _ => Err("a boolean is neither 0 nor 1".to_owned()),
         }
     }
@@ -142,7 +142,7 @@ impl<'a> Decoder<'a> {
     fn decimal(&mut self, unscaled: &[u8], scale: i64) -> Result<(), String> {
         let text = decimal_text(unscaled, scale).ok_or("a decimal has more digits than anybody's")?;
         match self.plan.decimal {
-            DecimalStyle::Number => self.text.raw(&text),
+            DecimalStyle::Number => self.text.digits(&text),
             DecimalStyle::String => self.text.string(&text),
         }
     }
@@ -160,7 +160,7 @@ impl<'a> Decoder<'a> {
     fn symbol(&mut self, symbols: &[String]) -> Result<(), String> {
         let index = self.integer()?;
         let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
-        self.text.raw(symbol.ok_or("an enum has no such symbol")?)
+        self.text.string(symbol.ok_or("an enum has no such symbol")?)
     }
 
     fn union(&mut self, branches: &[Branch], depth: usize) -> Result<(), String> {
@@ -168,9 +168,10 @@ impl<'a> Decoder<'a> {
         let branch = usize::try_from(index).ok().and_then(|index| branches.get(index));
         let branch = branch.ok_or("a union has no such type")?;
         let Some(tag) = &branch.tag else { return self.value(branch.node, depth) };
-        self.text.raw(tag)?;
+        self.text.begin_object()?;
+        self.text.ready_name(tag)?;
         self.value(branch.node, depth + 1)?;
-        self.text.raw("}")
+        self.text.end_object()
     }
 
     /// Items come in blocks: a count, below zero where the length in bytes follows, and the items; 0 ends them.
@@ -183,36 +184,29 @@ impl<'a> Decoder<'a> {
     }
 
     fn array(&mut self, items: AvroIndex, depth: usize) -> Result<(), String> {
-        self.text.raw("[")?;
-        let mut comma = "";
+        self.text.begin_array()?;
         loop {
             let count = self.block()?;
             if count == 0 {
-                return self.text.raw("]");
+                return self.text.end_array();
             }
             for _ in 0..count {
-                self.text.raw(comma)?;
                 self.value(items, depth + 1)?;
-                comma = ",";
             }
         }
     }
 
     fn map(&mut self, values: AvroIndex, depth: usize) -> Result<(), String> {
-        self.text.raw("{")?;
-        let mut comma = "";
+        self.text.begin_object()?;
         loop {
             let count = self.block()?;
             if count == 0 {
-                return self.text.raw("}");
+                return self.text.end_object();
             }
             for _ in 0..count {
-                self.text.raw(comma)?;
                 let name = self.string()?;
-                self.text.string(name)?;
-                self.text.raw(":")?;
+                self.text.name(name)?;
                 self.value(values, depth + 1)?;
-                comma = ",";
             }
         }
     }

@@ -35,8 +35,7 @@ impl SchemaFormat for AvroFormat {
     }
 
     fn read(&self, schema: &AvroPlan, framed: &Framed) -> Result<Json, String> {
-        let text = decode(schema, &framed.payload)?;
-        let json = Json::parse(text).map_err(|error| error.to_string())?;
+        let json = decode(schema, &framed.payload)?;
         Ok(json.with_schema_type(schema.of.clone()))
     }
 }

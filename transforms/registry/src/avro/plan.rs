@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use apache_avro::Schema;
 use apache_avro::schema::{FixedSchema, InnerDecimalSchema, Name, RecordSchema, UnionSchema, UuidSchema};
-use serde_json::Value;
-use sluice_connector_api::SchemaType;
+use sluice_connector_api::{JsonName, SchemaType};
 
 use super::styles::{AvroStyles, UnionStyle};
 use super::types::{calendar, type_of};
@@ -50,7 +49,7 @@ pub(super) enum AvroNode {
     },
     /// A decimal that says its scale itself.
     BigDecimal,
-    /// The symbols, as JSON strings.
+    /// The symbols.
     Enum(Vec<String>),
     Array(AvroIndex),
     Map(AvroIndex),
@@ -62,15 +61,14 @@ pub(super) enum AvroNode {
 #[derive(Debug)]
 pub(super) struct Branch {
     pub(super) node: AvroIndex,
-    /// What stands before the value, such as `{"long":`; behind it stands a brace.
-    pub(super) tag: Option<String>,
+    /// The name of the only field of an object that the value is put in.
+    pub(super) tag: Option<JsonName>,
 }
 
 /// A field of a record.
 #[derive(Debug)]
 pub(super) struct FieldNode {
-    /// What stands before the value, such as `,"name":`.
-    pub(super) prefix: String,
+    pub(super) name: JsonName,
     pub(super) node: AvroIndex,
 }
 
@@ -149,8 +147,7 @@ impl Planner<'_> {
             }
             Schema::Duration(fixed) => return Ok(self.fixed(fixed, namespace, AvroNode::Duration)),
             Schema::Enum(schema) => {
-                let symbols = schema.symbols.iter().map(|symbol| quoted(symbol)).collect();
-                let index = self.add(AvroNode::Enum(symbols));
+                let index = self.add(AvroNode::Enum(schema.symbols.clone()));
                 self.named.insert(schema.name.fullname(namespace), index);
                 return Ok(index);
             }
@@ -180,9 +177,8 @@ impl Planner<'_> {
         let namespace = record.name.namespace().or(namespace);
         let mut fields = Vec::with_capacity(record.fields.len());
         for field in &record.fields {
-            let comma = if fields.is_empty() { "" } else { "," };
-            let prefix = format!("{comma}{}:", quoted(&field.name));
-            fields.push(FieldNode { prefix, node: self.plan(&field.schema, namespace)? });
+            let name = JsonName::new(&field.name);
+            fields.push(FieldNode { name, node: self.plan(&field.schema, namespace)? });
         }
         if let Some(node) = self.nodes.get_mut(index) {
             *node = AvroNode::Record(fields);
@@ -197,7 +193,7 @@ impl Planner<'_> {
         let mut branches = Vec::with_capacity(variants.len());
         for variant in variants {
             let is_null = matches!(variant, Schema::Null);
-            let tag = (is_tagged && !is_null).then(|| format!("{{{}:", quoted(&tag(variant, namespace))));
+            let tag = (is_tagged && !is_null).then(|| JsonName::new(&tag(variant, namespace)));
             branches.push(Branch { node: self.plan(variant, namespace)?, tag });
         }
         Ok(AvroNode::Union(branches))
@@ -248,8 +244,4 @@ pub(super) fn tag(schema: &Schema, namespace: Option<&str>) -> String {
         | Schema::LocalTimestampNanos => "long",
     };
     name.to_owned()
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }

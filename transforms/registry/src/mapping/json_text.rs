@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use serde::Serialize;
+use sluice_connector_api::{Json, JsonName, JsonWriter};
 
 /// What every record may grow to, however short it is.
 const LEAST_GROWN: usize = 64 * 1024;
@@ -16,30 +15,65 @@ pub(crate) fn most_grown(bytes: usize) -> usize {
     bytes.saturating_mul(GROWTH).max(LEAST_GROWN)
 }
 
-/// A JSON text that is written from its beginning to its end.
+/// A JSON document that is written from its beginning to its end.
 pub(crate) struct JsonText {
-    text: Vec<u8>,
+    writer: JsonWriter,
     most: usize,
 }
 
 impl JsonText {
     /// Begins the text of a record that has so many bytes.
     pub(crate) fn for_record(bytes: usize) -> Self {
-        Self {
-            text: Vec::with_capacity(bytes.saturating_mul(2).min(LEAST_GROWN) + 64),
-            most: most_grown(bytes),
-        }
+        let capacity = bytes.saturating_mul(2).min(LEAST_GROWN) + 64;
+        Self { writer: JsonWriter::with_capacity(capacity), most: most_grown(bytes) }
     }
 
-    /// Adds what is JSON already, or a sign between values.
-    pub(crate) fn raw(&mut self, json: &str) -> Result<(), String> {
-        self.text.extend_from_slice(json.as_bytes());
+    pub(crate) fn begin_object(&mut self) -> Result<(), String> {
+        self.writer.begin_object();
+        self.within_bound()
+    }
+
+    pub(crate) fn end_object(&mut self) -> Result<(), String> {
+        self.writer.end_object();
+        self.within_bound()
+    }
+
+    pub(crate) fn begin_array(&mut self) -> Result<(), String> {
+        self.writer.begin_array();
+        self.within_bound()
+    }
+
+    pub(crate) fn end_array(&mut self) -> Result<(), String> {
+        self.writer.end_array();
+        self.within_bound()
+    }
+
+    /// Adds the name of the field whose value comes next.
+    pub(crate) fn name(&mut self, name: &str) -> Result<(), String> {
+        self.writer.name(name);
+        self.within_bound()
+    }
+
+    /// Does what [`JsonText::name`] does.
+    pub(crate) fn ready_name(&mut self, name: &JsonName) -> Result<(), String> {
+        self.writer.ready_name(name);
+        self.within_bound()
+    }
+
+    pub(crate) fn null(&mut self) -> Result<(), String> {
+        self.writer.null();
+        self.within_bound()
+    }
+
+    pub(crate) fn boolean(&mut self, value: bool) -> Result<(), String> {
+        self.writer.boolean(value);
         self.within_bound()
     }
 
     /// Adds a string, with its quotes and escapes.
     pub(crate) fn string(&mut self, text: &str) -> Result<(), String> {
-        self.value(text)
+        self.writer.string(text);
+        self.within_bound()
     }
 
     /// Adds bytes, in Base64.
@@ -49,39 +83,50 @@ impl JsonText {
 
     /// Adds a whole number.
     pub(crate) fn integer(&mut self, number: i64) -> Result<(), String> {
-        self.value(&number)
+        self.writer.integer(number);
+        self.within_bound()
     }
 
     /// Adds a whole number that has no sign.
     pub(crate) fn unsigned(&mut self, number: u64) -> Result<(), String> {
-        self.value(&number)
+        self.writer.unsigned(number);
+        self.within_bound()
+    }
+
+    /// Adds a number that is written already.
+    pub(crate) fn digits(&mut self, digits: &str) -> Result<(), String> {
+        self.writer.digits(digits);
+        self.within_bound()
     }
 
     /// Adds a number of 32 bits, in the fewest digits that name it.
     pub(crate) fn float(&mut self, number: f32) -> Result<(), String> {
-        if number.is_finite() { self.value(&number) } else { self.not_finite(number.into()) }
+        if !number.is_finite() {
+            return self.not_finite(number.into());
+        }
+        self.writer.float(number);
+        self.within_bound()
     }
 
     /// Adds a number of 64 bits, in the fewest digits that name it.
     pub(crate) fn double(&mut self, number: f64) -> Result<(), String> {
-        if number.is_finite() { self.value(&number) } else { self.not_finite(number) }
+        if !number.is_finite() {
+            return self.not_finite(number);
+        }
+        self.writer.double(number);
+        self.within_bound()
     }
 
     /// JSON has no such numbers; the strings are those of Protobuf's JSON mapping.
     fn not_finite(&mut self, number: f64) -> Result<(), String> {
         if number.is_nan() {
-            return self.raw("\"NaN\"");
+            return self.string("NaN");
         }
-        self.raw(if number > 0.0 { "\"Infinity\"" } else { "\"-Infinity\"" })
-    }
-
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), String> {
-        serde_json::to_writer(&mut self.text, value).map_err(|error| error.to_string())?;
-        self.within_bound()
+        self.string(if number > 0.0 { "Infinity" } else { "-Infinity" })
     }
 
     fn within_bound(&self) -> Result<(), String> {
-        if self.text.len() <= self.most {
+        if self.writer.length() <= self.most {
             return Ok(());
         }
         Err(format!(
@@ -90,9 +135,9 @@ impl JsonText {
         ))
     }
 
-    /// Returns the text.
-    pub(crate) fn finish(self) -> Bytes {
-        self.text.into()
+    /// Returns the document.
+    pub(crate) fn finish(self) -> Result<Json, String> {
+        self.writer.finish().map_err(|error| error.to_string())
     }
 }
 
@@ -103,23 +148,21 @@ mod tests {
     #[test]
     fn values_are_written_as_json_has_them() {
         let mut text = JsonText::for_record(10);
-        text.raw("[").unwrap();
+        text.begin_array().unwrap();
         text.string("a\"\n").unwrap();
-        text.raw(",").unwrap();
         text.float(1.1).unwrap();
-        text.raw(",").unwrap();
         text.double(f64::NEG_INFINITY).unwrap();
-        text.raw(",").unwrap();
         text.base64(b"\xff").unwrap();
-        text.raw("]").unwrap();
-        assert_eq!(text.finish(), r#"["a\"\n",1.1,"-Infinity","/w=="]"#);
+        text.end_array().unwrap();
+        assert_eq!(text.finish().unwrap().to_bytes(), r#"["a\"\n",1.1,"-Infinity","/w=="]"#);
     }
 
     #[test]
     fn a_text_is_bounded() {
         let mut text = JsonText::for_record(3);
-        let refused = (0..100_000).position(|_| text.raw("null,").is_err());
+        text.begin_array().unwrap();
+        let refused = (0..100_000).position(|_| text.null().is_err());
         assert_eq!(refused, Some(LEAST_GROWN / "null,".len()));
-        assert!(text.raw("").is_err_and(|error| error.contains("more than 65536 bytes")));
+        assert!(text.null().is_err_and(|error| error.contains("more than 65536 bytes")));
     }
 }

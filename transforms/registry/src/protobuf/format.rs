@@ -36,8 +36,7 @@ impl SchemaFormat for ProtobufFormat {
         let descriptor = find_message(schema, &framed.message, self.message.as_deref(), &mut payload)?;
         let of = schema.type_of(&descriptor);
         let message = DynamicMessage::decode(descriptor, payload).map_err(|error| error.to_string())?;
-        let text = write_record(&message, framed.payload.len(), self.decimal)?;
-        let json = Json::parse(text).map_err(|error| error.to_string())?;
+        let json = write_record(&message, framed.payload.len(), self.decimal)?;
         Ok(json.with_schema_type(of))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
 };
+use sluice_connector_api::Json;
 
 use super::known_files::DECIMAL;
 use crate::mapping::{DecimalStyle, JsonText, decimal_text, seconds_text};
@@ -19,10 +19,10 @@ pub(super) fn write_record(
     message: &DynamicMessage,
     bytes: usize,
     decimal: DecimalStyle,
-) -> Result<Bytes, String> {
+) -> Result<Json, String> {
     let mut writer = Writer { text: JsonText::for_record(bytes), decimal, unconditional: HashMap::new() };
     writer.message(message, 0)?;
-    Ok(writer.text.finish())
+    writer.text.finish()
 }
 
 struct Writer {
@@ -58,40 +58,28 @@ impl Writer {
 
     /// Writes a message as an object of its fields.
     fn plain(&mut self, message: &DynamicMessage, depth: usize) -> Result<(), String> {
-        self.text.raw("{")?;
-        self.fields(message, "", depth)?;
-        self.text.raw("}")
+        self.text.begin_object()?;
+        self.fields(message, depth)?;
+        self.text.end_object()
     }
 
-    /// Writes the fields of a message in the order of their numbers; `comma` stands before the first.
-    fn fields(&mut self, message: &DynamicMessage, comma: &str, depth: usize) -> Result<(), String> {
-        let mut comma = comma;
+    /// Writes the fields of a message in the order of their numbers.
+    fn fields(&mut self, message: &DynamicMessage, depth: usize) -> Result<(), String> {
         let mut set = message.fields().filter(|(field, _)| field.supports_presence()).peekable();
         for field in self.unconditional(&message.descriptor()).iter() {
             while let Some((earlier, value)) = set.next_if(|(other, _)| other.number() < field.number()) {
-                self.field(comma, &earlier, value, depth)?;
-                comma = ",";
+                self.field(&earlier, value, depth)?;
             }
-            self.field(comma, field, &message.get_field(field), depth)?;
-            comma = ",";
+            self.field(field, &message.get_field(field), depth)?;
         }
         for (field, value) in set {
-            self.field(comma, &field, value, depth)?;
-            comma = ",";
+            self.field(&field, value, depth)?;
         }
         Ok(())
     }
 
-    fn field(
-        &mut self,
-        comma: &str,
-        field: &FieldDescriptor,
-        value: &Value,
-        depth: usize,
-    ) -> Result<(), String> {
-        self.text.raw(comma)?;
-        self.text.string(field.name())?;
-        self.text.raw(":")?;
+    fn field(&mut self, field: &FieldDescriptor, value: &Value, depth: usize) -> Result<(), String> {
+        self.text.name(field.name())?;
         self.value(&field.kind(), value, depth + 1)
     }
 
@@ -106,7 +94,7 @@ impl Writer {
 
     fn value(&mut self, kind: &Kind, value: &Value, depth: usize) -> Result<(), String> {
         match value {
-            Value::Bool(value) => self.text.raw(if *value { "true" } else { "false" }),
+            Value::Bool(value) => self.text.boolean(*value),
             Value::I32(number) => self.text.integer(i64::from(*number)),
             Value::I64(number) => self.text.integer(*number),
             Value::U32(number) => self.text.unsigned(u64::from(*number)),
@@ -126,7 +114,7 @@ impl Writer {
     fn symbol(&mut self, kind: &Kind, number: i32) -> Result<(), String> {
         let Kind::Enum(descriptor) = kind else { return self.text.integer(i64::from(number)) };
         if descriptor.full_name() == "google.protobuf.NullValue" {
-            return self.text.raw("null");
+            return self.text.null();
         }
         match descriptor.get_value(number) {
             Some(value) => self.text.string(value.name()),
@@ -135,14 +123,11 @@ impl Writer {
     }
 
     fn list(&mut self, kind: &Kind, items: &[Value], depth: usize) -> Result<(), String> {
-        self.text.raw("[")?;
-        let mut comma = "";
+        self.text.begin_array()?;
         for item in items {
-            self.text.raw(comma)?;
             self.value(kind, item, depth + 1)?;
-            comma = ",";
         }
-        self.text.raw("]")
+        self.text.end_array()
     }
 
     /// The entries of a map have no order of their own; sorted, equal records give equal text.
@@ -153,22 +138,18 @@ impl Writer {
             Kind::Message(entry) if entry.is_map_entry() => entry.map_entry_value_field().kind(),
             other => other.clone(),
         };
-        self.text.raw("{")?;
-        let mut comma = "";
+        self.text.begin_object()?;
         for (key, value) in sorted {
-            self.text.raw(comma)?;
-            self.text.string(&key_text(key))?;
-            self.text.raw(":")?;
+            self.text.name(&key_text(key))?;
             self.value(&of_values, value, depth + 1)?;
-            comma = ",";
         }
-        self.text.raw("}")
+        self.text.end_object()
     }
 
     fn only_field(&mut self, message: &DynamicMessage, number: u32, depth: usize) -> Result<(), String> {
         match message.descriptor().get_field(number) {
             Some(field) => self.value(&field.kind(), &message.get_field(&field), depth + 1),
-            None => self.text.raw("null"),
+            None => self.text.null(),
         }
     }
 
@@ -176,7 +157,7 @@ impl Writer {
     fn any_json(&mut self, message: &DynamicMessage, depth: usize) -> Result<(), String> {
         match message.fields().next() {
             Some((field, value)) => self.value(&field.kind(), value, depth + 1),
-            None => self.text.raw("null"),
+            None => self.text.null(),
         }
     }
 
@@ -189,7 +170,7 @@ impl Writer {
         };
         let text = decimal_text(unscaled, scale.into()).ok_or("a decimal has more digits than anybody's")?;
         match self.decimal {
-            DecimalStyle::Number => self.text.raw(&text),
+            DecimalStyle::Number => self.text.digits(&text),
             DecimalStyle::String => self.text.string(&text),
         }
     }
@@ -232,24 +213,25 @@ impl Writer {
         let bytes = message.get_field_by_number(2);
         let bytes = bytes.as_deref().and_then(Value::as_bytes).cloned().unwrap_or_default();
         let name = url.rsplit('/').next().unwrap_or(url);
-        self.text.raw("{\"@type\":")?;
+        self.text.begin_object()?;
+        self.text.name("@type")?;
         self.text.string(url)?;
         match message.descriptor().parent_pool().get_message_by_name(name) {
             None => {
-                self.text.raw(",\"value\":")?;
+                self.text.name("value")?;
                 self.text.base64(&bytes)?;
             }
             Some(descriptor) => {
                 let inner = DynamicMessage::decode(descriptor, bytes).map_err(|error| error.to_string())?;
                 if name.starts_with("google.protobuf.") {
-                    self.text.raw(",\"value\":")?;
+                    self.text.name("value")?;
                     self.message(&inner, depth + 1)?;
                 } else {
-                    self.fields(&inner, ",", depth + 1)?;
+                    self.fields(&inner, depth + 1)?;
                 }
             }
         }
-        self.text.raw("}")
+        self.text.end_object()
     }
 }
 

@@ -41,16 +41,21 @@ const KEY: &str = concat!(
 pub(super) struct Find {
     regex: Regex,
     is_card: bool,
+    /// What a text has to have, or there is nothing to look for.
+    has: fn(&str) -> bool,
 }
+
+/// The fewest digits of a card.
+const LEAST_CARD: usize = 13;
 
 impl Find {
     pub(super) fn known(pattern: KnownPattern) -> Result<Self, SettingsError> {
-        let (text, is_card) = match pattern {
-            KnownPattern::Email => (EMAIL, false),
-            KnownPattern::Card => (CARD, true),
-            KnownPattern::Key => (KEY, false),
+        let (text, is_card, has): (_, _, fn(&str) -> bool) = match pattern {
+            KnownPattern::Email => (EMAIL, false, |text| text.contains('@')),
+            KnownPattern::Card => (CARD, true, |text| text.len() >= LEAST_CARD),
+            KnownPattern::Key => (KEY, false, |_| true),
         };
-        Ok(Self { regex: whole_regex::compile("patterns", text)?, is_card })
+        Ok(Self { regex: whole_regex::compile("patterns", text)?, is_card, has })
     }
 
     /// Compiles an expression; `key` is the setting that holds it. One that fits the empty text is refused.
@@ -62,7 +67,7 @@ impl Find {
                 "fits an empty text, and so stands between any two characters",
             ));
         }
-        Ok(Self { regex, is_card: false })
+        Ok(Self { regex, is_card: false, has: |_| true })
     }
 
     /// Says whether only this can be found in the digits of a number.
@@ -70,8 +75,16 @@ impl Find {
         self.is_card
     }
 
+    /// Says whether the pattern fits somewhere, whatever else has to be so.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        (self.has)(text) && self.regex.is_match(text)
+    }
+
     /// Puts the replacement where something is found; `None` where nothing is.
     pub(super) fn replace(&self, text: &str, replacement: &str) -> Option<String> {
+        if !(self.has)(text) {
+            return None;
+        }
         let replaced = self.regex.replace_all(text, |found: &regex::Captures<'_>| {
             let found = found.get(0).map_or("", |found| found.as_str());
             let is_it = !self.is_card || is_right_by_luhn(found);
@@ -122,6 +135,7 @@ mod tests {
             ("card 4111 1111 1111 1111.", Some("card *.")),
             ("4111-1111-1111-1111", Some("*")),
             ("378282246310005", Some("*")),
+            ("4222222222222", Some("*")),
             ("4111 1111 1111 1112", None),
             ("1739712345678", None),
             ("order 12345678901234567890", None),

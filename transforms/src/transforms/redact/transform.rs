@@ -143,9 +143,20 @@ impl Redact {
 
     /// A document in which nothing is found stays the text that it is.
     fn search_json(&self, json: &mut Json) {
+        if !json.any_scalar(|found| self.may_be_in(found)) {
+            return;
+        }
         let mut value = json.value().clone();
         if self.search_value(&mut value) {
             *json = value.into();
+        }
+    }
+
+    fn may_be_in(&self, scalar: Scalar<'_>) -> bool {
+        match scalar {
+            Scalar::Text(text) => self.finds.iter().any(|find| find.is_in(text)),
+            Scalar::Number(digits) => self.finds.iter().any(|find| find.is_card() && find.is_in(digits)),
+            Scalar::Bool(_) => false,
         }
     }
 

@@ -164,7 +164,7 @@ fn row(op: ChangeOp, envelope: &mut Map<String, Value>, name: &str) -> Result<Ch
 fn take_row(envelope: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let row = std::mem::take(envelope.get_mut(name)?);
     let row = match row.as_str() {
-        Some(text) => sluice_connector_api::Json::from_slice(text.as_bytes()).ok()?.into_value(),
+        Some(text) => sluice_connector_api::Json::value_from_slice(text.as_bytes()).ok()?,
         None => row,
     };
     row.is_object().then_some(row)
