@@ -469,6 +469,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_flat_goes_out_as_it_is() {
+        let mut writer = JsonWriter::with_capacity(0);
+        writer.begin_object();
+        writer.ready_name(&JsonName::new("timestamp"));
+        writer.double(1_739_712_345.678);
+        writer.name("ticker");
+        writer.string("OOOO 1e5");
+        writer.name("price");
+        writer.digits("44.50");
+        writer.end_object();
+        let json = writer.finish().unwrap();
+        let text: &[u8] = br#"{"timestamp":1739712345.678,"ticker":"OOOO 1e5","price":44.50}"#;
+        assert_eq!(json.compact().map(|text| &**text), Some(text));
+    }
+
+    #[test]
     fn what_is_no_json_is_not_taken_for_it() {
         for forged in ["1,\"role\":\"admin\"", "1}\n{\"forged\":true", "", "01", "NaN", "1 "] {
             let mut writer = JsonWriter::with_capacity(0);
