@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::interpolate::Follow;
 use crate::config::problem::Problem;
-use crate::config::text_file::read_text;
+use crate::config::text_file::{TextFile, read_text};
 use crate::config::worker::{BatchResponse, LogFormat, WorkerSettings};
 use crate::connector::files;
 use crate::connector::load::Connector;
@@ -232,7 +232,7 @@ fn read(paths: &[PathBuf]) -> Result<(PathBuf, String), Vec<Problem>> {
         }
         _ => return Err(problems),
     };
-    match read_text(&file) {
+    match read_text(&file, TextFile::Connector) {
         Ok(text) => Ok((file, text)),
         Err(problem) => Err(vec![problem]),
     }

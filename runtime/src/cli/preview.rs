@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::invocation::read;
 use crate::cli::output::{Output, pretty, print, verdict};
 use crate::config::interpolate::Follow;
-use crate::config::text_file::read_text;
+use crate::config::text_file::{TextFile, read_text};
 use crate::connector::load::Connector;
 use crate::kafka::newest::newest;
 use crate::lambda;
@@ -134,7 +134,7 @@ impl PreviewArgs {
 
 /// Loads a connector as a function would, where `source.kafka` may be absent.
 async fn of_function(file: &Path, registry: &Registry) -> Result<Connector, Exit> {
-    let text = read_text(file).map_err(|problem| vec![problem])?;
+    let text = read_text(file, TextFile::Connector).map_err(|problem| vec![problem])?;
     Ok(lambda::load(file, &text, registry, Follow::Present).await?)
 }
 

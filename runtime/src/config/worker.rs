@@ -14,7 +14,7 @@ use sluice_connector_api::{ByteSize, HumanDuration, Secret};
 use crate::config::environment::EnvironmentSettings;
 use crate::config::problem::Problem;
 use crate::config::schema::generator;
-use crate::config::text_file::read_text;
+use crate::config::text_file::{TextFile, read_text};
 use crate::config::validate::validate;
 use crate::config::yaml::Node;
 
@@ -196,7 +196,7 @@ fn read_file(named: Option<&Path>) -> Result<Option<Value>, Vec<Problem>> {
     if named.is_none() && !path.exists() {
         return Ok(None);
     }
-    let text = read_text(path).map_err(|problem| vec![problem])?;
+    let text = read_text(path, TextFile::Settings).map_err(|problem| vec![problem])?;
     let node = Node::parse(&text).map_err(|error| vec![Problem::at(path, error.position, error.text)])?;
     match validate(path, &node, &process_schema()) {
         (value, problems) if problems.is_empty() => Ok(Some(value)),

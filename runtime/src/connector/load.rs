@@ -16,7 +16,7 @@ use crate::config::settings::{
     BatchSettings, ConnectorFile, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState,
 };
 use crate::config::shared_schema::ConnectorSchema;
-use crate::config::text_file::read_text;
+use crate::config::text_file::{TextFile, read_text};
 use crate::config::yaml::{Node, YamlError};
 use crate::connector::definition::Definition;
 use crate::connector::forms::FormCheck;
@@ -136,7 +136,7 @@ pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
-    read_text(file).map_err(|problem| vec![problem])
+    read_text(file, TextFile::Connector).map_err(|problem| vec![problem])
 }
 
 /// Reads YAML; what configures something else is not looked into. Beside it stands what is wrong with keys that stand twice.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use sluice_runtime::cli::{Command, Context, Exit, Output, print, write_new};
 use sluice_runtime::config::problem::Problem;
-use sluice_runtime::config::text_file::read_text;
+use sluice_runtime::config::text_file::{TextFile, read_text};
 use sluice_runtime::config::yaml_writer::{to_comment, to_yaml};
 
 use super::connector::{Converted, convert};
@@ -36,7 +36,8 @@ impl Command for ConvertArgs {
 
     async fn run(self, context: &Context) -> Result<(), Exit> {
         let wrong = |text: String| Exit::Configuration(vec![Problem::of_file(&self.configuration, text)]);
-        let text = read_text(&self.configuration).map_err(|problem| vec![problem])?;
+        let text = read_text(&self.configuration, TextFile::ConnectConfiguration)
+            .map_err(|problem| vec![problem])?;
         let config = read(&self.configuration, &text).map_err(wrong)?;
         let stem =
             self.file.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sluice_connector_api::{BoxError, Record};
 
 use crate::config::problem::{Position, Problem};
-use crate::config::text_file::read_text;
+use crate::config::text_file::{TextFile, read_text};
 use crate::config::yaml::{Content, Node};
 use crate::offline::sample::{Places, SampleRecord};
 
@@ -90,7 +90,7 @@ impl Suite {
 
     /// Reads a file of tests, or says everything that is wrong with it.
     pub fn read(file: &Path) -> Result<Self, Vec<Problem>> {
-        let text = read_text(file).map_err(|problem| vec![problem])?;
+        let text = read_text(file, TextFile::Tests).map_err(|problem| vec![problem])?;
         Self::parse(file, &text)
     }
 
