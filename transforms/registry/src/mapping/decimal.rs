@@ -13,23 +13,23 @@ pub(crate) fn decimal_text(unscaled: &[u8], scale: i64) -> Option<String> {
         return None;
     }
     let (is_negative, digits) = digits(unscaled);
-    let mut text = if is_negative { "-".to_owned() } else { String::new() };
+    let sign = if is_negative { "-" } else { "" };
     let Ok(scale) = usize::try_from(scale) else {
-        text.push_str(&digits);
+        let mut text = format!("{sign}{digits}");
         if digits != "0" {
             text.extend(std::iter::repeat_n('0', usize::try_from(-scale).unwrap_or_default()));
         }
         return Some(text);
     };
-    if scale == 0 {
-        text.push_str(&digits);
-        return Some(text);
+    // At least one digit stands before the point.
+    let zeros = (scale + 1).saturating_sub(digits.len());
+    let mut text = String::with_capacity(sign.len() + zeros + digits.len() + ".".len());
+    text.push_str(sign);
+    text.extend(std::iter::repeat_n('0', zeros));
+    text.push_str(&digits);
+    if scale > 0 {
+        text.insert(text.len().checked_sub(scale)?, '.');
     }
-    let digits = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = digits.split_at_checked(digits.len() - scale)?;
-    text.push_str(whole);
-    text.push('.');
-    text.push_str(fraction);
     Some(text)
 }
 
@@ -75,7 +75,11 @@ fn digits(unscaled: &[u8]) -> (bool, String) {
     if unscaled.len() <= 16 {
         let fill = if is_negative { -1_i128 } else { 0 };
         let number = unscaled.iter().fold(fill, |number, byte| number << 8 | i128::from(*byte));
-        return (is_negative, number.unsigned_abs().to_string());
+        let magnitude = number.unsigned_abs();
+        // Most fit, and dividing 64 bits is quicker.
+        let digits =
+            u64::try_from(magnitude).map_or_else(|_| magnitude.to_string(), |short| short.to_string());
+        return (is_negative, digits);
     }
     let mut magnitude = unscaled.to_vec();
     if is_negative {
