@@ -54,6 +54,7 @@
 //! its `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `reach`, `scan`, `newest`, `groups` (and `reset_to`, where one is moved), `topics`, `producer`.
 
+mod chunk;
 pub(crate) mod cluster;
 mod commits;
 mod committer;

@@ -10,12 +10,13 @@ use rdkafka::{Message as _, Offset};
 use sluice_connector_api::{Record, TopicPartition};
 use tokio::sync::oneshot;
 
+use crate::kafka::chunk::Chunk;
 use crate::kafka::context::GroupContext;
 use crate::kafka::correction::{Corrected, Correction};
 use crate::kafka::faulty::Faulty;
 use crate::kafka::native::epochs::fetched_range;
-use crate::kafka::native::queue::{ConsumerQueue, Message, PartitionError, Taken};
-use crate::kafka::record::{record_of, record_taken};
+use crate::kafka::native::queue::{ConsumerQueue, PartitionError};
+use crate::kafka::record::record_of;
 use crate::kafka::severity::{Severity, is_of_topic, severity};
 use crate::kafka::stamp::Stamp;
 use crate::kafka::validation::validate;
@@ -193,21 +194,9 @@ impl Poller {
     fn take(&mut self) {
         let most = (CHUNK_BYTES / self.typical).clamp(1, CHUNK_RECORDS);
         let (most, time) = if self.quiet { (1, IDLE) } else { (most, Duration::ZERO) };
-        let (mut records, mut bytes) = (Vec::with_capacity(most), 0);
-        // One name for the records of a chunk. Not for those of all: threads that count the same thing wait for each other.
-        let mut topics: Vec<(usize, Arc<str>)> = Vec::new();
-        let (mut epochs, mut faults): (_, Vec<PartitionError>) = (Vec::with_capacity(most), Vec::new());
-        self.records.take(most, time, |taken| match taken {
-            // It comes again, behind what could not be read.
-            Taken::Record(message) if faults.iter().any(|fault| is_before(fault, message)) => {}
-            Taken::Record(message) => {
-                let record = record_taken(message, name_of(message, &mut topics));
-                bytes += footprint(&record);
-                records.push(record);
-                epochs.push(message.leader_epoch());
-            }
-            Taken::Fault(fault) => faults.push(fault),
-        });
+        let mut chunk = Chunk::with_capacity(most);
+        self.records.take(most, time, |taken| chunk.take(taken));
+        let Chunk { records, epochs, bytes, faults, .. } = chunk;
         self.quiet = records.is_empty();
         self.typical = bytes.checked_div(records.len()).unwrap_or(self.typical).max(1);
         self.clear_partitions_of(&records);
@@ -349,24 +338,7 @@ impl Poller {
     }
 }
 
-/// Says whether something that could not be read comes before a record of the same partition.
-fn is_before(fault: &PartitionError, message: &Message) -> bool {
-    let place = fault.place.as_ref().map(|(partition, _)| partition);
-    place.is_some_and(|place| place.partition == message.partition() && &*place.topic == message.topic())
-}
-
 /// The first offset that a partition has, as the last fetch told it.
 fn first_offset(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) -> Option<i64> {
     fetched_range(consumer.client(), partition).map(|(first, _)| first)
-}
-
-/// Returns the name of a record's topic, which it shares with others of the chunk.
-fn name_of(message: &Message, topics: &mut Vec<(usize, Arc<str>)>) -> Arc<str> {
-    let id = message.topic_id();
-    if let Some((_, topic)) = topics.iter().find(|(other, _)| *other == id) {
-        return Arc::clone(topic);
-    }
-    let topic: Arc<str> = message.topic().into();
-    topics.push((id, Arc::clone(&topic)));
-    topic
 }
