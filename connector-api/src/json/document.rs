@@ -13,7 +13,7 @@ use super::fields::FieldPlaces;
 use super::found::{Found, Scalar};
 use super::path::field_at;
 use super::read;
-use super::text::{Text, Told};
+use super::text::{Text, ToldField};
 use super::written;
 use crate::{SchemaFields, SchemaType};
 
@@ -178,11 +178,11 @@ impl Json {
             return field_at(self.value(), path).map(Found::from_value);
         };
         match text.tell(first.as_ref()) {
-            Told::Missing => None,
-            Told::Scalar(scalar) => rest.is_empty().then_some(Found::Scalar(scalar)),
-            Told::Null => rest.is_empty().then_some(Found::Null),
-            Told::Set(value) => field_at(value, rest).map(Found::from_value),
-            Told::Unread => field_at(&text.document().value, path).map(Found::from_value),
+            ToldField::Missing => None,
+            ToldField::Scalar(scalar) => rest.is_empty().then_some(Found::Scalar(scalar)),
+            ToldField::Null => rest.is_empty().then_some(Found::Null),
+            ToldField::Set(value) => field_at(value, rest).map(Found::from_value),
+            ToldField::Unread => field_at(&text.document().value, path).map(Found::from_value),
         }
     }
 
@@ -262,7 +262,7 @@ impl Json {
         self.forget_type(name);
         match &mut self.form {
             Form::Text(text) if text.read.get().is_none() => {
-                if !matches!(text.tell(name), Told::Missing) {
+                if !matches!(text.tell(name), ToldField::Missing) {
                     text.set.push((name.to_owned(), None));
                 }
             }

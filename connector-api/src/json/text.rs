@@ -27,7 +27,7 @@ pub(super) struct Text {
 }
 
 /// What can be told of a field at the root.
-pub(super) enum Told<'a> {
+pub(super) enum ToldField<'a> {
     /// It is not there.
     Missing,
     Scalar(Scalar<'a>),
@@ -113,16 +113,16 @@ impl Text {
         Document { value: Value::String(text), has_each_name_once: true }
     }
 
-    pub(super) fn tell(&self, name: &str) -> Told<'_> {
+    pub(super) fn tell(&self, name: &str) -> ToldField<'_> {
         if let Some((_, value)) = self.set.iter().rev().find(|(field, _)| field == name) {
-            return value.as_ref().map_or(Told::Missing, Told::Set);
+            return value.as_ref().map_or(ToldField::Missing, ToldField::Set);
         }
-        let Some(fields) = &self.fields else { return Told::Unread };
+        let Some(fields) = &self.fields else { return ToldField::Unread };
         match fields.get(&self.source, name) {
-            None => Told::Missing,
-            Some(FieldPiece::Scalar(scalar)) => Told::Scalar(scalar),
-            Some(FieldPiece::Null) => Told::Null,
-            Some(FieldPiece::Nested) => Told::Unread,
+            None => ToldField::Missing,
+            Some(FieldPiece::Scalar(scalar)) => ToldField::Scalar(scalar),
+            Some(FieldPiece::Null) => ToldField::Null,
+            Some(FieldPiece::Nested) => ToldField::Unread,
         }
     }
 }
