@@ -133,8 +133,8 @@ impl RowStore {
         Ok(plan)
     }
 
-    /// Looks at all tables again for a batch that they do not fit. One that they do not fit still is no reason to believe what
-    /// was seen: whoever mends a table has the next put look once more.
+    /// Looks at all tables again for a batch that they do not fit. Where they do not fit it still, the next put looks once more,
+    /// so that it is enough to mend the table.
     async fn plan_anew(
         &self,
         client: &Client,
@@ -145,13 +145,7 @@ impl RowStore {
             self.tables.forget(name);
             self.find_or_create(client, name, batch).await?;
         }
-        let plan = self.plan_of_known(batch);
-        if plan.is_err() {
-            for name in names {
-                self.tables.forget(name);
-            }
-        }
-        plan
+        self.plan_of_known(batch)
     }
 
     fn plan_of_known(&self, batch: &[Record]) -> Result<BatchPlan, Failure> {
