@@ -1,7 +1,7 @@
 //! JSON that is written value by value, and so is known to be JSON without a second look.
 //!
 //! The writer puts commas, colons, quotes and escapes itself, and notes where the fields at the root come to stand. Calls in an
-//! order that makes no JSON, and digits that are no number, are written, too. Such a text is read before it is taken for a
+//! order that makes no JSON, and digits that make no number, are written, too. Such a text is read before it is taken for a
 //! document, as any text from outside is.
 
 use serde::Serialize;
