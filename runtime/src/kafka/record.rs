@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rdkafka::Message as _;
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _};
+use rdkafka::message::BorrowedMessage;
 use sluice_connector_api::{Origin, Payload, Record, Timestamp, TimestampType};
 
-use crate::kafka::native::queue::Message;
+use crate::kafka::native::queue::{Message, headers_of};
 
 /// Copies a record out of librdkafka's memory. `topic` is its topic's name, shared by all its records.
 pub(super) fn record_of(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Record {
     let origin = Origin::new(topic, message.partition(), message.offset());
-    let headers = message.headers().into_iter().flat_map(BorrowedHeaders::iter);
-    let headers = headers.map(|header| (header.key.to_owned(), header.value));
-    record(origin, message.key(), message.payload(), message.timestamp(), headers)
+    record(origin, message.key(), message.payload(), message.timestamp(), headers_of(message))
 }
 
 /// Copies a record that was taken from a queue.

@@ -16,6 +16,7 @@ use rdkafka::Timestamp;
 use rdkafka::bindings as librdkafka;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{IsError, KafkaError};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::types::{RDKafkaHeaders, RDKafkaMessage, RDKafkaQueue};
 use sluice_connector_api::TopicPartition;
 
@@ -204,12 +205,26 @@ impl Message {
 
     /// Walks the headers; a name that is not valid UTF-8 has replacement characters.
     pub(in crate::kafka) fn headers(&self) -> MessageHeaders<'_> {
-        let mut headers: *mut RDKafkaHeaders = null_mut();
-        // SAFETY: the message is alive and keeps its headers, to which a pointer is written.
-        let found = unsafe { librdkafka::rd_kafka_message_headers(self.0.as_ptr(), &raw mut headers) };
-        let list = NonNull::new(headers).filter(|_| !found.is_error());
-        MessageHeaders { list, next: 0, message: PhantomData }
+        // SAFETY: the message is alive and keeps its headers.
+        unsafe { headers_at(self.0.as_ptr()) }
     }
+}
+
+/// Walks the headers of a record that rdkafka handed over; rdkafka itself panics where a name is not valid UTF-8.
+pub(in crate::kafka) fn headers_of<'a>(message: &'a BorrowedMessage<'_>) -> MessageHeaders<'a> {
+    // SAFETY: the message is alive for as long as it is borrowed, and keeps its headers.
+    unsafe { headers_at(message.ptr()) }
+}
+
+/// # Safety
+///
+/// The message is alive for as long as is said.
+unsafe fn headers_at<'a>(message: *mut RDKafkaMessage) -> MessageHeaders<'a> {
+    let mut headers: *mut RDKafkaHeaders = null_mut();
+    // SAFETY: the caller's; a pointer to the headers is written.
+    let found = unsafe { librdkafka::rd_kafka_message_headers(message, &raw mut headers) };
+    let list = NonNull::new(headers).filter(|_| !found.is_error());
+    MessageHeaders { list, next: 0, message: PhantomData }
 }
 
 /// The headers of a message, by name and value.
