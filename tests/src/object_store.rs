@@ -41,7 +41,8 @@ impl ObjectStore {
             return None;
         }
         let home = tempfile::Builder::new().prefix("sluice-s3-").tempdir().expect("a temporary folder");
-        let actions = ["Admin", "Read", "Write", "List", "Tagging"];
+        // Not "Admin": whoever has that makes a missing bucket by writing to it.
+        let actions = ["Read", "Write", "List", "Tagging"];
         let [(_, access), (_, secret)] = CREDENTIALS;
         let identities = json!({ "identities": [
             { "name": "writer", "credentials": [{ "accessKey": access, "secretKey": secret }], "actions": actions },
@@ -148,6 +149,18 @@ impl ObjectStore {
         let (status, object) = self.ask("GET", &format!("/archive/{key}")).expect("an answer");
         assert_eq!(status, 200, "{key}: {object}");
         object
+    }
+
+    /// Deletes the bucket with all that is in it.
+    pub fn delete_bucket(&self) {
+        let (status, said) = self.ask("DELETE", "/archive").expect("an answer");
+        assert_eq!(status, 204, "{said}");
+    }
+
+    /// Makes the bucket.
+    pub fn make_bucket(&self) {
+        let (status, said) = self.ask("PUT", "/archive").expect("an answer");
+        assert_eq!(status, 200, "{said}");
     }
 
     /// Sends a request that nobody signed. Returns the status and the body.

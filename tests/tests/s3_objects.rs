@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
+use sluice_tests::listener::{address, get};
 use sluice_tests::object_store::{CREDENTIALS, ObjectStore};
 use sluice_tests::requirement::{is_required, tell};
 use sluice_tests::sluice::{Running, Sluice};
@@ -40,8 +41,11 @@ fn write(broker: &Broker, topic: &str, count: usize, length: usize) {
 /// Runs this build, or the program that `SLUICE_S3_PROGRAM` names, such as a release build.
 fn daemon(folder: &Folder) -> Running {
     let sluice = match std::env::var_os("SLUICE_S3_PROGRAM") {
-        Some(program) => Sluice::of(std::path::Path::new(&program)).arg("run").arg(folder.path()),
-        None => Sluice::new(["run".as_ref(), folder.path()]),
+        Some(program) => Sluice::of(std::path::Path::new(&program))
+            .arg("run")
+            .arg("--listen=127.0.0.1:0")
+            .arg(folder.path()),
+        None => Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0"),
     };
     sluice.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true").spawn()
 }
@@ -119,6 +123,35 @@ fn a_store_that_is_away_is_waited_for_and_large_objects_come_whole() {
     running.terminate().expect_code(0);
     assert_each_once(&store, &topic, 4_800);
     assert!(store.keys().iter().all(|key| store.object(key).len() > 24_000_000));
+}
+
+/// What was stored went with the bucket. What comes while there is none waits for it.
+#[test]
+fn a_bucket_that_goes_away_is_told_and_making_it_again_is_enough() {
+    let Some(store) = ObjectStore::start() else { return };
+    let broker = Broker::shared().unwrap();
+    let topic = kafka::unique("bucketless");
+    broker.create_topic(&topic, PARTITIONS);
+    write(broker, &topic, OBJECT, 20);
+    let folder = Folder::new();
+    let objects = format!("    objects: {{ max_records: {OBJECT} }}\n");
+    folder.write("archive.yaml", connector(broker, &topic, &store, &objects));
+    let mut running = daemon(&folder);
+    let address = address(&mut running);
+    wait_for_objects(&store, 3, &running);
+    running.wait_while_running("ready", || get(&address, "/readyz").status == 200);
+    store.delete_bucket();
+    write(broker, &topic, OBJECT, 20);
+    running.wait_while_running("not ready", || get(&address, "/readyz").status == 503);
+    let said = get(&address, "/readyz").body + &get(&address, "/status").body;
+    // This store would make the bucket for whoever may do so, and says that this writer may not. S3 says NoSuchBucket.
+    assert!(said.contains("PutObject was answered 403 AccessDenied"), "{said}");
+    store.make_bucket();
+    wait_for_objects(&store, 3, &running);
+    // It is ready again two minutes later, as any task that failed.
+    running.terminate().expect_code(0);
+    assert_eq!(store.keys().len(), 3);
+    assert_each_once(&store, &topic, OBJECT);
 }
 
 /// On demand, since it writes a gigabyte twice: `SLUICE_REQUIRE_GIGABYTE=1`, with `SLUICE_REQUIRE_S3=1`.
