@@ -194,7 +194,7 @@ mod tests {
         let huge = format!("1e{}", "9".repeat(100_000));
         assert!(decimal(&huge) > decimal("1e999999999"));
         assert!(decimal("1e999999999") != decimal("1"));
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(1));
     }
 
     proptest! {

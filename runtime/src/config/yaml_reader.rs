@@ -378,7 +378,7 @@ mod tests {
         }
         let begun = std::time::Instant::now();
         assert!(error(&laughs.concat()).2.contains("too large"));
-        assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2));
         let mut tower = vec!["a0: &a0 [x]\n".to_owned()];
         for level in 1..200 {
             tower.push(format!("a{level}: &a{level} [*a{}]\n", level - 1));
