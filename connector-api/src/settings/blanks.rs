@@ -14,6 +14,9 @@ const TELLING_CHARS: usize = 6;
 /// Backslashes in a row that are looked at: a text within a text within a text has seven.
 const MAX_BACKSLASHES: usize = 16;
 
+/// Pluses in a run of white space that may be those of a secret.
+const MAX_PLUSES: usize = 16;
+
 /// How often one text may have been escaped.
 const MAX_LAYERS: usize = 4;
 
@@ -140,7 +143,7 @@ fn is_cut_off(rest: &str) -> bool {
 /// Returns the lengths of the ways in which a text that begins here spells a character.
 fn spellings(wanted: char, text: &str) -> Vec<usize> {
     if wanted == ' ' {
-        return white_space(text).into_iter().collect();
+        return white_space(text);
     }
     let mut lengths = Vec::new();
     if text.starts_with(wanted) {
@@ -155,10 +158,14 @@ fn spellings(wanted: char, text: &str) -> Vec<usize> {
     lengths
 }
 
-/// Measures white space in whatever way it is written; all of a run counts as one.
-fn white_space(text: &str) -> Option<usize> {
-    let mut end = 0;
+/// Measures white space in whatever way it is written; all of a run counts as one. A `+` within it may be one of the secret,
+/// and so may it end before each of the first.
+fn white_space(text: &str) -> Vec<usize> {
+    let (mut end, mut ends) = (0, Vec::new());
     while let Some(rest) = text.get(end..) {
+        if end > 0 && rest.starts_with('+') && ends.len() < MAX_PLUSES {
+            ends.push(end);
+        }
         let next =
             rest.chars().next().filter(|char| char.is_whitespace() || *char == '+').map(char::len_utf8);
         let escaped = [' ', '\n', '\r', '\t'].into_iter().find_map(|space| {
@@ -170,7 +177,10 @@ fn white_space(text: &str) -> Option<usize> {
             None => break,
         }
     }
-    (end > 0).then_some(end)
+    if end > 0 {
+        ends.push(end);
+    }
+    ends
 }
 
 /// Measures a character behind backslashes, as JSON, programming languages and logs write it. A text in a text doubles them.
@@ -324,6 +334,15 @@ mod tests {
         let key = "-----BEGIN-----\nabc\ndef\n";
         assert_eq!(blanked(key, "bad -----BEGIN----- abc def!"), "bad [redacted]!");
         assert_eq!(blanked(key, r"bad -----BEGIN-----\nabc\r\ndef!"), "bad [redacted]!");
+    }
+
+    #[test]
+    fn a_plus_of_the_secret_is_told_from_one_that_stands_for_a_blank() {
+        for text in ["A + 0", "A   +\n0", "A+%2B+0", "A+++0", "A%20+%200"] {
+            assert_eq!(blanked("A + 0", &format!("bad {text}!")), "bad [redacted]!", "{text}");
+        }
+        assert_eq!(blanked("A ++ +0", "A ++ +0"), "[redacted]");
+        assert_eq!(blanked("A + 0", "A  0"), "A  0");
     }
 
     #[test]
