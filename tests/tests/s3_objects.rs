@@ -29,6 +29,14 @@ fn connector(broker: &Broker, topic: &str, store: &ObjectStore, more: &str) -> S
     )
 }
 
+/// Starts a store and makes a topic; `None` where there is no store.
+fn set_up(name: &str) -> Option<(ObjectStore, &'static Broker, String)> {
+    let store = ObjectStore::start()?;
+    let (broker, topic) = (Broker::shared().unwrap(), kafka::unique(name));
+    broker.create_topic(&topic, PARTITIONS);
+    Some((store, broker, topic))
+}
+
 /// Writes records of a partition, each with a text of its own and of this length at least.
 fn write(broker: &Broker, topic: &str, count: usize, length: usize) {
     for partition in 0..PARTITIONS {
@@ -41,12 +49,10 @@ fn write(broker: &Broker, topic: &str, count: usize, length: usize) {
 /// Runs this build, or the program that `SLUICE_S3_PROGRAM` names, such as a release build.
 fn daemon(folder: &Folder) -> Running {
     let sluice = match std::env::var_os("SLUICE_S3_PROGRAM") {
-        Some(program) => Sluice::of(std::path::Path::new(&program))
-            .arg("run")
-            .arg("--listen=127.0.0.1:0")
-            .arg(folder.path()),
-        None => Sluice::new(["run".as_ref(), folder.path()]).arg("--listen=127.0.0.1:0"),
+        Some(program) => Sluice::of(std::path::Path::new(&program)).arg("run"),
+        None => Sluice::new(["run"]),
     };
+    let sluice = sluice.arg("--listen=127.0.0.1:0").arg(folder.path());
     sluice.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true").spawn()
 }
 
@@ -77,10 +83,7 @@ fn assert_each_once(store: &ObjectStore, topic: &str, count: usize) {
 
 #[test]
 fn a_connector_that_is_killed_again_and_again_leaves_each_record_in_the_bucket_once() {
-    let Some(store) = ObjectStore::start() else { return };
-    let broker = Broker::shared().unwrap();
-    let topic = kafka::unique("objects");
-    broker.create_topic(&topic, PARTITIONS);
+    let Some((store, broker, topic)) = set_up("objects") else { return };
     write(broker, &topic, RECORDS, 20);
     let folder = Folder::new();
     let objects = format!("    objects: {{ max_records: {OBJECT} }}\n");
@@ -102,10 +105,7 @@ fn a_connector_that_is_killed_again_and_again_leaves_each_record_in_the_bucket_o
 /// Objects of 24 MiB, in parts, and the store is away in the middle of one.
 #[test]
 fn a_store_that_is_away_is_waited_for_and_large_objects_come_whole() {
-    let Some(mut store) = ObjectStore::start() else { return };
-    let broker = Broker::shared().unwrap();
-    let topic = kafka::unique("large");
-    broker.create_topic(&topic, PARTITIONS);
+    let Some((mut store, broker, topic)) = set_up("large") else { return };
     write(broker, &topic, 4_800, 10_238);
     let folder = Folder::new();
     let objects = "    objects: { max_records: 2400, max_bytes: 1GiB }\n    compression: none\n";
@@ -128,10 +128,7 @@ fn a_store_that_is_away_is_waited_for_and_large_objects_come_whole() {
 /// What was stored went with the bucket. What comes while there is none waits for it.
 #[test]
 fn a_bucket_that_goes_away_is_told_and_making_it_again_is_enough() {
-    let Some(store) = ObjectStore::start() else { return };
-    let broker = Broker::shared().unwrap();
-    let topic = kafka::unique("bucketless");
-    broker.create_topic(&topic, PARTITIONS);
+    let Some((store, broker, topic)) = set_up("bucketless") else { return };
     write(broker, &topic, OBJECT, 20);
     let folder = Folder::new();
     let objects = format!("    objects: {{ max_records: {OBJECT} }}\n");
@@ -196,10 +193,7 @@ fn an_object_of_a_gigabyte_takes_the_memory_of_a_few_parts() {
 
 #[test]
 fn wrong_credentials_and_a_missing_bucket_are_named_before_anything_is_written() {
-    let Some(store) = ObjectStore::start() else { return };
-    let broker = Broker::shared().unwrap();
-    let topic = kafka::unique("refused");
-    broker.create_topic(&topic, PARTITIONS);
+    let Some((store, broker, topic)) = set_up("refused") else { return };
     write(broker, &topic, 10, 5);
     for (bucket, secret, said) in
         [("archive", "not the secret", "SignatureDoesNotMatch"), ("nowhere", CREDENTIALS[1].1, "404")]

@@ -12,7 +12,7 @@ use super::fault;
 use super::fields::FieldPlaces;
 use super::found::{Found, Scalar};
 use super::path::field_at;
-use super::read;
+use super::read::{self, Document};
 use super::text::{Text, ToldField};
 use super::written;
 use crate::{SchemaFields, SchemaType};
@@ -56,15 +56,13 @@ impl Json {
         let text = if text.starts_with(BYTE_ORDER_MARK) { text.slice(BYTE_ORDER_MARK.len()..) } else { text };
         // Looked at twice, since that is cheaper than sharing the bytes with what says where they are wrong.
         if let Err(error) = std::str::from_utf8(&text) {
-            let read = read::read(&text).map_err(|error| fault::explain(error, &text));
-            return read.and_then(|_| Err(serde_json::Error::custom(error)));
+            return read_or_explain(&text).and_then(|_| Err(serde_json::Error::custom(error)));
         }
         let source = ByteString::try_from(text).map_err(serde_json::Error::custom)?;
         let fields = FieldPlaces::find(&source);
         let text = Text::new(source, fields);
         if text.fields.is_none() {
-            let document = read::read(text.source.as_bytes());
-            let document = document.map_err(|error| fault::explain(error, text.source.as_bytes()))?;
+            let document = read_or_explain(text.source.as_bytes())?;
             text.read.get_or_init(|| Box::new(document));
         }
         Ok(Self { form: Form::Text(text), of: None })
@@ -78,8 +76,7 @@ impl Json {
     /// Reads a document that is wanted as a value only, as [`Json::parse`] and [`Json::into_value`] do, but at once.
     pub fn value_from_slice(text: &[u8]) -> serde_json::Result<Value> {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let read = read::read(text).map_err(|error| fault::explain(error, text));
-        Ok(read?.value)
+        Ok(read_or_explain(text)?.value)
     }
 
     /// Does what [`Json::parse`] does with bytes that somebody else keeps.
@@ -317,6 +314,10 @@ impl Json {
             _ => self.value().as_object().is_some_and(|fields| !fields.values().any(Value::is_object)),
         }
     }
+}
+
+fn read_or_explain(text: &[u8]) -> serde_json::Result<Document> {
+    read::read(text).map_err(|error| fault::explain(error, text))
 }
 
 fn any_in(value: &Value, is_wanted: &mut impl FnMut(Scalar<'_>) -> bool) -> bool {

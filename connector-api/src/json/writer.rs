@@ -258,7 +258,10 @@ impl JsonWriter {
         if self.depth == 1
             && let Some(name) = self.field.take()
         {
-            self.note(Some(name), Span::new(self.value_start, self.text.len() - self.value_start));
+            match Span::new(self.value_start, self.text.len() - self.value_start) {
+                Some(value) => self.fields.push((name, value)),
+                None => self.is_plain = false,
+            }
         }
     }
 
@@ -280,13 +283,6 @@ impl JsonWriter {
             self.is_plain &= self.field.is_some();
         }
     }
-
-    fn note(&mut self, name: Option<Span>, value: Option<Span>) {
-        match (name, value) {
-            (Some(name), Some(value)) => self.fields.push((name, value)),
-            _ => self.is_plain = false,
-        }
-    }
 }
 
 /// Says whether a string that has so many bytes with its quotes was written as it is.
@@ -297,6 +293,7 @@ fn is_unescaped(written: usize, length: usize) -> bool {
 /// Writes a string as `serde_json` does.
 fn push_string(to: &mut String, text: &str) {
     let takes_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // To count them all is quicker than to look for the first: many bytes are looked at at once.
     let count = text.bytes().map(|byte| usize::from(takes_escape(byte))).sum::<usize>();
     if count == 0 {
         to.push('"');

@@ -29,51 +29,42 @@ impl JsonText {
     }
 
     pub(crate) fn begin_object(&mut self) -> Result<(), String> {
-        self.writer.begin_object();
-        self.within_bound()
+        self.write(JsonWriter::begin_object)
     }
 
     pub(crate) fn end_object(&mut self) -> Result<(), String> {
-        self.writer.end_object();
-        self.within_bound()
+        self.write(JsonWriter::end_object)
     }
 
     pub(crate) fn begin_array(&mut self) -> Result<(), String> {
-        self.writer.begin_array();
-        self.within_bound()
+        self.write(JsonWriter::begin_array)
     }
 
     pub(crate) fn end_array(&mut self) -> Result<(), String> {
-        self.writer.end_array();
-        self.within_bound()
+        self.write(JsonWriter::end_array)
     }
 
     /// Adds the name of the field whose value comes next.
     pub(crate) fn name(&mut self, name: &str) -> Result<(), String> {
-        self.writer.name(name);
-        self.within_bound()
+        self.write(|writer| writer.name(name))
     }
 
     /// Does what [`JsonText::name`] does.
     pub(crate) fn ready_name(&mut self, name: &JsonName) -> Result<(), String> {
-        self.writer.ready_name(name);
-        self.within_bound()
+        self.write(|writer| writer.ready_name(name))
     }
 
     pub(crate) fn null(&mut self) -> Result<(), String> {
-        self.writer.null();
-        self.within_bound()
+        self.write(JsonWriter::null)
     }
 
     pub(crate) fn boolean(&mut self, value: bool) -> Result<(), String> {
-        self.writer.boolean(value);
-        self.within_bound()
+        self.write(|writer| writer.boolean(value))
     }
 
     /// Adds a string, with its quotes and escapes.
     pub(crate) fn string(&mut self, text: &str) -> Result<(), String> {
-        self.writer.string(text);
-        self.within_bound()
+        self.write(|writer| writer.string(text))
     }
 
     /// Adds bytes, in Base64.
@@ -83,20 +74,17 @@ impl JsonText {
 
     /// Adds a whole number.
     pub(crate) fn integer(&mut self, number: i64) -> Result<(), String> {
-        self.writer.integer(number);
-        self.within_bound()
+        self.write(|writer| writer.integer(number))
     }
 
     /// Adds a whole number that has no sign.
     pub(crate) fn unsigned(&mut self, number: u64) -> Result<(), String> {
-        self.writer.unsigned(number);
-        self.within_bound()
+        self.write(|writer| writer.unsigned(number))
     }
 
     /// Adds a number that is written already.
     pub(crate) fn digits(&mut self, digits: &str) -> Result<(), String> {
-        self.writer.digits(digits);
-        self.within_bound()
+        self.write(|writer| writer.digits(digits))
     }
 
     /// Adds a number of 32 bits, in the fewest digits that name it.
@@ -104,8 +92,7 @@ impl JsonText {
         if !number.is_finite() {
             return self.not_finite(number.into());
         }
-        self.writer.float(number);
-        self.within_bound()
+        self.write(|writer| writer.float(number))
     }
 
     /// Adds a number of 64 bits, in the fewest digits that name it.
@@ -113,8 +100,7 @@ impl JsonText {
         if !number.is_finite() {
             return self.not_finite(number);
         }
-        self.writer.double(number);
-        self.within_bound()
+        self.write(|writer| writer.double(number))
     }
 
     /// JSON has no such numbers; the strings are those of Protobuf's JSON mapping.
@@ -125,7 +111,8 @@ impl JsonText {
         self.string(if number > 0.0 { "Infinity" } else { "-Infinity" })
     }
 
-    fn within_bound(&self) -> Result<(), String> {
+    fn write(&mut self, write: impl FnOnce(&mut JsonWriter)) -> Result<(), String> {
+        write(&mut self.writer);
         if self.writer.length() <= self.most {
             return Ok(());
         }
