@@ -291,22 +291,22 @@ impl ConsumerGroup {
         format!("group {} is not moved: it {text}", self.name).into()
     }
 
-    /// Refuses while somebody reads: he would commit his own offsets over the new ones.
-    fn must_be_empty(&self) -> Result<(), BoxError> {
+    /// Refuses while somebody reads: he would commit his own offsets over the new ones. Says whether the brokers tell of members:
+    /// those for tests do not. Others refuse the commit of a stranger while there are some.
+    fn must_be_empty(&self) -> Result<bool, BoxError> {
         let groups = match coordinated(|| self.consumer.fetch_group_list(Some(&self.name), WAIT)) {
-            // Brokers for tests do not say. Others refuse the commit of a stranger while there are members.
-            Err(KafkaError::GroupListFetch(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(()),
+            Err(KafkaError::GroupListFetch(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(false),
             groups => groups?,
         };
         let members: usize = groups.groups().iter().map(|group| group.members().len()).sum();
         match members {
-            0 => Ok(()),
+            0 => Ok(true),
             _ => Err(format!("group {} has {members} active member(s); stop them first", self.name).into()),
         }
     }
 
     fn ask_set(&self, offsets: &[(TopicPartition, Option<i64>)]) -> Result<(), BoxError> {
-        self.must_be_empty()?;
+        let tells_members = self.must_be_empty()?;
         let (mut set, mut taken_back) = (TopicPartitionList::new(), TopicPartitionList::new());
         for (partition, offset) in offsets {
             match offset {
@@ -318,6 +318,10 @@ impl ConsumerGroup {
                     taken_back.add_partition(&partition.topic, partition.partition);
                 }
             }
+        }
+        // librdkafka ends the process where it asks brokers for that which cannot do it.
+        if taken_back.count() > 0 && !tells_members {
+            return Err("the brokers, as those of `sluice demo`, take no offsets back".into());
         }
         if set.count() > 0 {
             self.commit(&set)?;

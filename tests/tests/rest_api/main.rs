@@ -196,6 +196,24 @@ fn offsets_are_shown_and_moved_while_the_connector_is_stopped() {
     daemon.terminate().expect_code(0);
 }
 
+/// librdkafka ends the process where it asks brokers that cannot take offsets back, as those of `sluice demo`.
+#[test]
+fn brokers_that_take_no_offsets_back_are_not_asked_to() {
+    let stage = Stage::new();
+    let daemon = stage.spawn();
+    let path = "/connectors/prices/offsets";
+    stage.ask("PUT", "/connectors/prices/stop", "");
+    let at = |offset: Value| {
+        let partition = json!({ "kafka_topic": stage.topic, "kafka_partition": 0 });
+        json!({ "offsets": [{ "partition": partition, "offset": offset }] }).to_string()
+    };
+    for _ in 0..3 {
+        let (status, text) = error(&stage.ask("PATCH", path, &at(Value::Null)));
+        assert!(status == 500 && text.contains("take no offsets back"), "{status} {text}");
+    }
+    daemon.terminate().expect_code(0);
+}
+
 /// What is taken of one partition alone is no success, and what else the group has is shown, too.
 #[test]
 fn an_offset_that_the_brokers_do_not_take_is_named_and_all_that_the_group_has_are_shown() {

@@ -13,6 +13,9 @@ use rdkafka::types::{RDKafkaEvent, RDKafkaRespErr};
 
 /// Deletes the offsets that a group has committed for these partitions. Nobody may be a member of the group that reads their
 /// topics. One that has no offset is passed over.
+///
+/// The brokers have to know the request, as Kafka does from 2.4 on: librdkafka ends the process, or worse, where they do not
+/// (<https://github.com/confluentinc/librdkafka/issues/3663>), and has no way to ask whether they do.
 pub(in crate::kafka) fn delete_group_offsets<C: ClientContext>(
     client: &Client<C>,
     group: &str,
