@@ -36,6 +36,7 @@ pub mod pacing;
 pub mod plain_http;
 pub mod postgres;
 pub mod process;
+pub mod program;
 pub mod proxy;
 pub mod python;
 pub mod recorder;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use sluice_tests::program::write_program;
 use sluice_tests::sluice::root;
 use tempfile::TempDir;
 
@@ -99,9 +99,7 @@ struct Stub {
 impl Stub {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let aws = folder.path().join("aws");
-        fs::write(&aws, AWS).unwrap();
-        fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&folder.path().join("aws"), AWS);
         package(folder.path(), "package.zip", "a program", &shipped());
         let parameters = String::new();
         Self {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use sluice_tests::connector::Folder;
+use sluice_tests::program::{copy_program, write_program};
 use sluice_tests::sluice::{Sluice, root};
 
 /// What the program answers when a release is made of it; packing the true one would take a minute.
@@ -53,7 +54,7 @@ impl Machine {
     }
 
     fn command(&self, name: &str, text: &str) {
-        fs::set_permissions(self.0.write(name, text), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.path(name), text);
     }
 
     /// Makes the release for a target, as the workflow does.
@@ -243,11 +244,11 @@ impl Bases {
         for folder in ["container", "lambda", "bin", "lists"] {
             fs::create_dir(bases.0.path().join(folder)).unwrap();
         }
-        for file in ["container/Containerfile", "lambda/Containerfile", "container/bases"] {
+        for file in ["container/Containerfile", "lambda/Containerfile"] {
             fs::copy(root().join("infra").join(file), bases.0.path().join(file)).unwrap();
         }
-        let curl = bases.0.write("bin/curl", REGISTRY);
-        fs::set_permissions(curl, fs::Permissions::from_mode(0o755)).unwrap();
+        copy_program(&root().join("infra/container/bases"), &bases.0.path().join("container/bases"));
+        write_program(&bases.0.path().join("bin/curl"), REGISTRY);
         bases
     }
 
@@ -351,7 +352,7 @@ fn a_base_for_one_processor_or_with_other_content_is_refused() {
 fn a_release_has_a_word_on_it() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path().join("infra/release")).unwrap();
-    fs::copy(root().join("infra/release/notes"), folder.path().join("infra/release/notes")).unwrap();
+    copy_program(&root().join("infra/release/notes"), &folder.path().join("infra/release/notes"));
     folder.write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- later\n\n## [0.2.0] - 2026-12-01\n\n### Added\n\n- two\n\n## 0.1.0\n\n- one\n");
     let notes = |version: &str| {
         Command::new(folder.path().join("infra/release/notes")).arg(version).output().unwrap()

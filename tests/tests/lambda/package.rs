@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use sluice_tests::connector::Folder;
+use sluice_tests::program::write_program;
 use sluice_tests::sluice::{binary, root};
 
 /// The C library of `provided.al2023`.
@@ -67,7 +68,7 @@ impl Machine {
     }
 
     fn command(&self, name: &str, text: &str) {
-        fs::set_permissions(self.folder.write(name, text), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.folder.path().join(name), text);
     }
 
     fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -4,6 +4,7 @@ use std::fs;
 
 use sluice_tests::connector::Folder;
 use sluice_tests::lambda::RuntimeApi;
+use sluice_tests::program::copy_program;
 use sluice_tests::sluice::{Sluice, binary};
 
 use crate::{AMPLE, numbers};
@@ -14,7 +15,7 @@ const BLACKHOLE: &str = "source: { value: json }\nsink: { blackhole: {} }\n";
 fn the_binary_is_the_bootstrap_of_a_function_with_the_connector_beside_it() {
     let folder = Folder::new();
     let bootstrap = folder.path().join("bootstrap");
-    fs::hard_link(binary(), &bootstrap).or_else(|_| fs::copy(binary(), &bootstrap).map(|_| ())).unwrap();
+    fs::hard_link(binary(), &bootstrap).unwrap_or_else(|_| copy_program(binary(), &bootstrap));
     fs::create_dir(folder.path().join("connectors.d")).unwrap();
     fs::write(folder.path().join("connectors.d/prices.yaml"), BLACKHOLE).unwrap();
     let mut api = RuntimeApi::start();
