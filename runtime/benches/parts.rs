@@ -63,7 +63,7 @@ struct Part {
 
 fn main() {
     println!("| Part | ns per record | Beside | ns per record | Ratio |\n|---|--:|---|--:|--:|");
-    let parts = [value(), avro::avro(), timestamp(), template(), chain(), order()];
+    let parts = [value(), avro::flat(), avro::nested(), timestamp(), template(), chain(), order()];
     for part in parts.into_iter().chain(formats::formats()).chain(changes()).chain(beyond::beyond()) {
         println!("{}", part.measure());
     }

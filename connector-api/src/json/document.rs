@@ -68,9 +68,14 @@ impl Json {
         Ok(Self { form: Form::Text(text), of: None })
     }
 
-    /// Takes a text that is known to be a document. Where its fields are is known, too, or it is read when somebody asks.
-    pub(super) fn from_known(source: ByteString, fields: Option<FieldPlaces>) -> Self {
-        Self { form: Form::Text(Text::new(source, fields)), of: None }
+    /// Takes a text that is known to be a document. Where its fields are is known, too, or it is read when somebody asks. It may be
+    /// known that it goes out as it is.
+    pub(super) fn from_known(source: ByteString, fields: Option<FieldPlaces>, is_compact: bool) -> Self {
+        let text = Text::new(source, fields);
+        if is_compact {
+            text.is_compact.get_or_init(|| true);
+        }
+        Self { form: Form::Text(text), of: None }
     }
 
     /// Reads a document that is wanted as a value only, as [`Json::parse`] and [`Json::into_value`] do, but at once.
@@ -184,13 +189,11 @@ impl Json {
     }
 
     /// Returns the document as it came, if it came in the compact form: flat, without blanks, each name once; so is one that was
-    /// hoisted since.
+    /// hoisted since, or was made by a [`JsonWriter`](crate::JsonWriter) with each name once.
     /// It is what [`Json::to_bytes`] returns, and takes no reading.
     pub fn compact(&self) -> Option<&Bytes> {
         let Form::Text(text) = &self.form else { return None };
-        let fields = text.fields.as_ref()?;
-        let is_compact = || *text.is_compact.get_or_init(|| fields.are_compact(&text.source));
-        (text.set.is_empty() && is_compact()).then_some(text.source.as_bytes())
+        (text.set.is_empty() && text.is_compact()).then_some(text.source.as_bytes())
     }
 
     /// Returns the document as it goes out, without blanks between its parts. One that nobody has changed has its numbers

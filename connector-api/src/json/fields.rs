@@ -104,13 +104,9 @@ impl FieldPlaces {
         // Two quotes and a colon for each, commas between them, and the braces.
         let fields = self.0.iter().map(|(name, value)| name.length as usize + value.length as usize + 3);
         let length = fields.sum::<usize>() + self.0.len().saturating_sub(1) + 2;
-        let came_before = |(index, name): (usize, Span)| {
-            self.0.iter().take(index).any(|(other, _)| other.of(text) == name.of(text))
-        };
         length == text.len()
-            && self.0.len() <= FEW
             && self.0.iter().all(|(_, value)| is_flat(*value))
-            && !self.0.iter().map(|(name, _)| *name).enumerate().any(came_before)
+            && Span::differ(&self.0.iter().map(|(name, _)| *name), text)
     }
 }
 
@@ -124,6 +120,17 @@ impl Span {
     /// `None` where it lies beyond what is told apart.
     pub(super) fn new(start: usize, length: usize) -> Option<Self> {
         Some(Self { start: u32::try_from(start).ok()?, length: u32::try_from(length).ok()? })
+    }
+
+    /// Says whether pieces differ from each other. Of more than a few nobody says so.
+    pub(super) fn differ(pieces: &(impl ExactSizeIterator<Item = Self> + Clone), text: &str) -> bool {
+        let came_before = |(index, piece): (usize, Self)| {
+            pieces
+                .clone()
+                .take(index)
+                .any(|other| other.length == piece.length && other.of(text) == piece.of(text))
+        };
+        pieces.len() <= FEW && !pieces.clone().enumerate().any(came_before)
     }
 
     fn of(self, text: &str) -> Option<&str> {

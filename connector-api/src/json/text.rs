@@ -43,12 +43,20 @@ impl Text {
         Self { source, fields, set: Vec::new(), read: OnceLock::new(), is_compact: OnceLock::new() }
     }
 
+    /// Says whether the source is what goes out where nothing was set, as far as that is told without reading.
+    pub(super) fn is_compact(&self) -> bool {
+        let is_compact = || self.fields.as_ref().is_some_and(|fields| fields.are_compact(&self.source));
+        *self.is_compact.get_or_init(is_compact)
+    }
+
     /// Returns the text of an object whose only field this is. `None` where the text does not tell by itself, or something
     /// was set, or where there is a value already.
     pub(super) fn hoisted(&self, name: &str) -> Option<Self> {
-        let fields = self.fields.as_ref().filter(|_| self.set.is_empty() && self.read.get().is_none())?;
+        if self.fields.is_none() || !self.set.is_empty() || self.read.get().is_some() {
+            return None;
+        }
         // What is compact stays so; it is the new text that counts, which is not flat.
-        let is_compact = *self.is_compact.get_or_init(|| fields.are_compact(&self.source));
+        let is_compact = self.is_compact();
         let value = self.source.trim_matches(BLANKS);
         let mut text = String::with_capacity(value.len() + name.len() + "{\"\":}".len());
         text.push_str("{\"");

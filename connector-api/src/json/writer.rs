@@ -71,6 +71,11 @@ pub struct JsonWriter {
     fields: Vec<(Span, Span)>,
     field: Option<Span>,
     value_start: usize,
+    /// The names of the objects that are open below the root, as they are written, and where those of each begin.
+    names: Vec<Span>,
+    opened: Vec<usize>,
+    /// Whether each object has each of its names once, as far as it was looked.
+    has_each_name_once: bool,
 }
 
 /// What may come next.
@@ -98,6 +103,9 @@ impl JsonWriter {
             fields: Vec::new(),
             field: None,
             value_start: 0,
+            names: Vec::new(),
+            opened: Vec::new(),
+            has_each_name_once: true,
         }
     }
 
@@ -163,12 +171,31 @@ impl JsonWriter {
 
     /// Writes a whole number.
     pub fn integer(&mut self, number: i64) {
-        self.number(&number);
+        self.word(itoa::Buffer::new().format(number));
     }
 
     /// Writes a whole number that has no sign.
     pub fn unsigned(&mut self, number: u64) {
-        self.number(&number);
+        self.word(itoa::Buffer::new().format(number));
+    }
+
+    /// Writes a number with this many digits behind the point, of which it is the whole ones: 4450 with the scale 2 is `44.50`.
+    pub fn scaled(&mut self, unscaled: i64, scale: u16) {
+        let scale = usize::from(scale);
+        self.before_value();
+        if unscaled < 0 {
+            self.text.push('-');
+        }
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(unscaled.unsigned_abs());
+        // At least one digit stands before the point.
+        let zeros = (scale + 1).saturating_sub(digits.len());
+        self.text.extend(std::iter::repeat_n('0', zeros));
+        self.text.push_str(digits);
+        if scale > 0 {
+            self.text.insert(self.text.len() - scale, '.');
+        }
+        self.after_value();
     }
 
     /// Writes a number of 32 bits in the fewest digits that name it; one that is not finite becomes null.
@@ -193,9 +220,11 @@ impl JsonWriter {
         if !self.is_known || self.next != Next::Nothing {
             return Json::parse(self.text.into());
         }
+        let is_compact =
+            self.has_each_name_once && Span::differ(&self.fields.iter().map(|(name, _)| *name), &self.text);
         let has_places = self.is_plain && self.text.starts_with('{');
         let fields = has_places.then(|| FieldPlaces::from_spans(self.fields));
-        Ok(Json::from_known(self.text.into(), fields))
+        Ok(Json::from_known(self.text.into(), fields, is_compact))
     }
 
     fn number<T: Serialize>(&mut self, number: &T) {
@@ -223,17 +252,30 @@ impl JsonWriter {
         self.objects = self.objects << 1 | kind;
         self.is_known &= self.depth <= MOST_DEPTH;
         self.next = Next::First;
-        if self.depth == 1 && kind == 1 {
-            self.fields.reserve(ROOM);
+        match (kind, self.depth) {
+            (1, 1) => self.fields.reserve(ROOM),
+            (1, _) => self.opened.push(self.names.len()),
+            _ => {}
         }
     }
 
     fn end(&mut self, bracket: char, kind: u128) {
         self.is_known &= self.is_open(kind) && matches!(self.next, Next::First | Next::Further);
+        if kind == 1 && self.depth > 1 {
+            self.look_at_names();
+        }
         self.text.push(bracket);
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
         self.after_value();
+    }
+
+    /// Looks whether the object that ends has each of its names once.
+    fn look_at_names(&mut self) {
+        let start = self.opened.pop().unwrap_or_default();
+        let names = self.names.get(start..).unwrap_or_default();
+        self.has_each_name_once &= Span::differ(&names.iter().copied(), &self.text);
+        self.names.truncate(start);
     }
 
     /// Says whether the innermost of what is open is of this kind.
@@ -258,9 +300,11 @@ impl JsonWriter {
         if self.depth == 1
             && let Some(name) = self.field.take()
         {
-            match Span::new(self.value_start, self.text.len() - self.value_start) {
-                Some(value) => self.fields.push((name, value)),
-                None => self.is_plain = false,
+            if let Some(value) = Span::new(self.value_start, self.text.len() - self.value_start) {
+                self.fields.push((name, value));
+            } else {
+                self.is_plain = false;
+                self.has_each_name_once = false;
             }
         }
     }
@@ -274,13 +318,21 @@ impl JsonWriter {
 
     /// `start` is where the name's quotes begin; `length` is that of the name as it is.
     fn after_name(&mut self, start: usize, length: usize) {
-        self.is_plain &= is_unescaped(self.text.len() - start, length);
+        let written = self.text.len() - start;
+        let is_unescaped = is_unescaped(written, length);
+        self.is_plain &= is_unescaped;
         self.text.push(':');
         self.next = Next::Value;
         if self.depth == 1 {
             self.field = Span::new(start + 1, length);
             self.value_start = self.text.len();
             self.is_plain &= self.field.is_some();
+            self.has_each_name_once &= is_unescaped && self.field.is_some();
+        } else {
+            match Span::new(start, written) {
+                Some(name) => self.names.push(name),
+                None => self.has_each_name_once = false,
+            }
         }
     }
 }
@@ -418,6 +470,34 @@ mod tests {
             assert_is_as_read(&writer.finish().unwrap(), &format!("{{{}}}", texts.join(",")));
         }
 
+        /// So it is below the root, where what goes out as it is written needs no reading.
+        #[test]
+        fn names_below_the_root_are_looked_at(
+            objects in prop::collection::vec((prop::collection::vec("[ab\"é]", 0..4), 0..3_usize), 1..5),
+        ) {
+            let mut writer = JsonWriter::with_capacity(0);
+            let mut is_once = true;
+            writer.begin_array();
+            for (names, deeper) in &objects {
+                for _ in 0..*deeper {
+                    writer.begin_object();
+                    writer.name("a");
+                }
+                writer.begin_object();
+                for (index, name) in names.iter().enumerate() {
+                    is_once &= !names[..index].contains(name);
+                    writer.name(name);
+                    writer.string("\"");
+                }
+                (0..=*deeper).for_each(|_| writer.end_object());
+            }
+            writer.end_array();
+            let text = writer.text.clone();
+            let written = writer.finish().unwrap();
+            assert_is_as_read(&written, &text);
+            prop_assert_eq!(written.compact().is_some(), is_once);
+        }
+
         /// Whatever the writer is told, in whatever order, what it hands over is a document that can be read, or nothing.
         #[test]
         fn no_order_of_calls_makes_a_document_that_is_none(calls in prop::collection::vec((0..9, "[a\",}{0-9.]{0,3}"), 0..12)) {
@@ -459,10 +539,31 @@ mod tests {
         writer.double(-f64::MIN_POSITIVE);
         writer.double(1e300);
         writer.double(f64::NAN);
+        writer.integer(-7);
         writer.end_array();
         let expected =
-            serde_json::to_string(&(i64::MIN, u64::MAX, 1.1_f32, -f64::MIN_POSITIVE, 1e300, ())).unwrap();
+            serde_json::to_string(&(i64::MIN, u64::MAX, 1.1_f32, -f64::MIN_POSITIVE, 1e300, (), -7)).unwrap();
         assert_eq!(writer.finish().unwrap().to_bytes(), expected);
+    }
+
+    #[test]
+    fn a_scaled_number_keeps_its_digits() {
+        for (unscaled, scale, expected) in [
+            (4450, 2, "44.50"),
+            (-4450, 2, "-44.50"),
+            (-1, 3, "-0.001"),
+            (0, 2, "0.00"),
+            (0, 0, "0"),
+            (7, 0, "7"),
+            (i64::MIN, 0, "-9223372036854775808"),
+            (i64::MAX, 19, "0.9223372036854775807"),
+            (i64::MIN, 25, "-0.0000009223372036854775808"),
+        ] {
+            let mut writer = JsonWriter::with_capacity(0);
+            writer.scaled(unscaled, scale);
+            assert!(writer.is_known && is_number(writer.text.as_bytes()), "{expected}");
+            assert_eq!(writer.finish().unwrap().to_bytes(), expected);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::plan::{AvroIndex, AvroNode, AvroPlan, Branch};
 use crate::framing::zigzag_varint;
-use crate::mapping::{Calendar, DecimalStyle, JsonText, decimal_text, duration_text};
+use crate::mapping::{Calendar, JsonText, duration_text};
 
 /// The deepest nesting that is read, as deep as other readers of JSON go.
 const MAX_DEPTH: usize = 100;
@@ -73,7 +73,7 @@ impl<'a> Decoder<'a> {
                     Some(size) => self.take(*size)?,
                     None => self.bytes()?,
                 };
-                self.decimal(unscaled, *scale)
+                self.text.decimal(unscaled, *scale, self.plan.decimal)
             }
             AvroNode::BigDecimal => self.big_decimal(),
             AvroNode::Enum(symbols) => self.symbol(symbols),
@@ -139,14 +139,6 @@ impl<'a> Decoder<'a> {
         self.text.string(&duration_text(months, days, millis))
     }
 
-    fn decimal(&mut self, unscaled: &[u8], scale: i64) -> Result<(), String> {
-        let text = decimal_text(unscaled, scale).ok_or("a decimal has more digits than anybody's")?;
-        match self.plan.decimal {
-            DecimalStyle::Number => self.text.digits(&text),
-            DecimalStyle::String => self.text.string(&text),
-        }
-    }
-
     /// Its bytes hold the unscaled number, with its length, and the scale.
     fn big_decimal(&mut self) -> Result<(), String> {
         let whole = self.bytes()?;
@@ -154,7 +146,7 @@ impl<'a> Decoder<'a> {
         let unscaled = self.bytes()?;
         let scale = self.integer()?;
         self.rest = behind;
-        self.decimal(unscaled, scale)
+        self.text.decimal(unscaled, scale, self.plan.decimal)
     }
 
     fn symbol(&mut self, symbols: &[String]) -> Result<(), String> {

@@ -33,6 +33,17 @@ pub(crate) fn decimal_text(unscaled: &[u8], scale: i64) -> Option<String> {
     Some(text)
 }
 
+/// Returns the unscaled number and the scale of a decimal, as most are: of 64 bits, and with a scale of no more digits than those
+/// have.
+pub(crate) fn short_decimal(unscaled: &[u8], scale: i64) -> Option<(i64, u16)> {
+    let scale = u16::try_from(scale).ok().filter(|scale| *scale < 20)?;
+    if unscaled.len() > size_of::<i64>() {
+        return None;
+    }
+    let fill = if is_negative(unscaled) { -1_i64 } else { 0 };
+    Some((unscaled.iter().fold(fill, |number, byte| number << 8 | i64::from(*byte)), scale))
+}
+
 /// Returns the unscaled number of a decimal in as few bytes as hold it: `44.5` with the scale 2 is 4450. `None` where the text is
 /// no number, has more digits behind the point than the scale, or is longer than 38 digits.
 pub(crate) fn unscaled_bytes(text: &str, scale: usize) -> Option<Vec<u8>> {
@@ -71,7 +82,7 @@ pub(crate) fn unscaled_bytes(text: &str, scale: usize) -> Option<Vec<u8>> {
 
 /// Returns the sign and the decimal digits of a big-endian number in two's complement; no bytes are zero.
 fn digits(unscaled: &[u8]) -> (bool, String) {
-    let is_negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
+    let is_negative = is_negative(unscaled);
     if unscaled.len() <= 16 {
         let fill = if is_negative { -1_i128 } else { 0 };
         let number = unscaled.iter().fold(fill, |number, byte| number << 8 | i128::from(*byte));
@@ -86,6 +97,10 @@ fn digits(unscaled: &[u8]) -> (bool, String) {
         negate(&mut magnitude);
     }
     (is_negative, long_digits(&magnitude))
+}
+
+fn is_negative(unscaled: &[u8]) -> bool {
+    unscaled.first().is_some_and(|byte| byte & 0x80 != 0)
 }
 
 fn negate(number: &mut [u8]) {
@@ -169,6 +184,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_decimals_are_written_as_the_others(unscaled in prop::collection::vec(any::<u8>(), 0..10), scale in -2_i64..25) {
+            let Some((number, places)) = short_decimal(&unscaled, scale) else {
+                prop_assert!(unscaled.len() > 8 || !(0..20).contains(&scale));
+                return Ok(());
+            };
+            let mut writer = sluice_connector_api::JsonWriter::with_capacity(0);
+            writer.scaled(number, places);
+            prop_assert_eq!(writer.finish().unwrap().to_bytes(), text(&unscaled, scale));
+        }
+
         #[test]
         fn a_decimal_that_was_written_is_read(number in -1_000_000_000_000_i64..1_000_000_000_000, scale in 0_usize..6) {
             let written = text(&number.to_be_bytes(), i64::try_from(scale).unwrap());

@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sluice_connector_api::{Json, JsonName, JsonWriter};
 
+use super::decimal::{decimal_text, short_decimal};
+use super::options::DecimalStyle;
+
 /// What every record may grow to, however short it is.
 const LEAST_GROWN: usize = 64 * 1024;
 
@@ -82,9 +85,18 @@ impl JsonText {
         self.write(|writer| writer.unsigned(number))
     }
 
-    /// Adds a number that is written already.
-    pub(crate) fn digits(&mut self, digits: &str) -> Result<(), String> {
-        self.write(|writer| writer.digits(digits))
+    /// Adds a decimal: its unscaled number, big-endian in two's complement, with all digits of its scale.
+    pub(crate) fn decimal(&mut self, unscaled: &[u8], scale: i64, style: DecimalStyle) -> Result<(), String> {
+        if style == DecimalStyle::Number
+            && let Some((unscaled, scale)) = short_decimal(unscaled, scale)
+        {
+            return self.write(|writer| writer.scaled(unscaled, scale));
+        }
+        let text = decimal_text(unscaled, scale).ok_or("a decimal has more digits than anybody's")?;
+        match style {
+            DecimalStyle::Number => self.write(|writer| writer.digits(&text)),
+            DecimalStyle::String => self.string(&text),
+        }
     }
 
     /// Adds a number of 32 bits, in the fewest digits that name it.

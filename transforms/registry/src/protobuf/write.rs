@@ -9,7 +9,7 @@ use prost_reflect::{
 use sluice_connector_api::Json;
 
 use super::known_files::DECIMAL;
-use crate::mapping::{DecimalStyle, JsonText, decimal_text, seconds_text};
+use crate::mapping::{DecimalStyle, JsonText, seconds_text};
 
 /// The deepest nesting that is written, what `Any` holds included.
 const MAX_DEPTH: usize = 100;
@@ -168,11 +168,7 @@ impl Writer {
         let (Some(unscaled), Some(scale)) = (unscaled, scale.as_deref().and_then(Value::as_i32)) else {
             return self.plain(message, depth);
         };
-        let text = decimal_text(unscaled, scale.into()).ok_or("a decimal has more digits than anybody's")?;
-        match self.decimal {
-            DecimalStyle::Number => self.text.digits(&text),
-            DecimalStyle::String => self.text.string(&text),
-        }
+        self.text.decimal(unscaled, scale.into(), self.decimal)
     }
 
     /// What no calendar holds keeps its fields.

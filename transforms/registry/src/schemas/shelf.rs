@@ -1,9 +1,10 @@
 //! Schemas that were fetched, and answers that there is none: as many as fit.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+use foldhash::HashMap;
 
 use crate::framing::SchemaKey;
 
