@@ -135,7 +135,7 @@ pub struct BatchSettings {
     pub max_bytes: Option<ByteSize>,
     /// How long a record waits for others before a batch that is not full is put. Default: 200ms for sinks whose targets
     /// count calls (`bedrock_kb`, `s3`, `sqs`). For all others a batch goes at once while no put is in flight, and grows
-    /// while one is, for 200ms at most.
+    /// while one is, for 200ms at most. No batch waits while `buffer_memory` has no room for more records.
     #[schemars(extend("x-also" = ["linger_ms", "flush_interval", "max_wait", "period", "batch_timeout", "timeout_secs", "flush_timeout"]))]
     pub linger: Option<HumanDuration>,
 }

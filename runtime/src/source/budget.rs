@@ -177,8 +177,13 @@ impl Budget {
 
     /// Says whether reading should stop.
     pub fn is_used_up(&self) -> bool {
+        self.is_held() || self.is_full()
+    }
+
+    /// Says whether reading stops for want of room.
+    pub fn is_full(&self) -> bool {
         let used = self.used();
-        self.is_held() || used >= self.share.pool.limit || self.share.pool.is_at_the_end_of_the_process(used)
+        used >= self.share.pool.limit || self.share.pool.is_at_the_end_of_the_process(used)
     }
 
     /// Says whether more is used than what lets reading go on after it stopped.
@@ -251,7 +256,7 @@ mod tests {
         let budget = Budget::new(100);
         let share = budget.share();
         budget.hold(true);
-        assert!(share.is_used_up() && !share.has_room());
+        assert!(share.is_used_up() && !share.has_room() && !share.is_full());
         budget.hold(false);
         assert!(!share.is_used_up() && share.has_room());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluice_connector_api::Order;
 use tokio::time::Instant;
 
-use crate::support::{Answer, Gate, Setup, once, record, records, script};
+use crate::support::{Answer, Gate, Run, Setup, once, record, records, script};
 
 /// Invariant 5: a record waits for others for as long as its linger says.
 #[tokio::test(start_paused = true)]
@@ -72,6 +72,45 @@ async fn a_slow_sink_gets_larger_batches() {
     gate.open();
     run.finish().await.unwrap();
     assert_eq!(run.puts(), [vec![0], (1..8).collect()]);
+}
+
+/// Invariant 5: where the source has no room to read on, no batch waits for records that cannot come.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_nothing_more_can_come_into_goes_at_once() {
+    let gate = Gate::new();
+    let setup = Setup::new(script([Answer::held(&gate), Answer::held(&gate)])).with(|settings| {
+        settings.lane.limits.max_in_flight = 2;
+        settings.lane.limits.order = Order::Key;
+        settings.lane.batch.max_records = 1000;
+        settings.lane.batch.max_bytes = 10_000_000;
+        settings.lane.batch.linger = Duration::from_hours(1);
+    });
+    let large = "x".repeat(300_000);
+    let mut run = setup.start_with(records(0, 0, &[&large]));
+    run.pass(1).await;
+    let starts = |run: &Run| run.journal.starts().len();
+    assert_eq!(starts(&run), 0, "there is room for more");
+    run.read(records(0, 1, &[&large, &large, &large]));
+    run.pass(1).await;
+    assert_eq!(starts(&run), 1, "it is as large as there is room");
+    run.read(records(0, 4, &["a"]));
+    run.pass(1).await;
+    assert_eq!(starts(&run), 2, "and so is what comes while there is none");
+    gate.open();
+    run.pass(1).await;
+    run.read(records(0, 5, &["b"]));
+    run.pass(1).await;
+    assert_eq!(starts(&run), 2, "there is room again, and the wait is what was asked for");
+    run.read(records(0, 6, &[&large]));
+    run.pass(1).await;
+    run.read(records(0, 7, &[&large]));
+    run.pass(1).await;
+    assert_eq!(
+        starts(&run),
+        3,
+        "a source that stopped goes on at half of the room, which nothing else would make"
+    );
+    run.finish().await.unwrap();
 }
 
 /// Invariant 6: the end of the source hurries what lingers.

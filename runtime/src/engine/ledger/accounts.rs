@@ -129,6 +129,12 @@ impl Ledger {
         self.held > 0 && self.budget.lacks_room()
     }
 
+    /// Says whether batches wait in vain for records: the source has stopped reading for want of room, or, where nothing is in flight
+    /// that would give some back, may have.
+    pub(crate) fn is_full(&self, is_idle: bool) -> bool {
+        self.budget.is_full() || is_idle && self.budget.lacks_room()
+    }
+
     /// Gives the bytes that are free back to the budget.
     pub(crate) fn give_back(&mut self) {
         self.budget.give(std::mem::take(&mut self.freed));

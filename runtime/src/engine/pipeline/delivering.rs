@@ -241,10 +241,10 @@ impl Delivering {
     }
 
     pub(super) fn launch(&mut self) {
-        let flush = matches!(self.phase, Phase::Draining(_));
         if !self.can_launch() {
             return;
         }
+        let flush = matches!(self.phase, Phase::Draining(_)) || self.ledger.is_full(self.lane.is_idle());
         if !self.waits_for_letters() {
             self.lane.launch(flush);
         }
