@@ -20,12 +20,14 @@ use super::settings::KafkaSinkSettings;
 pub(super) const ASK: Duration = Duration::from_secs(8);
 
 /// What a producer has unless `properties` says otherwise.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("client.id", "sluice"),
     ("compression.type", "zstd"),
     // The partition of a key is that of Java's clients.
     ("partitioner", "murmur2_random"),
     ("message.timeout.ms", "30000"),
+    // A put hands its records over at once, and waits for them: what it has not handed over so soon, it will not.
+    ("linger.ms", "1"),
     // The brokers have the last word on what is too large.
     ("message.max.bytes", "1000000000"),
     // A topic that is not there is given up after so long.
@@ -35,6 +37,10 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("socket.keepalive.enable", "true"),
     ("transaction.timeout.ms", "30000"),
 ];
+
+/// Other names under which a user may set what has a default here.
+const ALIASES: [(&str, &str); 2] =
+    [("compression.codec", "compression.type"), ("queue.buffering.max.ms", "linger.ms")];
 
 /// A producer, with what the brokers said last.
 #[derive(Clone)]
@@ -105,8 +111,10 @@ fn config(settings: &KafkaSinkSettings) -> ClientConfig {
     for (name, value) in CLIENT_DEFAULTS.into_iter().chain(DEFAULTS).chain(own).chain(by_keys) {
         config.set(name, value);
     }
-    if settings.properties.contains_key("compression.codec") {
-        config.remove("compression.type");
+    for (alias, name) in ALIASES {
+        if settings.properties.contains_key(alias) {
+            config.remove(name);
+        }
     }
     config.set("bootstrap.servers", &settings.bootstrap_servers).set("log_level", "0");
     config.set_log_level(RDKafkaLogLevel::Emerg);
@@ -116,7 +124,9 @@ fn config(settings: &KafkaSinkSettings) -> ClientConfig {
 /// Returns the configuration of a client that asks for the offsets of a group, and never joins it.
 pub(super) fn group_config(settings: &KafkaSinkSettings, group: &str) -> ClientConfig {
     let mut config = config(settings);
-    for name in ["partitioner", "transaction.timeout.ms", "message.timeout.ms", "compression.type"] {
+    for name in
+        ["partitioner", "transaction.timeout.ms", "message.timeout.ms", "compression.type", "linger.ms"]
+    {
         config.remove(name);
     }
     // Offsets of an open transaction are waited for.

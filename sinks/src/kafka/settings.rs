@@ -14,7 +14,7 @@ use sluice_kafka_client::{AuthSettings, Security, TlsSettings, check_servers, po
 /// deletes by it. A put is stored when every in-sync replica has it; the producer is idempotent, so that its own tries write
 /// nothing twice.
 ///
-/// A batch holds up to 1000 records and 16MiB. A record that the topic does not take for its size is rejected. A topic that is not there is
+/// A batch holds up to 10000 records and 16MiB. A record that the topic does not take for its size is rejected. A topic that is not there is
 /// not made, unless `properties` has `allow.auto.create.topics: "true"`: the connector stops, or, where data of the record
 /// names the topic, that record is rejected.
 ///
@@ -72,7 +72,7 @@ pub struct KafkaSinkSettings {
     pub tls: Option<TlsSettings>,
     /// Properties of librdkafka's producer, by their own names, such as `compression.type` or `linger.ms`. Refused are those that would
     /// lose records, those that have a key of their own here, and those of which librdkafka makes no client. Values are never shown.
-    /// Default: none but `compression.type: zstd` and `partitioner: murmur2_random`, which is Java's.
+    /// Default: none but `compression.type: zstd`, `linger.ms: 1` and `partitioner: murmur2_random`, which is Java's.
     #[serde(default)]
     pub properties: BTreeMap<String, Secret>,
     /// Puts in flight at once, from 1 to 64. With more than one, order holds for the records of a key, and for those

@@ -22,6 +22,9 @@ use super::verdict;
 use super::writer::{TopicWriter, share_brokers};
 use crate::record::lines::LineFormat;
 
+/// Records of a batch: each put waits for the brokers once.
+const MAX_RECORDS: usize = 10_000;
+
 /// Bytes of a batch, and so of a record; the topic has the last word on what is too large.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
@@ -174,7 +177,7 @@ fn ordering_key(record: &Record) -> (Option<Vec<u8>>, String) {
 impl Sink for KafkaSink {
     fn limits(&self) -> Limits {
         Limits::default()
-            .with_max_records(1000)
+            .with_max_records(MAX_RECORDS)
             .with_max_in_flight(self.writer.settings.max_in_flight)
             .with_order(Order::KeyOrPartition)
             .with_max_batch_bytes(MAX_BATCH_BYTES)

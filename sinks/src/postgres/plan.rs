@@ -3,9 +3,11 @@
 //! Rows with the same columns of the same table share a statement. A row goes into an earlier one of its kind only where no later
 //! statement has its key, so that what happens to a row happens in the order read; within a statement the last row of a key counts.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use foldhash::HashMap;
+use foldhash::quality::RandomState;
 use sluice_connector_api::{Failure, FailureKind, Record};
 
 use crate::postgres::names::TableName;
@@ -40,10 +42,18 @@ pub(super) struct BatchPlan {
     pub(super) outgrown: Vec<TableName>,
     /// Tables that had a column of a type that does not hold a value.
     pub(super) unfit: Vec<TableName>,
+    /// The statement that the last row went into: most are of one kind.
+    last: usize,
     /// The last statement for rows of a kind.
     of_kind: HashMap<(String, bool, Vec<usize>), usize>,
-    /// The last statement that has a key.
-    of_key: HashMap<(String, KeyTexts), usize>,
+    keys: LastOfKey,
+}
+
+/// The last statement that has a key, by the hash of the key: where two keys share one, no more comes of it than a statement too many.
+#[derive(Debug, Default)]
+struct LastOfKey {
+    statements: HashMap<u64, usize>,
+    hasher: RandomState,
 }
 
 impl BatchPlan {
@@ -54,6 +64,7 @@ impl BatchPlan {
         table_of: impl Fn(&TableName) -> Option<Arc<TableShape>>,
     ) -> Result<Self, Failure> {
         let mut plan = Self::default();
+        let mut last: Option<(&TableName, Option<Arc<TableShape>>)> = None;
         for (index, record) in batch.iter().enumerate() {
             if rule.passes_over(record) {
                 continue;
@@ -69,18 +80,22 @@ impl BatchPlan {
                     continue;
                 }
             };
-            let Some(table) = table_of(name) else {
+            let (_, table) = match last.take() {
+                Some(known) if std::ptr::eq(known.0, name) => last.insert(known),
+                _ => last.insert((name, table_of(name))),
+            };
+            let Some(table) = table else {
                 if let Some(failure) = rule.without_table(record, name) {
                     plan.reject(index, failure)?;
                 }
                 continue;
             };
-            match rule.row(record, &table) {
+            match rule.row(record, table) {
                 Ok(row) => {
                     if row.has_unknown {
                         note(&mut plan.outgrown, name);
                     }
-                    plan.add(rule.mode, &table, row);
+                    plan.add(rule.mode, table, row);
                 }
                 Err(unfit) => {
                     match unfit.since {
@@ -104,27 +119,44 @@ impl BatchPlan {
     }
 
     fn add(&mut self, mode: WriteMode, table: &Arc<TableShape>, row: TableRow) {
-        let places: Vec<usize> = row.cells.iter().map(|(place, _)| *place).collect();
         let key = row.key_texts();
-        let kind = (table.name.written().to_owned(), row.is_delete, places);
-        let with_key = (!key.is_empty()).then(|| (table.name.written().to_owned(), key.clone()));
-        let after = with_key.as_ref().and_then(|with_key| self.of_key.get(with_key)).copied();
-        let fitting =
-            self.of_kind.get(&kind).copied().filter(|index| after.is_none_or(|after| *index >= after));
-        let index = if let Some(index) = fitting {
-            index
-        } else {
-            self.statements.push(RowStatement::new(table, &row));
-            self.statements.len() - 1
-        };
+        let with_key = (!key.is_empty()).then(|| self.keys.hash(table, &key));
+        let after = with_key.and_then(|with_key| self.keys.statements.get(&with_key)).copied();
+        let index = self.last_of_kind(table, &row).filter(|index| after.is_none_or(|after| *index >= after));
+        let index = index.unwrap_or_else(|| self.begin(table, &row));
         if let Some(statement) = self.statements.get_mut(index) {
             statement.add(mode, key, row);
         }
-        self.of_kind.insert(kind, index);
+        self.last = index;
         if let Some(with_key) = with_key {
-            self.of_key.insert(with_key, index);
+            self.keys.statements.insert(with_key, index);
         }
     }
+
+    fn last_of_kind(&self, table: &Arc<TableShape>, row: &TableRow) -> Option<usize> {
+        let is_of_kind = |statement: &RowStatement| statement.is_for(table, row);
+        if self.statements.get(self.last).is_some_and(is_of_kind) {
+            return Some(self.last);
+        }
+        self.of_kind.get(&kind(table, row)).copied()
+    }
+
+    fn begin(&mut self, table: &Arc<TableShape>, row: &TableRow) -> usize {
+        let index = self.statements.len();
+        self.statements.push(RowStatement::new(table, row));
+        self.of_kind.insert(kind(table, row), index);
+        index
+    }
+}
+
+impl LastOfKey {
+    fn hash(&self, table: &TableShape, key: &KeyTexts) -> u64 {
+        self.hasher.hash_one((table.name.written(), key))
+    }
+}
+
+fn kind(table: &TableShape, row: &TableRow) -> (String, bool, Vec<usize>) {
+    (table.name.written().to_owned(), row.is_delete, row.places().collect())
 }
 
 fn note(names: &mut Vec<TableName>, name: &TableName) {
@@ -134,6 +166,10 @@ fn note(names: &mut Vec<TableName>, name: &TableName) {
 }
 
 impl TableRow {
+    fn places(&self) -> impl Iterator<Item = usize> {
+        self.cells.iter().map(|(place, _)| *place)
+    }
+
     fn key_texts(&self) -> KeyTexts {
         let is_key = |(place, _): &&(usize, Option<String>)| self.key.contains(place);
         self.cells.iter().filter(is_key).map(|(_, text)| text.clone()).collect()
@@ -142,10 +178,16 @@ impl TableRow {
 
 impl RowStatement {
     fn new(table: &Arc<TableShape>, row: &TableRow) -> Self {
-        let places: Vec<usize> = row.cells.iter().map(|(place, _)| *place).collect();
+        let places: Vec<usize> = row.places().collect();
         let lists = places.iter().map(|_| Vec::new()).collect();
         let (table, key) = (Arc::clone(table), row.key.clone());
-        Self { table, is_delete: row.is_delete, places, key, lists, rows: HashMap::new() }
+        Self { table, is_delete: row.is_delete, places, key, lists, rows: HashMap::default() }
+    }
+
+    fn is_for(&self, table: &Arc<TableShape>, row: &TableRow) -> bool {
+        Arc::ptr_eq(&self.table, table)
+            && self.is_delete == row.is_delete
+            && row.places().eq(self.places.iter().copied())
     }
 
     fn add(&mut self, mode: WriteMode, key: KeyTexts, row: TableRow) {

@@ -119,8 +119,8 @@ pub struct PostgresSettings {
     /// How long a batch may take before it counts as failed and is tried again. Default: `30s`.
     #[serde(default = "request_timeout")]
     pub request_timeout: HumanDuration,
-    /// Batches in flight at once, each on a connection of its own, from 1 to 32. With more than one, order holds for the records of
-    /// a key. Default: 1.
+    /// Batches in flight at once, each on a connection of its own, from 1 to 32. With more than one, order holds for the rows of a key
+    /// only; set 1 where rows refer to others by a foreign key. Default: 4.
     #[serde(default = "max_in_flight")]
     #[schemars(range(min = 1, max = 32))]
     pub max_in_flight: usize,
@@ -175,7 +175,7 @@ fn request_timeout() -> HumanDuration {
 }
 
 fn max_in_flight() -> usize {
-    1
+    4
 }
 
 /// Says whether a text has the form of a type's name. Whether it is one, the database says before the type is used.

@@ -49,8 +49,8 @@ impl Sink for Postgres {
         let settings = &self.store.settings;
         let limits =
             Limits::default().with_max_records(MAX_RECORDS).with_max_in_flight(settings.max_in_flight);
-        match (settings.max_in_flight, settings.key) {
-            (1, _) | (_, RowKey::None) => limits,
+        match settings.max_in_flight {
+            1 => limits,
             _ => limits.with_order(Order::Id { newest_wins: false }),
         }
     }

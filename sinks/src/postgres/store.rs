@@ -113,8 +113,7 @@ impl RowStore {
     /// Plans a batch, and looks at its tables before that. A table that has outgrown what is known of it is looked at again, and
     /// one that the batch has outgrown gets the columns, where the settings say so.
     async fn plan(&self, client: &Client, batch: &[Record]) -> Result<BatchPlan, Failure> {
-        let mut names: HashSet<&TableName> = HashSet::new();
-        names.extend(batch.iter().filter_map(|record| self.rule.table(record).ok()));
+        let names = self.table_names(batch);
         for name in &names {
             self.find_or_create(client, name, batch).await?;
         }
@@ -131,6 +130,18 @@ impl RowStore {
             return self.plan_of_known(batch);
         }
         Ok(plan)
+    }
+
+    /// Returns the tables of a batch, each once.
+    fn table_names(&self, batch: &[Record]) -> HashSet<&TableName> {
+        let mut names = HashSet::new();
+        let mut last = None;
+        for name in batch.iter().filter_map(|record| self.rule.table(record).ok()) {
+            if !last.replace(name).is_some_and(|last| std::ptr::eq(last, name)) {
+                names.insert(name);
+            }
+        }
+        names
     }
 
     /// Looks at all tables again for a batch that they do not fit. Where they do not fit it still, the next put looks once more,

@@ -1,9 +1,10 @@
 //! How tables are built, kept until they change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use sluice_connector_api::Failure;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};

@@ -46,11 +46,16 @@ fn connector(stage: &BenchmarkStage, places: &TargetPlaces, place: &str) -> Stri
         TargetName::S3 => "string",
         TargetName::Postgres | TargetName::Kafka | TargetName::Opensearch => "json",
     };
+    let batch = match places.target {
+        // The bare loop waits for nothing, whatever it takes for a batch.
+        TargetName::Kafka => String::new(),
+        target => format!("batch: {{ max_records: {} }}\n", target.batch()),
+    };
     format!(
         "source:\n  kafka: {{ bootstrap_servers: \"{servers}\", topics: [{topic}], group: {group} }}\n  value: {value}\n\
-         sink:\n{}batch: {{ max_records: {} }}\n",
+         sink:\n{}{}",
         places.sink(place),
-        places.target.batch()
+        batch
     )
 }
 
