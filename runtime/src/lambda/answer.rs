@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use sluice_connector_api::Origin;
 
+use crate::lambda::parts::UNKNOWN;
+
 /// The answer of an invocation that did not fail: the records that are not done, none if all are.
 ///
 /// Its shape is that of "Retry configurations" in AWS's guide to Kafka event source mappings.
@@ -27,15 +29,19 @@ struct ItemIdentifier {
 }
 
 impl Answer {
-    /// Lists records that are not done.
-    pub(super) fn partial(left: &[Origin]) -> Self {
-        let failure = |origin: &Origin| ItemFailure {
-            item_identifier: ItemIdentifier {
-                partition: origin.topic_partition().to_string(),
-                offset: origin.offset(),
-            },
-        };
-        Self { batch_item_failures: left.iter().map(failure).collect() }
+    /// Lists records that are not done. `None` where one of them cannot be named, as its offset is not known: then all of the
+    /// event has to come again.
+    pub(super) fn partial(left: &[Origin]) -> Option<Self> {
+        let mut failures: Vec<ItemFailure> = Vec::with_capacity(left.len());
+        for origin in left {
+            if origin.offset() == UNKNOWN {
+                return None;
+            }
+            let partition = origin.topic_partition().to_string();
+            let item_identifier = ItemIdentifier { partition, offset: origin.offset() };
+            failures.push(ItemFailure { item_identifier });
+        }
+        Some(Self { batch_item_failures: failures })
     }
 }
 
@@ -84,15 +90,20 @@ impl NotDone {
 fn places(left: &[Origin]) -> String {
     let of_partition = |same: &[Origin]| {
         let name = same.first().map(|origin| origin.topic_partition().to_string()).unwrap_or_default();
-        let runs = same.chunk_by(|one, next| one.offset().checked_add(1) == Some(next.offset()));
+        let runs = same.chunk_by(|one, next| follows(one.offset(), next.offset()));
         format!("{name}: {}", runs.map(run).collect::<Vec<_>>().join(", "))
     };
     let partitions = left.chunk_by(|one, next| one.topic_partition() == next.topic_partition());
     partitions.map(of_partition).collect::<Vec<_>>().join("; ")
 }
 
+fn follows(one: i64, next: i64) -> bool {
+    if one == UNKNOWN { next == UNKNOWN } else { one.checked_add(1) == Some(next) }
+}
+
 fn run(offsets: &[Origin]) -> String {
     match offsets {
+        [one, ..] if one.offset() == UNKNOWN => format!("{} of unknown offset", offsets.len()),
         [one] => one.offset().to_string(),
         [first, .., last] => format!("{}-{}", first.offset(), last.offset()),
         [] => String::new(),
@@ -115,6 +126,7 @@ mod tests {
         let failure = |offset: i64| json!({ "itemIdentifier": { "partition": "a-b-0", "offset": offset } });
         let answer = json!(Answer::partial(&origins(&[(0, 7), (0, 9)])));
         assert_eq!(answer, json!({ "batchItemFailures": [failure(7), failure(9)] }));
+        assert_eq!(Answer::partial(&origins(&[(0, -1), (0, 9)])), None, "nothing is named -1");
     }
 
     #[test]
@@ -123,5 +135,8 @@ mod tests {
         let error = NotDone::records(&left, 17, "the sink is full".to_owned());
         let text = "5 of 17 records are not done (a-b-0: 7, 9-11; a-b-3: 12): the sink is full";
         assert_eq!((error.to_string().as_str(), format!("{error:?}").as_str()), (text, text));
+        let left = origins(&[(0, -1), (0, -1), (0, 0), (0, 1)]);
+        let error = NotDone::records(&left, 9, "odd".to_owned()).to_string();
+        assert!(error.contains("(a-b-0: 2 of unknown offset, 0-1)"), "{error}");
     }
 }

@@ -4,17 +4,19 @@
 //! and headers may be absent or null; bytes of headers are signed as often as not. A record of another shape is read field
 //! by field (`odd`), so that it is rejected alone.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use sluice_connector_api::{BoxError, Origin, Record, SchemaMetadata, TopicPartition};
+use sluice_connector_api::{BoxError, Origin, Record, SchemaMetadata, TopicPartition, expectation_of};
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders, InOrder};
+use crate::lambda::in_order::in_order;
 use crate::lambda::odd;
-use crate::lambda::parts::{self, Readable, bytes, push_schema, timestamp};
+use crate::lambda::parts::{self, Readable, bytes, is_offset, push_schema, timestamp};
 use crate::transform::chain::{Stage, StageError};
 
 /// Records of one topic, by partition.
@@ -34,8 +36,11 @@ enum Shape {
 #[serde(rename_all = "camelCase")]
 struct MappingEvent {
     event_source: Option<String>,
-    records: Option<InOrder<Vec<Box<RawValue>>>>,
+    records: Option<InOrder<RawRecords>>,
 }
+
+/// The records of a partition as they are written.
+type RawRecords = Vec<Box<RawValue>>;
 
 impl<'de> Deserialize<'de> for KafkaEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -89,7 +94,7 @@ struct EventSchema {
 pub struct Records {
     /// The partitions, also those without records.
     pub partitions: Vec<TopicPartition>,
-    /// The records, by partition.
+    /// The records, by partition, in the order of their offsets; -1 stands for an offset that is not known.
     pub records: Vec<Readable>,
 }
 
@@ -104,31 +109,51 @@ impl KafkaEvent {
             return Err(not_kafka(event.event_source.as_deref()));
         };
         let mut all = Records { partitions: Vec::new(), records: Vec::new() };
-        for (name, records) in partitions {
-            let partition = partition(&name)?;
+        for (partition, records) in by_partition(partitions)? {
             let mut read_ones = Vec::with_capacity(records.len());
             for record in records {
-                read_ones.push(read(&record, &partition)?);
+                read_ones.push(read(&record, &partition));
             }
-            ascend(&name, &read_ones)?;
-            all.records.extend(read_ones);
+            all.records.extend(in_order(&partition, read_ones));
             all.partitions.push(partition);
         }
         Ok(all)
     }
 }
 
+/// Brings together what a partition has, which may be there more than once.
+fn by_partition(named: Vec<(String, RawRecords)>) -> Result<Vec<(TopicPartition, RawRecords)>, BoxError> {
+    let mut all: Vec<(TopicPartition, RawRecords)> = Vec::with_capacity(named.len());
+    let mut places: HashMap<TopicPartition, usize> = HashMap::new();
+    for (name, records) in named {
+        let partition = partition(&name)?;
+        let place = places.get(&partition).and_then(|place| all.get_mut(*place));
+        if let Some((_, before)) = place {
+            before.extend(records);
+        } else {
+            places.insert(partition.clone(), all.len());
+            all.push((partition, records));
+        }
+    }
+    Ok(all)
+}
+
 const PIPES: &str = "this is a list of records, as Amazon EventBridge Pipes sends it, and not the event of a mapping; invoke \
                      the function by an event source mapping for Amazon MSK or self-managed Kafka";
 
-/// Reads a record. One that is not as it should be is rejected, if it can be told apart by its offset.
-fn read(record: &RawValue, partition: &TopicPartition) -> Result<Readable, BoxError> {
-    let parsed = match serde_json::from_str::<EventRecord>(record.get()) {
-        Ok(parsed) => parsed,
-        Err(error) => return odd::read(record.get(), partition, &error),
-    };
-    let offset = parsed.offset;
-    Ok(parsed.read(parts::origin(partition, offset)?))
+/// Reads a record. One that is not as it should be is rejected alone.
+fn read(record: &RawValue, partition: &TopicPartition) -> Readable {
+    match serde_json::from_str::<EventRecord>(record.get()) {
+        Ok(parsed) if is_offset(parsed.offset) => {
+            let origin = parts::origin(partition, parsed.offset);
+            parsed.read(origin)
+        }
+        Ok(parsed) => {
+            let expected = format!("its offset is {}, which Kafka gives to none", parsed.offset);
+            odd::read(record.get(), partition, &expected)
+        }
+        Err(error) => odd::read(record.get(), partition, &expectation_of(&error)),
+    }
 }
 
 fn not_kafka(source: Option<&str>) -> BoxError {
@@ -147,15 +172,6 @@ fn partition(name: &str) -> Result<TopicPartition, BoxError> {
         format!("`records` has the key `{name}`, which is not a partition such as `streamtopic-0`")
     })?;
     Ok(TopicPartition::new(topic, number))
-}
-
-/// What comes later must have the greater offset: it is by the offset that a record is named as not done.
-fn ascend(partition: &str, records: &[Readable]) -> Result<(), BoxError> {
-    if records.is_sorted_by(|(one, _), (next, _)| one.origin().offset() < next.origin().offset()) {
-        return Ok(());
-    }
-    Err(format!("the offsets of `{partition}` do not ascend, and nothing could be said of its records")
-        .into())
 }
 
 impl EventRecord {
@@ -356,22 +372,89 @@ mod tests {
     fn other_events_are_told_apart_and_the_way_out_is_named() {
         let bad = [
             (json!([{ "eventSource": "aws:kafka", "offset": 1, "value": "YQ==" }]), "EventBridge Pipes"),
-            (event(&json!([{ "offset": i64::MAX }])), "9223372036854775807, which Kafka gives to none"),
-            (event(&json!([{ "offset": -1, "value": {} }])), "-1, which Kafka gives to none"),
-            (event(&json!([{ "offset": "seven" }])), "cannot be told from the others"),
-            (event(&json!(["text"])), "a record with its offset"),
             (json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }), "not an event of Kafka:"),
             (json!({ "eventSource": "aws:mq", "messages": [] }), "not an event of Kafka but of `aws:mq`"),
             (json!({}), "event source mapping"),
             (json!({ "records": { "streamtopic": [] } }), "not a partition"),
             (json!({ "records": [] }), "expected a map"),
             (json!("hello"), "expected the event of a Lambda event source mapping for Kafka"),
-            (event(&json!([{ "value": "YQ==" }])), "missing field `offset`"),
-            (event(&json!([{ "offset": 2 }, { "offset": 2 }])), "do not ascend"),
         ];
         for (event, expected) in bad {
             let error = read(&event).unwrap_err().to_string();
             assert!(error.contains(expected), "{event}: {error}");
         }
+    }
+
+    /// Reads an event of these records; returns offset and value of each, and why it is rejected.
+    fn told(list: &Value) -> Vec<(i64, String, String)> {
+        let records = read(&event(list)).unwrap().records;
+        let told = |(record, error): &Readable| {
+            let reason = error.as_ref().map(|error| error.rejection.to_string()).unwrap_or_default();
+            (record.origin().offset(), record.value_text().unwrap_or_default().to_owned(), reason)
+        };
+        records.iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_record_whose_offset_cannot_be_told_is_rejected_alone() {
+        for (odd, expected) in [
+            (
+                json!({ "offset": i64::MAX, "value": "YQ==" }),
+                "9223372036854775807, which Kafka gives to none",
+            ),
+            (json!({ "offset": -1, "value": "YQ==" }), "-1, which Kafka gives to none"),
+            (json!({ "offset": -2, "value": {} }), "cannot be told from the others"),
+            (json!({ "offset": "-1", "value": "YQ==" }), "cannot be told from the others"),
+            (json!({ "offset": "seven" }), "cannot be told from the others"),
+            (json!({ "offset": 1.5 }), "cannot be told from the others"),
+            (json!({ "offset": 1e30 }), "cannot be told from the others"),
+            (json!({ "offset": null }), "cannot be told from the others"),
+            (json!({ "value": "YQ==" }), "missing field `offset`"),
+            (json!("text"), "a record with its offset"),
+            (json!(null), "cannot be told from the others"),
+            (json!([1, 2]), "cannot be told from the others"),
+        ] {
+            let told =
+                told(&json!([{ "offset": 0, "value": "YQ==" }, odd, { "offset": 2, "value": "Yg==" }]));
+            let offsets: Vec<_> = told.iter().map(|(offset, ..)| *offset).collect();
+            assert_eq!(offsets, [-1, 0, 2], "{odd}");
+            assert!(told[0].2.contains(expected), "{odd}: {}", told[0].2);
+            assert_eq!((told[1].2.as_str(), told[2].2.as_str()), ("", ""), "{odd}");
+        }
+        assert_eq!(told(&json!(["text"]))[0].1, "\"text\"", "it stays to be seen");
+    }
+
+    #[test]
+    fn records_are_brought_in_the_order_of_their_offsets_however_the_event_has_them() {
+        let list = json!([{ "offset": 5 }, { "offset": 3 }, { "offset": "4" }]);
+        let offsets: Vec<_> = told(&list).iter().map(|(offset, ..)| *offset).collect();
+        assert_eq!(offsets, [3, 4, 5]);
+        let text = r#"{"records":{"t-0":[{"offset":7}],"t-1":[{"offset":1}],"t-0":[{"offset":2}],"t-00":[{"offset":9}]}}"#;
+        let Records { partitions, records } =
+            serde_json::from_str::<KafkaEvent>(text).unwrap().into_records().unwrap();
+        let origins: Vec<_> = records.iter().map(|(record, _)| record.origin().to_string()).collect();
+        assert_eq!(origins, ["t-0-2", "t-0-7", "t-0-9", "t-1-1"]);
+        assert_eq!(partitions.len(), 2);
+    }
+
+    #[test]
+    fn a_record_that_comes_twice_is_read_once_and_another_of_its_offset_is_rejected() {
+        let (a, b) = (json!({ "offset": 2, "value": "YQ==" }), json!({ "offset": 2, "value": "Yg==" }));
+        let behind = json!({ "offset": 3, "value": "Yw==" });
+        let values = |list: &Value| -> Vec<_> {
+            told(list)
+                .into_iter()
+                .map(|(offset, value, reason)| (offset, value, !reason.is_empty()))
+                .collect()
+        };
+        let good = |offset, value: &str| (offset, value.to_owned(), false);
+        assert_eq!(values(&json!([a, behind, a, behind, a])), [good(2, "a"), good(3, "c")]);
+        let told = told(&json!([a, b, behind, b]));
+        assert!(told[1].2.contains("another record of the same offset"), "{}", told[1].2);
+        assert_eq!(
+            values(&json!([a, b, behind, a])),
+            [good(2, "a"), (2, "b".to_owned(), true), good(3, "c")]
+        );
+        assert_eq!(told.len(), 4, "no content is dropped");
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::{Counters, RunReport, Window};
 use crate::lambda::answer::{Answer, NotDone};
 use crate::lambda::embedded_metrics;
 use crate::lambda::event::{KafkaEvent, Records};
+use crate::lambda::parts::UNKNOWN;
 use crate::lambda::source::EventSource;
 use crate::pace::pacer::{Pacer, Pacers};
 use crate::source::budget::Budget;
@@ -91,7 +92,9 @@ impl Host {
         metrics(&embedded_metrics::line(&self.connector.name, request, &counters, rate).to_string());
         let of = origins.len();
         let is_done = |origin: &Origin| report.is_done(origin.topic_partition(), origin.offset());
-        let left: Vec<Origin> = origins.into_iter().filter(|origin| !is_done(origin)).collect();
+        let mut left: Vec<Origin> = origins.into_iter().filter(|origin| !is_done(origin)).collect();
+        // Two that say the same offset are named once.
+        left.dedup_by(|one, other| one == other && one.offset() != UNKNOWN);
         tracing::info!(left = left.len(), "{}", counters.tally());
         self.answer(&left, of, report)
     }
@@ -121,11 +124,15 @@ impl Host {
             _ => "the time of the invocation was up".to_owned(),
         };
         let not_done = NotDone::records(left, of, reason);
-        match self.settings.batch_response {
-            BatchResponse::Whole => Err(not_done),
-            BatchResponse::Partial => {
+        let answer = match self.settings.batch_response {
+            BatchResponse::Whole => None,
+            BatchResponse::Partial => Answer::partial(left),
+        };
+        match answer {
+            None => Err(not_done),
+            Some(answer) => {
                 tracing::error!("{not_done}");
-                Ok(Answer::partial(left))
+                Ok(answer)
             }
         }
     }

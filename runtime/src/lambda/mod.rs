@@ -11,6 +11,7 @@ pub(crate) mod embedded_metrics;
 mod encoded;
 mod event;
 mod host;
+mod in_order;
 mod known;
 mod odd;
 mod parts;

@@ -6,26 +6,32 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sluice_connector_api::{
-    BoxError, Origin, Payload, Record, Rejection, SchemaMetadata, TopicPartition, expectation_of,
+    Origin, Payload, Record, Rejection, SchemaMetadata, TopicPartition, expectation_of,
 };
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders};
-use crate::lambda::parts::{Readable, bytes, origin, push_schema, timestamp};
+use crate::lambda::parts::{Readable, UNKNOWN, bytes, is_offset, origin, push_schema, timestamp};
 use crate::transform::chain::{Stage, StageError};
 
-/// Reads a record field by field. One whose offset cannot be told fails the event with `error`: it could be named neither
-/// in the log nor in the answer.
-pub(super) fn read(
-    record: &str,
-    partition: &TopicPartition,
-    error: &serde_json::Error,
-) -> Result<Readable, BoxError> {
-    let expected = expectation_of(error);
-    let unnamed = || format!("a record of `{partition}` cannot be told from the others: {expected}");
-    let fields = serde_json::from_str(record).map_err(|_| unnamed())?;
+/// Reads a record field by field, since it is not as `expected`. Where its offset cannot be told it stays unknown: the record is
+/// rejected like any other, and where that is not tolerated the event as a whole is not done.
+pub(super) fn read(record: &str, partition: &TopicPartition, expected: &str) -> Readable {
+    let Ok(fields) = serde_json::from_str(record) else {
+        let mut whole = Record::new(origin(partition, UNKNOWN));
+        whole.value = Some(Payload::Text(record.to_owned()));
+        return (whole, Some(unnamed(partition, expected)));
+    };
     let mut fields = Fields { fields, odd: None };
-    let offset = fields.number("offset").ok_or_else(unnamed)?;
-    Ok(fields.read(origin(partition, offset)?))
+    let offset = fields.number("offset").filter(|offset| is_offset(*offset));
+    if offset.is_none() {
+        fields.odd = Some(unnamed(partition, expected));
+    }
+    fields.read(origin(partition, offset.unwrap_or(UNKNOWN)))
+}
+
+fn unnamed(partition: &TopicPartition, expected: &str) -> StageError {
+    let reason = format!("a record of `{partition}` cannot be told from the others: {expected}");
+    StageError { stage: Stage::ValueConverter, rejection: Rejection::new(reason) }
 }
 
 /// The fields of a record, and why the first that is odd is so.

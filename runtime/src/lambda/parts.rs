@@ -1,8 +1,7 @@
 //! The parts of a record in an event, whether the whole is as it should be or not.
 
 use sluice_connector_api::{
-    BoxError, Headers, Origin, Payload, Record, Rejection, SchemaMetadata, Timestamp, TimestampType,
-    TopicPartition,
+    Headers, Origin, Payload, Record, Rejection, SchemaMetadata, Timestamp, TimestampType, TopicPartition,
 };
 
 use crate::lambda::encoded::Encoded;
@@ -11,15 +10,17 @@ use crate::transform::chain::{Stage, StageError};
 /// A record, and why it is rejected if it cannot be read.
 pub type Readable = (Record, Option<StageError>);
 
-/// Makes the origin of a record. An offset that Kafka gives to no record is refused: what is behind the last one of all
-/// could not be named.
-pub(super) fn origin(partition: &TopicPartition, offset: i64) -> Result<Origin, BoxError> {
-    if offset < 0 || offset == i64::MAX {
-        return Err(
-            format!("a record of `{partition}` has the offset {offset}, which Kafka gives to none").into()
-        );
-    }
-    Ok(Origin::new(partition.topic.clone(), partition.partition, offset))
+/// Stands for the offset of a record that does not say which it has.
+pub(super) const UNKNOWN: i64 = -1;
+
+/// Says whether Kafka gives a record such an offset. What is behind the last one of all could not be named.
+pub(super) fn is_offset(offset: i64) -> bool {
+    (0..i64::MAX).contains(&offset)
+}
+
+/// Makes the origin of a record.
+pub(super) fn origin(partition: &TopicPartition, offset: i64) -> Origin {
+    Origin::new(partition.topic.clone(), partition.partition, offset)
 }
 
 /// An unreadable one stays the text it is, so that a dead letter shows it.

@@ -125,6 +125,38 @@ fn odd_records_fail_alone_in_both_answer_modes() {
     assert_eq!(function.invoke(&numbers(1), AMPLE).failures(), []);
 }
 
+/// Two records as they should be, with a repetition, one that differs from another of its offset, an order that is none, and one
+/// without an offset, if that is wanted.
+fn mixed_up_event(with_unknown: bool) -> Value {
+    let mut event = numbers(5);
+    let records = event["records"]["prices-0"].as_array_mut().unwrap();
+    let mut other = records[1].clone();
+    other["value"] = base64("{\"n\":100}").into();
+    records.extend([records[0].clone(), other]);
+    records.swap(2, 4);
+    if with_unknown {
+        let mut unknown = records[3].clone();
+        unknown["offset"] = json!(-1);
+        records.insert(3, unknown);
+    }
+    event
+}
+
+#[test]
+fn records_that_come_twice_or_in_no_order_or_without_an_offset_cost_no_other() {
+    let base = LocalKnowledgeBase::start();
+    let mut function = Function::into_knowledge_base(&base, &[("SLUICE_BATCH_RESPONSE", "partial")]);
+    let twice = function.invoke(&mixed_up_event(false), AMPLE);
+    assert_eq!(twice.failures(), [("prices-0".to_owned(), 1)], "{twice:?}");
+    assert_eq!(base.ids().len(), 5);
+    // What has no offset cannot be named in the answer: the event comes again as a whole, and what can be stored is.
+    let base = LocalKnowledgeBase::start();
+    let mut function = Function::into_knowledge_base(&base, &[("SLUICE_BATCH_RESPONSE", "partial")]);
+    let unknown = function.invoke(&mixed_up_event(true), AMPLE);
+    assert!(unknown.error().contains("(prices-0: 1 of unknown offset, 1)"), "{unknown:?}");
+    assert_eq!(base.ids().len(), 5);
+}
+
 #[test]
 fn a_list_of_records_is_refused_by_the_name_of_who_sends_it() {
     let base = LocalKnowledgeBase::start();
