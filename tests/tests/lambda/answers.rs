@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use sluice_emulator::{DocumentStatus, Fault};
 use sluice_tests::bedrock::LocalKnowledgeBase;
-use sluice_tests::lambda::FunctionAnswer;
+use sluice_tests::lambda::{FunctionAnswer, event};
+use sluice_tests::target::{CountingTarget, Manners, Mishap};
 
-use crate::{AMPLE, Function, numbers};
+use crate::{AMPLE, Function, base64, numbers};
 
 const PARTIAL: (&str, &str) = ("SLUICE_BATCH_RESPONSE", "partial");
 
@@ -100,4 +102,27 @@ fn invocations_in_a_row_share_the_process_and_nothing_else() {
     assert_eq!(count("sluice_records_abandoned_total"), [2, 0, 0, 0]);
     assert_eq!(metrics[3]["connector"], "prices");
     assert!(metrics[3]["requestId"].as_str().unwrap().ends_with("000000000004"));
+}
+
+/// Invariant 9: no event is large enough to show what the set-up does to all of them.
+#[test]
+fn small_events_do_not_drain_into_a_target_that_rejects_everything() {
+    let manners =
+        Manners { faults: &[(100, Mishap::Status(422))], pause: Duration::ZERO, names_poison: false };
+    let target = CountingTarget::start(manners, 1);
+    let sink = format!("sink: {{ http: {{ url: \"{}\" }} }}\n", target.url());
+    let connector = format!("source: {{ value: json }}\nerrors: {{ tolerance: all }}\n{sink}");
+    let mut function = Function::start(&connector, &[PARTIAL]);
+    let mut of_four = |first: i64| {
+        let value = |n: i64| Some(base64(json!({ "k": "a", "n": n }).to_string()));
+        function.invoke(&event("prices", 0, (first..first + 4).map(|n| (n, None, value(n)))), AMPLE)
+    };
+    for tolerated in 0..4 {
+        assert_eq!(of_four(4 * tolerated).failures(), []);
+    }
+    for first in [16, 16, 20] {
+        let stopped = of_four(first);
+        assert_eq!(stopped.failures().len(), 4, "{stopped:?}");
+    }
+    function.process.wait_for_log("the first 20 records were all rejected, and nothing was ever stored");
 }

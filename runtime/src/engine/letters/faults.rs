@@ -45,10 +45,6 @@ enum Policy {
 pub(crate) struct Faults {
     policy: Policy,
     window: Window,
-    /// Rejections of the chain, while no record came through it; nothing once one did.
-    first_of_the_chain: Option<usize>,
-    /// Rejections of the sink since it stored a record.
-    first_of_the_sink: usize,
     throttle: LogThrottle,
 }
 
@@ -58,13 +54,7 @@ impl Faults {
             Tolerance::None => Policy::Stop,
             Tolerance::All => Policy::Skip,
         };
-        Self {
-            policy,
-            window: Window::new(settings.threshold),
-            first_of_the_chain: Some(0),
-            first_of_the_sink: 0,
-            throttle: LogThrottle::new(FULL_LINES),
-        }
+        Self { policy, window: Window::new(settings.threshold), throttle: LogThrottle::new(FULL_LINES) }
     }
 
     /// Sends records at fault to a queue, where they are tolerated.
@@ -119,7 +109,6 @@ impl Faults {
 
     /// Takes note of a record that came through the chain.
     pub(crate) fn note_through(&mut self) {
-        self.first_of_the_chain = None;
         if self.tolerates() {
             self.window.note_good(Judge::Chain);
         }
@@ -136,24 +125,9 @@ impl Faults {
         }
         match verdict {
             Verdict::Filtered => self.note_through(),
-            Verdict::Superseded | Verdict::Delivered => {
-                self.first_of_the_sink = 0;
-                self.window.note_good(Judge::Sink);
-            }
+            Verdict::Superseded | Verdict::Delivered => self.window.note_good(Judge::Sink),
             Verdict::Skipped | Verdict::DeadLettered => {}
         }
-    }
-
-    /// Counts a rejection. Returns how many there were from the first record on, by the chain or by the sink: what one of
-    /// them rejects says nothing of the other. A record that waits for its put has come through the chain.
-    fn count_first(&mut self, stage: &Stage) -> usize {
-        let count = match stage {
-            Stage::TaskPut => Some(&mut self.first_of_the_sink),
-            _ => self.first_of_the_chain.as_mut(),
-        };
-        let Some(count) = count else { return 0 };
-        *count = count.saturating_add(1);
-        *count
     }
 
     /// Decides what becomes of a record at fault. `lane` is the one that it, and what it may hold back, is on.
@@ -165,9 +139,8 @@ impl Faults {
             }
             Policy::Skip | Policy::Letter(_) => {}
         }
-        let from_the_first = self.count_first(&rejected.stage);
         let judge = if rejected.stage == Stage::TaskPut { Judge::Sink } else { Judge::Chain };
-        if let Some(too_many) = self.window.note_rejected(judge, from_the_first) {
+        if let Some(too_many) = self.window.note_rejected(judge) {
             let reason = format!("{too_many}: record {} {rejected}", rejected.origin);
             return match too_many {
                 TooMany::FromTheStart => Fate::StopsWithAll(reason),

@@ -31,8 +31,12 @@ struct Seen {
     chain: LastRecords,
     sink: LastRecords,
     stored: bool,
-    /// The first records were all rejected. That holds until one is stored.
-    from_the_start: bool,
+    /// A record came through the chain.
+    through: bool,
+    /// Rejections from the first record on, by the chain while nothing came through it, and by the sink while it stored nothing:
+    /// what one of them rejects says nothing of the other.
+    first_of_chain: usize,
+    first_of_sink: usize,
 }
 
 /// Too many records were at fault.
@@ -61,18 +65,21 @@ impl Window {
     pub(super) fn note_good(&self, judge: Judge) {
         if let Some(threshold) = self.threshold {
             let mut seen = self.seen();
-            seen.stored |= judge == Judge::Sink;
+            match judge {
+                Judge::Chain => seen.through = true,
+                Judge::Sink => seen.stored = true,
+            }
             seen.by(judge).add(false, threshold);
         }
     }
 
-    /// Takes note of a record at fault, which is one of so many from the first on; says whether that is one too many.
-    pub(super) fn note_rejected(&self, judge: Judge, from_the_first: usize) -> Option<TooMany> {
+    /// Takes note of a record at fault; says whether that is one too many.
+    pub(super) fn note_rejected(&self, judge: Judge) -> Option<TooMany> {
         let threshold = self.threshold?;
         let mut seen = self.seen();
         seen.by(judge).add(true, threshold);
-        seen.from_the_start |= from_the_first >= FIRST_RECORDS;
-        if seen.from_the_start && !seen.stored {
+        seen.count_first(judge);
+        if seen.is_all_from_the_start() {
             return Some(TooMany::FromTheStart);
         }
         let last = seen.by(judge);
@@ -91,6 +98,20 @@ impl Seen {
             Judge::Chain => &mut self.chain,
             Judge::Sink => &mut self.sink,
         }
+    }
+
+    /// A record that waits for its put has come through the chain.
+    fn count_first(&mut self, judge: Judge) {
+        match judge {
+            Judge::Chain if self.through => {}
+            Judge::Chain => self.first_of_chain = self.first_of_chain.saturating_add(1),
+            Judge::Sink => self.first_of_sink = self.first_of_sink.saturating_add(1),
+        }
+    }
+
+    /// Says whether the first records were all rejected. That holds until one is stored.
+    fn is_all_from_the_start(&self) -> bool {
+        !self.stored && self.first_of_chain.max(self.first_of_sink) >= FIRST_RECORDS
     }
 }
 
@@ -128,31 +149,49 @@ mod tests {
     #[test]
     fn the_window_forgets_what_is_long_ago() {
         let window = Window::new(Some(Threshold { rejected: 2, of_last: 3 }));
-        assert_eq!(window.note_rejected(Judge::Sink, 1), None);
+        assert_eq!(window.note_rejected(Judge::Sink), None);
         window.note_good(Judge::Sink);
         window.note_good(Judge::Sink);
-        assert_eq!(window.note_rejected(Judge::Sink, 1), None);
-        let too_many = window.note_rejected(Judge::Sink, 2).unwrap();
+        assert_eq!(window.note_rejected(Judge::Sink), None);
+        let too_many = window.note_rejected(Judge::Sink).unwrap();
         assert!(too_many.to_string().starts_with("2 of the last 3 records were rejected"));
     }
 
     #[test]
     fn without_a_threshold_no_number_is_too_many() {
         let window = Window::new(None);
-        assert!((1..1000).all(|count| window.note_rejected(Judge::Sink, count).is_none()));
+        assert!((1..1000).all(|_| window.note_rejected(Judge::Sink).is_none()));
     }
 
     #[test]
     fn before_anything_is_stored_twenty_from_the_first_on_are_too_many_and_stay_so() {
         let window = Window::new(Some(Threshold { rejected: 50, of_last: 100 }));
-        assert!((1..20).all(|count| window.note_rejected(Judge::Sink, count).is_none()));
-        assert_eq!(window.note_rejected(Judge::Sink, 20), Some(TooMany::FromTheStart));
+        assert!((1..20).all(|_| window.note_rejected(Judge::Sink).is_none()));
+        assert_eq!(window.note_rejected(Judge::Sink), Some(TooMany::FromTheStart));
         let after_a_restart = window.clone();
-        assert_eq!(after_a_restart.note_rejected(Judge::Sink, 1), Some(TooMany::FromTheStart));
+        assert_eq!(after_a_restart.note_rejected(Judge::Sink), Some(TooMany::FromTheStart));
         window.note_good(Judge::Chain);
-        assert_eq!(window.note_rejected(Judge::Sink, 1), Some(TooMany::FromTheStart), "nothing is stored");
+        assert_eq!(window.note_rejected(Judge::Sink), Some(TooMany::FromTheStart), "nothing is stored");
         window.note_good(Judge::Sink);
-        assert!(window.note_rejected(Judge::Sink, 20).is_none(), "the set-up was mended");
+        assert!(window.note_rejected(Judge::Sink).is_none(), "the set-up was mended");
+    }
+
+    /// An invocation of a function has few records, and an event of one is nothing out of the way.
+    #[test]
+    fn the_first_records_are_counted_over_all_runs_that_share_the_window() {
+        let window = || Window::new(Some(Threshold { rejected: 50, of_last: 100 }));
+        for judge in [Judge::Sink, Judge::Chain] {
+            let runs = window();
+            assert!((1..20).all(|_| runs.clone().note_rejected(judge).is_none()));
+            assert_eq!(runs.clone().note_rejected(judge), Some(TooMany::FromTheStart));
+        }
+        let both = window();
+        for judge in [Judge::Sink, Judge::Chain] {
+            assert!((0..15).all(|_| both.note_rejected(judge).is_none()), "each counts its own");
+        }
+        let through = window();
+        through.note_good(Judge::Chain);
+        assert!((0..49).all(|_| through.note_rejected(Judge::Chain).is_none()), "the chain takes some");
     }
 
     #[test]
@@ -161,7 +200,7 @@ mod tests {
         window.note_good(Judge::Sink);
         for _ in 0..200 {
             (0..9).for_each(|_| window.note_good(Judge::Chain));
-            assert_eq!(window.note_rejected(Judge::Chain, 0), None);
+            assert_eq!(window.note_rejected(Judge::Chain), None);
         }
     }
 }
