@@ -7,18 +7,25 @@ use sluice_connector_api::{Failure, Json};
 use sluice_wire::{HttpAnswer, Method, StatusMeaning};
 
 use super::plan::Planned;
-use super::settings::{HttpSettings, ItemErrors};
+use super::settings::{BodyFormat, HttpSettings, ItemErrors};
 
 /// How a connector reads answers.
 #[derive(Debug)]
 pub(super) struct Rules {
     statuses: BTreeMap<u16, StatusMeaning>,
     items: Option<ItemErrors>,
+    /// The type of the body does not follow from the record.
+    has_fixed_type: bool,
 }
 
 impl Rules {
     pub(super) fn new(settings: &HttpSettings) -> Self {
-        Self { statuses: settings.statuses.clone(), items: settings.item_errors.clone() }
+        let is_json = settings.batch.as_ref().is_some_and(|batch| batch.format != BodyFormat::Raw);
+        let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+        let names_type = settings.headers.iter().any(|(name, value)| is_type(name) && !value.contains("{{"));
+        let has_fixed_type = is_json || names_type;
+        let (statuses, items) = (settings.statuses.clone(), settings.item_errors.clone());
+        Self { statuses, items, has_fixed_type }
     }
 
     /// Says whether the whole body of an answer is needed.
@@ -53,6 +60,7 @@ impl Rules {
         match (self.statuses.get(&status), status) {
             (Some(meaning), _) => *meaning,
             (None, 404 | 410) if method == Method::DELETE => StatusMeaning::Stored,
+            (None, 415) if self.has_fixed_type => StatusMeaning::Fatal,
             (None, _) => StatusMeaning::from_status(status),
         }
     }
@@ -133,6 +141,15 @@ fn way_out(status: u16) -> &'static str {
         300..=399 => "; redirects are not followed, set `url` to where this one leads",
         401 => "; the target does not accept these credentials, change `auth`",
         403 => "; the target does not allow this, give its rights to the credentials in `auth`",
+        405 => {
+            "; the target does not take this method there, change `method` or `url` (`on_null` and `delete_path` for tombstones)"
+        }
+        406 | 411 | 421 | 426 => {
+            "; the target does not take requests of this form, change `headers` or `url`"
+        }
+        415 => {
+            "; the target does not take this type of body, change `content-type` under `headers`, or `compression`"
+        }
         407 => "; the proxy asks for credentials, put them into its URL",
         _ => "",
     }

@@ -12,8 +12,8 @@ use crate::record::on_null::OnNull;
 /// Sends records as HTTP requests: one per record, or one per batch.
 ///
 /// An answer of 2xx means stored. 408, 425, 429 and 5xx are tried again, after the time that `Retry-After` asks for;
-/// 401, 403, 407 and redirects stop the connector; any other 4xx rejects the record (or narrows the batch down to
-/// the record at fault). A record may be sent again after a failure or a restart, so let the target overwrite: put an
+/// 401, 403, 407 and redirects stop the connector, and so do 405, 406, 411, 421 and 426, and 415 where the type of the body does not
+/// follow from the record; any other 4xx rejects the record (or narrows the batch down to the record at fault). A record may be sent again after a failure or a restart, so let the target overwrite: put an
 /// id of the record into the path, or a header such as
 /// `idempotency-key: "{{@record.topic}}-{{@record.partition}}-{{@record.offset}}"`.
 ///

@@ -16,9 +16,13 @@ pub(super) fn failure(topic: &str, error: &KafkaError, is_of_data: bool, last: O
         Some(Code::MessageSizeTooLarge) => {
             Failure::rejected(format!("{said}; raise `max.message.bytes` of the topic, or send it elsewhere"))
         }
-        Some(
-            Code::InvalidMessage | Code::InvalidRecord | Code::InvalidTimestamp | Code::InvalidMessageSize,
-        ) => Failure::rejected(said),
+        Some(Code::InvalidRecord) => Failure::rejected(format!(
+            "{said}; one that is compacted takes no record without a key: set one with `value_to_key`, or send it elsewhere"
+        )),
+        Some(Code::InvalidTimestamp) => Failure::rejected(format!(
+            "{said}; raise `message.timestamp.after.max.ms` and `message.timestamp.before.max.ms` of the topic"
+        )),
+        Some(Code::InvalidMessage | Code::InvalidMessageSize) => Failure::rejected(said),
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::InvalidTopic) => by_topic(format!(
             "{said}; create it with `sluice topics create {topic}`, or set `allow.auto.create.topics` under `properties`"
         )),

@@ -116,16 +116,21 @@ fn items(subject: &str, answer: &HttpAnswer) -> Result<Vec<ItemAnswer>, Failure>
 fn refused(subject: &str, answer: &HttpAnswer) -> Failure {
     let status = answer.status;
     let error = whole_error(answer);
+    // A cluster gives a reason; who stands before it, such as a proxy, looks into no document.
+    let is_of_cluster = error.is_some();
+    let error = error.unwrap_or_default();
     let set_up = error.set_up();
     let is_no_api = matches!(status, 404 | 405 | 406 | 410 | 415) || error.is_without_handler();
+    let usual = StatusMeaning::from_status(status);
+    let is_between = !is_of_cluster && status != 413 && usual == StatusMeaning::Rejected;
     let meaning = match status {
-        _ if is_no_api => StatusMeaning::Fatal,
+        _ if is_no_api || is_between => StatusMeaning::Fatal,
         400 if set_up.is_some() => StatusMeaning::Fatal,
-        400 | 413 => StatusMeaning::Rejected,
-        _ => StatusMeaning::from_status(status),
+        _ => usual,
     };
     let way_out = match status {
         _ if is_no_api => "; this is not a bulk API, check `urls`",
+        _ if is_between => "; that is no answer of a cluster but of something before it, check `urls`",
         300..=399 => "; redirects are not followed, set `urls` to where this one leads",
         401 => "; the cluster does not accept these credentials, change `auth`",
         403 => {
@@ -143,18 +148,17 @@ fn refused(subject: &str, answer: &HttpAnswer) -> Failure {
     failure.with_detail(answer.words())
 }
 
-/// Finds the error of a whole request, as far as it is one of the cluster's: an object, or a text where nobody takes such a
-/// request.
-fn whole_error(answer: &HttpAnswer) -> ItemError {
+/// Finds the error of a whole request, if it is one of the cluster's: an object, or a text where nobody takes such a request.
+fn whole_error(answer: &HttpAnswer) -> Option<ItemError> {
     #[derive(Deserialize)]
     struct Refusal {
         error: Box<RawValue>,
     }
-    let Ok(Refusal { error }) = serde_json::from_slice(&answer.body) else { return ItemError::default() };
-    serde_json::from_str(error.get()).unwrap_or_else(|_| ItemError {
-        reason: serde_json::from_str(error.get()).ok(),
-        ..ItemError::default()
-    })
+    let Refusal { error } = serde_json::from_slice(&answer.body).ok()?;
+    if let Ok(error) = serde_json::from_str(error.get()) {
+        return Some(error);
+    }
+    Some(ItemError { reason: serde_json::from_str(error.get()).ok(), ..ItemError::default() })
 }
 
 fn verdict(

@@ -21,8 +21,9 @@ pub enum StatusMeaning {
 }
 
 impl StatusMeaning {
-    /// Returns what a status usually means: 2xx is stored; 408, 425, 429 and 5xx may pass; 401, 403, 407 and redirects
-    /// are for whoever set it up; any other 4xx is about the data.
+    /// Returns what a status usually means: 2xx is stored; 408, 425, 429 and 5xx may pass; 401, 403, 407, redirects, and what
+    /// speaks of the request's form rather than of its content (405, 406, 411, 421, 426), are for whoever set it up; any
+    /// other 4xx is about the data.
     ///
     /// ```
     /// use sluice_wire::StatusMeaning;
@@ -34,8 +35,9 @@ impl StatusMeaning {
         match status {
             200..=299 => Self::Stored,
             408 | 425 | 429 | 500.. => Self::Retriable,
-            // A proxy's 407 is a matter of rights as well.
-            401 | 403 | 407 => Self::Fatal,
+            // A proxy's 407 is a matter of rights as well. The others are the method, the form of the answer, a length that is
+            // missing, the host and the protocol (RFC 9110, 15.5): no record has any of them.
+            401 | 403 | 407 | 405 | 406 | 411 | 421 | 426 => Self::Fatal,
             400..=499 => Self::Rejected,
             _ => Self::Fatal,
         }

@@ -38,6 +38,42 @@ async fn every_status_says_what_to_do() {
     }
 }
 
+/// Whatever the record: with `tolerance: all` they would drain a topic.
+#[tokio::test]
+async fn a_status_that_speaks_of_the_form_of_the_request_is_the_set_ups_fault_and_says_the_way_out() {
+    use FailureKind::{Fatal, Rejected};
+    let own_type = json!({ "headers": { "Content-Type": "text/x-own" } });
+    let by_record = json!({ "headers": { "content-type": "{{@record.headers.kind}}" } });
+    let batch = json!({ "batch": { "format": "json_lines" } });
+    for (code, changes, kind, way_out) in [
+        (405, json!({}), Fatal, "change `method` or `url`"),
+        (406, json!({}), Fatal, "change `headers` or `url`"),
+        (411, json!({}), Fatal, "change `headers` or `url`"),
+        (421, json!({}), Fatal, "change `headers` or `url`"),
+        (426, json!({}), Fatal, "change `headers` or `url`"),
+        (415, own_type, Fatal, "change `content-type` under `headers`"),
+        (415, batch, Fatal, "change `content-type` under `headers`"),
+        (415, json!({}), Rejected, "change `content-type` under `headers`"),
+        (405, json!({ "statuses": { "405": "rejected" } }), Rejected, "change `method`"),
+        (415, json!({ "batch": { "format": "raw" } }), Rejected, "was answered 415"),
+        (451, json!({}), Rejected, "was answered 451"),
+    ] {
+        let failure = failure_of([status(code)], &changes).await;
+        assert_eq!(failure.kind(), kind, "{code}: {changes}");
+        assert!(failure.to_string().contains(way_out), "{failure}");
+    }
+    let server = HttpServer::start([status(415)]).await;
+    let mut record = price(0, "OOOO");
+    record.headers.push("kind", Some("text/plain".into()));
+    let outcome = sink_at(&server, "/", &by_record).put(&[record]).await;
+    assert_eq!(record_failures(outcome)[0].1, Rejected);
+    // Of a tombstone it speaks of what becomes of those.
+    let server = HttpServer::start([status(405)]).await;
+    let outcome =
+        sink_at(&server, "/{{@record.key}}", &json!({ "on_null": "delete" })).put(&[gone(0, "OOOO")]).await;
+    assert_eq!(batch_failure(outcome).kind(), Fatal);
+}
+
 #[tokio::test]
 async fn a_status_means_what_the_settings_say() {
     let statuses =

@@ -159,6 +159,13 @@ async fn each_answer_to_a_whole_request_says_what_to_do() {
             r#"{"error":"no handler found for uri [/x/_bulk] and method [POST]"}"#.to_owned(),
             FailureKind::Fatal,
         ),
+        // Who stands before a cluster looks into no document, and would refuse each of them.
+        (400, "<html>400 Bad Request</html>".to_owned(), FailureKind::Fatal),
+        (400, r#"{"message":"Bad Request"}"#.to_owned(), FailureKind::Fatal),
+        (400, String::new(), FailureKind::Fatal),
+        (422, "<html>".to_owned(), FailureKind::Fatal),
+        (451, String::new(), FailureKind::Fatal),
+        (413, "<html>".to_owned(), FailureKind::Rejected),
         (413, String::new(), FailureKind::Rejected),
         (401, String::new(), FailureKind::Fatal),
         (403, r#"{"Message":"User: anonymous is not authorized"}"#.to_owned(), FailureKind::Fatal),
