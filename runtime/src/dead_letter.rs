@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Header, Payload, Record};
+use sluice_connector_api::{Header, Payload, Record, Timestamp, TimestampType};
 
 /// How much of its record a letter holds; a letter without it holds all.
 const HOLDS: &str = "__sluice.errors.holds";
 /// How many bytes key, value and headers of the record have, where the letter does not hold all.
 const RECORD_BYTES: &str = "__sluice.errors.record.bytes";
+/// When the record was written, in milliseconds since 1970, where the letter is of another time.
+pub(crate) const RECORD_TIMESTAMP: &str = "__sluice.errors.record.timestamp";
 /// Room that is not halved any more: the next letter has none but for what says why it is there.
 const LEAST_ROOM: usize = 64;
 
@@ -55,6 +57,23 @@ pub(crate) fn text(letter: &Record, name: &str) -> Option<String> {
 /// Says how much of its record a letter holds, where that is not all: it cannot be sent back.
 pub(crate) fn part_held(letter: &Record) -> Option<String> {
     text(letter, HOLDS)
+}
+
+/// Returns a letter that leaves its time to its queue, which does not take that of the record, and says in a header when that
+/// was. `None` where the letter has no time of its own.
+pub(crate) fn untimed(letter: &Record) -> Option<Record> {
+    let Timestamp { millis, .. } = letter.timestamp?;
+    let mut untimed = letter.clone();
+    untimed.timestamp = None;
+    untimed.headers.remove(RECORD_TIMESTAMP);
+    untimed.headers.push(RECORD_TIMESTAMP, Some(Bytes::from(millis.to_string())));
+    Some(untimed)
+}
+
+/// Returns when the record of a letter was written.
+pub(crate) fn timestamp_of_record(letter: &Record) -> Option<Timestamp> {
+    let noted = text(letter, RECORD_TIMESTAMP).and_then(|millis| millis.parse().ok());
+    noted.map(|millis| Timestamp { millis, kind: TimestampType::CreateTime }).or(letter.timestamp)
 }
 
 /// Returns a letter with no more than so many bytes of its record, beside the headers that say why. `None` where none is to
@@ -167,6 +186,18 @@ mod tests {
         let short = shortened(&letter(), room, OnTooLarge::HeadersOnly).unwrap();
         assert_eq!((&short.value, short.headers.len()), (&None, letter().headers.len() + 2));
         assert_eq!(shortened(&letter(), 500, OnTooLarge::Stop), None);
+    }
+
+    #[test]
+    fn a_letter_of_another_time_says_when_its_record_was_written() {
+        assert_eq!(untimed(&letter()), None, "it has no time");
+        let mut timed = letter();
+        timed.timestamp = Some(Timestamp { millis: 7, kind: TimestampType::CreateTime });
+        assert_eq!(timestamp_of_record(&timed), timed.timestamp);
+        let untimed = untimed(&timed).unwrap();
+        assert_eq!((untimed.timestamp, timestamp_of_record(&untimed)), (None, timed.timestamp));
+        let short = shortened(&untimed, 0, OnTooLarge::Truncate).unwrap();
+        assert_eq!(timestamp_of_record(&short), timed.timestamp);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Letters that are larger on the wire than their records were, against Apache Kafka: a queue of ours takes them, and what
-//! becomes of them where somebody else's topic does not.
+//! Letters that a topic does not take as they are, against Apache Kafka: larger on the wire than their records were, of another
+//! time, or without a key. A queue of ours takes them, and what becomes of them where somebody else's topic does not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::thread;
@@ -197,5 +197,97 @@ fn a_letter_that_is_made_smaller_says_so_and_is_not_sent_back() {
             "{all}"
         );
         assert_eq!(stage.broker.end_offsets(&stage.topic), [before[0] + 1]);
+    }
+}
+
+/// Kafka holds such a record where the topic lets it, as topics of brokers before 4.0 do: clocks that count microseconds.
+const FAR_AHEAD: i64 = 1_764_350_000_000_000;
+
+#[test]
+fn a_letter_has_the_time_of_its_record_or_says_it_and_replay_gives_it_back() {
+    for is_ours in [true, false] {
+        let Some(stage) = Stage::set_up("letters-ahead", "") else { return };
+        let any_time = ("message.timestamp.after.max.ms", "9223372036854775807");
+        stage.broker.alter_topic(&stage.topic, &[any_time]);
+        if !is_ours {
+            stage.broker.create_topic(&stage.queue, 1);
+        }
+        let bad = |text: &str| NewRecord::new("k", text);
+        stage.produce("none", [bad("now-1"), bad("ahead").timestamp(FAR_AHEAD), bad("now-2"), good()]);
+        let mut daemon = stage.run();
+        stage.wait_for_commit(&mut daemon, 4);
+        assert_eq!(daemon.log_lines("connector failed"), Vec::<String>::new());
+        daemon.terminate().expect_code(0);
+        let letters = stage.letters();
+        let mut values: Vec<_> = letters.iter().map(StoredRecord::value_text).collect();
+        values.sort();
+        assert_eq!(
+            (values, stage.put()),
+            (vec!["ahead".to_owned(), "now-1".to_owned(), "now-2".to_owned()], vec![3])
+        );
+        let ahead = letters.iter().find(|letter| letter.value_text() == "ahead").unwrap();
+        let noted = ahead.header_text("__sluice.errors.record.timestamp");
+        if is_ours {
+            assert_eq!((ahead.timestamp, noted), (Some(FAR_AHEAD), None));
+        } else {
+            assert_eq!(noted, Some(FAR_AHEAD.to_string()));
+            assert!(ahead.timestamp < Some(FAR_AHEAD), "{:?}", ahead.timestamp);
+        }
+        stage.dlq(&["replay", "--all"]).expect_code(0);
+        let sent = stage.broker.read(&stage.topic).split_off(4);
+        let ahead = sent.iter().find(|record| record.value_text() == "ahead").unwrap();
+        assert_eq!((ahead.timestamp, ahead.headers.len()), (Some(FAR_AHEAD), 0));
+    }
+}
+
+#[test]
+fn a_compacted_queue_stops_the_connector_once_at_a_record_without_a_key_and_says_why() {
+    let Some(stage) = Stage::set_up("letters-compacted", "") else { return };
+    stage.broker.create_topic_with(&stage.queue, 1, &[("cleanup.policy", "compact")]);
+    stage.produce("none", [good(), NewRecord::new("k", "bad"), NewRecord::unkeyed("bad"), good()]);
+    let mut daemon = stage.run();
+    let line = daemon.wait_for_log("connector failed for good");
+    for part in ["offset=2", "compacted", "`cleanup.policy`", "restart it once that is mended"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!((daemon.log_lines("connector failed").len(), stage.put()), (1, vec![0, 3]));
+    assert_eq!(stage.broker.committed(&stage.topic, &stage.topic), [Some(2)]);
+    daemon.terminate().expect_code(0);
+}
+
+/// What is too large need not be the value.
+#[test]
+fn whatever_of_a_record_is_too_large_a_letter_holds_what_its_topic_takes() {
+    for (how, name) in [("truncate", "truncated"), ("headers_only", "headers_only")] {
+        let Some(stage) = Stage::set_up(&format!("letters-of-all-{name}"), &format!(", on_too_large: {how}"))
+        else {
+            return;
+        };
+        let small = [("max.message.bytes", "10000"), ("compression.type", "uncompressed")];
+        stage.broker.create_topic_with(&stage.queue, 1, &small);
+        let long = "long ".repeat(400_000);
+        let by_key = NewRecord::new(&long, "bad");
+        let by_header = NewRecord::new("k", "bad").header("huge", &long).header("mine", "kept");
+        let many = (0..3_000).fold(NewRecord::new("k", "bad"), |all, n| all.header("many", n.to_string()));
+        let tombstone_like = NewRecord::new("k", &long);
+        stage.produce("zstd", [by_key, by_header, many, tombstone_like, good()]);
+        let mut daemon = stage.run();
+        stage.wait_for_commit(&mut daemon, 5);
+        assert_eq!(daemon.log_lines("connector failed"), Vec::<String>::new());
+        daemon.terminate().expect_code(0);
+        let letters = stage.letters();
+        assert_eq!((letters.len(), stage.put()), (4, vec![4]));
+        for (letter, offset) in letters.iter().zip(0..) {
+            assert_eq!(letter.header_text("__connect.errors.offset"), Some(offset.to_string()));
+            assert_eq!(letter.header_text("__sluice.errors.holds").as_deref(), Some(name));
+        }
+        assert!(letters[0].key_text().starts_with("long long"), "as much of the key as there is room for");
+        assert_eq!(
+            (letters[1].header_text("huge"), letters[1].header_text("mine").as_deref()),
+            (None, Some("kept"))
+        );
+        assert!(letters[2].header_text("many").is_some(), "as many as there is room for");
+        stage.dlq(&["list"]).expect_code(0);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::dead_letter::{is_reason, origin_topic, part_held, text};
+use crate::dead_letter::{is_reason, origin_topic, part_held, text, timestamp_of_record};
 use crate::kafka::dead_letter_topic::TopicSink;
 use crate::kafka::scan::scan;
 use crate::kafka::{Access, reason};
@@ -310,6 +310,7 @@ async fn send_back(
 /// The record without what the queue added.
 fn as_read(letter: &Record) -> Record {
     let mut record = letter.clone();
+    record.timestamp = timestamp_of_record(letter);
     for header in letter.headers.iter().filter(|header| is_reason(&header.name)) {
         record.headers.remove(&header.name);
     }

@@ -14,7 +14,7 @@ use sluice_connector_api::{
 };
 use tokio::sync::Mutex;
 
-use crate::dead_letter::{OnTooLarge, rooms, shortened};
+use crate::dead_letter::{OnTooLarge, rooms, shortened, untimed};
 use crate::kafka::letter_topic::make;
 use crate::kafka::reason::code_of;
 use crate::kafka::topics::{is_missing, is_there};
@@ -189,8 +189,34 @@ impl TopicSink {
         sent.map(drop).map_err(|(error, _)| error)
     }
 
+    /// Sends a letter as its topic takes it, where that does not take it as it is.
+    async fn send_otherwise(
+        &self,
+        producer: &Client,
+        letter: &Record,
+        mut outcome: Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
+        if outcome.as_ref().is_err_and(is_too_large) {
+            outcome = self.send_part(producer, letter).await;
+        }
+        // A record that is sent back is to have its own time.
+        if !self.create || !outcome.as_ref().is_err_and(is_of_another_time) {
+            return outcome;
+        }
+        let Some(untimed) = untimed(letter) else { return outcome };
+        let mut outcome = self.send(producer, &untimed).await;
+        if outcome.as_ref().is_err_and(is_too_large) {
+            outcome = self.send_part(producer, &untimed).await;
+        }
+        outcome
+    }
+
     /// Makes the failure of a record.
     fn record_failure(&self, record: &Record, error: &KafkaError) -> Failure {
+        if let Some(way_out) = way_out(error) {
+            let Self { name, .. } = self;
+            return Failure::rejected(format!("topic `{name}` does not take a record: {error}; {way_out}"));
+        }
         if !is_too_large(error) {
             return self.failure(error);
         }
@@ -233,6 +259,31 @@ fn is_too_large(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
 }
 
+fn is_of_another_time(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidTimestamp)
+}
+
+/// Says whether a request was refused for one record of it, whichever that was.
+fn is_of_one_record(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{InvalidDifferentRecord, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge};
+    error.rdkafka_error_code().is_some_and(|code| {
+        [InvalidDifferentRecord, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge].contains(&code)
+    })
+}
+
+/// Says what may be done about a topic that takes a record by none of its tries, but for its size.
+fn way_out(error: &KafkaError) -> Option<&'static str> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::InvalidRecord => Some(
+            "one that is compacted takes none without a key: take another topic, or set its `cleanup.policy` to `delete`",
+        ),
+        RDKafkaErrorCode::InvalidTimestamp => {
+            Some("raise its `message.timestamp.after.max.ms` and `message.timestamp.before.max.ms`")
+        }
+        _ => None,
+    }
+}
+
 /// Says whether another try with the same producer would fail alike: the topic is gone, or librdkafka has given
 /// up for good (`Fatal`).
 fn is_useless(error: &KafkaError) -> bool {
@@ -256,19 +307,19 @@ impl Sink for TopicSink {
         let producer = self.producer().await?;
         // All are handed over in order before the first is waited for; idempotence keeps that order.
         let mut sent = join_all(batch.iter().map(|record| self.send(&producer, record))).await;
-        // The client sends several in one request, which may be too large where each of them is not.
+        // The client sends several in one request, which may be too large where each of them is not, or is refused for one of them.
         if batch.len() > 1 {
             for (outcome, record) in sent.iter_mut().zip(batch) {
-                if outcome.as_ref().is_err_and(is_too_large) {
+                if outcome.as_ref().is_err_and(is_of_one_record) {
                     *outcome = self.send(&producer, record).await;
                 }
             }
         }
-        for (outcome, record) in sent.iter_mut().zip(batch) {
-            if outcome.as_ref().is_err_and(is_too_large) {
-                *outcome = self.send_part(&producer, record).await;
-            }
+        let mut settled = Vec::with_capacity(sent.len());
+        for (outcome, record) in sent.into_iter().zip(batch) {
+            settled.push(self.send_otherwise(&producer, record, outcome).await);
         }
+        let sent = settled;
         if sent.iter().any(|outcome| outcome.as_ref().is_err_and(is_useless)) {
             self.close().await;
         }
@@ -312,5 +363,20 @@ mod tests {
         );
         assert_eq!(kind(KafkaError::AdminOp(RDKafkaErrorCode::PolicyViolation)), FailureKind::Fatal);
         assert_eq!(kind(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)), FailureKind::Retriable);
+    }
+
+    /// Otherwise the same letter would be sent again and again, for ever.
+    #[test]
+    fn a_record_that_its_topic_never_takes_is_rejected_with_the_way_out() {
+        use RDKafkaErrorCode::{InvalidRecord, InvalidTimestamp};
+        let sink = TopicSink::new("letters", Access::from_servers("b:9092"));
+        let record = Record::new(sluice_connector_api::Origin::new("t", 0, 7));
+        for (code, way_out) in
+            [(InvalidRecord, "`cleanup.policy`"), (InvalidTimestamp, "`message.timestamp.after.max.ms`")]
+        {
+            let failure = sink.record_failure(&record, &KafkaError::MessageProduction(code));
+            assert_eq!(failure.kind(), FailureKind::Rejected);
+            assert!(failure.to_string().contains(way_out), "{failure}");
+        }
     }
 }

@@ -22,6 +22,9 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// What a topic of ours takes, the first of these that the brokers allow: what they read of one request by default
 /// (`socket.request.max.bytes`), and what services allow at most.
 const LARGEST_RECORDS: [Option<&str>; 4] = [Some("104857600"), Some("20971520"), Some("8388608"), None];
+/// A letter has the time of its record, whenever that was: brokers refuse what is more than an hour ahead by default, since
+/// Apache Kafka 4.0. Those before 3.6 do not know this.
+const ANY_TIME: (&str, &str) = ("message.timestamp.after.max.ms", "9223372036854775807");
 
 /// Makes the topic with the brokers' default replication. Brokers that answer, and not what creates topics, as those for tests do,
 /// make it when it is asked for. The outer error is that of a client without a token.
@@ -48,10 +51,13 @@ pub(super) async fn make(
 async fn create(name: &str, admin: &AdminClient<Identity>) -> KafkaResult<()> {
     let options = AdminOptions::new().request_timeout(Some(TOPIC_WAIT)).operation_timeout(Some(TOPIC_WAIT));
     let mut refused = RDKafkaErrorCode::InvalidConfig;
-    for largest in LARGEST_RECORDS {
+    for (largest, any_time) in settings() {
         let mut topic = NewTopic::new(name, 1, TopicReplication::Fixed(-1));
         if let Some(largest) = largest {
             topic = topic.set("max.message.bytes", largest);
+        }
+        if any_time {
+            topic = topic.set(ANY_TIME.0, ANY_TIME.1);
         }
         match admin.create_topics([&topic], &options).await?.first() {
             Some(Err((_, code))) if is_about_settings(*code) => refused = *code,
@@ -65,6 +71,11 @@ async fn create(name: &str, admin: &AdminClient<Identity>) -> KafkaResult<()> {
         }
     }
     Err(KafkaError::AdminOp(refused))
+}
+
+/// The settings of the topic, the best first: its size matters more than any time, which a letter can do without.
+fn settings() -> impl Iterator<Item = (Option<&'static str>, bool)> {
+    LARGEST_RECORDS.into_iter().flat_map(|largest| [(largest, true), (largest, false)])
 }
 
 /// Asks for a topic so that it is made, and says whether it was.

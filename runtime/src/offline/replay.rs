@@ -6,7 +6,7 @@ use sluice_connector_api::{Origin, Record};
 use tokio_util::sync::CancellationToken;
 
 use crate::connector::load::Connector;
-use crate::dead_letter::is_reason;
+use crate::dead_letter::{is_reason, timestamp_of_record};
 use crate::engine::{Counters, Failed};
 use crate::offline::given::GivenRecords;
 use crate::offline::rejections::{RejectedRecord, Rejections};
@@ -39,7 +39,7 @@ pub fn as_read(letter: &Record) -> Option<Record> {
     let mut record = Record::new(Origin::new(text("topic")?, partition, offset));
     record.key.clone_from(&letter.key);
     record.value.clone_from(&letter.value);
-    record.timestamp = letter.timestamp;
+    record.timestamp = timestamp_of_record(letter);
     for header in letter.headers.iter().filter(|header| !is_reason(&header.name)) {
         record.headers.push(header.name.clone(), header.value.clone());
     }

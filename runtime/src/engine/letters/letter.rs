@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use sluice_connector_api::Record;
 
+use crate::dead_letter::RECORD_TIMESTAMP;
 use crate::engine::lane::fault::RecordFault;
 use crate::transform::chain::Stage;
 
@@ -43,6 +44,7 @@ pub fn letter(read: &Record, provenance: &Provenance<'_>) -> Record {
     // Not every letter has them, so that none would replace them.
     letter.headers.remove(TRANSFORM_INDEX);
     letter.headers.remove(DETAIL);
+    letter.headers.remove(RECORD_TIMESTAMP);
     for (name, mut value) in headers(read, provenance) {
         value.truncate(value.floor_char_boundary(MAX_HEADER_BYTES));
         letter.headers.remove(name);
