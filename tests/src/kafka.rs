@@ -93,9 +93,13 @@ impl Broker {
 
     /// Starts a broker of the caller's own that creates topics by itself when they are asked for, as Kafka does by default.
     pub fn start_creating() -> Option<Self> {
+        Self::start_with("auto.create.topics.enable=true\n")
+    }
+
+    /// Starts a broker of the caller's own with more properties, a line each.
+    pub fn start_with(properties: &str) -> Option<Self> {
         let jars = server::jars_or_notice()?;
-        let properties = "auto.create.topics.enable=true\n".to_owned();
-        let more = |_: &Path| Ok(More { properties: properties.clone(), ..More::default() });
+        let more = |_: &Path| Ok(More { properties: properties.to_owned(), ..More::default() });
         let server = BrokerProcess::start_with(jars, &more).unwrap_or_else(|problem| panic!("{problem}"));
         Some(Self { server })
     }

@@ -2,9 +2,13 @@
 //! reason and the way out, within a minute; and it is healthy again when it reads again.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
@@ -60,7 +64,7 @@ impl Stage {
             }
             let late = self.begun.elapsed() > SOON;
             assert!(!late, "{name}: {parts:?} not in {said:?}\n{}", self.daemon.log());
-            std::thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -74,7 +78,7 @@ impl Stage {
         while !holds() {
             let said = || get(&self.address, "/readyz").body;
             assert!(begun.elapsed() < SOON, "{}\n{}", said(), self.daemon.log());
-            std::thread::sleep(Duration::from_millis(200));
+            thread::sleep(Duration::from_millis(200));
         }
     }
 
@@ -176,13 +180,31 @@ fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
         ("large", connector(&servers, &large, small)),
         ("password", connector(secure.sasl(), &present, &password)),
         ("unencrypted", connector(secure.sasl(), &present, "")),
+        (
+            "session",
+            connector(
+                &servers,
+                &present,
+                "    properties: { session.timeout.ms: 500, heartbeat.interval.ms: 100 }\n",
+            ),
+        ),
+        (
+            "assignor",
+            connector(
+                &servers,
+                &present,
+                "    properties: { group.protocol: consumer, group.remote.assignor: nobody }\n",
+            ),
+        ),
     ]);
     stage.wait_for("no-broker", &["127.0.0.1:1", "refused", "check the address"]);
     stage.wait_for("group", &["nconsistent group protocol", "partition.assignment.strategy"]);
     stage.wait_for("large", &["receive.message.max.bytes", "source.kafka.properties"]);
     stage.wait_for("password", &["uthentication", "check `auth`"]);
     stage.wait_for("unencrypted", &["`tls`"]);
-    for name in ["no-broker", "group", "large", "password"] {
+    stage.wait_for("session", &["ession timeout", "`group.min.session.timeout.ms`"]);
+    stage.wait_for("assignor", &["ssignor", "`group.remote.assignor`"]);
+    for name in ["no-broker", "group", "large", "password", "session"] {
         stage.assert_cannot_read(name);
     }
     drop(other);
@@ -191,9 +213,193 @@ fn what_else_keeps_a_connector_from_reading_is_said_with_the_way_out() {
     // The brokers answer all but the fetches, again and again, and that is no reason to call it healthy.
     for _ in 0..150 {
         assert!(!stage.said_of("large").is_empty(), "{}", stage.daemon.log());
-        std::thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
     }
     stage.end();
+}
+
+/// What takes connections, and answers with these bytes, or never.
+fn no_broker(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || {
+                if stream.read(&mut [0; 512]).is_ok() && stream.write_all(answer).is_ok() {
+                    // Until the client has had enough.
+                    while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {}
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn each_way_in_which_no_connection_comes_about_is_said_with_the_way_out() {
+    let Some(secure) = SecureBroker::shared() else { return };
+    let trust = Folder::with("ca.pem.txt", &secure.ca);
+    let tls = format!("    tls: {{ ca: \"${{file:{}/ca.pem.txt}}\" }}\n", trust.path().display());
+    let scram = |mechanism: &str| {
+        format!("    auth: {{ scram: {{ username: {USER}, password: x, mechanism: {mechanism} }} }}\n{tls}")
+    };
+    let plain = format!("    auth: {{ plain: {{ username: {USER}, password: x }} }}\n{tls}");
+    let elsewhere = |address: &str| address.replace("127.0.0.1", "localhost");
+    let (http, silent) = (no_broker(b"HTTP/1.1 400 Bad Request\r\n\r\n"), no_broker(b""));
+    let cases = [
+        ("mechanism", secure.scram().to_owned(), plain, &["SCRAM-SHA-512", "check `auth`"][..]),
+        ("weaker", secure.scram().to_owned(), scram("sha_256"), &["SCRAM-SHA-512", "check `auth`"]),
+        (
+            "expired",
+            secure.expired().to_owned(),
+            tls.clone(),
+            &["certificate of the broker has expired", "`tls`"],
+        ),
+        ("untrusted", secure.mutual().to_owned(), "    tls: {}\n".to_owned(), &["certificate", "`tls`"]),
+        ("nobody", secure.mutual().to_owned(), tls.clone(), &["certificate", "`tls`"]),
+        (
+            "other-name",
+            elsewhere(secure.sasl()),
+            scram("sha_512"),
+            &["of another host than the address", "`tls`"],
+        ),
+        ("no-tls-there", secure.open().bootstrap_servers(), tls.clone(), &["`tls`"]),
+        (
+            "unknown",
+            "nobody.invalid:9092".to_owned(),
+            String::new(),
+            &["nobody.invalid", "check `bootstrap_servers`"],
+        ),
+        ("http", http, String::new(), &["that is HTTP", "check the address"]),
+        ("silent", silent.clone(), String::new(), &[silent.as_str()]),
+    ];
+    let connectors: Vec<_> =
+        cases.iter().map(|(name, servers, more, _)| (*name, connector(servers, "t", more))).collect();
+    let stage = Stage::start(&connectors);
+    for (name, .., parts) in &cases {
+        stage.wait_for(name, parts);
+        stage.assert_cannot_read(name);
+    }
+    stage.end();
+}
+
+/// Commits the beginning of each partition of the topic `t` for a group, so that it begins there without asking where that is.
+fn commit_beginnings(servers: &str, group: &str, partitions: i32) {
+    let member: BaseConsumer = kafka::client_of(servers).set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset("t", partition, Offset::Offset(0)).unwrap();
+    }
+    let begun = Instant::now();
+    while let Err(error) = member.commit(&list, CommitMode::Sync) {
+        assert!(begun.elapsed() < SOON, "{error}");
+    }
+}
+
+#[test]
+fn a_partition_without_a_leader_is_named_while_the_others_are_read_and_so_it_is_at_a_start() {
+    let kafka = EmbeddedKafka::start().unwrap();
+    kafka.create_topic("t", 3).unwrap();
+    let servers = kafka.bootstrap_servers();
+    let write = |partition: i32| {
+        kafka::produce(kafka::client_of(&servers), "t", [NewRecord::unkeyed("x").partition(partition)]);
+    };
+    write(1);
+    commit_beginnings(&servers, "connect-goes-on", 3);
+    // Before anybody fetches: librdkafka's mock falls over a fetch from a leader that is gone.
+    kafka.set_leader("t", 1, false).unwrap();
+    let connectors = ["goes-on", "begins"].map(|name| (name, connector(&servers, "t", "")));
+    let stage = Stage::start(&connectors);
+    let delivered = |name: &str, count: u64| stage.task(name)["records"]["delivered"] == count;
+    write(0);
+    stage.until(|| delivered("goes-on", 1));
+    stage.wait_for("goes-on", &["t-1 at offset 0: the partition has no leader"]);
+    stage.wait_for("begins", &["no leader has t-1"]);
+    for (name, _) in &connectors {
+        stage.assert_cannot_read(name);
+        let obstacles = stage.task(name)["cannot_read"].clone();
+        assert_eq!(obstacles.as_array().map(Vec::len), Some(1), "what can be read is not named: {obstacles}");
+    }
+    kafka.set_leader("t", 1, true).unwrap();
+    stage.until(|| delivered("goes-on", 2) && delivered("begins", 2));
+    stage.until(|| stage.said_of("goes-on").is_empty() && stage.said_of("begins").is_empty());
+    stage.assert_reads("goes-on");
+    stage.end();
+}
+
+#[test]
+fn a_topic_that_is_deleted_while_it_is_read_is_named_and_the_others_are_read() {
+    let Some(broker) = Broker::shared() else { return };
+    let [stays, goes, alone] = ["stays", "goes", "alone"].map(kafka::unique);
+    for topic in [&stays, &goes, &alone] {
+        broker.create_topic(topic, 1);
+        broker.produce(topic, [NewRecord::unkeyed("x")]);
+    }
+    let servers = broker.bootstrap_servers();
+    let mut stage = Stage::start(&[
+        ("both", connector(&servers, &format!("{stays}, {goes}"), "")),
+        ("alone", connector(&servers, &alone, "")),
+    ]);
+    let delivered = |stage: &Stage, name: &str| stage.task(name)["records"]["delivered"].clone();
+    stage.until(|| delivered(&stage, "both") == 2 && delivered(&stage, "alone") == 1);
+    broker.delete_topic(&goes);
+    broker.delete_topic(&alone);
+    stage.begun = Instant::now();
+    for (name, topic) in [("both", &goes), ("alone", &alone)] {
+        stage.wait_for(name, &[&format!("topic `{topic}` does not exist"), "create it"]);
+        stage.assert_cannot_read(name);
+    }
+    broker.produce(&stays, [NewRecord::unkeyed("x")]);
+    stage.until(|| delivered(&stage, "both") == 3);
+    for topic in [&goes, &alone] {
+        broker.create_topic(topic, 1);
+        broker.produce(topic, [NewRecord::unkeyed("x")]);
+    }
+    stage.until(|| delivered(&stage, "both") == 4 && delivered(&stage, "alone") == 2);
+    stage.until(|| stage.said_of("both").is_empty() && stage.said_of("alone").is_empty());
+    stage.end();
+}
+
+/// KIP-848: the brokers refuse a second member of a static name while the first one lives.
+#[test]
+fn a_static_name_that_another_process_holds_is_said_until_it_is_free() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("name-held");
+    broker.create_topic(&topic, 1);
+    let named = "    properties: { group.protocol: consumer, group.instance.id: the-name-itself }\n";
+    let held = || [("held", connector(&broker.bootstrap_servers(), &topic, named))];
+    let first = Stage::start(&held());
+    first.wait_for_partitions("held", 1);
+    let second = Stage::start(&held());
+    let said =
+        second.wait_for("held", &["has a member of this `group.instance.id` already", "an id of its own"]);
+    assert!(!said.contains("the-name-itself"), "no value of a property is shown: {said}");
+    second.assert_cannot_read("held");
+    first.assert_reads("held");
+    first.end();
+    second.until(|| second.said_of("held").is_empty());
+    second.wait_for_partitions("held", 1);
+    broker.produce(&topic, [NewRecord::unkeyed("x")]);
+    second.until(|| second.task("held")["records"]["delivered"] == 1);
+    second.assert_reads("held");
+    second.end();
+}
+
+/// With the older protocol the second member of a static name puts the first one out.
+#[test]
+fn a_member_whose_static_name_another_process_took_says_so() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("name-taken");
+    broker.create_topic(&topic, 1);
+    let named = "    properties: { group.instance.id: the-name-itself }\n";
+    let taken = || [("taken", connector(&broker.bootstrap_servers(), &topic, named))];
+    let first = Stage::start(&taken());
+    first.wait_for_partitions("taken", 1);
+    let second = Stage::start(&taken());
+    let said = first.wait_for("taken", &["`group.instance.id`", "an id of its own"]);
+    assert!(!said.contains("the-name-itself"), "{said}");
+    second.end();
+    first.end();
 }
 
 /// How a client says who it is, with the password of the environment, and trusts the authority in this folder.
@@ -338,7 +544,7 @@ fn the_advertised_host_that_nobody_knows_is_named_and_so_is_the_batch_that_canno
     assert_eq!(stage.task("unchecked")["records"]["delivered"], 3, "as whoever wants it so");
     // What cannot be read is asked for again and again, and not as fast as the broker answers.
     let before = cpu_seconds(stage.daemon.id());
-    std::thread::sleep(Duration::from_secs(4));
+    thread::sleep(Duration::from_secs(4));
     let spent = cpu_seconds(stage.daemon.id()) - before;
     assert!(spent < 2.0, "{spent} s of 4");
     stage.end();

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
-use sluice_tests::connector::Folder;
+use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
 use sluice_tests::sluice::{Exited, Sluice};
 
@@ -89,6 +89,56 @@ fn replay_sends_records_back_as_they_were_read() {
         assert_eq!(record.headers.len(), 1, "{:?}", record.headers);
         assert_eq!(record.header_text("mine").as_deref(), Some("kept"));
     }
+}
+
+/// Kafka's own clients write no such name, and librdkafka's do. It is shown with replacement characters, wherever it goes.
+#[test]
+fn a_header_whose_name_is_no_utf8_comes_into_the_queue_and_back_and_is_shown() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("raw-header");
+    let queue = format!("{topic}-dlq");
+    broker.create_topic(&topic, 1);
+    let raw = |value: &str| {
+        NewRecord::new("k", value)
+            .raw_header(b"caf\xe9", "1")
+            .raw_header(b"\xff\xfe", "2")
+            .header("mine", "kept")
+    };
+    broker.produce(&topic, [raw("no JSON"), raw("{\"n\":1}")]);
+    let folder = Folder::new();
+    let out = folder.path().join("out.jsonl");
+    let text = ConnectorText::new(&topic)
+        .dead_letter_queue(format!("{{ topic: {queue} }}"))
+        .sink(format!("  file: {{ path: {} }}\n", out.display()))
+        .text();
+    let file = folder.write("c.yaml", text).display().to_string();
+    let sluice = |arguments: &[&str]| {
+        Sluice::new(arguments).env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers())
+    };
+    let mut daemon = sluice(&["run", &file]).spawn();
+    daemon.wait_while_running("the commit", || broker.committed(&topic, &topic) == [Some(2)]);
+    daemon.terminate().expect_code(0);
+    let names = |headers: &Value| -> Vec<String> {
+        let all = headers.as_array().unwrap().iter();
+        all.map(|header| header["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let expected = ["caf\u{fffd}", "\u{fffd}\u{fffd}", "mine"];
+    let stored: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    assert_eq!(
+        (names(&stored["headers"]), &stored["offset"]),
+        (expected.map(str::to_owned).to_vec(), &json!(1))
+    );
+
+    let dlq = |rest: &[&str]| sluice(&[&["dlq", rest[0], "--topic", &queue], &rest[1..]].concat()).output();
+    assert_eq!(dlq(&["list"]).expect_code(0).stdout.lines().count(), 1);
+    let shown: Value = serde_json::from_str(&dlq(&["show", "0:0"]).expect_code(0).stdout).unwrap();
+    assert_eq!(
+        (names(&shown["headers"]), &shown["value"]),
+        (expected.map(str::to_owned).to_vec(), &json!("no JSON"))
+    );
+    dlq(&["replay", "--all"]).expect_code(0);
+    let preview = sluice(&["preview", &file, "--live", "5"]).output();
+    assert!(preview.stdout.contains("caf\u{fffd}") && !preview.stderr.contains("panicked"), "{preview}");
 }
 
 #[test]

@@ -216,6 +216,45 @@ async fn a_commit_that_was_asked_for_before_a_revoke_is_not_made_behind_it() {
     assert_eq!(broker.committed(&topic, &topic), [expected(0), expected(1)]);
 }
 
+/// A topic that is gone is no matter of the others: what is refused for it alone is to be committed again for it alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_commit_of_several_topics_what_is_refused_of_one_keeps_none_of_the_others() {
+    let Some(broker) = Broker::shared() else { return };
+    let [group, stays, goes, also] = ["mixed", "stays", "goes", "also-stays"].map(kafka::unique);
+    for topic in [&stays, &goes, &also] {
+        broker.create_topic(topic, 1);
+        broker.produce(topic, (0..5).map(|n| NewRecord::unkeyed(n.to_string())));
+    }
+    let settings = json!({
+        "bootstrap_servers": broker.bootstrap_servers(), "topics": [stays, goes, also], "group": group,
+    });
+    let settings: KafkaSettings = serde_json::from_value(settings).unwrap();
+    let meter = Arc::default();
+    let mut source = KafkaSource::new("test", &settings, Budget::new(1 << 20), &meter).unwrap();
+    let mut read = 0;
+    while read < 15 {
+        if let Event::Records(records) = timeout(PATIENCE, source.next()).await.unwrap() {
+            read += records.len();
+        }
+    }
+    broker.delete_topic(&goes);
+    let at = |topic: &str, offset| (TopicPartition::new(topic, 0), offset);
+    source.commit(vec![at(&stays, 3), at(&goes, 4), at(&also, 5)]);
+    let refused = loop {
+        match timeout(PATIENCE, source.next()).await.unwrap() {
+            Event::CommitFailed(partitions) => break partitions,
+            Event::Revoked(Revoked { done, .. }) => done.send(Vec::new()).unwrap(),
+            _ => {}
+        }
+    };
+    assert_eq!(refused, [TopicPartition::new(&*goes, 0)], "the others are committed");
+    assert_eq!(
+        (broker.committed(&group, &stays), broker.committed(&group, &also)),
+        (vec![Some(3)], vec![Some(5)])
+    );
+    source.close(Vec::new()).await;
+}
+
 /// Follows the rebalances of a member until it has so many of the partitions. Records are not looked at.
 async fn until_it_has(source: &mut KafkaSource, held: &mut BTreeSet<i32>, count: usize) {
     while held.len() != count {

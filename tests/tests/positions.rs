@@ -397,6 +397,122 @@ fn a_connector_that_is_told_to_stops_at_a_lost_position_until_the_group_is_moved
     assert_eq!(setup.values()[10..], named("b", 50)[20..]);
 }
 
+/// Brokers forget what a group has committed of a topic when it is deleted: a restart alone would go on in the new one.
+#[test]
+fn a_connector_that_is_told_to_stops_at_a_topic_that_was_made_again_however_often_it_is_restarted() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "stops-anew", &["on_position_lost: stop"]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 10));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[10]);
+    setup.recreate(1);
+    setup.produce(&named("b", 5));
+    let line = daemon.wait_for_log("connector failed and is restarted");
+    for part in ["was lost", "made again", "`sluice offsets reset` says where to go on"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    daemon.wait_for_logs("connector failed and is restarted", 3);
+    daemon.terminate().expect_code(0);
+    let mut daemon = setup.start();
+    daemon.wait_for_log("connector failed and is restarted");
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values(), named("a", 10), "nothing of the new topic is read");
+    setup
+        .sluice(&["offsets", "reset", "--to=earliest", "--connector", &setup.file()])
+        .output()
+        .expect_code(0);
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[5]);
+    daemon.terminate().expect_code(0);
+    assert_eq!(setup.values()[10..], named("b", 5));
+}
+
+#[test]
+fn partitions_that_were_added_are_read_from_their_beginning_though_the_process_was_killed_at_once() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "added-killed", &["auto_offset_reset: latest"]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("before", 3));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[3]);
+    broker.add_partitions(&setup.topic, 3);
+    let write = |partition: i32, round: &str| {
+        let value = format!("{round}-{partition}");
+        broker.produce(&setup.topic, [NewRecord::unkeyed(&value).partition(partition)]);
+        value
+    };
+    let first = [write(1, "first"), write(2, "first")];
+    daemon.wait_for_logs("partitions assigned", 2);
+    daemon.kill();
+    let second = [write(1, "second"), write(2, "second")];
+    let mut daemon = setup.start();
+    setup.wait_for(&mut daemon, &[first, second].concat());
+    setup.wait_for_commits(&mut daemon, &[3, 2, 2]);
+    daemon.terminate().expect_code(0);
+    assert!(!setup.values().iter().any(|value| value.starts_with("before")), "{:?}", setup.values());
+}
+
+/// What is removed before it is read is a gap, also while nothing is asked for.
+#[test]
+fn records_that_are_removed_before_a_paused_connector_reads_them_are_told_when_it_goes_on() {
+    let Some(broker) = Broker::shared() else { return };
+    let setup = Setup::new(broker, "removed-paused", &[]);
+    broker.create_topic(&setup.topic, 1);
+    setup.produce(&named("a", 10));
+    let mut daemon = setup.start();
+    setup.wait_for_commits(&mut daemon, &[10]);
+    let address = listener::address(&mut daemon);
+    let steer = |what: &str| {
+        let url = format!("http://{address}");
+        setup.sluice(&[what, "c", "--url", &url]).output().expect_code(0);
+    };
+    steer("pause");
+    setup.produce(&named("b", 50));
+    broker.delete_records(&setup.topic, 0, 30);
+    steer("resume");
+    setup.wait_for(&mut daemon, &named("b", 50)[20..]);
+    setup.wait_for_commits(&mut daemon, &[60]);
+    let line = line_of_loss(&daemon);
+    daemon.terminate().expect_code(0);
+    // What was asked for before the pause still came.
+    let (values, all) = (setup.values(), named("b", 50));
+    let before = values.len() - 40;
+    assert_loss(&line, &format!("{}-0", setup.topic), 10 + i64::try_from(before).unwrap(), 30, "log_trimmed");
+    assert_eq!(values[10..], [&all[..before], &all[20..]].concat());
+}
+
+/// A tool may commit anything, and with any words.
+#[test]
+fn a_commit_of_another_tool_is_a_position_whatever_it_says_beside_and_however_large_it_is() {
+    let Some(broker) = Broker::shared() else { return };
+    let all = named("a", 10);
+    for (offset, metadata, first) in [
+        (5, "{\"by\":\"a tool\"}", 5),
+        (5, "sluice:1;id=short;partitions=x;topics=@", 5),
+        (5, "sluice:9;id=AAAAAAAAAAAAAAAAAAAAAQ", 5),
+        (i64::MAX, "", 0),
+        (10, "at the end", 10),
+    ] {
+        let setup = Setup::new(broker, "tool", &["auto_offset_reset: latest"]);
+        broker.create_topic(&setup.topic, 1);
+        setup.produce(&all);
+        broker.commit_with(&setup.topic, &setup.topic, offset, metadata);
+        let shown = setup.shown();
+        assert!(!shown[0].contains("lag -"), "{shown:?}");
+        let mut daemon = setup.start();
+        setup.wait_for(&mut daemon, &all[first..]);
+        setup.produce(&named("b", 1));
+        setup.wait_for_commits(&mut daemon, &[11]);
+        let losses = daemon.log_lines("the position was lost").len();
+        assert_eq!(losses, usize::from(offset == i64::MAX), "{offset} {metadata}");
+        daemon.terminate().expect_code(0);
+        assert_eq!(setup.values(), [&all[first..], &named("b", 1)].concat(), "{offset} {metadata}");
+        let metadata = broker.committed_metadata(&setup.topic, &setup.topic);
+        assert!(metadata.starts_with("sluice:1;id="), "{metadata}");
+    }
+}
+
 #[test]
 fn a_commit_without_metadata_is_trusted_and_pinned_with_the_next() {
     let Some(broker) = Broker::shared() else { return };
@@ -413,6 +529,28 @@ fn a_commit_without_metadata_is_trusted_and_pinned_with_the_next() {
     assert_eq!(setup.values(), all[5..]);
     let metadata = broker.committed_metadata(&setup.topic, &setup.topic);
     assert!(metadata.starts_with("sluice:1;id=") && metadata.contains(";partitions=1;"), "{metadata}");
+}
+
+/// What goes with an offset is worth less than the offset.
+#[test]
+fn brokers_that_keep_no_words_beside_an_offset_keep_the_offset() {
+    let Some(broker) = Broker::start_with("offset.metadata.max.bytes=20\n") else { return };
+    let topic = kafka::unique("few-words");
+    broker.create_topic(&topic, 1);
+    broker.produce(&topic, [NewRecord::unkeyed("a"), NewRecord::unkeyed("b")]);
+    let folder = Folder::new();
+    let file = folder.write(
+        "c.yaml",
+        format!(
+            "source:\n  kafka:\n    bootstrap_servers: \"{}\"\n    topics: [{topic}]\n    group: {topic}\n  \
+             value: string\nsink:\n  blackhole: {{}}\n",
+            broker.bootstrap_servers()
+        ),
+    );
+    let mut daemon = Sluice::new(["run".as_ref(), file.as_os_str()]).spawn();
+    daemon.wait_while_running("the commit", || broker.committed(&topic, &topic) == [Some(2)]);
+    daemon.terminate().expect_code(0);
+    assert_eq!(broker.committed_metadata(&topic, &topic), "");
 }
 
 #[test]

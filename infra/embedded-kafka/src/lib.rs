@@ -54,6 +54,13 @@ impl EmbeddedKafka {
         self.with_cluster(Ok(()), |cluster| cluster.broker_up(1))
     }
 
+    /// Takes the leader of a partition away, as if the brokers that keep it were gone, or gives it back. To be done before anybody
+    /// reads or writes the partition: the mock falls over a request for a leader that is gone.
+    pub fn set_leader(&self, topic: &str, partition: i32, has_leader: bool) -> KafkaResult<()> {
+        let leader = has_leader.then_some(1);
+        self.with_cluster(Ok(()), |cluster| cluster.partition_leader(topic, partition, leader))
+    }
+
     /// The client has a mock cluster by its configuration, so `absent` is never seen.
     fn with_cluster<T>(
         &self,

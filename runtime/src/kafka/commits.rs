@@ -1,13 +1,15 @@
 //! Offsets that are to be committed, and the one commit at a time that takes them to the brokers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
-use rdkafka::types::RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopicOrPartition};
+use rdkafka::types::RDKafkaErrorCode::{
+    OffsetMetadataTooLarge, TopicAuthorizationFailed, UnknownTopicOrPartition,
+};
 use sluice_connector_api::TopicPartition;
 
 use crate::kafka::native::epochs::set_leader_epoch;
@@ -17,6 +19,10 @@ use crate::source::Offsets;
 
 /// How long one commit waits for another to end. During an outage of the brokers none does.
 const TURN: Duration = Duration::from_secs(5);
+
+/// What is said once where the brokers take no more than an offset.
+const WITHOUT_STAMPS: &str = "the brokers keep too little beside a committed offset (`offset.metadata.max.bytes`): offsets are committed \
+     alone, and a topic that is made again while nobody reads is not told from the one before";
 
 /// Offsets, and what they are positions in.
 type Waiting = BTreeMap<TopicPartition, (i64, Stamp)>;
@@ -138,7 +144,13 @@ fn commit<C: ConsumerContext>(
     positions: &Positions,
 ) -> Committed {
     let begun = Instant::now();
-    let result = stamped(waiting, positions).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+    let send = |list: TopicPartitionList| consumer.commit(&list, CommitMode::Sync);
+    let mut result = stamped(waiting, positions).and_then(send);
+    if result.as_ref().is_err_and(|error| error.rdkafka_error_code() == Some(OffsetMetadataTooLarge)) {
+        static SAID: Once = Once::new();
+        SAID.call_once(|| tracing::warn!("{WITHOUT_STAMPS}"));
+        result = plain(waiting, positions).and_then(send);
+    }
     let offsets = waiting.iter().map(|(partition, (offset, _))| (partition.clone(), *offset)).collect();
     Committed { offsets, result, took: begun.elapsed() }
 }
@@ -151,12 +163,20 @@ fn is_of_one_topic(committed: &Committed) -> bool {
 
 /// Makes the list of a commit: with each offset goes what it is a position in.
 fn stamped(waiting: &Waiting, positions: &Positions) -> KafkaResult<TopicPartitionList> {
-    let offsets = waiting.iter().map(|(partition, (offset, _))| (partition.clone(), Offset::Offset(*offset)));
-    let list = list(offsets)?;
-    for (partition, (offset, stamp)) in waiting {
+    let list = plain(waiting, positions)?;
+    for (partition, (_, stamp)) in waiting {
         if let Some(mut element) = list.find_partition(&partition.topic, partition.partition) {
             element.set_metadata(stamp.to_text());
         }
+    }
+    Ok(list)
+}
+
+/// Makes the list of a commit of offsets alone, with the epochs of the records before them.
+fn plain(waiting: &Waiting, positions: &Positions) -> KafkaResult<TopicPartitionList> {
+    let offsets = waiting.iter().map(|(partition, (offset, _))| (partition.clone(), Offset::Offset(*offset)));
+    let list = list(offsets)?;
+    for (partition, (offset, _)) in waiting {
         if let Some(epoch) = positions.epoch_before(partition, *offset) {
             set_leader_epoch(&list, partition, epoch);
         }

@@ -15,8 +15,10 @@ use crate::kafka::commits::{Commits, list, offsets};
 use crate::kafka::context::GroupContext;
 use crate::kafka::correction::{Corrected, Correction};
 use crate::kafka::group_past::is_another;
+use crate::kafka::leaderless::Leaderless;
 use crate::kafka::native::epochs::{fetched_range, leader_epoch};
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
+use crate::kafka::obstacles::missing;
 use crate::kafka::settings::{AutoOffsetReset, KafkaSettings};
 use crate::kafka::stalls::Stalls;
 use crate::kafka::stamp::{Stamp, TopicId};
@@ -53,6 +55,7 @@ pub(super) struct Committer {
     /// How far the partitions were read at the last look.
     read_to: HashMap<TopicPartition, i64>,
     stalls: Stalls,
+    leaderless: Leaderless,
     /// How far those were read that did not stand at their end then.
     stood: HashMap<TopicPartition, i64>,
     /// From where to which end it was looked for records.
@@ -83,6 +86,7 @@ impl Committer {
             looked: Instant::now(),
             read_to: HashMap::new(),
             stalls: Stalls::default(),
+            leaderless: Leaderless::default(),
             stood: HashMap::new(),
             behind: HashMap::new(),
             subscription,
@@ -140,7 +144,10 @@ impl Committer {
         ends: &HashMap<TopicPartition, i64>,
     ) {
         let positions = &consumer.context().positions;
-        let mut is_read = assigned.iter().all(|partition| ends.contains_key(partition));
+        // What has no leader is named by itself.
+        let is_known =
+            |partition: &TopicPartition| ends.contains_key(partition) || self.leaderless.has(partition);
+        let mut is_read = assigned.iter().all(is_known);
         let before = std::mem::take(&mut self.read_to);
         self.stalls.keep(assigned);
         for (partition, next, _) in positions.held() {
@@ -220,7 +227,7 @@ impl Committer {
 
     /// Asks for the ends of the partitions. What a consumer has fetched says nothing about one that is paused, and a sink
     /// that stalls is when the lag matters.
-    fn look_at_lag(&self, consumer: &BaseConsumer<GroupContext>, assigned: &[TopicPartition]) -> Ends {
+    fn look_at_lag(&mut self, consumer: &BaseConsumer<GroupContext>, assigned: &[TopicPartition]) -> Ends {
         let unknown = self.meter.without_commit();
         if !unknown.is_empty() {
             let committed =
@@ -229,6 +236,7 @@ impl Committer {
         }
         // A question for the offset of a time, and the time is that of the end.
         let ends = ends_of(assigned, Offset::End).and_then(|list| consumer.offsets_for_times(list, WAIT));
+        let is_answered = ends.is_ok();
         if let Err(error) = &ends {
             let reason = format!("the brokers of its partitions do not answer: {error}");
             self.meter.reading.note_in_general(reason);
@@ -242,6 +250,13 @@ impl Committer {
                 found.offsets.insert(partition, end);
             }
         });
+        let has_end = |partition: &TopicPartition| found.offsets.contains_key(partition);
+        let silent: Vec<_> = assigned.iter().filter(|partition| !has_end(partition)).cloned().collect();
+        if is_answered && !silent.is_empty() {
+            let known = (&self.meter.reading, &consumer.context().positions);
+            self.leaderless.look(consumer, &silent, known);
+        }
+        self.leaderless.keep(&self.meter.reading, assigned, has_end);
         let mut log_ends = Vec::new();
         for partition in assigned {
             if let Some((_, end)) = fetched_range(consumer.client(), partition) {
@@ -258,7 +273,9 @@ fn look_at_topics(consumer: &BaseConsumer<GroupContext>, epochs: &HashMap<TopicP
     let context = consumer.context();
     let held = context.positions.held();
     let topics: BTreeSet<&str> = held.iter().map(|(partition, ..)| &*partition.topic).collect();
-    let facts = ask_topics(consumer, &topics.into_iter().collect::<Vec<_>>()).unwrap_or_default();
+    let topics: Vec<&str> = topics.into_iter().collect();
+    let facts = ask_topics(consumer, &topics).unwrap_or_default();
+    look_for_missing(consumer, &topics, &facts);
     let mut recreated = Vec::new();
     for (partition, next, stamp) in &held {
         let now = facts.get(&*partition.topic).copied().flatten();
@@ -274,6 +291,30 @@ fn look_at_topics(consumer: &BaseConsumer<GroupContext>, epochs: &HashMap<TopicP
     }
     if !recreated.is_empty() {
         restart(consumer, &recreated);
+    }
+}
+
+/// Notes which of the topics that are read are gone. librdkafka says so once it looks for all topics, which is rare while it reads
+/// others, and hears the answer to this.
+fn look_for_missing(
+    consumer: &BaseConsumer<GroupContext>,
+    topics: &[&str],
+    facts: &HashMap<String, Option<TopicFacts>>,
+) {
+    let reading = consumer.context().reading();
+    let mut is_missing_one = false;
+    for topic in topics {
+        match facts.get(*topic) {
+            Some(None) => {
+                is_missing_one = true;
+                reading.note(missing(topic));
+            }
+            Some(Some(_)) => reading.clear_topic(topic),
+            None => {}
+        }
+    }
+    if is_missing_one && let Err(error) = consumer.fetch_metadata(None, WAIT) {
+        tracing::debug!("the topics are not known for now: {error}");
     }
 }
 

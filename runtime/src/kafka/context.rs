@@ -18,6 +18,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use sluice_connector_api::{BoxError, TakenOver, TopicPartition};
 
+use crate::kafka::asking::Asking;
 use crate::kafka::commits::{Commits, Committed};
 use crate::kafka::correction::Correction;
 use crate::kafka::event_sender::EventSender;
@@ -29,14 +30,14 @@ use crate::kafka::positions::Positions;
 use crate::kafka::reason::described;
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::stamp::TopicId;
-use crate::kafka::start::{Start, Starts};
+use crate::kafka::start::{Start, Starts, resumed};
 use crate::kafka::taking_over::TakingOver;
 use crate::kafka::words::LastWords;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use crate::meter::position_loss::LostPosition;
 use crate::meter::reading::{Obstacle, Reading};
 use crate::meter::source_meter::{self, SourceMeter};
-use crate::source::{Event, Offsets, Resumed, Revoked};
+use crate::source::{Event, Offsets, Revoked};
 use sluice_kafka_client::Identity;
 
 /// How long a revoke waits for the pipeline; more than the pipeline itself takes.
@@ -270,15 +271,20 @@ impl GroupContext {
             Some(sink) => sink.ask(partitions, &is_over)?,
             None => Vec::new(),
         };
-        let starts = self.starts.find(consumer, partitions, &taken, &is_over)?;
-        Ok((starts, taken))
+        let asking = Asking { consumer, is_over: &is_over, reading: self.reading() };
+        Ok((self.starts.find(&asking, partitions, &taken)?, taken))
     }
 
     fn begin(&self, list: &TopicPartitionList, starts: Vec<Start>) {
         let (mut pins, mut committed) = (Vec::new(), Vec::new());
         for Start { partition, offset, epoch, stamp, is_new, is_pinned_anew, lost, .. } in starts {
-            if let Some(lost) = lost {
-                self.lose(&partition, lost);
+            if let Some((lost, before)) = lost
+                && !self.lose(&partition, lost)
+            {
+                // Brokers forget with a topic what is committed of it: the next start is to stop there as well.
+                self.commits.stamp(&partition, before);
+                self.commits.add(vec![(partition, lost.from)]);
+                continue;
             }
             if let Some(mut element) = list.find_partition(&partition.topic, partition.partition) {
                 // Only offsets below 0 are refused.
@@ -306,6 +312,8 @@ impl GroupContext {
     pub(super) fn lose(&self, partition: &TopicPartition, lost: LostPosition) -> bool {
         let noted = self.losses.note(partition, lost);
         if let Err(reason) = &noted {
+            // Is committed once more, for the same reason as above.
+            self.events.send(Event::CommitFailed(vec![partition.clone()]));
             self.events.send(Event::Failed(reason.clone().into()));
         }
         noted.is_ok()
@@ -378,20 +386,6 @@ impl ClientContext for GroupContext {
         tracing::debug!("librdkafka: {error}: {reason}");
         self.words.note_reason(reason);
     }
-}
-
-/// Says of each partition how much of its first record is stored already.
-fn resumed(taken: Vec<TakenOver>, starts: &[Start]) -> Vec<Resumed> {
-    let mut resumed = Vec::with_capacity(taken.len());
-    for taken in taken {
-        let start = starts.iter().find(|start| start.partition == taken.partition);
-        resumed.push(Resumed {
-            taken,
-            first: start.map_or(0, |start| start.offset),
-            parts: start.map_or(0, |start| start.parts),
-        });
-    }
-    resumed
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {

@@ -26,7 +26,8 @@
 //!
 //! What keeps the consumer from reading is noted in the source's meter: `obstacles` puts librdkafka's words with the way
 //! out (`words` keeps what it says apart from its errors), `watch`, which is the poller's, says them again and notices what
-//! librdkafka does not say, and `stalls`, which is the committer's, notices partitions that hold more and of which nothing comes.
+//! librdkafka does not say, and `stalls` and `leaderless`, which are the committer's, notice partitions that hold more and of which
+//! nothing comes, and those that no broker leads.
 //!
 //! # Where a record can wait
 //!
@@ -39,7 +40,7 @@
 //!
 //! # What an offset is a position in
 //!
-//! `start` finds where reading begins when partitions come, before librdkafka fetches: at the offset that the group has
+//! `start` finds (by what it is `asking`) where reading begins when partitions come, before librdkafka fetches: at the offset that the group has
 //! committed, unless that is one in another topic of the name. Before anything is fetched `validation` has the leaders asked
 //! whether the record before it is still the one that was read. `positions` follows every record; one that does not follow
 //! what was read before is a lost position (`losses`), or a gap that compaction and transactions leave. Every 10 s the
@@ -54,6 +55,7 @@
 //! its `trial` makes clients that reach nothing), `probe` (`check --connect`), `dead_letter_topic`, and what
 //! the commands ask: `reach`, `scan`, `newest`, `groups` (and `reset_to`, where one is moved), `topics`, `producer`.
 
+mod asking;
 mod chunk;
 pub(crate) mod cluster;
 mod commits;
@@ -62,6 +64,7 @@ mod context;
 mod correction;
 mod event_sender;
 mod faulty;
+mod leaderless;
 mod letter_topic;
 mod losses;
 mod native;

@@ -17,6 +17,16 @@ const NAME_HELD: &str = "the group has a member of this `group.instance.id` alre
     is over (45 s, unless the brokers' `group.consumer.session.timeout.ms` says otherwise), and then this one joins; where it \
     lives, give each process an id of its own";
 
+/// Why a member is out whose static name another one has now.
+const NAME_TAKEN: &str = "another client has joined the group by the same `group.instance.id`, which puts this one out: give each \
+    process an id of its own (the tasks of one have theirs by themselves)";
+
+/// What OpenSSL says of a certificate that is not taken, whatever the reason.
+const UNTRUSTED: &str = "certificate verify failed";
+/// What the reason may be.
+const CERTIFICATE: &str = "the certificate of the broker has expired, is of another host than the address, or of an authority that is not \
+    trusted here (`tls.ca`)";
+
 /// An error as librdkafka tells it.
 pub(super) struct Told<'a> {
     pub(super) code: Code,
@@ -37,11 +47,7 @@ pub(super) fn obstacle(told: &Told<'_>) -> Obstacle {
         return Obstacle { reason, topic: Some(topic.to_string()), partition: Some(*partition), offset };
     }
     if let Some(topic) = missing_topic(told.reason) {
-        return Obstacle {
-            reason: does_not_exist(topic),
-            topic: Some(topic.to_owned()),
-            ..Obstacle::default()
-        };
+        return missing(topic);
     }
     Obstacle { reason: of_source(told), ..Obstacle::default() }
 }
@@ -58,10 +64,12 @@ pub(super) fn nothing_matches(pattern: &str) -> String {
     )
 }
 
-fn does_not_exist(topic: &str) -> String {
-    format!(
+/// Says that a topic is not there.
+pub(super) fn missing(topic: &str) -> Obstacle {
+    let reason = format!(
         "topic `{topic}` does not exist, or may not be seen; check the name, create it, or allow Describe on it"
-    )
+    );
+    Obstacle { reason, topic: Some(topic.to_owned()), ..Obstacle::default() }
 }
 
 fn missing_topic(reason: &str) -> Option<&str> {
@@ -101,6 +109,7 @@ fn of_source(told: &Told<'_>) -> String {
             "{said}; it is the address that a broker advertises (`advertised.listeners`), and must be known here"
         ),
         Code::Resolve => format!("{said}; check `bootstrap_servers`"),
+        Code::SSL if said.contains(UNTRUSTED) => format!("{said}; {CERTIFICATE}; check `auth` and `tls`"),
         Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed => {
             format!("{said}; check `auth` and `tls`")
         }
@@ -110,9 +119,23 @@ fn of_source(told: &Told<'_>) -> String {
         ),
         Code::GroupAuthorizationFailed => may_not_join(told.group, &said),
         Code::UnreleasedInstanceId => NAME_HELD.to_owned(),
+        Code::FencedInstanceId => format!("{said}; {NAME_TAKEN}"),
         Code::InconsistentGroupProtocol => format!(
             "{said}; other members of the group have another `partition.assignment.strategy`: set theirs in \
              `source.kafka.properties`, or take another `group`"
+        ),
+        Code::InvalidSessionTimeout => format!(
+            "{said}; set `session.timeout.ms` in `source.kafka.properties` between the brokers' `group.min.session.timeout.ms` and \
+             `group.max.session.timeout.ms`"
+        ),
+        Code::GroupMaxSizeReached => format!(
+            "{said}; run fewer tasks or processes, or raise `group.max.size` (`group.consumer.max.size`) at the brokers"
+        ),
+        Code::UnsupportedAssignor => format!(
+            "{said}; set `group.remote.assignor` in `source.kafka.properties` to one of the brokers', or leave it out"
+        ),
+        Code::UnsupportedVersion | Code::UnsupportedFeature => format!(
+            "{said}; the brokers are older than what is asked of them: leave `group.protocol` out of `source.kafka.properties`"
         ),
         _ if other_protocol(&said).is_some() => {
             format!("{said}; {}", other_protocol(&said).unwrap_or_default())
@@ -252,6 +275,33 @@ mod tests {
             "{}",
             join.reason
         );
+    }
+
+    #[test]
+    fn a_static_name_that_another_member_took_is_told_with_the_way_out() {
+        for code in [Code::FencedInstanceId, Code::UnreleasedInstanceId] {
+            let reason = of(code, "").reason;
+            assert!(
+                reason.contains("`group.instance.id`") && reason.contains("an id of its own"),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_brokers_do_not_take_of_a_member_is_told_with_the_property() {
+        for (code, property) in [
+            (Code::InvalidSessionTimeout, "`session.timeout.ms`"),
+            (Code::GroupMaxSizeReached, "`group.max.size`"),
+            (Code::UnsupportedAssignor, "`group.remote.assignor`"),
+            (Code::UnsupportedVersion, "`group.protocol`"),
+        ] {
+            let reason = of(code, "JoinGroup failed: Broker: No").reason;
+            assert!(
+                reason.starts_with("JoinGroup failed: Broker: No; ") && reason.contains(property),
+                "{reason}"
+            );
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sluice_connector_api::{Secret, SettingsError};
 
 use crate::kafka::patterns::TopicEntry;
-use crate::kafka::settings::{HEARTBEAT, KafkaSettings, SESSION};
+use crate::kafka::settings::{ASSIGNOR, HEARTBEAT, INSTANCE, KafkaSettings, SESSION};
 use sluice_kafka_client::Access;
 use sluice_kafka_client::{AuthSettings, SECURITY_KEYS, check_servers, ports, trial};
 
@@ -25,6 +25,18 @@ const REFUSED: [(&str, &str); 12] = [
     ("test.mock.num.brokers", "it would replace the brokers by a mock; use `sluice demo` for one"),
 ];
 
+/// Properties that name something, and are refused where they name nothing: librdkafka takes that for a name. Two members of the
+/// empty name put each other out of the group.
+const NAMING: [(&str, &str); 3] = [
+    (INSTANCE, "names no member: give each process a name of its own, or leave it out"),
+    (ASSIGNOR, "names no way to assign partitions: name one, such as `cooperative-sticky`, or leave it out"),
+    ("group.remote.assignor", "names no way to assign partitions: name one of the brokers', or leave it out"),
+];
+
+/// Why an empty group is refused: librdkafka makes a consumer of it that is in none.
+const NO_GROUP: &str =
+    "names no group; name one, or leave it out for `connect-` and the name of the connector";
+
 /// How many properties that are wrong are reported.
 const MOST_WRONG: usize = 50;
 
@@ -36,6 +48,9 @@ impl KafkaSettings {
         let mut problems = Vec::new();
         if let Err(reason) = check_servers(&self.bootstrap_servers) {
             problems.push(SettingsError::at("bootstrap_servers", reason));
+        }
+        if self.group.as_ref().is_some_and(|group| group.trim().is_empty()) {
+            problems.push(SettingsError::at("group", NO_GROUP));
         }
         for (index, topic) in self.topics.iter().enumerate() {
             let wrong = TopicEntry::from_text(topic).err();
@@ -63,6 +78,10 @@ impl KafkaSettings {
 
     fn check_property(&self, name: &str, value: &Secret) -> Result<(), String> {
         let refused = REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason);
+        let empty = NAMING.iter().find(|(naming, _)| *naming == name && value.reveal().trim().is_empty());
+        if let Some((_, reason)) = empty {
+            return Err(format!("`{name}` {reason}"));
+        }
         match refused.or_else(|| self.security().refuses(name)) {
             Some(reason) => Err(format!("`{name}` cannot be set: {reason}")),
             None => trial::try_property(name, value.reveal()),
@@ -234,6 +253,27 @@ mod tests {
             let refused = error(&["t"], properties);
             assert!(refused.starts_with(&format!("properties.{name}: ")), "{properties:?}: {refused}");
             assert!(refused.contains(said), "{properties:?}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_group_without_a_name_is_refused() {
+        for empty in ["", " "] {
+            let settings = KafkaSettings { group: Some(empty.to_owned()), ..settings(&["t"], &[]) };
+            let refused = settings.validate().unwrap_err().to_string();
+            assert!(refused.starts_with("group: names no group"), "{refused}");
+        }
+    }
+
+    /// As a reference leaves it whose variable is not set.
+    #[test]
+    fn a_property_that_is_to_name_something_and_names_nothing_is_refused() {
+        for name in ["group.instance.id", "partition.assignment.strategy", "group.remote.assignor"] {
+            for empty in ["", " "] {
+                let refused = error(&["t"], &[(name, empty)]);
+                let place = format!("properties.{name}: `{name}` names no ");
+                assert!(refused.starts_with(&place) && refused.ends_with("or leave it out"), "{refused}");
+            }
         }
     }
 

@@ -87,7 +87,7 @@ pub enum OnPositionLost {
 }
 
 /// How the leader of a group spreads the partitions.
-const ASSIGNOR: &str = "partition.assignment.strategy";
+pub(super) const ASSIGNOR: &str = "partition.assignment.strategy";
 /// The most that is asked of a broker at once, in bytes.
 const ANSWER: &str = "fetch.max.bytes";
 /// Bounds that an answer must not be below, or above.
@@ -95,7 +95,7 @@ const BOUNDS: [&str; 2] = ["message.max.bytes", "receive.message.max.bytes"];
 /// How often a member says that it is there, which librdkafka does every 3 s by default.
 pub(super) const HEARTBEAT: &str = "heartbeat.interval.ms";
 /// The name of a static member (KIP-345).
-const INSTANCE: &str = "group.instance.id";
+pub(super) const INSTANCE: &str = "group.instance.id";
 /// After how long a member that says nothing is put out of its group: 45 s by default.
 pub(super) const SESSION: &str = "session.timeout.ms";
 

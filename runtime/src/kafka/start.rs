@@ -7,32 +7,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaResult;
+use rdkafka::consumer::{Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::Offset;
 use sluice_connector_api::{BoxError, TakenOver, TopicPartition};
 
-use crate::kafka::commits::list;
+use crate::kafka::asking::{Asking, WAIT};
 use crate::kafka::group_past::{GroupFacts, Stored, is_another, stored_by_sink};
-use crate::kafka::native::epochs::leader_epoch;
 use crate::kafka::native::topics::{TopicFacts, TopicQuestion};
 use crate::kafka::settings::AutoOffsetReset;
-use crate::kafka::stamp::{Began, Stamp, parts_in};
+use crate::kafka::stamp::{Began, Stamp};
 use crate::meter::position_loss::{LostPosition, PositionLoss};
+use crate::source::Resumed;
 
-/// How long the brokers may take for one answer.
-const WAIT: Duration = Duration::from_secs(3);
 /// How much longer than the group's offsets the topics' ids may take. Later they are looked at while records are read.
 const BESIDE: Duration = Duration::from_millis(250);
-/// How long the brokers are asked again and again.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// So many other topics are asked for what the group has committed.
 const OTHER_TOPICS: usize = 500;
-/// Between two questions.
-const AGAIN: Duration = Duration::from_millis(100);
 
 /// Where reading begins in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +40,8 @@ pub(super) struct Start {
     pub(super) is_new: bool,
     /// The group has an offset, and is to note with it when it began with what it reads now.
     pub(super) is_pinned_anew: bool,
-    /// What the group has committed, or the sink has stored, is no position any more.
-    pub(super) lost: Option<LostPosition>,
+    /// What the group has committed, or the sink has stored, is no position any more; with what it was a position in.
+    pub(super) lost: Option<(LostPosition, Stamp)>,
     /// So many parts of the first record are stored already.
     pub(super) parts: u32,
 }
@@ -135,19 +127,16 @@ impl Starts {
         at_first.extend(topics.map(|topic| (topic.to_owned(), None)));
     }
 
-    /// Finds where reading begins in partitions that came. Where a sink has taken them over, what it says counts. Asks the brokers until they answer, for a minute at most, or until
-    /// `is_over`.
+    /// Finds where reading begins in partitions that came. Where a sink has taken them over, what it says counts.
     pub(super) fn find<C: ConsumerContext>(
         &self,
-        consumer: &BaseConsumer<C>,
+        asking: &Asking<'_, C>,
         partitions: &[TopicPartition],
         taken: &[TakenOver],
-        is_over: &dyn Fn() -> bool,
     ) -> Result<Vec<Start>, BoxError> {
-        let asking = Asking { consumer, is_over };
         let topics: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
-        let question = TopicQuestion::new(consumer.client(), &topics, WAIT);
+        let question = TopicQuestion::new(asking.consumer.client(), &topics, WAIT);
         let stored = asking.stored(partitions)?;
         // To begin at the end of a topic that was made while nobody looked would pass over its first records.
         let is_new =
@@ -186,7 +175,7 @@ impl Starts {
                 choose(self.reset, partition.partition, stored, known),
             ));
         }
-        let ends = asking.ends(&starts)?;
+        let ends = asking.ends(&wanted(&starts))?;
         let mut chosen = Vec::with_capacity(starts.len());
         for (partition, of_start, known, choice) in starts {
             let committed = stored.get(&partition).and_then(|stored| stored.offset);
@@ -242,6 +231,20 @@ impl Starts {
     }
 }
 
+/// Says of each partition how much of its first record is stored already.
+pub(super) fn resumed(taken: Vec<TakenOver>, starts: &[Start]) -> Vec<Resumed> {
+    let mut resumed = Vec::with_capacity(taken.len());
+    for taken in taken {
+        let start = starts.iter().find(|start| start.partition == taken.partition);
+        resumed.push(Resumed {
+            taken,
+            first: start.map_or(0, |start| start.offset),
+            parts: start.map_or(0, |start| start.parts),
+        });
+    }
+    resumed
+}
+
 /// Chooses where to begin in the partition of this number.
 fn choose(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) -> Choice {
     if stored.offset.is_some() {
@@ -261,6 +264,19 @@ fn choose(reset: AutoOffsetReset, partition: i32, stored: Stored, known: Known) 
         // All of its records came after the group began to read the topic.
         AutoOffsetReset::Latest | AutoOffsetReset::Earliest => Choice::Earliest,
     }
+}
+
+/// Returns the partitions in which reading begins at the first offset or the end, and which of these.
+fn wanted(starts: &[(TopicPartition, Stored, Known, Choice)]) -> Vec<(TopicPartition, Offset)> {
+    let mut wanted = Vec::new();
+    for (partition, _, _, choice) in starts {
+        match choice {
+            Choice::GoOn => {}
+            Choice::Earliest | Choice::Lost => wanted.push((partition.clone(), Offset::Beginning)),
+            Choice::Latest => wanted.push((partition.clone(), Offset::End)),
+        }
+    }
+    wanted
 }
 
 /// Returns what goes with the commits of a partition that is begun with now.
@@ -288,8 +304,8 @@ fn start(
         }
         (Choice::Lost, Some(from)) => {
             let to = end.unwrap_or(0);
-            let lost = Some(LostPosition { from, to, why: PositionLoss::TopicRecreated });
-            new_start(partition, to, fresh, lost)
+            let lost = LostPosition { from, to, why: PositionLoss::TopicRecreated };
+            new_start(partition, to, fresh, Some((lost, stored.stamp)))
         }
         _ => {
             let offset = end.unwrap_or(0);
@@ -298,94 +314,13 @@ fn start(
     }
 }
 
-fn new_start(partition: TopicPartition, offset: i64, stamp: Stamp, lost: Option<LostPosition>) -> Start {
+fn new_start(
+    partition: TopicPartition,
+    offset: i64,
+    stamp: Stamp,
+    lost: Option<(LostPosition, Stamp)>,
+) -> Start {
     Start { partition, offset, epoch: None, stamp, is_new: true, is_pinned_anew: false, lost, parts: 0 }
-}
-
-/// Asks brokers that may have to be asked again.
-struct Asking<'a, C: ConsumerContext> {
-    consumer: &'a BaseConsumer<C>,
-    is_over: &'a dyn Fn() -> bool,
-}
-
-impl<C: ConsumerContext> Asking<'_, C> {
-    fn until_answered<T>(&self, what: &str, ask: impl Fn() -> KafkaResult<T>) -> Result<T, BoxError> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match ask() {
-                Ok(answer) => return Ok(answer),
-                Err(error) if (self.is_over)() || Instant::now() >= deadline => {
-                    return Err(format!("the brokers do not say {what}: {error}").into());
-                }
-                Err(error) => {
-                    tracing::debug!("the brokers do not say {what} yet: {error}");
-                    std::thread::sleep(AGAIN);
-                }
-            }
-        }
-    }
-
-    fn stored(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, Stored>, BoxError> {
-        self.until_answered("what the group has committed", || self.stored_once(partitions))
-    }
-
-    fn stored_once(&self, partitions: &[TopicPartition]) -> KafkaResult<HashMap<TopicPartition, Stored>> {
-        let asked = list(partitions.iter().map(|partition| (partition.clone(), Offset::Invalid)))?;
-        let answer = self.consumer.committed_offsets(asked, WAIT)?;
-        let mut stored = HashMap::new();
-        for element in answer.elements() {
-            element.error()?;
-            let partition = TopicPartition::new(element.topic(), element.partition());
-            let offset = if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None };
-            let epoch = leader_epoch(&answer, &partition);
-            let (stamp, parts) = (Stamp::from_text(element.metadata()), parts_in(element.metadata()));
-            stored.insert(partition, Stored { offset, epoch, stamp, parts });
-        }
-        Ok(stored)
-    }
-
-    /// Returns what the group has committed for partitions, beside what is known already; nothing where the brokers do not say.
-    fn of_group(
-        &self,
-        asked: &[TopicPartition],
-        known: &HashMap<TopicPartition, Stored>,
-    ) -> HashMap<TopicPartition, Stored> {
-        let mut commits = self.stored_once(asked).unwrap_or_default();
-        commits.extend(known.iter().map(|(partition, stored)| (partition.clone(), *stored)));
-        commits
-    }
-
-    /// Returns the first offset or the end of the partitions in which reading begins there.
-    fn ends(
-        &self,
-        starts: &[(TopicPartition, Stored, Known, Choice)],
-    ) -> Result<HashMap<TopicPartition, i64>, BoxError> {
-        let mut wanted = Vec::new();
-        for (partition, _, _, choice) in starts {
-            match choice {
-                Choice::GoOn => {}
-                Choice::Earliest | Choice::Lost => wanted.push((partition.clone(), Offset::Beginning)),
-                Choice::Latest => wanted.push((partition.clone(), Offset::End)),
-            }
-        }
-        if wanted.is_empty() {
-            return Ok(HashMap::new());
-        }
-        self.until_answered("where the partitions begin and end", || self.ends_once(&wanted))
-    }
-
-    fn ends_once(&self, wanted: &[(TopicPartition, Offset)]) -> KafkaResult<HashMap<TopicPartition, i64>> {
-        let answer: TopicPartitionList =
-            self.consumer.offsets_for_times(list(wanted.iter().cloned())?, WAIT)?;
-        let mut ends = HashMap::new();
-        for element in answer.elements() {
-            element.error()?;
-            if let Offset::Offset(offset) = element.offset() {
-                ends.insert(TopicPartition::new(element.topic(), element.partition()), offset);
-            }
-        }
-        Ok(ends)
-    }
 }
 
 #[cfg(test)]
@@ -476,7 +411,7 @@ mod tests {
         assert_eq!((start.offset, start.is_new), (3, true));
         assert_eq!(start.stamp, Stamp { id: TopicId::from_halves(0, 8), partitions: Some(2), began: None });
         let lost = LostPosition { from: 15, to: 3, why: PositionLoss::TopicRecreated };
-        assert_eq!(start.lost, Some(lost));
+        assert_eq!(start.lost, Some((lost, stored(15, 7).stamp)));
     }
 
     #[test]

@@ -112,8 +112,10 @@ impl Watch {
         }
         self.looked = Instant::now();
         match self.outside_since {
+            // It has stood for as long already.
             Some(since) if since.elapsed() >= JOIN && reading.is_clear() => {
-                reading.note_in_general(self.why_not_joined(context));
+                let reason = self.why_not_joined(context);
+                reading.note_for_certain(Obstacle { reason, ..Obstacle::default() }, since.elapsed());
             }
             None if !context.is_assigned() => reading.clear_older(STALE),
             None if context.positions.is_reading() => reading.clear_partitions_older(PASSED),

@@ -1,10 +1,15 @@
 //! What a test writes to a topic and reads from it.
+#![allow(unsafe_code, reason = "rdkafka takes no name of a header that is not UTF-8; see the safety comment")]
 
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use std::ptr::{from_ref, null};
+
+use rdkafka::bindings as librdkafka;
+use rdkafka::message::{BorrowedMessage, Headers, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
+use rdkafka::types::{RDKafkaHeaders, RDKafkaRespErr};
 
-/// A header's name and value; `None` is a null value, which Kafka tells from an empty one.
-type NamedValue = (String, Option<Vec<u8>>);
+/// A header's name, which need not be UTF-8, and value; `None` is a null value, which Kafka tells from an empty one.
+type NamedValue = (Vec<u8>, Option<Vec<u8>>);
 
 /// A record to write. A pair of key and value is one too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,15 +53,21 @@ impl NewRecord {
 
     /// Adds a header.
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.to_owned(), Some(value.as_ref().to_vec())));
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.raw_header(name.as_bytes(), value)
+    }
+
+    /// Adds a header whose name may be any bytes, as some clients let it be.
+    #[must_use]
+    pub fn raw_header(mut self, name: &[u8], value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_vec(), Some(value.as_ref().to_vec())));
         self
     }
 
     /// Adds a header whose value is null.
     #[must_use]
     pub fn null_header(mut self, name: &str) -> Self {
-        self.headers.push((name.to_owned(), None));
+        self.headers.push((name.into(), None));
         self
     }
 
@@ -136,13 +147,26 @@ fn text(bytes: Option<&[u8]>) -> String {
 }
 
 fn to_native(headers: &[NamedValue]) -> OwnedHeaders {
-    let mut native = OwnedHeaders::new_with_capacity(headers.len());
-    for (key, value) in headers {
-        native = native.insert(Header { key, value: value.as_ref() });
+    let native = OwnedHeaders::new_with_capacity(headers.len());
+    // rdkafka borrows librdkafka's own list by this name.
+    let list = from_ref(native.as_borrowed()).cast::<RDKafkaHeaders>().cast_mut();
+    for (name, value) in headers {
+        let (start, length) = value.as_ref().map_or((null(), 0), |value| (value.as_ptr(), value.len()));
+        // SAFETY: the list is alive and nobody else's, and name and value have so many bytes, which are copied.
+        let added = unsafe {
+            librdkafka::rd_kafka_header_add(
+                list,
+                name.as_ptr().cast(),
+                name.len().cast_signed(),
+                start.cast(),
+                length.cast_signed(),
+            )
+        };
+        assert_eq!(added, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR, "a header");
     }
     native
 }
 
-fn from_native(headers: &impl Headers) -> Vec<NamedValue> {
+fn from_native(headers: &impl Headers) -> Vec<(String, Option<Vec<u8>>)> {
     headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 
 use super::Broker;
 use super::server::{self, BrokerProcess, More};
@@ -21,12 +21,14 @@ pub const PASSWORD: &str = "alice-secret";
 /// `eu-central-1`, the access key id whatever it likes.
 pub const SECRET_KEY: &str = "the-secret-key-of-the-tests";
 
-/// A broker with two more listeners. Its plain one is for the test itself.
+/// A broker with more listeners. Its plain one is for the test itself.
 pub struct SecureBroker {
     broker: Broker,
     jars: PathBuf,
     sasl: String,
     mutual: String,
+    scram: String,
+    expired: String,
     /// The authority that vouches for the broker, as PEM.
     pub ca: String,
     /// The certificate of a client that the broker knows, as PEM.
@@ -59,22 +61,28 @@ impl SecureBroker {
         params.distinguished_name.push(DnType::CommonName, "authority");
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"));
         let authority = authority.expect("an authority");
-        let sign = || {
+        let sign = |until: Option<i32>| {
             let key = KeyPair::generate().expect("a key");
-            let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
+            let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
+            if let Some(year) = until {
+                params.not_before = date_time_ymd(year - 1, 1, 1);
+                params.not_after = date_time_ymd(year, 1, 1);
+            }
             (params.signed_by(&key, &authority).expect("a certificate").pem(), key.serialize_pem())
         };
-        let (ca, (certificate, key), own) = (authority.pem(), sign(), sign());
-        let [sasl, mutual] = [free_port(), free_port()];
+        let (ca, (certificate, key), own, old) = (authority.pem(), sign(None), sign(None), sign(Some(2020)));
+        let ports = [free_port(), free_port(), free_port(), free_port()];
         let prepare = |home: &Path| {
             fs::write(home.join("ca.pem"), &ca)?;
             fs::write(home.join("broker.pem"), format!("{}{}", own.1, own.0))?;
+            fs::write(home.join("expired.pem"), format!("{}{}", old.1, old.0))?;
             compile(jars, &home.join("classes"));
-            Ok(more(home, sasl, mutual))
+            Ok(more(home, ports))
         };
         let server = BrokerProcess::start_with(jars, &prepare).unwrap_or_else(|problem| panic!("{problem}"));
-        let [sasl, mutual] = [sasl, mutual].map(server::address_of);
-        Self { broker: Broker { server }, jars: jars.to_owned(), sasl, mutual, ca, certificate, key }
+        let [sasl, mutual, scram, expired] = ports.map(server::address_of);
+        let (broker, jars) = (Broker { server }, jars.to_owned());
+        Self { broker, jars, sasl, mutual, scram, expired, ca, certificate, key }
     }
 
     /// Returns the same broker for clients that need not say who they are.
@@ -90,6 +98,16 @@ impl SecureBroker {
     /// Returns the address of the listener that wants a certificate.
     pub fn mutual(&self) -> &str {
         &self.mutual
+    }
+
+    /// Returns the address of the listener that takes SCRAM-SHA-512 alone, over TLS.
+    pub fn scram(&self) -> &str {
+        &self.scram
+    }
+
+    /// Returns the address of the listener whose certificate expired years ago.
+    pub fn expired(&self) -> &str {
+        &self.expired
     }
 
     /// Allows a user an operation on a topic, such as `Describe`; nobody else may do anything to it any more.
@@ -124,7 +142,7 @@ fn compile(jars: &Path, classes: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn more(home: &Path, sasl: u16, mutual: u16) -> More {
+fn more(home: &Path, [sasl, mutual, scram, expired]: [u16; 4]) -> More {
     let modules = "org.apache.kafka.common.security";
     let home = home.display();
     let properties = format!(
@@ -139,6 +157,9 @@ listener.name.sasl.oauthbearer.sasl.login.callback.handler.class=MskTokens
 # A connection whose token has expired is cut off unless it has shown another.
 listener.name.sasl.oauthbearer.connections.max.reauth.ms=3600000
 listener.name.mutual.ssl.client.auth=required
+listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.scram.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.expired.ssl.keystore.location={home}/expired.pem
 # Whoever needs no name may do anything, and so may anybody to a topic of which no rule speaks.
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
@@ -149,13 +170,18 @@ ssl.truststore.type=PEM
 ssl.truststore.location={home}/ca.pem
 "
     );
-    let scram =
+    let add =
         |mechanism| ["--add-scram".to_owned(), format!("{mechanism}=[name={USER},password={PASSWORD}]")];
     More {
         unresolved: None,
         elsewhere: Vec::new(),
         properties,
-        listeners: vec![("SASL", "SASL_SSL", sasl), ("MUTUAL", "SSL", mutual)],
-        format: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(scram).concat(),
+        listeners: vec![
+            ("SASL", "SASL_SSL", sasl),
+            ("MUTUAL", "SSL", mutual),
+            ("SCRAM", "SASL_SSL", scram),
+            ("EXPIRED", "SSL", expired),
+        ],
+        format: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(add).concat(),
     }
 }
