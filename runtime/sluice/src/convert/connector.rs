@@ -47,7 +47,14 @@ pub(super) fn convert(
     let (sink_name, section) = sink(&class, registry, &mut options)?;
     let mut file = Map::new();
     file.insert("source".to_owned(), source(&name, stem, registry, &mut options));
-    let transforms = transforms(registry, &mut options);
+    let mut transforms = transforms(registry, &mut options);
+    let is_unwrapped = |step: &Value| step.get("unwrap_cdc").is_some();
+    for step in section.transforms {
+        // What the configuration unwraps already has no envelope any more.
+        if !(is_unwrapped(&step) && transforms.iter().any(is_unwrapped)) {
+            transforms.push(step);
+        }
+    }
     if !transforms.is_empty() {
         file.insert("transforms".to_owned(), transforms.into());
     }

@@ -1,9 +1,12 @@
 //! Sinks over JDBC, of which those into PostgreSQL have a counterpart.
 
+use serde_json::{Value, json};
+
 use super::section::{SinkEntry, SinkSection};
 use crate::convert::options::Options;
 
 pub(super) const SINKS: &[SinkEntry] = &[
+    SinkEntry { class: "io.debezium.connector.jdbc.JdbcSinkConnector", name: "postgres", convert: debezium },
     SinkEntry { class: "io.confluent.connect.jdbc.JdbcSinkConnector", name: "postgres", convert: jdbc },
     SinkEntry { class: "io.aiven.connect.jdbc.JdbcSinkConnector", name: "postgres", convert: jdbc },
 ];
@@ -13,8 +16,8 @@ const KAFKA_COLUMNS: [&str; 3] = ["__connect_topic", "__connect_partition", "__c
 
 fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
     let mut section = SinkSection::default();
-    connection(&mut section, options)?;
-    tables(&mut section, options);
+    let schema = connection(&mut section, options)?;
+    tables(&mut section, options, schema.as_deref());
     let mode = options.take("insert.mode").unwrap_or_else(|| "insert".to_owned()).to_ascii_lowercase();
     match mode.as_str() {
         "insert" => {}
@@ -30,12 +33,7 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
     }
     section.set_retries(options);
     growth(&mut section, options);
-    if !options.list("fields.whitelist").is_empty() {
-        options.no_counterpart(
-            "fields.whitelist",
-            "use the transform `replace_field`, whose `include` lists the fields to keep",
-        );
-    }
+    kept_fields(&mut section, options);
     options.ignore(&[
         "connection.attempts",
         "connection.backoff.ms",
@@ -51,6 +49,105 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
     ]);
     options.drop_below("mssql.", "is about another database");
     Ok(section)
+}
+
+/// Debezium's sink, which has other names for the same, and takes the row out of the envelope itself.
+fn debezium(options: &mut Options) -> Result<SinkSection, String> {
+    for (theirs, ours) in [
+        ("connection.username", "connection.user"),
+        ("primary.key.mode", "pk.mode"),
+        ("primary.key.fields", "pk.fields"),
+    ] {
+        if let Some(value) = options.take(theirs) {
+            options.give(ours, &value);
+        }
+    }
+    if options.take("schema.evolution").is_some_and(|kind| kind.eq_ignore_ascii_case("basic")) {
+        options.give("auto.create", "true");
+        options.give("auto.evolve", "true");
+    }
+    let format = options.take("collection.name.format").or_else(|| options.take("table.name.format"));
+    let format = format.unwrap_or_else(|| "${topic}".to_owned());
+    if format.contains("${source.") {
+        options.no_counterpart("collection.name.format", "a field of `source` does not name a table here");
+    }
+    options.give("table.name.format", &format);
+    if options.peek("pk.mode").is_some_and(|mode| mode.eq_ignore_ascii_case("record_header")) {
+        options.take("pk.mode");
+        options.no_counterpart(
+            "primary.key.mode",
+            "a header does not name a row here; make it a field or the key before",
+        );
+    }
+    for name in ["field.include.list", "field.exclude.list"] {
+        if options.take(name).is_some() {
+            options.no_counterpart(
+                name,
+                "use the transform `replace_field`, whose `include` and `exclude` list fields",
+            );
+        }
+    }
+    if options.bool("truncate.enabled") == Some(true) {
+        options.no_counterpart(
+            "truncate.enabled",
+            "a record that says that a table was emptied is rejected, or dropped by `on_truncate`",
+        );
+    }
+    options.drop_below("connection.pool.", "a connection per batch in flight is open: `max_in_flight`");
+    options.drop_below("dialect.", "is about another database");
+    options.ignore(&[
+        "use.time.zone",
+        "database.time_zone",
+        "quote.identifiers",
+        "use.reduction.buffer",
+        "flush.max.retries",
+        "flush.retry.delay.ms",
+        "column.naming.strategy",
+        "collection.naming.strategy",
+        "table.naming.strategy",
+    ]);
+    let topics = options.peek("topics").unwrap_or_default();
+    let mut section = jdbc(options)?;
+    under_scores(&mut section, &topics, options);
+    section.transforms.push(json!({ "unwrap_cdc": {} }));
+    let remark = "unwrap_cdc: takes the row out of Debezium's envelope, as the sink did; leave it out where the records are rows already";
+    options.remarks.push(remark.to_owned());
+    Ok(section)
+}
+
+/// Debezium writes the dots of a topic as underscores in the name of its table.
+fn under_scores(section: &mut SinkSection, topics: &str, options: &mut Options) {
+    if !topics.contains('.') {
+        return;
+    }
+    let is_template =
+        section.settings.get("table").and_then(Value::as_str).is_some_and(|table| table.contains("{{"));
+    if is_template {
+        let text = "a topic with dots names the table with underscores there, and with its dots here; rename it with `regex_router`";
+        return options.no_counterpart("collection.name.format", text);
+    }
+    if let Some(Value::String(table)) = section.settings.get_mut("table") {
+        for topic in topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()) {
+            *table = table.replace(topic, &topic.replace('.', "_"));
+        }
+    }
+}
+
+/// Keeps the fields of a list alone, and those of the key beside them.
+fn kept_fields(section: &mut SinkSection, options: &mut Options) {
+    let mut kept = options.list("fields.whitelist");
+    if kept.is_empty() {
+        return;
+    }
+    if section.settings.get("key").is_some_and(|key| key == "fields") {
+        let columns = section.settings.get("key_columns").and_then(Value::as_array);
+        for column in columns.into_iter().flatten().filter_map(Value::as_str) {
+            if !kept.iter().any(|field| field == column) {
+                kept.push(column.to_owned());
+            }
+        }
+    }
+    section.transforms.push(json!({ "replace_field": { "include": kept } }));
 }
 
 /// Tables that are made, and columns that are added. There the types are those of a schema.
@@ -74,8 +171,8 @@ fn growth(section: &mut SinkSection, options: &mut Options) {
     }
 }
 
-/// Writes `jdbc:postgresql://host/shop?sslmode=require` as an address with its user.
-fn connection(section: &mut SinkSection, options: &mut Options) -> Result<(), String> {
+/// Writes `jdbc:postgresql://host/shop?sslmode=require` as an address with its user. Returns the schema that it names.
+fn connection(section: &mut SinkSection, options: &mut Options) -> Result<Option<String>, String> {
     let url = options.take("connection.url").ok_or("has no `connection.url`")?;
     let Some(place) = url.strip_prefix("jdbc:postgresql://") else {
         let database =
@@ -83,12 +180,15 @@ fn connection(section: &mut SinkSection, options: &mut Options) -> Result<(), St
         return Err(format!("writes to {database} over JDBC, for which there is no sink yet"));
     };
     let (place, query) = place.split_once('?').unwrap_or((place, ""));
-    let (mut user, mut kept) = (options.take("connection.user"), Vec::new());
+    let (mut user, mut kept, mut schema) = (options.take("connection.user"), Vec::new(), None);
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         match name {
             "user" => user = user.or_else(|| Some(value.to_owned())),
             "sslmode" if matches!(value, "disable" | "prefer" | "require" | "verify-ca" | "verify-full") => {
                 kept.push(format!("sslmode={value}"));
+            }
+            "currentSchema" if !value.is_empty() && !value.contains([',', '%']) => {
+                schema = Some(value.to_owned());
             }
             "ssl" if value == "true" => kept.push("sslmode=require".to_owned()),
             "password" => section.set("password", Some("${env:CONNECTION_PASSWORD}")),
@@ -106,13 +206,19 @@ fn connection(section: &mut SinkSection, options: &mut Options) -> Result<(), St
     } else if section.settings.contains_key("password") {
         options.variables.insert("CONNECTION_PASSWORD".to_owned());
     }
-    Ok(())
+    Ok(schema)
 }
 
-/// Writes the table: one for a single topic, and a list of those that there may be for several.
-fn tables(section: &mut SinkSection, options: &mut Options) {
+/// Writes the table: one for a single topic, and a list of those that there may be for several. `schema` is theirs where the
+/// format names none.
+fn tables(section: &mut SinkSection, options: &mut Options, schema: Option<&str>) {
     let format = options.take("table.name.format").unwrap_or_else(|| "${topic}".to_owned());
     let topics = options.peek("topics").unwrap_or_default();
+    let names_schema = format.contains('.') || format.contains("${topic}") && topics.contains('.');
+    let format = match schema {
+        Some(schema) if !names_schema => format!("{schema}.{format}"),
+        _ => format,
+    };
     let topics: Vec<&str> = topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).collect();
     match topics.as_slice() {
         _ if !format.contains("${topic}") => section.set("table", Some(format)),

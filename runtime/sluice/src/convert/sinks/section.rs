@@ -19,6 +19,8 @@ pub(in crate::convert) struct SinkEntry {
 pub(in crate::convert) struct SinkSection {
     /// The sink's own settings.
     pub(in crate::convert) settings: Map<String, Value>,
+    /// What stands behind the transforms of the configuration, for what its sink does itself.
+    pub(in crate::convert) transforms: Vec<Value>,
     /// `batch`, as far as the sink decides about it.
     pub(in crate::convert) batch: Map<String, Value>,
     /// `errors`, as far as the sink decides about it.
