@@ -1,7 +1,7 @@
 //! Fields as operators name them, to be read and to be written.
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Found, Json, Rejection, SchemaType, SettingsError};
+use sluice_connector_api::{Found, Json, Rejection, SchemaType, SettingsError, path_names};
 use sluice_template::shape;
 
 /// A path into a JSON value, such as `quote.time`, `quotes.0.time` or `quote.[trade.time]`. A name may also stand between
@@ -15,7 +15,7 @@ pub(crate) struct FieldPath {
 impl FieldPath {
     /// Reads a path; `key` is the setting that holds it.
     pub(crate) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
-        match names(&written) {
+        match path_names(&written) {
             Some(names) => {
                 let names = names.iter().map(|name| name.text.to_owned()).collect();
                 Ok(Self { written, names })
@@ -27,6 +27,11 @@ impl FieldPath {
     /// Returns the first name of the path, which is that of a field at the root.
     pub(crate) fn root_name(&self) -> &str {
         self.names.first().map_or("", String::as_str)
+    }
+
+    /// Returns the names of the path, from the root on.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Says whether the field is one at the root.
@@ -100,47 +105,6 @@ impl FieldPath {
     }
 }
 
-/// A name of a path, and whether it was quoted.
-struct Name<'a> {
-    text: &'a str,
-    is_quoted: bool,
-}
-
-/// Takes a path apart; `None` where a name is empty.
-fn names(written: &str) -> Option<Vec<Name<'_>>> {
-    let (mut names, mut rest) = (Vec::new(), written);
-    loop {
-        let quoted = quoted(rest, '[', "]").or_else(|| quoted(rest, '`', "`"));
-        let is_quoted = quoted.is_some();
-        let (text, behind) = quoted.unwrap_or_else(|| match rest.split_once('.') {
-            Some((name, behind)) => (name, Some(behind)),
-            None => (rest, None),
-        });
-        if text.is_empty() {
-            return None;
-        }
-        names.push(Name { text, is_quoted });
-        match behind {
-            Some(behind) => rest = behind,
-            None => return Some(names),
-        }
-    }
-}
-
-/// Takes a quoted name from the beginning of a path, up to a closing quote that a dot or the end follows.
-fn quoted<'a>(path: &'a str, open: char, close: &str) -> Option<(&'a str, Option<&'a str>)> {
-    let inner = path.strip_prefix(open)?;
-    let ends = inner.match_indices(close).map(|(at, _)| inner.split_at(at));
-    for (name, behind) in ends {
-        match behind.strip_prefix(close) {
-            Some("") => return Some((name, None)),
-            Some(rest) if rest.starts_with('.') => return Some((name, rest.strip_prefix('.'))),
-            _ => {}
-        }
-    }
-    None
-}
-
 /// Says that a setting holds no path.
 fn no_path(key: &str, written: &str) -> SettingsError {
     let reason = format!(
@@ -169,7 +133,7 @@ enum PathStep {
 impl FieldPattern {
     /// Reads a path; `key` is the setting that holds it.
     pub(crate) fn parse(key: &str, written: &str) -> Result<Self, SettingsError> {
-        let names = names(written).ok_or_else(|| no_path(key, written))?;
+        let names = path_names(written).ok_or_else(|| no_path(key, written))?;
         let (mut start, mut rest) = (Vec::new(), Vec::new());
         for name in names {
             let is_every = name.text == "*" && !name.is_quoted;
@@ -198,12 +162,14 @@ impl FieldPattern {
         &self.written
     }
 
-    /// Returns the name of the one field at the root that it leads to; none where it leads deeper, or to several.
-    pub(crate) fn only_root_name(&self) -> Option<&str> {
-        match (&*self.start, &*self.rest) {
-            ([name], []) => Some(name),
-            _ => None,
-        }
+    /// Returns the names before the first `*`: what it leads to is there, or below it.
+    pub(crate) fn start(&self) -> &[String] {
+        &self.start
+    }
+
+    /// Returns the names of the one field that it leads to; none where it may lead to several.
+    pub(crate) fn only_path(&self) -> Option<&[String]> {
+        self.rest.is_empty().then_some(&*self.start)
     }
 
     /// Changes every field there is. `change` returns the new value, or none where the field stays as it is.

@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! program    every command, and the way from the arguments to an exit code
-//! run, check, lambda (invocation), preview, test, produce (rows), topics, offsets, dlq (replay), new, plugins, schema,
+//! run, check, lambda (invocation), preview, test, produce (rows, produced_key, by_schema, even_pace), topics, offsets, dlq (replay), new, plugins, schema,
 //! completions, man, health, steer (connectors, status, pause, resume, stop, restart), tap,
 //! top (top_table)
 //!            a command each
@@ -39,6 +39,7 @@ mod command;
 mod completions;
 mod context;
 mod dlq;
+mod even_pace;
 mod exit;
 mod global;
 mod health;
@@ -55,6 +56,7 @@ mod parse;
 mod plugins;
 mod preview;
 mod produce;
+mod produced_key;
 mod program;
 mod remote;
 mod replay;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::kafka::producer::{Outgoing, RecordProducer};
 use crate::kafka::{Access, Identity};
@@ -16,13 +16,15 @@ use serde_json::{Map, Number, Value, json};
 use sluice_connector_api::{Headers, Json};
 
 use crate::cli::brokers::Brokers;
-use crate::cli::by_schema::{BySchema, SerializeValue};
+use crate::cli::by_schema::{BySchema, SerializeRecord};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
+use crate::cli::even_pace::EvenPace;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
-use crate::cli::rows::{InputEntries, InputEntry, json_line, lines, record_line, rows};
+use crate::cli::produced_key::ProducedKey;
+use crate::cli::rows::{InputEntries, InputEntry, document_line, json_line, lines, record_line, rows};
 
 /// How the progress is shown.
 const PROGRESS: &str = "{spinner} {human_pos} records sent, {per_sec}, {elapsed}";
@@ -37,6 +39,8 @@ const PROGRESS: &str = "{spinner} {human_pos} records sent, {per_sec}, {elapsed}
 /// A tombstone: `echo 'OOOO:NULL' | sluice produce --topic prices --key-delimiter : --null NULL`
 ///
 /// By a schema: `sluice produce -t orders --format avro --schema order.avsc --registry http://localhost:8081 orders.jsonl`
+///
+/// A key of its own schema: `sluice produce -t orders --format avro --schema order.avsc --key id --key-object --key-schema id.avsc orders.jsonl`
 #[derive(Debug, Args)]
 pub(crate) struct ProduceArgs {
     /// The file, or `-` for standard input
@@ -61,15 +65,14 @@ pub(crate) struct ProduceArgs {
     /// What stands between the columns of CSV: a character, or `\t` [default: a comma]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
-    /// The field that becomes the record's key; where it is null the record has none
-    #[arg(long, value_name = "FIELD", conflicts_with_all = ["key_text", "key_delimiter"])]
-    key: Option<String>,
-    /// The key of every record
-    #[arg(long, value_name = "TEXT", conflicts_with = "key_delimiter")]
-    key_text: Option<String>,
-    /// What ends the key that stands at the beginning of each line
-    #[arg(long, value_name = "TEXT")]
-    key_delimiter: Option<String>,
+    #[command(flatten)]
+    key: ProducedKey,
+    /// With the format of a schema: each line is a record in full, as `--format record` has it, whose value and key are JSON
+    #[arg(long, requires = "format")]
+    records: bool,
+    /// Sends no values: each record is a tombstone of its key
+    #[arg(long)]
+    tombstone: bool,
     /// A key or value that is written like this is none: such a value makes a tombstone
     #[arg(long, value_name = "TEXT")]
     null: Option<String>,
@@ -80,8 +83,8 @@ pub(crate) struct ProduceArgs {
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair)]
     add: Vec<(String, String)>,
     /// Records per second, evenly spaced, such as 50 or 0.5 [default: as fast as the broker takes them]
-    #[arg(long, value_name = "RATE", value_parser = Pace::read, allow_negative_numbers = true)]
-    rate: Option<Pace>,
+    #[arg(long, value_name = "RATE", value_parser = EvenPace::read, allow_negative_numbers = true)]
+    rate: Option<EvenPace>,
     /// How the outcome is printed
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -126,7 +129,17 @@ impl Command for ProduceArgs {
             Some(Format::BySchema(name)) => Some(name.as_str()),
             _ => None,
         };
-        let serialize = self.by_schema.open(format, &self.topic, context.registry()).await?;
+        if self.tombstone && !self.key.is_given() && !self.has_records() {
+            let text = "--tombstone: a tombstone is of a key; name its field with --key, or give --key-text or --key-delimiter";
+            return Err(Exit::Running(text.to_owned()));
+        }
+        if self.records && format.is_none() {
+            let text =
+                "--records: is for the format of a schema, such as avro; without one, take --format record";
+            return Err(Exit::Running(text.to_owned()));
+        }
+        let (topic, registry) = (&self.topic, context.registry());
+        let serialize = self.by_schema.open(format, topic, !self.tombstone, registry).await?;
         let access = self.brokers.access(context.registry()).await?;
         let identity = access.identity().await.map_err(|error| Exit::Environment(error.to_string()))?;
         let joined = tokio::task::spawn_blocking(move || {
@@ -138,62 +151,58 @@ impl Command for ProduceArgs {
     }
 }
 
+/// Sends everything, and waits until it is acknowledged: where the input goes wrong, what stands before that, too.
 fn produce(
     args: &ProduceArgs,
     mut producer: TopicProducer,
-    serialize: Option<&SerializeValue>,
+    serialize: Option<&SerializeRecord>,
 ) -> Result<(), Exit> {
-    let mut pace = args.rate.clone();
-    for entry in args.read()? {
-        let entry = entry?;
-        if let Some(pace) = &mut pace {
-            producer.producer.wait_until(pace.next(Instant::now()));
+    let sent = send_all(args, &mut producer, serialize);
+    let finished = producer.finish();
+    let count = match (sent, finished) {
+        (Ok(()), finished) => finished?,
+        (Err(Exit::Running(text)), Ok(count)) if count > 0 => {
+            let topic = &args.topic;
+            return Err(Exit::Running(format!(
+                "{text}; {count} record(s) before it are acknowledged in {topic}"
+            )));
         }
-        // After the wait, so that `now` is when the record is sent.
-        let mut record = args.shape(entry)?;
-        if let (Some(serialize), Some(value)) = (serialize, &record.value) {
-            record.value = Some(serialize.document(value)?);
-        }
-        producer.send_record(&record)?;
-    }
-    let count = producer.finish()?;
+        (Err(exit), _) => return Err(exit),
+    };
     print(match args.output {
         Output::Text => format!("{count} record(s) acknowledged in {}", args.topic),
         Output::Json => json!({ "topic": args.topic, "acknowledged": count }).to_string(),
     })
 }
 
-/// Spaces records evenly.
-#[derive(Clone, Debug)]
-struct Pace {
-    interval: Duration,
-    last: Option<Instant>,
-}
-
-impl Pace {
-    /// Up to which lateness is made up for: that of a busy machine is, that of an input that comes slowly is not.
-    const CATCH_UP: Duration = Duration::from_millis(100);
-
-    /// Reads records per second.
-    fn read(text: &str) -> Result<Self, String> {
-        let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e6).contains(rate));
-        let rate = rate.ok_or("records per second are a number from 0.001 to 1000000")?;
-        Ok(Self { interval: Duration::from_secs_f64(1.0 / rate), last: None })
+fn send_all(
+    args: &ProduceArgs,
+    producer: &mut TopicProducer,
+    serialize: Option<&SerializeRecord>,
+) -> Result<(), Exit> {
+    let mut pace = args.rate.clone();
+    for (index, entry) in args.read()?.enumerate() {
+        let entry = entry?;
+        if let Some(pace) = &mut pace {
+            producer.producer.wait_until(pace.next(Instant::now()));
+        }
+        // After the wait, so that `now` is when the record is sent.
+        let record = args.record(entry, serialize).map_err(|exit| match exit {
+            Exit::Running(text) => Exit::Running(format!("record {}: {text}", index + 1)),
+            other => other,
+        })?;
+        producer.send_record(&record)?;
     }
-
-    /// Returns when the next record is due; the first one is at once.
-    fn next(&mut self, now: Instant) -> Instant {
-        let earliest = now.checked_sub(Self::CATCH_UP).unwrap_or(now);
-        let due = self.last.map_or(now, |last| earliest.max(last + self.interval));
-        self.last = Some(due);
-        due
-    }
+    Ok(())
 }
 
 impl ProduceArgs {
     fn read(&self) -> Result<InputEntries, Exit> {
         let input = open(&self.input)?;
-        let delimiter = self.key_delimiter.clone();
+        if self.records {
+            return Ok(Box::new(lines(input, None, document_line)));
+        }
+        let delimiter = self.key.key_delimiter.clone();
         Ok(match self.format() {
             Format::Csv | Format::BySchema(_) if self.is_csv() => {
                 Box::new(rows(input, self.delimiter.unwrap_or(b','))?.map(|row| row.map(InputEntry::Row)))
@@ -223,8 +232,24 @@ impl ProduceArgs {
         self.format() == Format::Csv || self.extension() == Some("csv")
     }
 
+    /// Says whether each line is a record in full.
+    fn has_records(&self) -> bool {
+        self.records || self.format() == Format::Record
+    }
+
     fn extension(&self) -> Option<&str> {
         self.input.extension().and_then(|extension| extension.to_str())
+    }
+
+    /// Makes the record of an entry, written by the schemas where there are some.
+    fn record(&self, entry: InputEntry, serialize: Option<&SerializeRecord>) -> Result<SampleRecord, Exit> {
+        let mut record = self.shape(entry)?;
+        if let Some(serialize) = serialize {
+            record.value = record.value.map(|value| serialize.value(&value)).transpose()?;
+            let key = record.key.map(|key| serialize.key(&key, self.key.advice()));
+            record.key = key.transpose()?;
+        }
+        Ok(record)
     }
 
     /// Adds fields and headers and picks the key, where that is asked for.
@@ -240,8 +265,11 @@ impl ProduceArgs {
                 record
             }
         };
-        if let Some(text) = &self.key_text {
+        if let Some(text) = &self.key.key_text {
             record.key = Some(text.clone().into());
+        }
+        if self.tombstone {
+            record.value = None;
         }
         for (name, value) in &self.header {
             record.headers.push(name.clone(), Some(value.clone().into()));
@@ -255,7 +283,7 @@ impl ProduceArgs {
     }
 
     fn of_line(&self, line: String) -> Result<SampleRecord, Exit> {
-        let needs_object = self.key.is_some() || !self.add.is_empty();
+        let needs_object = self.key.is_of_fields() || !self.add.is_empty();
         if !needs_object || self.null.as_ref() == Some(&line) {
             return Ok(SampleRecord { value: self.bytes_of(line), ..SampleRecord::default() });
         }
@@ -269,10 +297,7 @@ impl ProduceArgs {
         for (name, value) in &self.add {
             object.insert(name.clone(), if value == "now" { now() } else { value.clone().into() });
         }
-        let key = match &self.key {
-            Some(field) => key_of(&object, field)?.and_then(|key| self.bytes_of(key)),
-            None => None,
-        };
+        let key = self.key.of(&object, self.by_schema.has_key())?.and_then(|key| self.bytes_of(key));
         let value = Some(Value::Object(object).to_string().into());
         Ok(SampleRecord { key, value, ..SampleRecord::default() })
     }
@@ -292,15 +317,6 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
     match json.into_value() {
         Value::Object(fields) => Ok(fields),
         other => Err(format!("it is `{other}`")),
-    }
-}
-
-fn key_of(object: &Map<String, Value>, field: &str) -> Result<Option<String>, Exit> {
-    match object.get(field) {
-        Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(value) => Ok(Some(value.to_string())),
-        None => Err(Exit::Running(format!("field `{field}`, which is to be the key, is missing"))),
     }
 }
 
@@ -372,36 +388,5 @@ fn progress() -> ProgressBar {
     match ProgressStyle::with_template(PROGRESS) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn millis(count: u64) -> Duration {
-        Duration::from_millis(count)
-    }
-
-    #[test]
-    fn records_are_evenly_spaced_whatever_sending_takes() {
-        let (mut pace, began) = (Pace::read("50").unwrap(), Instant::now());
-        let due: Vec<_> = [0, 3, 35, 60].map(|now| pace.next(began + millis(now)) - began).into();
-        assert_eq!(due, [0, 20, 40, 60].map(millis));
-    }
-
-    #[test]
-    fn what_a_slow_input_missed_is_not_sent_in_a_burst() {
-        let (mut pace, began) = (Pace::read("50").unwrap(), Instant::now());
-        let due: Vec<_> = [0, 5000, 5000].map(|now| pace.next(began + millis(now)) - began).into();
-        assert_eq!(due, [0, 4900, 4920].map(millis));
-    }
-
-    #[test]
-    fn a_rate_is_a_number_above_0() {
-        for bad in ["0", "-5", "nan", "inf", "1e-9", "fast", ""] {
-            assert!(Pace::read(bad).unwrap_err().contains("from 0.001 to 1000000"), "{bad}");
-        }
-        assert_eq!(Pace::read("0.5").unwrap().interval, millis(2000));
     }
 }

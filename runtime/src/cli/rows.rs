@@ -1,7 +1,7 @@
 //! What `sluice produce` reads: rows of CSV, lines of JSON or text, and whole records.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use serde_json::{Map, Value};
 use sluice_connector_api::Json;
@@ -67,6 +67,10 @@ pub(crate) fn lines(
         let line = match line {
             Ok(line) if line.trim().is_empty() => return None,
             Ok(line) => line,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let text = "is not valid UTF-8; write the file as UTF-8, as `iconv` does";
+                return Some(Err(at(text.to_owned())));
+            }
             Err(error) => return Some(Err(at(format!("cannot read the input: {error}")))),
         };
         let (key, value) = match &delimiter {
@@ -101,6 +105,17 @@ pub(crate) fn record_line(line: &str) -> Result<Option<SampleRecord>, String> {
         Ok(record) => Ok(Some(record)),
         Err(error) => Err(format!("is not a record in full: {error}")),
     }
+}
+
+/// Takes a line for a record in full whose key and value are JSON to be written by a schema: a text is the JSON that it is
+/// written as.
+pub(crate) fn document_line(line: &str) -> Result<Option<SampleRecord>, String> {
+    let Some(mut record) = record_line(line)? else { return Ok(None) };
+    let json = Json::from_slice(line.as_bytes()).map_err(|error| error.to_string())?;
+    let of = |name: &str| json.value().get(name).filter(|part| !part.is_null());
+    record.key = of("key").map(|key| key.to_string().into());
+    record.value = of("value").map(|value| value.to_string().into());
+    Ok(Some(record))
 }
 
 /// Passes over a byte order mark.

@@ -135,7 +135,7 @@ async fn changed(
         let cannot = format!("the {} needs the schema `{}`", pending.side, pending.schema);
         let fetching = connector.chain.fetch(pending.side, &pending.schema).await;
         fetching.map_err(|failure| Unchanged::NoSchema(format!("{cannot}: {failure}")))?;
-        if !fetched.insert(pending.schema) {
+        if !fetched.insert((pending.side.name(), pending.schema)) {
             return Err(Unchanged::NoSchema(format!("{cannot}, though it was fetched")));
         }
         (side, record) = (pending.side, pending.record);

@@ -191,9 +191,9 @@ fn produce_takes_json_lines_with_a_key_from_standard_input_and_refuses_what_it_c
     assert_eq!(ended.lines(), ["2 record(s) acknowledged in streamtopic"]);
 
     let no_key = produce(&["--key", "absent"], lines).expect_code(1);
-    assert_eq!(no_key.stderr, "error: field `absent`, which is to be the key, is missing");
+    assert_eq!(no_key.stderr, "error: record 1: field `absent`, which is to be the key, is missing");
     let no_object = produce(&["--add", "a=b"], "[1]\n").expect_code(1);
-    assert!(no_object.stderr.starts_with("error: `[1]` is not a JSON object"), "{no_object}");
+    assert!(no_object.stderr.starts_with("error: record 1: `[1]` is not a JSON object"), "{no_object}");
     let no_csv = produce(&["--format", "csv"], "a,b\n1,2\n3\n").expect_code(1);
     assert!(no_csv.stderr.starts_with("error: the input is no CSV"), "{no_csv}");
     let no_file = produce(&["/no/such.csv"], "").expect_code(1);

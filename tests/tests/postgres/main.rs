@@ -13,6 +13,7 @@
 mod changes;
 mod contract;
 mod daemon;
+mod debezium;
 mod growth;
 mod rows;
 mod support;
