@@ -13,19 +13,22 @@ pub enum PayloadForm {
     Bytes,
     /// Text.
     Text,
-    /// A JSON document.
+    /// A JSON document, such as an object.
     Json,
+    /// A number by itself, which is JSON without fields and items.
+    Number,
 }
 
 impl PayloadForm {
-    const ALL: [Self; 3] = [Self::Bytes, Self::Text, Self::Json];
+    const ALL: [Self; 4] = [Self::Bytes, Self::Text, Self::Json, Self::Number];
 
-    /// Names the form, as error texts use it: `bytes`, `text` or `JSON`.
+    /// Names the form, as error texts use it: `bytes`, `text`, `JSON` or `a number`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bytes => "bytes",
             Self::Text => "text",
             Self::Json => "JSON",
+            Self::Number => "a number",
         }
     }
 
@@ -49,11 +52,22 @@ pub struct PayloadForms(u8);
 
 impl PayloadForms {
     /// All of them.
-    pub const ANY: Self = Self(PayloadForm::Bytes.bit() | PayloadForm::Text.bit() | PayloadForm::Json.bit());
+    pub const ANY: Self = Self(
+        PayloadForm::Bytes.bit()
+            | PayloadForm::Text.bit()
+            | PayloadForm::Json.bit()
+            | PayloadForm::Number.bit(),
+    );
 
     /// Says whether a form is among these.
     pub fn has(self, form: PayloadForm) -> bool {
         self.0 & form.bit() != 0
+    }
+
+    /// Returns those that are among these and among the others.
+    #[must_use]
+    pub fn common(self, others: Self) -> Self {
+        Self(self.0 & others.0)
     }
 
     /// Says whether a form is among these and among the others.
@@ -146,14 +160,21 @@ pub struct FormNeed {
     pub why: SettingsError,
     /// What to do about it, where the plug-in knows.
     pub way_out: Option<String>,
-    /// The fields at the root of the JSON object without which every record is rejected, where the form is JSON alone.
-    pub fields: Vec<String>,
+    /// The paths of fields, names from the root, without which every record is rejected, where the form is JSON alone.
+    pub fields: Vec<Vec<String>>,
+    /// Those of fields that may be missing, without which the key has no effect.
+    pub sought: Vec<Vec<String>>,
+    /// The names of headers without which every record is rejected.
+    pub headers: Vec<String>,
+    /// Those of headers that may be missing, without which the key has no effect.
+    pub sought_headers: Vec<String>,
 }
 
 impl FormNeed {
     /// States a need.
     pub fn new(side: Side, forms: impl Into<PayloadForms>, why: SettingsError) -> Self {
-        Self { side, forms: forms.into(), why, way_out: None, fields: Vec::new() }
+        let (fields, sought, headers, sought_headers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { side, forms: forms.into(), why, way_out: None, fields, sought, headers, sought_headers }
     }
 
     /// Adds what to do about it.
@@ -163,17 +184,42 @@ impl FormNeed {
         self
     }
 
-    /// Names the fields, at the root of the JSON object, without which every record is rejected.
+    /// Names the fields, by their paths, without which every record is rejected.
     #[must_use]
-    pub fn with_fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.fields = fields.into_iter().map(Into::into).collect();
+    pub fn with_fields<P: AsRef<[N]>, N: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.fields = owned(paths);
         self
     }
 
-    /// Takes back that fields have to be there.
+    /// Names the fields, by their paths, that may be missing, and without which the key has no effect.
     #[must_use]
-    pub fn without_fields(mut self) -> Self {
-        self.fields.clear();
+    pub fn with_sought<P: AsRef<[N]>, N: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.sought = owned(paths);
+        self
+    }
+
+    /// Names the headers without which every record is rejected.
+    #[must_use]
+    pub fn with_headers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.headers = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names the headers that may be missing, and without which the key has no effect.
+    #[must_use]
+    pub fn with_sought_headers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.sought_headers = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Takes back that fields and headers have to be there: without one the key has no effect. A number, which has none, will do.
+    #[must_use]
+    pub fn with_fields_optional(mut self) -> Self {
+        self.sought.append(&mut self.fields);
+        self.sought_headers.append(&mut self.headers);
+        if self.forms.has(PayloadForm::Json) {
+            self.forms = self.forms | PayloadForm::Number.into();
+        }
         self
     }
 
@@ -181,4 +227,12 @@ impl FormNeed {
     pub fn is_met_by(&self, forms: PayloadForms) -> bool {
         self.forms.meets(forms)
     }
+}
+
+fn owned<P: AsRef<[N]>, N: AsRef<str>>(paths: impl IntoIterator<Item = P>) -> Vec<Vec<String>> {
+    let mut owned = Vec::new();
+    for path in paths {
+        owned.push(path.as_ref().iter().map(|name| name.as_ref().to_owned()).collect());
+    }
+    owned
 }

@@ -1,66 +1,203 @@
 //! What is known of the fields of a record at a place in the chain.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::BitOr;
 
 use crate::Side;
 
-/// Which fields the JSON object of a key or a value can have, by their names at its root. Nothing is known of it at first:
-/// it may have any.
+/// So many names of a path are followed; of what lies deeper nothing is known.
+const DEEPEST: usize = 32;
+
+/// Which fields the JSON object of a key or a value can have, and which these can have in turn. Nothing is known of it at
+/// first: it may have any. A field is named by its path: the names from the root to it, an item of an array by its number.
 ///
 /// ```
 /// use sluice_connector_api::KnownFields;
 ///
-/// let rest = KnownFields::default().without("city");
-/// assert!(rest.lacks("city") && !rest.lacks("id"));
-/// let either = rest | KnownFields::only(["city"]);
-/// assert!(!either.lacks("city") && !either.lacks("id"), "it may be the one or the other");
+/// let rest = KnownFields::default().without(&["city"]);
+/// assert!(rest.lacks(&["city"]) && !rest.lacks(&["id"]));
+/// let either = rest | KnownFields::only([["city"]]);
+/// assert!(!either.lacks(&["city"]) && !either.lacks(&["id"]), "it may be the one or the other");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownFields {
-    /// The only ones that there may be, where these are known.
-    only: Option<BTreeSet<String>>,
-    /// Those that there cannot be.
-    gone: BTreeSet<String>,
+    /// What is known of fields by their names; nothing stands for one that cannot be there.
+    named: BTreeMap<String, Option<KnownFields>>,
+    /// Which others there can be.
+    others: Others,
+}
+
+/// Which fields there can be beside those that are known by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Others {
+    /// Any, with anything in them.
+    #[default]
+    Any,
+    /// Any, but each is a text, a number or the like, or an array: no object.
+    Flat,
+    /// The items of an array, with anything in them.
+    Items,
+    /// None.
+    None,
+}
+
+impl Others {
+    /// Returns what is known of a field of this name; nothing where it cannot be there.
+    fn child(self, name: &str) -> Option<KnownFields> {
+        match self {
+            Self::Any => Some(KnownFields::default()),
+            Self::Flat => Some(KnownFields { named: BTreeMap::new(), others: Self::Items }),
+            Self::Items => is_number(name).then(KnownFields::default),
+            Self::None => None,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (one, other) if one == other => one,
+            (Self::None, one) | (one, Self::None) => one,
+            _ => Self::Any,
+        }
+    }
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl KnownFields {
-    /// Only these can be there.
-    pub fn only(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { only: Some(names.into_iter().map(Into::into).collect()), gone: BTreeSet::new() }
+    /// Only these can be there, with anything in them.
+    pub fn only<P: AsRef<[N]>, N: AsRef<str>>(paths: impl IntoIterator<Item = P>) -> Self {
+        Self::default().narrowed_to(paths)
+    }
+
+    /// It is a text, a number or the like, which has no fields.
+    pub fn none() -> Self {
+        Self { named: BTreeMap::new(), others: Others::None }
     }
 
     /// Takes a field away.
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        if let Some(only) = &mut self.only {
-            only.remove(name);
-        } else {
-            self.gone.insert(name.to_owned());
-        }
+    pub fn without(mut self, path: &[impl AsRef<str>]) -> Self {
+        self.take(path);
         self
     }
 
-    /// Adds a field that may be there.
+    /// Adds a field that may be there, with anything in it. Objects on the way to it may be there then, too.
     #[must_use]
-    pub fn with(mut self, name: &str) -> Self {
-        self.gone.remove(name);
-        if let Some(only) = &mut self.only {
-            only.insert(name.to_owned());
-        }
+    pub fn with(self, path: &[impl AsRef<str>]) -> Self {
+        self.with_known(path, Self::default())
+    }
+
+    /// Adds a field that may be there, and what is known of it.
+    #[must_use]
+    pub fn with_known(mut self, path: &[impl AsRef<str>], known: Self) -> Self {
+        self.put(path, known);
         self
     }
 
     /// Keeps, of those that may be there, only these.
     #[must_use]
-    pub fn narrowed_to<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let left = names.into_iter().filter(|name| !self.lacks(name));
-        Self::only(left)
+    pub fn narrowed_to<P: AsRef<[N]>, N: AsRef<str>>(self, paths: impl IntoIterator<Item = P>) -> Self {
+        let mut kept = Self::none();
+        for path in paths {
+            let path = path.as_ref();
+            if let Some(known) = self.below(path) {
+                kept.put(path, known);
+            }
+        }
+        kept
+    }
+
+    /// Returns what is known of a field; nothing where it cannot be there.
+    pub fn below(&self, path: &[impl AsRef<str>]) -> Option<Self> {
+        let mut known = self.clone();
+        for name in path.iter().take(DEEPEST) {
+            known = known.child(name.as_ref())?;
+        }
+        Some(if path.len() > DEEPEST { Self::default() } else { known })
     }
 
     /// Says whether a field cannot be there.
-    pub fn lacks(&self, name: &str) -> bool {
-        self.gone.contains(name) || self.only.as_ref().is_some_and(|only| !only.contains(name))
+    pub fn lacks(&self, path: &[impl AsRef<str>]) -> bool {
+        self.below(path).is_none()
+    }
+
+    /// Puts it as the one field of an object.
+    #[must_use]
+    pub fn hoisted(self, name: &str) -> Self {
+        let known = if self.reaches(DEEPEST) { Self::default() } else { self };
+        Self::none().with_known(&[name], known)
+    }
+
+    /// Says whether fields lie so deep, which is not looked at any deeper.
+    fn reaches(&self, depth: usize) -> bool {
+        let mut below = self.named.values().flatten();
+        depth == 0 || below.any(|known| known.reaches(depth - 1))
+    }
+
+    /// Brings fields within fields to the root, under names that are joined by `delimiter`.
+    #[must_use]
+    pub fn flattened(&self, delimiter: &str) -> Self {
+        let mut flat = Self { named: BTreeMap::new(), others: Others::None };
+        if !self.flatten_into(&mut flat, &mut String::new(), delimiter) {
+            flat.named.clear();
+            flat.others = Others::Flat;
+        }
+        flat
+    }
+
+    /// Returns whether all fields are known by name.
+    fn flatten_into(&self, flat: &mut Self, prefix: &mut String, delimiter: &str) -> bool {
+        if self.others != Others::None {
+            return false;
+        }
+        let length = prefix.len();
+        for (name, known) in &self.named {
+            let Some(known) = known else { continue };
+            prefix.push_str(name);
+            let leaf = Self { named: BTreeMap::new(), others: Others::Items };
+            flat.named.insert(prefix.clone(), Some(leaf));
+            prefix.push_str(delimiter);
+            let is_known = known.flatten_into(flat, prefix, delimiter);
+            prefix.truncate(length);
+            if !is_known {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn child(&self, name: &str) -> Option<Self> {
+        match self.named.get(name) {
+            Some(known) => known.clone(),
+            None => self.others.child(name),
+        }
+    }
+
+    fn take(&mut self, path: &[impl AsRef<str>]) {
+        let Some((first, rest)) = path.split_first() else { return };
+        let known = self.child(first.as_ref());
+        if path.len() > DEEPEST {
+            return;
+        }
+        let left = if rest.is_empty() { None } else { known };
+        let left = left.map(|below| below.without(rest));
+        self.named.insert(first.as_ref().to_owned(), left);
+    }
+
+    fn put(&mut self, path: &[impl AsRef<str>], known: Self) {
+        let Some((first, rest)) = path.split_first() else {
+            *self = known;
+            return;
+        };
+        let known = if path.len() > DEEPEST { Self::default() } else { known };
+        let below = if rest.is_empty() || path.len() > DEEPEST {
+            known
+        } else {
+            self.child(first.as_ref()).unwrap_or_else(Self::none).with_known(rest, known)
+        };
+        self.named.insert(first.as_ref().to_owned(), Some(below));
     }
 }
 
@@ -69,19 +206,19 @@ impl BitOr for KnownFields {
 
     /// What is known where it is the one or the other.
     fn bitor(self, other: Self) -> Self {
-        let gone = |of: &Self, beside: &Self| -> Vec<String> {
-            of.gone.iter().filter(|name| beside.lacks(name)).cloned().collect()
-        };
-        let gone = gone(&self, &other).into_iter().chain(gone(&other, &self)).collect();
-        let only = match (self.only, other.only) {
-            (Some(one), Some(other)) => Some(one.union(&other).cloned().collect()),
-            _ => None,
-        };
-        Self { only, gone }
+        let mut named = BTreeMap::new();
+        for name in self.named.keys().chain(other.named.keys()) {
+            let either = match (self.child(name), other.child(name)) {
+                (Some(one), Some(other)) => Some(one | other),
+                (one, other) => one.or(other),
+            };
+            named.insert(name.clone(), either);
+        }
+        Self { named, others: self.others.or(other.others) }
     }
 }
 
-/// What is known of the fields of a record's key and value at a place in the chain.
+/// What is known of the fields and headers of a record at a place in the chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordFields {
@@ -89,6 +226,8 @@ pub struct RecordFields {
     pub key: KnownFields,
     /// Of those of the value.
     pub value: KnownFields,
+    /// Of the headers, each by its name.
+    pub headers: KnownFields,
 }
 
 impl RecordFields {
@@ -109,13 +248,31 @@ impl RecordFields {
         }
         self
     }
+
+    /// Takes a header away.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers = self.headers.without(&[name]);
+        self
+    }
+
+    /// Adds a header that may be there.
+    #[must_use]
+    pub fn with_header(mut self, name: &str) -> Self {
+        self.headers = self.headers.with(&[name]);
+        self
+    }
 }
 
 impl BitOr for RecordFields {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self { key: self.key | other.key, value: self.value | other.value }
+        Self {
+            key: self.key | other.key,
+            value: self.value | other.value,
+            headers: self.headers | other.headers,
+        }
     }
 }
 
@@ -125,16 +282,56 @@ mod tests {
 
     #[test]
     fn a_field_that_came_back_is_not_lacking() {
-        let fields = KnownFields::only(["a", "b"]).without("a").with("c");
-        assert!(fields.lacks("a") && !fields.lacks("b") && !fields.lacks("c"));
-        assert!(!KnownFields::default().without("a").with("a").lacks("a"));
-        assert!(KnownFields::default().without("a").narrowed_to(["a", "b"]).lacks("a"));
+        let fields = KnownFields::only([["a"], ["b"]]).without(&["a"]).with(&["c"]);
+        assert!(fields.lacks(&["a"]) && !fields.lacks(&["b"]) && !fields.lacks(&["c"]));
+        assert!(!KnownFields::default().without(&["a"]).with(&["a"]).lacks(&["a"]));
+        assert!(KnownFields::default().without(&["a"]).narrowed_to([["a"], ["b"]]).lacks(&["a"]));
     }
 
     #[test]
     fn what_may_be_either_lacks_only_what_both_lack() {
-        let either = KnownFields::only(["a"]) | KnownFields::default().without("b").without("a");
-        assert!(either.lacks("b") && !either.lacks("a") && !either.lacks("c"));
-        assert!(!(KnownFields::only(["a"]) | KnownFields::default()).lacks("c"));
+        let either = KnownFields::only([["a"]]) | KnownFields::default().without(&["b"]).without(&["a"]);
+        assert!(either.lacks(&["b"]) && !either.lacks(&["a"]) && !either.lacks(&["c"]));
+        assert!(!(KnownFields::only([["a"]]) | KnownFields::default()).lacks(&["c"]));
+        let deep = KnownFields::only([["a", "b"]]) | KnownFields::only([["a", "c"]]);
+        assert!(!deep.lacks(&["a", "b"]) && !deep.lacks(&["a", "c"]) && deep.lacks(&["a", "d"]));
+    }
+
+    #[test]
+    fn fields_within_fields_are_known_too() {
+        let fields = KnownFields::only([&["after", "id"][..], &["op"]]);
+        assert!(!fields.lacks(&["after"]) && !fields.lacks(&["after", "id", "x"]));
+        assert!(fields.lacks(&["after", "name"]) && fields.lacks(&["before", "id"]));
+        let fewer = KnownFields::default().without(&["after", "name"]);
+        assert!(fewer.lacks(&["after", "name"]) && !fewer.lacks(&["after", "id"]) && !fewer.lacks(&["x"]));
+        let text = KnownFields::default().with_known(&["a", "at"], KnownFields::none());
+        assert!(text.lacks(&["a", "at", "year"]) && !text.lacks(&["a", "at"]) && !text.lacks(&["a", "b"]));
+        assert_eq!(fields.below(&["after"]), Some(KnownFields::only([["id"]])));
+    }
+
+    #[test]
+    fn a_hoisted_object_stands_below_its_name() {
+        let fields = KnownFields::only([["id"]]).hoisted("row");
+        assert!(!fields.lacks(&["row", "id"]) && fields.lacks(&["id"]) && fields.lacks(&["row", "name"]));
+    }
+
+    #[test]
+    fn flat_fields_hold_no_fields() {
+        let any = KnownFields::default().flattened(".");
+        assert!(any.lacks(&["after", "id"]) && !any.lacks(&["after.id"]) && !any.lacks(&["tags", "0", "x"]));
+        let known = KnownFields::only([["a"]]).with_known(&["a"], KnownFields::none());
+        let flat = known.hoisted("row").flattened("_");
+        assert!(!flat.lacks(&["row_a"]) && flat.lacks(&["a"]) && flat.lacks(&["row", "a"]));
+        assert!(!KnownFields::only([["a"]]).flattened(".").lacks(&["a.b"]), "what is in `a` is not known");
+    }
+
+    #[test]
+    fn a_path_of_any_length_is_followed_only_so_far() {
+        let long: Vec<&str> = std::iter::repeat_n("a", 100_000).collect();
+        let fields = KnownFields::default().with(&long).without(&long);
+        assert!(!fields.lacks(&long) && !KnownFields::only([&long]).lacks(&long));
+        assert!(KnownFields::none().lacks(&long));
+        let hoisted = (0..100_000).fold(KnownFields::default(), |fields, _| fields.hoisted("a"));
+        assert!(hoisted.lacks(&["b"]) && !hoisted.lacks(&long));
     }
 }

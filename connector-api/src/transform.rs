@@ -68,6 +68,11 @@ pub trait Transform: Send + Sync {
         None
     }
 
+    /// Says what works, but hardly as it is meant, at the keys of the settings. `sluice check` shows it. Default: nothing.
+    fn warnings(&self) -> Vec<SettingsError> {
+        Vec::new()
+    }
+
     /// Says which fields records can have that come out, of which this is known when they go in. A connector file is refused
     /// in which something behind this transform rejects every record for a field that cannot be there. Default: nothing is
     /// known of them, which refuses nothing.

@@ -18,6 +18,7 @@ mod own_file;
 
 use self::own_file::{OwnFile, directory, failure};
 use crate::record::lines::{LineFormat, Lines};
+use crate::record::literal::is_like_a_date;
 
 /// Appends records as lines to a file.
 ///
@@ -70,6 +71,18 @@ impl SinkSettings for FileSettings {
                 "has the character {character:?} in it; in double quotes a backslash begins an escape, so write the path in \
                  single quotes"
             );
+            return Err(SettingsError::at("path", reason));
+        }
+        let written = self.path.to_string_lossy();
+        if is_like_a_date(&written) {
+            let reason = format!(
+                "`{written}` looks like a date, and a path is taken as it is; the sink `s3` has folders by date, and a file is moved \
+                 away by a program such as `logrotate`"
+            );
+            return Err(SettingsError::at("path", reason));
+        }
+        if written.starts_with("~/") {
+            let reason = "`~` is a directory of that name here; write `${env:HOME}` for yours";
             return Err(SettingsError::at("path", reason));
         }
         let file = OwnFile::new(self.path, self.lock).map_err(|reason| SettingsError::at("path", reason))?;

@@ -29,7 +29,11 @@ impl OnAbsence {
     /// States that a field is read, and whether it may be missing. The setting `field` names it.
     pub(crate) fn needs(self, of: Of, field: &FieldPath) -> FormNeed {
         let need = of.needs_field(field.as_str());
-        if self == Self::Reject { need.with_fields([field.root_name()]) } else { need }
+        match self {
+            Self::Reject => need.with_fields([field.names()]),
+            Self::Skip => need.with_sought([field.names()]),
+            Self::Null => need,
+        }
     }
 }
 

@@ -95,6 +95,12 @@ impl Of {
         self.needs_json("field", &format!("reads the field `{field}`"))
     }
 
+    /// States that a field is looked for, without which nothing is done. `does` says what for, and `key` is the setting that
+    /// names it.
+    pub(crate) fn seeks(self, key: &str, does: &str, path: &[String]) -> FormNeed {
+        self.needs_json(key, does).with_sought([path])
+    }
+
     /// Returns the forms with those of this side changed.
     pub(crate) fn with_forms(self, forms: RecordForms, made: impl Into<PayloadForms>) -> RecordForms {
         match self {

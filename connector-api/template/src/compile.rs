@@ -4,7 +4,7 @@ use std::mem;
 
 use handlebars::template::{HelperTemplate, Parameter, Subexpression, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::checks;
 use crate::context::{RECORD, ROOT};
@@ -34,6 +34,8 @@ struct Scope {
     depth: usize,
     /// Whether one of them is `each`.
     in_each: bool,
+    /// Whether what stands here may be passed over, or may be missing.
+    is_optional: bool,
 }
 
 struct Fault {
@@ -109,12 +111,13 @@ impl Walk<'_> {
 
     fn block(&mut self, block: &mut HelperTemplate, scope: Scope) -> Result<(), Fault> {
         let inner = match block.name.as_name() {
-            Some("each") => Scope { depth: scope.depth + 1, in_each: true },
-            Some("with") => Scope { depth: scope.depth + 1, ..scope },
-            _ => scope,
+            Some("each") => Scope { depth: scope.depth + 1, in_each: true, is_optional: true },
+            Some("with") => Scope { depth: scope.depth + 1, is_optional: true, ..scope },
+            _ => Scope { is_optional: true, ..scope },
         };
+        let otherwise = Scope { is_optional: true, ..scope };
         self.call(block, HelperForm::Block, scope)?;
-        for (template, scope) in [(&mut block.template, inner), (&mut block.inverse, scope)] {
+        for (template, scope) in [(&mut block.template, inner), (&mut block.inverse, otherwise)] {
             template.as_mut().map_or(Ok(()), |template| self.template(template, scope))?;
         }
         Ok(())
@@ -128,12 +131,14 @@ impl Walk<'_> {
         let has_else =
             call.inverse.is_some() && matches!(known.need, ArgumentNeed::Items | ArgumentNeed::Truthy);
         let need = if has_else { ArgumentNeed::Nothing } else { known.need };
+        let is_optional = scope.is_optional || need == ArgumentNeed::Nothing;
         for param in &mut call.params {
             let subject = subject(param);
-            *param = checked(self.parameter(take(param), scope)?, need, subject);
+            let parameter = self.parameter(number(take(param)), Scope { is_optional, ..scope })?;
+            *param = checked(parameter, need, subject);
         }
         for value in call.hash.values_mut() {
-            *value = self.parameter(take(value), scope)?;
+            *value = self.parameter(take(value), Scope { is_optional: true, ..scope })?;
         }
         Ok(())
     }
@@ -154,7 +159,7 @@ impl Walk<'_> {
     fn path(&mut self, path: Path, scope: Scope) -> Result<Path, String> {
         match path {
             Path::Relative((segments, raw)) => self.field(segments, raw, scope),
-            Path::Local((_, name, raw)) if name == "record" => self.record_field(raw),
+            Path::Local((_, name, raw)) if name == "record" => self.record_field(raw, scope),
             Path::Local((_, name, raw)) if name == "root" => self.field(from_root("")?, raw, scope),
             Path::Local((level, name, raw)) => local(level, name, raw, scope),
         }
@@ -169,8 +174,12 @@ impl Walk<'_> {
         }
         // Within `each` and `with`, a name is one of what they go through, which was noted there.
         if from_root || ups == scope.depth {
+            let names: Vec<String> = segments.iter().filter_map(name).map(str::to_owned).collect();
             if let Some(PathSeg::Named(name)) = segments.get(if from_root { 1 } else { ups }) {
                 self.uses.value_field.get_or_insert_with(|| name.clone());
+            }
+            if !scope.is_optional {
+                self.uses.always.push((RecordName::Value, names));
             }
             self.uses.add(RecordName::Value, &raw);
         }
@@ -182,12 +191,16 @@ impl Walk<'_> {
 
     /// Turns `@record.offset`, which Handlebars would read as the variable `@record`, into a path from the
     /// root.
-    fn record_field(&mut self, raw: String) -> Result<Path, String> {
+    fn record_field(&mut self, raw: String, scope: Scope) -> Result<Path, String> {
         let (_, rest) = raw.split_once("record").unwrap_or_default();
         let mut segments = from_root(rest)?;
         let names: Vec<_> = segments.iter().filter_map(name).collect();
         let found = RecordName::find(&names, &raw)?;
         let field = names.get(1).map(|field| (*field).to_owned());
+        if !scope.is_optional {
+            let below = names.iter().skip(1).map(|name| (*name).to_owned()).collect();
+            self.uses.always.push((found.clone(), below));
+        }
         match (&found, field) {
             (RecordName::Value, Some(field)) => drop(self.uses.value_field.get_or_insert(field)),
             (RecordName::Key, Some(field)) => drop(self.uses.key_field.get_or_insert(field)),
@@ -245,6 +258,21 @@ fn checked(argument: Parameter, need: ArgumentNeed, subject: String) -> Paramete
     };
     let params = vec![argument, Parameter::Literal(subject.into())];
     Parameter::Subexpression(Subexpression::new(Parameter::Name(check.to_owned()), params, [].into()))
+}
+
+/// Turns a number with an exponent into one: Handlebars takes `1e3` for a field's name.
+fn number(parameter: Parameter) -> Parameter {
+    let written = match &parameter {
+        Parameter::Path(Path::Relative((_, raw))) => raw.as_str(),
+        _ => return parameter,
+    };
+    let begins_with_digit = written.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+    match serde_json::from_str::<Number>(written) {
+        Ok(number) if begins_with_digit && written.contains(['e', 'E']) => {
+            Parameter::Literal(Value::Number(number))
+        }
+        _ => parameter,
+    }
 }
 
 fn take(parameter: &mut Parameter) -> Parameter {

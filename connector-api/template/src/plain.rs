@@ -99,19 +99,6 @@ impl PlainTemplate {
         lacks
     }
 
-    /// Returns the fields at the root of the value or of the key, by its name, that the tags stand for.
-    pub(crate) fn root_fields(&self, of: &RecordName) -> Vec<&str> {
-        let mut fields = Vec::new();
-        for segment in &self.0 {
-            if let Segment::Tag(tag) = segment
-                && tag.name == *of
-            {
-                fields.extend(tag.path.first().map(String::as_str));
-            }
-        }
-        fields
-    }
-
     /// Says whether the template is one tag and nothing else.
     pub(crate) fn is_one_tag(&self) -> bool {
         matches!(&*self.0, [Segment::Tag(_)])

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use handlebars::{Handlebars, Output, RenderContext, Renderable, Template as HandlebarsTemplate};
 use serde_json::Value;
-use sluice_connector_api::{FormNeed, Payload, PayloadForm, Record, SettingsError, Side};
+use sluice_connector_api::{FormNeed, Payload, PayloadForm, PayloadForms, Record, SettingsError, Side};
 
 use crate::checks;
 use crate::compile::compile;
@@ -137,7 +137,7 @@ impl Template {
     }
 
     /// States the forms that the template needs: it takes fields of JSON alone. `key` is the setting that holds its text.
-    /// Where it has no more than plain tags, none of their fields may be missing.
+    /// Fields and headers may be missing within blocks, and where a helper sees to it.
     pub fn needs(&self, key: &str) -> Vec<FormNeed> {
         let mut needs = Vec::new();
         let sides = [
@@ -147,12 +147,14 @@ impl Template {
         for (side, name, field) in sides {
             if let Some(field) = field {
                 let why = SettingsError::at(key, format!("reads the field `{field}` of the {side}"));
-                let fields = match &self.program {
-                    CompiledText::Plain(plain) => plain.root_fields(&name),
-                    CompiledText::Handlebars(_) => Vec::new(),
-                };
+                let fields = self.uses.fields_of(&name);
                 needs.push(FormNeed::new(side, PayloadForm::Json, why).with_fields(fields));
             }
+        }
+        let headers = self.uses.headers();
+        if let Some(first) = headers.first() {
+            let why = SettingsError::at(key, format!("reads the header `{first}`"));
+            needs.push(FormNeed::new(Side::Value, PayloadForms::ANY, why).with_headers(headers));
         }
         needs
     }

@@ -20,6 +20,8 @@ pub(crate) struct Uses {
     pub(crate) value_field: Option<String>,
     /// The first field that it looks for in the key, which has to be JSON then.
     pub(crate) key_field: Option<String>,
+    /// What has to be there, whatever else is: the names of a field, or none for the whole.
+    pub(crate) always: Vec<(RecordName, Vec<String>)>,
     /// The text outside the tags.
     pub(crate) literals: Vec<String>,
     /// The text before the first tag.
@@ -31,6 +33,23 @@ pub(crate) struct Uses {
 impl Uses {
     pub(crate) fn add(&mut self, name: RecordName, written: &str) {
         self.all.push(TemplateUse { name, written: written.to_owned() });
+    }
+
+    /// Returns the paths of the fields of the key or the value, by its name, without which there is no text.
+    pub(crate) fn fields_of(&self, name: &RecordName) -> Vec<&[String]> {
+        let of = self.always.iter().filter(|(of, path)| of == name && !path.is_empty());
+        of.map(|(_, path)| path.as_slice()).collect()
+    }
+
+    /// Returns the headers without which there is no text.
+    pub(crate) fn headers(&self) -> Vec<&str> {
+        let mut headers = Vec::new();
+        for (name, _) in &self.always {
+            if let RecordName::Header(name) = name {
+                headers.push(name.as_str());
+            }
+        }
+        headers
     }
 
     pub(crate) fn add_literal(&mut self, text: &str) {

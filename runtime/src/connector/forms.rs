@@ -5,7 +5,7 @@
 //! key that asks for another is at fault.
 
 use sluice_connector_api::{
-    Converter, FormNeed, PayloadForm, PayloadForms, RecordFields, RecordForms, SettingsError, Side, Sink,
+    Converter, FormNeed, PayloadForm, RecordFields, RecordForms, SettingsError, Side, Sink,
 };
 
 use crate::transform::chain::Step;
@@ -13,13 +13,28 @@ use crate::transform::chain::Step;
 /// A key that rejects every record: the path to the plug-in's settings, and what is wrong in them.
 pub(super) type DeadKey = (String, SettingsError);
 
+/// What following the forms found.
+#[derive(Default)]
+pub(super) struct FormFindings {
+    /// Keys that reject every record.
+    pub(super) dead: Vec<DeadKey>,
+    /// Keys that have no effect, since the field that they name cannot be there.
+    pub(super) idle: Vec<DeadKey>,
+}
+
 /// The forms of records on their way, and what made them so.
 pub(super) struct FormCheck<'a> {
     forms: RecordForms,
     makers: [Maker<'a>; 2],
     /// What is known of the fields of records behind each transform, with its name and place.
     fields: Vec<(&'a str, usize, RecordFields)>,
-    dead: Vec<DeadKey>,
+    found: FormFindings,
+}
+
+/// What a field or a header cannot be there for.
+enum Missed<'n> {
+    Field(&'n [String]),
+    Header(&'n str),
 }
 
 /// What made a payload what it is.
@@ -41,13 +56,13 @@ impl<'a> FormCheck<'a> {
             None => PayloadForm::Bytes.into(),
         };
         let forms = RecordForms::new(made(key), made(value));
-        Self { forms, makers: [Maker::Converter; 2], fields: Vec::new(), dead: Vec::new() }
+        Self { forms, makers: [Maker::Converter; 2], fields: Vec::new(), found: FormFindings::default() }
     }
 
     /// Begins with records as they were read, as the dead letter queue gets them.
     pub(super) fn as_read() -> Self {
         let forms = RecordForms::new(PayloadForm::Bytes, PayloadForm::Bytes);
-        Self { forms, makers: [Maker::AsRead; 2], fields: Vec::new(), dead: Vec::new() }
+        Self { forms, makers: [Maker::AsRead; 2], fields: Vec::new(), found: FormFindings::default() }
     }
 
     /// Goes through a transform.
@@ -71,44 +86,81 @@ impl<'a> FormCheck<'a> {
         self.fields.push((step.name, index, step.leaves(before)));
     }
 
-    /// Ends in a sink. Returns what is dead.
-    pub(super) fn into_sink(mut self, path: &str, sink: &dyn Sink) -> Vec<DeadKey> {
+    /// Ends in a sink. Returns what is dead, and what has no effect.
+    pub(super) fn into_sink(mut self, path: &str, sink: &dyn Sink) -> FormFindings {
         self.meet(path, sink.needs(), "");
-        self.dead
+        self.found
     }
 
     /// `move_it` is the way out where a transform took the form away.
     fn meet(&mut self, path: &str, needs: Vec<FormNeed>, move_it: &str) {
+        let mut unmet: Vec<(Side, String)> = Vec::new();
         for need in needs {
-            let reason = if need.is_met_by(self.forms.of(need.side)) {
-                self.lacking(&need, move_it)
-            } else {
-                Some(self.reason(&need, move_it))
-            };
-            if let Some(reason) = reason {
-                let why = SettingsError::at(need.why.path(), reason);
-                self.dead.push((path.to_owned(), why));
+            let at = |reason| (path.to_owned(), SettingsError::at(need.why.path(), reason));
+            if !need.is_met_by(self.forms.of(need.side)) {
+                // Of a list that is refused, its items say nothing new.
+                let is_said =
+                    |(side, above): &(Side, String)| *side == need.side && is_below(need.why.path(), above);
+                if !unmet.iter().any(is_said) {
+                    self.found.dead.push(at(self.reason(&need, move_it)));
+                }
+                unmet.push((need.side, need.why.path().to_owned()));
+            } else if let Some(missed) = self.missed(&need, &need.fields, &need.headers) {
+                let lacking = self.lacking(&need, &missed);
+                let way_out = sooner(move_it);
+                let reason = format!("{lacking}, and every record would be rejected; keep it there{way_out}");
+                self.found.dead.push(at(reason));
+            } else if let Some(missed) = self.missed(&need, &need.sought, &need.sought_headers) {
+                let lacking = self.lacking(&need, &missed);
+                let way_out = sooner(move_it);
+                let reason = format!(
+                    "{lacking}, so that this has no effect; keep it there{way_out}, or leave this out"
+                );
+                self.found.idle.push(at(reason));
             }
         }
     }
 
-    /// Says that a field cannot be there without which every record is rejected, and which transform took it away.
-    fn lacking(&self, need: &FormNeed, move_it: &str) -> Option<String> {
-        if self.forms.of(need.side) != PayloadForm::Json.into() {
-            return None;
+    /// Finds the first of some fields and headers that cannot be there.
+    fn missed<'n>(
+        &self,
+        need: &FormNeed,
+        fields: &'n [Vec<String>],
+        headers: &'n [String],
+    ) -> Option<Missed<'n>> {
+        if let Some(field) = fields.iter().find(|field| self.lacks(need, field)) {
+            return Some(Missed::Field(field));
         }
-        let side = need.side;
         let (_, _, now) = self.fields.last()?;
-        let field = need.fields.iter().find(|field| now.of(side).lacks(field))?;
-        // The first one behind which it was always lacking.
-        let kept = self.fields.iter().rposition(|(_, _, fields)| !fields.of(side).lacks(field));
-        let (name, index, _) = self.fields.get(kept.map_or(0, |kept| kept + 1))?;
-        Some(format!(
-            "reads the field `{field}` of the {side}, but `{name}` (transform {}) leaves no such field, and every record \
-             would be rejected; keep it there{}",
-            index + 1,
-            move_it.replace("; move it", ", or move this one").replace("behind this one", "before that one")
-        ))
+        headers.iter().find(|name| now.headers.lacks(&[name])).map(|name| Missed::Header(name))
+    }
+
+    /// Says whether a field cannot be there. Where another form than JSON will do, nothing is known of fields.
+    fn lacks(&self, need: &FormNeed, field: &[String]) -> bool {
+        let is_json = self.forms.of(need.side).common(need.forms) == PayloadForm::Json.into();
+        is_json && self.fields.last().is_some_and(|(_, _, now)| now.of(need.side).lacks(field))
+    }
+
+    /// Names the first transform behind which something was always lacking.
+    fn taker(&self, is_lacking: impl Fn(&RecordFields) -> bool) -> String {
+        let kept = self.fields.iter().rposition(|(_, _, fields)| !is_lacking(fields));
+        let taker = self.fields.get(kept.map_or(0, |kept| kept + 1));
+        taker.map_or_else(String::new, |(name, index, _)| format!("`{name}` (transform {})", index + 1))
+    }
+
+    /// Says that something cannot be there, and which transform took it away.
+    fn lacking(&self, need: &FormNeed, missed: &Missed<'_>) -> String {
+        match missed {
+            Missed::Field(field) => {
+                let (written, side) = (written(field), need.side);
+                let taker = self.taker(|fields| fields.of(side).lacks(field));
+                format!("reads the field `{written}` of the {side}, but {taker} leaves no such field")
+            }
+            Missed::Header(name) => {
+                let taker = self.taker(|fields| fields.headers.lacks(&[name]));
+                format!("reads the header `{name}`, but {taker} leaves no such header")
+            }
+        }
     }
 
     fn reason(&self, need: &FormNeed, move_it: &str) -> String {
@@ -118,7 +170,7 @@ impl<'a> FormCheck<'a> {
             Side::Key => key,
             Side::Value => value,
         };
-        let wants_json = need.forms == PayloadForms::from(PayloadForm::Json);
+        let wants_json = need.forms.has(PayloadForm::Json) && !need.forms.has(PayloadForm::Text);
         let made = match maker {
             Maker::Transform(name, index) => {
                 Some(format!("`{name}` (transform {}) makes it so{move_it}", index + 1))
@@ -139,4 +191,20 @@ impl<'a> FormCheck<'a> {
         let why = need.why.reason();
         format!("{why}, but the {side} is {forms} here, and every record would be rejected{way_out}")
     }
+}
+
+/// Says whether a key is another one, or in it. The key of no name is the plug-in itself.
+fn is_below(key: &str, above: &str) -> bool {
+    above.is_empty() || key.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Where a transform took a field away, this one may stand before it.
+fn sooner(move_it: &str) -> &'static str {
+    if move_it.is_empty() { "" } else { ", or move this one before that one" }
+}
+
+/// Writes a path as the files have it: names with dots stand in brackets.
+fn written(path: &[String]) -> String {
+    let name = |name: &String| if name.contains('.') { format!("[{name}]") } else { name.clone() };
+    path.iter().map(name).collect::<Vec<_>>().join(".")
 }

@@ -193,6 +193,7 @@ fn build(
     parts.check_letter_producer(&value);
     parts.check_threshold(&value);
     parts.check_waits(&value);
+    let mut idle = Vec::new();
     if let Some((name, sink)) = &sink
         && !parts.has_problem_in("source")
         && !parts.has_problem_in("transforms")
@@ -201,7 +202,9 @@ fn build(
         for (index, step) in steps.iter().enumerate() {
             forms.through(index, step);
         }
-        parts.refuse_dead(&forms.into_sink(&format!("sink.{name}"), &**sink));
+        let found = forms.into_sink(&format!("sink.{name}"), &**sink);
+        parts.refuse_dead(&found.dead);
+        idle = found.idle;
     }
     if let Some((name, sink)) = &sink {
         parts.check_guarantee(&value, name, &**sink);
@@ -222,6 +225,11 @@ fn build(
         vec![parts.problem(&path, &format!("`{path}`: {}", error.inner()))]
     })?;
     let mut of_plug_ins = made_in_vain(&steps, &sink_name, &sink.on_tombstone());
+    of_plug_ins.extend(idle);
+    for (index, step) in steps.iter().enumerate() {
+        let path = format!("transforms.{index}.{}", step.name);
+        of_plug_ins.extend(step.transform.warnings().into_iter().map(|warning| (path.clone(), warning)));
+    }
     of_plug_ins.extend(warned_of("sink", &sink_name, &*sink));
     of_plug_ins.extend(letters.iter().flat_map(|(name, sink)| warned_of(LETTERS, name, &***sink)));
     let warnings = parts.warnings(&file, &sink_name, &sink.limits(), &of_plug_ins);

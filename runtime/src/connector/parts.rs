@@ -233,7 +233,7 @@ impl Parts<'_> {
             self.problems.push(self.refused(&path, &error));
             return None;
         }
-        self.refuse_dead(&FormCheck::as_read().into_sink(&path, &*sink));
+        self.refuse_dead(&FormCheck::as_read().into_sink(&path, &*sink).dead);
         Some(sink)
     }
 

@@ -30,9 +30,31 @@ impl Parts<'_> {
             warnings.push(self.problem(path, &format!("`{path}`: {text}")));
         }
         warnings.extend(of_plug_ins.iter().map(|(path, error)| self.refused(path, error)));
+        self.node.clone().for_each_scalar(&mut |position, scalar| {
+            if let Some(variable) = of_shell(&scalar.text).filter(|_| !scalar.interpolated) {
+                let text =
+                    format!("this is taken as it is; the environment variable is `${{env:{variable}}}`");
+                warnings.push(Problem::at(self.file, position, text));
+            }
+        });
         warnings.sort();
         warnings
     }
+}
+
+/// What stands before a token in the header `authorization`.
+const SCHEMES: [&str; 4] = ["Bearer ", "Basic ", "Token ", "ApiKey "];
+
+/// Finds an environment variable in a value that is no more than that, as a shell or another tool writes it: `$NAME`, `$(NAME)`,
+/// `%NAME%` or `$env:NAME`. The name of one has capitals, so that a password is hardly taken for it.
+fn of_shell(text: &str) -> Option<&str> {
+    let value = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
+    let within = |open: &str, close: &str| value.strip_prefix(open)?.strip_suffix(close);
+    let name = within("$(", ")").or_else(|| within("$env:", "")).or_else(|| within("%", "%"));
+    let name = name.or_else(|| within("$", ""))?;
+    let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_name = name.len() > 2 && name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
+    (is_name && name.chars().all(is_of_name)).then_some(name)
 }
 
 /// Below this a size holds hardly a record, and was meant with a unit.
@@ -74,4 +96,21 @@ fn capped(batch: &BatchSettings, sink: &str, limits: &Limits) -> Vec<(&'static s
         capped.push(("max_bytes", text(&ByteSize::new(limits.max_batch_bytes).to_string())));
     }
     capped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_as_a_shell_has_it_is_found() {
+        for text in ["$TOKEN", "$(TOKEN)", "%TOKEN%", "$env:TOKEN", "Bearer $TOKEN", "Basic $(TOKEN)"] {
+            assert_eq!(of_shell(text), Some("TOKEN"), "{text}");
+        }
+        for text in
+            ["$", "$5", "$US", "$token", "costs $TOKEN", "100%", "%Y%", "${TOKEN}", "$TOKEN!", "$$TOKEN"]
+        {
+            assert_eq!(of_shell(text), None, "{text}");
+        }
+    }
 }

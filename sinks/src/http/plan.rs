@@ -88,6 +88,13 @@ impl Planner {
         &self.target
     }
 
+    /// Returns the settings whose paths have parts that look as if they were filled in.
+    pub(super) fn with_placeholders(&self) -> Vec<&'static str> {
+        let delete = self.delete.iter().map(|delete| ("delete_path", delete));
+        let all = std::iter::once(("url", &self.target)).chain(delete);
+        all.filter(|(_, target)| target.has_placeholder()).map(|(key, _)| key).collect()
+    }
+
     /// States the forms that addresses and headers need.
     pub(super) fn needs(&self) -> Vec<FormNeed> {
         let mut needs = self.target.needs("url");

@@ -85,6 +85,7 @@ pub struct HttpSettings {
     pub auth: HttpAuthSettings,
     /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ssl", "https"]))]
     pub tls: HttpTlsSettings,
     /// Compression of the body: `none` or `gzip`. Default: `none`.
     #[serde(default)]

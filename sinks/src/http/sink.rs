@@ -165,6 +165,13 @@ impl Sink for Http {
         self.planner.needs()
     }
 
+    fn warnings(&self) -> Vec<SettingsError> {
+        let text = "a part of the path in single braces, or behind a colon, is sent as it is; a tag is written `{{field}}`, or \
+                    `{{@record.key}}`";
+        let keys = self.planner.with_placeholders().into_iter();
+        keys.map(|key| SettingsError::at(key, text)).collect()
+    }
+
     fn size_of(&self, record: &Record) -> usize {
         self.planner.size_of(record)
     }

@@ -81,6 +81,14 @@ impl RequestTarget {
         self.path.needs(key)
     }
 
+    /// Says whether the path has a part in single braces, or behind a colon, as descriptions of APIs have them for what is filled
+    /// in: it is sent as it is.
+    pub(super) fn has_placeholder(&self) -> bool {
+        self.path
+            .literals()
+            .any(|literal| literal.contains("/:") || literal.contains('{') && literal.contains('}'))
+    }
+
     /// Returns scheme, host and port as a URL.
     pub(super) fn base(&self) -> &Url {
         &self.base

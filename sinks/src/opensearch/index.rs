@@ -9,6 +9,7 @@ use sluice_connector_api::{FormNeed, Record, SettingsError};
 use sluice_template::{RecordName, Template};
 
 use super::settings::OpensearchSettings;
+use crate::record::literal::{is_like_a_date, is_like_a_template};
 use crate::record::naming;
 use crate::record::on_null::OnNull;
 
@@ -40,6 +41,20 @@ impl IndexRule {
             let reason = format!(
                 "`on_null: delete` finds no index: {reason}; name it by the key, a header or the topic"
             );
+            return Err(SettingsError::at("index", reason));
+        }
+        let literals: String = template.literals().collect();
+        if is_like_a_date(&literals) {
+            let reason = "looks like a date, and is taken as it is; a date is appended by `index_date`, such as %Y.%m.%d";
+            return Err(SettingsError::at("index", reason));
+        }
+        if literals.contains("{now") || literals.contains('<') {
+            let reason = "looks like a date that the cluster computes, and no record is of that day for sure; a date of the record's \
+                          timestamp is appended by `index_date`, such as %Y.%m.%d";
+            return Err(SettingsError::at("index", reason));
+        }
+        if is_like_a_template(&literals) {
+            let reason = "looks like a template, and is taken as it is; a tag is written `{{field}}`, or `{{@record.topic}}`";
             return Err(SettingsError::at("index", reason));
         }
         let mut rule = Self { template, date: settings.index_date.clone(), fixed: None };
@@ -201,6 +216,10 @@ mod tests {
             (json!({ "index": "a*" }), "index"),
             (json!({ "index": "_all" }), "index"),
             (json!({ "index": "{{x" }), "index"),
+            (json!({ "index": "shop-%Y.%m.%d" }), "index"),
+            (json!({ "index": "shop-%{+YYYY.MM.dd}" }), "index"),
+            (json!({ "index": "<shop-{now/d}>" }), "index"),
+            (json!({ "index": "shop-{region}" }), "index"),
             (json!({ "index": "{{region}}", "on_null": "delete" }), "index"),
             (json!({ "index": "p-{{@record.timestamp}}", "on_null": "delete" }), "index"),
             (json!({ "index": "p", "index_date": "daily" }), "index_date"),

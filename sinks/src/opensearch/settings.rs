@@ -42,6 +42,7 @@ use crate::record::on_null::OnNull;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("x-also" = ["elasticsearch", "elastic"]))]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {"alias": "an alias that the cluster has is written to by its name, under `index`; one over several indices is set by an index template of the cluster, under `aliases`", "aliases": "an alias that the cluster has is written to by its name, under `index`; one over several indices is set by an index template of the cluster, under `aliases`", "mappings": "mappings and settings of indices are those of the cluster's index templates", "mapping": "mappings and settings of indices are those of the cluster's index templates", "settings": "mappings and settings of indices are those of the cluster's index templates", "index_template": "mappings and settings of indices are those of the cluster's index templates", "number_of_shards": "mappings and settings of indices are those of the cluster's index templates", "shards": "mappings and settings of indices are those of the cluster's index templates", "replicas": "mappings and settings of indices are those of the cluster's index templates", "refresh_interval": "mappings and settings of indices are those of the cluster's index templates", "refresh": "documents are seen at the next refresh, which is a setting of the index", "type": "indices have no types any more; leave it out", "bulk_size": "a request holds as many records as `batch.max_records` says, and as many bytes as `max_request_size`", "bulk_actions": "a request holds as many records as `batch.max_records` says", "api_key": "keys of Elasticsearch are none that OpenSearch has; `auth` takes `basic`, `bearer`, `oauth2` and `sigv4`", "cloud_id": "write the address of the cluster under `urls`", "sniff": "the addresses under `urls` are asked, one after the other"}))]
 pub struct OpensearchSettings {
     /// Addresses of the cluster, such as `https://search.example.com:9200`, with a path where a proxy has one. When a host
     /// does not answer, the next one is asked.
@@ -87,6 +88,7 @@ pub struct OpensearchSettings {
     pub auth: HttpAuthSettings,
     /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ssl", "https"]))]
     pub tls: HttpTlsSettings,
     /// Compression of requests: `none` or `gzip`. Default: `none`.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Failure, Payload, Record, SchemaFields, SchemaType, SettingsError};
+use sluice_connector_api::{Failure, FormNeed, Payload, Record, SchemaFields, SchemaType, SettingsError};
 use sluice_template::Template;
 
 use crate::postgres::names::{TableName, column_fault};
@@ -101,6 +101,14 @@ impl RowRule {
             passes_over_nulls: settings.auto_create || settings.auto_evolve,
             on_null: settings.on_null,
         })
+    }
+
+    /// States the forms that naming the table needs.
+    pub(super) fn table_needs(&self) -> Vec<FormNeed> {
+        match &self.destination {
+            Destination::Fixed(_) => Vec::new(),
+            Destination::Chosen(template, _) => template.needs("table"),
+        }
     }
 
     /// Returns the table of a record.

@@ -9,6 +9,7 @@ use sluice_template::Template;
 use sluice_wire::HttpTlsSettings;
 
 use crate::postgres::names::{TableName, column_fault};
+use crate::record::literal::{is_like_a_date, is_like_a_template};
 use crate::record::on_null::OnNull;
 
 /// Writes records as rows of PostgreSQL tables.
@@ -112,6 +113,7 @@ pub struct PostgresSettings {
     pub offsets_table: Option<String>,
     /// Certificates for TLS. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["ssl"]))]
     pub tls: HttpTlsSettings,
     /// How long a connection may take to open, such as `5s`. Default: `5s`.
     #[serde(default = "connect_timeout")]
@@ -258,6 +260,12 @@ impl PostgresSettings {
 
     fn validate_tables(&self) -> Result<(), SettingsError> {
         let template = Template::new("table", &self.table)?;
+        let literals: String = template.literals().collect();
+        if is_like_a_template(&literals) || is_like_a_date(&literals) {
+            let reason = "looks like a template, and is taken as it is; a tag is written `{{field}}`, or `{{@record.topic}}`, and no \
+                          table is named by a date";
+            return Err(SettingsError::at("table", reason));
+        }
         for (index, table) in self.tables.iter().enumerate() {
             TableName::parse(table).map_err(|reason| SettingsError::at(format!("tables.{index}"), reason))?;
         }

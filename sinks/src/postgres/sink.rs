@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    ExactlyOnce, Finding, FormNeed, Limits, Order, PayloadForm, PutError, ReadingTask, Record, Repetition,
-    SettingsError, Side, Sink, SinkSettings, TombstoneFate,
+    ExactlyOnce, Finding, FormNeed, Limits, Order, PayloadForm, PayloadForms, PutError, ReadingTask, Record,
+    Repetition, SettingsError, Side, Sink, SinkSettings, TombstoneFate,
 };
 
 use crate::postgres::check::check;
@@ -118,8 +118,16 @@ impl Sink for Postgres {
         if settings.key == RowKey::Fields {
             let why = SettingsError::at("key_columns", "takes fields of the value for the key");
             let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
-            needs.push(need.with_fields(settings.key_columns.clone()));
+            needs.push(need.with_fields(settings.key_columns.iter().map(|name| [name])));
         }
+        if settings.key == RowKey::RecordKey {
+            let columns = settings.key_columns.iter().enumerate();
+            needs.extend(columns.map(|(index, name)| {
+                let why = SettingsError::at(format!("key_columns.{index}"), "takes a field of the key");
+                FormNeed::new(Side::Key, PayloadForms::ANY, why).with_fields([[name]])
+            }));
+        }
+        needs.extend(self.store.rule.table_needs());
         needs
     }
 

@@ -2,5 +2,6 @@
 //! tombstones.
 
 pub mod lines;
+pub(crate) mod literal;
 pub(crate) mod naming;
 pub(crate) mod on_null;

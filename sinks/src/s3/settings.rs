@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{ByteSize, HumanDuration, SettingsError};
 
+use crate::record::literal::{is_like_a_date, is_like_a_template};
 use crate::s3::format::{ObjectCompression, ObjectFormat};
 
 /// Writes records as objects into an Amazon S3 bucket, or into a store that speaks its protocol.
@@ -186,16 +187,7 @@ impl ObjectSettings {
 
 /// Refuses what looks like a template or a date pattern: it would be the same text in the name of every object.
 fn check_prefix(prefix: &str) -> Result<(), String> {
-    let is_pattern = |part: &str| {
-        let is_letter_of_a_date = |c: char| matches!(c, 'Y' | 'y' | 'M' | 'd' | 'D' | 'H' | 'h' | 'm' | 's');
-        let runs = part.split(|c: char| !is_letter_of_a_date(c));
-        runs.into_iter().any(|run| matches!(run, "YYYY" | "yyyy"))
-    };
-    let specifier = |(place, _): (usize, &str)| {
-        prefix.get(place + 1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
-    };
-    let has_tag = prefix.contains(['{', '}']) || prefix.contains("<<");
-    if has_tag || prefix.match_indices('%').any(specifier) || prefix.split('/').any(is_pattern) {
+    if is_like_a_template(prefix) || is_like_a_date(prefix) {
         return Err(format!(
             "`{prefix}` looks like a template, and a prefix is taken as it is; write fixed text, topic and partition \
              follow by themselves, and folders by date are for `objects.path`"

@@ -180,7 +180,14 @@ impl Sink for S3 {
             return Vec::new();
         }
         let why = SettingsError::at("format", "writes the fields of a JSON object as columns");
-        vec![FormNeed::new(Side::Value, PayloadForm::Json, why).with_way_out("choose `json_lines` or `raw`")]
+        let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
+        let mut needs = vec![need.with_way_out("choose `json_lines` or `raw`")];
+        for (index, column) in self.settings.columns.iter().flatten().enumerate() {
+            let key = format!("columns.{index}");
+            let why = SettingsError::at(key, format!("writes the field `{column}`"));
+            needs.push(FormNeed::new(Side::Value, PayloadForm::Json, why).with_sought([[column]]));
+        }
+        needs
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -5,6 +5,7 @@ mod by_schema;
 mod check;
 mod connect;
 mod convert;
+mod dead_configurations;
 mod dead_files;
 mod dead_letters;
 mod demo;

@@ -80,7 +80,9 @@ pub(crate) struct DoubleConverter {}
 fn exactly<const N: usize>(bytes: &[u8], side: Side, name: &str) -> Result<[u8; N], NotConverted> {
     bytes.try_into().map_err(|_| {
         let length = bytes.len();
-        Rejection::new(format!("the {side} has {length} bytes, and a `{name}` has {N}")).into()
+        // Of the names here only that of the integer begins with the sound of a vowel.
+        let article = if name.starts_with('i') { "an" } else { "a" };
+        Rejection::new(format!("the {side} has {length} bytes, and {article} `{name}` has {N}")).into()
     })
 }
 
@@ -118,7 +120,7 @@ macro_rules! number_converter {
             }
 
             fn makes(&self) -> PayloadForms {
-                PayloadForm::Json.into()
+                PayloadForm::Number.into()
             }
         }
 
@@ -169,6 +171,8 @@ mod tests {
     #[test]
     fn another_number_of_bytes_is_rejected() {
         assert_eq!(text("short", b""), Err("the value has 0 bytes, and a `short` has 2".to_owned()));
+        let three = text("integer", b"123");
+        assert_eq!(three, Err("the value has 3 bytes, and an `integer` has 4".to_owned()));
         assert_eq!(text("long", b"1234567"), Err("the value has 7 bytes, and a `long` has 8".to_owned()));
         for name in ["short", "integer", "long", "float", "double"] {
             assert!(text(name, b"123").is_err() && text(name, b"123456789").is_err(), "{name}");

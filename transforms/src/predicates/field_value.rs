@@ -138,7 +138,8 @@ impl Predicate for FieldValue {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        vec![self.of.needs_field(self.field.as_str())]
+        let need = self.of.needs_field(self.field.as_str()).with_fields_optional();
+        vec![if self.exists { need.with_sought([self.field.names()]) } else { need }]
     }
 }
 

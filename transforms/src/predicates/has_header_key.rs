@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sluice_connector_api::{Predicate, PredicateSettings, Record, Rejection, SettingsError};
+use sluice_connector_api::{
+    FormNeed, PayloadForms, Predicate, PredicateSettings, Record, Rejection, SettingsError, Side,
+};
 
 /// Holds for records that have a header of a name.
 ///
@@ -26,6 +28,12 @@ pub(crate) struct HasHeaderKey {
 impl Predicate for HasHeaderKey {
     fn test(&self, record: &Record) -> Result<bool, Rejection> {
         Ok(record.headers.last(&self.name).is_some())
+    }
+
+    fn needs(&self) -> Vec<FormNeed> {
+        let why = SettingsError::at("name", format!("looks for the header `{}`", self.name));
+        let need = FormNeed::new(Side::Value, PayloadForms::ANY, why);
+        vec![need.with_sought_headers([self.name.as_str()])]
     }
 }
 

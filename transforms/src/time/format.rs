@@ -30,6 +30,11 @@ pub(crate) enum TimeFormat {
 }
 
 impl TimeFormat {
+    /// Says whether a time is a number, and no text.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+
     /// Reads a setting; `key` is its name.
     pub(crate) fn parse(key: &str, text: &str) -> Result<Self, SettingsError> {
         if text.contains('%') {
@@ -69,8 +74,14 @@ impl TimeFormat {
     fn read_text(&self, text: &str, zone: &TimeZone) -> Result<Moment, FieldFault> {
         match self {
             Self::Unix(unit) => Moment::from_number(text, *unit).map_err(|error| self.refuse(text, error)),
-            Self::Rfc3339 => read_rfc3339(text).map_err(|error| self.fault(text, &error)),
-            Self::Pattern(pattern) => pattern.read(text, zone).map_err(|error| self.fault(text, &error)),
+            Self::Rfc3339 => {
+                let read = read_with_nine_digits(text, read_rfc3339);
+                read.map_err(|error| no_rfc3339(text).unwrap_or_else(|| self.fault(text, &error)))
+            }
+            Self::Pattern(pattern) => {
+                let read = read_with_nine_digits(text, |text| pattern.read(text, zone));
+                read.map_err(|error| self.fault(text, &error))
+            }
         }
     }
 
@@ -155,6 +166,53 @@ fn unknown(text: &str) -> String {
         "unknown format `{text}`; known are: {words}, a pattern with % such as `%Y-%m-%d %H:%M:%S`, or one of Java's \
          such as `yyyy-MM-dd`"
     )
+}
+
+/// Reads a text. Where that fails for a fraction of a second that has more digits than a nanosecond, those are cut off, as they
+/// are of a number.
+fn read_with_nine_digits(
+    text: &str,
+    read: impl Fn(&str) -> Result<Moment, jiff::Error>,
+) -> Result<Moment, jiff::Error> {
+    let error = match read(text) {
+        Ok(moment) => return Ok(moment),
+        Err(error) => error,
+    };
+    let cut = fractions(text).and_then(|(fraction, rest)| {
+        let kept = text.get(..fraction + NANO_DIGITS)?;
+        Some(format!("{kept}{}", text.get(rest..)?))
+    });
+    match cut {
+        Some(cut) => read(&cut).map_err(|_| error),
+        None => Err(error),
+    }
+}
+
+/// How many digits the fraction of a second has that counts nanoseconds.
+const NANO_DIGITS: usize = 9;
+
+/// Finds a point with more digits behind it than a nanosecond has: where they begin, and where they end.
+fn fractions(text: &str) -> Option<(usize, usize)> {
+    text.match_indices(['.', ',']).find_map(|(at, _)| {
+        let digits = text.get(at + 1..)?;
+        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+        (count > NANO_DIGITS).then_some((at + 1, at + 1 + count))
+    })
+}
+
+/// Says what a time lacks that would be one of RFC 3339 with it.
+fn no_rfc3339(text: &str) -> Option<FieldFault> {
+    let pieces = Pieces::parse(text).ok()?;
+    let reason = match (pieces.time(), pieces.to_numeric_offset()) {
+        (None, _) => {
+            "is a date without a time, which `rfc3339` has; read it with a pattern, such as `%Y-%m-%d`"
+        }
+        (Some(_), None) => {
+            "has no offset, such as `Z`, which `rfc3339` has; read it with a pattern, such as `%Y-%m-%dT%H:%M:%S`, in `time_zone`"
+        }
+        _ => return None,
+    };
+    Some(FieldFault::new(reason).with_found(text))
 }
 
 fn read_rfc3339(text: &str) -> Result<Moment, jiff::Error> {

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    FormNeed, Found, MadeTombstones, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar,
-    SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Found, KnownFields, MadeTombstones, Payload, PayloadForm, Record, RecordFields, RecordForms,
+    Rejection, Scalar, SettingsError, Side, Transform, TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -181,7 +181,7 @@ impl Transform for Chunk {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let need = |field: &FieldPath| Of::Value.needs_field(field.as_str());
+        let need = |field: &FieldPath| Of::Value.needs_field(field.as_str()).with_fields([field.names()]);
         self.field.iter().map(need).collect()
     }
 
@@ -191,6 +191,15 @@ impl Transform for Chunk {
             Some(_) => RecordForms::new(forms.key | text.into(), forms.value),
             None => RecordForms::new(forms.key | text.into(), text),
         }
+    }
+
+    /// The key gets the number of the piece, and is text then.
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let fields = fields.changed(Side::Key, |_| KnownFields::none());
+        let written = self.field.iter().chain(&self.index_field).map(FieldPath::names);
+        fields.changed(Side::Value, |before| {
+            written.fold(before, |left, path| left.with_known(path, KnownFields::none()))
+        })
     }
 
     fn makes_tombstones(&self) -> Option<MadeTombstones> {

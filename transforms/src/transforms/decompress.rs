@@ -9,8 +9,8 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    ByteSize, FormNeed, Found, Json, Payload, PayloadForm, PayloadForms, Record, RecordForms, Rejection,
-    Scalar, SettingsError, Transform, TransformSettings, Transformed,
+    ByteSize, FormNeed, Found, Json, KnownFields, Payload, PayloadForm, PayloadForms, Record, RecordFields,
+    RecordForms, Rejection, Scalar, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use crate::field_fault::FieldFault;
@@ -141,7 +141,7 @@ impl Transform for Decompress {
 
     fn needs(&self) -> Vec<FormNeed> {
         if let Some(field) = &self.field {
-            return vec![self.of.needs_field(field.as_str())];
+            return vec![self.of.needs_field(field.as_str()).with_fields([field.names()])];
         }
         let forms: PayloadForms = PayloadForm::Bytes.into();
         let side = self.of.side();
@@ -156,6 +156,13 @@ impl Transform for Decompress {
             (None, Uncompressed::Text) => self.of.with_forms(forms, PayloadForm::Text),
             (None, Uncompressed::Json) => self.of.with_forms(forms, PayloadForm::Json),
         }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |before| match &self.field {
+            Some(field) => before.with(field.names()),
+            None => KnownFields::default(),
+        })
     }
 }
 

@@ -146,10 +146,15 @@ impl Transform for Dedupe {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let need = |field: &FieldPath| {
-            self.of.needs_json("fields", &format!("reads the field `{}`", field.as_str()))
-        };
-        self.fields.first().map(need).into_iter().collect()
+        let mut needs = Vec::new();
+        for (index, field) in self.fields.iter().enumerate() {
+            let does = format!("reads the field `{}`", field.as_str());
+            if index == 0 {
+                needs.push(self.of.needs_json("fields", &does));
+            }
+            needs.push(self.of.seeks(&format!("fields.{index}"), &does, field.names()));
+        }
+        needs
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {

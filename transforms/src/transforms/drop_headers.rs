@@ -57,6 +57,6 @@ impl Transform for DropHeadersSettings {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        fields
+        self.headers.iter().fold(fields, |left, name| left.without_header(name))
     }
 }

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Json, Payload, Record, Rejection, SettingsError, Transform, TransformSettings, Transformed,
+    FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    SettingsError, Side, Transform, TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -121,7 +122,32 @@ impl Transform for Explode {
             Some(field) => ("field", format!("reads the field `{}`", field.as_str())),
             None => ("", "reads the items".to_owned()),
         };
-        vec![Of::Value.needs_json(key, &what)]
+        let need = Of::Value.needs_json(key, &what);
+        vec![match (&self.field, self.on_missing) {
+            (Some(field), OnAbsence::Reject) => need.with_fields([field.names()]),
+            (Some(field), OnAbsence::Skip) => need.with_sought([field.names()]),
+            _ => need,
+        }]
+    }
+
+    fn makes(&self, forms: RecordForms) -> RecordForms {
+        let is_item = self.field.is_none() || self.only;
+        let made = PayloadForm::Json | PayloadForm::Number;
+        if is_item { RecordForms::new(forms.key, made) } else { forms }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(Side::Value, |before| {
+            let item = match &self.field {
+                Some(field) if !self.only => before.clone().with(field.names()),
+                _ => KnownFields::default(),
+            };
+            let item = match &self.index_field {
+                Some(index) => item.with_known(index.names(), KnownFields::none()),
+                None => item,
+            };
+            if self.on_missing == OnAbsence::Reject { item } else { item | before }
+        })
     }
 }
 

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Payload, PayloadForm, Record, RecordForms, Rejection, SchemaType, SettingsError,
-    Transform, TransformSettings, Transformed,
+    FormNeed, Found, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SchemaType,
+    SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
@@ -96,6 +96,15 @@ impl Transform for ExtractField {
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
-        self.of.with_forms(forms, PayloadForm::Text | PayloadForm::Json)
+        let made = PayloadForm::Text | PayloadForm::Json;
+        let made = self.of.with_forms(forms, made | PayloadForm::Number.into());
+        if self.on_missing == OnAbsence::Skip { made | forms } else { made }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |before| {
+            let below = before.below(self.field.names()).unwrap_or_default();
+            if self.on_missing == OnAbsence::Skip { below | before } else { below }
+        })
     }
 }

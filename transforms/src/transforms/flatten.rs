@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Record, Rejection, SchemaFields, SchemaType, SettingsError, Transform, TransformSettings,
-    Transformed,
+    FormNeed, Record, RecordFields, Rejection, SchemaFields, SchemaType, SettingsError, Transform,
+    TransformSettings, Transformed,
 };
 
 use crate::subject::Of;
@@ -75,6 +75,10 @@ impl Transform for FlattenSettings {
 
     fn needs(&self) -> Vec<FormNeed> {
         vec![self.of.needs_json("", "reads the fields")]
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |nested| nested.flattened(&self.delimiter))
     }
 }
 

@@ -113,13 +113,24 @@ impl Transform for HeaderFrom {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let need = |made: &HeaderField| {
-            self.of.needs_json("fields", &format!("reads the field `{}`", made.field.as_str()))
-        };
-        self.made.first().map(need).into_iter().collect()
+        let mut needs = Vec::new();
+        for (index, made) in self.made.iter().enumerate() {
+            let does = format!("reads the field `{}`", made.field.as_str());
+            if index == 0 {
+                needs.push(self.of.needs_json("fields", &does));
+            }
+            needs.push(self.of.seeks(&format!("fields.{index}"), &does, made.field.names()));
+        }
+        needs
     }
 
-    fn leaves(&self, fields: RecordFields) -> RecordFields {
+    fn leaves(&self, mut fields: RecordFields) -> RecordFields {
+        for made in &self.made {
+            fields = fields.with_header(&made.header);
+            if self.operation == HeaderOperation::Move {
+                fields = fields.changed(self.of.side(), |left| left.without(made.field.names()));
+            }
+        }
         fields
     }
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
-    Transform, TransformSettings, Transformed,
+    Json, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError, Transform,
+    TransformSettings, Transformed,
 };
 
 use crate::field_fault::FieldFault;
@@ -81,6 +81,6 @@ impl Transform for HoistFieldSettings {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        fields.changed(self.of.side(), |_| KnownFields::only([self.field.as_str()]))
+        fields.changed(self.of.side(), |whole| whole.hoisted(&self.field))
     }
 }

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Json, Record, Rejection, SettingsError, Timestamp, Transform, TransformSettings, Transformed,
+    FormNeed, Json, KnownFields, Record, RecordFields, Rejection, SettingsError, Timestamp, Transform,
+    TransformSettings, Transformed,
 };
 
 use crate::field_fault::FieldFault;
@@ -169,6 +170,13 @@ impl Transform for InsertField {
 
     fn needs(&self) -> Vec<FormNeed> {
         vec![self.of.needs_json("", "writes fields")]
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let written = self.fields.iter().map(|(field, _)| field.names());
+        fields.changed(self.of.side(), |before| {
+            written.fold(before, |left, path| left.with_known(path, KnownFields::none()))
+        })
     }
 }
 

@@ -62,6 +62,6 @@ impl Transform for NewHeader {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        fields
+        fields.with_header(&self.name)
     }
 }

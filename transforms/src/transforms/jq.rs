@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    FormNeed, Payload, PayloadForm, PayloadForms, Record, RecordForms, Rejection, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FormNeed, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
+    Transform, TransformSettings, Transformed,
 };
 
 use crate::jq::{JqProgram, as_record, as_value};
@@ -113,8 +113,12 @@ impl Transform for Jq {
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
-        let made: PayloadForms = PayloadForm::Text | PayloadForm::Json;
-        self.of.with_forms(forms, made)
+        let made = PayloadForm::Text | PayloadForm::Json;
+        self.of.with_forms(forms, made | PayloadForm::Number.into())
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |_| KnownFields::default())
     }
 }
 

@@ -84,7 +84,12 @@ impl Transform for MaskField {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        vec![self.of.needs_json("fields", "reads fields")]
+        let mut needs = vec![self.of.needs_json("fields", "reads fields")];
+        for (index, field) in self.fields.iter().enumerate() {
+            let does = format!("masks the field `{}`", field.as_str());
+            needs.push(self.of.seeks(&format!("fields.{index}"), &does, field.start()));
+        }
+        needs
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Json, Payload, PayloadForm, Record, RecordForms, Rejection, Scalar, SettingsError,
-    Transform, TransformSettings, Transformed,
+    FormNeed, Found, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    Scalar, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
@@ -93,12 +93,19 @@ impl Transform for ParseJson {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        self.field.iter().map(|field| self.of.needs_field(field.as_str())).collect()
+        self.field.iter().map(|field| self.on_missing.needs(self.of, field)).collect()
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
         let made = self.of.with_forms(forms, PayloadForm::Json);
         if self.on_invalid == OnAbsence::Reject { made } else { made | forms }
+    }
+
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        fields.changed(self.of.side(), |before| match self.target.as_ref().or(self.field.as_ref()) {
+            Some(target) => before.with(target.names()),
+            None => KnownFields::default(),
+        })
     }
 }
 

@@ -146,22 +146,37 @@ impl Transform for ReplaceField {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        vec![self.of.needs_json("", "changes fields")]
+        let mut needs = vec![self.of.needs_json("", "changes fields")];
+        for (index, field) in self.exclude.iter().enumerate() {
+            let does = format!("removes the field `{}`", field.as_str());
+            needs.push(self.of.seeks(&format!("exclude.{index}"), &does, field.start()));
+        }
+        for (index, field) in self.include.iter().enumerate() {
+            let does = format!("keeps the field `{}`", field.as_str());
+            needs.push(self.of.seeks(&format!("include.{index}"), &does, field.names()));
+        }
+        for (field, _) in &self.renames {
+            let does = format!("renames the field `{}`", field.as_str());
+            needs.push(self.of.seeks(&format!("renames.{}", field.as_str()), &does, field.names()));
+        }
+        needs
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         fields.changed(self.of.side(), |mut left| {
-            for name in self.exclude.iter().filter_map(FieldPattern::only_root_name) {
-                left = left.without(name);
+            for path in self.exclude.iter().filter_map(FieldPattern::only_path) {
+                left = left.without(path);
             }
             if !self.include.is_empty() {
-                left = left.narrowed_to(self.include.iter().map(FieldPath::root_name));
+                left = left.narrowed_to(self.include.iter().map(FieldPath::names));
             }
-            for (field, _) in self.renames.iter().filter(|(field, _)| field.is_at_root()) {
-                left = left.without(field.root_name());
+            let mut renamed = Vec::new();
+            for (field, new_name) in &self.renames {
+                renamed.extend(left.below(field.names()).map(|known| (field, new_name, known)));
+                left = left.without(field.names());
             }
-            for (_, new_name) in self.renames.iter().filter(|(field, _)| field.is_at_root()) {
-                left = left.with(new_name);
+            for (field, new_name, known) in renamed {
+                left = left.with_known(field.with_last_name(new_name).names(), known);
             }
             left
         })

@@ -175,9 +175,9 @@ impl Transform for Set {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        let names = || self.fields.iter().map(|(field, _)| field.root_name());
         fields.changed(self.of.side(), |before| {
-            if self.replace { KnownFields::only(names()) } else { names().fold(before, KnownFields::with) }
+            let before = if self.replace { KnownFields::none() } else { before };
+            self.fields.iter().fold(before, |left, (field, _)| left.with(field.names()))
         })
     }
 }

@@ -153,13 +153,20 @@ impl Transform for Timestamp {
         if self.field.is_some() {
             forms
         } else {
-            self.of.with_forms(forms, PayloadForm::Text | PayloadForm::Json)
+            let form = if self.time.to.is_number() { PayloadForm::Number } else { PayloadForm::Text };
+            self.of.with_forms(forms, form)
         }
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        let target = self.target.iter().map(FieldPath::root_name);
-        fields.changed(self.of.side(), |before| target.fold(before, KnownFields::with))
+        fields.changed(self.of.side(), |before| match (&self.target, &self.field) {
+            (Some(target), _) => before.with_known(target.names(), KnownFields::none()),
+            (None, Some(field)) if !before.lacks(field.names()) => {
+                before.with_known(field.names(), KnownFields::none())
+            }
+            (None, Some(_)) => before,
+            (None, None) => KnownFields::none(),
+        })
     }
 }
 
@@ -341,11 +348,33 @@ mod tests {
             refused("unix_seconds", "[1]"),
             of("field `t` is a JSON array, not a time in `unix_seconds`", "")
         );
-        for (from, field) in [("%d/%m/%Y", "2025-02-16"), ("rfc3339", "2025-02-16T13:25:45")] {
+        for (from, field) in [("%d/%m/%Y", "2025-02-16"), ("rfc3339", "2025-02-16T24:00:00Z")] {
             let (reason, detail) = refused(from, &format!("{field:?}"));
             assert_eq!(reason, format!("field `t` does not fit `{from}`"));
             assert!(detail.starts_with(&format!("{field}: ")), "{detail}");
         }
+        let (reason, detail) = refused("rfc3339", r#""2025-02-16T13:25:45""#);
+        assert!(
+            reason.starts_with("field `t` has no offset, such as `Z`")
+                && reason.contains("`%Y-%m-%dT%H:%M:%S`")
+        );
+        assert_eq!(detail, "2025-02-16T13:25:45");
+        let (reason, _) = refused("rfc3339", r#""2025-02-16""#);
+        assert!(reason.starts_with("field `t` is a date without a time"), "{reason}");
+    }
+
+    #[test]
+    fn digits_below_a_nanosecond_are_cut_off() {
+        for (from, text) in [
+            ("rfc3339", "2025-02-16T13:25:45.1234567899Z"),
+            ("rfc3339", "2025-02-16T14:25:45.123456789012345678901234567890+01:00"),
+            ("%F %T%.f", "2025-02-16 13:25:45.1234567890123"),
+            ("%FT%T%.f%z", "2025-02-16T13:25:45.1234567890+00"),
+        ] {
+            let read = convert(from, "rfc3339", "UTC", &format!("{text:?}"));
+            assert_eq!(read.as_deref(), Ok(r#""2025-02-16T13:25:45.123456789Z""#), "{text}");
+        }
+        assert!(convert("rfc3339", "rfc3339", "UTC", r#""2025-02-16T13:25:45.12345678901""#).is_err());
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::subject::Of;
 /// nothing to do with each other would share one. To have the plain value as the key, let
 /// `extract_field: { field: NAME, of: key }` follow.
 ///
+/// A key that is made here comes too late for the topic's partitions, which the producer has chosen by its own key, or by
+/// none: records of one key may then be in several partitions, and have an order only within each.
+///
 /// ```yaml
 /// transforms:
 ///   - value_to_key:
@@ -104,13 +107,19 @@ impl Transform for ValueToKey {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let wanted = self.fields.iter().filter(|_| self.on_missing == OnAbsence::Reject);
-        let wanted: Vec<&str> = wanted.map(FieldPath::root_name).collect();
-        let need = |field: &FieldPath| {
+        let need = |(index, field): (usize, &FieldPath)| {
             let does = format!("reads the field `{}`", field.as_str());
-            Of::Value.needs_json("fields", &does).with_fields(wanted)
+            let need = Of::Value.needs_json(&format!("fields.{index}"), &does);
+            match self.on_missing {
+                OnAbsence::Reject => need.with_fields([field.names()]),
+                OnAbsence::Skip => need.with_sought([field.names()]),
+                OnAbsence::Null => need,
+            }
         };
-        self.fields.first().map(need).into_iter().collect()
+        let first = self.fields.first().map_or("", FieldPath::as_str);
+        let mut needs = vec![Of::Value.needs_json("fields", &format!("reads the field `{first}`"))];
+        needs.extend(self.fields.iter().enumerate().map(need));
+        needs
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
@@ -119,7 +128,11 @@ impl Transform for ValueToKey {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        let made = KnownFields::only(self.fields.iter().map(FieldPath::last_name));
+        let mut made = KnownFields::none();
+        for field in &self.fields {
+            let known = fields.value.below(field.names()).unwrap_or_default();
+            made = made.with_known(&[field.last_name()], known);
+        }
         let is_always = self.on_missing != OnAbsence::Skip;
         fields.changed(Side::Key, |before| if is_always { made } else { made | before })
     }

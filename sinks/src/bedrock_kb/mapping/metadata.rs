@@ -172,7 +172,7 @@ impl AttributeRule {
         };
         // An attribute that is missing is left out.
         let needs = template.needs(&format!("{key_path}.{kind}"));
-        needs.into_iter().map(FormNeed::without_fields).collect()
+        needs.into_iter().map(FormNeed::with_fields_optional).collect()
     }
 
     /// Makes the value; `None` where there is nothing to make it of.

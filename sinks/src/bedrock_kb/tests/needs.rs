@@ -23,8 +23,8 @@ fn ids_and_attributes_that_read_fields_need_json() {
     });
     let expected = [
         "document_id.template key JSON",
-        "metadata.attributes.city.string value JSON",
-        "metadata.attributes.tags.string_list value JSON",
+        "metadata.attributes.city.string value JSON or a number",
+        "metadata.attributes.tags.string_list value JSON or a number",
     ];
     assert_eq!(needs(&settings), expected);
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Found, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, Scalar,
+    FormNeed, Found, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, Scalar,
     SettingsError, Transform, TransformSettings, Transformed,
 };
 
@@ -141,7 +141,14 @@ impl Transform for Cast {
     fn needs(&self) -> Vec<FormNeed> {
         match &self.casts {
             Casts::Whole(_) => Vec::new(),
-            Casts::Fields(_) => vec![self.of.needs_json("spec", "reads fields")],
+            Casts::Fields(fields) => {
+                let mut needs = vec![self.of.needs_json("spec", "reads fields")];
+                for (field, _) in fields {
+                    let does = format!("casts the field `{}`", field.as_str());
+                    needs.push(self.of.seeks(&format!("spec.{}", field.as_str()), &does, field.start()));
+                }
+                needs
+            }
         }
     }
 
@@ -150,13 +157,17 @@ impl Transform for Cast {
             Casts::Whole(CastType::String) => {
                 self.of.with_forms(forms, PayloadForm::Text | PayloadForm::Json)
             }
-            Casts::Whole(_) => self.of.with_forms(forms, PayloadForm::Json),
+            Casts::Whole(CastType::Boolean) => self.of.with_forms(forms, PayloadForm::Json),
+            Casts::Whole(_) => self.of.with_forms(forms, PayloadForm::Number),
             Casts::Fields(_) => forms,
         }
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        fields
+        match &self.casts {
+            Casts::Whole(_) => fields.changed(self.of.side(), |_| KnownFields::none()),
+            Casts::Fields(_) => fields,
+        }
     }
 }
 

@@ -112,7 +112,12 @@ impl Transform for Redact {
         if self.fields.is_empty() {
             Vec::new()
         } else {
-            vec![self.of.needs_json("fields", "replaces fields")]
+            let mut needs = vec![self.of.needs_json("fields", "replaces fields")];
+            for (index, field) in self.fields.iter().enumerate() {
+                let does = format!("replaces the field `{}`", field.as_str());
+                needs.push(self.of.seeks(&format!("fields.{index}"), &does, field.start()));
+            }
+            needs
         }
     }
 

@@ -119,6 +119,11 @@ impl Transform for TextWriter {
         needs
     }
 
+    fn warnings(&self) -> Vec<SettingsError> {
+        let text = "has no tag, so that every record gets the same text; a field is written as `{{name}}`";
+        if self.template.has_tags() { Vec::new() } else { vec![SettingsError::at("text", text)] }
+    }
+
     fn makes(&self, forms: RecordForms) -> RecordForms {
         match self.target {
             Some(_) => forms,
@@ -127,7 +132,9 @@ impl Transform for TextWriter {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        let target = self.target.iter().map(FieldPath::root_name);
-        fields.changed(Side::Value, |before| target.fold(before, KnownFields::with))
+        fields.changed(Side::Value, |before| match &self.target {
+            Some(target) => before.with_known(target.names(), KnownFields::none()),
+            None => KnownFields::none(),
+        })
     }
 }

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Json, MadeTombstones, Payload, Record, Rejection, SchemaFields, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FormNeed, Json, KnownFields, MadeTombstones, Payload, PayloadForm, Record, RecordFields, RecordForms,
+    Rejection, SchemaFields, SettingsError, Side, Transform, TransformSettings, Transformed,
 };
 
 use super::change::{CdcFormat, Change, ChangeOp, without_schema};
@@ -18,11 +18,16 @@ use crate::subject::Of;
 
 /// Makes of change data what it is about: inserts and updates become the row, and deletes become tombstones.
 ///
-/// With `on_null: delete` and ids made of the key, a sink then mirrors the table. The key stays what it is, without the
-/// envelope of schema and payload where it has one; where the topic has no keys, `key` makes one of fields of the row. A
-/// delete without a key is rejected. What the envelope says of the change itself can go into fields or headers. A tombstone
-/// passes unchanged: Debezium writes one behind each delete, which deletes the same once more. Both key and value have to be
-/// JSON.
+/// With `on_null: delete` and ids made of the key, a sink then mirrors the table. The value has to be JSON: `source.value` is
+/// `json`, or the converter of a schema's format. A key that is JSON (`source.key: json`, `avro` and the like) loses the
+/// envelope of schema and payload where it has one; one that is read as bytes or as text stays as it is. Where the topic has no
+/// keys, `key` makes one of fields of the row. A delete without a key is rejected. What the envelope says of the change itself
+/// can go into fields or headers. A tombstone passes unchanged: Debezium writes one behind each delete, which deletes the same
+/// once more.
+///
+/// A key that is made here comes too late for the topic's partitions, which the producer has chosen by its own key, or by
+/// none. The changes of a row have an order only where they are in one partition: let the producer write the row's key, as
+/// Debezium does, or give the topic one partition.
 ///
 /// ```yaml
 /// source:
@@ -65,8 +70,8 @@ pub(crate) struct UnwrapCdcSettings {
     /// What becomes of a record that is about no row, such as a change of the table's form or a heartbeat. Default `drop`.
     #[serde(default = "drop")]
     on_control: OnOther,
-    /// Fields of the row that make the key, an object of these. Default: the key of the record, or for Canal the fields that
-    /// the record itself names.
+    /// Fields of the row that make the key, an object of these; the partition was chosen before, see above. Default: the key of
+    /// the record, or for Canal the fields that the record itself names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     key: Vec<String>,
     /// What of the envelope becomes fields of the row, by Debezium's names: `op` (`c`, `u`, `r`, `d`), `ts_ms`, `table`,
@@ -165,6 +170,36 @@ impl Transform for UnwrapCdc {
 
     fn needs(&self) -> Vec<FormNeed> {
         vec![Of::Value.needs_json("", "reads the change")]
+    }
+
+    /// A key is made of the row where fields of it are named, and for Canal where the record itself names them. What a
+    /// tombstone has for a key stays.
+    fn makes(&self, forms: RecordForms) -> RecordForms {
+        let is_made = !self.settings.key.is_empty() || self.settings.format == CdcFormat::Canal;
+        if is_made { forms | RecordForms::new(PayloadForm::Json, forms.value) } else { forms }
+    }
+
+    /// The row may have a column of any name, but those of Debezium's envelope hold no rows behind it.
+    fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let fields = self.headers.iter().fold(fields, |fields, (_, name)| fields.with_header(name));
+        let fields = fields.changed(Side::Key, |_| KnownFields::default());
+        fields.changed(Side::Value, |_| {
+            let mut row = KnownFields::default();
+            if self.settings.format == CdcFormat::Debezium {
+                for gone in ["before", "after"] {
+                    row = row.with_known(&[gone], KnownFields::none());
+                }
+            }
+            self.fields.iter().fold(row, |row, (_, name)| row.with(&[name]))
+        })
+    }
+
+    fn warnings(&self) -> Vec<SettingsError> {
+        let text = "makes the key here, when the producer has chosen the partition: changes of one row keep their order only \
+                    where all of them are in one partition, as they are where the producer writes this key itself, or where \
+                    the topic has one partition";
+        let is_made = !self.settings.key.is_empty();
+        if is_made { vec![SettingsError::at("key", text)] } else { Vec::new() }
     }
 
     fn makes_tombstones(&self) -> Option<MadeTombstones> {
