@@ -108,13 +108,9 @@ fn warning_line(warning: &Problem, output: Output) -> String {
 }
 
 fn problem_line(problem: &Problem, output: Output) -> String {
-    let Problem { file, position, text } = problem;
-    let (line, column) = position.map(|Position { line, column }| (line, column)).unzip();
     match output {
         Output::Text => problem.to_string(),
-        Output::Json => {
-            json!({ "file": file, "ok": false, "line": line, "column": column, "problem": text }).to_string()
-        }
+        Output::Json => problem.to_json().to_string(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::cli::logging::say;
 use crate::config::problem::Problem;
 
@@ -24,13 +26,22 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Says why on standard error, and returns the code.
-    pub(crate) fn report(self) -> ExitCode {
+    /// Says why on standard error, as a line or as an object of JSON for each thing, and returns the code.
+    pub(crate) fn report(self, as_json: bool) -> ExitCode {
+        let error = |code: u8, text: String| {
+            let plain = || format!("error: {text}");
+            let line =
+                if as_json { json!({ "error": text, "exit_code": code }).to_string() } else { plain() };
+            (code, vec![line])
+        };
+        let told = |problem: &Problem| {
+            if as_json { problem.to_json().to_string() } else { problem.to_string() }
+        };
         let (code, lines) = match self {
-            Self::Running(text) => (1, vec![format!("error: {text}")]),
-            Self::Configuration(problems) => (2, problems.iter().map(ToString::to_string).collect()),
+            Self::Running(text) => error(1, text),
+            Self::Configuration(problems) => (2, problems.iter().map(told).collect()),
             Self::BadFiles => (2, Vec::new()),
-            Self::Environment(text) => (3, vec![format!("error: {text}")]),
+            Self::Environment(text) => error(3, text),
             Self::Unreachable => (3, Vec::new()),
             Self::Unread => (0, Vec::new()),
         };

@@ -23,6 +23,7 @@ use crate::cli::logging::Logging;
 use crate::cli::man::ManArgs;
 use crate::cli::new::NewArgs;
 use crate::cli::offsets::OffsetsArgs;
+use crate::cli::output::Output;
 use crate::cli::plugins::PluginsArgs;
 use crate::cli::preview::PreviewArgs;
 use crate::cli::produce::ProduceArgs;
@@ -128,7 +129,9 @@ impl Program {
     /// Runs the command that these arguments name; the first one is the name of the program.
     pub fn run(mut self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
         let mut syntax = self.syntax.command();
-        let read = syntax.try_get_matches_from_mut(arguments).and_then(|matches| self.read(&matches));
+        let matches = syntax.try_get_matches_from_mut(arguments);
+        let as_json = matches.as_ref().is_ok_and(asks_for_json);
+        let read = matches.and_then(|matches| self.read(&matches));
         self.syntax.bin_name = syntax.get_bin_name().map(str::to_owned);
         drop(syntax);
         let (global, entry, given) = match read {
@@ -137,7 +140,7 @@ impl Program {
         };
         match self.start(&global, entry, given) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(exit) => exit.report(),
+            Err(exit) => exit.report(as_json),
         }
     }
 
@@ -181,6 +184,15 @@ impl Program {
         logging.end();
         result
     }
+}
+
+/// Says whether the command that is asked for prints JSON.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let mut at = matches;
+    while let Some((_, below)) = at.subcommand() {
+        at = below;
+    }
+    at.try_get_one::<Output>("output").is_ok_and(|output| output == Some(&Output::Json))
 }
 
 /// A core is left to the clients' own threads, which read, and to the kernel. With as many threads as cores records go from one

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 /// A place in a file; line and column count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -34,6 +36,14 @@ impl Problem {
     /// Reports something at a place in a file.
     pub fn at(file: &Path, position: Position, text: impl Into<String>) -> Self {
         Self { file: file.to_owned(), position: Some(position), text: text.into() }
+    }
+}
+
+impl Problem {
+    /// Writes it as `check --output json` does.
+    pub fn to_json(&self) -> Value {
+        let (line, column) = self.position.map(|Position { line, column }| (line, column)).unzip();
+        json!({ "file": self.file, "ok": false, "line": line, "column": column, "problem": self.text })
     }
 }
 

@@ -75,6 +75,11 @@ pub fn connector_schema(registry: &Registry) -> Value {
     schema
 }
 
+/// Returns the schema of a type that a file holds.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+    T::json_schema(&mut generator()).to_value()
+}
+
 /// Returns the schema of one plug-in's settings.
 pub fn plugin_schema<T: ?Sized>(plugin: &Plugin<T>) -> Value {
     plugin.schema(&mut generator()).to_value()

@@ -78,3 +78,26 @@ fn preview_takes_the_flag_of_every_other_command() {
     assert_eq!(preview("--output=json").stdout, preview("--json").stdout);
     assert_ne!(preview("--output=text").stdout, preview("--json").stdout);
 }
+
+/// A program that reads the output reads what went wrong, too.
+#[test]
+fn what_keeps_a_command_from_its_end_is_json_where_its_output_is() {
+    let folder = Folder::with("bad.yaml", ConnectorText::new("t").text().replace("topics", "topcs"));
+    folder.write("c.yaml", ConnectorText::new("t").text());
+    folder.write("c.test.yaml", "tests:\n  - nme: x\n");
+    for (arguments, code, key) in [
+        (&["plugins", "htpp"][..], 1, "error"),
+        (&["preview", "none.yaml", "--input", "-"], 2, "problem"),
+        (&["preview", "bad.yaml", "--input", "-"], 2, "problem"),
+        (&["test", "c.yaml"], 2, "problem"),
+        (&["topics", "list", "-b", "127.0.0.1:1"], 3, "error"),
+        (&["produce", "-t", "t", "-b", "127.0.0.1:1"], 3, "error"),
+    ] {
+        let command = Sluice::new(arguments.iter().chain(&["--output=json"])).current_dir(folder.path());
+        let ended = command.output();
+        let is_told =
+            |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|told| told.get(key).is_some());
+        assert!(!ended.stderr.is_empty() && ended.stderr.lines().all(is_told), "{arguments:?}: {ended}");
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {ended}");
+    }
+}

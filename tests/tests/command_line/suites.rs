@@ -136,11 +136,25 @@ fn as_json_each_test_is_a_line() {
 #[test]
 fn what_is_wrong_with_a_file_of_tests_is_told_at_its_place() {
     for (tests, said) in [
-        ("tests:\n  - nme: one\n", "c.test.yaml:2:10: `tests[0].nme`: unknown field `nme`"),
+        ("tests:\n  - nme: one\n", "c.test.yaml:2:5: unknown key `tests.0.nme`; did you mean `name`?"),
+        ("- name: one\n  records: []\n", "c.test.yaml:1:1: the tests of a file stand below `tests:`"),
+        ("tests:\n  name: one\n", "c.test.yaml:2:3: `tests`: expected a list, found a map; begin each"),
+        (
+            "tests:\n  - name: a\n    records: [{ value: 1, offset: x }]\n",
+            "c.test.yaml:3:35: `tests.0.records.0.offset`: expected a whole number, found `x`",
+        ),
+        (
+            "tests:\n  - name: a\n    records: [1]\n",
+            "c.test.yaml:3:15: `tests.0.records.0`: expected a map, found the number `1`",
+        ),
+        (
+            "tests:\n  - name: a\n    records: []\n    expect: { record: [] }\n",
+            "c.test.yaml:4:15: unknown key `tests.0.expect.record`; did you mean `records`?",
+        ),
         ("tests: []\n", "c.test.yaml: holds no test"),
         (
             "tests:\n  - name: a\n    records:\n      - { valeu: 1 }\n",
-            "c.test.yaml:4:9: unknown field `valeu`",
+            "c.test.yaml:4:11: unknown key `tests.0.records.0.valeu`; did you mean `value`?",
         ),
         (
             "tests:\n  - name: a\n    records: []\n    expect: { rejected: [{ record: 1 }] }\n",

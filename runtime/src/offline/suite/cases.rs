@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_connector_api::{BoxError, Record};
 
 use crate::config::problem::{Position, Problem};
+use crate::config::schema::schema_of;
 use crate::config::text_file::{TextFile, read_text};
+use crate::config::validate::validate;
 use crate::config::yaml::{Content, Node};
 use crate::offline::sample::{Places, SampleRecord};
 
@@ -45,7 +48,7 @@ pub struct CasePlace {
 }
 
 /// What is expected of records. What is left out is not compared; but a record may be rejected only where it says so.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expectation {
     /// The records that come out of the transforms, as `sluice preview` shows them.
@@ -57,7 +60,7 @@ pub struct Expectation {
 }
 
 /// A record that is to be rejected.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedRejection {
     /// Which of the records, from 1.
@@ -67,19 +70,34 @@ pub struct ExpectedRejection {
     pub reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenSuite {
     tests: Vec<WrittenCase>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WrittenCase {
     name: String,
+    #[schemars(with = "Vec<WrittenRecord>")]
     records: Vec<Value>,
     #[serde(default)]
     expect: Expectation,
+}
+
+/// What a record is written as, which [`SampleRecord`] reads.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "it is there for its schema")]
+struct WrittenRecord {
+    key: Option<Value>,
+    value: Option<Value>,
+    headers: Option<Value>,
+    topic: Option<String>,
+    partition: Option<i32>,
+    offset: Option<i64>,
+    timestamp: Option<i64>,
 }
 
 impl Suite {
@@ -97,7 +115,15 @@ impl Suite {
     /// Does what [`Suite::read`] does with a text that stands for the file's.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Vec<Problem>> {
         let node = Node::parse(text).map_err(|error| vec![Problem::at(file, error.position, error.text)])?;
-        let written: WrittenSuite = serde_path_to_error::deserialize(node.to_json()).map_err(|error| {
+        if matches!(node.content, Content::List(_)) {
+            let text = "the tests of a file stand below `tests:`, each beginning with `- name:`";
+            return Err(vec![Problem::at(file, node.position, text)]);
+        }
+        let (value, problems) = validate(file, &node, &schema_of::<WrittenSuite>());
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let written: WrittenSuite = serde_path_to_error::deserialize(value).map_err(|error| {
             let path = error.path().to_string().replace(['[', ']'], ".");
             let node = node.find(path.split('.').filter(|part| !part.is_empty()));
             vec![Problem::at(file, node.position, format!("`{}`: {}", error.path(), error.inner()))]
