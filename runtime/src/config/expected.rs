@@ -47,6 +47,9 @@ pub(super) fn way_out(kinds: &[&TypeKind], found: &FoundValue<'_>) -> String {
         (Content::Scalar(scalar), _) if !scalar.text.is_empty() && scalar.to_json().is_null() => {
             Some(format!("`{}` without quotes is nothing; quote it, or leave the key out", scalar.text))
         }
+        (Content::Scalar(scalar), types) if has_number(types) && !scalar.interpolated => {
+            plain_digits(&scalar.text).map(|digits| format!("write `{digits}`"))
+        }
         _ => None,
     };
     way_out.map_or_else(String::new, |way_out| format!("; {way_out}"))
@@ -60,6 +63,24 @@ fn switch(found: &FoundValue<'_>) -> Option<String> {
         _ => return None,
     };
     Some(format!("write `{word}`, without quotes"))
+}
+
+/// Writes a number as YAML has it that somebody wrote as other languages do: `10_000`, `10,000`, `0x10`, `010`, `10k`.
+fn plain_digits(text: &str) -> Option<String> {
+    let text = text.trim();
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return u64::from_str_radix(digits, 16).ok().map(|number| number.to_string());
+    }
+    let mut digits: String = text.chars().filter(|c| !matches!(c, '_' | '\'' | ',' | ' ')).collect();
+    for (suffix, zeros) in [('k', "000"), ('K', "000"), ('M', "000000")] {
+        if let Some(fewer) = digits.strip_suffix(suffix) {
+            digits = format!("{fewer}{zeros}");
+        }
+    }
+    let is_number =
+        !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let kept = digits.trim_start_matches('0');
+    is_number.then(|| if kept.is_empty() { "0".to_owned() } else { kept.to_owned() })
 }
 
 fn has_number(types: &[JsonType]) -> bool {
@@ -157,5 +178,29 @@ fn type_name(json_type: JsonType) -> &'static str {
         JsonType::Number => "a number",
         JsonType::Object => "a map",
         JsonType::String => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_another_language_is_written_in_digits() {
+        for (written, expected) in [
+            ("10_000", Some("10000")),
+            ("1'000", Some("1000")),
+            ("10,000", Some("10000")),
+            ("0x10", Some("16")),
+            ("010", Some("10")),
+            ("10k", Some("10000")),
+            ("2M", Some("2000000")),
+            ("000", Some("0")),
+            ("ten", None),
+            ("", None),
+            ("1.5.2", None),
+        ] {
+            assert_eq!(plain_digits(written).as_deref(), expected, "{written}");
+        }
     }
 }

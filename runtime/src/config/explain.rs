@@ -224,6 +224,12 @@ impl Checked<'_> {
             (Some("time-span"), Some(number), _) => {
                 format!("give a unit, such as {}ms, found {found}", number.text)
             }
+            (Some("time-span"), None, Some(sentence)) => {
+                let shown = node.scalar().filter(|scalar| !scalar.interpolated);
+                let whole = shown.and_then(|scalar| whole_span(&scalar.text));
+                let way_out = whole.map_or_else(String::new, |whole| format!("; write `{whole}`"));
+                format!("expected {sentence}, found {found}{way_out}")
+            }
             (_, _, Some(sentence)) => format!("expected {sentence}, found {found}"),
             _ => format!("{found} does not match `{pattern}`"),
         }
@@ -232,6 +238,24 @@ impl Checked<'_> {
     fn problem(&self, position: Position, text: String) -> Problem {
         Problem::at(self.file, position, text)
     }
+}
+
+/// Writes a span of time with a fraction, such as `1.5s`, without one.
+fn whole_span(text: &str) -> Option<String> {
+    let text = text.trim();
+    let place = text.find(|c: char| c.is_ascii_alphabetic() || c == ' ')?;
+    let (number, unit) = text.split_at_checked(place)?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "ms" => 1.0,
+        "s" | "sec" | "second" | "seconds" => 1e3,
+        "m" | "min" | "minute" | "minutes" => 6e4,
+        "h" | "hour" | "hours" => 3.6e6,
+        "d" | "day" | "days" => 8.64e7,
+        _ => return None,
+    };
+    let millis = number.parse::<f64>().ok()? * factor;
+    let is_whole = (millis - millis.round()).abs() < 1e-6 && (1.0..1e12).contains(&millis);
+    is_whole.then(|| format!("{millis:.0}ms"))
 }
 
 /// Names what a key is at a path, and says whether it names a plug-in.

@@ -34,5 +34,6 @@ pub(crate) mod veil;
 pub mod worker;
 pub mod yaml;
 mod yaml_faults;
+mod yaml_quotes;
 mod yaml_reader;
 pub mod yaml_writer;

@@ -58,6 +58,13 @@ impl Provider for EnvProvider {
                 "environment variable `{name}` is not set; a default is written `${{env:{variable}:-{default}}}`"
             );
         }
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let bare = name.trim_matches(|c: char| !is_of_name(c));
+        if bare != name && !bare.is_empty() {
+            return format!(
+                "environment variable `{name}` is not set; write `${{env:{bare}}}`, or with a default `${{env:{bare}:-default}}`"
+            );
+        }
         format!(
             "environment variable `{name}` is not set; set it, or give a default: `${{env:{name}:-default}}`"
         )

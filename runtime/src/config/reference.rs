@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 /// How deep defaults may stand in defaults.
 const MAX_DEPTH: usize = 16;
+/// What Kafka Connect's sinks write as `${topic}` and the like.
+const OF_RECORDS: [&str; 6] = ["topic", "partition", "offset", "key", "value", "timestamp"];
 /// How much of a wrong reference is shown.
 const SHOWN: usize = 60;
 
@@ -128,8 +130,19 @@ impl Reader<'_> {
         let Dialect { prefixes, is_secret, .. } = self.dialect;
         let itself = if is_secret { "$${".to_owned() } else { shown(&format!("$${{{body}}}")) };
         let is_shown = !is_secret || is_plainly_meant(body, prefixes);
+        if let Some(variable) = with_default(body).filter(|_| is_secret) {
+            return format!(
+                "write `${{env:{variable}:-...}}` for the environment variable with a default, or `{itself}` for the text itself"
+            );
+        }
         if let Some((reference, what)) = meant(body, prefixes).filter(|_| is_shown) {
-            return format!("write `{}` for {what}, or `{itself}` for the text itself", shown(&reference));
+            let of_record = if OF_RECORDS.contains(&body) {
+                format!(", `{{{{@record.{body}}}}}` for the record's {body} in a template")
+            } else {
+                String::new()
+            };
+            let reference = shown(&reference);
+            return format!("write `{reference}` for {what}{of_record}, or `{itself}` for the text itself");
         }
         let written = match body.split_once(':') {
             _ if !is_secret => shown(&format!("${{{body}}}")),
@@ -165,10 +178,49 @@ fn whole(body: &str) -> &str {
 /// Says whether a text is hardly anything but a reference that is misspelled: it has the prefix of one, or is the name of an
 /// environment variable in capitals.
 fn is_plainly_meant(body: &str, prefixes: &BTreeSet<&str>) -> bool {
+    if elsewhere(body, prefixes).is_some() {
+        return true;
+    }
     let (word, rest) = split_word(body);
     let is_prefix = prefixes.iter().any(|prefix| prefix.eq_ignore_ascii_case(word));
     let is_variable = word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     is_prefix || (is_variable && !word.is_empty() && rest.is_empty())
+}
+
+/// Returns the name of an environment variable in capitals behind which a default stands, as in a shell.
+fn with_default(body: &str) -> Option<&str> {
+    let (word, rest) = split_word(body);
+    let is_variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_name =
+        word.starts_with(|c: char| c.is_ascii_uppercase() || c == '_') && word.chars().all(is_variable);
+    (is_name && rest.starts_with(":-")).then_some(word)
+}
+
+/// What other tools call the stores of secrets that there are providers for.
+const ELSEWHERE: [(&str, &str); 12] = [
+    ("asm", "aws_secret"),
+    ("aws_secretsmanager", "aws_secret"),
+    ("aws_secrets_manager", "aws_secret"),
+    ("secretsmanager", "aws_secret"),
+    ("secrets_manager", "aws_secret"),
+    ("awssecret", "aws_secret"),
+    ("ssm", "aws_param"),
+    ("aws_ssm", "aws_param"),
+    ("ssm_parameter", "aws_param"),
+    ("parameter_store", "aws_param"),
+    ("aws_parameter", "aws_param"),
+    ("environment", "env"),
+];
+
+/// Finds the provider that other tools call otherwise, or that is written with dashes or blanks, and what is asked of it.
+fn elsewhere<'a>(body: &'a str, prefixes: &BTreeSet<&str>) -> Option<(&'static str, &'a str)> {
+    let (word, name) = body.trim().split_once(':')?;
+    let word = word.trim().to_ascii_lowercase().replace('-', "_");
+    let named = ["aws_secret", "aws_param", "env", "file"].into_iter().find(|known| *known == word);
+    let other = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let known = named.or(other).filter(|known| prefixes.contains(known))?;
+    let name = name.trim();
+    (!name.is_empty()).then_some((known, name))
 }
 
 fn is_word(text: &str) -> bool {
@@ -183,6 +235,14 @@ fn split_word(body: &str) -> (&str, &str) {
 
 /// Returns the nearest reference, and what it stands for.
 fn meant(body: &str, prefixes: &BTreeSet<&str>) -> Option<(String, String)> {
+    if let Some((prefix, name)) = elsewhere(body, prefixes) {
+        let what = if prefix == "env" {
+            "the environment variable".to_owned()
+        } else {
+            format!("what `{prefix}` has")
+        };
+        return Some((format!("${{{prefix}:{name}}}"), what));
+    }
     let (word, rest) = split_word(body);
     if word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -276,6 +336,10 @@ mod tests {
             ("${env.X}", "write `${env:X}` "),
             ("${env/X}", "write `${env:X}` "),
             ("${kbid}", "write `${env:kbid}` "),
+            (
+                "${topic}",
+                "write `${env:topic}` for the environment variable, `{{@record.topic}}` for the record's topic in a template, or ",
+            ),
             ("${KBID}", "write `${env:KBID}` "),
             ("${KBID:-x}", "write `${env:KBID:-x}` "),
             ("${KBID:x}", "write `${env:KBID:-x}` for the environment variable with a default"),
@@ -292,6 +356,19 @@ mod tests {
             assert!(wrong(written).starts_with(meant), "{written}: {}", wrong(written));
         }
         assert!(wrong(&format!("${{{}}}", "ż".repeat(10_000))).len() < 400);
+        assert!(wrong("${ env:X }").starts_with("write `${env:X}` "));
+        let of_aws = |text: &str| {
+            let prefixes = BTreeSet::from(["env", "aws_secret", "aws_param"]);
+            parse(text, Dialect { prefixes: &prefixes, is_pattern: false, is_secret: true }).unwrap_err()
+        };
+        for (written, meant) in [
+            ("${aws-secret:a#b}", "write `${aws_secret:a#b}` for what `aws_secret` has"),
+            ("${secretsmanager:a}", "write `${aws_secret:a}` "),
+            ("${ssm:/a/b}", "write `${aws_param:/a/b}` "),
+            ("${X:-hunter2}", "write `${env:X:-...}` for the environment variable with a default"),
+        ] {
+            assert!(of_aws(written).starts_with(meant), "{written}: {}", of_aws(written));
+        }
     }
 
     #[test]

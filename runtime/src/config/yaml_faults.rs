@@ -5,6 +5,7 @@
 
 use crate::config::problem::Position;
 use crate::config::yaml::YamlError;
+use crate::config::yaml_quotes::quote_within_quotes;
 
 /// How many lines above the place where the parser stopped a mistake is looked for.
 const LINES_ABOVE: usize = 3;
@@ -27,7 +28,15 @@ impl<'a> FaultyLines<'a> {
             let wrong = info.contains("mapping values").then(|| two_colons(self.line(position.line)));
             wrong.flatten().map(|wrong| wrong.at_line(position.line))
         };
-        self.odd_indentation().or_else(two_colons)
+        let around = position.line.saturating_sub(LINES_ABOVE).max(1)..=position.line.min(self.lines.len());
+        let in_quotes = || {
+            let mut lines = around.clone().rev();
+            lines.find_map(|line| {
+                quote_within_quotes(self.line(line)).map(|(column, text)| fault(line, column, text))
+            })
+        };
+        let in_block = || around.clone().rev().find_map(|line| self.block_without_text(line));
+        self.odd_indentation().or_else(in_quotes).or_else(in_block).or_else(two_colons)
     }
 
     /// Says what is wrong, by what the parser says and where.
@@ -184,7 +193,9 @@ impl<'a> FaultyLines<'a> {
         }
         let below = (number + 1..=self.lines.len()).find(|line| !self.line(*line).trim().is_empty())?;
         let column = spaces(self.line(below)) + 1;
-        (column <= spaces(text) + 1 && !self.line(below).contains(": ")).then(|| {
+        let below_it = self.line(below).trim();
+        let is_text = !below_it.contains(": ") && !below_it.ends_with(':') && !below_it.starts_with("- ");
+        (column <= spaces(text) + 1 && is_text).then(|| {
             fault(below, column, format!("the text below a `{mark}` has to be indented deeper than its key"))
         })
     }
@@ -407,6 +418,16 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_within_quotes_is_named() {
+        let double = "this quote ends the text; write \\\" for it, or put the text in single quotes";
+        assert_said("a:\n  text: \"say \"hi\" {{x}}\"\n", &format!("2:14: {double}"));
+        assert_said("a: { text: \"say \"hi\" {{x}}\" }\n", &format!("1:17: {double}"));
+        let single = "this quote ends the text; write it twice, or put the text in double quotes";
+        assert_said("a:\n  text: 'it's {{x}}'\n", &format!("2:12: {single}"));
+        assert!(Node::parse("a: 'it''s'\nb: \"x\\\"y\"\nc: it's\nd: { e: 'f', \"g\": h }\n").is_ok());
+    }
+
+    #[test]
     fn a_quote_or_a_brace_that_stays_open_is_named_where_it_opens() {
         assert_said("a: { b: \"x, c: 1 }\nd: 1\n", "1:9: the quote that opens here is never closed");
         assert_said("a: { b: 1, c: [x }\nd: 1\n", "1:15: the `[` that opens here is not closed by a `]`");
@@ -442,6 +463,10 @@ mod tests {
         assert_said(
             "a:\n  text: |\n  hello {{x}}\n",
             "3:3: the text below a `|` has to be indented deeper than its key",
+        );
+        assert_said(
+            "- template:\n    text: |\n    costs {{x}}\n  b: 1\n",
+            "3:5: the text below a `|` has to be indented deeper than its key",
         );
     }
 

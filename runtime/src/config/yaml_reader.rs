@@ -93,14 +93,9 @@ impl<'a> Reader<'a> {
         }
         let (content, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, span, depth),
-            Event::Scalar(_, _, _, Some(_))
-            | Event::SequenceStart(_, Some(_))
-            | Event::MappingStart(_, Some(_)) => {
-                return Err(refuse(
-                    span.start,
-                    "a tag (`!name`), which is not supported; write the value out",
-                ));
-            }
+            Event::Scalar(_, _, _, Some(tag))
+            | Event::SequenceStart(_, Some(tag))
+            | Event::MappingStart(_, Some(tag)) => return Err(refuse(span.start, tagged(&tag.suffix))),
             Event::Scalar(text, style, anchor, _) => {
                 (Content::Scalar(self.scalar(&text, style, span)), anchor)
             }
@@ -300,6 +295,19 @@ fn spaces(text: &str) -> usize {
 
 fn position(marker: Marker) -> Position {
     Position { line: marker.line(), column: marker.col() + 1 }
+}
+
+/// Says what to do instead of a tag, by its name.
+fn tagged(name: &str) -> &'static str {
+    match name.to_ascii_lowercase().as_str() {
+        "env" | "envvar" | "env_var" | "environ" => {
+            "a tag (`!name`), which is not supported; an environment variable is `${env:NAME}`"
+        }
+        "file" | "include" | "secret" | "vault" => {
+            "a tag (`!name`), which is not supported; the content of a file is `${file:/path}`"
+        }
+        _ => "a tag (`!name`), which is not supported; write the value out",
+    }
 }
 
 fn refuse(marker: Marker, what: &str) -> YamlError {

@@ -213,7 +213,10 @@ mod tests {
     #[test]
     fn a_property_that_librdkafka_does_not_know_is_refused() {
         let unknown = error(&["t"], &[("sasl.pasword", "hunter2")]);
-        assert_eq!(unknown, "properties.sasl.pasword: librdkafka has no property `sasl.pasword`");
+        assert_eq!(
+            unknown,
+            "properties.sasl.pasword: librdkafka has no property `sasl.pasword`; did you mean `sasl.password`?"
+        );
         let invalid = error(&["t"], &[("session.timeout.ms", "hunter2")]);
         assert_eq!(
             invalid,

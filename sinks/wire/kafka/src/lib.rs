@@ -7,6 +7,7 @@
 //! ports       what the ports of Amazon MSK ask for
 //! security    the properties of librdkafka that follow
 //! trial       whether librdkafka takes properties, without reaching anybody
+//! meant       which property is meant by a name that librdkafka does not have
 //! msk_iam     tokens for Amazon MSK
 //! tokens      one that is fresh whenever it is asked for
 //! identity    hands it to librdkafka
@@ -17,6 +18,7 @@
 
 mod access;
 mod identity;
+mod meant;
 mod msk_iam;
 pub mod ports;
 mod rights;

@@ -10,6 +10,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaConfRes;
 
+use crate::meant::{meant, of_java};
+
 /// What stands in a value that is a reference still, since nobody was asked for it.
 const REFERENCE: &str = "${";
 
@@ -50,7 +52,15 @@ fn objection(name: &str, error: &KafkaError) -> String {
         return format!("librdkafka does not take `{name}`: {error}");
     };
     if *kind == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN {
-        return format!("librdkafka has no property `{name}`");
+        let way_out = match (of_java(name), meant(name)) {
+            (Some(way_out), _) => format!("; it is one of the Java clients: {way_out}"),
+            (None, Some(meant)) => format!("; did you mean `{meant}`?"),
+            (None, None) => String::new(),
+        };
+        return format!("librdkafka has no property `{name}`{way_out}");
+    }
+    if let Some(way_out) = of_java(name) {
+        return format!("librdkafka does not take `{name}`, a property of the Java clients: {way_out}");
     }
     if let Some((_, range)) = said.split_once(" is outside allowed range ") {
         return format!("`{name}` is out of librdkafka's range, {}", range.trim());
@@ -182,7 +192,15 @@ mod tests {
     #[test]
     fn what_librdkafka_says_of_one_property_is_told_without_the_value() {
         let said = |name: &str, value: &str| try_property(name, value).unwrap_err();
-        assert_eq!(said("sesion.timeout.ms", "1"), "librdkafka has no property `sesion.timeout.ms`");
+        assert_eq!(
+            said("sesion.timeout.ms", "1"),
+            "librdkafka has no property `sesion.timeout.ms`; did you mean `session.timeout.ms`?"
+        );
+        assert_eq!(
+            said("sasl.jaas.config", "x"),
+            "librdkafka does not take `sasl.jaas.config`, a property of the Java clients: `auth` says who the connector is"
+        );
+        assert!(said("max.poll.records", "1").ends_with("and `buffer_memory` what is read"));
         assert_eq!(
             said("session.timeout.ms", "0"),
             "`session.timeout.ms` is out of librdkafka's range, 1..3600000"
