@@ -27,7 +27,7 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(checks::registry)
 /// A parsed template.
 #[derive(Debug)]
 pub struct Template {
-    pub(crate) uses: Uses,
+    pub(crate) uses: Box<Uses>,
     pub(crate) program: CompiledText,
 }
 
@@ -63,7 +63,7 @@ impl Template {
 
     fn from_source(source: &TemplateSource) -> Result<Self, crate::error::TextFault> {
         let (template, uses) = compile(source)?;
-        Ok(Self { uses, program: CompiledText::new(template) })
+        Ok(Self { uses: Box::new(uses), program: CompiledText::new(template) })
     }
 
     /// Prints the template for a record. A tombstone has no value, and so no fields.

@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    fn key(fields: &[&str], is_object: bool, object: Value) -> Result<Option<String>, String> {
+    fn key(fields: &[&str], is_object: bool, object: &Value) -> Result<Option<String>, String> {
         let key = fields.iter().map(|field| (*field).to_owned()).collect();
         let given = ProducedKey { key, key_object: is_object, key_text: None, key_delimiter: None };
         given.of(object.as_object().unwrap(), false).map_err(|exit| match exit {
@@ -114,24 +114,24 @@ mod tests {
         for (field, expected) in
             [("after.id", "7"), ("after.[a.b]", "x"), ("tags.0", "t"), ("op.x", "c"), ("after.`a.b`", "x")]
         {
-            assert_eq!(key(&[field], false, change()), Ok(Some(expected.to_owned())), "{field}");
+            assert_eq!(key(&[field], false, &change()), Ok(Some(expected.to_owned())), "{field}");
         }
-        assert_eq!(key(&["none"], false, change()), Ok(None));
-        let missing = key(&["after.no"], false, change()).unwrap_err();
+        assert_eq!(key(&["none"], false, &change()), Ok(None));
+        let missing = key(&["after.no"], false, &change()).unwrap_err();
         assert_eq!(missing, "field `after.no`, which is to be the key, is missing");
-        assert!(key(&["after."], false, change()).unwrap_err().contains("is no field's name"));
+        assert!(key(&["after."], false, &change()).unwrap_err().contains("is no field's name"));
     }
 
     #[test]
     fn several_fields_make_an_object_of_their_last_names() {
         let change = || json!({ "after": { "id": 7, "at": null }, "id": 8 });
         assert_eq!(
-            key(&["after.id", "after.at"], false, change()).unwrap().unwrap(),
+            key(&["after.id", "after.at"], false, &change()).unwrap().unwrap(),
             r#"{"id":7,"at":null}"#
         );
-        assert_eq!(key(&["after.id"], true, change()).unwrap().unwrap(), r#"{"id":7}"#);
+        assert_eq!(key(&["after.id"], true, &change()).unwrap().unwrap(), r#"{"id":7}"#);
         assert!(
-            key(&["after.id", "id"], false, change()).unwrap_err().contains("the second `id` of the key")
+            key(&["after.id", "id"], false, &change()).unwrap_err().contains("the second `id` of the key")
         );
     }
 }

@@ -19,12 +19,11 @@ use crate::config::shared_schema::ConnectorSchema;
 use crate::config::text_file::{TextFile, read_text};
 use crate::config::yaml::{Node, YamlError};
 use crate::connector::definition::Definition;
-use crate::connector::forms::FormCheck;
 use crate::connector::parts::{LETTERS, Parts, only_entry};
 use crate::connector::tombstones::made_in_vain;
 use crate::shown::keep_from_log;
 use crate::tap::TapPoint;
-use crate::transform::chain::Chain;
+use crate::transform::chain::{Chain, Step};
 
 /// A connector that is ready to run. Loading it opened nothing yet.
 #[derive(Clone)]
@@ -193,19 +192,7 @@ fn build(
     parts.check_letter_producer(&value);
     parts.check_threshold(&value);
     parts.check_waits(&value);
-    let mut idle = Vec::new();
-    if let Some((name, sink)) = &sink
-        && !parts.has_problem_in("source")
-        && !parts.has_problem_in("transforms")
-    {
-        let mut forms = FormCheck::read_by(key.as_deref(), converter.as_deref());
-        for (index, step) in steps.iter().enumerate() {
-            forms.through(index, step);
-        }
-        let found = forms.into_sink(&format!("sink.{name}"), &**sink);
-        parts.refuse_dead(&found.dead);
-        idle = found.idle;
-    }
+    let idle = parts.follow_forms(key.as_deref(), converter.as_deref(), &steps, sink.as_ref());
     if let Some((name, sink)) = &sink {
         parts.check_guarantee(&value, name, &**sink);
         parts.meet_source(&value, &format!("sink.{name}"), &**sink);
@@ -226,10 +213,7 @@ fn build(
     })?;
     let mut of_plug_ins = made_in_vain(&steps, &sink_name, &sink.on_tombstone());
     of_plug_ins.extend(idle);
-    for (index, step) in steps.iter().enumerate() {
-        let path = format!("transforms.{index}.{}", step.name);
-        of_plug_ins.extend(step.transform.warnings().into_iter().map(|warning| (path.clone(), warning)));
-    }
+    of_plug_ins.extend(warned_of_steps(&steps));
     of_plug_ins.extend(warned_of("sink", &sink_name, &*sink));
     of_plug_ins.extend(letters.iter().flat_map(|(name, sink)| warned_of(LETTERS, name, &***sink)));
     let warnings = parts.warnings(&file, &sink_name, &sink.limits(), &of_plug_ins);
@@ -253,6 +237,16 @@ fn build(
         tap: TapPoint::default(),
         warnings,
     })
+}
+
+/// Returns what transforms say of themselves, at the keys of the file.
+fn warned_of_steps(steps: &[Step]) -> Vec<(String, SettingsError)> {
+    let mut warned = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let path = format!("transforms.{index}.{}", step.name);
+        warned.extend(step.transform.warnings().into_iter().map(|warning| (path.clone(), warning)));
+    }
+    warned
 }
 
 /// Returns what a sink says of itself, at the keys of the file: it is the one of this name under a key.

@@ -179,6 +179,28 @@ impl Parts<'_> {
         Some((name, sink))
     }
 
+    /// Follows the forms and fields of records from the converters into the sink, and reports the keys that reject all of them.
+    /// Returns those that have no effect. Where a part of the way is wrong, nothing is known of the rest.
+    pub(super) fn follow_forms(
+        &mut self,
+        key: Option<&dyn Converter>,
+        value: Option<&dyn Converter>,
+        steps: &[Step],
+        sink: Option<&(String, Box<dyn Sink>)>,
+    ) -> Vec<DeadKey> {
+        let Some((name, sink)) = sink else { return Vec::new() };
+        if self.has_problem_in("source") || self.has_problem_in("transforms") {
+            return Vec::new();
+        }
+        let mut forms = FormCheck::read_by(key, value);
+        for (index, step) in steps.iter().enumerate() {
+            forms.through(index, step);
+        }
+        let found = forms.into_sink(&format!("sink.{name}"), &**sink);
+        self.refuse_dead(&found.dead);
+        found.idle
+    }
+
     pub(super) fn refuse_dead(&mut self, dead: &[DeadKey]) {
         let dead: Vec<_> = dead.iter().map(|(path, error)| self.refused(path, error)).collect();
         self.problems.extend(dead);
