@@ -102,7 +102,7 @@ pub use exactly_once::{
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
 pub use hold::{Hold, OpenPartition, StoreReach};
 pub use json::{
-    Found, Json, JsonName, JsonWriter, PathName, Scalar, expectation_of, field_at, is_same_json,
+    AnyJson, Found, Json, JsonName, JsonWriter, PathName, Scalar, expectation_of, field_at, is_same_json,
     order_of_json, path_names,
 };
 pub use known_fields::{KnownFields, RecordFields};

@@ -193,6 +193,18 @@ fn fields_are_set_with_the_right_types() {
     );
 }
 
+/// As settings come from a connector file, and in what they make.
+#[test]
+fn what_is_set_is_what_was_written_whatever_its_fields_are_called() {
+    let number = json!({"$serde_json::private::Number": "7"});
+    let raw = json!({"$serde_json::private::RawValue": "[1]"});
+    let tag = json!({"$serde_json::private::Number": "{{n}}"});
+    let settings = json!({"fields": {"a": number, "b": [raw], "c": tag}});
+    let expected = r#"{"n":1.50,"a":{"$serde_json::private::Number":"7"},"b":[{"$serde_json::private::RawValue":"[1]"}],"c":{"$serde_json::private::Number":1.50}}"#;
+    assert_eq!(value("set", settings, r#"{"n":1.50}"#), ok(expected));
+    assert!(build("set", json!({"fields": [1]})).is_err());
+}
+
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();

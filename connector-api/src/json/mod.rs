@@ -5,6 +5,7 @@
 //! where in it the fields are, `read` makes a value of it for whoever asks, and `written` is the text without blanks, which
 //! is how a document goes out that nobody has changed. What `writer` has written needs no check.
 
+mod any;
 mod compare;
 mod document;
 mod fault;
@@ -18,6 +19,7 @@ mod text;
 mod writer;
 mod written;
 
+pub use self::any::AnyJson;
 pub use self::compare::{is_same_json, order_of_json};
 pub use self::document::Json;
 pub use self::fault::expectation_of;

@@ -76,6 +76,11 @@ impl<'a> State<'a> {
     }
 }
 
+/// Reads a value from whatever is deserialized, be it a text or a value already.
+pub(super) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    AnyValue(&State::new(&[])).deserialize(deserializer)
+}
+
 #[derive(Clone, Copy)]
 struct AnyValue<'a>(&'a State<'a>);
 
@@ -106,6 +111,19 @@ impl<'de> Visitor<'de> for AnyValue<'_> {
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
         self.0.next_literal();
         Ok(Value::Number(value.into()))
+    }
+
+    /// Numbers like this come from a value only: in a text they are digits.
+    fn visit_i128<E: Error>(self, value: i128) -> Result<Value, E> {
+        Ok(Number::from_i128(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_u128<E: Error>(self, value: u128) -> Result<Value, E> {
+        Ok(Number::from_u128(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
+use sluice_connector_api::Json;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -94,7 +95,7 @@ impl Remote {
     async fn body(&self, answer: Response) -> Result<Value, Exit> {
         let bytes = tokio::time::timeout(WAIT, answer.bytes()).await.map_err(|_| self.unreachable(&LATE))?;
         let bytes = bytes.map_err(|error| self.unreachable(&innermost(&error)))?;
-        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+        Ok(Json::value_from_slice(&bytes).unwrap_or_default())
     }
 
     fn unreachable(&self, error: &dyn std::fmt::Display) -> Exit {
@@ -155,7 +156,7 @@ impl RemoteEvents {
 /// Reads an event; none of a comment.
 fn parsed(event: &str) -> Option<(String, Value)> {
     let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let data = serde_json::from_str(field("data:")?).unwrap_or_default();
+    let data = Json::value_from_slice(field("data:")?.as_bytes()).unwrap_or_default();
     Some((field("event:").unwrap_or("message").to_owned(), data))
 }
 
@@ -185,4 +186,17 @@ fn innermost(error: &reqwest::Error) -> String {
         inner = source;
     }
     inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_event_says_is_shown_as_it_is() {
+        let shown = r#"{"value":{"v":{"$serde_json::private::Number":"7"}}}"#;
+        let (name, read) = parsed(&format!("event: record\ndata: {shown}\n\n")).unwrap();
+        assert_eq!((&*name, read.to_string().as_str()), ("record", shown));
+        assert!(parsed(": here\n\n").is_none());
+    }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_connector_api::{ByteSize, HumanDuration};
+use sluice_connector_api::{AnyJson, ByteSize, HumanDuration};
 
 use crate::dead_letter::OnTooLarge;
 use crate::engine::letters::tolerance::{ThresholdSetting, Tolerance};
@@ -52,10 +52,10 @@ pub struct ConnectorFile {
     /// What happens to each record, in this order.
     #[serde(default)]
     #[schemars(extend("x-also" = ["transform", "transformations", "pipeline", "processors", "steps", "filters", "smts"]))]
-    pub transforms: Vec<Value>,
+    pub transforms: Vec<AnyJson>,
     /// Where records go: one sink, named by the key that holds its settings.
     #[schemars(extend("x-also" = ["sinks", "output", "outputs", "destination", "target"]))]
-    pub sink: Value,
+    pub sink: AnyJson,
     /// How records are put together for the sink.
     #[serde(default)]
     #[schemars(extend("x-also" = ["batching", "batches"]))]
@@ -116,10 +116,10 @@ pub struct SourceSettings {
     /// How keys are read: the name of a converter, or a map with the key that holds its settings. Default: `bytes`,
     /// which never fails.
     #[serde(default = "default_key_converter")]
-    pub key: Value,
+    pub key: AnyJson,
     /// How values are read: the name of a converter, or a map with the key that holds its settings. Default: `json`.
     #[serde(default = "default_value_converter")]
-    pub value: Value,
+    pub value: AnyJson,
 }
 
 /// How records are put together for the sink.
@@ -209,10 +209,10 @@ fn default_tasks_max() -> usize {
     1
 }
 
-fn default_key_converter() -> Value {
-    DEFAULT_KEY_CONVERTER.into()
+fn default_key_converter() -> AnyJson {
+    Value::from(DEFAULT_KEY_CONVERTER).into()
 }
 
-fn default_value_converter() -> Value {
-    DEFAULT_VALUE_CONVERTER.into()
+fn default_value_converter() -> AnyJson {
+    Value::from(DEFAULT_VALUE_CONVERTER).into()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use sluice_connector_api::{Plugin, Registry};
+use sluice_connector_api::{AnyJson, Plugin, Registry};
 
 use crate::config::flat::{CLASS, FlatConfig};
 use crate::config::flat_names::FlatError;
@@ -33,19 +33,19 @@ pub(super) fn texts(patch: Patch) -> FlatConfig {
 
 /// Reads a flat map in which null takes a value out.
 pub(super) fn read_patch(body: &[u8]) -> RestResult<Patch> {
-    let values: serde_json::Map<String, Value> = serde_json::from_slice(body)
+    let values: BTreeMap<String, AnyJson> = serde_json::from_slice(body)
         .map_err(|error| RestError::bad_request(format!("the body is not a map of texts: {error}")))?;
     patch_of(values)
 }
 
 /// Takes values for texts. A list or a map is none: the brackets would become part of what it holds.
-pub(super) fn patch_of(values: serde_json::Map<String, Value>) -> RestResult<Patch> {
+pub(super) fn patch_of(values: BTreeMap<String, AnyJson>) -> RestResult<Patch> {
     let mut patch = Patch::new();
     for (name, value) in values {
-        let text = match value {
+        let text = match value.into_value() {
             Value::String(text) => Some(text),
             Value::Null => None,
-            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+            value @ (Value::Bool(_) | Value::Number(_)) => Some(value.to_string()),
             Value::Array(_) => {
                 return Err(RestError::bad_request(format!(
                     "`{name}`: expected text, found a list; write what is in it with commas between, or each at a name of its \
@@ -136,5 +136,25 @@ pub(super) fn file_text(node: &Node, head: &str) -> RestResult<String> {
         Err(RestError::bad_request(
             "a value of this configuration holds characters that cannot be written as YAML",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_no_text_whatever_its_fields_are_called() {
+        for map in [
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":{"$serde_json::private::Number":"7"}}"#,
+            r#"{"a":{"$serde_json::private::RawValue":"7"}}"#,
+        ] {
+            let error = read(map.as_bytes()).unwrap_err();
+            assert!(format!("{error:?}").contains("`a`: expected text, found a map"), "{map}: {error:?}");
+        }
+        let texts = read(br#"{"a":1.50,"b":true,"c":"x","d":null}"#).unwrap();
+        let texts: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(texts, [("a", "1.50"), ("b", "true"), ("c", "x")]);
     }
 }

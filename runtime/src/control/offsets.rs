@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_connector_api::{BoxError, TopicPartition};
+use sluice_connector_api::{AnyJson, BoxError, TopicPartition};
 
 use crate::control::error::{RestError, RestResult};
 use crate::control::served::Served;
@@ -34,12 +34,12 @@ struct ConnectorOffset {
 #[derive(Debug, Deserialize, Serialize)]
 struct KafkaPartition {
     kafka_topic: String,
-    kafka_partition: Value,
+    kafka_partition: AnyJson,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 struct KafkaOffset {
-    kafka_offset: Value,
+    kafka_offset: AnyJson,
 }
 
 /// `GET /connectors/{name}/offsets`: all that its group has committed, those of topics that it read once included.
@@ -50,9 +50,12 @@ pub(super) async fn get(
     let committed = served.group(&name).await?.committed().await.map_err(|error| failed(&name, &error))?;
     let mut offsets = Vec::new();
     for (TopicPartition { topic, partition }, offset) in committed {
-        let partition = KafkaPartition { kafka_topic: topic.to_string(), kafka_partition: partition.into() };
-        offsets
-            .push(ConnectorOffset { partition, offset: Some(KafkaOffset { kafka_offset: offset.into() }) });
+        let kafka_partition = Value::from(partition).into();
+        let partition = KafkaPartition { kafka_topic: topic.to_string(), kafka_partition };
+        offsets.push(ConnectorOffset {
+            partition,
+            offset: Some(KafkaOffset { kafka_offset: Value::from(offset).into() }),
+        });
     }
     Ok(Json(ConnectorOffsets { offsets }))
 }
@@ -74,10 +77,11 @@ pub(super) async fn alter(
     served.must_be_stopped(&name)?;
     let mut offsets = Vec::new();
     for ConnectorOffset { partition, offset } in asked {
-        let number = whole_number("kafka_partition", &partition.kafka_partition)?;
+        let number = whole_number("kafka_partition", partition.kafka_partition.value())?;
         let number = i32::try_from(number)
             .map_err(|_| RestError::bad_request(format!("`kafka_partition` {number} is out of range")))?;
-        let offset = offset.map(|offset| whole_number("kafka_offset", &offset.kafka_offset)).transpose()?;
+        let offset =
+            offset.map(|offset| whole_number("kafka_offset", offset.kafka_offset.value())).transpose()?;
         offsets.push((TopicPartition::new(partition.kafka_topic, number), offset));
     }
     served.group(&name).await?.set(offsets).await.map_err(|error| not_moved(&name, &error))?;

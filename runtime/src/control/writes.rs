@@ -1,5 +1,7 @@
 //! Creating, changing and removing connectors, which is writing and removing their files.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -7,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use sluice_connector_api::AnyJson;
 
 use crate::config::flat::{CLASS, FlatConfig, flatten};
 use crate::config::settings::TargetState;
@@ -30,7 +32,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 #[serde(deny_unknown_fields)]
 struct NewConnector {
     name: Option<String>,
-    config: Option<Map<String, Value>>,
+    config: Option<BTreeMap<String, AnyJson>>,
     initial_state: Option<String>,
 }
 

@@ -17,6 +17,7 @@ use crate::lambda::encoded::{Encoded, EncodedHeaders, InOrder};
 use crate::lambda::in_order::in_order;
 use crate::lambda::odd;
 use crate::lambda::parts::{self, Readable, bytes, is_offset, push_schema, timestamp};
+use crate::shown::{on_one_line, shortened};
 use crate::transform::chain::{Stage, StageError};
 
 /// Records of one topic, by partition.
@@ -35,8 +36,21 @@ enum Shape {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MappingEvent {
-    event_source: Option<String>,
-    records: Option<InOrder<RawRecords>>,
+    event_source: Option<Box<RawValue>>,
+    /// By partition, each a list.
+    records: Option<Box<RawValue>>,
+    /// Of other services.
+    #[serde(rename = "Records")]
+    others: Option<Box<RawValue>>,
+    source: Option<Box<RawValue>>,
+}
+
+/// A record of another service.
+#[derive(Debug, Deserialize)]
+struct OtherRecord {
+    /// Amazon SNS writes it large.
+    #[serde(alias = "EventSource", rename = "eventSource")]
+    event_source: String,
 }
 
 /// The records of a partition as they are written.
@@ -105,9 +119,10 @@ impl KafkaEvent {
             Shape::Mapping(event) => event,
             Shape::Pipes => return Err(PIPES.into()),
         };
-        let Some(InOrder(partitions)) = event.records else {
-            return Err(not_kafka(event.event_source.as_deref()));
+        let Some(records) = event.records.as_ref().filter(|records| records.get().starts_with('{')) else {
+            return Err(not_kafka(&event));
         };
+        let InOrder(partitions): InOrder<Option<Box<RawValue>>> = serde_json::from_str(records.get())?;
         let mut all = Records { partitions: Vec::new(), records: Vec::new() };
         for (partition, records) in by_partition(partitions)? {
             let mut read_ones = Vec::with_capacity(records.len());
@@ -122,11 +137,14 @@ impl KafkaEvent {
 }
 
 /// Brings together what a partition has, which may be there more than once.
-fn by_partition(named: Vec<(String, RawRecords)>) -> Result<Vec<(TopicPartition, RawRecords)>, BoxError> {
+fn by_partition(
+    named: Vec<(String, Option<Box<RawValue>>)>,
+) -> Result<Vec<(TopicPartition, RawRecords)>, BoxError> {
     let mut all: Vec<(TopicPartition, RawRecords)> = Vec::with_capacity(named.len());
     let mut places: HashMap<TopicPartition, usize> = HashMap::new();
     for (name, records) in named {
         let partition = partition(&name)?;
+        let records = records_of(&name, records.as_deref())?;
         let place = places.get(&partition).and_then(|place| all.get_mut(*place));
         if let Some((_, before)) = place {
             before.extend(records);
@@ -138,12 +156,26 @@ fn by_partition(named: Vec<(String, RawRecords)>) -> Result<Vec<(TopicPartition,
     Ok(all)
 }
 
+/// The records of a partition. One that has null in place of a list has none.
+fn records_of(partition: &str, records: Option<&RawValue>) -> Result<RawRecords, BoxError> {
+    let Some(records) = records else { return Ok(RawRecords::new()) };
+    serde_json::from_str(records.get())
+        .map_err(|error| format!("`records` has no list at `{partition}`: {}", expectation_of(&error)).into())
+}
+
+/// The most characters of a service's name that are shown.
+const LONGEST_SOURCE: usize = 100;
+
 const PIPES: &str = "this is a list of records, as Amazon EventBridge Pipes sends it, and not the event of a mapping; invoke \
                      the function by an event source mapping for Amazon MSK or self-managed Kafka";
 
 /// Reads a record. One that is not as it should be is rejected alone.
 fn read(record: &RawValue, partition: &TopicPartition) -> Readable {
     match serde_json::from_str::<EventRecord>(record.get()) {
+        // A list would be taken for the fields in their order.
+        Ok(_) if !record.get().starts_with('{') => {
+            odd::read(record.get(), partition, "expected a record with its offset")
+        }
         Ok(parsed) if is_offset(parsed.offset) => {
             let origin = parts::origin(partition, parsed.offset);
             parsed.read(origin)
@@ -156,8 +188,17 @@ fn read(record: &RawValue, partition: &TopicPartition) -> Readable {
     }
 }
 
-fn not_kafka(source: Option<&str>) -> BoxError {
-    let from = source.map_or_else(String::new, |source| format!(" but of `{source}`"));
+/// Says of whom the event is, as far as it says so itself.
+fn not_kafka(event: &MappingEvent) -> BoxError {
+    let text = |raw: &Option<Box<RawValue>>| serde_json::from_str::<String>(raw.as_ref()?.get()).ok();
+    let of_record = || {
+        let records: Vec<OtherRecord> = serde_json::from_str(event.others.as_ref()?.get()).ok()?;
+        Some(records.into_iter().next()?.event_source)
+    };
+    let source = text(&event.event_source).or_else(of_record).or_else(|| text(&event.source));
+    let from = source.map_or_else(String::new, |source| {
+        format!(" but of `{}`", on_one_line(&shortened(&source, LONGEST_SOURCE)))
+    });
     format!(
         "this is not an event of Kafka{from}: it has no `records` by partition; invoke the function by an event \
          source mapping for Amazon MSK or self-managed Kafka"
@@ -369,14 +410,83 @@ mod tests {
     }
 
     #[test]
+    fn what_is_odd_about_an_event_and_not_about_its_records_is_passed_over() {
+        let text = r#"{"eventSource":[],"Records":"none","source":{},"bootstrapServers":null,
+            "records":{"t-0":null,"t-1":[{"offset":1,"value":"YQ=="}],"t-2":[]}}"#;
+        let Records { partitions, records } =
+            serde_json::from_str::<KafkaEvent>(text).unwrap().into_records().unwrap();
+        assert_eq!(partitions.iter().map(ToString::to_string).collect::<Vec<_>>(), ["t-0", "t-1", "t-2"]);
+        assert_eq!(records.len(), 1);
+    }
+
+    #[test]
+    fn an_inward_name_of_the_json_library_names_no_schema() {
+        let schema = json!({ "dataFormat": "AVRO", "schemaId": { "$serde_json::private::Number": "7" } });
+        let (record, error) = one(json!({ "value": "YQ==", "valueSchemaMetadata": schema }));
+        assert_eq!(error, None);
+        assert_eq!(headers(&record), [("__sluice.value.schema.format", Some(&b"AVRO"[..]))]);
+        let value = json!({ "$serde_json::private::RawValue": "\"YQ==\"" });
+        let (record, error) = one(json!({ "value": value }));
+        assert!(error.unwrap().rejection.to_string().contains("base64 in a string"));
+        assert_eq!(record.value_text(), Some(r#"{"$serde_json::private::RawValue":"\"YQ==\""}"#));
+    }
+
+    /// Deep nesting, halves of surrogates, numbers without end: each is the matter of its record.
+    #[test]
+    fn a_record_with_what_no_reader_likes_is_rejected_alone() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let long = "9".repeat(400);
+        let odd = [
+            format!(r#"{{"offset":2,"value":{deep}}}"#),
+            format!(r#"{{"offset":2,"value":"YQ==","headers":[{{"h":{deep}}}]}}"#),
+            format!(r#"{{"offset":2,"value":"YQ==","keySchemaMetadata":{deep}}}"#),
+            r#"{"offset":2,"value":"\ud800"}"#.to_owned(),
+            r#"{"offset":2,"value":"YQ==","headers":[{"\udc00":[1]}]}"#.to_owned(),
+            format!(r#"{{"offset":2,"value":"YQ==","timestamp":{long}}}"#),
+            r#"{"offset":2,"value":"YQ==","timestamp":1e999999}"#.to_owned(),
+            format!(r#"{{"offset":2,"value":"YQ==","headers":[{{"h":[{long}]}}]}}"#),
+            r#"{"offset":2,"value":"-_8="}"#.to_owned(),
+            r#"{"offset":2,"value":"YQ==","headers":[null]}"#.to_owned(),
+        ];
+        for record in odd {
+            let text =
+                format!(r#"{{"records":{{"t-0":[{{"offset":1,"value":"YQ=="}},{record},{{"offset":3}}]}}}}"#);
+            let read = serde_json::from_str::<KafkaEvent>(&text).unwrap().into_records().unwrap();
+            let shown: Vec<_> = read
+                .records
+                .iter()
+                .map(|(record, error)| (record.origin().offset(), error.is_some()))
+                .collect();
+            assert_eq!(shown, [(1, false), (2, true), (3, false)], "{}", record.get(..60).unwrap_or(&record));
+        }
+        let list = event(&json!([[7, 1, null, null, "YQ==", [], null, null]]));
+        let (record, error) = self::read(&list).unwrap().records.remove(0);
+        assert_eq!((record.origin().offset(), error.is_some()), (-1, true), "a list is no record");
+        let unknown = format!(r#"{{"offset":2,"value":"YQ==","brokerId":{deep},"tag":{long}}}"#);
+        let text = format!(r#"{{"records":{{"t-0":[{unknown}]}},"detail":{deep}}}"#);
+        let read = serde_json::from_str::<KafkaEvent>(&text).unwrap().into_records().unwrap();
+        assert!(read.records[0].1.is_none(), "what nobody asks for is no matter");
+    }
+
+    #[test]
     fn other_events_are_told_apart_and_the_way_out_is_named() {
         let bad = [
             (json!([{ "eventSource": "aws:kafka", "offset": 1, "value": "YQ==" }]), "EventBridge Pipes"),
-            (json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }), "not an event of Kafka:"),
+            (
+                json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }),
+                "not an event of Kafka but of `aws:sqs`",
+            ),
+            (json!({ "Records": [{ "EventSource": "aws:sns", "Sns": {} }] }), "but of `aws:sns`"),
+            (json!({ "Records": [{ "eventSource": "aws:kinesis", "kinesis": {} }] }), "but of `aws:kinesis`"),
+            (json!({ "source": "aws.events", "detail-type": "Scheduled Event" }), "but of `aws.events`"),
+            (json!({ "Records": 7, "source": [] }), "not an event of Kafka: it has no `records`"),
             (json!({ "eventSource": "aws:mq", "messages": [] }), "not an event of Kafka but of `aws:mq`"),
+            (json!({ "eventSource": "a\u{1b}[2J\u{202e}" }), "but of `a\\u001b[2J\\u202e`"),
             (json!({}), "event source mapping"),
             (json!({ "records": { "streamtopic": [] } }), "not a partition"),
-            (json!({ "records": [] }), "expected a map"),
+            (json!({ "records": { "t-0": { "0": { "offset": 1 } } } }), "`records` has no list at `t-0`"),
+            (json!({ "deliveryStreamArn": "a", "records": [] }), "it has no `records` by partition"),
+            (json!({ "records": null }), "it has no `records` by partition"),
             (json!("hello"), "expected the event of a Lambda event source mapping for Kafka"),
         ];
         for (event, expected) in bad {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sluice_connector_api::{
-    Origin, Payload, Record, Rejection, SchemaMetadata, TopicPartition, expectation_of,
+    AnyJson, Origin, Payload, Record, Rejection, SchemaMetadata, TopicPartition, expectation_of,
 };
 
 use crate::lambda::encoded::{Encoded, EncodedHeaders};
@@ -104,8 +104,8 @@ impl Fields {
 }
 
 /// A registry names a schema by a text or by a number.
-fn schema(mut fields: BTreeMap<String, Value>) -> SchemaMetadata {
-    let mut text = |name: &str| match fields.remove(name) {
+fn schema(mut fields: BTreeMap<String, AnyJson>) -> SchemaMetadata {
+    let mut text = |name: &str| match fields.remove(name).map(AnyJson::into_value) {
         Some(Value::String(text)) => Some(text),
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,

@@ -60,6 +60,10 @@ impl SampleRecord {
     /// Reads a record from a JSON object, or says why it is none.
     pub fn from_json(text: &[u8]) -> Result<Self, BoxError> {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        // A list would be taken for the fields in their order.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err("expected an object with a `value`, and what else the record has".into());
+        }
         let written: Written = serde_json::from_slice(text)?;
         if written.offset.is_some_and(|offset| offset < 0 || offset == i64::MAX) {
             return Err("`offset` is one that Kafka gives to no record".into());
@@ -226,6 +230,16 @@ mod tests {
         let text = format!("{{\"offset\":{}}}\n{{}}", i64::MAX - 1);
         let error = origins(&text).unwrap_err();
         assert!(error.starts_with("line 2: behind the offset 9223372036854775806 of t-0"), "{error}");
+    }
+
+    #[test]
+    fn a_list_is_no_record() {
+        for list in [r#"["k","v"]"#, r#" ["k","v",null,"t",0,5,6]"#, "7", "null"] {
+            let error = SampleRecord::from_json(list.as_bytes()).unwrap_err().to_string();
+            assert_eq!(error, "expected an object with a `value`, and what else the record has", "{list}");
+        }
+        let record = SampleRecord::from_json(b"\xef\xbb\xbf {\"value\":1}").unwrap();
+        assert_eq!(record.value.as_deref(), Some(&b"1"[..]));
     }
 
     #[test]

@@ -53,6 +53,30 @@ fn the_example_has_tests_that_pass() {
 }
 
 #[test]
+fn a_record_is_what_was_written_whatever_its_fields_are_called() {
+    const RECORDS: &str = "\
+tests:
+  - name: inward names
+    records:
+      - value: { v: { $serde_json::private::Number: \"7\" } }
+      - value: { v: { $serde_json::private::RawValue: \"[1]\" } }
+      - value: { $serde_json::private::Number: 7 }
+    expect:
+";
+    let folder = Folder::with(
+        "c.yaml",
+        "source: { kafka: { bootstrap_servers: a:9092, topics: [t] } }\nsink: { file: { path: /tmp/never } }\n",
+    );
+    folder.write("c.test.yaml", &format!("{RECORDS}      records: [{{ value: {{ v: 7 }} }}]\n"));
+    let ended = test(&folder, &["c.yaml"]).expect_code(1);
+    assert!(ended.stdout.contains("$serde_json::private::Number"), "{ended}");
+    test(&folder, &["c.yaml", "--update"]).expect_code(0);
+    let updated = std::fs::read_to_string(folder.path().join("c.test.yaml")).unwrap_or_default();
+    assert_eq!(updated.matches("$serde_json::private::Number").count(), 4, "{updated}");
+    test(&folder, &["c.yaml"]).expect_code(0);
+}
+
+#[test]
 fn tests_are_found_by_the_connector_the_file_and_the_directory() {
     let folder = folder(TESTS);
     for path in ["c.yaml", "c.test.yaml", "."] {

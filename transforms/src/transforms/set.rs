@@ -1,10 +1,11 @@
 //! `set`: fields made of templates, each of the right type.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    AnyJson, FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
     SettingsError, Transform, TransformSettings, Transformed,
 };
 use sluice_template::Template;
@@ -47,6 +48,7 @@ use crate::subject::Of;
 pub(crate) struct SetSettings {
     /// What is set, by the fields that get it. Names within names are separated by dots, and objects on the way are made; a
     /// name that has a dot stands in brackets or between backticks. Names within objects below stand for themselves.
+    #[serde(deserialize_with = "fields")]
     fields: Map<String, Value>,
     /// Whether all other fields go. Default `false`.
     #[serde(default)]
@@ -54,6 +56,14 @@ pub(crate) struct SetSettings {
     /// Whether the key or the value is changed. The templates see both. Default `value`.
     #[serde(default)]
     of: Of,
+}
+
+/// Reads fields as they are written, whatever they are called.
+fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    match AnyJson::deserialize(deserializer)?.into_value() {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(D::Error::custom("expected a map of fields")),
+    }
 }
 
 impl TransformSettings for SetSettings {

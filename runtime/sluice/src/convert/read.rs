@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use sluice_connector_api::Json;
 use sluice_runtime::config::yaml::Node;
 
 /// The key that every configuration has.
@@ -39,7 +40,9 @@ pub(super) fn read(file: &Path, text: &str) -> Result<ConnectConfig, String> {
 }
 
 fn document(text: &str) -> Option<Map<String, Value>> {
-    let value = serde_json::from_str(text).ok().or_else(|| Node::parse(text).ok().map(|node| node.to_json()));
+    let value = Json::value_from_slice(text.as_bytes())
+        .ok()
+        .or_else(|| Node::parse(text).ok().map(|node| node.to_json()));
     match value {
         Some(Value::Object(fields)) => Some(fields),
         _ => None,

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
-use sluice_connector_api::{BoxError, Record};
+use sluice_connector_api::{AnyJson, BoxError, Record};
 
 use crate::config::problem::{Position, Problem};
 use crate::config::schema::schema_of;
@@ -52,9 +51,9 @@ pub struct CasePlace {
 #[serde(deny_unknown_fields, default)]
 pub struct Expectation {
     /// The records that come out of the transforms, as `sluice preview` shows them.
-    pub records: Option<Vec<Value>>,
+    pub records: Option<Vec<AnyJson>>,
     /// The requests that the sink sends, as `sluice preview` shows them.
-    pub requests: Option<Vec<Value>>,
+    pub requests: Option<Vec<AnyJson>>,
     /// The records that are rejected.
     pub rejected: Vec<ExpectedRejection>,
 }
@@ -81,7 +80,7 @@ struct WrittenSuite {
 struct WrittenCase {
     name: String,
     #[schemars(with = "Vec<WrittenRecord>")]
-    records: Vec<Value>,
+    records: Vec<AnyJson>,
     #[serde(default)]
     expect: Expectation,
 }
@@ -166,7 +165,7 @@ impl WrittenCase {
         let mut records = Vec::new();
         for (index, record) in self.records.into_iter().enumerate() {
             let place = node.find(["records", &index.to_string()]).position;
-            let record = SampleRecord::from_json(record.to_string().as_bytes());
+            let record = SampleRecord::from_json(record.value().to_string().as_bytes());
             let record = record.map_err(|error| Problem::at(file, place, error.to_string()))?;
             records.push(record);
         }

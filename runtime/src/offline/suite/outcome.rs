@@ -1,7 +1,7 @@
 //! What became of the records of a test, beside what was expected.
 
 use serde_json::{Value, json};
-use sluice_connector_api::BoxError;
+use sluice_connector_api::{AnyJson, BoxError};
 
 use crate::connector::load::Connector;
 use crate::offline::preview::{Preview, preview};
@@ -53,10 +53,10 @@ impl CaseOutcome {
     pub fn differences(&self, expect: &Expectation) -> Vec<Difference> {
         let mut differences = Vec::new();
         if let Some(records) = &expect.records {
-            compare_lists("records", records, &self.records, &mut differences);
+            compare_lists("records", &values(records), &self.records, &mut differences);
         }
         if let Some(requests) = &expect.requests {
-            compare_lists("requests", requests, &self.requests, &mut differences);
+            compare_lists("requests", &values(requests), &self.requests, &mut differences);
         }
         self.compare_rejected(expect, &mut differences);
         if let Some(reason) = &self.stopped {
@@ -100,4 +100,8 @@ impl CaseOutcome {
         }
         Value::Object(expect)
     }
+}
+
+fn values(expected: &[AnyJson]) -> Vec<Value> {
+    expected.iter().cloned().map(AnyJson::into_value).collect()
 }

@@ -34,6 +34,21 @@ struct Envelope<'a> {
     payload: &'a RawValue,
 }
 
+impl<'a> Envelope<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, String> {
+        let not_one = |expected: &str| {
+            format!(
+                "it is not an envelope of `schema` and `payload` ({expected}); JSON without one is for the converter `json`"
+            )
+        };
+        // A list of two would be taken for both.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(not_one("expected an object"));
+        }
+        serde_json::from_slice(bytes).map_err(|error| not_one(&expectation_of(&error)))
+    }
+}
+
 /// Takes payloads out of their envelopes.
 pub(super) struct EnvelopeConverter {
     decimal: DecimalStyle,
@@ -72,12 +87,7 @@ impl EnvelopeConverter {
     }
 
     fn open(&self, bytes: &Bytes) -> Result<Option<Json>, String> {
-        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
-            let expected = expectation_of(&error);
-            format!(
-                "it is not an envelope of `schema` and `payload` ({expected}); JSON without one is for the converter `json`"
-            )
-        })?;
+        let envelope = Envelope::parse(bytes)?;
         let payload = envelope.payload.get();
         let parse = || {
             Json::parse(bytes.slice_ref(payload.as_bytes()))

@@ -1,8 +1,9 @@
 //! What a Connect schema says of a payload that JSON cannot say itself.
 
 use serde_json::Value;
+use sluice_connector_api::AnyJson;
 
-use super::written::{WrittenField, WrittenSchema};
+use super::written::WrittenSchema;
 use crate::mapping::{Calendar, TimeStyle};
 
 /// What a value is, as far as it has to be changed.
@@ -54,7 +55,8 @@ struct Reader {
 
 impl Reader {
     fn read(&self, written: WrittenSchema) -> Result<ConnectType, String> {
-        let default = written.default.clone().filter(|default| self.defaults && !default.is_null());
+        let default = written.default.as_ref().map(AnyJson::value);
+        let default = default.filter(|default| self.defaults && !default.is_null()).cloned();
         let is_optional = written.optional;
         Ok(ConnectType { kind: self.kind(written)?, default, is_optional })
     }
@@ -81,12 +83,13 @@ impl Reader {
         }
     }
 
-    fn fields(&self, written: Vec<WrittenField>) -> Result<ConnectKind, String> {
+    fn fields(&self, written: Vec<WrittenSchema>) -> Result<ConnectKind, String> {
         let mut fields = Vec::new();
         for field in written {
-            let of_field = self.read(field.schema)?;
+            let name = field.field.clone().ok_or("a field of a `struct` has no name as its `field`")?;
+            let of_field = self.read(field)?;
             if !of_field.is_plain() {
-                fields.push((field.field, of_field));
+                fields.push((name, of_field));
             }
         }
         Ok(if fields.is_empty() { ConnectKind::Plain } else { ConnectKind::Struct(fields) })

@@ -41,7 +41,7 @@ pub(super) fn type_of(written: &WrittenSchema) -> Typed {
 fn nested(written: &WrittenSchema) -> Typed {
     match (written.kind.as_str(), &written.fields, &written.items, &written.keys, &written.values) {
         ("struct", Some(fields), ..) => {
-            let types = fields.iter().map(|field| (field.field.clone(), type_of(&field.schema)));
+            let types = fields.iter().filter_map(|field| Some((field.field.clone()?, type_of(field))));
             Typed::object(types.collect())
         }
         ("array", _, Some(items), ..) => type_of(items).list(),

@@ -1,8 +1,10 @@
 //! A schema as Kafka Connect's `JsonConverter` writes it.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::Value;
-use sluice_connector_api::expectation_of;
+use sluice_connector_api::{AnyJson, expectation_of};
 
 use crate::mapping::{Calendar, MICROS, MILLIS, NANOS};
 
@@ -13,22 +15,16 @@ pub(super) struct WrittenSchema {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) name: Option<String>,
-    #[serde(default)]
-    pub(super) parameters: Option<serde_json::Map<String, Value>>,
-    pub(super) fields: Option<Vec<WrittenField>>,
+    /// What it is called within a `struct`.
+    pub(super) field: Option<String>,
+    pub(super) parameters: Option<HashMap<String, AnyJson>>,
+    pub(super) fields: Option<Vec<WrittenSchema>>,
     pub(super) items: Option<Box<WrittenSchema>>,
     pub(super) keys: Option<Box<WrittenSchema>>,
     pub(super) values: Option<Box<WrittenSchema>>,
-    pub(super) default: Option<Value>,
+    pub(super) default: Option<AnyJson>,
     #[serde(default)]
     pub(super) optional: bool,
-}
-
-#[derive(Deserialize)]
-pub(super) struct WrittenField {
-    pub(super) field: String,
-    #[serde(flatten)]
-    pub(super) schema: WrittenSchema,
 }
 
 impl WrittenSchema {
@@ -44,7 +40,7 @@ impl WrittenSchema {
 
     /// Returns a number among the parameters, which writers have as text.
     pub(super) fn parameter(&self, name: &str) -> Option<i64> {
-        match self.parameters.as_ref()?.get(name)? {
+        match self.parameters.as_ref()?.get(name)?.value() {
             Value::String(text) => text.parse().ok(),
             Value::Number(number) => number.as_i64(),
             _ => None,

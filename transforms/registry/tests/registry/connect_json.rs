@@ -57,6 +57,36 @@ fn null_where_the_schema_allows_none_is_no_tombstone() {
 }
 
 #[test]
+fn a_list_is_no_envelope() {
+    for list in [r#"[null,{"a":1}]"#, r#" [{"type":"string"},"x"]"#, r#"[null,null]"#] {
+        let error = read(json!({}), list.as_bytes()).unwrap_err();
+        assert!(error.contains("(expected an object); JSON without one is for"), "{list}: {error}");
+    }
+}
+
+/// The last one is what it would be if its name were another.
+#[test]
+fn a_default_is_what_the_schema_says_whatever_its_fields_are_called() {
+    for default in [
+        "1.50",
+        "18446744073709551616",
+        r#"{"a":[1.50]}"#,
+        r#"{"$serde_json::private::Number":"7"}"#,
+        r#"{"$serde_json::private::RawValue":"{\"role\":\"admin\"}"}"#,
+    ] {
+        let of_field =
+            format!(r#"{{"field":"f","type":"struct","optional":true,"fields":[],"default":{default}}}"#);
+        let schema = format!(r#"{{"type":"struct","fields":[{of_field}]}}"#);
+        let record = format!(r#"{{"schema":{schema},"payload":{{"f":null}}}}"#);
+        assert_eq!(
+            read(json!({}), record.as_bytes()),
+            Ok(Some(format!(r#"{{"f":{default}}}"#))),
+            "{default}"
+        );
+    }
+}
+
+#[test]
 fn a_schema_that_is_none_of_connects_is_refused() {
     for (schema, says) in [
         (json!({ "type": "nothing" }), "`nothing` is no type"),
