@@ -7,6 +7,7 @@ use crate::config::interpolate::Follow;
 use crate::config::problem::{Position, Problem};
 use crate::connector::files;
 use crate::connector::load::Connector;
+use crate::guard;
 use crate::kafka::probe::probe;
 use crate::shown::on_one_line;
 use clap::Args;
@@ -117,14 +118,18 @@ fn problem_line(problem: &Problem, output: Output) -> String {
 async fn look(connector: &Connector, timeout: Duration) -> Vec<Finding> {
     let mut findings = probe(&connector.name, &connector.source.kafka, timeout).await;
     let subject = format!("sink {}", connector.sink_name);
-    match tokio::time::timeout(timeout, connector.sink.check()).await {
-        Ok(more) if more.is_empty() => findings.push(Finding::good(subject, "has nothing to reach")),
-        Ok(more) => findings.extend(more),
+    match tokio::time::timeout(timeout, guard::wait_for(connector.sink.check())).await {
+        Ok(Ok(more)) if more.is_empty() => findings.push(Finding::good(subject, "has nothing to reach")),
+        Ok(Ok(more)) => findings.extend(more),
+        Ok(Err(panicked)) => findings.push(Finding::unseen(subject, format!("the look {panicked}"))),
         Err(_) => findings.push(Finding::unreachable(subject, format!("did not answer within {timeout:?}"))),
     }
     if let Some(queue) = &connector.dead_letters {
-        match tokio::time::timeout(timeout, queue.check()).await {
-            Ok(more) => findings.extend(more),
+        match tokio::time::timeout(timeout, guard::wait_for(queue.check())).await {
+            Ok(Ok(more)) => findings.extend(more),
+            Ok(Err(panicked)) => {
+                findings.push(Finding::unseen("dead letter queue", format!("the look {panicked}")));
+            }
             Err(_) => {
                 findings.push(Finding::unreachable(
                     "dead letter queue",

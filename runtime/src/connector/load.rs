@@ -21,6 +21,7 @@ use crate::config::yaml::{Node, YamlError};
 use crate::connector::definition::Definition;
 use crate::connector::parts::{LETTERS, Parts, only_entry};
 use crate::connector::tombstones::made_in_vain;
+use crate::guard;
 use crate::shown::keep_from_log;
 use crate::tap::TapPoint;
 use crate::transform::chain::{Chain, Step};
@@ -99,8 +100,23 @@ impl Connector {
         Err(problems)
     }
 
-    /// Checks and builds the connector in a file that is parsed already.
+    /// Checks and builds the connector in a file that is parsed already. A plug-in that panics meanwhile is a problem of the
+    /// file: it must not end whoever reads it, such as a worker that runs others.
     pub(crate) async fn of(
+        file: &Path,
+        node: Node,
+        registry: &Registry,
+        follow: Follow,
+    ) -> Result<Self, Vec<Problem>> {
+        let built = guard::wait_for(Self::built(file, node, registry, follow)).await;
+        built.unwrap_or_else(|panicked| {
+            let text =
+                format!("cannot be checked, since a plug-in {panicked}; that is a mistake in the plug-in");
+            Err(vec![Problem::of_file(file, text)])
+        })
+    }
+
+    async fn built(
         file: &Path,
         mut node: Node,
         registry: &Registry,

@@ -131,16 +131,19 @@ impl Joining {
         let mut committer =
             Committer::new(records.consumer(), &commits, meter, settings, subscription, onlooker);
         let poller = Poller::new(records, command_receiver, budget.clone(), Watch::new(name, settings));
-        // Threads that cannot start leave the channel closed, which `next` reports.
-        start_thread(format!("kafka-{name}"), move || poller.run());
-        start_thread(format!("commit-{name}"), move || committer.run());
+        // The committer ends when the consumer is gone, which the poller has.
+        start_thread(format!("commit-{name}"), move || committer.run())?;
+        start_thread(format!("kafka-{name}"), move || poller.run())?;
         Ok(Member { events, backlog, commands, commits, consumer: member })
     }
 }
 
-fn start_thread(name: String, run: impl FnOnce() + Send + 'static) {
+/// Starts a thread. Where the system gives none there is no consumer: one that reads and never commits would look as if it
+/// worked.
+fn start_thread(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), KafkaError> {
     let span = tracing::Span::current();
-    let _started = thread::Builder::new().name(name).spawn(move || span.in_scope(run)).is_ok();
+    let started = thread::Builder::new().name(name).spawn(move || span.in_scope(run));
+    started.map(drop).map_err(|error| KafkaError::ClientCreation(format!("cannot start a thread: {error}")))
 }
 
 impl Source for KafkaSource {

@@ -108,3 +108,12 @@ async fn what_is_open_makes_room_where_it_uses_up_the_buffer() {
     assert_eq!((run.stored(), run.reaches()), (vec![0, 1], vec![StoreReach::Room]));
     assert_eq!((run.committed(), run.budget.used()), (Some(2), 0));
 }
+
+/// Invariant 10: it takes its connector down, and neither the process nor a record with it.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_wherever_it_is_asked_ends_its_connector_alone() {
+    let mut run = setup(HoldScript { upset: true, ..holding(2) }).start_with(records(0, 0, &["a", "b"]));
+    let ended = run.join().await;
+    assert!(!matches!(ended, Ok(Ok(()))), "{ended:?}");
+    assert_eq!((run.stored(), run.tally().skipped, run.committed()), (vec![], 0, Some(0)));
+}

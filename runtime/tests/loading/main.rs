@@ -7,4 +7,5 @@ mod errors;
 mod forms;
 mod functions;
 mod mistakes;
+mod panics;
 mod plug_ins;

@@ -17,6 +17,8 @@ pub(crate) struct HoldScript {
     pub(crate) complete: usize,
     /// What is held for so long is due.
     pub(crate) interval: Option<Duration>,
+    /// Panics within a put, with its lock in hand: every call from then on panics, too.
+    pub(crate) upset: bool,
     /// What storing fails with, one failure after the other.
     pub(crate) failures: VecDeque<Failure>,
 }
@@ -37,6 +39,7 @@ impl ScriptedHold {
     /// Takes records of a put.
     pub(crate) fn take(&self, records: &[Record]) {
         let mut open = self.open.lock().unwrap();
+        assert!(!self.script.lock().unwrap().upset, "the script says so");
         open.extend(records.iter().map(|record| (Instant::now(), record.clone())));
         let complete = self.script.lock().unwrap().complete;
         for record in records {

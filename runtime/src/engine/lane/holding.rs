@@ -134,7 +134,10 @@ impl Holding {
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        self.hold.forget(&self.partitions);
+        // It may be dropped since the sink panicked, and one that panics again would end the whole process.
+        if let Err(panicked) = guard::call(|| self.hold.forget(&self.partitions)) {
+            tracing::error!("the sink was told to drop what it holds, and {panicked}");
+        }
     }
 }
 
