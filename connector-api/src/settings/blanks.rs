@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
 /// What stands where a secret stood.
 const BLANK: &str = "[redacted]";
 
@@ -20,6 +23,12 @@ const MAX_PLUSES: usize = 16;
 /// How often one text may have been escaped.
 const MAX_LAYERS: usize = 4;
 
+/// A secret of so many characters may have been cut into lines, of which one was made again.
+const WRAPPED_CHARS: usize = 16;
+
+/// What pages put where a long word may be cut, and where it is.
+const CUTS: [&str; 7] = ["<br>", "<br/>", "<br />", "<wbr>", "&shy;", "\u{ad}", "\u{200b}"];
+
 /// The longest number of a character in HTML, with all around it.
 const MAX_NUMBER: usize = 16;
 
@@ -28,7 +37,7 @@ const ENTITIES: [(&str, char); 5] =
     [("amp;", '&'), ("lt;", '<'), ("gt;", '>'), ("quot;", '"'), ("apos;", '\'')];
 
 /// Secrets that are blanked where somebody else's text echoes them: as they are, or as JSON, a URL, HTML, a log or Base64
-/// write them, even within one another. It has no `Debug` that shows them.
+/// write them, even within one another, cut into lines, or as a part of what was encoded. It has no `Debug` that shows them.
 ///
 /// ```
 /// use sluice_connector_api::Blanks;
@@ -45,9 +54,14 @@ impl Blanks {
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut known = HashSet::new();
         for secret in secrets {
+            known.extend(in_base64(&secret));
             let words: Vec<_> = secret.split_whitespace().collect();
             known.insert(words.join(" "));
         }
+        Self::from_known(known)
+    }
+
+    fn from_known(mut known: HashSet<String>) -> Self {
         known.remove("");
         let mut secrets: Vec<Vec<char>> = known.iter().map(|secret| secret.chars().collect()).collect();
         // The longest first, or what is left of it would still tell a part.
@@ -61,7 +75,7 @@ impl Blanks {
         if more.is_empty() {
             return self.clone();
         }
-        Self::new(self.0.iter().chain(&*more.0).map(|secret| secret.iter().collect()))
+        Self::from_known(self.0.iter().chain(&*more.0).map(|secret| secret.iter().collect()).collect())
     }
 
     /// Says whether there is no secret.
@@ -110,6 +124,29 @@ impl fmt::Debug for Blanks {
     }
 }
 
+/// Returns how Base64 writes a secret that stands somewhere in what was encoded: three bytes are four characters, so that it
+/// begins in one of three ways. Characters that hold something of what is around it are left out. One that is too short is
+/// found by no part of it.
+fn in_base64(secret: &str) -> Vec<String> {
+    if secret.chars().count() < TELLING_CHARS {
+        return Vec::new();
+    }
+    // Where it stands alone.
+    let mut found = vec![STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)];
+    // One byte before it takes part in two characters, two bytes in three.
+    for (before, characters) in [(0, 0), (1, 2), (2, 3)] {
+        let mut bytes = vec![0; before];
+        bytes.extend_from_slice(secret.as_bytes());
+        let behind = usize::from(bytes.len() % 3 != 0);
+        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            let encoded = engine.encode(&bytes);
+            let own = encoded.get(characters..encoded.len().saturating_sub(behind));
+            found.extend(own.map(str::to_owned));
+        }
+    }
+    found
+}
+
 /// Returns how many bytes a secret takes at the beginning of a text, or so much of it as the text has before it ends.
 fn length_of(secret: &[char], text: &str) -> Option<usize> {
     // A character may be spelled in ways of several lengths: a backslash by one or by two.
@@ -121,9 +158,13 @@ fn length_of(secret: &[char], text: &str) -> Option<usize> {
             if index >= TELLING_CHARS && is_cut_off(rest) {
                 return Some(end);
             }
-            for length in spellings(*wanted, rest) {
-                if !next.contains(&(end + length)) {
-                    next.push(end + length);
+            let is_within = index > 0 && *wanted != ' ';
+            let cut = if is_within { cut(rest, secret.len() >= WRAPPED_CHARS) } else { None };
+            for begin in [Some(end), cut.map(|length| end + length)].into_iter().flatten() {
+                for length in spellings(*wanted, text.get(begin..).unwrap_or_default()) {
+                    if !next.contains(&(begin + length)) {
+                        next.push(begin + length);
+                    }
                 }
             }
         }
@@ -133,6 +174,33 @@ fn length_of(secret: &[char], text: &str) -> Option<usize> {
         ends = next;
     }
     ends.into_iter().max()
+}
+
+/// Measures what cuts a secret into lines, with the margin of the next one; or, in a long one, the blank that came of it.
+fn cut(text: &str, is_long: bool) -> Option<usize> {
+    let first = text.chars().next()?;
+    if first == ' ' && is_long {
+        return Some(1);
+    }
+    if !matches!(first, '\n' | '\r' | '\\' | '%' | '&' | '=' | '<' | '\u{ad}' | '\u{200b}') {
+        return None;
+    }
+    if let Some(cut) = CUTS.iter().find(|cut| starts_like(text, cut)) {
+        return Some(cut.len() + end_of_line(text.get(cut.len()..)?).unwrap_or(0));
+    }
+    end_of_line(text)
+}
+
+/// Measures the end of a line, and the margin of the next one.
+fn end_of_line(text: &str) -> Option<usize> {
+    // Quoted-printable and shells put a sign before it.
+    let behind = text.strip_prefix(['=', '\\']).filter(|behind| behind.starts_with(['\n', '\r']));
+    let line = behind.unwrap_or(text);
+    let ends = ['\n', '\r'].into_iter().flat_map(|end| spellings(end, line));
+    let sign = text.len() - line.len();
+    let end = sign + ends.max()?;
+    let margin = white_space(text.get(end..)?).into_iter().max().unwrap_or(0);
+    Some(end + margin)
 }
 
 /// Says whether what is left of a text is no more than the sign that it was cut off, or half an escape.
@@ -151,7 +219,10 @@ fn spellings(wanted: char, text: &str) -> Vec<usize> {
     }
     match text.as_bytes().first() {
         Some(b'\\') => lengths.extend(backslashed(wanted, text)),
-        Some(b'%') => lengths.extend(percent_encoded(wanted, text)),
+        Some(b'%') => {
+            lengths.extend(percent_encoded(wanted, text));
+            lengths.extend(percent_numbered(wanted, text));
+        }
         Some(b'&') => lengths.extend(entity(wanted, text)),
         _ => {}
     }
@@ -208,24 +279,40 @@ fn backslashed(wanted: char, text: &str) -> Vec<usize> {
     lengths
 }
 
-/// Measures `u00e9`, `ud83d\ude00`, `u{e9}` and `xe9`, which stand behind a backslash.
+/// Measures `u00e9`, `ud83d\ude00`, `U000000e9`, `u{e9}`, `xe9`, `xc3\xa9` and `303\251`, which stand behind a backslash.
 fn numbered(wanted: char, text: &str) -> Option<usize> {
     let code = u32::from(wanted);
-    let ways = [format!("u{{{code:x}}}"), format!("x{code:02x}")];
+    let ways = [format!("u{{{code:x}}}"), format!("x{code:02x}"), format!("U{code:08x}")];
     if let Some(way) = ways.iter().find(|way| starts_like(text, way)) {
         return Some(way.len());
     }
+    let (mut units, mut bytes) = ([0; 2], [0; 4]);
+    let units = wanted.encode_utf16(&mut units).iter().map(|unit| format!("u{unit:04x}"));
+    let bytes = wanted.encode_utf8(&mut bytes).as_bytes();
+    row(text, units)
+        .or_else(|| row(text, bytes.iter().map(|byte| format!("x{byte:02x}"))))
+        .or_else(|| row(text, bytes.iter().map(|byte| format!("{byte:03o}"))))
+}
+
+/// Measures numbers that stand one behind the other, all but the first with backslashes of their own.
+fn row(text: &str, numbers: impl Iterator<Item = String>) -> Option<usize> {
     let mut end = 0;
-    for unit in wanted.encode_utf16(&mut [0; 2]) {
+    for number in numbers {
         let rest = text.get(end..)?;
         let rest_at = if end == 0 { 0 } else { rest.bytes().take_while(|byte| *byte == b'\\').count() };
-        let way = format!("u{unit:04x}");
-        if !starts_like(rest.get(rest_at..)?, &way) {
+        if !starts_like(rest.get(rest_at..)?, &number) {
             return None;
         }
-        end += rest_at + way.len();
+        end += rest_at + number.len();
     }
     Some(end)
+}
+
+/// Measures a character as the `escape` of browsers writes it: `%u00e9`.
+fn percent_numbered(wanted: char, text: &str) -> Option<usize> {
+    let numbers =
+        wanted.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("%u{unit:04x}")).collect::<String>();
+    starts_like(text, &numbers).then_some(numbers.len())
 }
 
 /// Measures a character as URLs write it, once or over again: `%2F`, `%252f`.
@@ -362,6 +449,60 @@ mod tests {
         assert!(matches!(blanks.apply("100% & \\ nothing"), Cow::Borrowed(_)));
         assert_eq!(Blanks::default().and(&blanks).apply("a secret"), "a [redacted]");
         assert!(!format!("{blanks:?}").contains("secret\""));
+    }
+
+    #[test]
+    fn a_secret_within_what_was_encoded_is_blanked_wherever_it_stands() {
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+        let secret = "hunter2-never/é";
+        for before in ["", "a", "ab", "abc", "authorization: Bearer "] {
+            for behind in ["", "x", "xy", "\r\nhost: a\r\n"] {
+                let request = format!("{before}{secret}{behind}");
+                for encoded in [STANDARD.encode(&request), URL_SAFE.encode(&request)] {
+                    let shown = blanked(secret, &format!("{{\"body\":\"{encoded}\"}}"));
+                    assert!(shown.contains("[redacted]"), "{request}: {shown}");
+                    let left = shown.len() - "{\"body\":\"[redacted]\"}".len();
+                    let around = STANDARD.encode(format!("{before}{behind}")).len();
+                    assert!(left <= around + 8, "{request}: {shown}");
+                }
+            }
+        }
+        assert_eq!(blanked("abcde", &STANDARD.encode("abcde")), "YWJjZGU=", "so few are found in anything");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_into_lines_is_blanked() {
+        let secret = "hunter2-never-tell-anybody";
+        for cut in [
+            "\n",
+            "\r\n",
+            "\n        ",
+            "=\r\n",
+            "\\\n  ",
+            "\\n",
+            "\\r\\n    ",
+            "%0A",
+            "%0d%0a",
+            "&#10;",
+            "<br>",
+            "<BR />\n",
+            "<wbr>",
+            "&shy;",
+            "\u{200b}",
+            " ",
+        ] {
+            let echo = format!("hunter2-{cut}never-tell-{cut}anybody");
+            assert_eq!(blanked(secret, &format!("no {echo}!")), "no [redacted]!", "{cut:?}");
+        }
+        assert_eq!(blanked("hunter2", "hun\n  ter2!"), "[redacted]!");
+        assert_eq!(
+            blanked("hunter2", "hun ter2!"),
+            "hun ter2!",
+            "words that happen to stand beside each other"
+        );
+        let encoded = STANDARD_NO_PAD.encode(format!("Bearer {secret}"));
+        let (one, other) = encoded.split_at(20);
+        assert!(blanked(secret, &format!("{one}\r\n{other}")).contains("[redacted]"));
     }
 
     #[test]

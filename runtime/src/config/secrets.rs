@@ -8,8 +8,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use sluice_connector_api::Blanks;
@@ -104,7 +102,6 @@ impl Found {
         let Some(user) = ["username", "user", "client_id"].into_iter().find_map(text) else { return };
         for key in node.keys().into_iter().filter(|key| schema.key(key).is_secret()) {
             let pair = format!("{user}:{}", text(key).unwrap_or_default());
-            self.certain.extend(in_base64(&pair));
             self.certain.push(pair);
         }
     }
@@ -127,9 +124,7 @@ impl Found {
     fn into_blanks(self) -> Blanks {
         let Self { certain, likely, open } = self;
         let likely = likely.into_iter().filter(|secret| !open.contains(secret));
-        let secrets: Vec<_> = certain.into_iter().chain(likely).collect();
-        let encoded: Vec<_> = secrets.iter().flat_map(|secret| in_base64(secret)).collect();
-        Blanks::new(secrets.into_iter().chain(encoded).filter(|secret| is_long(secret)))
+        Blanks::new(certain.into_iter().chain(likely).filter(|secret| is_long(secret)))
     }
 }
 
@@ -190,7 +185,6 @@ fn of_url(url: &str, range: &Range<usize>) -> Vec<String> {
             found.push(part.to_owned());
         }
         if secret.start == start && secret.end > start {
-            found.extend(in_base64(part));
             found.extend(part.split(':').skip(1).map(str::to_owned));
         }
         found.extend(tokens(part, &['/', '?', '&', '=', '#', ';', ':']));
@@ -227,11 +221,6 @@ fn tokens(text: &str, between: &[char]) -> Vec<String> {
         is_long(part) && !is_scheme(part) && !(is_word && part.len() < LONG_WORD)
     };
     text.split(between).map(str::trim).filter(is_token).map(str::to_owned).collect()
-}
-
-fn in_base64(text: &str) -> [String; 2] {
-    // What fills up the last group is left out: what follows is found all the same.
-    [STANDARD_NO_PAD.encode(text), URL_SAFE_NO_PAD.encode(text)]
 }
 
 #[cfg(test)]
