@@ -129,6 +129,9 @@ pub trait Sink: Send + Sync {
     }
 }
 
+/// Characters of a target's words that a finding shows: it is logged, and stands in `/status`.
+const SHOWN_CHARS: usize = 500;
+
 /// One thing that [`Sink::check`] looked at.
 ///
 /// ```
@@ -197,7 +200,10 @@ impl Finding {
         };
         // No record is in a look, so that all may be shown.
         let text = match failure.detail() {
-            Some(detail) => format!("{failure}: {detail}"),
+            Some(detail) => {
+                let shown: String = detail.chars().take(SHOWN_CHARS).collect();
+                format!("{failure}: {shown}")
+            }
             None => failure.to_string(),
         };
         Self::new(subject, kind, text)

@@ -69,18 +69,24 @@ impl HttpAnswer {
     }
 }
 
-/// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). A date counts from the answer's own, so that the two
-/// clocks need not agree.
+/// Reads the wait that an answer asks for.
 pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let asked = text(RETRY_AFTER)?;
-    let wait = if let Ok(seconds) = asked.parse() {
-        Duration::from_secs(seconds)
+    let text = |name| headers.get(name)?.to_str().ok();
+    asked_wait(text(RETRY_AFTER)?, text(DATE))
+}
+
+/// Reads `Retry-After`: seconds, or a date (RFC 9110, 10.2.3), which counts from the answer's own `Date`, so that the two clocks
+/// need not agree. At most a day; none where it is neither.
+pub fn asked_wait(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    let asked = retry_after.trim();
+    let is_seconds = !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_seconds {
+        // What no number of ours holds is a long time all the same.
+        asked.parse().map_or(LONGEST_WAIT, Duration::from_secs)
     } else {
         let until = httpdate::parse_http_date(asked).ok()?;
-        let now =
-            text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
-        until.duration_since(now).unwrap_or_default()
+        let now = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+        until.duration_since(now.unwrap_or_else(SystemTime::now)).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
 }

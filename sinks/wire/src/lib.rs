@@ -40,7 +40,7 @@ mod text;
 mod tls;
 mod url;
 
-pub use answer::HttpAnswer;
+pub use answer::{HttpAnswer, asked_wait};
 pub use auth::{
     Auth, BasicAuth, BearerAuth, CredentialsIn, HeaderAuth, HttpAuthSettings, OAuth2Auth, SigV4Auth,
     signature,

@@ -8,9 +8,12 @@ use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::RequestId;
 use serde_json::Value;
 use sluice_connector_api::{Failure, Json, Trouble};
-use sluice_wire::{causes, credentials_error, credentials_failure, one_line};
+use sluice_wire::{asked_wait, causes, credentials_error, credentials_failure, one_line};
 
 use super::subject;
+
+/// No service means a longer wait than this.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Bytes of an answer that is no error of the service, as far as they are looked at.
 const START_BYTES: usize = 2048;
@@ -228,12 +231,12 @@ fn way_out(demand: Demand, call: ApiCall<'_>) -> String {
     }
 }
 
-/// Reads how long the service asks us to wait: seconds in the standard header, milliseconds in AWS's own.
+/// Reads how long the service asks us to wait: as the standard header has it, or milliseconds in AWS's own. At most a day.
 fn wait(response: &HttpResponse) -> Option<Duration> {
-    let number = |name| response.headers().get(name)?.trim().parse::<u64>().ok();
-    number("x-amz-retry-after")
-        .map(Duration::from_millis)
-        .or_else(|| number("retry-after").map(Duration::from_secs))
+    let text = |name| response.headers().get(name);
+    let millis = text("x-amz-retry-after").and_then(|asked| asked.trim().parse().ok());
+    let millis = millis.map(|asked| Duration::from_millis(asked).min(LONGEST_WAIT));
+    millis.or_else(|| asked_wait(text("retry-after")?, text("date")))
 }
 
 fn start_of(body: &[u8]) -> String {
