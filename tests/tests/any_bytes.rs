@@ -2,6 +2,8 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::Cell;
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,7 @@ use proptest::test_runner::TestRunner;
 use sluice_tests::any_bytes::{self, PRIVATE};
 use sluice_tests::process::peak_memory;
 use sluice_tests::requirement::tell;
+use sluice_tests::sluice::root;
 
 /// Pieces of which JSON, templates, programs of jq, events and envelopes are made, and of which none is.
 const WORDS: &[&str] = &[
@@ -119,16 +122,210 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// Values that no connector has, or that mean something to YAML, to a template, to jq, to a regular expression or to a
+/// reference.
+const VALUES: &[&str] = &[
+    "",
+    "~",
+    "{}",
+    "[]",
+    "-1",
+    "0",
+    "1e999999",
+    "9223372036854775808",
+    "18446744073709551615",
+    "0.1e-400",
+    "0x7fffffffffffffff",
+    "99999999999h",
+    "100y",
+    "99999999TiB",
+    "1.5",
+    "true",
+    "yes",
+    "2026-11-29",
+    "${env:",
+    "${env:X",
+    "${env:A:-${env:B:-}}",
+    "${file:/dev/zero}",
+    "${file:/dev/null}",
+    "${vault:x}",
+    "$${env:A}",
+    "${",
+    "&a [*a]",
+    "*a",
+    "&a { <<: *a }",
+    "!!binary aGk=",
+    "!<tag:x> y",
+    "? a",
+    "- - - -",
+    "|\n  x",
+    ">-",
+    "\"\\u0000\"",
+    "\"\\ud800\"",
+    "'\u{feff}'",
+    "%YAML 9.9",
+    "--- x",
+    "...",
+    "\t",
+    "\u{202e}",
+    "\u{2028}",
+    "{{#each a}}",
+    "{{a",
+    "{{@record.key.id}}",
+    "{{{a}}}",
+    "^(((((",
+    "(?P<",
+    "[a-",
+    "^.*",
+    "(a*)*$",
+    "[.[]|..]",
+    "def f: f; f",
+    "$serde_json::private::Number",
+    "{ $serde_json::private::RawValue: \"{}\" }",
+    "___figment_relative_metadata_path",
+    "http://[::1",
+    "http://a:99999",
+    "https://u:p@h/%zz?{{a}}",
+    "postgres://%zz@/",
+    "localhost:99999",
+    "[localhost:1, localhost:2]",
+    "%Q",
+    "%Y%Y%Y%Y",
+    "arn:aws:::",
+    "{ all: [ { not: { all: [] } } ] }",
+];
+
+/// A change of a text.
+#[derive(Clone, Debug)]
+enum Edit {
+    Drop(prop::sample::Index),
+    Repeat(prop::sample::Index),
+    Swap(prop::sample::Index, prop::sample::Index),
+    Shift(prop::sample::Index, usize),
+    Value(prop::sample::Index, &'static str),
+    Key(prop::sample::Index, &'static str),
+    Put(prop::sample::Index, char),
+    Cut(prop::sample::Index),
+}
+
+impl Edit {
+    fn any() -> impl Strategy<Value = Self> {
+        let at = any::<prop::sample::Index>;
+        let value = || prop::sample::select(VALUES);
+        prop_oneof![
+            1 => at().prop_map(Self::Drop),
+            1 => at().prop_map(Self::Repeat),
+            1 => (at(), at()).prop_map(|(one, other)| Self::Swap(one, other)),
+            1 => (at(), 0_usize..9).prop_map(|(at, margin)| Self::Shift(at, margin)),
+            4 => (at(), value()).prop_map(|(at, value)| Self::Value(at, value)),
+            1 => (at(), value()).prop_map(|(at, value)| Self::Key(at, value)),
+            2 => (at(), any::<char>()).prop_map(|(at, char)| Self::Put(at, char)),
+            1 => (at(), prop::sample::select(vec!['{', '}', '[', ']', ':', '"', '\'', '&', '*', '!', '|', '#', '$', '\t']))
+                .prop_map(|(at, char)| Self::Put(at, char)),
+            1 => at().prop_map(Self::Cut),
+        ]
+    }
+
+    fn of(&self, text: &str) -> String {
+        let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+        let count = lines.len();
+        match self {
+            Self::Drop(at) => drop(lines.remove(at.index(count))),
+            Self::Repeat(at) => lines.insert(at.index(count), lines[at.index(count)].clone()),
+            Self::Swap(one, other) => lines.swap(one.index(count), other.index(count)),
+            Self::Shift(at, margin) => {
+                let line = &mut lines[at.index(count)];
+                *line = format!("{}{}", " ".repeat(*margin), line.trim_start());
+            }
+            Self::Value(at, value) => {
+                let line = &mut lines[at.index(count)];
+                let key = line.split_once(": ").map_or(line.as_str(), |(key, _)| key).trim_end_matches(':');
+                *line = format!("{key}: {value}");
+            }
+            Self::Key(at, key) => {
+                let line = &mut lines[at.index(count)];
+                let margin = line.len() - line.trim_start().len();
+                *line = format!(
+                    "{}{key}: {}",
+                    " ".repeat(margin),
+                    line.split_once(": ").map_or("", |(_, value)| value)
+                );
+            }
+            Self::Put(at, char) => {
+                let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+                let (before, behind) = text.split_at(places[at.index(places.len())]);
+                return format!("{before}{char}{behind}");
+            }
+            Self::Cut(at) => lines.truncate(at.index(count) + 1),
+        }
+        lines.join("\n")
+    }
+}
+
+/// Connector files that are right: those that are shipped.
+fn shipped() -> Vec<String> {
+    fn find(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).expect("a folder").map_while(Result::ok) {
+            let path = entry.path();
+            if path.is_dir() {
+                find(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                found.push(fs::read_to_string(path).expect("a file"));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    find(&root().join("connectors.d"), &mut found);
+    assert!(found.len() > 5);
+    found.sort();
+    found
+}
+
+/// Texts of connectors with changes, as of somebody who errs or means harm; some within one another without end.
+fn connector_files() -> impl Strategy<Value = Vec<u8>> {
+    let edits = prop::collection::vec(Edit::any(), 1..6);
+    let changed = (prop::sample::select(shipped()), edits)
+        .prop_map(|(text, edits)| edits.iter().fold(text, |text, edit| edit.of(&text)).into_bytes());
+    let piece = prop::sample::select(vec![
+        "{a: ",
+        "[",
+        "- ",
+        "a:\n ",
+        "? ",
+        "!x ",
+        "&a ",
+        "'",
+        "\"\\",
+        "{{",
+        "${env:A:-",
+    ]);
+    let nested = (prop::sample::select(shipped()), any::<prop::sample::Index>(), piece, 1_usize..20_000)
+        .prop_map(|(text, at, piece, times)| {
+            let lines: Vec<&str> = text.lines().collect();
+            let at = at.index(lines.len());
+            let key = lines[at].split_once(':').map_or("a", |(key, _)| key);
+            [&lines[..at], &[&format!("{key}: {}", piece.repeat(times))], &lines[at + 1..]]
+                .concat()
+                .join("\n")
+                .into_bytes()
+        });
+    prop_oneof![19 => changed, 1 => nested]
+}
+
 /// What a case may take on a machine that has other things to do.
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Tries so many cases, or as many as `PROPTEST_CASES` says, and tells what they took where that says so.
 fn tries(few: u32, holds: fn(&[u8])) {
+    tries_of(bytes(), few, holds);
+}
+
+fn tries_of(inputs: impl Strategy<Value = Vec<u8>>, few: u32, holds: fn(&[u8])) {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let config = ProptestConfig::with_cases(asked.unwrap_or(few));
     let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..config });
     let (begun, longest) = (Instant::now(), Cell::new(Duration::ZERO));
-    let tried = runner.run(&bytes(), |bytes| {
+    let tried = runner.run(&inputs, |bytes| {
         let begun = Instant::now();
         holds(&bytes);
         longest.set(longest.get().max(begun.elapsed()));
@@ -204,4 +401,10 @@ fn a_dead_letter_says_where_its_record_was_read_or_does_not() {
 #[test]
 fn a_connector_file_is_loaded_or_its_problems_are_told() {
     tries(64, any_bytes::connector_file);
+}
+
+/// Files as people have them, and what becomes of these by a mistake.
+#[test]
+fn a_connector_file_that_was_changed_is_loaded_or_its_problems_are_told() {
+    tries_of(connector_files(), 64, any_bytes::connector_file);
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
-use sluice_tests::sluice::{Exited, Sluice};
+use sluice_tests::listener::{address, send};
+use sluice_tests::sluice::{Exited, Running, Sluice};
 
 /// A broker that creates topics by itself, shared by the tests of this file.
 fn creating() -> Option<&'static Broker> {
@@ -65,6 +66,115 @@ fn a_look_creates_no_topic() {
             .expect_code(3);
     }
     sluice(broker, &["offsets", "show", "--group=g", "--topic", &absent("offsets")]).output().expect_code(3);
+    assert_eq!(topics(broker, &stem), [""; 0]);
+}
+
+/// Every other command that only looks: at letters, at records, at what a connector would do, at a topic to delete.
+#[test]
+fn no_command_that_looks_creates_a_topic() {
+    let Some(broker) = creating() else { return };
+    let stem = kafka::unique("glance");
+    let absent = |what: &str| format!("{stem}-{what}");
+    let folder = connector(broker, &absent("named"), &absent("queue"), "allow.auto.create.topics: true");
+    let servers = broker.bootstrap_servers();
+    let copy = format!(
+        "source: {{ kafka: {{ bootstrap_servers: \"{servers}\", topics: [{}] }}, value: bytes }}\n\
+         sink: {{ kafka: {{ bootstrap_servers: \"{servers}\", topic: {} }} }}\n",
+        absent("copied"),
+        absent("copy"),
+    );
+    let copy = folder.write("copy.yaml", copy).display().to_string();
+    let event = format!(
+        r#"{{"eventSource":"aws:kafka","records":{{"{}-0":[{{"offset":1,"value":"eA=="}}]}}}}"#,
+        absent("event")
+    );
+    let event = folder.write("event.json", event).display().to_string();
+    let (c, letters, group) = (file(&folder), absent("letters"), absent("group"));
+    let looks: &[(&[&str], &[i32])] = &[
+        (&["check", "--connect", &copy], &[0, 3]),
+        (&["preview", "--live=3", &c], &[0, 3]),
+        (&["preview", "--live=3", &copy], &[0, 3]),
+        (&["preview", "--input", &event, &c], &[1]),
+        (&["lambda", "--event", &event, &c], &[0, 1]),
+        (&["lambda", "--event", &event, &copy], &[0, 1]),
+        (&["dlq", "list", "--connector", &c], &[0, 3]),
+        (&["dlq", "show", "0:0", "--connector", &c], &[3]),
+        (&["dlq", "show", "0:0", "--topic", &letters], &[3]),
+        (&["dlq", "replay", "--all", "--connector", &c], &[0, 3]),
+        (&["dlq", "replay", "--all", "--dry-run", "--topic", &letters, "--to", &absent("to")], &[0, 3]),
+        (&["dlq", "replay", "0:0", "--topic", &letters, "--through", &copy], &[3]),
+        (&["offsets", "show", "--connector", &copy], &[3]),
+        (&["offsets", "reset", "--group", &group, "--topic", &absent("moved"), "--to=earliest"], &[3]),
+        (
+            &["offsets", "reset", "--group", &group, "--topic", &absent("moved"), "--to=-1h", "--dry-run"],
+            &[3],
+        ),
+        (&["topics", "delete", "--yes", &absent("deleted")], &[1, 3]),
+    ];
+    for (arguments, codes) in looks {
+        let ended = sluice(broker, arguments).output();
+        assert!(ended.code.is_some_and(|code| codes.contains(&code)), "{arguments:?}: {ended}");
+    }
+    assert_eq!(topics(broker, &stem), [""; 0]);
+}
+
+/// Asks a worker for all that it tells, and for what a configuration would be.
+#[test]
+fn no_request_that_looks_creates_a_topic() {
+    let Some(broker) = creating() else { return };
+    let stem = kafka::unique("asked");
+    let absent = |what: &str| format!("{stem}-{what}");
+    let folder = connector(broker, &absent("named"), &absent("queue"), "");
+    let mut daemon: Running = sluice(broker, &["run", &file(&folder), "--listen=127.0.0.1:0"]).spawn();
+    let address = address(&mut daemon);
+    daemon.wait_for_log(&format!("topic `{}` does not exist", absent("named")));
+    for path in [
+        "/",
+        "/status",
+        "/readyz",
+        "/metrics",
+        "/connectors?expand=info&expand=status",
+        "/connectors/c",
+        "/connectors/c/config",
+        "/connectors/c/status",
+        "/connectors/c/tasks",
+        "/connectors/c/topics",
+        "/connectors/c/offsets",
+        "/live",
+        "/live/c",
+        "/live/c/dead-letters",
+        "/connector-plugins/blackhole/config",
+    ] {
+        let answer = send(&address, "GET", path, &[], "");
+        assert!(answer.status < 600 && answer.status != 404, "{path}: {} {}", answer.status, answer.body);
+    }
+    let servers = broker.bootstrap_servers();
+    let config = format!(
+        r#"{{"connector.class":"kafka","topics":"{}","source.kafka.bootstrap_servers":"{servers}","bootstrap_servers":"{servers}","topic":"{}"}}"#,
+        absent("validated"),
+        absent("into"),
+    );
+    let answer = send(
+        &address,
+        "PUT",
+        "/connector-plugins/kafka/config/validate",
+        &[("Content-Type", "application/json")],
+        &config,
+    );
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    send(&address, "PUT", "/connectors/c/stop", &[], "");
+    daemon.wait_until("a stop", |_| {
+        send(&address, "GET", "/connectors/c/status", &[], "").body.contains("STOPPED").then_some(())
+    });
+    let moved = format!(
+        r#"{{"offsets":[{{"partition":{{"kafka_topic":"{}","kafka_partition":0}},"offset":{{"kafka_offset":7}}}}]}}"#,
+        absent("moved")
+    );
+    let answer =
+        send(&address, "PATCH", "/connectors/c/offsets", &[("Content-Type", "application/json")], &moved);
+    assert!(answer.status >= 400, "{}", answer.body);
+    send(&address, "DELETE", "/connectors/c/offsets", &[], "");
+    daemon.terminate().expect_code(0);
     assert_eq!(topics(broker, &stem), [""; 0]);
 }
 
