@@ -460,7 +460,7 @@ mod tests {
             assert_eq!(shown, [(1, false), (2, true), (3, false)], "{}", record.get(..60).unwrap_or(&record));
         }
         let list = event(&json!([[7, 1, null, null, "YQ==", [], null, null]]));
-        let (record, error) = self::read(&list).unwrap().records.remove(0);
+        let (record, error) = read(&list).unwrap().records.remove(0);
         assert_eq!((record.origin().offset(), error.is_some()), (-1, true), "a list is no record");
         let unknown = format!(r#"{{"offset":2,"value":"YQ==","brokerId":{deep},"tag":{long}}}"#);
         let text = format!(r#"{{"records":{{"t-0":[{unknown}]}},"detail":{deep}}}"#);
