@@ -112,7 +112,7 @@ async fn start(manner: Manner) -> (String, Arc<AtomicUsize>) {
 }
 
 async fn answer(mut stream: TcpStream, manner: Manner, sent: Arc<AtomicUsize>) {
-    let mut some = [0; 64 * 1024];
+    let mut some = [0; 8 * 1024];
     if stream.read(&mut some).await.is_err() {
         return;
     }

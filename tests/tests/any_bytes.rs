@@ -265,12 +265,13 @@ impl Edit {
 /// Connector files that are right: those that are shipped.
 fn shipped() -> Vec<String> {
     fn find(folder: &Path, found: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).expect("a folder").map_while(Result::ok) {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        for entry in entries.map_while(Result::ok) {
             let path = entry.path();
             if path.is_dir() {
                 find(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                found.push(fs::read_to_string(path).expect("a file"));
+                found.extend(fs::read_to_string(path));
             }
         }
     }

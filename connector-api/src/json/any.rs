@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn numbers_of_every_kind_keep_their_digits() {
-        let numbers = r#"[0,-1,18446744073709551615,18446744073709551616,-9223372036854775809,1.5,1.50,-0.0,0.1e-400,1E5,340282366920938463463374607431768211456]"#;
+        let numbers = r"[0,-1,18446744073709551615,18446744073709551616,-9223372036854775809,1.5,1.50,-0.0,0.1e-400,1E5,340282366920938463463374607431768211456]";
         let value = Json::from_slice(numbers.as_bytes()).unwrap().into_value();
         assert_eq!(value.to_string(), numbers);
         assert_eq!(AnyJson::deserialize(&value).unwrap().into_value().to_string(), numbers);

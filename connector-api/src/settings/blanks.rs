@@ -310,9 +310,15 @@ fn row(text: &str, numbers: impl Iterator<Item = String>) -> Option<usize> {
 
 /// Measures a character as the `escape` of browsers writes it: `%u00e9`.
 fn percent_numbered(wanted: char, text: &str) -> Option<usize> {
-    let numbers =
-        wanted.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("%u{unit:04x}")).collect::<String>();
-    starts_like(text, &numbers).then_some(numbers.len())
+    let mut end = 0;
+    for unit in wanted.encode_utf16(&mut [0; 2]) {
+        let number = format!("%u{unit:04x}");
+        if !starts_like(text.get(end..)?, &number) {
+            return None;
+        }
+        end += number.len();
+    }
+    Some(end)
 }
 
 /// Measures a character as URLs write it, once or over again: `%2F`, `%252f`.

@@ -67,7 +67,7 @@ tests:
         "c.yaml",
         "source: { kafka: { bootstrap_servers: a:9092, topics: [t] } }\nsink: { file: { path: /tmp/never } }\n",
     );
-    folder.write("c.test.yaml", &format!("{RECORDS}      records: [{{ value: {{ v: 7 }} }}]\n"));
+    folder.write("c.test.yaml", format!("{RECORDS}      records: [{{ value: {{ v: 7 }} }}]\n"));
     let ended = test(&folder, &["c.yaml"]).expect_code(1);
     assert!(ended.stdout.contains("$serde_json::private::Number"), "{ended}");
     test(&folder, &["c.yaml", "--update"]).expect_code(0);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use sluice_connector_api::{AnyJson, BoxError, Record};
 
 use crate::config::problem::{Position, Problem};

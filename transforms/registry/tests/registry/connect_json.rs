@@ -58,7 +58,7 @@ fn null_where_the_schema_allows_none_is_no_tombstone() {
 
 #[test]
 fn a_list_is_no_envelope() {
-    for list in [r#"[null,{"a":1}]"#, r#" [{"type":"string"},"x"]"#, r#"[null,null]"#] {
+    for list in [r#"[null,{"a":1}]"#, r#" [{"type":"string"},"x"]"#, r"[null,null]"] {
         let error = read(json!({}), list.as_bytes()).unwrap_err();
         assert!(error.contains("(expected an object); JSON without one is for"), "{list}: {error}");
     }
