@@ -101,6 +101,7 @@ fn numbers_are_compared_by_what_they_are() {
         assert_eq!(printed(block, value), format!("{word}{is_not_less}"), "{value}");
     }
     assert_eq!(printed("{{#if (eq a 100)}}x{{/if}}", r#"{"a":1E2}"#), "x");
+    assert_eq!(printed("{{lt a 1e3}} {{eq a 1E2}} {{gt a -1.5e-3}}", r#"{"a":100}"#), "true true true");
     assert_eq!(printed("{{eq a '5'}} {{gt a '4.9'}}", r#"{"a":5}"#), "false true");
 }
 

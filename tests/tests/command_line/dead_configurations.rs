@@ -198,8 +198,50 @@ const DEAD: &[Row] = &[
     ),
 ];
 
+/// Files in which a text is taken as it is that looks as if it were meant otherwise.
+const LITERAL: &[Row] = &[
+    ("sink: { file: { path: out-%Y-%m-%d.jsonl } }\n", "3:23", &["`sink.file.path`", "looks like a date"]),
+    ("sink: { file: { path: ~/out.jsonl } }\n", "3:23", &["write `${env:HOME}` for yours"]),
+    (
+        "sink: { postgres: { url: \"postgres://h/d\", table: \"events_{topic}\" } }\n",
+        "3:51",
+        &["`sink.postgres.table`: looks like a template", "a tag is written `{{field}}`"],
+    ),
+    (
+        "sink: { opensearch: { urls: [\"http://h\"], index: \"shop-%{+YYYY.MM.dd}\" } }\n",
+        "3:50",
+        &["`sink.opensearch.index`: looks like a date", "`index_date`"],
+    ),
+    (
+        "sink: { opensearch: { urls: [\"http://h\"], alias: shop } }\n",
+        "3:43",
+        &["unknown key `sink.opensearch.alias`", "index template"],
+    ),
+    (
+        "sink: { s3: { bucket: archive, region: eu-west-3, prefix: \"a/%Y/\" } }\n",
+        "3:59",
+        &["`sink.s3.prefix`", "`objects.path`"],
+    ),
+];
+
 /// Files in which a key has no effect.
 const IDLE: &[Row] = &[
+    (
+        "sink: { http: { url: \"https://h/{id}/x\" } }\n",
+        "3:22",
+        &["`sink.http.url`: a part of the path in single braces, or behind a colon, is sent as it is"],
+    ),
+    ("sink: { http: { url: \"https://h/:id\" } }\n", "3:22", &["a tag is written `{{field}}`"]),
+    (
+        "sink: { http: { url: \"https://h/x\", auth: { bearer: { token: $TOKEN } } } }\n",
+        "3:62",
+        &["this is taken as it is; the environment variable is `${env:TOKEN}`"],
+    ),
+    (
+        "transforms:\n  - template: { text: \"all the same\" }\nsink: { stdout: {} }\n",
+        "4:23",
+        &["`transforms.0.template.text`: has no tag, so that every record gets the same text"],
+    ),
     (
         "transforms:\n  - drop_headers: { headers: [trace] }\n  - filter: {}\n    predicate: { has_header_key: { name: trace } }\nsink: { blackhole: {} }\n",
         "6:42",
@@ -321,6 +363,11 @@ fn assert_rows(rows: &[Row], is_warning: bool) {
 #[test]
 fn a_file_in_which_every_record_would_be_rejected_is_refused_at_its_place() {
     assert_rows(DEAD, false);
+}
+
+#[test]
+fn a_text_that_looks_as_if_it_were_meant_otherwise_is_refused() {
+    assert_rows(LITERAL, false);
 }
 
 #[test]
