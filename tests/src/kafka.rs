@@ -336,7 +336,9 @@ impl Broker {
 
     fn watermarks(&self, topic: &str) -> Vec<(i64, i64)> {
         let consumer = self.server.consumer();
-        let watermarks = |partition| consumer.fetch_watermarks(topic, partition, TIMEOUT);
+        // A broker that has just begun may not lead yet what its storage holds.
+        let watermarks =
+            |partition| once_led(|| consumer.fetch_watermarks(topic, partition, Duration::from_secs(5)));
         let all: Result<_, _> = self.partitions(topic).map(watermarks).collect();
         all.unwrap_or_else(|error| panic!("no watermarks of topic {topic}: {error}"))
     }
@@ -418,15 +420,31 @@ fn at(offset: Offset) -> Option<i64> {
 
 /// Repeats a request about a group while its coordinator loads: that of the first group makes its topic first.
 fn once_coordinated<T>(request: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    unless(is_coordinator_loading, request)
+}
+
+/// Makes a request once the broker leads the partition that it is for.
+fn once_led<T>(request: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    unless(is_without_leader, request)
+}
+
+/// Makes a request again and again while it fails like this.
+fn unless<T>(fails: fn(&KafkaError) -> bool, request: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         match request() {
-            Err(error) if is_coordinator_loading(&error) && Instant::now() < deadline => {
+            Err(error) if fails(&error) && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(50));
             }
             outcome => return outcome,
         }
     }
+}
+
+fn is_without_leader(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| [LeaderNotAvailable, NotLeaderForPartition].contains(&code))
 }
 
 fn is_coordinator_loading(error: &KafkaError) -> bool {
