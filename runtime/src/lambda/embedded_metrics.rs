@@ -112,7 +112,7 @@ mod tests {
     fn the_line_declares_every_metric_that_it_holds() {
         let counters = Counters::default();
         counters.read(3);
-        counters.done(Verdict::Delivered);
+        counters.done(Verdict::Delivered, 1);
         counters.puts.put(3, Duration::from_millis(250), &Ok(()));
         let line = line("prices", "r-1", &counters, Some(4.5));
         assert_eq!((&line["connector"], &line["requestId"]), (&json!("prices"), &json!("r-1")));

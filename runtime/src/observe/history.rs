@@ -242,9 +242,7 @@ mod tests {
     fn after(history: &History, counters: &Arc<Counters>, from: u64, stored: &[u64]) {
         for (number, count) in (from..).zip(stored) {
             counters.read(*count);
-            for _ in 0..*count {
-                counters.done(Verdict::Delivered);
-            }
+            counters.done(Verdict::Delivered, *count);
             counters.puts.took.observe(Duration::from_millis(20));
             history.look(
                 &[(status(counters), vec![Arc::clone(counters)])],

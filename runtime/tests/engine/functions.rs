@@ -1,5 +1,6 @@
 //! What a function answers, and that it does so in time.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,8 +17,8 @@ use sluice_runtime::transform::chain::Chain;
 use tokio::time::Instant;
 
 use crate::support::{
-    Answer, Fetch, Gate, Journal, SchemaRegistry, Script, ScriptedSink, naming, once, record, refusing,
-    script,
+    Answer, Fetch, Gate, HoldScript, Journal, SchemaRegistry, Script, ScriptedSink, naming, once, record,
+    refusing, script,
 };
 
 /// Holds the place of a scripted sink in the file.
@@ -38,6 +39,7 @@ struct Function {
     errors: &'static str,
     response: BatchResponse,
     letters: Option<Script>,
+    hold: Option<HoldScript>,
     /// Has the schemas of the values.
     schemas: Option<SchemaRegistry>,
 }
@@ -64,6 +66,7 @@ impl Function {
             errors: "{ retry_delay: 1s }",
             response: BatchResponse::Whole,
             letters: None,
+            hold: None,
             schemas: None,
         }
     }
@@ -82,6 +85,13 @@ impl Function {
         Self { errors, letters: Some(script), ..self }
     }
 
+    /// The sink holds what is put.
+    fn holding(mut self, hold: HoldScript) -> Self {
+        self.limits.order = Order::Partition;
+        self.hold = Some(hold);
+        self
+    }
+
     /// Values name a schema, and errors are tolerated.
     fn schemas(self, registry: &SchemaRegistry) -> Self {
         Self { schemas: Some(registry.clone()), errors: "{ tolerance: all, retry_delay: 1s }", ..self }
@@ -94,7 +104,8 @@ impl Function {
         let loaded = lambda::load(Path::new("prices.yaml"), &text, &registry, Follow::Every);
         let mut connector = loaded.now_or_never().unwrap().unwrap();
         let (journal, letters) = (Journal::default(), Journal::default());
-        connector.sink = Arc::new(ScriptedSink::new(script, self.limits, journal.clone()));
+        let sink = ScriptedSink::new(script, self.limits, journal.clone());
+        connector.sink = Arc::new(sink.holding(self.hold, &Arc::default()));
         if let Some(registry) = &self.schemas {
             connector.chain = Arc::new(Chain::new(None, Some(registry.converter()), Vec::new()));
         }
@@ -388,4 +399,29 @@ async fn a_registry_that_refuses_leaves_its_records_not_done() {
         "{failed}"
     );
     assert_eq!(function.stored(), [0]);
+}
+
+/// Invariant 1: what the sink has taken and cannot store is not done, whatever the puts said.
+#[tokio::test(start_paused = true)]
+async fn records_that_are_held_and_not_stored_are_reported() {
+    let never = || VecDeque::from([Failure::fatal("no right to write")]);
+    let away = || (0..1000).map(|_| Failure::retriable("away")).collect();
+    for (failures, said) in [(never(), "no right to write"), (away(), "time of the invocation")] {
+        // Two are one object, and the third is held until the end.
+        let hold = HoldScript { complete: 2, failures, ..HoldScript::default() };
+        let running =
+            Function::new().partial().with(|limits| limits.max_records = 1).holding(hold).start(script([]));
+        let invoked = running.invoke(event(&["a", "a", "a"])).await;
+        assert_eq!((invoked.offsets(), running.stored()), (vec![2], vec![0, 1]), "{said}");
+        assert_eq!(invoked.metric("sluice_records_delivered_total"), 2);
+    }
+    let never = HoldScript { complete: 2, failures: never(), ..HoldScript::default() };
+    let one_by_one = Function::new().with(|limits| limits.max_records = 1);
+    let failed = one_by_one.holding(never).start(script([])).invoke(event(&["a", "a", "a"])).await;
+    let said = failed.answer.unwrap_err();
+    assert!(said.contains("1 of 3 records are not done") && said.contains("no right to write"), "{said}");
+    let running =
+        Function::new().holding(HoldScript { complete: 2, ..HoldScript::default() }).start(script([]));
+    assert_eq!(running.invoke(event(&["a", "a", "a"])).await.answer, Ok(json!({ "batchItemFailures": [] })));
+    assert_eq!(running.stored(), [0, 1, 2]);
 }

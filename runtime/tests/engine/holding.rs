@@ -32,6 +32,43 @@ async fn the_offset_of_a_held_record_waits_until_it_is_stored() {
     assert_eq!((run.stored(), run.committed(), run.budget.used()), (vec![7, 8, 9, 10, 11], Some(12), 0));
 }
 
+/// Invariant 2: a record that the sink holds is no more delivered than it is committed.
+#[tokio::test(start_paused = true)]
+async fn a_held_record_is_in_flight_until_it_is_stored_and_is_counted_once() {
+    let run = setup(holding(3)).start();
+    run.assign([0, 1]);
+    run.read(records(0, 0, &["a", "b"]));
+    run.read(records(1, 0, &["a", "b", "c"]));
+    run.pass(1000).await;
+    assert_eq!((run.tally().delivered, run.tally().in_flight()), (3, 2), "those of partition 1 are stored");
+    run.read(records(0, 2, &["c"]));
+    run.pass(1000).await;
+    run.read(records(0, 3, &["d"]));
+    run.pass(1000).await;
+    assert_eq!((run.tally().delivered, run.tally().in_flight()), (6, 1));
+    let ack = run.revoke([0]);
+    run.pass(10).await;
+    assert!(ack.try_recv().is_ok());
+    let tally = run.tally();
+    assert_eq!((tally.delivered, tally.abandoned, tally.in_flight()), (6, 1, 0));
+    run.assign([0]);
+    run.read(records(0, 3, &["d", "e", "f"]));
+    run.pass(1000).await;
+    let tally = run.tally();
+    assert_eq!((tally.read, tally.delivered, tally.abandoned, tally.in_flight()), (10, 9, 1, 0));
+    assert_eq!(run.stored().len(), 9);
+}
+
+/// What is left at a stop is left for the next reading, and was never delivered.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_at_a_stop_is_not_delivered() {
+    let mut run = setup(holding(4)).start_with(records(0, 0, &["a", "b", "c", "d", "e", "f"]));
+    run.pass(1000).await;
+    run.stop().await.unwrap();
+    let tally = run.tally();
+    assert_eq!((tally.delivered, tally.abandoned, tally.in_flight()), (4, 2, 0));
+}
+
 /// One partition waits for its own things alone.
 #[tokio::test(start_paused = true)]
 async fn a_partition_with_nothing_held_is_committed() {

@@ -1,11 +1,13 @@
 //! The ledger: what keeps the tracker in step with the counts and the byte budget.
 
+use std::iter::{once, repeat_n};
 use std::sync::Arc;
 
 use foldhash::HashMap;
 use sluice_connector_api::{OpenPartition, Record, TopicPartition};
 
 use crate::engine::ledger::counters::{Counters, Verdict};
+use crate::engine::ledger::held::NowStored;
 use crate::engine::ledger::tracker::{ReadSoFar, Ticket, Tracker};
 use crate::source::Offsets;
 use crate::source::budget::{Budget, footprint};
@@ -55,19 +57,34 @@ impl Ledger {
         self.freed += footprint(record);
     }
 
-    /// Invariant 2: a record is counted here, once, when the last of its parts is done. Returns its verdict then.
+    /// Invariant 2: a record is counted here, once, when the last of its parts is done; one that the sink holds is counted when
+    /// it is stored. Returns its verdict when its last part is done.
     pub(crate) fn done(&mut self, ticket: Ticket, verdict: Verdict) -> Option<Verdict> {
         let done = self.tracker.done(ticket, verdict)?;
         self.freed += done.bytes;
-        self.counters.done(done.verdict);
+        if !done.is_held {
+            self.counters.done(done.verdict, 1);
+        }
         Some(done.verdict)
+    }
+
+    /// Measures the way of a record that the sink has taken: to now, or to when what holds it is stored.
+    pub(crate) fn note_taken(&mut self, record: &Record) {
+        if !self.tracker.note_held(record) {
+            self.counters.stored(once(record.timestamp));
+        }
+    }
+
+    /// Returns how many records are read, and neither stored nor otherwise done.
+    fn left(&self) -> u64 {
+        self.tracker.pending_records() as u64 + self.tracker.held_records()
     }
 
     /// Gives partitions up, and leaves their records for their next owner. Returns what is to be committed for them.
     pub(crate) fn revoke(&mut self, partitions: &[TopicPartition]) -> Offsets {
-        let before = self.tracker.pending_records();
+        let before = self.left();
         let (offsets, freed) = self.tracker.revoke(partitions);
-        self.counters.abandoned((before - self.tracker.pending_records()) as u64);
+        self.counters.abandoned(before - self.left());
         self.freed += freed;
         self.unless_withheld(offsets)
     }
@@ -109,7 +126,8 @@ impl Ledger {
         if self.withheld || self.commits_elsewhere { Vec::new() } else { offsets }
     }
 
-    /// Notes what of our partitions the sink holds: its offsets wait, and its bytes count in the budget.
+    /// Notes what of our partitions the sink holds: its offsets wait, and its bytes count in the budget. What it held before and
+    /// does not any more is stored.
     pub(crate) fn hold(&mut self, open: Vec<OpenPartition>) {
         let (mut first, mut bytes) = (HashMap::default(), 0);
         for open in open {
@@ -118,7 +136,10 @@ impl Ledger {
                 first.insert(open.partition, open.first);
             }
         }
-        self.tracker.hold(&first);
+        for NowStored { count, oldest } in self.tracker.hold(&first) {
+            self.counters.done(Verdict::Delivered, count);
+            self.counters.stored(repeat_n(oldest, usize::try_from(count).unwrap_or(usize::MAX)));
+        }
         self.budget.take(bytes.saturating_sub(self.held));
         self.freed += self.held.saturating_sub(bytes);
         self.held = bytes;
@@ -143,7 +164,7 @@ impl Ledger {
     /// Closes the ledger: what is not done is left for the next reading. Returns what is to be committed.
     pub(crate) fn close(mut self) -> Offsets {
         let offsets = self.commits();
-        self.counters.abandoned(self.tracker.pending_records() as u64);
+        self.counters.abandoned(self.left());
         self.budget.give(self.freed + self.held + self.tracker.pending_bytes());
         offsets
     }

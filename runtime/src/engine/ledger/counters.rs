@@ -68,7 +68,7 @@ pub struct Counters {
 pub struct Tally {
     /// Records read, each reading counted.
     pub read: u64,
-    /// Stored by the sink.
+    /// Stored by the sink. What it has taken and holds for an object that outlives a batch is in flight until then.
     pub delivered: u64,
     /// Not put, since a newer record of the same thing was stored.
     pub superseded: u64,
@@ -121,8 +121,8 @@ impl Counters {
         self.read.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Counts a record that is done.
-    pub fn done(&self, verdict: Verdict) {
+    /// Counts records that are done.
+    pub fn done(&self, verdict: Verdict, count: u64) {
         let counter = match verdict {
             Verdict::Filtered => &self.filtered,
             Verdict::Superseded => &self.superseded,
@@ -130,7 +130,7 @@ impl Counters {
             Verdict::Skipped => &self.skipped,
             Verdict::DeadLettered => &self.dead_lettered,
         };
-        counter.fetch_add(1, Ordering::Release);
+        counter.fetch_add(count, Ordering::Release);
     }
 
     /// Measures the ways of records with these timestamps, which are seen stored now.
@@ -250,7 +250,7 @@ mod tests {
             scope.spawn(|| {
                 for _ in 0..100_000 {
                     counters.read(1);
-                    counters.done(Verdict::Delivered);
+                    counters.done(Verdict::Delivered, 1);
                 }
             });
             for _ in 0..100_000 {

@@ -8,9 +8,10 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use sluice_connector_api::{Origin, TopicPartition};
+use sluice_connector_api::{Origin, Record, TopicPartition};
 
 use crate::engine::ledger::counters::Verdict;
+use crate::engine::ledger::held::{HeldRecords, NowStored};
 use crate::engine::ledger::marks::OffsetMarks;
 use crate::source::Offsets;
 
@@ -30,6 +31,8 @@ pub struct Done {
     pub bytes: usize,
     /// What became of it.
     pub verdict: Verdict,
+    /// The sink has taken it and holds it: it is delivered once it is stored, and is read again otherwise.
+    pub is_held: bool,
 }
 
 /// Stands for one record read, until it is done.
@@ -64,6 +67,8 @@ struct Partition {
     committed: Option<i64>,
     /// The lowest offset that the sink holds and has not stored.
     held: Option<i64>,
+    /// The records from there on that are done but for the sink.
+    held_records: HeldRecords,
     /// Something was committed once.
     pinned: bool,
     marks: OffsetMarks,
@@ -94,8 +99,10 @@ impl Tracker {
         self.next_epoch += 1;
         self.epochs.insert(partition.clone(), epoch);
         let (name, pending) = (partition.clone(), VecDeque::new());
-        let (next, committed, held, marks) = (None, None, None, OffsetMarks::default());
-        let fresh = Partition { name, pending, first: 0, next, committed, held, pinned: false, marks };
+        let (next, committed, held) = (None, None, None);
+        let (held_records, marks) = (HeldRecords::default(), OffsetMarks::default());
+        let fresh =
+            Partition { name, pending, first: 0, next, committed, held, held_records, pinned: false, marks };
         self.partitions.insert(epoch, fresh);
     }
 
@@ -131,6 +138,7 @@ impl Tracker {
                 pending.offset = offset;
             }
             (partition.next, partition.committed) = (Some(offset), None);
+            partition.held_records.restart();
         }
     }
 
@@ -170,21 +178,44 @@ impl Tracker {
         if pending.parts > 0 {
             return None;
         }
-        let done = Done { bytes: std::mem::take(&mut pending.bytes), verdict: pending.verdict };
+        let (offset, verdict, bytes) = (pending.offset, pending.verdict, std::mem::take(&mut pending.bytes));
         let partition = self.partition(ticket)?;
+        let is_held = verdict == Verdict::Delivered && partition.holds(offset);
+        if is_held {
+            partition.held_records.add(offset);
+        }
         while partition.pending.front().is_some_and(|first| first.parts == 0) {
             partition.pending.pop_front();
             partition.first += 1;
         }
-        Some(done)
+        Some(Done { bytes, verdict, is_held })
     }
 
     /// Notes which of the records that are done the sink still holds: of these partitions those from an offset on, of all others
-    /// none.
-    pub fn hold(&mut self, open: &HashMap<TopicPartition, i64>) {
+    /// none. Returns those that it held and does not any more.
+    pub(crate) fn hold(&mut self, open: &HashMap<TopicPartition, i64>) -> Vec<NowStored> {
+        let mut stored = Vec::new();
         for partition in self.partitions.values_mut() {
             partition.held = open.get(&partition.name).copied();
+            stored.extend(partition.held_records.take_stored(partition.held));
         }
+        stored
+    }
+
+    /// Takes note of when a record came that the sink has taken; says whether it holds it.
+    pub(crate) fn note_held(&mut self, record: &Record) -> bool {
+        let offset = record.origin().offset();
+        let Some(partition) = self.named(record.origin().topic_partition()) else { return false };
+        let holds = partition.holds(offset);
+        if let Some(timestamp) = record.timestamp.filter(|_| holds) {
+            partition.held_records.note_time(offset, timestamp);
+        }
+        holds
+    }
+
+    /// Returns how many records are done but for the sink, which holds them.
+    pub(crate) fn held_records(&self) -> u64 {
+        self.partitions.values().map(|partition| partition.held_records.count()).sum()
     }
 
     /// Says whether a partition is ours.
@@ -250,11 +281,14 @@ impl Tracker {
         self.partitions.values().map(pending).sum()
     }
 
-    /// Returns how far each partition was read, and which of its records are not done.
+    /// Returns how far each partition was read, and which of its records are not done: those that the sink holds are not.
     pub(crate) fn read_so_far(&self) -> HashMap<TopicPartition, ReadSoFar> {
-        let read = |partition: &Partition| ReadSoFar {
-            next: partition.next,
-            pending: partition.pending.iter().filter(|one| one.parts > 0).map(|one| one.offset).collect(),
+        let read = |partition: &Partition| {
+            let pending = partition.pending.iter().filter(|one| one.parts > 0).map(|one| one.offset);
+            ReadSoFar {
+                next: partition.next,
+                pending: pending.chain(partition.held_records.offsets()).collect(),
+            }
         };
         self.partitions.values().map(|partition| (partition.name.clone(), read(partition))).collect()
     }
@@ -281,6 +315,11 @@ impl Partition {
         for pending in &mut self.pending {
             pending.offset = pending.offset.min(offset);
         }
+    }
+
+    /// Says whether the sink holds a record that it has taken.
+    fn holds(&self, offset: i64) -> bool {
+        self.held.is_some_and(|first| first <= offset)
     }
 
     fn bytes(&self) -> usize {

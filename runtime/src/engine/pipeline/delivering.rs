@@ -6,16 +6,15 @@ use std::sync::Arc;
 use sluice_connector_api::{ExactlyOnce, Origin, Record, Sink, StoredPosition, TopicPartition, Transformed};
 use tokio::time::Instant;
 
-use crate::engine::batch::item::{Item, Meta};
+use crate::engine::batch::item::Item;
 use crate::engine::lane::fault::RecordFault;
-use crate::engine::lane::group::Outcome;
 use crate::engine::lane::holding::Urge;
 use crate::engine::lane::in_flight::{Lane, Unfit};
 use crate::engine::lane::progress::position_behind;
 use crate::engine::ledger::accounts::Ledger;
 use crate::engine::ledger::counters::Verdict;
 use crate::engine::ledger::tracker::Ticket;
-use crate::engine::letters::faults::{Faults, letter_refused, unfit_sink};
+use crate::engine::letters::faults::{Faults, unfit_sink};
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::parts_stored::PartsStored;
 use crate::engine::pipeline::phase::{Failed, Phase};
@@ -203,7 +202,7 @@ impl Delivering {
     }
 
     /// A record is stored, and so the older ones that waited with it are superseded.
-    fn stored(&mut self, item: &Item, verdict: Verdict) {
+    pub(super) fn stored(&mut self, item: &Item, verdict: Verdict) {
         for (each, verdict) in item.each().zip(once(verdict).chain(repeat(Verdict::Superseded))) {
             if !self.faults.holds_back(each.meta.order, each.record.origin()) {
                 self.done(each.meta.ticket, verdict);
@@ -299,62 +298,6 @@ impl Delivering {
         }
     }
 
-    /// Takes the verdicts of a batch.
-    fn settle(&mut self, outcome: Outcome) {
-        self.faults.foresee(&outcome);
-        let stop = if self.is_fenced_out(&outcome.not_done) { None } else { outcome.stop };
-        // Before they are done: what the sink holds must not be committed.
-        if let Some(open) = self.lane.open() {
-            self.ledger.hold(open);
-        }
-        self.ledger.counters.stored(outcome.stored.iter().map(|item| item.record.timestamp));
-        for item in outcome.stored {
-            self.stored(&item, Verdict::Delivered);
-        }
-        for (item, fault) in outcome.rejected {
-            let Item { record, meta: Meta { ticket, read, order, attempts, .. } } = item;
-            let origin = record.origin().clone();
-            self.reject(Rejected { ticket, origin, read, order, stage: Stage::TaskPut, fault, attempts });
-        }
-        self.lane.give_back(outcome.not_done, &self.ledger.tracker);
-        self.drop_behind();
-        self.settled(stop);
-    }
-
-    /// Says whether records may not have been put for no other reason than that somebody else has their partition by now. If
-    /// that was not it, the next put says so again.
-    fn is_fenced_out(&self, not_done: &[Item]) -> bool {
-        self.lane.is_exactly_once()
-            && not_done.iter().any(|item| !self.ledger.tracker.is_ours(item.meta.ticket))
-    }
-
-    /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
-    fn settle_letters(&mut self, outcome: Outcome) {
-        for item in outcome.stored {
-            self.stored(&item, Verdict::DeadLettered);
-        }
-        for (item, fault) in outcome.rejected {
-            // Like the record itself, the letter of a partition that went meanwhile is somebody else's.
-            if self.ledger.tracker.is_ours(item.meta.ticket) {
-                let origin = item.record.origin();
-                self.fail_for_good(origin, letter_refused(origin, &fault.reason));
-            }
-        }
-        if let Some(lane) = self.faults.lane_mut() {
-            lane.give_back(outcome.not_done, &self.ledger.tracker);
-        }
-        self.settled(outcome.stop.map(|reason| format!("dead letter queue: {reason}")));
-    }
-
-    fn settled(&mut self, stop: Option<String>) {
-        if let Some(reason) = stop {
-            self.stop(Err(reason.into()));
-        }
-        if self.is_idle() {
-            self.end_revoke();
-        }
-    }
-
     /// Partitions are going: what waits is dropped, what is in flight may end, within a bound.
     pub(super) fn on_revoked(&mut self, revoked: Revoked) {
         self.end_revoke();
@@ -375,7 +318,7 @@ impl Delivering {
     }
 
     /// Gives partitions up. Puts of theirs that end later change nothing: their tickets are void.
-    fn end_revoke(&mut self) {
+    pub(super) fn end_revoke(&mut self) {
         let Some(revoke) = self.revoke.take() else { return };
         let offsets = self.ledger.revoke(revoke.partitions());
         self.lane.let_go(revoke.partitions());

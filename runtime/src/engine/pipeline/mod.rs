@@ -22,6 +22,7 @@ pub mod report;
 mod revoke;
 mod schemas;
 pub mod settings;
+mod settling;
 mod tapping;
 mod threads;
 mod transforming;

@@ -59,7 +59,7 @@ fn a_split_record_is_done_with_its_last_part() {
     let ticket = read(&mut tracker, 0, 5);
     tracker.split(ticket, 2);
     assert_eq!((tracker.done(ticket, Verdict::Skipped), watermark(&mut tracker)), (None, Some(0)));
-    let done = Done { bytes: 5, verdict: Verdict::Skipped };
+    let done = Done { bytes: 5, verdict: Verdict::Skipped, is_held: false };
     assert_eq!((tracker.done(ticket, Verdict::Delivered), watermark(&mut tracker)), (Some(done), Some(1)));
 }
 
