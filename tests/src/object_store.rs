@@ -23,6 +23,10 @@ const LIFE_SECONDS: &str = "3600";
 pub const CREDENTIALS: [(&str, &str); 2] =
     [("AWS_ACCESS_KEY_ID", "writer"), ("AWS_SECRET_ACCESS_KEY", "secret-of-the-writer")];
 
+/// Of whoever may only read.
+pub const READER: [(&str, &str); 2] =
+    [("AWS_ACCESS_KEY_ID", "reader"), ("AWS_SECRET_ACCESS_KEY", "secret-of-the-reader")];
+
 /// A store with one bucket, `archive`, which anybody may read. It runs until it is dropped.
 #[derive(Debug)]
 pub struct ObjectStore {
@@ -44,8 +48,10 @@ impl ObjectStore {
         // Not "Admin": whoever has that makes a missing bucket by writing to it.
         let actions = ["Read", "Write", "List", "Tagging"];
         let [(_, access), (_, secret)] = CREDENTIALS;
+        let [(_, reader), (_, readers_secret)] = READER;
         let identities = json!({ "identities": [
             { "name": "writer", "credentials": [{ "accessKey": access, "secretKey": secret }], "actions": actions },
+            { "name": "reader", "credentials": [{ "accessKey": reader, "secretKey": readers_secret }], "actions": ["Read", "List"] },
             // To make the bucket, and to look.
             { "name": "anonymous", "credentials": [], "actions":
                 ["Admin:archive", "Read:archive", "List:archive", "Admin:open", "Write:open"] },

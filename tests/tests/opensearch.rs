@@ -69,6 +69,7 @@ async fn a_real_cluster_keeps_the_newest_whatever_is_put_again_or_late() {
     assert_eq!(node.document("prices", "A").unwrap()["price"], 13);
     let findings = keyed.check().await;
     assert!(findings.iter().all(|finding| finding.kind == FindingKind::Good), "{findings:?}");
+    assert_eq!(findings.last().unwrap().subject, "right to write prices");
     assert!(findings[0].text.contains("OpenSearch 2."), "{findings:?}");
 }
 
@@ -219,6 +220,95 @@ async fn whatever_is_done_to_an_index_is_told_and_mending_it_is_enough() {
         put().await.unwrap_or_else(|error| panic!("{mended:?}: {error:?}"));
     }
     assert_eq!(node.document("prices", "A").unwrap()["price"], offset);
+}
+
+/// The cluster closes the connection while the request is still on its way, after it has said why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_too_large_for_the_cluster_is_rejected_and_narrowed_down() {
+    let Some(node) = OpenSearch::start() else { return };
+    let large = sink(&node, &json!({ "max_request_size": "100MiB" }));
+    let wide = |offset: i64, mebibytes: usize| {
+        let text = "x".repeat(mebibytes << 20);
+        record(offset).key(format!("k{offset}").as_str()).value(json!({ "text": text })).build()
+    };
+    for _ in 0..3 {
+        let failure = batch_failure(large.put(&[wide(1, 5), wide(2, 5), wide(3, 5), wide(4, 5)]).await);
+        assert_eq!(failure.kind(), FailureKind::Rejected, "{failure}");
+        assert!(
+            failure.to_string().contains("413") && failure.to_string().contains("max_request_size"),
+            "{failure}"
+        );
+    }
+    let alone = batch_failure(large.put(&[wide(1, 20)]).await);
+    assert_eq!(alone.kind(), FailureKind::Rejected, "{alone}");
+    large.put(&[wide(2, 5)]).await.unwrap();
+    assert_eq!(node.count("prices"), 1);
+}
+
+/// What a look asks for is refused for another reason than a right, and leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_a_real_cluster_says_whether_it_may_write_and_changes_nothing() {
+    let Some(node) = OpenSearch::start() else { return };
+    let right = async |changes: Value| sink(&node, &changes).check().await.pop().unwrap();
+    assert_eq!(right(json!({})).await.kind, FindingKind::Unseen, "the index is not there");
+    assert_eq!(node.count_or_none("prices"), None, "and is not made");
+    sink(&node, &json!({})).put(&[price(1, "A")]).await.unwrap();
+    let stats = || {
+        node.call("POST", "/prices/_refresh", None);
+        let stats = node.call("GET", "/prices/_stats/indexing,docs", None)["_all"]["primaries"].clone();
+        let mapping = node.call("GET", "/prices/_mapping", None);
+        let sequence = node.call("GET", "/prices/_doc/A", None)["_seq_no"].clone();
+        (
+            stats["docs"].clone(),
+            stats["indexing"]["index_total"].clone(),
+            stats["indexing"]["delete_total"].clone(),
+            mapping,
+            sequence,
+        )
+    };
+    let before = stats();
+    for changes in [
+        json!({}),
+        json!({ "on_null": "delete" }),
+        json!({ "write": "upsert", "on_null": "delete" }),
+        json!({ "write": "create" }),
+        json!({ "document_id": "generated", "version": "none" }),
+    ] {
+        let found = right(changes.clone()).await;
+        assert_eq!(found.kind, FindingKind::Good, "{changes}: {found:?}");
+    }
+    assert_eq!(stats(), before);
+    // As the security plugin refuses: before anybody looks at the document.
+    for (index, changes, kind) in [
+        ("forbidden", json!({}), FindingKind::Wrong),
+        ("forbidden", json!({ "write": "update" }), FindingKind::Wrong),
+        ("undeletable", json!({}), FindingKind::Good),
+        ("undeletable", json!({ "on_null": "delete" }), FindingKind::Wrong),
+    ] {
+        if node.count_or_none(index).is_none() {
+            node.call("PUT", &format!("/{index}"), None);
+        }
+        let mut changes = changes;
+        changes["index"] = index.into();
+        let found = right(changes.clone()).await;
+        assert_eq!(found.kind, kind, "{changes}: {found:?}");
+        assert!(kind == FindingKind::Good || found.text.contains("indices:data/write/"), "{found:?}");
+        assert_eq!(node.count(index), 0);
+    }
+    let put = sink(&node, &json!({ "index": "forbidden" })).put(&[price(1, "A")]).await;
+    let (kind, said) = only_failure(put);
+    assert!(kind == FailureKind::Fatal && said.contains("right to write"), "{said}");
+    node.call("PUT", "/prices/_settings", Some(&json!({ "index.blocks.write": true })));
+    let blocked = right(json!({})).await;
+    assert!(blocked.kind == FindingKind::Unseen && blocked.text.contains("blocked"), "{blocked:?}");
+    let template = json!({ "index_patterns": ["logs*"], "data_stream": {} });
+    node.call("PUT", "/_index_template/logs", Some(&template));
+    node.call("PUT", "/_data_stream/logs", None);
+    let stream = right(json!({ "index": "logs", "write": "data_stream", "document_id": "origin" })).await;
+    assert_eq!(stream.kind, FindingKind::Unseen, "{stream:?}");
+    let wrong = right(json!({ "index": "logs" })).await;
+    assert!(wrong.kind == FindingKind::Wrong && wrong.text.contains("write: data_stream"), "{wrong:?}");
+    assert_eq!(node.count("logs"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

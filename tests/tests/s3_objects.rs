@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::listener::{address, get};
-use sluice_tests::object_store::{CREDENTIALS, ObjectStore};
+use sluice_tests::object_store::{CREDENTIALS, ObjectStore, READER};
 use sluice_tests::requirement::{is_required, tell};
 use sluice_tests::sluice::{Running, Sluice};
 
@@ -205,6 +205,22 @@ fn wrong_credentials_and_a_missing_bucket_are_named_before_anything_is_written()
         let checked = check.env("AWS_SECRET_ACCESS_KEY", secret).output();
         let shown = format!("{}{}", checked.stdout, checked.stderr);
         assert!(shown.contains(said) || shown.contains("403"), "{bucket}: {shown}");
+    }
+    assert!(store.keys().is_empty());
+}
+
+/// The bucket is there, and may be read: that is not enough.
+#[test]
+fn a_missing_right_to_write_is_named_before_anything_is_written() {
+    let Some((store, broker, topic)) = set_up("readonly") else { return };
+    write(broker, &topic, 10, 5);
+    let folder = Folder::new();
+    folder.write("archive.yaml", connector(broker, &topic, &store, "    objects: {}\n"));
+    for (credentials, code, said) in [(READER, 3, "is missing"), (CREDENTIALS, 0, "given")] {
+        let check = Sluice::new(["check".as_ref(), folder.path()]).arg("--connect").envs(credentials);
+        let checked = check.output().expect_code(code);
+        let line = checked.stdout.lines().find(|line| line.contains("right to write")).unwrap().to_owned();
+        assert!(line.contains(said) && line.contains(&format!("{topic}/sluice-check")), "{line}");
     }
     assert!(store.keys().is_empty());
 }

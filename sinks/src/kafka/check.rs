@@ -30,9 +30,10 @@ pub(super) async fn check(writer: &TopicWriter) -> Vec<Finding> {
         let asked =
             blocking(&producer, |producer| producer.client().fetch_metadata(None, ASK).map(drop)).await;
         findings.push(match asked {
-            Ok(Ok(())) => {
-                Finding::good(brokers, "answers; which topics are written follows from the records")
-            }
+            Ok(Ok(())) => Finding::unseen(
+                brokers,
+                "answers; records name the topics, so that whether they may be written is told by the first puts",
+            ),
             Ok(Err(error)) => unreachable(writer, &producer, brokers, &error),
             Err(failure) => Finding::from_failure(brokers, &failure),
         });
@@ -78,9 +79,10 @@ fn of_rights(rights: TopicRights, subject: String, topic: &str, makes_topics: bo
         TopicRights::Seen { partitions, may_write: Some(true) } => {
             Finding::good(subject, format!("has {partitions} partition(s), and may be written"))
         }
-        TopicRights::Seen { partitions, may_write: None } => {
-            Finding::good(subject, format!("has {partitions} partition(s)"))
-        }
+        TopicRights::Seen { partitions, may_write: None } => Finding::unseen(
+            subject,
+            format!("has {partitions} partition(s); these brokers do not tell whether it may be written"),
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_connector_api::{Failure, FormNeed, Json, Payload, PayloadForm, Record, SettingsError, Side};
@@ -102,6 +103,11 @@ impl ActionRule {
     /// Returns the index of every record, where it is the same.
     pub(super) fn fixed_index(&self) -> Option<&str> {
         self.index.fixed()
+    }
+
+    /// Returns the index of a record of this moment, where nothing but its date tells it.
+    pub(super) fn index_at(&self, now: Timestamp) -> Option<String> {
+        self.index.at(now)
     }
 
     /// Says whether data of the record names its index.

@@ -1,10 +1,11 @@
 //! Looks at a cluster without writing.
 
 use serde::Deserialize;
-use sluice_connector_api::Finding;
+use sluice_connector_api::{Finding, FindingKind};
 use sluice_wire::{HttpAnswer, Method};
 
 use super::cluster::SearchCluster;
+use super::rights::{Software, WriteRights};
 use super::settings::{OpensearchSettings, WriteOperation};
 
 /// What a cluster tells of itself.
@@ -21,24 +22,29 @@ struct ClusterVersion {
     distribution: Option<String>,
 }
 
-/// Looks for credentials, the cluster, the index and the pipeline, in this order, up to what is wrong.
+/// Looks for credentials, the cluster, the index, the pipeline and the right to write, in this order, up to what is wrong. `fixed` is
+/// the index of every record where it is the same, `index` that of a record of this moment where that is known.
 pub(super) async fn findings(
     cluster: &SearchCluster,
     settings: &OpensearchSettings,
+    fixed: Option<&str>,
     index: Option<&str>,
 ) -> Vec<Finding> {
     let mut findings = cluster.check_client().await;
     if is_bad(&findings) {
         return findings;
     }
-    findings.push(cluster_finding(cluster).await);
-    if let Some(index) = index.filter(|_| !is_bad(&findings)) {
+    let (finding, kind) = cluster_finding(cluster).await;
+    findings.push(finding);
+    let mut is_there = false;
+    if let Some(fixed) = fixed.filter(|_| !is_bad(&findings)) {
         let finding = match settings.write {
             WriteOperation::DataStream => {
-                look(cluster, Method::GET, &["_data_stream", index], &data_stream(index)).await
+                look(cluster, Method::GET, &["_data_stream", fixed], &data_stream(fixed)).await
             }
-            _ => look(cluster, Method::HEAD, &[index], &plain_index(index)).await,
+            _ => look(cluster, Method::HEAD, &[fixed], &plain_index(fixed)).await,
         };
+        is_there = finding.kind == FindingKind::Good;
         findings.push(finding);
     }
     if let Some(pipeline) = settings.pipeline.as_deref().filter(|_| !is_bad(&findings)) {
@@ -51,6 +57,10 @@ pub(super) async fn findings(
             right: "cluster:admin/ingest/pipeline/get",
         };
         findings.push(look(cluster, Method::GET, &["_ingest", "pipeline", pipeline], &expected).await);
+    }
+    if !is_bad(&findings) {
+        let asked = WriteRights { cluster, settings, software: kind };
+        findings.push(asked.finding(index, is_there).await);
     }
     findings
 }
@@ -103,15 +113,16 @@ async fn look(cluster: &SearchCluster, method: Method, path: &[&str], expected: 
     }
 }
 
-async fn cluster_finding(cluster: &SearchCluster) -> Finding {
+/// Looks at the cluster, and says what it is.
+async fn cluster_finding(cluster: &SearchCluster) -> (Finding, Software) {
     let subject = format!("cluster {}", cluster.host());
     let answer = match cluster.ask(Method::GET, &[]).await {
         Ok(answer) => answer,
-        Err(failure) => return Finding::from_failure(subject, &failure),
+        Err(failure) => return (Finding::from_failure(subject, &failure), Software::Unknown),
     };
-    match answer.status {
+    let finding = match answer.status {
         200 => match serde_json::from_slice::<AboutCluster>(&answer.body) {
-            Ok(about) => Finding::good(subject, told(&about)),
+            Ok(about) => return (Finding::good(subject, told(&about)), about.software()),
             Err(_) => {
                 Finding::unseen(subject, "answers, but not as OpenSearch or Elasticsearch does; check `urls`")
             }
@@ -120,7 +131,23 @@ async fn cluster_finding(cluster: &SearchCluster) -> Finding {
         // OpenSearch Serverless tells nothing of itself.
         404 => Finding::unseen(subject, "answers, and tells nothing of itself"),
         _ => refused(&subject, &answer),
+    };
+    (finding, Software::Unknown)
+}
+
+impl AboutCluster {
+    fn software(&self) -> Software {
+        match self.version.distribution.as_deref() {
+            Some("opensearch") => Software::OpenSearch { tells_rights: tells_rights(&self.version.number) },
+            _ => Software::Elasticsearch,
+        }
     }
+}
+
+/// Says whether OpenSearch of this version tells which rights a request lacks (`perform_permission_check`): since 3.2.
+fn tells_rights(version: &str) -> bool {
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(3), Some(2))
 }
 
 fn told(about: &AboutCluster) -> String {
@@ -147,5 +174,17 @@ fn refused(subject: &str, answer: &HttpAnswer) -> Finding {
             subject,
             format!("answers {said}; whether it takes documents is seen at the first put"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opensearch_tells_rights_since_3_2() {
+        let told: Vec<bool> =
+            ["2.19.1", "3.0.0", "3.1.9", "3.2.0", "3.10.1", "4.0.0", "new"].map(tells_rights).into();
+        assert_eq!(told, [false, false, false, true, true, true, false]);
     }
 }

@@ -69,6 +69,25 @@ impl SearchCluster {
         self.exchange(&HttpRequest::new(method, self.url(path)?)).await
     }
 
+    /// Asks with a parameter and a body of this type.
+    pub(super) async fn ask_with(
+        &self,
+        method: Method,
+        path: &[&str],
+        parameter: Option<(&str, &str)>,
+        content_type: &'static str,
+        body: String,
+    ) -> Result<HttpAnswer, Failure> {
+        let mut url = self.url(path)?;
+        if let Some((name, value)) = parameter {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        let mut request = HttpRequest::new(method, url);
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        request.body = body.into();
+        self.exchange(&request).await
+    }
+
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpAnswer, Failure> {
         let answer = self.client.exchange(request, WHOLE_BYTES).await;
         let is_away = match &answer {

@@ -71,6 +71,19 @@ impl IndexRule {
         self.fixed.as_deref()
     }
 
+    /// Returns the index of a record of this moment, where nothing but its date tells it.
+    pub(super) fn at(&self, now: Timestamp) -> Option<String> {
+        if let Some(fixed) = &self.fixed {
+            return Some(fixed.clone());
+        }
+        if !(self.template.uses().is_empty() && self.template.is_plain()) {
+            return None;
+        }
+        let name: String = self.template.literals().collect();
+        let date = printed(self.date.as_deref()?, now).ok()?;
+        Some(format!("{}-{date}", name.to_lowercase()))
+    }
+
     /// Says whether data of the record, such as a field, is part of the name: then a name that is no good is the record's
     /// fault, and otherwise that of the set-up.
     pub(super) fn is_of_data(&self) -> bool {

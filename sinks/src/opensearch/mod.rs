@@ -10,6 +10,7 @@ mod cluster;
 mod identity;
 mod index;
 mod plan;
+mod rights;
 mod settings;
 mod sink;
 mod stream_time;

@@ -1,6 +1,7 @@
 //! Puts a batch with one request.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{
     Finding, FormNeed, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink, SinkSettings,
@@ -111,7 +112,8 @@ impl Sink for Opensearch {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        check::findings(&self.cluster, &self.settings, self.rule.fixed_index()).await
+        let index = self.rule.index_at(Timestamp::now());
+        check::findings(&self.cluster, &self.settings, self.rule.fixed_index(), index.as_deref()).await
     }
 }
 

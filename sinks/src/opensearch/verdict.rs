@@ -33,6 +33,12 @@ struct ItemAnswer {
     error: Option<Box<RawValue>>,
 }
 
+/// What became of an action that was sent to see what comes of it.
+pub(super) struct TriedAction {
+    pub(super) status: u16,
+    error: ItemError,
+}
+
 /// Why an action failed. Its reasons may quote the record: only how they begin is the cluster's own.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -87,6 +93,17 @@ pub(super) fn outcome(
         }
     }
     Ok(failures)
+}
+
+/// Reads what became of actions that were sent to see what comes of them; none where the answer is no such one.
+pub(super) fn tried(answer: &HttpAnswer) -> Vec<TriedAction> {
+    let mut tried = Vec::new();
+    for item in items("_bulk", answer).unwrap_or_default() {
+        let text = item.error.as_ref().map_or("", |error| error.get());
+        tried
+            .push(TriedAction { status: item.status, error: serde_json::from_str(text).unwrap_or_default() });
+    }
+    tried
 }
 
 fn items(subject: &str, answer: &HttpAnswer) -> Result<Vec<ItemAnswer>, Failure> {
@@ -226,6 +243,28 @@ fn meaning(status: u16, error: &ItemError, is_index_of_data: bool) -> (FailureKi
             Some(way_out) => (FailureKind::Fatal, way_out),
             None => (FailureKind::Rejected, ""),
         },
+    }
+}
+
+impl TriedAction {
+    /// Says whether the index takes nothing for a while.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.error.is("cluster_block_exception")
+    }
+
+    /// Says whether the credentials lack a right.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self.status, 401 | 403) && !self.is_blocked()
+    }
+
+    /// Says what of the set-up is wrong, where that is it.
+    pub(super) fn set_up(&self) -> Option<&'static str> {
+        self.error.set_up()
+    }
+
+    /// Returns what the cluster says of a right that is missing.
+    pub(super) fn reason(&self) -> &str {
+        self.error.reason()
     }
 }
 

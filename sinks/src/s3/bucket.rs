@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
-use sluice_connector_api::{Failure, Finding};
+use sluice_connector_api::{Failure, FailureKind, Finding};
 use sluice_wire::{AwsCall, AwsService, HttpAnswer, Method, UNRESERVED, Url};
 
 /// What a path holds as it is: the unreserved characters of RFC 3986 and the slash, as S3's signatures have it.
@@ -136,6 +136,25 @@ impl Bucket {
             self.service.call(self.signed(call).await?).await
         };
         self.service.check(format!("bucket {}", self.name), Box::pin(look)).await
+    }
+
+    /// Looks for the right to write an object of this key, by a part of an upload that is not there, which stores nothing. `is_sure` says
+    /// whether such an object will be written: where it is not, another may be allowed.
+    pub(super) async fn check_right(&self, key: &str, is_sure: bool) -> Finding {
+        let subject = format!("right to write {key}");
+        let call = Call::new("UploadPart", Method::PUT, key, Bytes::new());
+        let answered =
+            self.call(Call { query: "partNumber=1&uploadId=sluice-check".to_owned(), ..call }).await;
+        match answered {
+            Ok(answer) if answer.status == 404 => Finding::good(subject, "given"),
+            Err(failure) if failure.is_forbidden() && is_sure => {
+                Finding::wrong(subject, format!("is missing: {failure} (s3:PutObject)"))
+            }
+            Err(failure) if failure.kind() == FailureKind::Retriable => {
+                Finding::from_failure(subject, &failure)
+            }
+            _ => Finding::unseen(subject, "could not be told beforehand; the first put will tell"),
+        }
     }
 
     /// Sends a call; that something is there already, or not there, is an answer where a call asks for it.

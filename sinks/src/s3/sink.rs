@@ -1,12 +1,12 @@
 //! The sink `s3`: an object per batch, or records handed on to objects that outlive it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use serde_json::Value;
 use sluice_connector_api::{
     BatchKey, ExactlyOnce, Failure, Finding, FormNeed, Hold, HumanDuration, Limits, PayloadForm, PutError,
-    ReadingTask, Record, Repetition, SettingsError, Side, Sink, TombstoneFate, TopicPartition,
+    ReadingTask, Record, Repetition, SettingsError, Side, Sink, SourceTopics, TombstoneFate, TopicPartition,
 };
 use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, endpoint_url};
 
@@ -24,6 +24,8 @@ pub(super) struct S3 {
     bucket: Arc<Bucket>,
     /// Where objects outlive a batch.
     objects: Option<Arc<Objects>>,
+    /// What the connector reads.
+    source: OnceLock<Arc<dyn SourceTopics>>,
 }
 
 impl S3 {
@@ -31,7 +33,19 @@ impl S3 {
         let bucket = Arc::new(bucket);
         let objects = settings.objects.as_ref();
         let objects = objects.map(|objects| Arc::new(Objects::new(&settings, objects, &bucket)));
-        Self { settings, bucket, objects }
+        Self { settings, bucket, objects, source: OnceLock::new() }
+    }
+
+    /// Returns keys like those of the objects that are written now: of each topic that is known, and otherwise of none.
+    fn likely_keys(&self) -> Vec<String> {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let folder = match &self.settings.objects {
+            Some(objects) => objects.folder(now).unwrap_or_default(),
+            None => "0/".to_owned(),
+        };
+        let (prefix, extension) = (&self.settings.prefix, self.settings.kind().0);
+        let topics = self.source.get().map(|source| source.names()).unwrap_or_default();
+        topics.iter().map(|topic| format!("{prefix}{topic}/{folder}sluice-check.{extension}")).collect()
     }
 
     /// Names the object of a batch, whose records are of one partition.
@@ -191,6 +205,24 @@ impl Sink for S3 {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        self.bucket.check().await
+        let mut findings = self.bucket.check().await;
+        if findings.iter().any(|finding| finding.as_result().is_err()) {
+            return findings;
+        }
+        let keys = self.likely_keys();
+        if keys.is_empty() {
+            let key = format!("{}sluice-check.{}", self.settings.prefix, self.settings.kind().0);
+            findings.push(self.bucket.check_right(&key, false).await);
+        }
+        for key in keys {
+            findings.push(self.bucket.check_right(&key, true).await);
+        }
+        findings
+    }
+
+    fn meets(&self, source: Arc<dyn SourceTopics>) -> Result<(), SettingsError> {
+        // Once is enough, as the source is the connector's.
+        self.source.get_or_init(|| source);
+        Ok(())
     }
 }

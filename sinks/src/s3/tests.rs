@@ -8,7 +8,9 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use sluice_connector_api::{FailureKind, Origin, Record, Sink, Timestamp, TimestampType};
+use sluice_connector_api::{
+    FailureKind, FindingKind, Origin, Record, Sink, SourceTopics, Timestamp, TimestampType,
+};
 
 use crate::built::built;
 use sluice_plugin_testing::{batch_failure, record_failures, sink_contract, text, tombstone};
@@ -117,6 +119,12 @@ async fn each_failure_says_what_to_do() {
         (error(500, "InternalError"), FailureKind::Retriable, false),
         (error(400, "RequestTimeout"), FailureKind::Retriable, false),
         (error(400, "ExpiredToken"), FailureKind::Retriable, false),
+        (error(403, "RequestTimeTooSkewed"), FailureKind::Retriable, false),
+        (error(409, "ConditionalRequestConflict"), FailureKind::Retriable, false),
+        (error(503, "ServiceUnavailable"), FailureKind::Retriable, false),
+        (error(400, "InvalidToken"), FailureKind::Fatal, false),
+        (error(400, "AuthorizationHeaderMalformed"), FailureKind::Fatal, false),
+        (error(507, "InsufficientStorage"), FailureKind::Retriable, false),
         (error(403, "AccessDenied"), FailureKind::Fatal, false),
         (error(404, "NoSuchBucket"), FailureKind::Fatal, false),
         (error(301, "PermanentRedirect"), FailureKind::Fatal, false),
@@ -132,9 +140,59 @@ async fn each_failure_says_what_to_do() {
 
 #[tokio::test]
 async fn the_check_asks_for_the_bucket_and_writes_nothing() {
-    let server = HttpServer::start([status(200), status(404)]).await;
+    let server = HttpServer::start([status(200), status(404), status(404)]).await;
     let sink = sink_at(&server, &json!({}));
-    assert!(sink.check().await.last().unwrap().as_result().is_ok());
+    assert_eq!(sink.check().await.last().unwrap().kind, FindingKind::Good);
     assert!(sink.check().await.last().unwrap().as_result().is_err());
-    assert_eq!(server.lines(), ["HEAD /archive/", "HEAD /archive/"]);
+    let part = "PUT /archive/sluice-check.jsonl?partNumber=1&uploadId=sluice-check";
+    assert_eq!(server.lines(), ["HEAD /archive/", part, "HEAD /archive/"]);
+}
+
+/// What a connector reads.
+struct Orders;
+
+#[async_trait::async_trait]
+impl SourceTopics for Orders {
+    fn bootstrap_servers(&self) -> &'static str {
+        "127.0.0.1:1"
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec!["orders".to_owned()]
+    }
+
+    fn reads(&self, topic: &str) -> bool {
+        topic == "orders"
+    }
+
+    async fn cluster_id(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A part of an upload that is not there stores nothing, and is refused before that where the right is missing.
+#[tokio::test]
+async fn a_right_that_is_missing_is_told_before_anything_is_written() {
+    let denied = || reply(403, "", "<Error><Code>AccessDenied</Code></Error>");
+    for (answer, knows_topic, kind) in [
+        (reply(404, "", "<Error><Code>NoSuchUpload</Code></Error>"), true, FindingKind::Good),
+        (denied(), true, FindingKind::Wrong),
+        // It may be given for the keys that are written, which nobody knows.
+        (denied(), false, FindingKind::Unseen),
+        (reply(400, "", "<Error><Code>InvalidArgument</Code></Error>"), true, FindingKind::Unseen),
+        (status(200), true, FindingKind::Unseen),
+        (status(503), true, FindingKind::Unreachable),
+    ] {
+        let server = HttpServer::start([status(200), answer.clone()]).await;
+        let sink =
+            sink_at(&server, &json!({ "prefix": "raw/", "objects": { "path": "all/" }, "format": "csv" }));
+        if knows_topic {
+            sink.meets(std::sync::Arc::new(Orders)).unwrap();
+        }
+        let finding = sink.check().await.pop().unwrap();
+        assert_eq!(finding.kind, kind, "{answer:?}: {finding:?}");
+        assert!(finding.text.contains("s3:PutObject") || kind != FindingKind::Wrong, "{finding:?}");
+        let key = if knows_topic { "raw/orders/all/sluice-check.csv" } else { "raw/sluice-check.csv" };
+        assert_eq!(server.lines()[1], format!("PUT /archive/{key}?partNumber=1&uploadId=sluice-check"));
+    }
 }

@@ -15,7 +15,9 @@ use crate::exchange::WHOLE_BYTES;
 use crate::request::HttpRequest;
 
 /// Codes of errors that pass by themselves, whatever their status.
-const PASSING: [&str; 6] = [
+const PASSING: [&str; 7] = [
+    // Of two writers of one name; the guide to conditional requests of Amazon S3 says to try again.
+    "ConditionalRequestConflict",
     "ExpiredToken",
     "ExpiredTokenException",
     "OperationAborted",
@@ -28,10 +30,11 @@ const PASSING: [&str; 6] = [
 pub const CALL_LINGER: Duration = Duration::from_millis(200);
 
 /// Codes that speak of the credentials, and of no right: nothing can be done with these.
-const WRONG_CREDENTIALS: [&str; 6] = [
+const WRONG_CREDENTIALS: [&str; 7] = [
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "InvalidSignatureException",
+    "InvalidToken",
     "MissingAuthenticationToken",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
@@ -159,11 +162,17 @@ fn failure(operation: &str, answer: &HttpAnswer, code: &str, rejecting: &[&str])
         429 => Failure::throttled(said),
         _ if throttled => Failure::throttled(said),
         _ if rejecting.contains(&code) => return Failure::rejected(said),
+        _ if code == "RequestTimeTooSkewed" => Failure::retriable(format!(
+            "{said}; set the clock of this machine, which is more than 15 minutes off"
+        )),
         _ if PASSING.contains(&code) => Failure::retriable(said),
         500.. => Failure::retriable(said).because(Trouble::ServerError),
         408 => Failure::retriable(said),
         300..=399 => return Failure::fatal(format!("{said}; set `region` to the one where it is")),
-        401 | 403 if WRONG_CREDENTIALS.contains(&code) => {
+        400 if code == "AuthorizationHeaderMalformed" => {
+            return Failure::fatal(format!("{said}; set `region` to the one where it is"));
+        }
+        400 | 401 | 403 if WRONG_CREDENTIALS.contains(&code) => {
             return Failure::fatal(format!("{said}; the credentials are not valid"));
         }
         401 | 403 => return Failure::forbidden(format!("{said}; give this right to the credentials")),

@@ -122,12 +122,23 @@ fn text_of(seen: &SeenRequest) -> String {
 
 /// What makes the cluster refuse the whole request.
 fn malformed(name: &str, meta: &Value) -> Option<&'static str> {
-    let known = BTreeSet::from(["_index", "_id", "routing", "version", "version_type"]);
+    let known = BTreeSet::from([
+        "_index",
+        "_id",
+        "routing",
+        "version",
+        "version_type",
+        "if_seq_no",
+        "if_primary_term",
+    ]);
     if meta.as_object().unwrap().keys().any(|key| !known.contains(key.as_str())) {
         return Some("Action/metadata line [1] contains an unknown parameter");
     }
     if meta["_id"].as_str().is_some_and(|id| id.len() > 512) {
         return Some("id is too long, must be no longer than 512 bytes");
+    }
+    if meta.get("if_seq_no").is_some() && name == "create" {
+        return Some("create operations do not support compare and set");
     }
     if meta.get("version").is_some() && !matches!(name, "index" | "delete") {
         return Some("create operations only support internal versioning");
@@ -156,6 +167,9 @@ fn act(
     let is_there = before.as_ref().is_some_and(|stored| !stored.document.is_null());
     if index.starts_with("stream") {
         check_stream(name, document.as_ref())?;
+    }
+    if meta.get("if_seq_no").is_some() && name != "update" {
+        return Err(conflict());
     }
     let document = match (name, document) {
         ("create", _) if is_there => return Err(conflict()),
