@@ -306,6 +306,20 @@ impl Broker {
         records
     }
 
+    /// Returns how many transactions that wrote to a topic of one partition have ended, committed or aborted: each leaves a mark, which
+    /// is no record.
+    pub fn transactions(&self, topic: &str) -> i64 {
+        let mut client = self.client();
+        client.set("group.id", "sluice-tests-reader").set("enable.auto.commit", "false");
+        client.set("enable.partition.eof", "true").set("isolation.level", "read_uncommitted");
+        let consumer: BaseConsumer = client.create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).expect("a partition");
+        consumer.assign(&list).expect("an assignment");
+        let records = read_to_the_ends(&consumer, 1).len();
+        self.end_offsets(topic).iter().sum::<i64>() - i64::try_from(records).expect("a count")
+    }
+
     /// Returns the offset after the last record of each partition.
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
         self.watermarks(topic).into_iter().map(|(_, high)| high).collect()

@@ -151,6 +151,44 @@ fn check_says_of_the_topics_of_the_sink_what_the_client_may_not_do() {
     daemon.terminate().expect_code(0);
 }
 
+/// In the middle of its work, with transactions and without: nothing is lost, and nothing is there twice.
+#[test]
+fn a_right_that_is_taken_under_a_running_connector_is_told_and_giving_it_back_is_enough() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    for way in ["at-least-once", "transactions"] {
+        let folder = Folder::new();
+        let security = auth(&folder, "plain") + &trust(broker, &folder);
+        let topic = kafka::unique(way);
+        let copy = format!("{topic}-copy");
+        for name in [&topic, &copy] {
+            broker.open().create_topic(name, 1);
+        }
+        let more = match way {
+            "transactions" => format!("    transactional_id: {topic}\n"),
+            _ => String::new(),
+        };
+        folder.write("c.yaml", copying(broker.sasl(), &topic, &security, &more));
+        let mut daemon = sluice(&["run", &folder.path().display().to_string()]).spawn();
+        let produce = |from: usize| {
+            broker
+                .open()
+                .produce(&topic, (from..from + 20).map(|n| NewRecord::unkeyed(format!("{{\"n\":{n}}}"))));
+        };
+        produce(0);
+        daemon.wait_while_running("records", || broker.open().read(&copy).len() == 20);
+        broker.allow("somebody-else", "Write", &copy);
+        produce(20);
+        daemon.wait_for_log("give");
+        assert_eq!(broker.open().committed(&topic, &topic), [Some(20)], "{way}: nothing is passed over");
+        broker.allow(USER, "Write", &copy);
+        daemon.wait_while_running("every offset", || broker.open().committed(&topic, &topic) == [Some(40)]);
+        let values: Vec<_> = broker.open().read(&copy).iter().map(|record| record.value_text()).collect();
+        let expected: Vec<_> = (0..40).map(|n| format!("{{\"n\":{n}}}")).collect();
+        assert_eq!(values, expected, "{way}");
+        daemon.terminate().expect_code(0);
+    }
+}
+
 /// Every token ends after 15 s, the shortest there is, and the broker cuts off connections whose token has ended.
 #[test]
 fn tokens_are_replaced_while_records_flow() {

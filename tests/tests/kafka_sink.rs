@@ -13,6 +13,7 @@ use sluice_connector_api::{
 use sluice_plugin_testing::{exactly_once_contract, record, record_failures};
 use sluice_tests::connector::{ConnectorText, Folder};
 use sluice_tests::kafka::{self, Broker, NewRecord, StoredRecord};
+use sluice_tests::requirement::tell;
 use sluice_tests::sluice::{PATIENCE, Running, Sluice};
 
 fn sink(broker: &Broker, topic: &str, changes: &Value) -> Box<dyn Sink> {
@@ -216,6 +217,52 @@ async fn nothing_of_a_transaction_is_stored_where_a_record_of_it_is_at_fault() {
     assert_eq!(broker.committed(&group, "prices")[0], Some(3));
 }
 
+/// Takes over partition 0 of `prices`, and says how a put takes it on.
+async fn owned(
+    owner: &dyn ExactlyOnce,
+) -> impl Fn(Option<i64>, i64) -> sluice_connector_api::PutProgress + use<> {
+    let partition = sluice_connector_api::TopicPartition::new("prices", 0);
+    let taken = owner.take_over(std::slice::from_ref(&partition)).await.unwrap().remove(0);
+    move |from, to| {
+        let at = |offset| sluice_connector_api::StoredPosition::new(offset, 0, "");
+        let (partition, token) = (partition.clone(), taken.token.clone());
+        let step = sluice_connector_api::PositionStep { partition, from: from.map(at), to: at(to), token };
+        sluice_connector_api::PutProgress::new(vec![step])
+    }
+}
+
+/// Brokers, coordinator and all go in the middle of a transaction, and come back with what they had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_in_the_middle_of_a_transaction_leaves_each_record_once() {
+    let Some(mut broker) = Broker::start() else { return };
+    broker.create_topic("prices", 1);
+    broker.create_topic("copy", 1);
+    let task = ReadingTask::new("c", 0, "g").with_bootstrap_servers(broker.bootstrap_servers());
+    let changes = json!({ "transactional_id": "id", "properties": { "message.timeout.ms": "5000", "transaction.timeout.ms": "5000" } });
+    let owner = sink(&broker, "copy", &changes).exactly_once(&task).unwrap();
+    let step = owned(&*owner).await;
+    let batch = |from: i64| [keyed(from, &from.to_string()), keyed(from + 1, &(from + 1).to_string())];
+    owner.put(&batch(0), &step(None, 2)).await.unwrap();
+    broker.kill();
+    let failure = sluice_plugin_testing::batch_failure(owner.put(&batch(2), &step(Some(2), 4)).await);
+    assert_eq!(failure.kind(), FailureKind::Retriable, "{failure}");
+    tokio::task::block_in_place(|| broker.restart());
+    let since = Instant::now();
+    while let Err(error) = owner.put(&batch(2), &step(Some(2), 4)).await {
+        assert!(
+            matches!(&error, PutError::Batch(failure) if failure.kind() == FailureKind::Retriable),
+            "{error:?}"
+        );
+        assert!(since.elapsed() < PATIENCE, "{error:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    owner.put(&batch(2), &step(Some(2), 4)).await.unwrap();
+    owner.put(&batch(4), &step(Some(4), 6)).await.unwrap();
+    let read = tokio::task::block_in_place(|| broker.read("copy"));
+    assert_eq!(values(&read), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(broker.committed("g", "prices"), [Some(6)]);
+}
+
 /// A connector from a topic into another of the same broker.
 fn copying(broker: &Broker, from: &str, to: &str, more: &str) -> Folder {
     let servers = broker.bootstrap_servers();
@@ -308,6 +355,84 @@ fn a_copy_that_is_killed_has_every_record_once() {
     let after = broker.read(&to);
     assert_eq!(after.len(), count, "every record is there once");
     assert_eq!(by_key(&broker.read(&from)), by_key(&after), "and in order");
+}
+
+/// Copies 500 records of which so many are too large for the topic, in one batch. Returns how many transactions that took.
+fn transactions_with(broker: &Broker, poison: usize) -> i64 {
+    const COUNT: usize = 500;
+    let (from, to, letters) = (kafka::unique("orders"), kafka::unique("once"), kafka::unique("letters"));
+    for topic in [&from, &letters] {
+        broker.create_topic(topic, 1);
+    }
+    broker.create_topic_with(&to, 1, &[("max.message.bytes", "40000")]);
+    let is_bad = |n: usize| n % (COUNT / poison) == COUNT / poison / 2;
+    let record = |n: usize| {
+        NewRecord::new(
+            format!("k{}", n % 37),
+            format!("{n:0width$}", width = if is_bad(n) { 45_000 } else { 9 }),
+        )
+    };
+    broker.produce(&from, (0..COUNT).map(record));
+    let servers = broker.bootstrap_servers();
+    let sink = format!(
+        "  kafka:\n    bootstrap_servers: {servers}\n    topic: {to}\n    transactional_id: {to}\n    properties: {{ compression.type: none }}\n"
+    );
+    let connector = ConnectorText::new(&from)
+        .value("bytes")
+        .transforms("  - drop_headers: { headers: [secret] }\n")
+        .sink(sink)
+        .dead_letter_queue(format!("{{ topic: {letters} }}"))
+        .max_records(COUNT);
+    let text = connector.text().replace("  tolerance: all\n", "  tolerance: all\n  threshold: off\n");
+    let folder = Folder::with("copy.yaml", text + "guarantee: exactly_once\n");
+    let mut daemon = run(broker, &folder);
+    let since = Instant::now();
+    wait_for_the_end(&mut daemon, broker, &from);
+    let took = since.elapsed();
+    assert_eq!(daemon.terminate().code, Some(0));
+    let number = |record: &StoredRecord| record.value_text().parse::<usize>().unwrap();
+    let written: Vec<usize> = broker.read(&to).iter().map(number).collect();
+    assert!(
+        written.iter().copied().eq((0..COUNT).filter(|n| !is_bad(*n))),
+        "each once and in order: {written:?}"
+    );
+    let rejected: Vec<usize> = broker.read(&letters).iter().map(number).collect();
+    assert!(rejected.iter().copied().eq((0..COUNT).filter(|n| is_bad(*n))), "{rejected:?}");
+    let transactions = broker.transactions(&to);
+    tell(&format!("{COUNT} records, {poison} of them at fault: {transactions} transactions in {took:?}\n"));
+    transactions
+}
+
+/// One to find it, one for what stands before it, and one that librdkafka fails for the gap that it left; and some to begin and to end
+/// with.
+#[test]
+fn each_record_at_fault_costs_three_transactions() {
+    let Some(broker) = Broker::shared() else { return };
+    for poison in [1, 10] {
+        let transactions = transactions_with(broker, poison);
+        let most = 3 * i64::try_from(poison).unwrap() + 8;
+        assert!(transactions <= most, "{transactions} for {poison}");
+    }
+}
+
+/// The whole request is refused for a record without a key, in a topic that is compacted; the others of it are written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_a_compacted_topic_does_not_take_is_rejected_alone() {
+    let Some(broker) = Broker::shared() else { return };
+    let topic = kafka::unique("compacted");
+    broker.create_topic_with(&topic, 1, &[("cleanup.policy", "compact")]);
+    let mut batch: Vec<Record> = (0..20).map(|offset| keyed(offset, &offset.to_string())).collect();
+    batch[7].key = None;
+    batch[12].key = None;
+    for bad in [vec![7], vec![7, 12]] {
+        batch[12].key = if bad.len() == 1 { batch[0].key.clone() } else { None };
+        let failures = record_failures(sink(broker, &topic, &json!({})).put(&batch).await);
+        let told: Vec<_> = failures.iter().map(|(index, kind, _)| (*index, *kind)).collect();
+        let expected: Vec<_> = bad.iter().map(|index| (*index, FailureKind::Rejected)).collect();
+        assert_eq!(told, expected, "{failures:?}");
+    }
+    let written = values(&broker.read(&topic));
+    assert!((0..20).filter(|n| *n != 7).all(|n| written.contains(&n.to_string())), "{written:?}");
 }
 
 /// The brokers are the same by another address, which the file does not tell.

@@ -19,6 +19,9 @@ use super::settings::KafkaSinkSettings;
 /// How long the brokers may take for a question.
 pub(super) const ASK: Duration = Duration::from_secs(8);
 
+/// How long librdkafka waits for more records by default, in milliseconds.
+const USUAL_LINGER: f64 = 5.0;
+
 /// What a producer has unless `properties` says otherwise.
 const DEFAULTS: [(&str, &str); 10] = [
     ("client.id", "sluice"),
@@ -118,6 +121,20 @@ fn config(settings: &KafkaSinkSettings) -> ClientConfig {
     }
     config.set("bootstrap.servers", &settings.bootstrap_servers).set("log_level", "0");
     config.set_log_level(RDKafkaLogLevel::Emerg);
+    config
+}
+
+/// Returns the configuration of a producer with transactions. A put waits for all of its records, and nothing comes behind them that
+/// would be worth a longer wait than the usual one.
+pub(super) fn transactions_config(settings: &KafkaSinkSettings, id: &str) -> ClientConfig {
+    let mut config = producer_config(settings);
+    config.set("transactional.id", id);
+    for name in ["linger.ms", "queue.buffering.max.ms"] {
+        let asked = config.get(name).and_then(|millis| millis.parse::<f64>().ok());
+        if asked.is_some_and(|millis| millis > USUAL_LINGER) {
+            config.set(name, USUAL_LINGER.to_string());
+        }
+    }
     config
 }
 

@@ -2,13 +2,16 @@
 //!
 //! *Stored* means acknowledged by every in-sync replica. `topic` says where a record goes, `writer` what goes there, `client`
 //! makes clients of librdkafka, `check` looks, `verdict` says what an error means, `sink` puts at least once, and `transactions` exactly
-//! once, with `positions` for how far a partition is.
+//! once, with `batch_send` for what goes into one, `suspects` for what is known of records at fault, and `positions` for how far a partition
+//! is.
 
+mod batch_send;
 mod check;
 mod client;
 mod positions;
 mod settings;
 mod sink;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod topic;

@@ -116,8 +116,8 @@ impl KafkaSink {
         outcomes
     }
 
-    /// Sends records alone that were refused for their size, since that may have been the size of a request of several, be they of
-    /// other puts; and what comes behind them of the same key, so that it stays behind them.
+    /// Sends records alone that were refused with a request of several, be they of other puts: for its size, or for one of them; and
+    /// what comes behind them of the same key, so that it stays behind them.
     async fn send_alone(
         &self,
         producer: &SinkProducer,
@@ -127,10 +127,8 @@ impl KafkaSink {
         let _alone = self.requests.write().await;
         let mut held = HashSet::new();
         for (outcome, record) in outcomes.iter_mut().zip(batch) {
-            let is_too_large =
-                matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_too_large(error));
             let thing = ordering_key(record);
-            if !is_too_large && !held.contains(&thing) {
+            if !is_of_a_request(outcome) && !held.contains(&thing) {
                 continue;
             }
             held.insert(thing);
@@ -166,6 +164,10 @@ async fn delivered(handed: Handed) -> Result<(), NotSent> {
     }
 }
 
+fn is_of_a_request(outcome: &Result<(), NotSent>) -> bool {
+    matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_of_a_request(error))
+}
+
 /// Returns what keeps the order of a record: its key, or its partition where it has none.
 fn ordering_key(record: &Record) -> (Option<Vec<u8>>, String) {
     let key = record.key.as_ref().map(|key| key.to_bytes().to_vec());
@@ -187,8 +189,7 @@ impl Sink for KafkaSink {
         let producer = self.producer().await?;
         self.writer.know_cluster(&producer, batch).await?;
         let mut outcomes = self.send(&producer, batch).await;
-        let too_large = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_too_large(error));
-        if outcomes.iter().any(too_large) {
+        if outcomes.iter().any(is_of_a_request) {
             self.send_alone(&producer, batch, &mut outcomes).await;
         }
         let useless = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_useless(error));

@@ -16,10 +16,14 @@ use sluice_connector_api::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::client::{SinkProducer, described, group_config, producer, producer_config};
+use super::batch_send::{BatchRefused, send, sent_of};
+use super::client::{SinkProducer, described, group_config, producer, transactions_config};
 use super::positions::{GroupPositions, ends};
-use super::verdict;
+use super::suspects::Suspects;
 use super::writer::TopicWriter;
+
+/// Requests one after the other, within the time that a transaction may take.
+const MOST_REQUESTS: usize = 1000;
 
 /// How long one step of a transaction may take.
 const STEP: Duration = Duration::from_secs(20);
@@ -44,6 +48,7 @@ struct TransactionState {
     tokens: HashMap<TopicPartition, FencingToken>,
     /// How far partitions are stored; one that is not among these is asked for again.
     positions: HashMap<TopicPartition, Option<StoredPosition>>,
+    suspects: Suspects,
     /// Another producer of the same id has taken over.
     is_fenced: bool,
 }
@@ -66,8 +71,7 @@ impl KafkaTransactions {
         if let Some(client) = &state.client {
             return Ok(client.clone());
         }
-        let mut config = producer_config(&self.writer.settings);
-        config.set("transactional.id", &self.transactional_id);
+        let config = transactions_config(&self.writer.settings, &self.transactional_id);
         let identity = self.writer.identity().await?;
         let producer = producer(&config, &identity)?;
         let group = group_config(&self.writer.settings, &self.group);
@@ -99,6 +103,8 @@ impl KafkaTransactions {
         Ok(())
     }
 
+    /// Puts a batch in a transaction of its own. One that was refused without it being known for which of its records is put once more
+    /// in smaller requests, until it is one of a single record.
     async fn put_in_transaction(
         &self,
         mut state: State,
@@ -107,63 +113,63 @@ impl KafkaTransactions {
     ) -> Result<(), PutError> {
         let client = self.client(&mut state).await?;
         self.writer.know_cluster(&client.producer, batch).await?;
-        // Until the transaction has ended well, nothing is known of it; the next producer of the id ends it.
-        let (known, kept) = (std::mem::take(&mut state.positions), state.client.take());
-        if let Err(error) = client.producer.begin_transaction() {
-            return Err(state.failed(plain_failure("no transaction begins", &error)).into());
+        let sent = sent_of(&self.writer, batch)?;
+        let refused = state.suspects.refused_of(batch);
+        if !refused.is_empty() {
+            return Err(PutError::Records(refused));
         }
-        if let Err(error) = self.send(&client.producer, batch).await {
+        loop {
+            let requests = state.suspects.requests(batch);
+            if requests.len() > MOST_REQUESTS {
+                // The engine puts it in halves.
+                return Err(Failure::rejected("the batch takes too many requests for one transaction").into());
+            }
+            // Until the transaction has ended well, nothing is known of it; the next producer of the id ends it.
+            let (known, kept) = (std::mem::take(&mut state.positions), state.client.take());
+            if let Err(error) = client.producer.begin_transaction() {
+                return Err(state.failed(plain_failure("no transaction begins", &error)).into());
+            }
+            let Err(refused) = send(&self.writer, &client.producer, &sent, &requests).await else {
+                state.positions = known;
+                return commit(state, client, progress).await;
+            };
             let aborted = client.abort().await;
             aborted.map_err(|failure| state.failed(failure))?;
             (state.positions, state.client) = (known, kept);
-            return Err(error);
-        }
-        let (steps, member) = (progress.steps.clone(), progress.member.clone());
-        // It goes on where the put is dropped, and nobody else has the state before it has ended.
-        let ended = blocking(move || match client.commit(&steps, member.as_ref()) {
-            Ok(()) => {
-                (state.positions, state.client) = (known, Some(client));
-                state.positions.extend(steps.into_iter().map(|step| (step.partition, Some(step.to))));
-                Ok(())
-            }
-            Err(NotCommitted::Aborted(failure)) => {
-                (state.positions, state.client) = (known, Some(client));
-                Err(failure)
-            }
-            Err(NotCommitted::Unknown(failure)) => Err(state.failed(failure)),
-        });
-        ended.await.map_err(PutError::Batch)
-    }
-
-    /// Sends a batch, and waits until all of it is acknowledged. Where it fails, none of it is to be stored.
-    async fn send(&self, producer: &SinkProducer, batch: &[Record]) -> Result<(), PutError> {
-        let is_of_data = self.writer.topic.is_of_data();
-        let failure = |topic: &str, error: &KafkaError| {
-            verdict::failure(topic, error, is_of_data, producer.last_words())
-        };
-        let (mut waiting, mut failures) = (Vec::new(), Vec::new());
-        for (index, record) in batch.iter().enumerate() {
-            match self.writer.sent(record) {
-                Err(unfit) => failures.push((index, unfit)),
-                Ok(sent) => match producer.send_result(sent.to_future_record()) {
-                    Ok(delivery) => waiting.push((index, sent.topic, delivery)),
-                    Err((error, _)) => failures.push((index, failure(&sent.topic, &error))),
-                },
-            }
-        }
-        let mut too_large = 0;
-        for (index, topic, delivery) in waiting {
-            match delivery.await {
-                Ok(Ok(_)) => {}
-                Ok(Err((error, _))) => {
-                    too_large += usize::from(verdict::is_too_large(&error));
-                    failures.push((index, failure(&topic, &error)));
+            match refused {
+                BatchRefused::OneOfSeveral => state.suspects.doubt(batch),
+                BatchRefused::Known(error) => {
+                    if let PutError::Records(refused) = &error {
+                        state.suspects.note_refused(batch, refused);
+                    }
+                    return Err(error);
                 }
-                Err(_) => failures.push((index, Failure::retriable("the producer was closed"))),
             }
         }
-        verdict_of(failures, too_large, batch.len())
     }
+}
+
+/// Commits a transaction with the positions that it takes partitions to.
+async fn commit(mut state: State, client: TransactionClient, progress: &PutProgress) -> Result<(), PutError> {
+    let (steps, member) = (progress.steps.clone(), progress.member.clone());
+    let known = std::mem::take(&mut state.positions);
+    // It goes on where the put is dropped, and nobody else has the state before it has ended.
+    let ended = blocking(move || match client.commit(&steps, member.as_ref()) {
+        Ok(()) => {
+            (state.positions, state.client) = (known, Some(client));
+            for PositionStep { partition, to, .. } in steps {
+                state.suspects.stored_up_to(&partition, to.offset);
+                state.positions.insert(partition, Some(to));
+            }
+            Ok(())
+        }
+        Err(NotCommitted::Aborted(failure)) => {
+            (state.positions, state.client) = (known, Some(client));
+            Err(failure)
+        }
+        Err(NotCommitted::Unknown(failure)) => Err(state.failed(failure)),
+    });
+    ended.await.map_err(PutError::Batch)
 }
 
 impl TransactionState {
@@ -232,29 +238,6 @@ impl TransactionClient {
     }
 }
 
-/// Says why a batch is not to be stored: the records at fault, or, where these are not known, the batch.
-fn verdict_of(failures: Vec<(usize, Failure)>, too_large: usize, count: usize) -> Result<(), PutError> {
-    if failures.is_empty() {
-        return Ok(());
-    }
-    let fatal = failures.iter().position(|(_, failure)| failure.kind() == FailureKind::Fatal);
-    let rejected = failures.iter().position(|(_, failure)| failure.kind() == FailureKind::Rejected);
-    let mut failures = failures;
-    match (fatal, rejected) {
-        (Some(index), _) => Err(PutError::Batch(failures.swap_remove(index).1)),
-        // Several records of one request are refused for its size, whichever of them it is: the engine narrows them down.
-        (None, Some(index)) if too_large > 0 && count > 1 => {
-            Err(PutError::Batch(failures.swap_remove(index).1))
-        }
-        (None, Some(_)) => {
-            failures.retain(|(_, failure)| failure.kind() == FailureKind::Rejected);
-            Err(PutError::Records(failures))
-        }
-        // What was purged with others is not what was at fault.
-        (None, None) => Err(PutError::Batch(failures.swap_remove(0).1)),
-    }
-}
-
 #[async_trait]
 impl ExactlyOnce for KafkaTransactions {
     fn how(&self) -> String {
@@ -274,6 +257,7 @@ impl ExactlyOnce for KafkaTransactions {
         for (partition, position) in partitions.iter().zip(found) {
             let number = TOKENS.fetch_add(1, Ordering::Relaxed);
             let token = FencingToken::new(format!("{}:{number}", self.transactional_id));
+            state.suspects.forget(partition);
             state.tokens.insert(partition.clone(), token.clone());
             state.positions.insert(partition.clone(), position.clone());
             taken.push(TakenOver { partition: partition.clone(), token, position });

@@ -57,6 +57,25 @@ pub(super) fn is_too_large(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
 }
 
+/// Says whether something is wrong with a record, or with one of the request that it was in.
+pub(super) fn is_invalid(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{InvalidMessage, InvalidMessageSize, InvalidRecord, InvalidTimestamp};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| {
+        [InvalidMessage, InvalidMessageSize, InvalidRecord, InvalidTimestamp].contains(&code)
+    })
+}
+
+/// Says whether a record was refused for another one of its request alone.
+pub(super) fn is_of_another(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidDifferentRecord)
+}
+
+/// Says whether a record may have been refused for another one of its request.
+pub(super) fn is_of_a_request(error: &KafkaError) -> bool {
+    is_too_large(error) || is_invalid(error) || is_of_another(error)
+}
+
 /// Says whether another try with the same producer would fail alike: it remembers that a topic is not there, or has given up for good.
 pub(super) fn is_useless(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{Fatal, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
