@@ -768,6 +768,7 @@ fn least(class: &str) -> Value {
     json!({
         "connector.class": class, "topics": "t", "connection.url": if class.contains("jdbc") { "jdbc:postgresql://h/d" } else { "http://h:9200" },
         "s3.bucket.name": "bucket", "aws.s3.bucket.name": "bucket", "target.cluster.bootstrap.servers": "b:9092",
+        "dest.kafka.bootstrap.servers": "b:9092",
         "source.cluster.bootstrap.servers": "a:9092", "value.converter": "x.JsonConverter", "value.converter.schemas.enable": false,
     })
 }
@@ -802,4 +803,68 @@ fn every_key_of_the_page_for_those_who_come_from_kafka_connect_is_known() {
             );
         }
     }
+}
+
+/// Configurations with every setting that their connectors have, as their reference pages list them.
+const FULL: [(&str, &str); 8] = [
+    ("confluent-jdbc", include_str!("connect/confluent-jdbc.json")),
+    ("aiven-jdbc", include_str!("connect/aiven-jdbc.json")),
+    ("confluent-elasticsearch", include_str!("connect/confluent-elasticsearch.json")),
+    ("aiven-opensearch", include_str!("connect/aiven-opensearch.json")),
+    ("confluent-s3", include_str!("connect/confluent-s3.json")),
+    ("aiven-s3", include_str!("connect/aiven-s3.json")),
+    ("mirror-maker", include_str!("connect/mirror-maker.json")),
+    ("confluent-replicator", include_str!("connect/confluent-replicator.json")),
+];
+
+/// Each is converted, or it is said what stands in for it, or that nothing is needed; and what is written passes `check`.
+#[test]
+fn every_setting_of_a_full_configuration_is_converted_or_named_with_what_stands_in() {
+    for (name, text) in FULL {
+        let ended = convert("c.json", text).expect_code(1);
+        for said in ended.stderr.lines().filter_map(|line| line.split_once("no counterpart: ")) {
+            assert!(!said.1.ends_with(": has no counterpart"), "{name}: {}", said.1);
+        }
+        assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"), "{name}: {ended}");
+        passes(&ended.stdout);
+    }
+}
+
+#[test]
+fn the_replicator_has_its_counterparts() {
+    let config = json!({
+        "connector.class": "io.confluent.connect.replicator.ReplicatorSourceConnector", "src.kafka.bootstrap.servers": "a:9092",
+        "dest.kafka.bootstrap.servers": "b:9092", "topic.whitelist": "orders,payments", "topic.rename.format": "${topic}.copy",
+        "src.consumer.group.id": "replicator", "key.converter": "io.confluent.connect.replicator.util.ByteArrayConverter",
+        "src.kafka.security.protocol": "SASL_SSL", "src.kafka.sasl.mechanism": "PLAIN",
+        "src.kafka.sasl.jaas.config": "x required username=\"hunter2\" password=\"hunter2\";", "tasks.max": "2",
+    });
+    let expected = json!({
+        "source": {
+            "kafka": {
+                "bootstrap_servers": "a:9092", "topics": ["orders", "payments"], "group": "replicator",
+                "auth": { "plain": { "username": "${env:KAFKA_USERNAME}", "password": "${env:KAFKA_PASSWORD}" } },
+                "tls": { "enabled": true },
+            },
+            "key": "bytes", "value": "bytes",
+        },
+        "sink": { "kafka": { "bootstrap_servers": "b:9092", "topic": "{{@record.topic}}.copy", "partition": "origin" } },
+        "tasks_max": 2,
+    });
+    assert_eq!(converted(&config), expected);
+}
+
+#[test]
+fn the_schema_of_an_address_of_java_stands_before_the_table() {
+    let url = "jdbc:postgresql://db/shop?currentSchema=sales&ApplicationName=etl&targetServerType=primary&reWriteBatchedInserts=true";
+    let class = "io.confluent.connect.jdbc.JdbcSinkConnector";
+    let file = converted(&json!({ "connector.class": class, "topics": "orders,items", "connection.url": url,
+        "value.converter": "x.JsonConverter", "value.converter.schemas.enable": "false" }));
+    assert_eq!(
+        file["sink"]["postgres"],
+        json!({
+            "url": "postgres://db/shop?application_name=etl&target_session_attrs=read-write",
+            "table": "sales.{{@record.topic}}", "tables": ["sales.orders", "sales.items"],
+        })
+    );
 }

@@ -4,6 +4,7 @@
 //! command        the command, and how the outcome is printed
 //! connector      a whole configuration: each part by those below
 //!   |  source, errors, transforms, sinks      what of Kafka Connect stands for what here: tables
+//! stand_ins      what stands in for settings that have no counterpart of their own
 //! options        the settings that are left, and what is noted on the way; no secret leaves it
 //! read           JSON, properties, or the resource of an operator
 //! ```
@@ -20,6 +21,7 @@ mod options;
 mod read;
 mod sinks;
 mod source;
+mod stand_ins;
 mod transforms;
 
 pub(crate) use command::ConvertArgs;

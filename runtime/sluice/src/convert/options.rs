@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sluice_runtime::config::credentials::{sounds_secret, tells_in_url};
 
+use super::stand_ins::{is_needless, stand_in};
+
 /// Settings that are taken out one by one; what is left in the end has no counterpart.
 #[derive(Debug, Default)]
 pub(super) struct Options {
@@ -15,6 +17,8 @@ pub(super) struct Options {
     pub(super) remarks: Vec<String>,
     /// The environment variables that stand for secrets.
     pub(super) variables: BTreeSet<String>,
+    /// Settings that nothing is needed for.
+    needless: BTreeSet<String>,
 }
 
 impl Options {
@@ -48,13 +52,14 @@ impl Options {
         value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
+    /// Takes a number; one below zero is none, as Kafka Connect has it.
     pub(super) fn number(&mut self, name: &str) -> Option<u64> {
         let value = self.take(name)?;
-        let number = value.parse().ok();
-        if number.is_none() {
+        let Ok(number) = value.parse::<i64>() else {
             self.missing.push(format!("{name}: is not a number"));
-        }
-        number
+            return None;
+        };
+        u64::try_from(number).ok()
     }
 
     /// Returns the names of settings that begin with a prefix, without it.
@@ -78,10 +83,19 @@ impl Options {
         self.left.retain(|name, _| !name.starts_with(prefix));
     }
 
-    /// Drops settings that need no counterpart.
+    /// Drops settings that others say all of.
     pub(super) fn ignore(&mut self, names: &[&str]) {
         for name in names {
             self.left.remove(*name);
+        }
+    }
+
+    /// Drops settings that nothing is needed for, and takes note of them.
+    pub(super) fn needless(&mut self, names: &[&str]) {
+        for name in names {
+            if self.left.remove(*name).is_some() {
+                self.needless.insert((*name).to_owned());
+            }
         }
     }
 
@@ -99,10 +113,19 @@ impl Options {
         self.missing.push(format!("{name}: {what}"));
     }
 
-    /// Notes everything that is left.
+    /// Notes everything that is left: what stands in for it, or that nothing is needed for it.
     pub(super) fn note_left(&mut self) {
-        for name in std::mem::take(&mut self.left).into_keys() {
-            self.missing.push(format!("{name}: has no counterpart"));
+        for (name, value) in std::mem::take(&mut self.left) {
+            if is_needless(&name, &value) {
+                self.needless.insert(name);
+                continue;
+            }
+            let text = stand_in(&name).unwrap_or("has no counterpart");
+            self.missing.push(format!("{name}: {text}"));
+        }
+        if !self.needless.is_empty() {
+            let names: Vec<String> = std::mem::take(&mut self.needless).into_iter().collect();
+            self.remarks.push(format!("nothing is needed for {}", names.join(", ")));
         }
     }
 

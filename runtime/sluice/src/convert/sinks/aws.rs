@@ -51,8 +51,16 @@ fn confluent_s3(options: &mut Options) -> Result<SinkSection, String> {
     let objects = confluent_objects(options);
     section.set("objects", Some(Value::Object(objects)));
     options.remarks.push(format!("topics.dir: {NAMES}"));
-    credentials(&["aws.access.key.id", "aws.secret.access.key", "s3.credentials.provider.class"], options);
-    options.ignore(&["s3.part.size", "schema.compatibility", "storage.class"]);
+    let mut names: Vec<String> = options.below("s3.credentials.provider.");
+    names.iter_mut().for_each(|name| name.insert_str(0, "s3.credentials.provider."));
+    names.extend(["aws.access.key.id", "aws.secret.access.key"].map(str::to_owned));
+    credentials(&names.iter().map(String::as_str).collect::<Vec<_>>(), options);
+    section.set_retries(options);
+    options.needless(&["s3.part.size", "schema.compatibility", "storage.class"]);
+    if section.settings.get("format").is_some_and(|format| format == "parquet") {
+        // Columns are packed within the file.
+        options.needless(&["s3.compression.type"]);
+    }
     Ok(section)
 }
 
@@ -94,12 +102,20 @@ fn aiven_s3(options: &mut Options) -> Result<SinkSection, String> {
             "aws.secret.access.key",
             "aws_access_key_id",
             "aws_secret_access_key",
+            "aws.credentials.provider",
+            "aws.sts.config.endpoint",
             "aws.sts.role.arn",
+            "aws.sts.role.external.id",
+            "aws.sts.role.session.duration",
             "aws.sts.role.session.name",
         ],
         options,
     );
-    options.ignore(&["file.name.template", "format.output.fields.value.encoding", "format.output.envelope"]);
+    if let Some(millis) = options.number("kafka.retry.backoff.ms").filter(|millis| *millis > 0) {
+        section.errors.insert("retry_delay".to_owned(), format!("{millis}ms").into());
+    }
+    options.ignore(&["file.name.template"]);
+    options.needless(&["format.output.fields.value.encoding", "format.output.envelope"]);
     Ok(section)
 }
 
@@ -152,7 +168,7 @@ fn confluent_objects(options: &mut Options) -> Map<String, Value> {
         options
             .no_counterpart("partitioner.class", &format!("{partitioner} has no counterpart yet; {NAMES}"));
     }
-    options.ignore(&["partition.duration.ms", "locale", "timezone", "timestamp.field"]);
+    options.needless(&["partition.duration.ms", "locale", "timezone", "timestamp.field"]);
     objects
 }
 

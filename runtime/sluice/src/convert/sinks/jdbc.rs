@@ -14,6 +14,22 @@ pub(super) const SINKS: &[SinkEntry] = &[
 /// The columns of `pk.mode=kafka` where nothing names others.
 const KAFKA_COLUMNS: [&str; 3] = ["__connect_topic", "__connect_partition", "__connect_offset"];
 
+/// What the address may say of Java's driver alone.
+const DRIVER: [&str; 12] = [
+    "binaryTransfer",
+    "defaultRowFetchSize",
+    "loggerLevel",
+    "preferQueryMode",
+    "preparedStatementCacheQueries",
+    "prepareThreshold",
+    "reWriteBatchedInserts",
+    "socketTimeout",
+    "sslfactory",
+    "stringtype",
+    "tcpKeepAlive",
+    "loginTimeout",
+];
+
 fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
     let mut section = SinkSection::default();
     let schema = connection(&mut section, options)?;
@@ -34,7 +50,7 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
     section.set_retries(options);
     growth(&mut section, options);
     kept_fields(&mut section, options);
-    options.ignore(&[
+    options.needless(&[
         "connection.attempts",
         "connection.backoff.ms",
         "db.timezone",
@@ -47,7 +63,6 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
         "max.retries",
         "replace.null.with.default",
     ]);
-    options.drop_below("mssql.", "is about another database");
     Ok(section)
 }
 
@@ -192,6 +207,15 @@ fn connection(section: &mut SinkSection, options: &mut Options) -> Result<Option
             }
             "ssl" if value == "true" => kept.push("sslmode=require".to_owned()),
             "password" => section.set("password", Some("${env:CONNECTION_PASSWORD}")),
+            "ApplicationName" => kept.push(format!("application_name={value}")),
+            "targetServerType" if matches!(value, "primary" | "master") => {
+                kept.push("target_session_attrs=read-write".to_owned());
+            }
+            "sslrootcert" | "sslcert" | "sslkey" => options.no_counterpart(
+                "connection.url",
+                &format!("its parameter {name} names a file; write one of PEM into `tls`: `ca_file`, `cert_file`, `key_file`"),
+            ),
+            _ if DRIVER.contains(&name) => {}
             _ => {
                 options.no_counterpart("connection.url", &format!("its parameter {name} has no counterpart"));
             }

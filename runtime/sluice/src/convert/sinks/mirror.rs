@@ -15,10 +15,10 @@ pub(super) const SINKS: &[SinkEntry] = &[
 ];
 
 /// What copies bytes as they are.
-const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
+pub(super) const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
 /// What `MirrorMaker` does beside copying records, and what there is no need for.
-const BESIDE: [&str; 24] = [
+const BESIDE: [&str; 23] = [
     "header.converter",
     "target.cluster.alias",
     "replication.factor",
@@ -41,7 +41,6 @@ const BESIDE: [&str; 24] = [
     "consumer.poll.timeout.ms",
     "admin.timeout.ms",
     "heartbeats.replication.enabled",
-    "exactly.once.support",
     "add.source.alias.to.metrics",
 ];
 
@@ -55,11 +54,12 @@ fn mirror(options: &mut Options) -> Result<SinkSection, String> {
         .take("target.cluster.bootstrap.servers")
         .ok_or("has no `target.cluster.bootstrap.servers`")?;
     let mut section = SinkSection::default();
-    options.ignore(&BESIDE);
+    options.needless(&BESIDE);
     section.set("bootstrap_servers", Some(options.safe("target.cluster.bootstrap.servers", &servers)));
     section.set("topic", Some(topic(options)));
     section.set("partition", Some("origin"));
-    let properties = producer(options);
+    let properties =
+        producer("target.cluster.", &["producer.override.", "target.producer.", "producer."], options);
     if !properties.is_empty() {
         section.set("properties", Some(properties));
     }
@@ -91,12 +91,18 @@ fn topic(options: &mut Options) -> String {
     format!("{alias}{separator}{{{{@record.topic}}}}")
 }
 
+const OF_LIBRDKAFKA: &str = "write librdkafka's properties of the same meaning into `sink.kafka.properties`";
+
 /// Who the producer is to the other cluster, and what else librdkafka has a property for.
-fn producer(options: &mut Options) -> Map<String, serde_json::Value> {
+pub(super) fn producer(
+    cluster: &str,
+    prefixes: &[&str],
+    options: &mut Options,
+) -> Map<String, serde_json::Value> {
     let mut properties = Map::new();
-    let protocol = options.take("target.cluster.security.protocol");
-    let mechanism = options.take("target.cluster.sasl.mechanism");
-    options.ignore(&["target.cluster.sasl.jaas.config"]);
+    let protocol = options.take(&format!("{cluster}security.protocol"));
+    let mechanism = options.take(&format!("{cluster}sasl.mechanism"));
+    options.ignore(&[&format!("{cluster}sasl.jaas.config")]);
     if let Some(protocol) = protocol {
         properties.insert("security.protocol".to_owned(), protocol.into());
     }
@@ -107,7 +113,7 @@ fn producer(options: &mut Options) -> Map<String, serde_json::Value> {
             properties.insert(name.to_owned(), format!("${{env:{variable}}}").into());
         }
     }
-    for prefix in ["producer.override.", "target.producer.", "producer."] {
+    for prefix in prefixes {
         options.ignore(&[&format!("{prefix}acks"), &format!("{prefix}enable.idempotence")]);
         for name in ["compression.type", "linger.ms", "client.id", "max.request.size"] {
             let theirs = if name == "max.request.size" { "message.max.bytes" } else { name };
@@ -115,22 +121,22 @@ fn producer(options: &mut Options) -> Map<String, serde_json::Value> {
                 properties.insert(theirs.to_owned(), value);
             }
         }
-        options.drop_below(
-            prefix,
-            "write librdkafka's properties of the same meaning into `sink.kafka.properties`",
-        );
+        options.drop_below(prefix, OF_LIBRDKAFKA);
     }
-    options.drop_below(
-        "target.cluster.ssl.",
-        "name files of PEM in `sink.kafka.properties`, such as `ssl.ca.location`",
-    );
-    options.drop_below("target.cluster.", "has no counterpart");
+    options
+        .drop_below(&format!("{cluster}ssl."), "name files of PEM in `sink.kafka.tls` and `sink.kafka.auth`");
+    options.drop_below(cluster, OF_LIBRDKAFKA);
     properties
 }
 
 /// The consumer of the cluster that is read: what `source` takes as overrides of a consumer.
 fn consumer(options: &mut Options) {
-    for prefix in ["source.cluster.", "source.consumer.", "consumer."] {
+    reads_by(&["source.cluster.", "source.consumer.", "consumer."], options);
+}
+
+/// Makes overrides of a consumer of what begins like these.
+pub(super) fn reads_by(prefixes: &[&str], options: &mut Options) {
+    for prefix in prefixes {
         for name in options.below(prefix) {
             if name.starts_with("override.") {
                 continue;

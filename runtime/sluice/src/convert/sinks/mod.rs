@@ -6,6 +6,7 @@ mod file;
 mod http;
 mod jdbc;
 mod mirror;
+mod replicator;
 mod search;
 mod section;
 
@@ -16,7 +17,7 @@ use super::options::Options;
 
 /// The sinks that have a counterpart.
 const SINKS: &[&[SinkEntry]] =
-    &[http::SINKS, jdbc::SINKS, aws::SINKS, file::SINKS, search::SINKS, mirror::SINKS];
+    &[http::SINKS, jdbc::SINKS, aws::SINKS, file::SINKS, search::SINKS, mirror::SINKS, replicator::SINKS];
 
 /// Converts the sink of a class, or says why it has no counterpart.
 pub(super) fn sink(

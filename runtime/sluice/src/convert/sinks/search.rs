@@ -69,16 +69,16 @@ fn confluent(options: &mut Options) -> Result<SinkSection, String> {
     if options.bool("connection.compression") == Some(true) {
         section.set("compression", Some("gzip"));
     }
-    if options.bool("auto.create.indices.at.start") == Some(true)
-        || options.bool("schema.ignore") == Some(false)
-    {
+    let creates = options.bool("auto.create.indices.at.start");
+    let has_schema = options.bool("schema.ignore");
+    if creates == Some(true) || has_schema == Some(false) {
         options.remarks.push(MAPPING.to_owned());
     }
     if options.take("elastic.security.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("ssl"))
     {
         certificates("elastic.https.", options);
     }
-    options.ignore(&[
+    options.needless(&[
         "flush.timeout.ms",
         "flush.synchronously",
         "max.buffered.records",
@@ -125,7 +125,7 @@ fn aiven(options: &mut Options) -> Result<SinkSection, String> {
         );
     }
     certificates("connection.", options);
-    options.ignore(&[
+    options.needless(&[
         "schema.ignore",
         "compact.map.entries",
         "flush.timeout.ms",
