@@ -11,7 +11,7 @@ use sluice_runtime::connector::load::Connector;
 use sluice_tests::connector::Folder;
 use sluice_tests::environment::EverythingIsSet;
 use sluice_tests::kafka::secure::{PASSWORD, SECRET_KEY, SecureBroker, USER};
-use sluice_tests::kafka::{self, NewRecord};
+use sluice_tests::kafka::{self, NewRecord, StoredRecord};
 use sluice_tests::sluice::{Exited, Sluice, root};
 
 /// A connector from a topic into nothing. Rejected records go to the topic with `-dlq` behind its name.
@@ -182,7 +182,7 @@ fn a_right_that_is_taken_under_a_running_connector_is_told_and_giving_it_back_is
         assert_eq!(broker.open().committed(&topic, &topic), [Some(20)], "{way}: nothing is passed over");
         broker.allow(USER, "Write", &copy);
         daemon.wait_while_running("every offset", || broker.open().committed(&topic, &topic) == [Some(40)]);
-        let values: Vec<_> = broker.open().read(&copy).iter().map(|record| record.value_text()).collect();
+        let values: Vec<_> = broker.open().read(&copy).iter().map(StoredRecord::value_text).collect();
         let expected: Vec<_> = (0..40).map(|n| format!("{{\"n\":{n}}}")).collect();
         assert_eq!(values, expected, "{way}");
         daemon.terminate().expect_code(0);

@@ -186,7 +186,8 @@ impl WriteRights<'_> {
         if self.deletes() {
             lines.push(json!({ "delete": meta }));
         }
-        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        let body = lines.join("\n") + "\n";
         // A pipeline might make another document of it.
         let parameter = Some(("pipeline", "_none"));
         let answer = self.cluster.ask_with(Method::POST, &[index, "_bulk"], parameter, LINES, body).await?;

@@ -18,4 +18,5 @@ mod growth;
 mod rows;
 mod support;
 mod tls;
+mod troubles;
 mod vectors;

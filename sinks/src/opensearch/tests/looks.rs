@@ -63,13 +63,13 @@ async fn a_check_tells_rights_from_outages_and_from_what_is_wrong() {
 }
 
 /// What a cluster of this version says of itself.
-fn about(version: Value) -> HttpReply {
+fn about(version: &Value) -> HttpReply {
     reply(200, "", &json!({ "cluster_name": "shop", "version": version }).to_string())
 }
 
 /// Looks at a cluster of this version that answers so: for the index, and then for rights.
 async fn right(version: Value, answers: &[HttpReply], changes: &Value) -> (Finding, Vec<String>) {
-    let server = HttpServer::start([&[about(version)], answers].concat()).await;
+    let server = HttpServer::start([&[about(&version)], answers].concat()).await;
     let finding = sink_at(&server.url, changes).check().await.pop().unwrap();
     (finding, server.lines().split_off(1))
 }
@@ -139,7 +139,7 @@ async fn a_right_that_is_missing_is_told_by_an_action_that_can_store_nothing() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_tells_rights_is_asked_for_them() {
+async fn elasticsearch_is_asked_for_the_rights_of_its_user() {
     let elastic = || json!({ "number": "8.15.0" });
     let has = |rights: Value| {
         reply(
@@ -181,6 +181,11 @@ async fn a_cluster_that_tells_rights_is_asked_for_them() {
         assert!(finding.text.contains(said), "{finding:?}");
         assert_eq!(asked[1], "POST /_security/user/_has_privileges");
     }
+}
+
+#[tokio::test]
+async fn elasticsearch_that_does_not_tell_rights_is_sent_an_action() {
+    let elastic = || json!({ "number": "8.15.0" });
     // Where nobody answers that, an action is tried.
     let conflict = bulk(&[item("index", 409, "version_conflict_engine_exception", "")]);
     let (finding, asked) = right(elastic(), &[status(200), status(400), conflict], &json!({})).await;
@@ -188,7 +193,11 @@ async fn a_cluster_that_tells_rights_is_asked_for_them() {
     // Which takes another right than to create.
     let (finding, asked) = right(elastic(), &[status(200), status(400)], &json!({ "write": "create" })).await;
     assert_eq!((finding.kind, asked.len()), (FindingKind::Unseen, 2), "{asked:?}");
+}
 
+#[tokio::test]
+async fn opensearch_that_tells_rights_is_asked_for_them() {
+    let deletes = json!({ "document_id": "key", "on_null": "delete" });
     let new = || json!({ "number": "3.2.0", "distribution": "opensearch" });
     let allowed = |missing: &[&str]| {
         reply(

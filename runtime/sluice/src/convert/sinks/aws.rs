@@ -52,7 +52,9 @@ fn confluent_s3(options: &mut Options) -> Result<SinkSection, String> {
     section.set("objects", Some(Value::Object(objects)));
     options.remarks.push(format!("topics.dir: {NAMES}"));
     let mut names: Vec<String> = options.below("s3.credentials.provider.");
-    names.iter_mut().for_each(|name| name.insert_str(0, "s3.credentials.provider."));
+    for name in &mut names {
+        name.insert_str(0, "s3.credentials.provider.");
+    }
     names.extend(["aws.access.key.id", "aws.secret.access.key"].map(str::to_owned));
     credentials(&names.iter().map(String::as_str).collect::<Vec<_>>(), options);
     section.set_retries(options);
