@@ -199,7 +199,7 @@ fn tokens_are_replaced_while_records_flow() {
     let security = "    auth: { msk_iam: { region: eu-central-1, token_lifetime: 15s } }\n".to_owned();
     folder.write("c.yaml", connector(broker.sasl(), &topic, &topic, &(security + &trust(broker, &folder))));
     let before = broker.tokens().len();
-    let mut daemon = sluice(&["run", &folder.path().display().to_string()]).spawn();
+    let mut daemon = sluice(&["run", &folder.path().display().to_string(), "--listen=none"]).spawn();
     for second in 1..=26 {
         broker.open().produce(&topic, [NewRecord::unkeyed("{}")]);
         daemon.wait_while_running("a commit", || broker.open().committed(&topic, &topic) == [Some(second)]);
