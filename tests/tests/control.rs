@@ -346,7 +346,7 @@ async fn a_sink_that_panics_fails_its_connector_only_and_the_status_says_why() {
     until("records", || Recorder::named(good).stored() == first(50)).await;
 
     Recorder::named(bad).set(Mood::Stores);
-    until("records", || control.status(bad).is_some_and(|status| status.records.delivered == 5)).await;
+    until("records", || control.status(bad).is_ok_and(|status| status.records.delivered == 5)).await;
     assert_eq!(Recorder::named(bad).stored(), first(5));
     until_task(&control, bad, State::Running).await;
     let status = control.status(bad).unwrap();
