@@ -253,7 +253,8 @@ async fn a_broker_that_goes_in_the_middle_of_a_transaction_leaves_each_record_on
             matches!(&error, PutError::Batch(failure) if failure.kind() == FailureKind::Retriable),
             "{error:?}"
         );
-        assert!(since.elapsed() < PATIENCE, "{error:?}");
+        // A broker that has just come back, on a busy machine, loads its groups for a minute.
+        assert!(since.elapsed() < PATIENCE * 4, "{error:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     owner.put(&batch(2), &step(Some(2), 4)).await.unwrap();
