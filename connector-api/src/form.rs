@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::BitOr;
 
-use crate::{SettingsError, Side};
+use crate::{FieldNeed, SettingsError, Side};
 
 /// A form that a payload can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,7 +148,7 @@ impl BitOr for RecordForms {
 /// let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
 /// assert!(!need.is_met_by(PayloadForm::Text.into()));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FormNeed {
     /// Whose form it is.
@@ -168,13 +168,16 @@ pub struct FormNeed {
     pub headers: Vec<String>,
     /// Those of headers that may be missing, without which the key has no effect.
     pub sought_headers: Vec<String>,
+    /// What fields have to be, where they are there.
+    pub kinds: Vec<FieldNeed>,
 }
 
 impl FormNeed {
     /// States a need.
     pub fn new(side: Side, forms: impl Into<PayloadForms>, why: SettingsError) -> Self {
         let (fields, sought, headers, sought_headers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { side, forms: forms.into(), why, way_out: None, fields, sought, headers, sought_headers }
+        let (forms, kinds) = (forms.into(), Vec::new());
+        Self { side, forms, why, way_out: None, fields, sought, headers, sought_headers, kinds }
     }
 
     /// Adds what to do about it.
@@ -209,6 +212,13 @@ impl FormNeed {
     #[must_use]
     pub fn with_sought_headers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.sought_headers = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// States what a field has to be.
+    #[must_use]
+    pub fn with_kind(mut self, need: FieldNeed) -> Self {
+        self.kinds.push(need);
         self
     }
 

@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::BitOr;
 
-use crate::Side;
+use serde_json::Value;
+
+use crate::{FieldKind, FieldKinds, Side};
 
 /// So many names of a path are followed; of what lies deeper nothing is known.
 const DEEPEST: usize = 32;
 
-/// Which fields the JSON object of a key or a value can have, and which these can have in turn. Nothing is known of it at
-/// first: it may have any. A field is named by its path: the names from the root to it, an item of an array by its number.
+/// So many examples are kept.
+const MOST_EXAMPLES: usize = 32;
+
+/// Which fields the JSON object of a key or a value can have, what these can be, and which they can have in turn. Nothing is
+/// known of it at first: it may have any. A field is named by its path: the names from the root to it, an item of an array by
+/// its number. A null is left out of account.
 ///
 /// ```
 /// use sluice_connector_api::KnownFields;
@@ -25,6 +31,10 @@ pub struct KnownFields {
     named: BTreeMap<String, Option<KnownFields>>,
     /// Which others there can be.
     others: Others,
+    /// What it can be.
+    kinds: FieldKinds,
+    /// Values that are like all that it can be; nothing where none are known.
+    examples: Option<Vec<Value>>,
 }
 
 /// Which fields there can be beside those that are known by name.
@@ -46,7 +56,7 @@ impl Others {
     fn child(self, name: &str) -> Option<KnownFields> {
         match self {
             Self::Any => Some(KnownFields::default()),
-            Self::Flat => Some(KnownFields { named: BTreeMap::new(), others: Self::Items }),
+            Self::Flat => Some(KnownFields { others: Self::Items, ..KnownFields::default() }),
             Self::Items => is_number(name).then(KnownFields::default),
             Self::None => None,
         }
@@ -73,7 +83,43 @@ impl KnownFields {
 
     /// It is a text, a number or the like, which has no fields.
     pub fn none() -> Self {
-        Self { named: BTreeMap::new(), others: Others::None }
+        Self { others: Others::None, ..Self::default() }
+    }
+
+    /// It is of one of these kinds. An array or object can have anything in it.
+    pub fn of(kinds: impl Into<FieldKinds>) -> Self {
+        let kinds = kinds.into();
+        let others = if kinds.has(FieldKind::Object) {
+            Others::Any
+        } else if kinds.has(FieldKind::Array) {
+            Others::Items
+        } else {
+            Others::None
+        };
+        Self { others, kinds, ..Self::default() }
+    }
+
+    /// It is like one of these values: what takes none of them takes nothing that it can be.
+    pub fn like(values: impl IntoIterator<Item = Value>) -> Self {
+        let (mut known, mut examples) = (None, Vec::new());
+        for value in values {
+            let of_value = FieldKind::of(&value).map(Self::of).unwrap_or_default();
+            known = Some(known.map_or(of_value.clone(), |known: Self| known | of_value));
+            examples.push(value);
+        }
+        let is_null = examples.iter().any(Value::is_null);
+        let examples = Some(examples).filter(|examples| !is_null && examples.len() <= MOST_EXAMPLES);
+        Self { examples, ..known.unwrap_or_default() }
+    }
+
+    /// Returns what it can be.
+    pub fn kinds(&self) -> FieldKinds {
+        self.kinds
+    }
+
+    /// Returns values that are like all that it can be; nothing where none are known.
+    pub fn examples(&self) -> Option<&[Value]> {
+        self.examples.as_deref()
     }
 
     /// Takes a field away.
@@ -93,6 +139,32 @@ impl KnownFields {
     #[must_use]
     pub fn with_known(mut self, path: &[impl AsRef<str>], known: Self) -> Self {
         self.put(path, known);
+        self
+    }
+
+    /// Adds what is known of a field that may be written, or stay as it is.
+    #[must_use]
+    pub fn with_either(self, path: &[impl AsRef<str>], known: Self) -> Self {
+        let before = self.below(path);
+        self.with_known(path, before.map_or(known.clone(), |before| before | known))
+    }
+
+    /// Changes what is known of a field, where it can be there.
+    #[must_use]
+    pub fn changed(self, path: &[impl AsRef<str>], change: impl FnOnce(Self) -> Self) -> Self {
+        match self.below(path) {
+            Some(known) => self.with_known(path, change(known)),
+            None => self,
+        }
+    }
+
+    /// Forgets what it can be, and what those in it can be, but not which there are.
+    #[must_use]
+    pub fn of_any_kind(mut self) -> Self {
+        self.kinds = FieldKinds::ANY;
+        self.examples = None;
+        let named = self.named.into_iter().map(|(name, known)| (name, known.map(Self::of_any_kind)));
+        self.named = named.collect();
         self
     }
 
@@ -139,7 +211,7 @@ impl KnownFields {
     /// Brings fields within fields to the root, under names that are joined by `delimiter`.
     #[must_use]
     pub fn flattened(&self, delimiter: &str) -> Self {
-        let mut flat = Self { named: BTreeMap::new(), others: Others::None };
+        let mut flat = Self::none();
         if !self.flatten_into(&mut flat, &mut String::new(), delimiter) {
             flat.named.clear();
             flat.others = Others::Flat;
@@ -156,8 +228,12 @@ impl KnownFields {
         for (name, known) in &self.named {
             let Some(known) = known else { continue };
             prefix.push_str(name);
-            let leaf = Self { named: BTreeMap::new(), others: Others::Items };
-            flat.named.insert(prefix.clone(), Some(leaf));
+            let mut leaf = Self { others: Others::Items, ..Self::default() };
+            if known.named.is_empty() {
+                leaf = Self { kinds: known.kinds, examples: known.examples.clone(), ..leaf };
+            }
+            let before = flat.named.remove(prefix).flatten();
+            flat.named.insert(prefix.clone(), Some(before.map_or(leaf.clone(), |before| before | leaf)));
             prefix.push_str(delimiter);
             let is_known = known.flatten_into(flat, prefix, delimiter);
             prefix.truncate(length);
@@ -181,8 +257,15 @@ impl KnownFields {
         if path.len() > DEEPEST {
             return;
         }
-        let left = if rest.is_empty() { None } else { known };
-        let left = left.map(|below| below.without(rest));
+        let left = match (rest, known) {
+            // Of an array, the items behind it take its place.
+            ([], Some(_)) if is_number(first.as_ref()) && self.kinds.has(FieldKind::Array) => {
+                Some(Self::default())
+            }
+            ([], _) => None,
+            (rest, below) => below.map(|below| below.without(rest)),
+        };
+        self.examples = None;
         self.named.insert(first.as_ref().to_owned(), left);
     }
 
@@ -191,6 +274,8 @@ impl KnownFields {
             *self = known;
             return;
         };
+        self.kinds = FieldKind::Array | FieldKind::Object;
+        self.examples = None;
         let known = if path.len() > DEEPEST { Self::default() } else { known };
         let below = if rest.is_empty() || path.len() > DEEPEST {
             known
@@ -214,7 +299,9 @@ impl BitOr for KnownFields {
             };
             named.insert(name.clone(), either);
         }
-        Self { named, others: self.others.or(other.others) }
+        let examples = self.examples.zip(other.examples).map(|(one, other)| [one, other].concat());
+        let examples = examples.filter(|examples| examples.len() <= MOST_EXAMPLES);
+        Self { named, others: self.others.or(other.others), kinds: self.kinds | other.kinds, examples }
     }
 }
 

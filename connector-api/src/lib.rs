@@ -69,6 +69,8 @@ mod converter;
 mod decimal;
 mod error;
 mod exactly_once;
+mod field_kind;
+mod field_need;
 mod form;
 mod hold;
 mod json;
@@ -99,6 +101,8 @@ pub use exactly_once::{
     ExactlyOnce, FencingToken, GroupMember, PositionStep, PutProgress, ReadingTask, Repetition,
     StoredPosition, TakenOver,
 };
+pub use field_kind::{FieldKind, FieldKinds};
+pub use field_need::{FieldNeed, UnmetKind};
 pub use form::{FormNeed, PayloadForm, PayloadForms, RecordForms};
 pub use hold::{Hold, OpenPartition, StoreReach};
 pub use json::{

@@ -1,7 +1,7 @@
 //! Fields as operators name them, to be read and to be written.
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Found, Json, Rejection, SchemaType, SettingsError, path_names};
+use sluice_connector_api::{Found, Json, KnownFields, Rejection, SchemaType, SettingsError, path_names};
 use sluice_template::shape;
 
 /// A path into a JSON value, such as `quote.time`, `quotes.0.time` or `quote.[trade.time]`. A name may also stand between
@@ -170,6 +170,19 @@ impl FieldPattern {
     /// Returns the names of the one field that it leads to; none where it may lead to several.
     pub(crate) fn only_path(&self) -> Option<&[String]> {
         self.rest.is_empty().then_some(&*self.start)
+    }
+
+    /// Says what is known of the fields behind a change: of the one that it leads to what `change` makes of it, and of several
+    /// nothing but that they can be there.
+    pub(crate) fn known_change(
+        &self,
+        known: KnownFields,
+        change: impl FnOnce(KnownFields) -> KnownFields,
+    ) -> KnownFields {
+        match self.only_path() {
+            Some(path) => known.changed(path, change),
+            None => known.changed(&self.start, KnownFields::of_any_kind),
+        }
     }
 
     /// Changes every field there is. `change` returns the new value, or none where the field stays as it is.

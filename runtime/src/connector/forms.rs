@@ -5,7 +5,8 @@
 //! key that asks for another is at fault.
 
 use sluice_connector_api::{
-    Converter, FormNeed, PayloadForm, RecordFields, RecordForms, SettingsError, Side, Sink,
+    Converter, FieldNeed, FormNeed, KnownFields, PayloadForm, RecordFields, RecordForms, SettingsError, Side,
+    Sink, UnmetKind,
 };
 
 use crate::transform::chain::Step;
@@ -117,8 +118,43 @@ impl<'a> FormCheck<'a> {
                     "{lacking}, so that this has no effect; keep it there{way_out}, or leave this out"
                 );
                 self.found.idle.push(at(reason));
+            } else if let Some((kind, known)) = self.misfit(&need) {
+                let (reason, found) = (self.misfit_reason(&need, kind, &known, move_it), &mut self.found);
+                match kind.unmet {
+                    UnmetKind::Rejects => found.dead.push(at(reason)),
+                    UnmetKind::NeverHolds => found.idle.push(at(reason)),
+                }
             }
         }
+    }
+
+    /// Finds the first of the fields that is never what it has to be, and what is known of it.
+    fn misfit<'n>(&self, need: &'n FormNeed) -> Option<(&'n FieldNeed, KnownFields)> {
+        let (_, _, now) = self.fields.last()?;
+        let is_json = self.is_json(need);
+        let known = |kind: &FieldNeed| now.of(need.side).below(&kind.path);
+        let kinds = need.kinds.iter().filter(|kind| is_json || kind.path.is_empty());
+        let mut misfits = kinds.filter_map(|kind| Some((kind, known(kind)?)));
+        misfits.find(|(kind, known)| !kind.is_met_by(known))
+    }
+
+    /// Says what a field has to be, and which transform made it something else.
+    fn misfit_reason(&self, need: &FormNeed, kind: &FieldNeed, known: &KnownFields, move_it: &str) -> String {
+        let maker = self.taker(|fields| {
+            fields.of(need.side).below(&kind.path).is_none_or(|known| !kind.is_met_by(&known))
+        });
+        let (why, what, made) = (need.why.reason(), &kind.what, known.kinds());
+        let form = if kind.has_kind(known) { " of another form" } else { "" };
+        let outcome = match kind.unmet {
+            UnmetKind::Rejects => "and every record would be rejected",
+            UnmetKind::NeverHolds => "so that this never holds",
+        };
+        let way_out = if move_it.is_empty() {
+            "mend one of the two"
+        } else {
+            "move this one before that one, or mend one of the two"
+        };
+        format!("{why}, which has to be {what}, but {maker} makes it {made}{form}, {outcome}; {way_out}")
     }
 
     /// Finds the first of some fields and headers that cannot be there.
@@ -135,10 +171,14 @@ impl<'a> FormCheck<'a> {
         headers.iter().find(|name| now.headers.lacks(&[name])).map(|name| Missed::Header(name))
     }
 
+    /// Says whether it is JSON that arrives, and nothing else that will do.
+    fn is_json(&self, need: &FormNeed) -> bool {
+        self.forms.of(need.side).common(need.forms) == PayloadForm::Json.into()
+    }
+
     /// Says whether a field cannot be there. Where another form than JSON will do, nothing is known of fields.
     fn lacks(&self, need: &FormNeed, field: &[String]) -> bool {
-        let is_json = self.forms.of(need.side).common(need.forms) == PayloadForm::Json.into();
-        is_json && self.fields.last().is_some_and(|(_, _, now)| now.of(need.side).lacks(field))
+        self.is_json(need) && self.fields.last().is_some_and(|(_, _, now)| now.of(need.side).lacks(field))
     }
 
     /// Names the first transform behind which something was always lacking.

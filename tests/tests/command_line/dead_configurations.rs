@@ -198,6 +198,95 @@ const DEAD: &[Row] = &[
     ),
 ];
 
+/// Files in which a field is never what a key needs.
+const MISFITS: &[Row] = &[
+    // A field that an earlier transform made something else.
+    (
+        "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\nsink: { blackhole: {} }\n",
+        "5:25",
+        &[
+            "`transforms.1.timestamp.field`: reads the field `at` of the value, which has to be a time in `unix_seconds`, but `timestamp` \
+             (transform 1) makes it text of another form, and every record would be rejected",
+            "move this one before that one",
+        ],
+    ),
+    (
+        "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: \"%d.%m.%Y\", as: day }\n  - timestamp: { field: day, from: rfc3339, to: unix_millis }\nsink: { blackhole: {} }\n",
+        "5:25",
+        &["a time in `rfc3339`, but `timestamp` (transform 1) makes it text of another form"],
+    ),
+    (
+        "transforms:\n  - timestamp: { field: at, from: rfc3339, to: unix_millis }\n  - timestamp: { field: at, from: rfc3339, to: unix_millis, on_missing: skip }\nsink: { blackhole: {} }\n",
+        "5:25",
+        &["makes it a number of another form"],
+    ),
+    (
+        "  value: string\ntransforms:\n  - timestamp: { from: unix_seconds, to: rfc3339 }\n  - timestamp: { from: unix_seconds, to: rfc3339 }\nsink: { blackhole: {} }\n",
+        "6:24",
+        &["`transforms.1.timestamp.from`: reads the value, which has to be a time in `unix_seconds`"],
+    ),
+    (
+        "transforms:\n  - set: { fields: { a: { x: 1 } } }\n  - cast: { spec: { a: int32 } }\nsink: { blackhole: {} }\n",
+        "5:24",
+        &[
+            "`transforms.1.cast.spec.a`: casts the field `a` of the value, which has to be what can become int32, but `set` (transform 1) \
+             makes it an array or an object",
+        ],
+    ),
+    (
+        "transforms:\n  - set: { fields: { a.b: 1 } }\n  - replace_field: { renames: { a: c } }\n  - cast: { spec: { c: string } }\nsink: { blackhole: {} }\n",
+        "6:24",
+        &["casts the field `c`"],
+    ),
+    (
+        "transforms:\n  - set: { fields: { state: new } }\n  - cast: { spec: { state: int64 } }\nsink: { blackhole: {} }\n",
+        "5:28",
+        &["what can become int64, but `set` (transform 1) makes it text of another form"],
+    ),
+    (
+        "transforms:\n  - redact: { fields: [card] }\n  - cast: { spec: \"card:int64\" }\nsink: { blackhole: {} }\n",
+        "5:19",
+        &[
+            "casts the field `card` of the value, which has to be what can become int64, but `redact` (transform 1)",
+        ],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { n: boolean } }\n  - timestamp: { field: n, from: unix_millis, to: rfc3339 }\nsink: { blackhole: {} }\n",
+        "5:25",
+        &["but `cast` (transform 1) makes it a boolean"],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { tags: string } }\n  - explode: { field: tags }\nsink: { blackhole: {} }\n",
+        "5:23",
+        &["which has to be an array, but `cast` (transform 1) makes it text"],
+    ),
+    (
+        "transforms:\n  - template: { text: \"{{a}}\", as: t }\n  - explode: { field: t }\nsink: { blackhole: {} }\n",
+        "5:23",
+        &["which has to be an array, but `template` (transform 1) makes it text"],
+    ),
+    (
+        "transforms:\n  - insert_field: { offset_field: n }\n  - chunk: { field: n, size: 100 }\nsink: { file: { path: f } }\n",
+        "5:21",
+        &["which has to be text, but `insert_field` (transform 1) makes it a number"],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { z: int32 } }\n  - decompress: { field: z }\nsink: { blackhole: {} }\n",
+        "5:26",
+        &["which has to be text in base64, but `cast` (transform 1) makes it a number"],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { n: boolean } }\n  - mask_field: { fields: [n], replacement: hidden }\nsink: { blackhole: {} }\n",
+        "5:28",
+        &["which has to be text for this replacement, but `cast` (transform 1) makes it a boolean"],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { n: string } }\n  - extract_field: { field: n }\n  - explode: {}\nsink: { blackhole: {} }\n",
+        "6:14",
+        &["which has to be an array"],
+    ),
+];
+
 /// Files in which a text is taken as it is that looks as if it were meant otherwise.
 const LITERAL: &[Row] = &[
     ("sink: { file: { path: out-%Y-%m-%d.jsonl } }\n", "3:23", &["`sink.file.path`", "looks like a date"]),
@@ -297,6 +386,26 @@ const IDLE: &[Row] = &[
         "4:24",
         &["`transforms.0.unwrap_cdc.key`: makes the key here, when the producer has chosen the partition"],
     ),
+    (
+        "transforms:\n  - cast: { spec: { n: string } }\n  - filter: {}\n    predicate: { field_value: { field: n, greater_than: 3 } }\nsink: { blackhole: {} }\n",
+        "6:40",
+        &[
+            "`transforms.1.predicate.field_value.field`: reads the field `n` of the value, which has to be a number to compare with, but \
+             `cast` (transform 1) makes it text, so that this never holds",
+        ],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { n: int32 } }\n  - filter: {}\n    predicate: { not: { field_value: { field: n, in: [\"1\", \"2\"] } } }\nsink: { blackhole: {} }\n",
+        "6:47",
+        &[
+            "which has to be text to compare with, but `cast` (transform 1) makes it a number, so that this never holds",
+        ],
+    ),
+    (
+        "transforms:\n  - set: { fields: { state: new } }\n  - filter: {}\n    predicate: { field_value: { field: state, equals: deleted } }\nsink: { blackhole: {} }\n",
+        "6:40",
+        &["makes it text of another form, so that this never holds"],
+    ),
 ];
 
 /// Files that look alike, and of which nothing is said.
@@ -320,6 +429,20 @@ const ALIVE: &[&str] = &[
     "transforms:\n  - value_to_key: { fields: [id] }\n  - extract_field: { field: id, of: key }\nsink:\n  postgres: { url: \"postgres://h/d\", table: t, mode: upsert, key: record_key, key_columns: [number] }\n",
     "transforms:\n  - explode: { field: lines, only: true }\n  - template: { text: \"{{sku}}\" }\nsink: { blackhole: {} }\n",
     "transforms:\n  - replace_field: { exclude: [cost] }\n  - filter: {}\n    predicate: { field_value: { field: cost, exists: false } }\n    negate: true\nsink: { blackhole: {} }\n",
+    "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: unix_millis }\n  - timestamp: { field: at, from: unix_millis, to: rfc3339 }\n  - timestamp: { field: at, from: rfc3339, to: \"%Y%m%d\" }\n  - timestamp: { field: at, from: \"%Y%m%d\", to: unix_seconds }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339, as: iso }\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - timestamp: { field: a, from: unix_seconds, to: rfc3339, as: b, on_missing: skip }\n  - timestamp: { field: b, from: unix_seconds, to: rfc3339 }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: \"%d/%m/%Y\" }\n  - timestamp: { field: at, from: \"%m/%d/%Y\", to: rfc3339 }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\n    predicate: { has_header_key: { name: h } }\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - set: { fields: { a: { x: 1 } } }\n  - cast: { spec: { a.x: string } }\n  - cast: { spec: { \"a.*\": int32 } }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - set: { fields: { a: { x: text } } }\n  - mask_field: { fields: [\"a.*\"] }\n  - jq: { program: . }\n  - cast: { spec: { a.x: int32 } }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - cast: { spec: { n: string } }\n  - cast: { spec: { n: number } }\n  - filter: {}\n    predicate: { field_value: { field: n, greater_than: 3 } }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - set: { fields: { n: \"{{m}}\", d: \"5\", e: null } }\n  - explode: { field: n }\n  - cast: { spec: { d: int32, e: int32 } }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - cast: { spec: { n: string } }\n  - parse_json: { field: n }\n  - explode: { field: n }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - cast: { spec: { \"*\": string } }\n  - cast: { spec: { n: int32 } }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - cast: { spec: { n: string } }\n  - unwrap_cdc: {}\n  - filter: {}\n    predicate: { field_value: { field: n, greater_than: 3 } }\nsink: { stdout: {} }\n",
+    "transforms:\n  - cast: { spec: { a: string } }\n  - replace_field: { renames: { a: b, b: a } }\n  - explode: { field: a }\nsink: { blackhole: {} }\n",
+    "transforms:\n  - replace_field: { exclude: [a.0] }\n  - template: { text: \"{{a.0}}\" }\nsink: { blackhole: {} }\n",
 ];
 
 /// Checks files all at once. Returns what is said of each.
@@ -363,6 +486,7 @@ fn assert_rows(rows: &[Row], is_warning: bool) {
 #[test]
 fn a_file_in_which_every_record_would_be_rejected_is_refused_at_its_place() {
     assert_rows(DEAD, false);
+    assert_rows(MISFITS, false);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `field_value`: a record with a certain field.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sluice_connector_api::{
-    FormNeed, Found, Payload, Predicate, PredicateSettings, Record, Rejection, Scalar, SettingsError,
-    is_same_json, order_of_json,
+    FieldKind, FieldKinds, FieldNeed, FormNeed, Found, Payload, Predicate, PredicateSettings, Record,
+    Rejection, Scalar, SettingsError, is_same_json, order_of_json,
 };
 use sluice_template::shape;
 
@@ -101,14 +103,19 @@ impl PredicateSettings for FieldValueSettings {
             ));
         }
         let field = FieldPath::parse("field", self.field)?;
-        Ok(Box::new(FieldValue { field, exists: self.exists.unwrap_or(true), tests, of: self.of }))
+        Ok(Box::new(FieldValue {
+            field,
+            exists: self.exists.unwrap_or(true),
+            tests: Arc::new(tests),
+            of: self.of,
+        }))
     }
 }
 
 struct FieldValue {
     field: FieldPath,
     exists: bool,
-    tests: ValueTests,
+    tests: Arc<ValueTests>,
     of: Of,
 }
 
@@ -139,11 +146,38 @@ impl Predicate for FieldValue {
 
     fn needs(&self) -> Vec<FormNeed> {
         let need = self.of.needs_field(self.field.as_str()).with_fields_optional();
-        vec![if self.exists { need.with_sought([self.field.names()]) } else { need }]
+        if !self.exists {
+            return vec![need];
+        }
+        let tests = Arc::clone(&self.tests);
+        let kind = FieldNeed::new(self.field.names(), tests.kinds(), tests.what());
+        let kind = kind.with_test(move |value| tests.hold(Found::from_value(value))).never_holds();
+        vec![need.with_sought([self.field.names()]).with_kind(kind)]
     }
 }
 
 impl ValueTests {
+    /// Returns the kinds of which a value has to be for all of the tests.
+    fn kinds(&self) -> FieldKinds {
+        let of = |value: &Value| FieldKind::of(value).map_or(FieldKinds::ANY, FieldKinds::from);
+        let mut kinds = FieldKinds::ANY;
+        if self.matches.is_some() {
+            kinds = FieldKinds::SCALAR;
+        }
+        if let Some((first, rest)) = self.equals.as_deref().and_then(<[Value]>::split_first) {
+            kinds = kinds.common(rest.iter().fold(of(first), |kinds, value| kinds | of(value)));
+        }
+        for bound in [&self.greater_than, &self.less_than].into_iter().flatten() {
+            kinds = kinds.common(of(bound));
+        }
+        kinds
+    }
+
+    fn what(&self) -> String {
+        let kinds = self.kinds();
+        if kinds == FieldKinds::ANY { "there".to_owned() } else { format!("{kinds} to compare with") }
+    }
+
     fn are_any(&self) -> bool {
         self.equals.is_some()
             || self.matches.is_some()

@@ -4,10 +4,12 @@
 
 mod format;
 mod java;
+mod known;
 mod moment;
 mod pattern;
 mod zone;
 
 pub(crate) use format::{TimeFormat, check_reading, check_writing};
+pub(crate) use known::known_times;
 pub(crate) use moment::Moment;
 pub(crate) use zone::time_zone;

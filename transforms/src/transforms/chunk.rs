@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    FormNeed, Found, KnownFields, MadeTombstones, Payload, PayloadForm, Record, RecordFields, RecordForms,
-    Rejection, Scalar, SettingsError, Side, Transform, TransformSettings, Transformed,
+    FieldKind, FieldNeed, FormNeed, Found, KnownFields, MadeTombstones, Payload, PayloadForm, Record,
+    RecordFields, RecordForms, Rejection, Scalar, SettingsError, Side, Transform, TransformSettings,
+    Transformed,
 };
 use sluice_template::shape;
 
@@ -181,8 +182,9 @@ impl Transform for Chunk {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        let need = |field: &FieldPath| Of::Value.needs_field(field.as_str()).with_fields([field.names()]);
-        self.field.iter().map(need).collect()
+        let Some(field) = &self.field else { return Vec::new() };
+        let kind = FieldNeed::new(field.names(), FieldKind::Text, "text");
+        vec![Of::Value.needs_field(field.as_str()).with_fields([field.names()]).with_kind(kind)]
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
@@ -196,9 +198,10 @@ impl Transform for Chunk {
     /// The key gets the number of the piece, and is text then.
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         let fields = fields.changed(Side::Key, |_| KnownFields::none());
-        let written = self.field.iter().chain(&self.index_field).map(FieldPath::names);
+        let written = [(&self.field, FieldKind::Text), (&self.index_field, FieldKind::Number)];
+        let written = written.into_iter().filter_map(|(field, kind)| Some((field.as_ref()?, kind)));
         fields.changed(Side::Value, |before| {
-            written.fold(before, |left, path| left.with_known(path, KnownFields::none()))
+            written.fold(before, |left, (path, kind)| left.with_known(path.names(), KnownFields::of(kind)))
         })
     }
 

@@ -9,8 +9,9 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    ByteSize, FormNeed, Found, Json, KnownFields, Payload, PayloadForm, PayloadForms, Record, RecordFields,
-    RecordForms, Rejection, Scalar, SettingsError, Transform, TransformSettings, Transformed,
+    ByteSize, FieldKind, FieldNeed, FormNeed, Found, Json, KnownFields, Payload, PayloadForm, PayloadForms,
+    Record, RecordFields, RecordForms, Rejection, Scalar, SettingsError, Transform, TransformSettings,
+    Transformed,
 };
 
 use crate::field_fault::FieldFault;
@@ -141,7 +142,10 @@ impl Transform for Decompress {
 
     fn needs(&self) -> Vec<FormNeed> {
         if let Some(field) = &self.field {
-            return vec![self.of.needs_field(field.as_str()).with_fields([field.names()])];
+            let kind = FieldNeed::new(field.names(), FieldKind::Text, "text in base64");
+            let kind = kind
+                .with_test(|value| value.as_str().is_some_and(|text| STANDARD.decode(text.trim()).is_ok()));
+            return vec![self.of.needs_field(field.as_str()).with_fields([field.names()]).with_kind(kind)];
         }
         let forms: PayloadForms = PayloadForm::Bytes.into();
         let side = self.of.side();
@@ -160,6 +164,9 @@ impl Transform for Decompress {
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         fields.changed(self.of.side(), |before| match &self.field {
+            Some(field) if self.into == Uncompressed::Text => {
+                before.with_known(field.names(), KnownFields::of(FieldKind::Text))
+            }
             Some(field) => before.with(field.names()),
             None => KnownFields::default(),
         })

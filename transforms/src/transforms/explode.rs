@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
-    SettingsError, Side, Transform, TransformSettings, Transformed,
+    FieldKind, FieldNeed, FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields,
+    RecordForms, Rejection, SettingsError, Side, Transform, TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -122,7 +122,9 @@ impl Transform for Explode {
             Some(field) => ("field", format!("reads the field `{}`", field.as_str())),
             None => ("", "reads the items".to_owned()),
         };
-        let need = Of::Value.needs_json(key, &what);
+        let path = self.field.as_ref().map_or(&[][..], FieldPath::names);
+        let kind = FieldNeed::new(path, FieldKind::Array, "an array");
+        let need = Of::Value.needs_json(key, &what).with_kind(kind);
         vec![match (&self.field, self.on_missing) {
             (Some(field), OnAbsence::Reject) => need.with_fields([field.names()]),
             (Some(field), OnAbsence::Skip) => need.with_sought([field.names()]),
@@ -143,7 +145,7 @@ impl Transform for Explode {
                 _ => KnownFields::default(),
             };
             let item = match &self.index_field {
-                Some(index) => item.with_known(index.names(), KnownFields::none()),
+                Some(index) => item.with_known(index.names(), KnownFields::of(FieldKind::Number)),
                 None => item,
             };
             if self.on_missing == OnAbsence::Reject { item } else { item | before }

@@ -5,14 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Json, KnownFields, Record, RecordFields, Rejection, SettingsError, Timestamp, Transform,
-    TransformSettings, Transformed,
+    FieldKind, FormNeed, Json, KnownFields, Record, RecordFields, Rejection, SettingsError, Timestamp,
+    Transform, TransformSettings, Transformed,
 };
 
 use crate::field_fault::FieldFault;
 use crate::field_path::FieldPath;
 use crate::subject::Of;
-use crate::time::{Moment, TimeFormat, check_writing, time_zone};
+use crate::time::{Moment, TimeFormat, check_writing, known_times, time_zone};
 
 /// Adds fields: the record's topic, partition, offset and timestamp, and a fixed text.
 ///
@@ -147,6 +147,17 @@ impl Inserted {
     }
 }
 
+impl Inserted {
+    fn known(&self) -> KnownFields {
+        match self {
+            Self::Topic => KnownFields::of(FieldKind::Text),
+            Self::Partition | Self::Offset => KnownFields::of(FieldKind::Number),
+            Self::Text(text) => KnownFields::like([text.as_str().into()]),
+            Self::Timestamp { format, zone } => known_times(format, zone),
+        }
+    }
+}
+
 fn write_time(timestamp: Timestamp, format: &TimeFormat, zone: &TimeZone) -> Result<Value, String> {
     let moment = Moment::from_millis(timestamp.millis).ok_or("is past the end of the calendar")?;
     format.write(moment, zone)
@@ -173,9 +184,12 @@ impl Transform for InsertField {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        let written = self.fields.iter().map(|(field, _)| field.names());
         fields.changed(self.of.side(), |before| {
-            written.fold(before, |left, path| left.with_known(path, KnownFields::none()))
+            self.fields.iter().fold(before, |left, (field, what)| match what {
+                // A record without a timestamp stays as it is.
+                Inserted::Timestamp { .. } => left.with_either(field.names(), what.known()),
+                _ => left.with_known(field.names(), what.known()),
+            })
         })
     }
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use sluice_connector_api::{
-    Decimal, FormNeed, Found, Record, RecordFields, Rejection, Scalar, SettingsError, Transform,
-    TransformSettings, Transformed,
+    Decimal, FieldKind, FieldNeed, FormNeed, Found, KnownFields, Record, RecordFields, Rejection, Scalar,
+    SettingsError, Transform, TransformSettings, Transformed,
 };
 use sluice_template::shape;
 
@@ -87,17 +87,46 @@ impl Transform for MaskField {
         let mut needs = vec![self.of.needs_json("fields", "reads fields")];
         for (index, field) in self.fields.iter().enumerate() {
             let does = format!("masks the field `{}`", field.as_str());
-            needs.push(self.of.seeks(&format!("fields.{index}"), &does, field.start()));
+            let need = self.of.seeks(&format!("fields.{index}"), &does, field.start());
+            needs.push(match field.only_path().and_then(|path| self.takes(path)) {
+                Some(kind) => need.with_kind(kind),
+                None => need,
+            });
         }
         needs
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        fields
+        fields.changed(self.of.side(), |before| {
+            self.fields
+                .iter()
+                .fold(before, |known, field| field.known_change(known, |before| self.made(&before)))
+        })
     }
 }
 
 impl MaskField {
+    /// Says what a replacement can stand for; without one, anything can be masked.
+    fn takes(&self, path: &[String]) -> Option<FieldNeed> {
+        let replacement = self.replacement.as_deref()?;
+        let is_number = Decimal::parse(replacement).is_some();
+        Some(if is_number {
+            FieldNeed::new(path, FieldKind::Text | FieldKind::Number, "text or a number for a replacement")
+        } else {
+            FieldNeed::new(path, FieldKind::Text, "text for this replacement")
+        })
+    }
+
+    fn made(&self, before: &KnownFields) -> KnownFields {
+        match &self.replacement {
+            None => KnownFields::of(before.kinds()),
+            Some(text) if before.kinds() == FieldKind::Text.into() => {
+                KnownFields::like([text.as_str().into()])
+            }
+            Some(_) => KnownFields::of(before.kinds().common(FieldKind::Text | FieldKind::Number)),
+        }
+    }
+
     fn mask(&self, found: Found<'_>) -> Result<Option<Value>, FieldFault> {
         match (&self.replacement, found) {
             (_, Found::Null) => Ok(None),

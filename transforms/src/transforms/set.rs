@@ -5,8 +5,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    AnyJson, FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
-    SettingsError, Transform, TransformSettings, Transformed,
+    AnyJson, FieldKind, FormNeed, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms,
+    Rejection, SettingsError, Transform, TransformSettings, Transformed,
 };
 use sluice_template::Template;
 
@@ -139,6 +139,22 @@ impl MadeValue {
         })
     }
 
+    fn known(&self) -> KnownFields {
+        match self {
+            Self::Fixed(value) => KnownFields::like([value.clone()]),
+            Self::Template(_, template) if template.is_one_tag() => KnownFields::default(),
+            Self::Template(..) => KnownFields::of(FieldKind::Text),
+            Self::Array(_) => KnownFields::of(FieldKind::Array),
+            Self::Object(fields) if fields.is_empty() => KnownFields::of(FieldKind::Object),
+            Self::Object(fields) => {
+                let put = |made: KnownFields, (name, value): &(String, Self)| {
+                    made.with_known(&[name], value.known())
+                };
+                fields.iter().fold(KnownFields::none(), put)
+            }
+        }
+    }
+
     fn needs(&self, needs: &mut Vec<FormNeed>) {
         match self {
             Self::Fixed(_) => {}
@@ -187,7 +203,9 @@ impl Transform for Set {
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         fields.changed(self.of.side(), |before| {
             let before = if self.replace { KnownFields::none() } else { before };
-            self.fields.iter().fold(before, |left, (field, _)| left.with(field.names()))
+            self.fields
+                .iter()
+                .fold(before, |left, (field, made)| left.with_known(field.names(), made.known()))
         })
     }
 }

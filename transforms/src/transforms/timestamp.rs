@@ -5,15 +5,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Json, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
-    Scalar, SettingsError, Transform, TransformSettings, Transformed,
+    FieldKind, FieldNeed, FormNeed, Found, Json, Payload, PayloadForm, PayloadForms, Record, RecordFields,
+    RecordForms, Rejection, Scalar, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use crate::absence::OnAbsence;
 use crate::field_fault::FieldFault;
 use crate::field_path::FieldPath;
 use crate::subject::{Of, plain_payload};
-use crate::time::{TimeFormat, check_reading, check_writing, time_zone};
+use crate::time::{TimeFormat, check_reading, check_writing, known_times, time_zone};
 
 /// Converts a time in a JSON field from one format into another.
 ///
@@ -146,7 +146,12 @@ impl Transform for Timestamp {
     }
 
     fn needs(&self) -> Vec<FormNeed> {
-        self.field.iter().map(|field| self.on_missing.needs(self.of, field)).collect()
+        if let Some(field) = &self.field {
+            return vec![self.on_missing.needs(self.of, field).with_kind(self.time.needs(field.names()))];
+        }
+        let side = self.of.side();
+        let why = SettingsError::at("from", format!("reads the {side}"));
+        vec![FormNeed::new(side, PayloadForms::ANY, why).with_kind(self.time.needs(&[]))]
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {
@@ -159,13 +164,13 @@ impl Transform for Timestamp {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
+        let made = known_times(&self.time.to, &self.time.zone);
+        let may_stay = self.on_missing == OnAbsence::Skip || self.on_null == OnAbsence::Skip;
         fields.changed(self.of.side(), |before| match (&self.target, &self.field) {
-            (Some(target), _) => before.with_known(target.names(), KnownFields::none()),
-            (None, Some(field)) if !before.lacks(field.names()) => {
-                before.with_known(field.names(), KnownFields::none())
-            }
-            (None, Some(_)) => before,
-            (None, None) => KnownFields::none(),
+            (Some(target), _) if may_stay => before.with_either(target.names(), made),
+            (Some(target), _) => before.with_known(target.names(), made),
+            (None, Some(field)) => before.changed(field.names(), |_| made),
+            (None, None) => made,
         })
     }
 }
@@ -203,6 +208,13 @@ impl Timestamp {
 }
 
 impl Conversion {
+    fn needs(&self, path: &[String]) -> FieldNeed {
+        let (from, zone) = (self.from.clone(), self.zone.clone());
+        let kinds = FieldKind::Text | FieldKind::Number;
+        let need = FieldNeed::new(path, kinds, format!("a time in `{}`", from.name()));
+        need.with_test(move |value| from.read(Found::from_value(value), &zone).is_ok())
+    }
+
     fn convert(&self, found: Found<'_>) -> Result<Value, FieldFault> {
         let moment = self.from.read(found, &self.zone)?;
         self.to.write(moment, &self.zone).map_err(FieldFault::new)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
-use sluice_connector_api::{Decimal, Found, Scalar};
+use sluice_connector_api::{Decimal, FieldKind, Found, KnownFields, Scalar};
 use sluice_template::shape;
 
 use super::written::WrittenNumbers;
@@ -84,7 +84,17 @@ impl CastType {
         found.map(|(kind, _)| kind).ok_or_else(|| unknown(name))
     }
 
-    fn name(self) -> &'static str {
+    /// Says what is made of a value of which this is known.
+    pub(super) fn makes(self, before: KnownFields) -> KnownFields {
+        match self {
+            Self::String if before.kinds() == FieldKind::Text.into() => before,
+            Self::String => KnownFields::of(FieldKind::Text),
+            Self::Boolean => KnownFields::of(FieldKind::Boolean),
+            _ => KnownFields::of(FieldKind::Number),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 

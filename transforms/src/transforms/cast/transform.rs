@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_connector_api::{
-    FormNeed, Found, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, Scalar,
-    SettingsError, Transform, TransformSettings, Transformed,
+    FieldKinds, FieldNeed, FormNeed, Found, Payload, PayloadForm, PayloadForms, Record, RecordFields,
+    RecordForms, Rejection, Scalar, SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use super::kind::CastType;
@@ -140,12 +140,20 @@ impl Transform for Cast {
 
     fn needs(&self) -> Vec<FormNeed> {
         match &self.casts {
-            Casts::Whole(_) => Vec::new(),
+            Casts::Whole(kind) => {
+                let (side, why) = (self.of.side(), format!("casts the {}", self.of.side()));
+                let need = FormNeed::new(side, PayloadForms::ANY, SettingsError::at("spec", why));
+                vec![need.with_kind(self.takes(&[], *kind))]
+            }
             Casts::Fields(fields) => {
                 let mut needs = vec![self.of.needs_json("spec", "reads fields")];
-                for (field, _) in fields {
+                for (field, kind) in fields {
                     let does = format!("casts the field `{}`", field.as_str());
-                    needs.push(self.of.seeks(&format!("spec.{}", field.as_str()), &does, field.start()));
+                    let need = self.of.seeks(&format!("spec.{}", field.as_str()), &does, field.start());
+                    needs.push(match field.only_path() {
+                        Some(path) => need.with_kind(self.takes(path, *kind)),
+                        None => need,
+                    });
                 }
                 needs
             }
@@ -165,13 +173,25 @@ impl Transform for Cast {
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         match &self.casts {
-            Casts::Whole(_) => fields.changed(self.of.side(), |_| KnownFields::none()),
-            Casts::Fields(_) => fields,
+            Casts::Whole(kind) => fields.changed(self.of.side(), |before| kind.makes(before)),
+            Casts::Fields(casts) => fields.changed(self.of.side(), |before| {
+                let cast = |known, (field, kind): &(FieldPattern, CastType)| {
+                    field.known_change(known, |before| kind.makes(before))
+                };
+                casts.iter().fold(before, cast)
+            }),
         }
     }
 }
 
 impl Cast {
+    /// Says what can be cast.
+    fn takes(&self, path: &[String], kind: CastType) -> FieldNeed {
+        let numbers = self.numbers;
+        let need = FieldNeed::new(path, FieldKinds::SCALAR, format!("what can become {}", kind.name()));
+        need.with_test(move |value| kind.cast(Found::from_value(value), numbers).is_ok())
+    }
+
     fn cast_fields(&self, record: &mut Record, fields: &[(FieldPattern, CastType)]) -> Result<(), Rejection> {
         let first = fields.first().map_or("", |(field, _)| field.as_str());
         let Some(json) = self.of.object(record, CastSettings::NAME, first)? else { return Ok(()) };

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_connector_api::{
-    FormNeed, Found, Json, Payload, Record, RecordFields, Rejection, Scalar, SettingsError, Transform,
-    TransformSettings, Transformed,
+    FieldKind, FormNeed, Found, Json, KnownFields, Payload, Record, RecordFields, Rejection, Scalar,
+    SettingsError, Transform, TransformSettings, Transformed,
 };
 
 use super::finds::{Find, KnownPattern};
@@ -122,7 +122,16 @@ impl Transform for Redact {
     }
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
-        fields
+        fields.changed(self.of.side(), |before| {
+            let is_whole = self.finds.is_empty();
+            let before = if is_whole { before } else { before.of_any_kind() };
+            let made = if is_whole {
+                KnownFields::like([self.replacement.as_str().into()])
+            } else {
+                KnownFields::of(FieldKind::Text)
+            };
+            self.fields.iter().fold(before, |known, field| field.known_change(known, |_| made.clone()))
+        })
     }
 }
 

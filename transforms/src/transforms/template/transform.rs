@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_connector_api::{
-    FormNeed, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection, SettingsError,
-    Side, Transform, TransformSettings, Transformed,
+    FieldKind, FormNeed, KnownFields, Payload, PayloadForm, Record, RecordFields, RecordForms, Rejection,
+    SettingsError, Side, Transform, TransformSettings, Transformed,
 };
 use sluice_template::{HANDLEBARS, Template, shape};
 
@@ -133,8 +133,8 @@ impl Transform for TextWriter {
 
     fn leaves(&self, fields: RecordFields) -> RecordFields {
         fields.changed(Side::Value, |before| match &self.target {
-            Some(target) => before.with_known(target.names(), KnownFields::none()),
-            None => KnownFields::none(),
+            Some(target) => before.with_known(target.names(), KnownFields::of(FieldKind::Text)),
+            None => KnownFields::of(FieldKind::Text),
         })
     }
 }
