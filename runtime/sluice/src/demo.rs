@@ -56,7 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Leave everything up afterwards, with prices that flow through a second connector, and print the address of the page
-    /// that shows them, and what `sluice produce` and `sluice query` need
+    /// that shows them, and what `sluice top`, `sluice produce` and `sluice query` need
     #[arg(long)]
     keep_running: bool,
     /// Show the log of the connector
@@ -87,8 +87,9 @@ async fn run(args: DemoArgs) -> Result<(), Exit> {
     }
     if args.keep_running {
         let _flow = Flow::start(stage.kafka.bootstrap_servers(), ROWS);
-        let page = format!("http://{}/", daemon.address().await?);
-        tell(args.output, &format!("\nLook at it: {page}"), &json!({ "event": "page", "url": page }))?;
+        let url = format!("http://{}", daemon.address().await?);
+        let text = format!("\nLook at it: {url}/\nIn a terminal: sluice top --url {url}");
+        tell(args.output, &text, &json!({ "event": "page", "url": format!("{url}/") }))?;
         stage.tell_directions(args.output)?;
         tokio::select! {
             _ = signals.next() => {}

@@ -19,12 +19,13 @@ use crate::cli::brokers::Brokers;
 use crate::cli::by_schema::{BySchema, SerializeRecord};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
+use crate::cli::csv_rows::rows;
 use crate::cli::even_pace::EvenPace;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
 use crate::cli::produced_key::ProducedKey;
-use crate::cli::rows::{InputEntries, InputEntry, document_line, json_line, lines, record_line, rows};
+use crate::cli::rows::{InputEntries, InputEntry, document_line, json_line, lines, record_line};
 
 /// How the progress is shown.
 const PROGRESS: &str = "{spinner} {human_pos} records sent, {per_sec}, {elapsed}";
@@ -52,7 +53,7 @@ pub(crate) struct ProduceArgs {
     #[command(flatten)]
     brokers: Brokers,
     /// How the input is written: csv, jsonl, text or record; or the format of a schema that values are written as, such as avro
-    /// [default: csv for a file that ends in .csv, text for .txt, else jsonl]
+    /// [default: csv for a file that ends in .csv or .tsv, text for .txt, else jsonl]
     ///
     /// csv: comma-separated values with a header line. jsonl: one JSON value on each line. text: each line is a value as it is.
     /// record: each line is a JSON object with `value`, and optionally `key`, `headers`, `partition` and `timestamp`, as
@@ -62,7 +63,7 @@ pub(crate) struct ProduceArgs {
     format: Option<Format>,
     #[command(flatten)]
     by_schema: BySchema,
-    /// What stands between the columns of CSV: a character, or `\t` [default: a comma]
+    /// What stands between the columns of CSV: a character, or `\t` [default: a comma, and a tab in a file that ends in .tsv]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
     #[command(flatten)]
@@ -205,7 +206,7 @@ impl ProduceArgs {
         let delimiter = self.key.key_delimiter.clone();
         Ok(match self.format() {
             Format::Csv | Format::BySchema(_) if self.is_csv() => {
-                Box::new(rows(input, self.delimiter.unwrap_or(b','))?.map(|row| row.map(InputEntry::Row)))
+                Box::new(rows(input, self.column_delimiter())?.map(|row| row.map(InputEntry::Row)))
             }
             Format::Csv | Format::Jsonl | Format::BySchema(_) => {
                 let null = self.null.clone();
@@ -221,7 +222,7 @@ impl ProduceArgs {
 
     fn format(&self) -> Format {
         self.format.clone().unwrap_or(match self.extension() {
-            Some("csv") => Format::Csv,
+            Some("csv" | "tsv") => Format::Csv,
             Some("txt") => Format::Text,
             _ => Format::Jsonl,
         })
@@ -229,7 +230,11 @@ impl ProduceArgs {
 
     /// Says whether the input is CSV: where the format is one of values, its name tells.
     fn is_csv(&self) -> bool {
-        self.format() == Format::Csv || self.extension() == Some("csv")
+        self.format() == Format::Csv || matches!(self.extension(), Some("csv" | "tsv"))
+    }
+
+    fn column_delimiter(&self) -> u8 {
+        self.delimiter.unwrap_or(if self.extension() == Some("tsv") { b'\t' } else { b',' })
     }
 
     /// Says whether each line is a record in full.

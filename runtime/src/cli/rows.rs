@@ -1,6 +1,5 @@
-//! What `sluice produce` reads: rows of CSV, lines of JSON or text, and whole records.
+//! What `sluice produce` reads: lines of JSON or text, and whole records.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 use serde_json::{Map, Value};
@@ -30,29 +29,6 @@ pub(crate) enum InputEntry {
 
 /// What is read, one entry after the other, or why there are no more.
 pub(crate) type InputEntries = Box<dyn Iterator<Item = Result<InputEntry, Exit>>>;
-
-/// Reads CSV with a header line; every value is text. Two columns of one name are refused.
-pub fn rows(
-    input: impl Read + 'static,
-    delimiter: u8,
-) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(without_mark(input));
-    let names = reader.headers().map_err(|error| no_csv(&error))?.clone();
-    let mut known = BTreeSet::new();
-    if let Some(twice) = names.iter().find(|name| !known.insert(*name)) {
-        return Err(Exit::Running(format!(
-            "the header names the column `{twice}` twice, and a record could have only one of them; rename one"
-        )));
-    }
-    Ok(reader.into_records().map(move |row| {
-        let row = row.map_err(|error| no_csv(&error))?;
-        Ok(names.iter().zip(&row).map(|(name, value)| (name.to_owned(), value.into())).collect())
-    }))
-}
-
-fn no_csv(error: &csv::Error) -> Exit {
-    Exit::Running(format!("the input is no CSV: {error}"))
-}
 
 /// Reads lines; empty ones are passed over. What stands before the first `delimiter` is the key. `check` refuses what stands
 /// behind it, or reads a record in full from it.
@@ -92,11 +68,18 @@ pub(crate) fn lines(
 pub(crate) fn json_line(line: &str) -> Result<Option<SampleRecord>, String> {
     match Json::from_slice(line.as_bytes()) {
         Ok(_) => Ok(None),
-        Err(error) => Err(format!(
-            "is not a JSON value: {error}; each line is a record of its own: write a document on one line, as `jq -c .` does, \
-             or send the lines as text with --format text"
-        )),
+        Err(error) => Err(format!("is not a JSON value: {error}; {}", way_out(line.trim()))),
     }
+}
+
+/// Says what to do about a line that is not JSON, by how it looks.
+fn way_out(line: &str) -> &'static str {
+    if line == "[" || line.strip_suffix(',').is_some_and(|value| Json::from_slice(value.as_bytes()).is_ok()) {
+        return "each line is a record of its own, without an array around them and commas between them: `jq -c '.[]'` makes \
+                lines of an array";
+    }
+    "each line is a record of its own: write a document on one line, as `jq -c .` does, or send the lines as text with \
+     --format text"
 }
 
 /// Takes a line for a record in full.
@@ -119,7 +102,7 @@ pub(crate) fn document_line(line: &str) -> Result<Option<SampleRecord>, String> 
 }
 
 /// Passes over a byte order mark.
-fn without_mark(mut input: impl Read) -> impl Read {
+pub(crate) fn without_mark(mut input: impl Read) -> impl Read {
     let mut first = Vec::new();
     // An error comes again at the next reading.
     let _later = input.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut first).is_err();
@@ -145,11 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_line_or_column() {
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
         let first = read("\u{feff}{\"a\":1}\n", None).remove(0).unwrap();
         assert_eq!(first, InputEntry::Line { key: None, value: "{\"a\":1}".to_owned() });
-        let row = rows("\u{feff}a;b\n1;2\n".as_bytes(), b';').unwrap().next().unwrap().unwrap();
-        assert_eq!(row.keys().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
@@ -159,9 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_one_name_are_refused() {
-        let text = said(rows("a,b,a\n1,2,3\n".as_bytes(), b',').map(|_| ()));
-        assert!(text.contains("column `a` twice"), "{text}");
+    fn an_array_over_several_lines_is_refused_with_its_way_out() {
+        for text in ["[\n{\"a\":1},\n{\"a\":2}\n]\n", "{\"a\":1},\n{\"a\":2}\n"] {
+            let said = said(read(text, None).remove(0));
+            assert!(said.starts_with("line 1: ") && said.contains("`jq -c '.[]'`"), "{said}");
+        }
+        assert!(read("[{\"a\":1}]\r\n", None).remove(0).is_ok(), "a value may be an array");
     }
 
     #[test]

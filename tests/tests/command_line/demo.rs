@@ -143,6 +143,10 @@ fn a_demo_that_keeps_running_serves_a_page_with_prices_that_flow_and_can_be_aske
     let mut demo = Sluice::new(["demo", "--keep-running"]).spawn();
     let line = demo.wait_for_output("Look at it: http://");
     let address = line.split("http://").nth(1).unwrap().trim_end_matches('/').to_owned();
+    let line = demo.wait_for_output("sluice top --url http://");
+    let command = line.split("sluice ").nth(1).unwrap().split(' ').map(str::trim);
+    let top = Sluice::new(command.chain(["--once"])).output().expect_code(0);
+    assert!(top.stdout.contains("live-prices"), "{top}");
     assert!(ask(&address, "GET", "/", "text/html").body.starts_with("<!doctype html>"));
     let live = || -> Value { serde_json::from_str(&get(&address, "/live").body).unwrap() };
     demo.wait_until("prices that flow", |_| {
@@ -195,7 +199,12 @@ fn produce_takes_json_lines_with_a_key_from_standard_input_and_refuses_what_it_c
     let no_object = produce(&["--add", "a=b"], "[1]\n").expect_code(1);
     assert!(no_object.stderr.starts_with("error: record 1: `[1]` is not a JSON object"), "{no_object}");
     let no_csv = produce(&["--format", "csv"], "a,b\n1,2\n3\n").expect_code(1);
-    assert!(no_csv.stderr.starts_with("error: the input is no CSV"), "{no_csv}");
+    assert!(no_csv.stderr.starts_with("error: line 3: has 1 column(s) where the header has 2"), "{no_csv}");
+    assert!(no_csv.stderr.ends_with("; 1 record(s) before it are acknowledged in streamtopic"), "{no_csv}");
+    let tabs = Folder::with("prices.tsv", "ticker\tprice\ttimestamp\nC\t\"3,5\"\t3\n");
+    let path = tabs.path().join("prices.tsv");
+    let ended = produce(&[path.to_str().unwrap(), "--key", "ticker"], "").expect_code(0);
+    assert_eq!(ended.lines(), ["1 record(s) acknowledged in streamtopic"]);
     let no_file = produce(&["/no/such.csv"], "").expect_code(1);
     assert!(no_file.stderr.contains("cannot open /no/such.csv"), "{no_file}");
     let no_property = produce(&["-X", "no.such=1"], "{}").expect_code(1);
