@@ -4,6 +4,7 @@
 //! its own without a bound on depth and on what takes no bytes, and its way from there to JSON loses digits. See
 //! docs/decisions/0014-schema-formats.md.
 
+mod connect_names;
 mod decode;
 mod encode;
 mod format;

@@ -7,6 +7,7 @@ use apache_avro::Schema;
 use apache_avro::schema::{FixedSchema, InnerDecimalSchema, Name, RecordSchema, UnionSchema, UuidSchema};
 use sluice_connector_api::{JsonName, SchemaType};
 
+use super::connect_names::{Marked, base, marked};
 use super::styles::{AvroStyles, UnionStyle};
 use super::types::{calendar, type_of};
 use crate::mapping::{Calendar, DecimalStyle, TimeStyle};
@@ -201,8 +202,14 @@ impl Planner<'_> {
 
     fn named(&mut self, name: &Name, namespace: Option<&str>) -> Result<AvroIndex, String> {
         let name = name.fullname(namespace);
-        if let Some(index) = self.named.get(&name) {
-            return Ok(*index);
+        match (marked(&name), self.named.get(&name)) {
+            (Some(Marked::Time(calendar)), _) => {
+                let node = self.time(calendar);
+                return Ok(self.add(node));
+            }
+            (Some(Marked::Text(_)), _) => return Ok(self.add(AvroNode::String)),
+            (None, Some(index)) => return Ok(*index),
+            (None, None) => {}
         }
         match self.known.remove(&name) {
             Some(schema) => self.plan(schema, None),
@@ -233,7 +240,10 @@ pub(super) fn tag(schema: &Schema, namespace: Option<&str>) -> String {
         }
         Schema::Enum(schema) => return schema.name.fullname(namespace),
         Schema::Record(record) => return record.name.fullname(namespace),
-        Schema::Ref { name } => return name.fullname(namespace),
+        Schema::Ref { name } => {
+            let name = name.fullname(namespace);
+            return base(&name).map_or(name, str::to_owned);
+        }
         Schema::Long
         | Schema::TimeMicros
         | Schema::TimestampMillis

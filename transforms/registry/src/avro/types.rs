@@ -6,6 +6,7 @@ use apache_avro::Schema;
 use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, RecordSchema, UnionSchema, UuidSchema};
 use sluice_connector_api::SchemaType;
 
+use super::connect_names::{Marked, marked};
 use crate::mapping::{Calendar, MICROS, MILLIS, NANOS, Typed};
 
 /// Says what a schema says; `references` are those that it may name. A type within itself is unknown there.
@@ -109,8 +110,11 @@ impl Typer<'_> {
 
     fn named(&mut self, name: &Name, namespace: Option<&str>) -> Typed {
         let name = name.fullname(namespace);
-        if let Some(typed) = self.named.get(&name) {
-            return typed.clone();
+        match (marked(&name), self.named.get(&name)) {
+            (Some(Marked::Time(calendar)), _) => return calendar.into(),
+            (Some(Marked::Text(of)), _) => return Typed::new(of),
+            (None, Some(typed)) => return typed.clone(),
+            (None, None) => {}
         }
         match self.known.remove(&name) {
             Some(schema) => self.of(schema, None),

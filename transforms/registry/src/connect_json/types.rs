@@ -3,7 +3,7 @@
 use sluice_connector_api::SchemaType;
 
 use super::written::WrittenSchema;
-use crate::mapping::{MICROS, Typed};
+use crate::mapping::{Typed, connect_text};
 
 /// Says what a schema says.
 pub(super) fn type_of(written: &WrittenSchema) -> Typed {
@@ -21,9 +21,6 @@ pub(super) fn type_of(written: &WrittenSchema) -> Typed {
         }
         // A scale of its own for each value, and a number as which it is no struct any more.
         ("struct", "io.debezium.data.VariableScaleDecimal") => SchemaType::Unknown,
-        ("string", "io.debezium.data.Uuid") => SchemaType::Uuid,
-        // It is text, in these parts of a second.
-        ("string", "io.debezium.time.ZonedTimestamp") => SchemaType::Instant(MICROS),
         ("boolean", _) => SchemaType::Boolean,
         ("int8", _) => SchemaType::Integer(8),
         ("int16", _) => SchemaType::Integer(16),
@@ -32,7 +29,7 @@ pub(super) fn type_of(written: &WrittenSchema) -> Typed {
         ("float", _) => SchemaType::Float,
         ("double", _) => SchemaType::Double,
         ("bytes", _) => SchemaType::Bytes,
-        ("string", _) => SchemaType::Text,
+        ("string", name) => connect_text(name).unwrap_or(SchemaType::Text),
         _ => return nested(written),
     };
     Typed::new(of)

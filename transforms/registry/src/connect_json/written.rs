@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sluice_connector_api::{AnyJson, expectation_of};
 
-use crate::mapping::{Calendar, MICROS, MILLIS, NANOS};
+use crate::mapping::{Calendar, connect_time};
 
 /// A schema as `JsonConverter` writes it.
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ impl WrittenSchema {
 
     /// Returns the time that a number stands for, if it stands for one.
     pub(super) fn calendar(&self) -> Option<Calendar> {
-        calendar(self.name.as_deref()?)
+        connect_time(self.name.as_deref()?)
     }
 
     /// Returns a number among the parameters, which writers have as text.
@@ -46,20 +46,4 @@ impl WrittenSchema {
             _ => None,
         }
     }
-}
-
-/// The types that are numbers, and stand for times. Debezium's timestamps have no zone: they are those of columns that have
-/// none.
-fn calendar(name: &str) -> Option<Calendar> {
-    Some(match name {
-        "org.apache.kafka.connect.data.Date" | "io.debezium.time.Date" => Calendar::Date,
-        "org.apache.kafka.connect.data.Time" | "io.debezium.time.Time" => Calendar::TimeOfDay(MILLIS),
-        "io.debezium.time.MicroTime" => Calendar::TimeOfDay(MICROS),
-        "io.debezium.time.NanoTime" => Calendar::TimeOfDay(NANOS),
-        "org.apache.kafka.connect.data.Timestamp" => Calendar::Instant(MILLIS),
-        "io.debezium.time.Timestamp" => Calendar::Local(MILLIS),
-        "io.debezium.time.MicroTimestamp" => Calendar::Local(MICROS),
-        "io.debezium.time.NanoTimestamp" => Calendar::Local(NANOS),
-        _ => return None,
-    })
 }

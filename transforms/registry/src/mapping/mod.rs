@@ -1,11 +1,13 @@
 //! The one mapping from the values of schema formats to JSON: see docs/converters.md.
 
+mod connect;
 mod decimal;
 mod json_text;
 mod options;
 mod time;
 mod typed;
 
+pub(crate) use connect::{connect_text, connect_time};
 pub(crate) use decimal::{decimal_text, unscaled_bytes};
 pub(crate) use json_text::{JsonText, most_grown};
 pub(crate) use options::{DecimalStyle, TimeStyle};

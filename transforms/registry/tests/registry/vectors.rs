@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use apache_avro::Schema;
+use apache_avro::types::Value as AvroValue;
+use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_wire_testing::{HttpServer, reply};
@@ -98,4 +101,48 @@ async fn the_examples_of_the_page_are_so() {
         seen += 1;
     }
     assert_eq!(seen, 2);
+}
+
+/// What Debezium's Avro marks with `connect.name` alone, as its `connect_json` does with the name of a schema.
+#[tokio::test]
+async fn times_of_debezium_in_avro_are_what_they_are_in_connects_json() {
+    let written = 1_769_862_600_500_000_i64;
+    let types = [
+        ("int", "io.debezium.time.Date", 20_484, "\"2026-01-31\""),
+        ("int", "io.debezium.time.Time", 45_000_500, "\"12:30:00.5\""),
+        ("long", "io.debezium.time.MicroTime", 45_000_500_000, "\"12:30:00.5\""),
+        ("long", "io.debezium.time.NanoTime", 45_000_500_000_000, "\"12:30:00.5\""),
+        ("long", "io.debezium.time.Timestamp", written / 1000, "\"2026-01-31T12:30:00.5\""),
+        ("long", "io.debezium.time.MicroTimestamp", written, "\"2026-01-31T12:30:00.5\""),
+        ("long", "io.debezium.time.NanoTimestamp", written * 1000, "\"2026-01-31T12:30:00.5\""),
+        ("long", "io.debezium.time.MicroTimestamp", i64::MAX, "9223372036854775807"),
+        ("int", "io.debezium.time.Year", 2026, "2026"),
+        ("long", "io.debezium.time.MicroDuration", 7, "7"),
+    ];
+    for (base, name, number, text) in types {
+        let marked = json!({ "type": base, "connect.version": 1, "connect.name": name });
+        let schema = json!({ "type": "record", "name": "Row", "namespace": "shop", "fields": [
+            { "name": "t", "type": ["null", marked], "default": null },
+            { "name": "sure", "type": marked, "default": 0 },
+        ] });
+        let server = confluent(&[(7, avro_schema(&schema))]).await;
+        let row = AvroValue::Record(vec![
+            ("t".to_owned(), AvroValue::Union(1, Box::new(number_of(base, number)))),
+            ("sure".to_owned(), number_of(base, number)),
+        ]);
+        let parsed = Schema::parse_str(&schema.to_string()).unwrap();
+        let datum = GenericDatumWriter::builder(&parsed).build().unwrap().write_value_to_vec(row).unwrap();
+        let record = Sent::new([&[0, 0, 0, 0, 7], datum.as_slice()].concat());
+        for (settings, expected) in [
+            (json!({}), format!("{{\"t\":{number},\"sure\":{number}}}")),
+            (json!({ "time": "rfc3339" }), format!("{{\"t\":{text},\"sure\":{text}}}")),
+        ] {
+            let converter = build("avro", with_confluent(&server, settings));
+            assert_eq!(read(&*converter, &record).await, Ok(Some(expected)), "{name}");
+        }
+    }
+}
+
+fn number_of(base: &str, number: i64) -> AvroValue {
+    if base == "int" { AvroValue::Int(number.try_into().unwrap()) } else { AvroValue::Long(number) }
 }
