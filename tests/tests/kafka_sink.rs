@@ -231,7 +231,9 @@ async fn owned(
     }
 }
 
-/// Brokers, coordinator and all go in the middle of a transaction, and come back with what they had.
+/// Brokers, coordinator and all go in the middle of a transaction, and come back with what they had. The transaction before is over:
+/// a broker of Apache Kafka 4.4 that is alone and comes back before its session has expired leaves out the partitions of which it
+/// finds no leader when it ends one, which hangs then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_goes_in_the_middle_of_a_transaction_leaves_each_record_once() {
     let Some(mut broker) = Broker::start() else { return };
@@ -243,6 +245,13 @@ async fn a_broker_that_goes_in_the_middle_of_a_transaction_leaves_each_record_on
     let step = owned(&*owner).await;
     let batch = |from: i64| [keyed(from, &from.to_string()), keyed(from + 1, &(from + 1).to_string())];
     owner.put(&batch(0), &step(None, 2)).await.unwrap();
+    tokio::task::block_in_place(|| {
+        let since = Instant::now();
+        while broker.committed("g", "prices") != [Some(2)] || broker.read("copy").len() != 2 {
+            assert!(since.elapsed() < PATIENCE, "the transaction does not end");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
     broker.kill();
     let failure = sluice_plugin_testing::batch_failure(owner.put(&batch(2), &step(Some(2), 4)).await);
     assert_eq!(failure.kind(), FailureKind::Retriable, "{failure}");
@@ -253,8 +262,7 @@ async fn a_broker_that_goes_in_the_middle_of_a_transaction_leaves_each_record_on
             matches!(&error, PutError::Batch(failure) if failure.kind() == FailureKind::Retriable),
             "{error:?}"
         );
-        // A broker that has just come back, on a busy machine, loads its groups for a minute.
-        assert!(since.elapsed() < PATIENCE * 4, "{error:?}");
+        assert!(since.elapsed() < PATIENCE * 2, "{error:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     owner.put(&batch(2), &step(Some(2), 4)).await.unwrap();

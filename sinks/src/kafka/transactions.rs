@@ -28,6 +28,10 @@ const MOST_REQUESTS: usize = 1000;
 /// How long one step of a transaction may take.
 const STEP: Duration = Duration::from_secs(20);
 
+/// What is said where the brokers keep the offsets of a group to themselves. A transaction hangs where they have lost track of it.
+const HANGING: &str = "the offsets of the group are not told: those of an open transaction are waited for, and one that stays open \
+                       hangs, which `kafka-transactions.sh find-hanging` shows and `kafka-transactions.sh abort` ends";
+
 /// Numbers the tokens of this process.
 static TOKENS: AtomicU64 = AtomicU64::new(1);
 
@@ -195,9 +199,13 @@ impl TransactionClient {
     ) -> Result<Vec<Option<StoredPosition>>, Failure> {
         let positions = Arc::clone(&self.positions);
         blocking(move || {
-            positions
-                .of(&partitions)
-                .map_err(|error| plain_failure("the offsets of the group are not told", &error))
+            positions.of(&partitions).map_err(|error| {
+                let what = match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::OperationTimedOut) => HANGING,
+                    _ => "the offsets of the group are not told",
+                };
+                plain_failure(what, &error)
+            })
         })
         .await
     }
