@@ -16,7 +16,7 @@
 //! ```
 //!
 //! The poller never waits for a broker: it turns records, rebalances and errors into [`Event`](crate::source::Event)s and
-//! goes on polling, with its partitions paused, while the byte budget is used up, so that the group never evicts a
+//! goes on polling, without taking records, while the byte budget is used up, so that the group never evicts a
 //! connector whose sink is slow. What does wait for brokers, commits and questions about lag, is the committer's.
 //! librdkafka takes partitions away inside `poll`: the context tells the pipeline which, waits until it has let go of
 //! them, and commits what it says is done before librdkafka lets go, too.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -27,6 +27,11 @@ use crate::source::budget::{Budget, footprint};
 
 /// The longest sleep while something is waited for that wakes nobody.
 const POLL: Duration = Duration::from_millis(50);
+/// The longest sleep while there is no room, which comes soon.
+const ROOM: Duration = Duration::from_millis(5);
+/// How long there is no room before librdkafka stops fetching what would stay where it is. It throws away what it has then, and looks
+/// for room of its own 200 times a second until then.
+const PAUSE_AFTER: Duration = Duration::from_secs(5);
 /// The longest sleep while nothing comes; commands wait no longer than this.
 const IDLE: Duration = Duration::from_millis(250);
 /// How long librdkafka may take to go on elsewhere.
@@ -49,6 +54,8 @@ pub(super) struct Poller {
     records: Arc<ConsumerQueue<GroupContext>>,
     commands: Receiver<PollerCommand>,
     budget: Budget,
+    /// Since when nothing is taken, for want of room.
+    full_since: Option<Instant>,
     paused: bool,
     /// Bytes of a record, as they were last.
     typical: usize,
@@ -77,6 +84,7 @@ impl Poller {
             came: false,
             commands,
             budget,
+            full_since: None,
             paused: false,
             faulty: Faulty::default(),
             watch,
@@ -87,8 +95,7 @@ impl Poller {
         self.records.consumer()
     }
 
-    /// Polls until told to close. Invariant 7: it goes on polling, with the partitions paused, while the budget
-    /// is used up.
+    /// Polls until told to close. Invariant 7: it goes on polling, and takes no records, while the budget is used up.
     pub(super) fn run(mut self) {
         let closed = loop {
             match self.commands.try_recv() {
@@ -116,10 +123,16 @@ impl Poller {
     }
 
     fn keep_to_budget(&mut self) {
+        if self.budget.is_used_up() {
+            self.full_since.get_or_insert_with(Instant::now);
+        } else if self.budget.has_room() {
+            self.full_since = None;
+        }
+        let is_to_pause = self.full_since.is_some_and(|since| since.elapsed() >= PAUSE_AFTER);
         let came = std::mem::take(&mut self.came);
-        if (!self.paused || came) && self.budget.is_used_up() {
+        if is_to_pause && (!self.paused || came) {
             self.paused = self.for_assignment("pause", Consumer::pause);
-        } else if self.paused && self.budget.has_room() {
+        } else if !is_to_pause && self.paused {
             self.paused = !self.for_assignment("resume", Consumer::resume);
         } else if came && !self.paused {
             // One that went while it was paused is still paused for librdkafka when it comes back.
@@ -149,14 +162,17 @@ impl Poller {
             return;
         }
         consumer.context().events.wait_for_room(POLL);
-        let reads = !self.paused && consumer.context().is_assigned();
+        let has_room = self.full_since.is_none() && !self.paused;
+        let reads = has_room && consumer.context().is_assigned();
         // Rebalances and errors; and records of partitions that could not be forwarded.
         let mut wait = if reads {
             Duration::ZERO
         } else if self.paused {
             POLL
-        } else {
+        } else if has_room {
             IDLE
+        } else {
+            ROOM
         };
         for _ in 0..CHUNK_RECORDS {
             match consumer.poll(wait) {

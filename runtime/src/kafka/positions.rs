@@ -21,7 +21,7 @@ const EPOCHS: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     partitions: Mutex<HashMap<TopicPartition, Position>>,
-    /// Records are read, and not paused.
+    /// Records are read: there is room for them.
     reads: AtomicBool,
     /// And the last look for some found none.
     quiet: AtomicBool,
@@ -143,13 +143,13 @@ impl Positions {
         true
     }
 
-    /// Takes note whether records are read, and not paused, and whether the last look for some found none.
+    /// Takes note whether records are read, for which there is room, and whether the last look for some found none.
     pub(super) fn set_reading(&self, reads: bool, is_quiet: bool) {
         self.reads.store(reads, Ordering::Relaxed);
         self.quiet.store(reads && is_quiet, Ordering::Relaxed);
     }
 
-    /// Says whether records are read, and not paused.
+    /// Says whether records are read: there is room for them.
     pub(super) fn is_reading(&self) -> bool {
         self.reads.load(Ordering::Relaxed)
     }

@@ -112,11 +112,12 @@ impl Pool {
         })
     }
 
-    /// Says whether the process has enough for this connector to go on, so that it does not flutter.
-    fn has_room_in_process(&self, used: usize) -> bool {
-        self.process.as_ref().filter(|process| process.is_above(process.limit / 4)).is_none_or(|process| {
+    /// Says whether this connector, which has so much in use, uses more than so many eighths of what the process has for it.
+    fn uses_of_process(&self, used: usize, eighths: usize) -> bool {
+        let common = |process: &ProcessPool| process.limit / 2 / 8 * eighths;
+        self.process.as_ref().filter(|process| process.is_above(common(process))).is_some_and(|process| {
             let (own, beyond) = process.shares();
-            used <= own / 2 || beyond <= process.limit / 4
+            used > own / 8 * eighths && beyond > common(process)
         })
     }
 }
@@ -186,15 +187,24 @@ impl Budget {
         used >= self.share.pool.limit || self.share.pool.is_at_the_end_of_the_process(used)
     }
 
-    /// Says whether more is used than what lets reading go on after it stopped.
-    pub fn lacks_room(&self) -> bool {
-        let used = self.used();
-        used > self.share.pool.limit / 2 || !self.share.pool.has_room_in_process(used)
+    /// Says whether more than half is used.
+    pub fn is_half_used(&self) -> bool {
+        self.uses(4)
     }
 
-    /// Says whether reading may go on after it stopped: at half of the limit, so that it does not flutter.
+    /// Says whether reading that has stopped for want of room does not go on yet.
+    pub fn lacks_room(&self) -> bool {
+        self.uses(7)
+    }
+
+    /// Says whether reading may go on after it stopped: below seven eighths of the limit, so that many records come at once.
     pub fn has_room(&self) -> bool {
         !self.is_held() && !self.lacks_room()
+    }
+
+    fn uses(&self, eighths: usize) -> bool {
+        let used = self.used();
+        used > self.share.pool.limit / 8 * eighths || self.share.pool.uses_of_process(used, eighths)
     }
 }
 
@@ -203,14 +213,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_stops_at_the_limit_and_goes_on_at_half_of_it() {
-        let budget = Budget::new(100);
-        budget.take(120);
+    fn reading_stops_at_the_limit_and_goes_on_at_seven_eighths_of_it() {
+        let budget = Budget::new(80);
+        budget.take(96);
         assert!(budget.is_used_up() && !budget.has_room());
-        budget.give(60);
+        budget.give(20);
         assert!(!budget.is_used_up() && !budget.has_room());
-        budget.give(10);
-        assert!(budget.has_room());
+        budget.give(6);
+        assert!(budget.has_room() && budget.is_half_used());
+        budget.give(30);
+        assert!(!budget.is_half_used());
     }
 
     #[test]
@@ -238,12 +250,12 @@ mod tests {
         };
         assert_eq!(read_on(&greedy), 750, "what is its own, and all that is for whoever comes first");
         assert_eq!(read_on(&modest), 250, "what is its own, although the other gives nothing back");
-        modest.give(100);
-        assert!(!modest.has_room());
         modest.give(30);
+        assert!(!modest.has_room());
+        modest.give(10);
         assert!(modest.has_room() && !modest.is_used_up());
-        greedy.give(260);
-        assert!(greedy.has_room(), "{}", greedy.used());
+        greedy.give(70);
+        assert!(greedy.has_room() && greedy.is_half_used(), "{}", greedy.used());
         drop(greedy);
         let late = process.connector(400);
         assert_eq!(read_on(&late), 400, "its own limit holds, too");

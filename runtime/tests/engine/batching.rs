@@ -85,7 +85,7 @@ async fn a_batch_that_nothing_more_can_come_into_goes_at_once() {
         settings.lane.batch.max_bytes = 10_000_000;
         settings.lane.batch.linger = Duration::from_hours(1);
     });
-    let large = "x".repeat(300_000);
+    let large = "x".repeat(310_000);
     let mut run = setup.start_with(records(0, 0, &[&large]));
     run.pass(1).await;
     let starts = |run: &Run| run.journal.starts().len();
@@ -103,12 +103,12 @@ async fn a_batch_that_nothing_more_can_come_into_goes_at_once() {
     assert_eq!(starts(&run), 2, "there is room again, and the wait is what was asked for");
     run.read(records(0, 6, &[&large]));
     run.pass(1).await;
-    run.read(records(0, 7, &[&large]));
+    run.read(records(0, 7, &[&large, &large]));
     run.pass(1).await;
     assert_eq!(
         starts(&run),
         3,
-        "a source that stopped goes on at half of the room, which nothing else would make"
+        "a source that stopped goes on below seven eighths of the room, which nothing else would make"
     );
     run.finish().await.unwrap();
 }

@@ -145,9 +145,9 @@ impl Ledger {
         self.held = bytes;
     }
 
-    /// Says whether a source that stopped reading might wait for ever for the sink to let go of what it holds.
+    /// Says whether the sink holds so much that it has to let go of some: half of the room is for what comes.
     pub(crate) fn is_short_of_room(&self) -> bool {
-        self.held > 0 && self.budget.lacks_room()
+        self.held > 0 && self.budget.is_half_used()
     }
 
     /// Says whether batches wait in vain for records: the source has stopped reading for want of room, or, where nothing is in flight
