@@ -76,11 +76,14 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// What two puts in flight may not share. Default: the partition.
     pub order: Order,
+    /// Whether records are parted by what orders them into as many stripes as puts may be in flight, and a batch is of one stripe: then
+    /// so many are in flight although the same keys come in all of them, and each takes fewer records. Default: no.
+    pub is_striped: bool,
     /// How many calls per second; a put is a call. Default: as many as there are.
     pub pace: Option<Pace>,
     /// How long a record waits for others before a batch that is not full is put, where the target counts its calls or is
     /// paid for each; what the operator says of it comes first. Default: a batch goes at once while no put is in flight,
-    /// and grows while one is.
+    /// of its stripe where there are stripes, and grows while one is.
     pub linger: Option<Duration>,
 }
 
@@ -93,6 +96,7 @@ impl Default for Limits {
             max_record_bytes: max_batch_bytes,
             max_in_flight: 1,
             order: Order::default(),
+            is_striped: false,
             pace: None,
             linger: None,
         }
@@ -133,6 +137,13 @@ impl Limits {
     #[must_use]
     pub fn with_order(mut self, order: Order) -> Self {
         self.order = order;
+        self
+    }
+
+    /// Parts records into stripes, where a call costs little beside what it waits for.
+    #[must_use]
+    pub fn with_stripes(mut self) -> Self {
+        self.is_striped = true;
         self
     }
 

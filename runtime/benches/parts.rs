@@ -368,7 +368,7 @@ fn order() -> Part {
             let size = record.size();
             let ticket = tracker.read(record.origin(), size).unwrap();
             batcher.push(Item { record, meta: Meta::new(ticket, size, now).with_order(Some(7)) });
-            while let Some(batch) = batcher.take(now, false) {
+            while let Some(batch) = batcher.take(now, |_| false) {
                 batcher.release(&batch);
                 for item in batch {
                     black_box(tracker.done(item.meta.ticket, Verdict::Delivered));

@@ -111,7 +111,7 @@ fn tracker_and_batcher_cost_no_more_allocations_per_record() {
         for record in records {
             let ticket = tracker.read(record.origin(), 1).unwrap();
             batcher.push(Item { record, meta: Meta::new(ticket, 1, now).with_order(Some(7)) });
-            while let Some(batch) = batcher.take(now, false) {
+            while let Some(batch) = batcher.take(now, |_| false) {
                 batcher.release(&batch);
                 for item in batch {
                     tracker.done(item.meta.ticket, Verdict::Delivered);

@@ -113,6 +113,40 @@ async fn a_batch_that_nothing_more_can_come_into_goes_at_once() {
     run.finish().await.unwrap();
 }
 
+/// Invariants 3 and 5: where batches are of one stripe each, as many are in flight as may be although the same keys come in all of
+/// them, and what comes waits for its own stripe alone.
+#[tokio::test(start_paused = true)]
+async fn puts_of_different_stripes_go_side_by_side_whatever_keys_come() {
+    let gates = [Gate::new(), Gate::new()];
+    let answers = gates.clone().map(|gate| Answer::held(&gate));
+    let setup = Setup::new(script(answers)).in_flight(2).with(|settings| {
+        settings.lane.limits.order = Order::Key;
+        settings.lane.limits.is_striped = true;
+        settings.lane.batch.max_records = 100;
+        settings.lane.at_once = true;
+    });
+    let keyed = |from: i64| {
+        (from..).zip("abcdefgh".chars()).map(|(offset, key)| record(0, offset, &key.to_string(), "v"))
+    };
+    let mut run = setup.start_with(keyed(0).collect());
+    run.pass(1).await;
+    let starts = |run: &Run| run.journal.starts().len();
+    assert_eq!(starts(&run), 2, "neither stripe waits for the other");
+    run.read(keyed(8).collect());
+    run.pass(1).await;
+    assert_eq!(starts(&run), 2, "each key is in flight");
+    gates[0].open();
+    run.pass(1).await;
+    assert_eq!(starts(&run), 3, "what waited for the first goes although the second is in flight");
+    gates[1].open();
+    run.finish().await.unwrap();
+    let mut puts = run.puts();
+    puts.sort();
+    let again = |offsets: &[i64]| offsets.iter().map(|offset| offset + 8).collect::<Vec<_>>();
+    assert_eq!(puts.len(), 4);
+    assert_eq!((again(&puts[0]), again(&puts[1])), (puts[2].clone(), puts[3].clone()));
+}
+
 /// Invariant 6: the end of the source hurries what lingers.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_source_waits_for_no_linger() {

@@ -53,6 +53,7 @@ fn case(moods: &[Mood], ops: Vec<Op>) -> Case {
         tolerant: false,
         newest_wins: false,
         at_once: false,
+        striped: false,
         doubts: None,
         logs: vec![log, vec![(Kind::Plain, 1, 1)], Vec::new()],
         moods: moods.to_vec(),

@@ -64,10 +64,10 @@ fn case() -> impl Strategy<Value = Case> {
     let logs = prop::collection::vec(log, PARTITIONS);
     let moods = prop::collection::vec(mood(), 1..12);
     let doubts = prop::option::of(prop::collection::vec(doubt(), 0..12));
-    let limits = (ordered_by, 1_usize..5, 1_usize..6, any::<bool>(), any::<bool>(), any::<bool>());
+    let limits = (ordered_by, 1_usize..5, 1_usize..6, any::<bool>(), any::<bool>(), any::<(bool, bool)>());
     (limits, logs, moods, doubts, prop::collection::vec(op(), 0..25)).prop_map(
         |(
-            (ordered_by, max_in_flight, max_records, tolerant, newest_wins, at_once),
+            (ordered_by, max_in_flight, max_records, tolerant, newest_wins, (at_once, striped)),
             logs,
             moods,
             doubts,
@@ -79,6 +79,7 @@ fn case() -> impl Strategy<Value = Case> {
             tolerant,
             newest_wins,
             at_once,
+            striped,
             doubts,
             logs,
             moods,

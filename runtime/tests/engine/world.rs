@@ -79,6 +79,8 @@ pub(crate) struct Case {
     pub(crate) newest_wins: bool,
     /// Batches go at once while nothing is in flight.
     pub(crate) at_once: bool,
+    /// Batches are of one stripe each.
+    pub(crate) striped: bool,
     /// What a sink says that stores later than it answers.
     pub(crate) doubts: Option<Vec<Doubt>>,
     /// For each partition its records: what becomes of it, its key, and the step to the next offset.
@@ -264,6 +266,7 @@ fn setup(case: &Case, moods: &Arc<Mutex<usize>>, tolerant: bool) -> Setup {
             other => other,
         };
         settings.lane.limits.max_record_bytes = MAX_RECORD_BYTES;
+        settings.lane.limits.is_striped = case.striped;
         settings.lane.batch.max_records = case.max_records;
         settings.lane.at_once = case.at_once;
     });

@@ -23,7 +23,7 @@ use super::writer::{TopicWriter, share_brokers};
 use crate::record::lines::LineFormat;
 
 /// Records of a batch: each put waits for the brokers once.
-const MAX_RECORDS: usize = 10_000;
+const MAX_RECORDS: usize = 5_000;
 
 /// Bytes of a batch, and so of a record; the topic has the last word on what is too large.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -182,6 +182,7 @@ impl Sink for KafkaSink {
             .with_max_records(MAX_RECORDS)
             .with_max_in_flight(self.writer.settings.max_in_flight)
             .with_order(Order::KeyOrPartition)
+            .with_stripes()
             .with_max_batch_bytes(MAX_BATCH_BYTES)
     }
 

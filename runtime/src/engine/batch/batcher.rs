@@ -77,13 +77,13 @@ impl Batcher {
 
     /// Takes the next batch, if one is full or a record in it has waited long enough; of several that with the
     /// oldest record. Passes over records whose ordering key is in flight, and over the later ones of that key: order
-    /// holds (invariant 3), and a backlog still fills whole batches. `flush` takes what there is.
+    /// holds (invariant 3), and a backlog still fills whole batches. Of a batch key that `goes` is true of, it takes what there is.
     ///
     /// Of the records of one thing the batch has the newest, and the older ones wait with that.
     ///
     /// The ordering keys of what is taken are in flight until every record is [released](Self::release).
-    pub fn take(&mut self, now: Instant, flush: bool) -> Option<Vec<Item>> {
-        let batch_key = self.due(now, flush)?;
+    pub fn take(&mut self, now: Instant, goes: impl Fn(u64) -> bool) -> Option<Vec<Item>> {
+        let batch_key = self.due(now, goes)?;
         let offered = self.ready.get(&batch_key).map_or(0, |ready| ready.load.records);
         let mut batch = Batch::new(batch_key, self.limits, offered);
         while !batch.is_full() {
@@ -107,12 +107,13 @@ impl Batcher {
     }
 
     /// Returns the batch key whose batch is to go now.
-    fn due(&self, now: Instant, flush: bool) -> Option<u64> {
+    fn due(&self, now: Instant, goes: impl Fn(u64) -> bool) -> Option<u64> {
         let mut oldest: Option<(u64, u64)> = None;
         for (batch_key, ready) in &self.ready {
             let Some((number, since)) = ready.first() else { continue };
-            let is_due =
-                flush || ready.load.fills(self.limits) || now.duration_since(since) >= self.limits.linger;
+            let is_due = goes(*batch_key)
+                || ready.load.fills(self.limits)
+                || now.duration_since(since) >= self.limits.linger;
             if is_due && oldest.is_none_or(|(other, _)| number < other) {
                 oldest = Some((number, *batch_key));
             }
@@ -230,10 +231,10 @@ mod tests {
         let now = Instant::now();
         let mut batcher = batcher(2, 100);
         (0..3).for_each(|offset| batcher.push(item(offset, 1, None, now)));
-        assert_eq!(offsets(batcher.take(now, false)), [0, 1]);
-        assert!(batcher.take(now, false).is_none());
+        assert_eq!(offsets(batcher.take(now, |_| false)), [0, 1]);
+        assert!(batcher.take(now, |_| false).is_none());
         assert_eq!(batcher.deadline(), Some(now + LINGER));
-        assert_eq!(offsets(batcher.take(now + LINGER, false)), [2]);
+        assert_eq!(offsets(batcher.take(now + LINGER, |_| false)), [2]);
         assert_eq!((batcher.deadline(), batcher.is_empty()), (None, true));
     }
 
@@ -245,11 +246,11 @@ mod tests {
             .into_iter()
             .zip(0..)
             .for_each(|(size, offset)| batcher.push(item(offset, size, None, now)));
-        assert_eq!(offsets(batcher.take(now, false)), [0]);
-        assert_eq!(offsets(batcher.take(now, false)), [1]);
-        assert_eq!(offsets(batcher.take(now, false)), [2]);
-        assert!(batcher.take(now, false).is_none());
-        assert_eq!(offsets(batcher.take(now, true)), [3]);
+        assert_eq!(offsets(batcher.take(now, |_| false)), [0]);
+        assert_eq!(offsets(batcher.take(now, |_| false)), [1]);
+        assert_eq!(offsets(batcher.take(now, |_| false)), [2]);
+        assert!(batcher.take(now, |_| false).is_none());
+        assert_eq!(offsets(batcher.take(now, |_| true)), [3]);
     }
 
     #[test]
@@ -259,12 +260,12 @@ mod tests {
         for (offset, order) in [(0, 7), (1, 7), (2, 7), (3, 8), (4, 7), (5, 9)] {
             batcher.push(item(offset, 1, Some(order), now));
         }
-        let first = batcher.take(now, false).unwrap();
-        assert_eq!(offsets(batcher.take(now, false)), [3, 5]);
-        assert!(batcher.take(now, true).is_none());
+        let first = batcher.take(now, |_| false).unwrap();
+        assert_eq!(offsets(batcher.take(now, |_| false)), [3, 5]);
+        assert!(batcher.take(now, |_| true).is_none());
         assert_eq!(batcher.deadline(), None, "nothing that is free waits");
         batcher.release(&first);
-        assert_eq!(offsets(batcher.take(now, false)), [2, 4]);
+        assert_eq!(offsets(batcher.take(now, |_| false)), [2, 4]);
     }
 
     #[test]
@@ -272,10 +273,10 @@ mod tests {
         let now = Instant::now();
         let mut batcher = batcher(10, 100);
         (0..4).for_each(|offset| batcher.push(item(offset, 1, None, now)));
-        let mut taken = batcher.take(now, true).unwrap();
+        let mut taken = batcher.take(now, |_| true).unwrap();
         batcher.push(item(4, 1, None, now));
         batcher.give_back(taken.split_off(2).into_iter().rev());
-        assert_eq!(offsets(batcher.take(now, true)), [2, 3, 4]);
+        assert_eq!(offsets(batcher.take(now, |_| true)), [2, 3, 4]);
     }
 
     #[test]
@@ -285,8 +286,12 @@ mod tests {
         for (offset, kind) in [(0, 1), (1, 0), (2, 1), (3, 0)] {
             batcher.push(of_kind(kind, offset, None, now));
         }
-        assert_eq!(offsets(batcher.take(now, true)), [0, 2], "the oldest record says which kind goes first");
-        assert_eq!(offsets(batcher.take(now, true)), [1, 3]);
+        assert_eq!(
+            offsets(batcher.take(now, |_| true)),
+            [0, 2],
+            "the oldest record says which kind goes first"
+        );
+        assert_eq!(offsets(batcher.take(now, |_| true)), [1, 3]);
     }
 
     #[test]
@@ -296,12 +301,12 @@ mod tests {
         let mut batcher = batcher(2, 100);
         batcher.push(of_kind(0, 0, None, now));
         (1..4).for_each(|offset| batcher.push(of_kind(1, offset, None, later)));
-        assert_eq!(offsets(batcher.take(later, false)), [1, 2]);
-        assert!(batcher.take(later, false).is_none(), "each lingers for itself");
+        assert_eq!(offsets(batcher.take(later, |_| false)), [1, 2]);
+        assert!(batcher.take(later, |_| false).is_none(), "each lingers for itself");
         assert_eq!(batcher.deadline(), Some(now + LINGER));
-        assert_eq!(offsets(batcher.take(now + LINGER, false)), [0]);
+        assert_eq!(offsets(batcher.take(now + LINGER, |_| false)), [0]);
         assert_eq!(batcher.deadline(), Some(later + LINGER));
-        assert_eq!(offsets(batcher.take(later + LINGER, false)), [3]);
+        assert_eq!(offsets(batcher.take(later + LINGER, |_| false)), [3]);
     }
 
     #[test]
@@ -311,7 +316,7 @@ mod tests {
         (0..3).for_each(|offset| batcher.push(of_kind(0, offset, None, now)));
         batcher.push(of_kind(1, 3, None, now));
         (4..9).for_each(|offset| batcher.push(of_kind(0, offset, None, now)));
-        let taken: Vec<_> = std::iter::from_fn(|| batcher.take(now + LINGER, false))
+        let taken: Vec<_> = std::iter::from_fn(|| batcher.take(now + LINGER, |_| false))
             .map(|batch| offsets(Some(batch)))
             .collect();
         assert_eq!(taken, [vec![0, 1], vec![2, 4], vec![3], vec![5, 6], vec![7, 8]]);
@@ -326,8 +331,8 @@ mod tests {
             batcher.push(of_kind(kind, offset, Some(7), now));
         }
         for expected in 0..3 {
-            let batch = batcher.take(now, true).unwrap();
-            assert!(batcher.take(now, true).is_none(), "the next one waits for it");
+            let batch = batcher.take(now, |_| true).unwrap();
+            assert!(batcher.take(now, |_| true).is_none(), "the next one waits for it");
             batcher.release(&batch);
             assert_eq!(offsets(Some(batch)), [expected]);
         }
@@ -352,8 +357,8 @@ mod tests {
         for (offset, (id, order)) in (0..).zip([("a", 7), ("b", 8), ("a", 7), ("c", 9), ("a", 7)]) {
             batcher.push(of_thing(id, offset, 1, order));
         }
-        let first = batcher.take(Instant::now(), false).unwrap();
-        assert_eq!(folded(batcher.take(Instant::now(), true)), [[3]]);
+        let first = batcher.take(Instant::now(), |_| false).unwrap();
+        assert_eq!(folded(batcher.take(Instant::now(), |_| true)), [[3]]);
         batcher.release(&first);
         assert_eq!(folded(Some(first)), [vec![0, 2, 4], vec![1]]);
         assert_eq!(batcher.queues.len(), 1, "what waited with the newest is released with it");
@@ -365,18 +370,18 @@ mod tests {
         for (offset, id) in (0..).zip(["a", "b", "a", "b", "b"]) {
             batcher.push(of_thing(id, offset, 1, 7));
         }
-        assert_eq!(folded(batcher.take(Instant::now(), true)), [vec![0, 2], vec![1, 3, 4]]);
+        assert_eq!(folded(batcher.take(Instant::now(), |_| true)), [vec![0, 2], vec![1, 3, 4]]);
     }
 
     #[test]
     fn many_records_of_one_thing_make_no_full_batch() {
         let mut batcher = batcher(2, 100);
         (0..5).for_each(|offset| batcher.push(of_thing("a", offset, 60, 7)));
-        assert!(batcher.take(Instant::now(), false).is_none(), "one record of 60 bytes would be put");
+        assert!(batcher.take(Instant::now(), |_| false).is_none(), "one record of 60 bytes would be put");
         batcher.push(of_thing("b", 5, 50, 8));
-        let first = batcher.take(Instant::now(), false).unwrap();
+        let first = batcher.take(Instant::now(), |_| false).unwrap();
         assert_eq!(folded(Some(first)), [[0, 1, 2, 3, 4]]);
-        assert_eq!(folded(batcher.take(Instant::now(), true)), [[5]]);
+        assert_eq!(folded(batcher.take(Instant::now(), |_| true)), [[5]]);
     }
 
     #[test]
@@ -385,10 +390,10 @@ mod tests {
         for (offset, (id, size, order)) in (0..).zip([("a", 60, 7), ("b", 30, 8), ("b", 80, 8)]) {
             batcher.push(of_thing(id, offset, size, order));
         }
-        let first = batcher.take(Instant::now(), true).unwrap();
+        let first = batcher.take(Instant::now(), |_| true).unwrap();
         batcher.release(&first);
         assert_eq!(folded(Some(first)), [[0], [1]]);
-        assert_eq!(folded(batcher.take(Instant::now(), true)), [[2]]);
+        assert_eq!(folded(batcher.take(Instant::now(), |_| true)), [[2]]);
     }
 
     #[test]
@@ -397,8 +402,8 @@ mod tests {
         let mut batcher = batcher(2, 100);
         (0..4).for_each(|offset| batcher.push(of_kind(0, offset, Some(offset.unsigned_abs() % 2), now)));
         batcher.retain(|item| offset(item) == 3);
-        assert!(batcher.take(now, false).is_none());
-        assert_eq!(offsets(batcher.take(now, true)), [3]);
+        assert!(batcher.take(now, |_| false).is_none());
+        assert_eq!(offsets(batcher.take(now, |_| true)), [3]);
     }
 
     /// What a test does to a batcher; batches on their way are picked by an index.
@@ -460,7 +465,7 @@ mod tests {
                 self.on_their_way.iter().flatten().filter_map(|item| item.meta.order).collect();
             let is_free = |(_, order): &&(i64, Option<u64>)| order.is_none_or(|order| !busy.contains(&order));
             let oldest = self.waiting.iter().find(is_free).map(|(offset, _)| *offset);
-            let Some(batch) = self.batcher.take(self.now, true) else { return assert_eq!(oldest, None) };
+            let Some(batch) = self.batcher.take(self.now, |_| true) else { return assert_eq!(oldest, None) };
             assert_eq!(Some(offset(&batch[0])), oldest, "the oldest that is free goes first");
             assert!(batch.len() <= 5);
             assert!(batch.len() == 1 || batch.iter().map(|item| item.meta.size).sum::<usize>() <= 100);

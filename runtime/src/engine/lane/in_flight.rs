@@ -33,7 +33,8 @@ type InFlight = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
 /// What was in flight and has ended.
 enum Ended {
-    Put(Outcome),
+    /// A put, by the batch key of its records.
+    Put(u64, Outcome),
     Confirmation(Confirmed),
     StoredHeld(StoredHeld),
 }
@@ -71,8 +72,10 @@ pub(crate) struct Lane {
     sink: Arc<dyn Sink>,
     limits: Limits,
     batch_keys: BatchKeys,
-    /// A batch that is not full goes while no put is in flight.
+    /// A batch that is not full goes while no put is in flight that it would wait for.
     at_once: bool,
+    /// The batch keys of the puts in flight.
+    putting: Vec<u64>,
     batcher: Batcher,
     delivery: Delivery,
     /// Where the sink stores later than it answers: the records that it accepted.
@@ -89,8 +92,6 @@ pub(crate) struct Lane {
     in_flight: FuturesUnordered<InFlight>,
     /// The confirmations among them.
     confirmations: usize,
-    /// Those among them that store what is held: one at most.
-    storing: usize,
     /// Cuts the waits of what is in flight short, for a stop or a revoke.
     interrupt: CancellationToken,
 }
@@ -113,6 +114,7 @@ impl Lane {
             sink,
             limits: settings.limits,
             at_once: settings.at_once,
+            putting: Vec::new(),
             batch_keys: BatchKeys::default(),
             unconfirmed,
             stands: None,
@@ -121,7 +123,6 @@ impl Lane {
             holding,
             in_flight: FuturesUnordered::new(),
             confirmations: 0,
-            storing: 0,
             interrupt: CancellationToken::new(),
         }
     }
@@ -129,6 +130,7 @@ impl Lane {
     /// Has batches stored exactly once: those of a partition follow each other, and so each of them ends where the next begins.
     pub(crate) fn put_exactly_once(&mut self, sink: Arc<dyn ExactlyOnce>, member: Option<AskMember>) {
         self.limits.order = Order::Partition;
+        self.limits.is_striped = false;
         self.unconfirmed = None;
         self.stands = Some(Stands::new(sink, member));
     }
@@ -171,9 +173,11 @@ impl Lane {
 
     fn begin(&mut self, batch: Vec<Item>, stands: Option<Stands>) {
         let (delivery, interrupt) = (self.delivery.clone(), self.interrupt.clone());
+        let batch_key = batch.first().map_or(0, |item| item.meta.batch_key);
         let put = async move { delivery.deliver(batch, stands, &interrupt).await };
         let put = PutTask(tokio::spawn(put.in_current_span()));
-        self.in_flight.push(Box::pin(async move { Ended::Put(put.wait().await) }));
+        self.putting.push(batch_key);
+        self.in_flight.push(Box::pin(async move { Ended::Put(batch_key, put.wait().await) }));
     }
 
     /// Asks the sink about a record that came at `since`, or says why it cannot be put.
@@ -181,6 +185,7 @@ impl Lane {
         let meta = guard::call(|| {
             let (order, id) = order_and_id(self.limits.order, &*self.sink, record);
             let batch_key = self.batch_keys.number(&self.sink.batch_key(record));
+            let batch_key = self.in_stripe(batch_key, order);
             let mut meta = Meta::new(ticket, self.sink.size_of(record), since).with_order(order);
             meta.batch_key = batch_key;
             if let Some(id) = id.filter(|_| newest_wins(self.limits.order)) {
@@ -195,6 +200,16 @@ impl Lane {
             return Err(Unfit::TooLarge { order: meta.order, reason });
         }
         Ok(meta)
+    }
+
+    /// Parts records of one batch key by what orders them, where the sink wants that.
+    fn in_stripe(&self, batch_key: u64, order: Option<u64>) -> u64 {
+        match u64::try_from(self.limits.max_in_flight) {
+            Ok(stripes) if self.limits.is_striped && stripes > 1 => {
+                batch_key.wrapping_mul(stripes).wrapping_add(order.unwrap_or_default() % stripes)
+            }
+            _ => batch_key,
+        }
     }
 
     /// Adds a record that the sink was asked about behind all others.
@@ -214,8 +229,15 @@ impl Lane {
         let now = Instant::now();
         self.give_back_rested(now);
         while self.may_put() {
-            let flush = flush || (self.at_once && self.puts() == 0);
-            let Some(batch) = self.batcher.take(now, flush) else { break };
+            let is_free = |batch_key| {
+                if self.limits.is_striped {
+                    !self.putting.contains(&batch_key)
+                } else {
+                    self.putting.is_empty()
+                }
+            };
+            let goes = |batch_key| flush || (self.at_once && is_free(batch_key));
+            let Some(batch) = self.batcher.take(now, goes) else { break };
             let stands = self.stands.as_ref().map(|stands| stands.of_batch(&batch));
             self.begin(batch, stands);
         }
@@ -234,7 +256,6 @@ impl Lane {
         let urge = if is_early { Urge::None } else { urge };
         if let Some(store) = holding.next(urge, Instant::now(), &self.interrupt) {
             self.in_flight.push(Box::pin(async move { Ended::StoredHeld(store.await) }));
-            self.storing += 1;
         }
     }
 
@@ -263,7 +284,7 @@ impl Lane {
 
     /// Returns how many puts are in flight.
     fn puts(&self) -> usize {
-        self.in_flight.len() - self.confirmations - self.storing
+        self.putting.len()
     }
 
     /// As many confirmations as puts may be in flight, beside these.
@@ -285,8 +306,11 @@ impl Lane {
     pub(crate) async fn next(&mut self, tracker: &Tracker) -> Outcome {
         let Some(ended) = self.in_flight.next().await else { return pending().await };
         let outcome = match ended {
-            Ended::Put(mut outcome) => {
+            Ended::Put(batch_key, mut outcome) => {
                 self.is_moving = false;
+                if let Some(index) = self.putting.iter().position(|putting| *putting == batch_key) {
+                    self.putting.swap_remove(index);
+                }
                 if let Some(unconfirmed) = &mut self.unconfirmed {
                     unconfirmed.accept(&mut outcome, tracker);
                 }
@@ -299,7 +323,6 @@ impl Lane {
                 outcome
             }
             Ended::StoredHeld(stored) => {
-                self.storing -= 1;
                 if let Some(holding) = &mut self.holding {
                     holding.settle(&stored);
                 }
