@@ -11,7 +11,7 @@ import org.apache.kafka.common.resource.ResourceType;
 
 /**
  * Allows users operations, and thereby everybody else none on the same: ADDRESS, and then USER OPERATION TYPE NAME as often as
- * there are such. TYPE is TOPIC or GROUP.
+ * there are such. TYPE is TOPIC, GROUP or CLUSTER.
  */
 public class Acls {
     public static void main(String[] arguments) throws Exception {

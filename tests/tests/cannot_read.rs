@@ -2,6 +2,7 @@
 //! reason and the way out, within a minute; and it is healthy again when it reads again.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -14,7 +15,7 @@ use sluice_embedded_kafka::EmbeddedKafka;
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::secure::{PASSWORD, SecureBroker, USER};
 use sluice_tests::kafka::{self, Broker, Damage, NewRecord};
-use sluice_tests::listener::{address, get};
+use sluice_tests::listener::{address, get, send};
 use sluice_tests::open_metrics::Exposition;
 use sluice_tests::process::cpu_seconds;
 use sluice_tests::sluice::{Running, Sluice};
@@ -416,6 +417,42 @@ fn give_rights(secure: &SecureBroker, topics: [&str; 2], groups: [&str; 3]) {
     let topics = topics.map(|topic| [USER, "Read", "TOPIC", topic]);
     let groups = groups.map(|group| [USER, "Read", "GROUP", group]);
     secure.allow_all(&[&topics[..], &groups].concat());
+}
+
+/// In a process whose other tests have the user make no topic.
+#[test]
+fn a_dead_letter_queue_that_may_not_be_made_is_told_before_anything_is_put() {
+    let Some(secure) = SecureBroker::shared() else { return };
+    let trust = Folder::with("ca.pem.txt", &secure.ca);
+    let topic = kafka::unique("letters-not-made");
+    let queue = format!("{topic}-dlq");
+    secure.open().create_topic(&topic, 1);
+    secure.open().produce(&topic, ["{}", "no JSON", "{}"].map(NewRecord::unkeyed));
+    let rule = ["somebody-else", "Create", "CLUSTER", "kafka-cluster"];
+    secure.allow_all(&[rule, [USER, "Describe", "TOPIC", &queue]]);
+    let letters = format!("errors: {{ tolerance: all, dead_letter_queue: {{ topic: {queue} }} }}\n");
+    let text = connector(secure.sasl(), &topic, &by_password(&trust)).replace("string", "json") + &letters;
+    let stage = Stage::start_with(PASSWORD, &[("unmade", text)]);
+    let said = stage.wait_for("unmade", &[&format!("topic `{queue}` is not there")]);
+    for part in
+        ["may not be created", &format!("sluice topics create {queue}"), "the right `Create`", "`Write`"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let delivered = stage.metric("sluice_records_delivered_total", &[("connector", "unmade")]);
+    assert!(delivered < 0.5, "nothing is put");
+    secure.allow_all(&[[USER, "Create", "TOPIC", &queue], [USER, "Write", "TOPIC", &queue]]);
+    // A start that failed is tried again at once: it would wait ever longer.
+    let failures = Cell::new(0);
+    stage.until(|| {
+        let now = stage.daemon.log_lines("connector failed").len();
+        if now > failures.replace(now) {
+            send(&stage.address, "POST", "/connectors/unmade/restart?includeTasks=true", &[], "");
+        }
+        secure.open().committed("connect-unmade", &topic) == [Some(3)]
+    });
+    assert_eq!(secure.open().read(&queue)[0].value_text(), "no JSON");
+    stage.end();
 }
 
 #[test]

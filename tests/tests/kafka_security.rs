@@ -12,7 +12,8 @@ use sluice_tests::connector::Folder;
 use sluice_tests::environment::EverythingIsSet;
 use sluice_tests::kafka::secure::{PASSWORD, SECRET_KEY, SecureBroker, USER};
 use sluice_tests::kafka::{self, NewRecord, StoredRecord};
-use sluice_tests::sluice::{Exited, Sluice, root};
+use sluice_tests::listener::{address, send};
+use sluice_tests::sluice::{Exited, Running, Sluice, root};
 
 /// A connector from a topic into nothing. Rejected records go to the topic with `-dlq` behind its name.
 fn connector(servers: &str, topic: &str, group: &str, security: &str) -> String {
@@ -187,6 +188,112 @@ fn a_right_that_is_taken_under_a_running_connector_is_told_and_giving_it_back_is
         assert_eq!(values, expected, "{way}");
         daemon.terminate().expect_code(0);
     }
+}
+
+/// A connector that puts what is good into a file, and rejects what is not JSON.
+struct Rejecting {
+    topic: String,
+    folder: Folder,
+}
+
+impl Rejecting {
+    fn set_up(broker: &SecureBroker, stem: &str) -> Self {
+        let (topic, folder) = (kafka::unique(stem), Folder::new());
+        broker.open().create_topic(&topic, 1);
+        let security = auth(&folder, "plain") + &trust(broker, &folder);
+        let text = connector(broker.sasl(), &topic, &topic, &security);
+        let file = format!("  file: {{ path: {} }}\n", folder.path().join("out.jsonl").display());
+        folder.write("c.yaml", text.replace("  blackhole: {}\n", &file));
+        broker.open().produce(&topic, ["{}", "no JSON", "{}", "{}"].map(NewRecord::unkeyed));
+        Self { topic, folder }
+    }
+
+    fn queue(&self) -> String {
+        format!("{}-dlq", self.topic)
+    }
+
+    fn file(&self) -> String {
+        self.folder.path().join("c.yaml").display().to_string()
+    }
+
+    fn run(&self) -> Running {
+        sluice(&["run", &self.file(), "--listen=127.0.0.1:0"]).spawn()
+    }
+
+    /// How often the sink was given a record.
+    fn puts(&self) -> usize {
+        let text = std::fs::read_to_string(self.folder.path().join("out.jsonl"));
+        text.unwrap_or_default().lines().count()
+    }
+
+    fn is_done(&self, broker: &SecureBroker, offset: i64) -> bool {
+        broker.open().committed(&self.topic, &self.topic) == [Some(offset)]
+    }
+
+    /// Waits until all is done up to an offset, and has a start that failed tried again at once: it would wait ever longer.
+    fn wait_for_commit(&self, daemon: &mut Running, broker: &SecureBroker, offset: i64) {
+        let (address, mut failures) = (address(daemon), 0);
+        daemon.wait_until("every offset", |daemon| {
+            let now = daemon.log_lines("connector failed").len();
+            if now > failures {
+                failures = now;
+                send(&address, "POST", "/connectors/c/restart?includeTasks=true", &[], "");
+            }
+            self.is_done(broker, offset).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_queue_that_may_not_be_written_is_told_before_anything_is_put_and_giving_the_right_is_enough() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let seen = Rejecting::set_up(broker, "letters-not-written");
+    let hidden = Rejecting::set_up(broker, "letters-not-seen");
+    broker.open().create_topic(&seen.queue(), 1);
+    broker.open().create_topic(&hidden.queue(), 1);
+    broker.allow_all(&[
+        [USER, "Describe", "TOPIC", &seen.queue()],
+        ["somebody-else", "Write", "TOPIC", &hidden.queue()],
+    ]);
+    let cases = [&seen, &hidden];
+    for case in cases {
+        let checked = sluice(&["check", "--connect", &case.file()]).output().expect_code(3);
+        let wrong = format!("dead letter topic {}: may not be written; give the right `Write`", case.queue());
+        assert!(checked.stdout.contains(&wrong), "{checked}");
+    }
+    let mut daemons = cases.map(Rejecting::run);
+    for (case, daemon) in cases.iter().zip(&mut daemons) {
+        for line in daemon.wait_for_logs("the dead letter queue is not as the file has it", 2) {
+            assert!(line.contains(&case.queue()) && line.contains("`Write`"), "{line}");
+        }
+        assert_eq!(case.puts(), 0);
+    }
+    broker.allow_all(&[[USER, "Write", "TOPIC", &seen.queue()], [USER, "Write", "TOPIC", &hidden.queue()]]);
+    for (case, mut daemon) in cases.iter().zip(daemons) {
+        case.wait_for_commit(&mut daemon, broker, 4);
+        assert_eq!((case.puts(), broker.open().read(&case.queue()).len()), (3, 1));
+        daemon.terminate().expect_code(0);
+    }
+}
+
+#[test]
+fn a_right_that_is_taken_from_a_queue_under_a_running_connector_has_nothing_put_over_and_over() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let case = Rejecting::set_up(broker, "letters-taken");
+    let mut daemon = case.run();
+    daemon.wait_while_running("every offset", || case.is_done(broker, 4));
+    broker.allow("somebody-else", "Write", &case.queue());
+    broker.open().produce(&case.topic, ["{}", "no JSON", "{}", "{}"].map(NewRecord::unkeyed));
+    let line = daemon.wait_for_log("connector failed");
+    assert!(line.contains(&case.queue()) && line.contains("give the right `Write` on it"), "{line}");
+    daemon.wait_for_log("the dead letter queue is not as the file has it");
+    daemon.wait_for_log("failures=3");
+    assert!(case.puts() <= 6, "{} puts of 6 records", case.puts());
+    broker.allow(USER, "Write", &case.queue());
+    case.wait_for_commit(&mut daemon, broker, 8);
+    assert!(case.puts() <= 8, "what was behind the letter was put twice at most: {} puts", case.puts());
+    assert_eq!(broker.open().read(&case.queue()).len(), 2);
+    daemon.terminate().expect_code(0);
 }
 
 /// Every token ends after 15 s, the shortest there is, and the broker cuts off connections whose token has ended.

@@ -44,10 +44,10 @@ impl Connector {
         }
     }
 
-    /// Has the target looked at before the first put. The look belongs to the connector that is returned, whose tasks share
+    /// Has the target, and the dead letter queue, looked at before the first put. The look belongs to the connector that is returned, whose tasks share
     /// it.
     pub fn looking_first(mut self) -> (Self, Arc<FirstLook>) {
-        let look = Arc::new(FirstLook::new(self.sink, self.blanks.clone()));
+        let look = Arc::new(FirstLook::new(self.sink, self.dead_letters.clone(), self.blanks.clone()));
         self.sink = Arc::<FirstLook>::clone(&look);
         (self, look)
     }

@@ -21,6 +21,8 @@ use crate::retry::backoff::Backoff;
 
 /// How long one look may take.
 const LONGEST: Duration = Duration::from_secs(10);
+/// How long the look at the dead letter queue may take, which keeps the first record waiting where nothing is to be seen.
+const LETTERS: Duration = Duration::from_secs(3);
 /// For how long a look that failed stands for those that come after it, as of other tasks.
 const STANDS: Duration = Duration::from_secs(1);
 /// The waits between looks while nothing is there to put.
@@ -34,6 +36,8 @@ pub struct FirstLook {
 /// What the sink and what it stores exactly once with share.
 struct Looking {
     sink: Arc<dyn Sink>,
+    /// The dead letter queue: where it takes no letter, what is behind a record at fault would be put at each start again.
+    letters: Option<Arc<dyn Sink>>,
     /// The secrets of the settings, which a target may echo.
     blanks: Blanks,
     passed: AtomicBool,
@@ -54,10 +58,16 @@ impl std::fmt::Debug for FirstLook {
 }
 
 impl FirstLook {
-    /// Puts a look before a sink.
-    pub fn new(sink: Arc<dyn Sink>, blanks: Blanks) -> Self {
-        let looking = Looking { sink, blanks, passed: AtomicBool::new(false), last: Mutex::default() };
-        Self { looking: Arc::new(looking) }
+    /// Puts a look at the target, and at the dead letter queue, before a sink.
+    pub fn new(sink: Arc<dyn Sink>, letters: Option<Arc<dyn Sink>>, blanks: Blanks) -> Self {
+        let (passed, last) = (AtomicBool::new(false), Mutex::default());
+        Self { looking: Arc::new(Looking { sink, letters, blanks, passed, last }) }
+    }
+
+    /// Looks anew, and has the next start look as well. Says whether something contradicts the settings.
+    pub async fn sees_now_what_is_wrong(&self) -> bool {
+        self.looking.forget().await;
+        self.look().await.is_err_and(|failure| failure.kind() == FailureKind::Fatal)
     }
 
     fn sink(&self) -> &dyn Sink {
@@ -114,7 +124,8 @@ impl Looking {
             return Err(failed.to_failure());
         }
         let begun = Instant::now();
-        let failed = judge(&self.findings().await);
+        let (findings, letters) = tokio::join!(self.findings(), self.look_at_letters());
+        let failed = letters.or_else(|| judge(&findings));
         tracing::debug!(took = ?begun.elapsed(), "looked at the target before the first put");
         *last = failed.map(|(kind, reason)| {
             let reason = self.blanks.apply(&reason).into_owned();
@@ -125,6 +136,23 @@ impl Looking {
         }
         self.passed.store(true, Ordering::Release);
         Ok(())
+    }
+
+    async fn forget(&self) {
+        *self.last.lock().await = None;
+        self.passed.store(false, Ordering::Release);
+    }
+
+    /// Says what contradicts the settings of the dead letter queue. One that is away is none: no letter may be needed before it is
+    /// back.
+    async fn look_at_letters(&self) -> Option<(FailureKind, String)> {
+        let letters = self.letters.as_ref()?;
+        let looked = tokio::time::timeout(LETTERS, guard::wait_for(letters.check())).await;
+        let findings = looked.ok()?.ok()?;
+        let wrong = findings.into_iter().find(|finding| finding.kind == FindingKind::Wrong)?;
+        let reason =
+            format!("the dead letter queue is not as the file has it: {}: {}", wrong.subject, wrong.text);
+        Some((FailureKind::Fatal, reason))
     }
 
     async fn findings(&self) -> Vec<Finding> {
@@ -302,7 +330,7 @@ mod tests {
 
     fn target(seen: impl IntoIterator<Item = Option<Finding>>) -> (Arc<Target>, FirstLook) {
         let target = Arc::new(Target { seen: Mutex::new(seen.into_iter().collect()), ..Target::default() });
-        (Arc::clone(&target), FirstLook::new(target, Blanks::default()))
+        (Arc::clone(&target), FirstLook::new(target, None, Blanks::default()))
     }
 
     fn away() -> Finding {
@@ -356,5 +384,35 @@ mod tests {
         let (target, sink) = target([None]);
         sink.put(&[]).await.unwrap();
         assert_eq!(counts(&target), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_put_while_the_dead_letter_queue_contradicts_its_settings_and_it_need_not_answer() {
+        let wrong = || Some(Finding::wrong("dead letter topic q", "may not be written"));
+        let good = || Some(Finding::good("topic", "is there"));
+        let (into, _) = target([good()]);
+        let (queue, _) = target([wrong(), good(), wrong()]);
+        let (sink, letters): (Arc<dyn Sink>, Arc<dyn Sink>) = (into.clone(), queue.clone());
+        let sink = FirstLook::new(sink, Some(letters), Blanks::default());
+        let PutError::Batch(failure) = sink.put(&[]).await.unwrap_err() else { panic!() };
+        assert_eq!((failure.kind(), counts(&into).1), (FailureKind::Fatal, 0));
+        assert!(failure.to_string().contains("dead letter topic q: may not be written"), "{failure}");
+        tokio::time::sleep(STANDS).await;
+        sink.put(&[]).await.unwrap();
+        sink.put(&[]).await.unwrap();
+        assert_eq!(counts(&queue), (2, 0), "seen once, it is not looked at again");
+        assert!(sink.sees_now_what_is_wrong().await);
+        tokio::time::sleep(STANDS).await;
+        assert!(sink.put(&[]).await.is_err(), "and looked at by each start from then on");
+
+        for queue in
+            [away(), Finding::unseen("queue", "no right to look")].map(Some).into_iter().chain([None])
+        {
+            let (into, _) = target([good()]);
+            let (queue, _) = target([queue]);
+            let sink = FirstLook::new(into, Some(queue), Blanks::default());
+            sink.put(&[]).await.unwrap();
+            assert!(!sink.sees_now_what_is_wrong().await);
+        }
     }
 }

@@ -42,6 +42,6 @@ pub use ledger::counters::{Counters, Tally};
 pub use letters::queue::{DeadLetterQueue, LetterSender};
 pub use letters::window::Window;
 pub use pipeline::Pipeline;
-pub use pipeline::phase::Failed;
+pub use pipeline::phase::{Failed, NextStart};
 pub use pipeline::report::RunReport;
 pub use pipeline::settings::PipelineSettings;

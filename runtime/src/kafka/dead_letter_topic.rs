@@ -15,15 +15,20 @@ use sluice_connector_api::{
 use tokio::sync::Mutex;
 
 use crate::dead_letter::{OnTooLarge, rooms, shortened, untimed};
-use crate::kafka::letter_topic::make;
+use crate::kafka::letter_topic::{make, refusal};
 use crate::kafka::reason::code_of;
 use crate::kafka::topics::{is_missing, is_there};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
 use sluice_kafka_client::Access;
 use sluice_kafka_client::Identity;
+use sluice_kafka_client::{TopicRights, rights_of};
 
 /// How long the brokers may take to say whether the topic is there.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
+/// How long they may take to say whether it may be written, and then whether it is there at all.
+const RIGHTS_WAIT: Duration = Duration::from_secs(4);
+/// The way out where it may not.
+const GIVE_WRITE: &str = "give the right `Write` on it to the client of the source, whose brokers it is on";
 /// How long the brokers may take to acknowledge records; then the engine tries again.
 const DELIVERY_WAIT: &str = "30000";
 /// Letters that were made smaller and get a log line of their own before they are summed up.
@@ -117,7 +122,7 @@ impl TopicSink {
             (true, _) => {}
             (false, true) => {
                 let made = make(&self.name, &self.access, identity).await;
-                made.map_err(|error| self.no_identity(&error))?.map_err(|error| self.failure(&error))?;
+                made.map_err(|error| self.no_identity(&error))?.map_err(|error| self.unmade(&error))?;
             }
             (false, false) => {
                 return Err(Failure::fatal(is_missing(&self.name)));
@@ -140,6 +145,42 @@ impl TopicSink {
         let asked = tokio::task::spawn_blocking(move || is_there(producer.client(), &name, TOPIC_WAIT));
         let answer = asked.await.map_err(|error| Failure::retriable(error.to_string()))?;
         answer.map_err(|error| self.failure(&error))
+    }
+
+    /// Asks for the topic and the right to write it.
+    async fn rights(&self) -> Result<TopicRights, Failure> {
+        let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
+        let (client, name): (Client, _) = (self.client(identity)?, self.name.clone());
+        let asked = tokio::task::spawn_blocking(move || rights_of(client.client(), &name, RIGHTS_WAIT));
+        let answer = asked.await.map_err(|error| Failure::retriable(error.to_string()))?;
+        answer.map_err(|error| self.failure(&error))
+    }
+
+    async fn of_rights(&self, rights: TopicRights, subject: String) -> Finding {
+        match rights {
+            TopicRights::Seen { may_write: Some(true), .. } => {
+                Finding::good(subject, "is there, and may be written")
+            }
+            TopicRights::Seen { may_write: None, .. } => {
+                Finding::good(subject, "is there; these brokers do not tell whether it may be written")
+            }
+            TopicRights::Seen { may_write: Some(false), .. } | TopicRights::Hidden => {
+                Finding::wrong(subject, format!("may not be written; {GIVE_WRITE}"))
+            }
+            TopicRights::Missing => match self.refusal_to_make().await {
+                Some(error) => Finding::wrong(subject, self.unmade(&error).to_string()),
+                None => Finding::good(subject, "is not there yet; it is created when it is needed"),
+            },
+        }
+    }
+
+    /// Says why the brokers would not make the topic, if that can be seen.
+    async fn refusal_to_make(&self) -> Option<KafkaError> {
+        let admin = self.access.admin().await.ok()?;
+        let refused = refusal(&self.name, &admin).await;
+        // Its end waits for threads of its own.
+        let _closing = tokio::task::spawn_blocking(move || drop(admin));
+        refused
     }
 
     /// Sends as much of a letter as the topic takes, where that is wanted.
@@ -228,6 +269,19 @@ impl TopicSink {
         ))
     }
 
+    /// Makes the failure of making the topic.
+    fn unmade(&self, error: &KafkaError) -> Failure {
+        use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+        let Self { name, .. } = self;
+        match code_of(error) {
+            Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => Failure::fatal(format!(
+                "topic `{name}` is not there, or may not be seen, and may not be created; create it with \
+                 `sluice topics create {name}`, or give the right `Create` on it, and {GIVE_WRITE}"
+            )),
+            _ => self.failure(error),
+        }
+    }
+
     fn failure(&self, error: &KafkaError) -> Failure {
         failure_with(&self.name, error)
     }
@@ -236,12 +290,14 @@ impl TopicSink {
 fn failure_with(topic: &str, error: &KafkaError) -> Failure {
     let reason = format!("topic `{topic}`: {error}");
     match code_of(error) {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            Failure::fatal(format!("topic `{topic}` may not be written; {GIVE_WRITE}"))
+        }
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage) => {
             Failure::rejected(reason)
         }
         Some(
-            RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            RDKafkaErrorCode::ClusterAuthorizationFailed
             | RDKafkaErrorCode::InvalidTopic
             | RDKafkaErrorCode::PolicyViolation,
         ) => Failure::fatal(reason),
@@ -331,13 +387,8 @@ impl Sink for TopicSink {
 
     async fn check(&self) -> Vec<Finding> {
         let subject = format!("dead letter topic {}", self.name);
-        let outcome = async {
-            let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
-            self.exists(self.client(identity)?).await
-        };
-        vec![match outcome.await {
-            Ok(true) => Finding::good(subject, "is there"),
-            Ok(false) => Finding::good(subject, "is not there yet; it is created when it is needed"),
+        vec![match self.rights().await {
+            Ok(rights) => self.of_rights(rights, subject).await,
             Err(failure) => Finding::from_failure(subject, &failure),
         }]
     }

@@ -15,6 +15,8 @@ use sluice_kafka_client::Identity;
 
 /// How long the brokers may take to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
+/// How long they may take to say whether they would make it.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 /// How long they may take to say what they hold.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
 /// How soon they are asked again for a topic that they make when it is asked for.
@@ -46,6 +48,21 @@ pub(super) async fn make(
     };
     let made = make_by_asking(name, access, identity).await;
     Ok(made.and_then(|is_made| if is_made { Ok(()) } else { Err(error) }))
+}
+
+/// Says why the brokers would not make the topic, if so. Nothing is made; brokers that do not answer to that say nothing.
+pub(super) async fn refusal(name: &str, admin: &AdminClient<Identity>) -> Option<KafkaError> {
+    let options = AdminOptions::new().request_timeout(Some(REFUSAL_WAIT)).validate_only(true);
+    let topic = NewTopic::new(name, 1, TopicReplication::Fixed(-1));
+    let answers = admin.create_topics([&topic], &options).await.ok()?;
+    let (_, code) = answers.into_iter().next()?.err()?;
+    is_refusal(code).then_some(KafkaError::AdminOp(code))
+}
+
+/// Says whether brokers make no such topic for this client, whenever they are asked.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, InvalidTopic, TopicAuthorizationFailed};
+    matches!(code, ClusterAuthorizationFailed | InvalidTopic | TopicAuthorizationFailed)
 }
 
 async fn create(name: &str, admin: &AdminClient<Identity>) -> KafkaResult<()> {

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::config::settings::TargetState;
 use crate::connector::first_look::FirstLook;
 use crate::connector::load::Connector;
-use crate::engine::{Counters, Failed, Window};
+use crate::engine::{Counters, Failed, NextStart, Window};
 use crate::guard;
 use crate::kafka::KafkaSource;
 use crate::pace::pacer::Pacers;
@@ -182,7 +182,7 @@ impl Supervisor {
 
     /// Says why, and waits before the next start; an operator cuts the wait short. A task that failed for good waits for the
     /// operator alone: each start would put what is behind the record once more.
-    async fn after_failure(&mut self, Failed { reason, origin, for_good }: Failed) {
+    async fn after_failure(&mut self, Failed { reason, origin, next_start }: Failed) {
         let reason = self.connector.blanks.apply(&reason).into_owned();
         self.counters.errors.note(&reason);
         let mut failures = 0;
@@ -192,7 +192,7 @@ impl Supervisor {
             status.trace = Some(reason.clone());
             status.failures = failures;
         });
-        if for_good {
+        if self.is_over_until_mended(next_start).await {
             log_failed_for_good(&reason, origin.as_ref());
             self.next_desired().await;
             return;
@@ -213,6 +213,15 @@ impl Supervisor {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = self.next_desired() => {}
+        }
+    }
+
+    /// Says whether another start would put what is behind the record once more, and end alike.
+    async fn is_over_until_mended(&self, next_start: NextStart) -> bool {
+        match next_start {
+            NextStart::AfterWait => false,
+            NextStart::OnceSeen => !self.look.sees_now_what_is_wrong().await,
+            NextStart::Never => true,
         }
     }
 

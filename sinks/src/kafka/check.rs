@@ -1,9 +1,7 @@
 //! Whether the brokers are there, and the topic, and the right to write it.
 
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::Producer;
-use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::{Failure, Finding};
 use sluice_kafka_client::{AuthSettings, TopicRights, rights_of};
 
@@ -40,7 +38,7 @@ pub(super) async fn check(writer: &TopicWriter) -> Vec<Finding> {
     }
     for topic in topics {
         let name = topic.clone();
-        let asked = blocking(&producer, move |producer| look_at(producer, &name)).await;
+        let asked = blocking(&producer, move |producer| rights_of(producer.client(), &name, ASK)).await;
         let subject = format!("topic {topic}");
         match asked {
             Ok(Ok(rights)) => findings.push(of_rights(rights, subject, &topic, makes_topics(writer))),
@@ -100,23 +98,6 @@ fn unreachable(
         port.unwrap_or_default()
     );
     Finding::unreachable(subject, text)
-}
-
-/// Asks for a topic and the rights to it. Brokers that do not tell rights, or do not answer when asked for them, say at least
-/// whether it is there: all topics are asked for, since one that is asked for by name may be made.
-fn look_at(producer: &SinkProducer, topic: &str) -> KafkaResult<TopicRights> {
-    use RDKafkaErrorCode::{OperationTimedOut, UnsupportedFeature, UnsupportedVersion};
-    let time = ASK / 2;
-    match rights_of(producer.client(), topic, time) {
-        Err(KafkaError::AdminOp(UnsupportedFeature | UnsupportedVersion | OperationTimedOut)) => {
-            let metadata = producer.client().fetch_metadata(None, time)?;
-            let is_there = |found: &&MetadataTopic| found.name() == topic && found.error().is_none();
-            let partitions = metadata.topics().iter().find(is_there).map(|found| found.partitions().len());
-            let seen = |partitions| TopicRights::Seen { partitions, may_write: None };
-            Ok(partitions.map_or(TopicRights::Missing, seen))
-        }
-        answered => answered,
-    }
 }
 
 /// Asks on a thread that may block.

@@ -115,7 +115,7 @@ impl SecureBroker {
         self.allow_all(&[[user, operation, "TOPIC", topic]]);
     }
 
-    /// Does that for users, operations, resources (`TOPIC`, `GROUP`) and their names, all at once.
+    /// Does that for users, operations, resources (`TOPIC`, `GROUP`, `CLUSTER`) and their names, all at once.
     pub fn allow_all(&self, rights: &[[&str; 4]]) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/Acls.java");
         let mut java = Command::new("timeout");

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
 use crate::engine::lane::fault::RecordFault;
-use crate::engine::lane::group::{Outcome, worse};
+use crate::engine::lane::group::{Outcome, Stop, worse};
 use crate::engine::lane::settings::{AskedOnce, LaneSettings};
 use crate::engine::ledger::tracker::Tracker;
 use crate::guard;
@@ -151,7 +151,7 @@ impl Unconfirmed {
         let answers = match confirmed.answer {
             Ok(answers) => answers,
             Err(stop) => {
-                outcome.stop = stop;
+                outcome.stop = stop.map(Stop::from);
                 Vec::new()
             }
         };
@@ -251,7 +251,7 @@ impl Unconfirmed {
                 self.again.push((Instant::now().checked_add(wait), items));
             }
             Err(reason) => {
-                outcome.stop = Some(reason);
+                outcome.stop = Some(reason.into());
                 outcome.not_done.extend(items);
             }
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::batch::item::Item;
-use crate::engine::lane::group::{Next, Outcome, PutGroup};
+use crate::engine::lane::group::{Next, Outcome, PutGroup, Stop};
 use crate::engine::lane::progress::Stands;
 use crate::guard;
 use crate::meter::log_throttle::{LogLine, LogThrottle};
@@ -70,13 +70,13 @@ impl Delivery {
                     Ok(group) => groups.push(group),
                     Err((group, stop)) => {
                         groups.push(group);
-                        outcome.stop = stop;
+                        outcome.stop = stop.map(Stop::from);
                         break;
                     }
                 },
                 Next::Stop(group, reason) => {
                     groups.push(group);
-                    outcome.stop = Some(reason);
+                    outcome.stop = Some(Stop::fatal(reason));
                     break;
                 }
             }

@@ -9,6 +9,27 @@ use crate::engine::lane::fault::RecordFault;
 use crate::engine::lane::progress::Stands;
 use crate::retry::policy::Retries;
 
+/// Why a lane cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The reason.
+    pub reason: String,
+    /// The set-up is at fault, and no outage: another try would end alike.
+    pub is_fatal: bool,
+}
+
+impl Stop {
+    pub(super) fn fatal(reason: String) -> Self {
+        Self { reason, is_fatal: true }
+    }
+}
+
+impl From<String> for Stop {
+    fn from(reason: String) -> Self {
+        Self { reason, is_fatal: false }
+    }
+}
+
 /// What became of each record of a batch.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -19,7 +40,7 @@ pub struct Outcome {
     /// Not stored and not at fault, in the order read: for another time.
     pub not_done: Vec<Item>,
     /// Why the connector cannot go on, if so.
-    pub stop: Option<String>,
+    pub stop: Option<Stop>,
     /// How far the sink has the partitions of the batch now, where it stores that.
     pub stands: Option<Stands>,
 }

@@ -19,7 +19,7 @@ use crate::engine::batch::batcher::Batcher;
 use crate::engine::batch::item::{BatchKeys, Item, Meta};
 use crate::engine::lane::confirmation::{Confirmed, Unconfirmed};
 use crate::engine::lane::delivery::Delivery;
-use crate::engine::lane::group::Outcome;
+use crate::engine::lane::group::{Outcome, Stop};
 use crate::engine::lane::holding::{Holding, StoredHeld, Urge};
 use crate::engine::lane::progress::Stands;
 use crate::engine::lane::settings::LaneSettings;
@@ -326,7 +326,7 @@ impl Lane {
                 if let Some(holding) = &mut self.holding {
                     holding.settle(&stored);
                 }
-                Outcome { stop: stored.stop, ..Outcome::default() }
+                Outcome { stop: stored.stop.map(Stop::from), ..Outcome::default() }
             }
             Ended::Confirmation(confirmed) => {
                 self.confirmations -= 1;

@@ -10,13 +10,24 @@ pub struct Failed {
     pub reason: String,
     /// The record that is to blame, where one is.
     pub origin: Option<Origin>,
-    /// Whether another start would end alike, and put what is behind the record once more: somebody has to mend it first.
-    pub for_good: bool,
+    /// What another start would do.
+    pub next_start: NextStart,
+}
+
+/// Whether a connector that failed may start again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStart {
+    /// After a wait.
+    AfterWait,
+    /// After a wait, where a look at the targets sees what is wrong before anything is put. Where none does, never.
+    OnceSeen,
+    /// Never: it would end alike, and put what is behind the record once more. Somebody has to mend it first.
+    Never,
 }
 
 impl From<String> for Failed {
     fn from(reason: String) -> Self {
-        Self { reason, origin: None, for_good: false }
+        Self { reason, origin: None, next_start: NextStart::AfterWait }
     }
 }
 

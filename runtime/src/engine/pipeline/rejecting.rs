@@ -8,7 +8,7 @@ use crate::engine::ledger::counters::Verdict;
 use crate::engine::letters::faults::Fate;
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::delivering::Delivering;
-use crate::engine::pipeline::phase::Failed;
+use crate::engine::pipeline::phase::{Failed, NextStart};
 use crate::engine::pipeline::repeats::WaitingRepeat;
 
 impl Delivering {
@@ -54,12 +54,12 @@ impl Delivering {
 
     /// Takes nothing behind the record that is to blame.
     pub(super) fn fail(&mut self, origin: &Origin, reason: String) {
-        self.fail_at(Failed { reason, origin: Some(origin.clone()), for_good: false });
+        self.fail_at(Failed { reason, origin: Some(origin.clone()), next_start: NextStart::AfterWait });
     }
 
     /// Takes nothing behind the record that is to blame, now or at another start.
     pub(super) fn fail_for_good(&mut self, origin: &Origin, reason: String) {
-        self.fail_at(Failed { reason, origin: Some(origin.clone()), for_good: true });
+        self.fail_at(Failed { reason, origin: Some(origin.clone()), next_start: NextStart::Never });
     }
 
     fn fail_at(&mut self, failed: Failed) {

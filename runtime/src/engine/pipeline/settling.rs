@@ -1,11 +1,12 @@
 //! Taking the verdicts of puts: what is stored, held, at fault, or not done.
 
 use crate::engine::batch::item::{Item, Meta};
-use crate::engine::lane::group::Outcome;
+use crate::engine::lane::group::{Outcome, Stop};
 use crate::engine::ledger::counters::Verdict;
 use crate::engine::letters::faults::letter_refused;
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::delivering::Delivering;
+use crate::engine::pipeline::phase::{Failed, NextStart};
 use crate::transform::chain::Stage;
 
 impl Delivering {
@@ -24,7 +25,7 @@ impl Delivering {
         }
         self.lane.give_back(outcome.not_done, &self.ledger.tracker);
         self.drop_behind();
-        self.settled(stop);
+        self.settled(stop.map(|stop| stop.reason.into()));
     }
 
     /// Takes note of what the sink holds, and measures the ways of records that it has taken. Before these are done: what the
@@ -61,12 +62,16 @@ impl Delivering {
         if let Some(lane) = self.faults.lane_mut() {
             lane.give_back(outcome.not_done, &self.ledger.tracker);
         }
-        self.settled(outcome.stop.map(|reason| format!("dead letter queue: {reason}")));
+        self.settled(outcome.stop.map(|Stop { reason, is_fatal }| Failed {
+            reason: format!("dead letter queue: {reason}"),
+            origin: None,
+            next_start: if is_fatal { NextStart::OnceSeen } else { NextStart::AfterWait },
+        }));
     }
 
-    fn settled(&mut self, stop: Option<String>) {
-        if let Some(reason) = stop {
-            self.stop(Err(reason.into()));
+    fn settled(&mut self, stop: Option<Failed>) {
+        if let Some(failed) = stop {
+            self.stop(Err(failed));
         }
         if self.is_idle() {
             self.end_revoke();

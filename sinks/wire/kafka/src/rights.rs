@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use crate::topic_query::{TopicAnswer, TopicQuery};
 
@@ -24,12 +25,28 @@ pub enum TopicRights {
     },
 }
 
-/// Asks for a topic. It blocks for `timeout` at most, and a second more where nobody answers.
+/// Asks for a topic and the rights to it. Brokers that do not tell rights, or do not answer when asked for them, say at least
+/// whether it is there: all topics are asked for, since one that is asked for by name may be made. It blocks for `timeout` at
+/// most, and a second more where nobody answers.
 pub fn rights_of<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     timeout: Duration,
 ) -> KafkaResult<TopicRights> {
+    use RDKafkaErrorCode::{OperationTimedOut, UnsupportedFeature, UnsupportedVersion};
+    match asked(client, topic, timeout / 2) {
+        Err(KafkaError::AdminOp(UnsupportedFeature | UnsupportedVersion | OperationTimedOut)) => {
+            let metadata = client.fetch_metadata(None, timeout / 2)?;
+            let is_there = |found: &&MetadataTopic| found.name() == topic && found.error().is_none();
+            let partitions = metadata.topics().iter().find(is_there).map(|found| found.partitions().len());
+            let seen = |partitions| TopicRights::Seen { partitions, may_write: None };
+            Ok(partitions.map_or(TopicRights::Missing, seen))
+        }
+        answered => answered,
+    }
+}
+
+fn asked<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> KafkaResult<TopicRights> {
     let failed = || KafkaError::AdminOp(RDKafkaRespErr::RD_KAFKA_RESP_ERR__FAIL.into());
     let query = TopicQuery::new(client, &[topic], timeout, true).ok_or_else(failed)?;
     let mut rights = Ok(TopicRights::Missing);
