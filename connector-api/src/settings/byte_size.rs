@@ -22,6 +22,9 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct ByteSize(usize);
 
 impl ByteSize {
+    /// The largest size that a setting may have: one that nobody means, and that may still be counted with.
+    pub const LARGEST: Self = Self::mib(1024 * 1024 * 1024);
+
     /// Makes a size of so many bytes.
     pub const fn new(bytes: usize) -> Self {
         Self(bytes)
@@ -65,18 +68,29 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
-                let size: bytesize::ByteSize = text
-                    .parse()
-                    .map_err(|_| E::custom(format!("`{text}` is no size; write it like 64MiB")))?;
-                self.visit_u64(size.as_u64())
+                match text.parse::<bytesize::ByteSize>() {
+                    Ok(size) => within(size.as_u64()).ok_or_else(|| too_large(text)),
+                    Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                        Err(too_large(text))
+                    }
+                    Err(_) => Err(E::custom(format!("`{text}` is no size; write it like 64MiB"))),
+                }
             }
 
             fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteSize, E> {
-                usize::try_from(bytes).map(ByteSize).map_err(E::custom)
+                within(bytes).ok_or_else(|| too_large(bytes))
             }
         }
         deserializer.deserialize_any(SizeVisitor)
     }
+}
+
+fn within(bytes: u64) -> Option<ByteSize> {
+    usize::try_from(bytes).ok().map(ByteSize).filter(|size| *size <= ByteSize::LARGEST)
+}
+
+fn too_large<E: de::Error>(found: impl fmt::Display) -> E {
+    E::custom(format!("is at most 1024TiB, found `{found}`"))
 }
 
 impl JsonSchema for ByteSize {
@@ -116,6 +130,16 @@ mod tests {
     fn what_is_no_size_says_how_to_write_one() {
         assert!(read(r#""lots""#).is_err_and(|error| error.contains("write it like 64MiB")));
         assert!(read("-1").is_err());
+    }
+
+    #[test]
+    fn a_size_beyond_all_bounds_is_refused_with_the_bound() {
+        assert_eq!(read(r#""1024TiB""#), Ok(ByteSize::LARGEST.bytes()));
+        for size in
+            [r#""1025TiB""#, r#""99999999TiB""#, r#""99999999999999999999999999""#, "18446744073709551615"]
+        {
+            assert!(read(size).is_err_and(|error| error.contains("is at most 1024TiB")), "{size}");
+        }
     }
 
     #[test]

@@ -34,7 +34,8 @@ impl FoundValue<'_> {
                 Value::Null => "nothing".to_owned(),
                 Value::Bool(value) => format!("the boolean `{value}`"),
                 Value::Number(_) if self.is_secret(&scalar.text) => "a number".to_owned(),
-                Value::Number(value) => format!("the number `{value}`"),
+                Value::Number(_) if scalar.text.len() > MAX_SHOWN => "a long number".to_owned(),
+                Value::Number(_) => format!("the number `{}`", scalar.text),
                 _ => {
                     self.visible().map_or_else(|| "a text that is not shown".to_owned(), |text| shown(&text))
                 }

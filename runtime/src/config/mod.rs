@@ -5,6 +5,7 @@
 //! Schema that the plug-ins' settings make ([`schema`], [`validate`]), and the settings structs ([`settings`]).
 //! Every problem of every file is reported at once.
 
+mod bounds;
 pub(crate) mod comments;
 pub mod credentials;
 mod environment;

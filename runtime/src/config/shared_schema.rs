@@ -10,7 +10,7 @@ use sluice_connector_api::Registry;
 
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
-use crate::config::validate::{broken, validate_with};
+use crate::config::validate::{broken, validate_with, validator_of};
 use crate::config::yaml::Node;
 
 /// The schema of connector files with the plug-ins of a registry.
@@ -26,7 +26,7 @@ impl ConnectorSchema {
     pub fn of(registry: &Registry) -> Arc<Self> {
         registry.derived(|registry| {
             let value = connector_schema(registry);
-            let validator = jsonschema::validator_for(&value).map_err(|error| error.to_string());
+            let validator = validator_of(&value);
             Self { value, validator }
         })
     }

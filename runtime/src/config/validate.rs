@@ -6,6 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Number, Value};
 
+use crate::config::bounds::bound_numbers;
 use crate::config::explain::Checked;
 use crate::config::places::{NodeIndex, SchemaPlace};
 use crate::config::problem::Problem;
@@ -20,10 +21,17 @@ const MAX_PROBLEMS: usize = 200;
 /// that loses nothing: an unquoted `123` may be text, and a text from the environment may be a number. Beside
 /// it stands what is wrong, sorted by place.
 pub fn validate(file: &Path, node: &Node, schema: &Value) -> (Value, Vec<Problem>) {
-    match jsonschema::validator_for(schema) {
+    match validator_of(schema) {
         Ok(validator) => validate_with(&validator, file, node, schema),
-        Err(error) => broken(file, &error.to_string()),
+        Err(error) => broken(file, &error),
     }
+}
+
+/// Makes what checks by a schema, and that no number is larger than anybody means.
+pub(super) fn validator_of(schema: &Value) -> Result<Validator, String> {
+    let mut bounded = schema.clone();
+    bound_numbers(&mut bounded);
+    jsonschema::validator_for(&bounded).map_err(|error| error.to_string())
 }
 
 /// Does what [`validate`] does, with what was made of the schema before.

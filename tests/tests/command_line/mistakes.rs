@@ -593,3 +593,66 @@ fn what_is_missing_in_auth_hides_no_property_that_is_refused() {
         ],
     );
 }
+
+/// One file for each, all of them checked at once.
+#[test]
+fn a_number_a_size_or_a_duration_beyond_all_bounds_is_refused_with_its_key_and_the_bound() {
+    const HTTP: &str = "sink: { http: { url: \"http://a:1\"";
+    const S3: &str = "sink: { s3: { bucket: abc, region: eu-west-1, objects: { interval: 1h";
+    let blackhole = "\nsink: { blackhole: {} }";
+    let settings = [
+        ("buffer_memory", format!("buffer_memory: SIZE{blackhole}")),
+        ("tasks_max", format!("tasks_max: COUNT{blackhole}")),
+        ("batch.max_records", format!("batch: {{ max_records: COUNT }}{blackhole}")),
+        ("batch.max_bytes", format!("batch: {{ max_bytes: SIZE }}{blackhole}")),
+        ("batch.linger", format!("batch: {{ linger: TIME }}{blackhole}")),
+        ("errors.retry_timeout", format!("errors: {{ retry_timeout: TIME }}{blackhole}")),
+        (
+            "errors.threshold.of_last",
+            format!("errors: {{ tolerance: all, threshold: {{ rejected: 1, of_last: COUNT }} }}{blackhole}"),
+        ),
+        (
+            "transforms.0.chunk.size",
+            format!("transforms: [ {{ chunk: {{ field: a, size: COUNT }} }} ]{blackhole}"),
+        ),
+        (
+            "transforms.0.dedupe.window",
+            format!("transforms: [ {{ dedupe: {{ fields: [a], window: TIME }} }} ]{blackhole}"),
+        ),
+        ("sink.http.request_timeout", format!("{HTTP}, request_timeout: TIME }} }}")),
+        ("sink.http.max_in_flight", format!("{HTTP}, max_in_flight: COUNT }} }}")),
+        ("sink.s3.objects.max_records", format!("{S3}, max_records: COUNT }} }} }}")),
+        ("sink.s3.objects.max_bytes", format!("{S3}, max_bytes: SIZE }} }} }}")),
+    ];
+    let values = [
+        ("COUNT", &["1e30", "18446744073709551615", "99999999999999999999999999"][..], "is at most "),
+        (
+            "SIZE",
+            &["1e30", "99999999TiB", "18446744073709551615", "\"99999999999999999999999999\""],
+            "is at most ",
+        ),
+        (
+            "TIME",
+            &["99999999999d", "18446744073709551615s", "99999999999999999999999999ms"],
+            "is longer than 100 years",
+        ),
+    ];
+    let (folder, mut expected) = (Folder::new(), Vec::new());
+    for (key, text) in &settings {
+        for (kind, values, bound) in values {
+            for value in values.iter().filter(|_| text.contains(kind)) {
+                let name = format!("c{}.yaml", expected.len());
+                let source = "source: { kafka: { bootstrap_servers: \"b:1\", topics: [t] } }";
+                folder.write(&name, format!("{source}\n{}\n", text.replace(kind, value)));
+                expected.push((name, *key, bound));
+            }
+        }
+    }
+    let checked = Sluice::new(["check".as_ref(), folder.path()]).output().expect_code(2);
+    for (name, key, bound) in expected {
+        let lines: Vec<_> =
+            checked.stdout.lines().filter(|line| line.contains(&format!("/{name}:"))).collect();
+        let [line] = lines[..] else { panic!("{name}: {lines:?}\n{checked}") };
+        assert!(line.contains(&format!(": `{key}`: ")) && line.contains(bound), "{line}");
+    }
+}

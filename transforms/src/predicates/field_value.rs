@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use sluice_connector_api::{
-    FieldKind, FieldKinds, FieldNeed, FormNeed, Found, Payload, Predicate, PredicateSettings, Record,
+    AnyJson, FieldKind, FieldKinds, FieldNeed, FormNeed, Found, Payload, Predicate, PredicateSettings, Record,
     Rejection, Scalar, SettingsError, is_same_json, order_of_json,
 };
 use sluice_template::shape;
@@ -60,12 +61,24 @@ pub(crate) struct FieldValueSettings {
 }
 
 /// A value to compare with.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum PlainValue {
     Bool(bool),
     Number(#[schemars(with = "f64")] Number),
     Text(String),
+}
+
+/// By hand: what `serde` tries in turn has no numbers beyond 64 bits.
+impl<'de> Deserialize<'de> for PlainValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match AnyJson::deserialize(deserializer)?.into_value() {
+            Value::Bool(bool) => Ok(Self::Bool(bool)),
+            Value::Number(number) => Ok(Self::Number(number)),
+            Value::String(text) => Ok(Self::Text(text)),
+            _ => Err(D::Error::custom("expected text, a number, `true` or `false`")),
+        }
+    }
 }
 
 impl From<PlainValue> for Value {
@@ -230,6 +243,7 @@ mod tests {
             (json!({"field": "a.b", "equals": 100}), true),
             (json!({"field": "a.b", "equals": "100"}), false),
             (json!({"field": "s", "in": ["x", "abc"]}), true),
+            (json!({"field": "a.b", "less_than": 340_282_366_920_938_463_463_u128}), true),
             (json!({"field": "s", "in": []}), false),
             (json!({"field": "t", "equals": true}), true),
             (json!({"field": "s", "matches": "a.*"}), true),
