@@ -9,6 +9,7 @@ use csv::{ErrorKind, StringRecord, Trim};
 use serde_json::{Map, Value};
 
 use crate::cli::exit::Exit;
+use crate::cli::input::OfRecords;
 use crate::cli::rows::without_mark;
 
 /// What stands between columns in files that are called CSV.
@@ -21,17 +22,13 @@ pub fn rows(
     delimiter: u8,
 ) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
     let open = Rc::new(Cell::new(None));
-    let quotes = Quotes {
-        inner: without_mark(input),
-        delimiter,
-        state: State::Start,
-        line: 1,
-        open: Rc::clone(&open),
-    };
+    let (inner, size) = OfRecords::new(without_mark(input));
+    let quotes = Quotes { inner, delimiter, state: State::Start, line: 1, open: Rc::clone(&open) };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(Trim::Headers).from_reader(quotes);
     let names = reader.headers().map_err(|error| unreadable(&error, delimiter))?.clone();
     check_names(&names, delimiter)?;
     Ok(reader.into_records().map(move |row| {
+        size.ended();
         let row = row.map_err(|error| unreadable(&error, delimiter))?;
         if let Some(line) = open.get() {
             return Err(refused(format!(

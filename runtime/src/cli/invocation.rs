@@ -1,6 +1,5 @@
 //! `sluice lambda --event`: invokes the function here, with the event in a file.
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
+use crate::cli::input::read;
 use crate::cli::output::{Output, pretty, print, verdict};
 use crate::connector::load::Connector;
 use crate::lambda::{self, Answer, Host, HostSettings, NotDone};
@@ -26,17 +26,6 @@ pub(crate) struct Invocations {
     pub(crate) deliver: bool,
     /// How it is printed.
     pub(crate) output: Output,
-}
-
-/// Reads a file, or standard input for `-`.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(|error| Exit::Running(format!("cannot read the input: {error}")))?;
-        return Ok(bytes);
-    }
-    std::fs::read(path).map_err(|error| Exit::Running(format!("cannot open {}: {error}", path.display())))
 }
 
 /// Invokes the function of a connector with an event, one invocation after the other, as the service would.

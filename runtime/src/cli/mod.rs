@@ -44,6 +44,7 @@ mod even_pace;
 mod exit;
 mod global;
 mod health;
+mod input;
 mod invocation;
 mod lambda;
 mod listening;

@@ -11,7 +11,7 @@ use crate::cli::brokers::{failed, reachable};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::invocation::read;
+use crate::cli::input::read;
 use crate::cli::output::{Output, pretty, print, verdict};
 use crate::config::interpolate::Follow;
 use crate::config::text_file::{TextFile, read_text};
@@ -24,8 +24,8 @@ use crate::shown::on_one_line;
 
 /// How long it may take until the newest records of a topic are there.
 const LIVE: Duration = Duration::from_secs(15);
-/// The most records of a topic that are looked at.
-const MAX_LIVE: usize = 100_000;
+/// The most records that are looked at: each is kept as it is after each step.
+const MAX_RECORDS: usize = 100_000;
 
 /// Runs a connector on sample records and shows what the sink would get.
 ///
@@ -40,7 +40,7 @@ const MAX_LIVE: usize = 100_000;
 pub(crate) struct PreviewArgs {
     /// The connector's file
     connector: PathBuf,
-    /// File with one record per line, or the event of an AWS Lambda function, or `-` for standard input
+    /// File with one record per line, or the event of an AWS Lambda function, or `-` for standard input; at most 8 MiB
     #[arg(long, short, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Take the newest records of the connector's topics instead, at most so many, without joining its group
@@ -69,8 +69,8 @@ enum Format {
 }
 
 fn live(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=MAX_LIVE).contains(count));
-    count.ok_or_else(|| format!("is a number from 1 to {MAX_LIVE}"))
+    let count = text.parse().ok().filter(|count| (1..=MAX_RECORDS).contains(count));
+    count.ok_or_else(|| format!("is a number from 1 to {MAX_RECORDS}"))
 }
 
 impl Command for PreviewArgs {
@@ -108,6 +108,13 @@ impl PreviewArgs {
             Some(Format::Record) => InputFormat::Record,
             _ => InputFormat::Value,
         };
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').count();
+        if lines > MAX_RECORDS {
+            let text = format!(
+                "has {lines} lines, and {MAX_RECORDS} are shown at most; give a part of it, as `head` does"
+            );
+            return Err(said(&text));
+        }
         let records = sample::read(&bytes[..], topic, format).map_err(|error| said(&error))?;
         Ok((connector, records.into_iter().map(|record| (record, None)).collect()))
     }

@@ -1,9 +1,7 @@
 //! `sluice produce`: sends rows, lines and records to a topic.
 
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::kafka::producer::{Outgoing, RecordProducer};
@@ -22,6 +20,7 @@ use crate::cli::context::Context;
 use crate::cli::csv_rows::rows;
 use crate::cli::even_pace::EvenPace;
 use crate::cli::exit::Exit;
+use crate::cli::input::open;
 use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
 use crate::cli::produced_key::ProducedKey;
@@ -306,15 +305,6 @@ impl ProduceArgs {
         let value = Some(Value::Object(object).to_string().into());
         Ok(SampleRecord { key, value, ..SampleRecord::default() })
     }
-}
-
-fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
-    if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdin().lock()));
-    }
-    let file = File::open(path);
-    let file = file.map_err(|error| Exit::Running(format!("cannot open {}: {error}", path.display())))?;
-    Ok(Box::new(file))
 }
 
 fn object(line: &str) -> Result<Map<String, Value>, String> {

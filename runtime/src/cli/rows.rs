@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use sluice_connector_api::Json;
 
 use crate::cli::exit::Exit;
+use crate::cli::input::OfRecords;
 use crate::offline::sample::SampleRecord;
 
 /// What some programs write before UTF-8.
@@ -37,8 +38,10 @@ pub(crate) fn lines(
     delimiter: Option<String>,
     check: impl Fn(&str) -> Result<Option<SampleRecord>, String>,
 ) -> impl Iterator<Item = Result<InputEntry, Exit>> {
-    let lines = BufReader::new(without_mark(input)).lines().enumerate();
+    let (input, size) = OfRecords::new(without_mark(input));
+    let lines = BufReader::new(input).lines().enumerate();
     lines.filter_map(move |(number, line)| {
+        size.ended();
         let at = |reason: String| Exit::Running(format!("line {}: {reason}", number + 1));
         let line = match line {
             Ok(line) if line.trim().is_empty() => return None,
@@ -115,6 +118,7 @@ pub(crate) fn without_mark(mut input: impl Read) -> impl Read {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::csv_rows::rows;
 
     fn said<T>(result: Result<T, Exit>) -> String {
         match result {
@@ -131,6 +135,16 @@ mod tests {
     fn a_byte_order_mark_is_no_part_of_the_first_line() {
         let first = read("\u{feff}{\"a\":1}\n", None).remove(0).unwrap();
         assert_eq!(first, InputEntry::Line { key: None, value: "{\"a\":1}".to_owned() });
+    }
+
+    #[test]
+    fn a_record_without_an_end_is_refused_with_the_bound() {
+        let endless = |begin: &'static str| begin.as_bytes().chain(std::io::repeat(b'a'));
+        let line = lines(endless("{}\n{\"a"), None, json_line).nth(1).unwrap();
+        let row = rows(endless("a,b\n1,"), b',').unwrap().next().unwrap();
+        for text in [said(line), said(row)] {
+            assert!(text.contains("larger than 100 MiB"), "{text}");
+        }
     }
 
     #[test]

@@ -264,3 +264,19 @@ fn what_repeats_a_record_that_was_put_is_said_to_be_dropped() {
     assert_eq!(ended.stdout.matches("dropped as").count(), 1, "{ended}");
     assert!(!ended.stdout.contains("superseded"), "{ended}");
 }
+
+/// What has no end is read up to a bound.
+#[test]
+fn an_input_that_nobody_could_read_is_refused_with_the_bound() {
+    for (input, said) in [("/dev/zero", "larger than 8 MiB"), ("-", "100001 lines")] {
+        let ended =
+            Sluice::new(["preview", "connectors.d/stock-prices.yaml", "--format=value", "--input", input])
+                .input("{}\n".repeat(100_001))
+                .output()
+                .expect_code(1);
+        assert!(ended.stderr.contains(said) && ended.stderr.contains("`head"), "{ended}");
+    }
+    let event = ["lambda", "--event=/dev/zero", "connectors.d/stock-prices.yaml"];
+    let ended = Sluice::new(event).output().expect_code(1);
+    assert!(ended.stderr.contains("larger than 8 MiB"), "{ended}");
+}

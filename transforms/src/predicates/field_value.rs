@@ -7,8 +7,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use sluice_connector_api::{
-    AnyJson, FieldKind, FieldKinds, FieldNeed, FormNeed, Found, Payload, Predicate, PredicateSettings, Record,
-    Rejection, Scalar, SettingsError, is_same_json, order_of_json,
+    AnyJson, FieldKind, FieldKinds, FieldNeed, FormNeed, Found, Payload, Predicate, PredicateSettings,
+    Record, Rejection, Scalar, SettingsError, is_same_json, order_of_json,
 };
 use sluice_template::shape;
 

@@ -1,13 +1,28 @@
 //! Schemas of files, for records without a registry.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use sluice_connector_api::Failure;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 
 use super::format::SchemaSource;
 
 /// The longest schema file.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Reads a file, whatever it is: a pipe has no length, and need not end.
+pub(super) async fn read_schema(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path).await?.take(MAX_BYTES + 1).read_to_end(&mut content).await?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other(format!(
+            "it is larger than {MAX_BYTES} bytes, the most that a schema has"
+        )));
+    }
+    Ok(content)
+}
 
 /// The files of the settings.
 #[derive(Clone, Debug)]
@@ -18,15 +33,11 @@ impl SchemaFiles {
     pub(crate) async fn read(&self) -> Result<SchemaSource, Failure> {
         let mut read = Vec::new();
         for path in &self.0 {
-            let unread = |why: String| {
-                Failure::fatal(format!("the file {} of `schema_files` cannot be read: {why}", path.display()))
-            };
-            let length = tokio::fs::metadata(path).await.map_err(|error| unread(error.to_string()))?.len();
-            if length > MAX_BYTES {
-                return Err(unread(format!("it has {length} bytes, and a schema has {MAX_BYTES} at most")));
-            }
-            let content = tokio::fs::read(path).await.map_err(|error| unread(error.to_string()))?;
-            read.push((path.display().to_string(), content));
+            let shown = path.display();
+            let content = read_schema(path).await.map_err(|error| {
+                Failure::fatal(format!("the file {shown} of `schema_files` cannot be read: {error}"))
+            })?;
+            read.push((shown.to_string(), content));
         }
         Ok(SchemaSource::Files(read))
     }

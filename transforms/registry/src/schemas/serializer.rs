@@ -1,5 +1,6 @@
 //! The serializer of a schema format, with Confluent's wire format or alone.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use sluice_connector_api::{
 };
 
 use super::converter::apart;
+use super::files::read_schema;
 use crate::registries::{NewSchema, SchemaRegistrar};
 
 /// Writes a document as a payload, or says what keeps it from being one.
@@ -73,7 +75,8 @@ impl<F: WriteFormat> Serializer for Ready<F> {
         let mut files = Vec::new();
         for path in &self.files {
             let (path, shown) = (path.clone(), path.display().to_string());
-            let text = tokio::fs::read_to_string(path).await;
+            let content = read_schema(&path).await;
+            let text = content.and_then(|content| String::from_utf8(content).map_err(io::Error::other));
             let text = text.map_err(|error| Failure::fatal(format!("{shown} cannot be read: {error}")))?;
             files.push(SchemaFile { path: shown, text });
         }
