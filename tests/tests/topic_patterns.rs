@@ -67,6 +67,9 @@ fn what_a_pattern_matches_is_the_same_for_the_reader_for_a_look_and_for_the_guar
         ("group", format!("^(?:{stem})-(?:1|x)$"), "", vec![&one, &other]),
         ("case", format!("^(?i){upper}-\\d+"), "", vec![&one, &many]),
         ("queue", format!("^{stem}-\\d"), queue.as_str(), vec![&one, &many]),
+        ("spaced", format!("^(?x) {stem} - (?: \\d+ | x ) $ # and no other"), "", vec![&one, &many, &other]),
+        ("class", format!("^{stem}\\p{{Pd}}[\\p{{Lowercase}}&&[^dlq]]$"), "", vec![&other]),
+        ("either", format!("^nobody-{stem}|{stem}-1$"), "", vec![&one]),
         ("word", format!("^{stem}-[[:alpha:]]{{3}}$"), "", vec![&letters]),
     ];
     let folder = Folder::new();

@@ -15,6 +15,10 @@ const INTERNAL: [&str; 5] = [
 /// What the names of those begin with that Amazon MSK keeps.
 const INTERNAL_TO_MSK: &str = "__amazon_msk_";
 
+/// The way out where a pattern is of another dialect.
+const DIALECT: &str =
+    "patterns are those of https://docs.rs/regex/#syntax; what none says can be a list of topics";
+
 /// An entry of `topics`.
 #[derive(Clone, Debug)]
 pub(crate) enum TopicEntry {
@@ -31,7 +35,7 @@ impl TopicEntry {
             let pattern = Regex::new(text);
             return pattern
                 .map(Self::Pattern)
-                .map_err(|error| format!("is not a regular expression: {}", reason(&error)));
+                .map_err(|error| format!("is not a regular expression: {}; {DIALECT}", reason(&error)));
         }
         let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         match text {
@@ -97,6 +101,33 @@ mod tests {
         assert!(means("^(?i)ORDERS-(?:eu|us)", "orders-us-1"));
         assert!(means("orders.eu", "orders.eu") && !means("orders.eu", "orders-eu"));
         assert!(TopicEntry::from_text("^(").unwrap_err().starts_with("is not a regular expression"));
+    }
+
+    #[test]
+    fn what_other_dialects_say_means_the_same_or_is_refused_with_the_way_out() {
+        assert!(means("^(?x) orders - (?: eu | us ) $ # by region", "orders-eu"));
+        assert!(means("^\\p{Lu}\\p{Nd}$", "A1") && !means("^\\p{Lu}\\p{Nd}$", "a1"));
+        assert!(means("^[\\p{Alphabetic}&&[^x]]+$", "abc") && !means("^[\\p{Alphabetic}&&[^x]]+$", "axc"));
+        assert!(means("^(?P<a>a)(?<b>b)(?s:.)$", "abc") && means("^a++$", "aa"));
+        for foreign in [
+            "(?!dlq)",
+            "(?=a)",
+            "(?<!a)b",
+            "(a)\\1",
+            "\\Qa.b\\E",
+            "a\\Z",
+            "(?>a)",
+            "a{99999999}",
+            "\\p{Nobody}",
+            "[",
+        ] {
+            let refused = TopicEntry::from_text(&format!("^{foreign}")).unwrap_err();
+            assert!(
+                refused.starts_with("is not a regular expression: ") && refused.ends_with(DIALECT),
+                "{refused}"
+            );
+            assert!(refused.len() < 300, "{refused}");
+        }
     }
 
     #[test]
