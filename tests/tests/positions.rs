@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sluice_connector_api::TopicPartition;
@@ -15,19 +15,25 @@ use sluice_runtime::source::{Event, Offsets, Source};
 use sluice_tests::connector::Folder;
 use sluice_tests::kafka::{self, Broker, NewRecord};
 use sluice_tests::listener;
-use sluice_tests::sluice::{Running, Sluice};
+use sluice_tests::sluice::{PATIENCE, Running, Sluice};
 
 /// A connector from the topic into the file `out` beside it, in a group of the topic's name.
-struct Setup {
-    broker: &'static Broker,
+struct Setup<'b> {
+    broker: &'b Broker,
     topic: String,
+    group: String,
     folder: Folder,
 }
 
-impl Setup {
+impl<'b> Setup<'b> {
     /// With more lines of `source.kafka`.
-    fn new(broker: &'static Broker, stem: &str, lines: &[&str]) -> Self {
-        let (topic, folder) = (kafka::unique(stem), Folder::new());
+    fn new(broker: &'b Broker, stem: &str, lines: &[&str]) -> Self {
+        let topic = kafka::unique(stem);
+        Self::of(broker, &topic, &topic, lines)
+    }
+
+    fn of(broker: &'b Broker, topic: &str, group: &str, lines: &[&str]) -> Self {
+        let (topic, group, folder) = (topic.to_owned(), group.to_owned(), Folder::new());
         let out = folder.path().join("out").display().to_string();
         let lines = lines.iter().fold(String::new(), |all, line| all + "    " + line + "\n");
         let properties = "session.timeout.ms: 6000, topic.metadata.refresh.interval.ms: 500";
@@ -35,11 +41,11 @@ impl Setup {
             "c.yaml",
             format!(
                 "source:\n  kafka:\n    bootstrap_servers: ${{env:SERVERS}}\n    topics: [{topic}]\n    \
-                 group: {topic}\n    commit_interval: 100ms\n    properties: {{ {properties} }}\n{lines}  \
+                 group: {group}\n    commit_interval: 100ms\n    properties: {{ {properties} }}\n{lines}  \
                  value: string\nsink:\n  file: {{ path: \"{out}\" }}\nbatch: {{ linger: 20ms }}\n"
             ),
         );
-        Self { broker, topic, folder }
+        Self { broker, topic, group, folder }
     }
 
     fn sluice(&self, arguments: &[&str]) -> Sluice {
@@ -71,7 +77,7 @@ impl Setup {
     fn wait_for_commits(&self, daemon: &mut Running, commits: &[i64]) {
         let expected: Vec<_> = commits.iter().copied().map(Some).collect();
         daemon.wait_while_running("the commits", || {
-            self.broker.committed(&self.topic, &self.topic) == expected
+            self.broker.committed(&self.group, &self.topic) == expected
         });
     }
 
@@ -616,6 +622,70 @@ fn a_dead_letter_queue_that_ends_in_a_mark_is_listed() {
         Sluice::new(["dlq", "list", "--topic", &queue]).env("KAFKA_BOOTSTRAP_SERVERS", servers).output();
     let listed = listed.expect_code(0);
     assert_eq!(listed.lines().len(), 1, "{listed}");
+    assert!(listed.waited.as_secs() < 10, "{listed}");
+}
+
+/// A topic that keeps the newest of each key, and whose log is cleaned as soon as it can be.
+const CLEANED: [(&str, &str); 4] = [
+    ("cleanup.policy", "compact"),
+    ("segment.ms", "50"),
+    ("min.cleanable.dirty.ratio", "0.001"),
+    ("delete.retention.ms", "0"),
+];
+
+/// The leader is another one meanwhile, too, so that whoever asks where the log of the old one ended asks for cleaned offsets.
+#[test]
+fn what_the_log_cleaner_removes_is_no_loss_wherever_the_position_is() {
+    let Some(mut broker) = Broker::start_with("log.cleaner.backoff.ms=200\n") else { return };
+    let topic = kafka::unique("cleaned");
+    broker.create_topic_with(&topic, 1, &CLEANED);
+    let keyed = |broker: &Broker, key: &str, count: usize| {
+        let values = named(key, count);
+        broker.produce(&topic, values.iter().map(|value| NewRecord::new(key, value).partition(0)));
+        // What is written next begins a segment, and those before it are cleaned.
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    keyed(&broker, "a", 10);
+    for offset in [5, 10] {
+        broker.commit(&format!("{topic}-{offset}"), &topic, 0, offset);
+    }
+    let metadata = {
+        let setup = Setup::of(&broker, &topic, &format!("{topic}-pinned"), &[]);
+        let mut daemon = setup.start();
+        setup.wait_for_commits(&mut daemon, &[10]);
+        daemon.terminate().expect_code(0);
+        broker.committed_metadata(&setup.group, &topic)
+    };
+    assert!(metadata.starts_with("sluice:1;id="), "{metadata}");
+    broker.restart();
+    keyed(&broker, "a", 30);
+    keyed(&broker, "b", 20);
+    keyed(&broker, "c", 1);
+    let deadline = Instant::now() + PATIENCE;
+    while broker.read(&topic).len() > 3 {
+        assert!(Instant::now() < deadline, "the log is not cleaned: {} records", broker.read(&topic).len());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let left = ["a-29", "b-19", "c-0"].map(str::to_owned);
+    for group in ["5", "10", "pinned", "new"] {
+        let setup = Setup::of(&broker, &topic, &format!("{topic}-{group}"), &["on_position_lost: stop"]);
+        let mut daemon = setup.start();
+        setup.wait_for_commits(&mut daemon, &[61]);
+        let address = listener::address(&mut daemon);
+        daemon.wait_while_running("no lag", || {
+            lag(&topic, &listener::get(&address, "/metrics").body) == Some(0.0)
+        });
+        assert!(setup.shown()[0].contains("end 61  lag 0"), "{:?}", setup.shown());
+        let log = daemon.log();
+        assert!(!log.contains("lost") && !log.contains("WARN"), "{group}: {log}");
+        daemon.terminate().expect_code(0);
+        assert_eq!(setup.values(), left, "{group}");
+    }
+    let listed = Sluice::new(["dlq", "list", "--topic", &topic])
+        .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers())
+        .output()
+        .expect_code(0);
+    assert_eq!(listed.lines().len(), 3, "{listed}");
     assert!(listed.waited.as_secs() < 10, "{listed}");
 }
 
