@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_connector_api::{
     Failure, Finding, Json, Limits, Order, PutError, Record, Repetition, SettingsError, Sink, TombstoneFate,
+    expectation_of,
 };
 use sluice_wire::{
     AwsCall, AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, HttpAnswer, Method, Url, endpoint_url,
-    one_line,
+    one_line, shown_code,
 };
 
 use crate::record::lines::LineFormat;
@@ -180,7 +181,8 @@ impl Sqs {
     async fn send(&self, request: &Value, indices: &[usize]) -> Result<Vec<(usize, Failure)>, Failure> {
         let answer = self.call("SendMessageBatch", request).await?;
         let sent: Sent = serde_json::from_slice(&answer.body).map_err(|error| {
-            Failure::retriable(format!("SendMessageBatch was not answered in full: {error}"))
+            let reason = format!("SendMessageBatch was not answered in full: {}", expectation_of(&error));
+            Failure::retriable(reason)
         })?;
         Ok(failures(sent, indices))
     }
@@ -206,7 +208,7 @@ fn failures(sent: Sent, indices: &[usize]) -> Vec<(usize, Failure)> {
 
 impl Failed {
     fn failure(&self) -> Failure {
-        let said = format!("SendMessageBatch: {}", self.code);
+        let said = format!("SendMessageBatch refused the record{}", shown_code(&self.code));
         let code = self.code.rsplit('.').next().unwrap_or(&self.code);
         let failure = match code {
             _ if code.contains("Throttl") => Failure::throttled(said),

@@ -231,3 +231,63 @@ async fn a_wait_that_is_asked_for_is_one_that_can_be_waited() {
         }
     }
 }
+
+/// What of the record a target may put wherever a sink looks for words of its own.
+const QUOTED: [&str; 3] = ["card 41114111", "card_41114111", "Card41114111"];
+
+/// Answers with a text in each place that the sinks read: refusals, and those of a batch that was taken in part or not.
+fn quoting(text: &str) -> (Vec<String>, Vec<String>) {
+    let error = json!({ "type": text, "reason": text, "caused_by": { "type": text, "reason": text } });
+    let mut refusals = vec![text.to_owned()];
+    for kind in [text, "ValidationException", "InternalServerException"] {
+        let refusal = json!({
+            "__type": kind, "code": kind, "message": text, "Message": text, "error": error,
+            "fieldList": [{ "name": text, "message": text }],
+        });
+        refusals.push(refusal.to_string());
+    }
+    let xml = format!("<Error><Code>{text}</Code><Message>{text}</Message><Key>{text}</Key></Error>");
+    refusals.push(xml.clone());
+    let item = json!({ "status": 400, "_id": text, "error": error });
+    let failed = |id: &str, is_fault: bool| json!({ "Id": id, "SenderFault": is_fault, "Code": text, "Message": text });
+    let document = |status: &str| {
+        let id = json!({ "dataSourceType": "CUSTOM", "custom": { "id": text } });
+        json!({ "identifier": id, "status": status, "statusReason": text, "knowledgeBaseId": text })
+    };
+    let answers = [
+        json!({ "items": [{ "index": item }, { "index": item }], "documentDetails": [document(text), document("FAILED")] }),
+        json!({ "items": [{ (text): item }, { (text): text }] }),
+        json!({ "items": text, "Successful": text, "Failed": text, "documentDetails": text }),
+        json!({ "Failed": [failed("0", true), failed("1", false), failed(text, true)] }),
+    ];
+    (refusals, answers.iter().map(Value::to_string).chain([text.to_owned(), xml]).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_target_quotes_of_a_record_is_no_part_of_a_reason_wherever_it_stands() {
+    let mut tried = Vec::new();
+    for text in QUOTED {
+        let (refusals, answers) = quoting(text);
+        let refused = |status| refusals.iter().map(move |body| (status, body.clone()));
+        let all = [400, 403, 500].into_iter().flat_map(refused);
+        for (status, body) in all.chain(answers.into_iter().map(|body| (200, body))) {
+            tried.push(tokio::spawn(keeps_quiet(status, text, body)));
+        }
+    }
+    for one in tried {
+        one.await.unwrap();
+    }
+}
+
+async fn keeps_quiet(status: u16, text: &str, body: String) {
+    let head =
+        format!("x-amzn-errortype: {text}\r\nx-amzn-requestid: {text}\r\ncontent-length: {}", body.len());
+    let begin = format!("HTTP/1.1 {status} {text}\r\n{head}\r\n\r\n{body}");
+    let (url, _) = start(once("quotes", begin.leak(), false)).await;
+    for (name, sink) in sinks(&url) {
+        for failure in sink.put(&batch()).await.map_or_else(failures, |()| Vec::new()) {
+            let reason = failure.to_string();
+            assert!(!reason.contains("41114111"), "{name}, {status} {body}: {reason}");
+        }
+    }
+}

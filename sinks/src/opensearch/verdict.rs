@@ -286,7 +286,7 @@ impl ItemError {
         const LONGEST: usize = 64;
         let is_code = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let kind = self.kind();
-        let is_type = !kind.is_empty() && kind.len() <= LONGEST && kind.chars().all(is_code);
+        let is_type = kind.ends_with("exception") && kind.len() <= LONGEST && kind.chars().all(is_code);
         if is_type { format!(" {kind}") } else { String::new() }
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use sluice_connector_api::{Failure, FailureKind, Finding};
-use sluice_wire::{AwsCall, AwsService, HttpAnswer, Method, UNRESERVED, Url};
+use sluice_wire::{AwsCall, AwsService, HttpAnswer, Method, UNRESERVED, Url, shown_code};
 
 /// What a path holds as it is: the unreserved characters of RFC 3986 and the slash, as S3's signatures have it.
 const IN_PATH: &AsciiSet = &UNRESERVED.remove(b'/');
@@ -102,7 +102,8 @@ impl Bucket {
             _ => match code(&answer) {
                 None => Ok(Creation::Created),
                 Some(code) => {
-                    Err(Failure::retriable(format!("CompleteMultipartUpload was answered 200 {code}"))
+                    let code = shown_code(&code);
+                    Err(Failure::retriable(format!("CompleteMultipartUpload was answered 200{code}"))
                         .with_detail(answer.words()))
                 }
             },

@@ -52,7 +52,7 @@ pub use exchange::{START_BYTES, WHOLE_BYTES};
 pub use request::HttpRequest;
 pub use reqwest::header;
 pub use reqwest::{Method, Url};
-pub use service::{AwsCall, AwsService, CALL_LINGER};
+pub use service::{AwsCall, AwsService, CALL_LINGER, shown_code};
 pub use status::StatusMeaning;
 pub use text::{causes, one_line};
 pub use tls::HttpTlsSettings;

@@ -147,11 +147,12 @@ fn trace() -> Option<(&'static str, String)> {
     Some(("x-amzn-trace-id", std::env::var("_X_AMZN_TRACE_ID").ok()?))
 }
 
-/// Shows a code after the status, if it is one and not somebody's text.
-fn shown_code(code: &str) -> String {
+/// Shows a code of AWS after the status, such as `AccessDenied`, if it is one and not somebody's text.
+pub fn shown_code(code: &str) -> String {
     const LONGEST: usize = 64;
-    let is_code =
-        !code.is_empty() && code.len() <= LONGEST && code.chars().all(|char| char.is_ascii_alphanumeric());
+    let is_code = code.len() <= LONGEST
+        && code.starts_with(|first: char| first.is_ascii_uppercase())
+        && code.chars().all(|char| char.is_ascii_alphabetic() || char == '.');
     if is_code { format!(" {code}") } else { String::new() }
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_bedrockagent::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockagent::operation::RequestId;
 use serde_json::Value;
 use sluice_connector_api::{Failure, Json, Trouble};
-use sluice_wire::{asked_wait, causes, credentials_error, credentials_failure, one_line};
+use sluice_wire::{asked_wait, causes, credentials_error, credentials_failure, one_line, shown_code};
 
 use super::subject;
 
@@ -21,6 +21,24 @@ const START_BYTES: usize = 2048;
 /// Characters of the service's words, as far as a reason shows them.
 const SHOWN_CHARS: usize = 300;
 
+/// Codes of what is about whoever calls, and says so.
+const CALLER_CODES: [&str; 15] = [
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "ResourceNotFoundException",
+    "ServiceQuotaExceededException",
+    "SignatureDoesNotMatch",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "UnrecognizedClientException",
+];
 /// Codes of a refusal that may be about the data; every other one is about whoever calls.
 const DATA_CODES: [&str; 7] = [
     "BadRequestException",
@@ -105,7 +123,7 @@ impl<'a> ErrorAnswer<'a> {
             code: error.code(),
             words: error.message().map_or_else(|| start_of(body), one_line),
             fields: if error.code().is_some() { listed_fields(body) } else { Vec::new() },
-            request_id: error.request_id(),
+            request_id: error.request_id().filter(|id| is_request_id(id)),
             wait: wait(response),
         }
     }
@@ -130,9 +148,12 @@ impl<'a> ErrorAnswer<'a> {
         }
     }
 
-    /// Words about the data may quote it, and a proxy may echo anything.
+    /// Words about the data may quote it, and a proxy may echo anything: shown is what the service says of whoever calls, and of
+    /// the set-up.
     fn may_show_words(&self, demand: Demand, call: ApiCall<'_>) -> bool {
-        call.document_ids.is_empty() || (self.code.is_some() && demand != Demand::ChangeData)
+        let is_one_of = |codes: &[&str]| self.code.is_some_and(|code| codes.contains(&code));
+        let is_of_set_up = demand == Demand::ChangeSetUp && is_one_of(&DATA_CODES);
+        call.document_ids.is_empty() || is_of_set_up || is_one_of(&CALLER_CODES)
     }
 
     /// Codes count before the status: the same code comes with more than one.
@@ -178,7 +199,7 @@ impl<'a> ErrorAnswer<'a> {
     }
 
     fn said(&self, with_words: bool) -> String {
-        let code = self.code.map(|code| format!(" {code}")).unwrap_or_default();
+        let code = self.code.map(shown_code).unwrap_or_default();
         let unread = if self.status < 300 { ", which cannot be read" } else { "" };
         let words = match shown(&self.words) {
             "" => String::new(),
@@ -241,6 +262,12 @@ fn wait(response: &HttpResponse) -> Option<Duration> {
 
 fn start_of(body: &[u8]) -> String {
     one_line(&String::from_utf8_lossy(body.get(..START_BYTES).unwrap_or(body)))
+}
+
+/// Says whether a text is an id of a request, such as `1b0ed3a9-6f2e-4f53-a4c5-0e3c8d5f7a11`, and not anything else.
+fn is_request_id(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|char| char == '-' || char.is_ascii_hexdigit())
 }
 
 /// As much of somebody else's words as a reason shows.
@@ -331,9 +358,16 @@ mod tests {
     #[test]
     fn words_that_may_quote_a_record_are_kept_out_of_the_reason() {
         let echo = "card 4111 is wrong";
-        for (status, code) in
-            [(400, Some("ValidationException")), (413, None), (400, None), (502, None), (202, None)]
-        {
+        for (status, code) in [
+            (400, Some("ValidationException")),
+            (413, None),
+            (400, None),
+            (502, None),
+            (202, None),
+            (500, Some("InternalServerException")),
+            (400, Some("4111")),
+            (403, Some("card 4111")),
+        ] {
             let failure = answer(status, code, echo).failure(CALL);
             assert!(!failure.to_string().contains("4111"), "{failure}");
             assert_eq!(failure.detail(), Some(echo));
@@ -360,12 +394,13 @@ mod tests {
     #[test]
     fn a_failure_names_operation_code_words_request_and_way_out() {
         let mut answer = answer(403, Some("AccessDeniedException"), "not authorized");
-        answer.request_id = Some("r-1");
+        answer.request_id = Some("1b0ed3a9-6f2e-4f53-a4c5-0e3c8d5f7a11");
         let failure = answer.failure(CALL);
         assert_eq!(failure.kind(), FailureKind::Fatal);
         assert_eq!(
             failure.to_string(),
-            "IngestKnowledgeBaseDocuments was answered 403 AccessDeniedException: not authorized (request id r-1); allow this AWS \
+            "IngestKnowledgeBaseDocuments was answered 403 AccessDeniedException: not authorized (request id \
+             1b0ed3a9-6f2e-4f53-a4c5-0e3c8d5f7a11); allow this AWS \
              identity bedrock:IngestKnowledgeBaseDocuments on arn:aws:bedrock:<region>:<account>:knowledge-base/KB12345678"
         );
     }
