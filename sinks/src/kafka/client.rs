@@ -53,6 +53,12 @@ pub(super) struct SinkProducer {
 }
 
 impl SinkProducer {
+    /// Says whether it sends nothing more, since a request was refused and what comes behind that would overtake it.
+    pub(super) fn has_stopped_at_gap(&self) -> bool {
+        let fatal = self.producer.client().fatal_error();
+        fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::GaplessGuarantee)
+    }
+
     /// Returns what was said last of the brokers, if anything.
     pub(super) fn last_words(&self) -> Option<String> {
         self.words.last()
@@ -102,6 +108,14 @@ impl ClientContext for BrokerWords {
 pub(super) fn producer_config(settings: &KafkaSinkSettings) -> ClientConfig {
     let mut config = config(settings);
     config.set("enable.idempotence", "true");
+    config
+}
+
+/// Returns the configuration of a producer that sends nothing more once a request is refused: what is under way behind it is refused, too,
+/// for the gap in its sequence, and is not numbered anew.
+pub(super) fn gapless_config(settings: &KafkaSinkSettings) -> ClientConfig {
+    let mut config = producer_config(settings);
+    config.set("enable.gapless.guarantee", "true");
     config
 }
 

@@ -1,11 +1,13 @@
 //! Puts records at least once: each is stored when the brokers have acknowledged it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::producer::{Producer, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Value, json};
 use sluice_connector_api::{
@@ -13,9 +15,10 @@ use sluice_connector_api::{
     SettingsError, Sink, SinkSettings, SourceTopics, TombstoneFate,
 };
 use tokio::sync::{Mutex, RwLock};
+use tokio::time::timeout;
 
 use super::check::check;
-use super::client::{SinkProducer, check_properties, producer, producer_config};
+use super::client::{SinkProducer, check_properties, gapless_config, producer, producer_config};
 use super::settings::KafkaSinkSettings;
 use super::transactions::KafkaTransactions;
 use super::verdict;
@@ -37,16 +40,23 @@ impl SinkSettings for KafkaSinkSettings {
         Ok(Box::new(KafkaSink {
             writer: Arc::new(TopicWriter::new(self)?),
             producer: Mutex::default(),
+            single: Mutex::default(),
             requests: RwLock::default(),
         }))
     }
 }
 
+/// How long a record is waited for before it is looked whether its producer still sends.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Puts records into topics.
 struct KafkaSink {
     writer: Arc<TopicWriter>,
-    /// Made when it is needed, and anew when it has become useless.
+    /// Made when it is needed, and anew when it has become useless. Once a request is refused it sends nothing more: what comes behind
+    /// that request would overtake it.
     producer: Mutex<Option<SinkProducer>>,
+    /// Sends one record after the other, and goes on behind one that is refused.
+    single: Mutex<Option<SinkProducer>>,
     /// Puts share requests, and who is alone has this for writing: then a request that is refused is that of its record.
     requests: RwLock<()>,
 }
@@ -66,19 +76,29 @@ enum NotSent {
 
 impl KafkaSink {
     async fn producer(&self) -> Result<SinkProducer, Failure> {
-        let mut place = self.producer.lock().await;
-        if let Some(producer) = &*place {
+        self.producer_at(&self.producer, &gapless_config(&self.writer.settings)).await
+    }
+
+    async fn producer_at(
+        &self,
+        place: &Mutex<Option<SinkProducer>>,
+        config: &ClientConfig,
+    ) -> Result<SinkProducer, Failure> {
+        let mut place = place.lock().await;
+        if let Some(producer) = place.as_ref().filter(|producer| !producer.has_stopped_at_gap()) {
             return Ok(producer.clone());
         }
         let identity = self.writer.identity().await?;
-        Ok(place.insert(producer(&producer_config(&self.writer.settings), &identity)?).clone())
+        let made = place.replace(producer(config, &identity)?);
+        // It waits for threads of its own.
+        let _closing = tokio::task::spawn_blocking(move || drop(made));
+        place.clone().ok_or_else(|| Failure::retriable("the producer is gone"))
     }
 
-    /// Gives the producer up, so that the next put asks for its topics again.
+    /// Gives the producers up, so that the next put asks for its topics again.
     async fn close(&self) {
-        let producer = self.producer.lock().await.take();
-        // It waits for threads of its own.
-        let _closing = tokio::task::spawn_blocking(move || drop(producer));
+        let producers = (self.producer.lock().await.take(), self.single.lock().await.take());
+        let _closing = tokio::task::spawn_blocking(move || drop(producers));
     }
 
     /// Hands records over in order. Once one finds no room, none behind it is handed over.
@@ -107,72 +127,104 @@ impl KafkaSink {
         handed
     }
 
-    async fn send(&self, producer: &SinkProducer, batch: &[Record]) -> Vec<Result<(), NotSent>> {
-        let _shared = self.requests.read().await;
+    /// Sends records, and says of each what became of it. Those are sent again at once that were left behind where the request of
+    /// another was refused, be it of another put.
+    async fn send(&self, batch: &[Record]) -> Result<Vec<Result<(), NotSent>>, Failure> {
         let mut outcomes = Vec::with_capacity(batch.len());
-        for handed in self.hand_over(producer, batch.iter()) {
-            outcomes.push(delivered(handed).await);
+        let mut left: Vec<usize> = (0..batch.len()).collect();
+        loop {
+            let producer = self.producer().await?;
+            let sent = self.send_with(&producer, left.iter().filter_map(|index| batch.get(*index))).await;
+            if outcomes.is_empty() {
+                outcomes = sent;
+            } else {
+                left.iter().zip(sent).for_each(|(index, outcome)| outcomes[*index] = outcome);
+            }
+            if left.iter().any(|index| is_of_a_request(&outcomes[*index])) {
+                self.send_alone(batch, &left, &mut outcomes).await?;
+            }
+            left.retain(|index| is_left_behind(&outcomes[*index], &producer));
+            if left.is_empty() {
+                return Ok(outcomes);
+            }
+        }
+    }
+
+    async fn send_with<'a>(
+        &self,
+        producer: &SinkProducer,
+        records: impl Iterator<Item = &'a Record>,
+    ) -> Vec<Result<(), NotSent>> {
+        let _shared = self.requests.read().await;
+        let mut outcomes = Vec::new();
+        for handed in self.hand_over(producer, records) {
+            outcomes.push(delivered(producer, handed).await);
         }
         outcomes
     }
 
-    /// Sends records alone that were refused with a request of several, be they of other puts: for its size, or for one of them; and
-    /// what comes behind them of the same key, so that it stays behind them.
+    /// Sends records alone that were refused with a request of several, be they of other puts: for its size, or for one of them.
     async fn send_alone(
         &self,
-        producer: &SinkProducer,
         batch: &[Record],
+        of: &[usize],
         outcomes: &mut [Result<(), NotSent>],
-    ) {
+    ) -> Result<(), Failure> {
         let _alone = self.requests.write().await;
-        let mut held = HashSet::new();
-        for (outcome, record) in outcomes.iter_mut().zip(batch) {
-            let thing = ordering_key(record);
-            if !is_of_a_request(outcome) && !held.contains(&thing) {
-                continue;
-            }
-            held.insert(thing);
-            for handed in self.hand_over(producer, std::iter::once(record)) {
-                *outcome = delivered(handed).await;
+        let single = self.producer_at(&self.single, &producer_config(&self.writer.settings)).await?;
+        for index in
+            of.iter().filter(|index| is_of_a_request(&outcomes[**index])).copied().collect::<Vec<_>>()
+        {
+            for handed in self.hand_over(&single, batch.get(index).into_iter()) {
+                outcomes[index] = delivered(&single, handed).await;
             }
         }
+        Ok(())
     }
 
-    fn failure(&self, producer: &SinkProducer, record: &Record, not_sent: NotSent) -> Failure {
+    fn failure(&self, last: Option<String>, record: &Record, not_sent: NotSent) -> Failure {
         match not_sent {
             NotSent::Unfit(failure) => failure,
             NotSent::Refused(error) => {
                 let topic = self.writer.topic.name(record).unwrap_or_default();
-                let last = producer.last_words();
                 verdict::failure(&topic, &error, self.writer.topic.is_of_data(), last)
             }
         }
     }
 }
 
-async fn delivered(handed: Handed) -> Result<(), NotSent> {
-    match handed {
-        Handed::Unfit(failure) => Err(NotSent::Unfit(failure)),
-        Handed::Refused(error) => Err(NotSent::Refused(error)),
-        Handed::Waiting(delivery) => match delivery.await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err((error, _))) => Err(NotSent::Refused(error)),
-            Err(_) => Err(NotSent::Unfit(Failure::retriable(
-                "the producer was closed before the record was acknowledged",
-            ))),
-        },
+async fn delivered(producer: &SinkProducer, handed: Handed) -> Result<(), NotSent> {
+    let mut delivery = match handed {
+        Handed::Unfit(failure) => return Err(NotSent::Unfit(failure)),
+        Handed::Refused(error) => return Err(NotSent::Refused(error)),
+        Handed::Waiting(delivery) => delivery,
+    };
+    let told = loop {
+        if let Ok(told) = timeout(LOOK, &mut delivery).await {
+            break told;
+        }
+        if producer.has_stopped_at_gap() {
+            // It would keep what it does not send any more until its time is up.
+            producer.purge(PurgeConfig::default().queue().non_blocking());
+        }
+    };
+    match told {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err((error, _))) => Err(NotSent::Refused(error)),
+        Err(_) => Err(NotSent::Unfit(Failure::retriable(
+            "the producer was closed before the record was acknowledged",
+        ))),
     }
+}
+
+/// Says whether a record was not stored because its producer stopped at the request of another.
+fn is_left_behind(outcome: &Result<(), NotSent>, producer: &SinkProducer) -> bool {
+    matches!(outcome, Err(NotSent::Refused(error)) if !verdict::is_of_a_request(error))
+        && producer.has_stopped_at_gap()
 }
 
 fn is_of_a_request(outcome: &Result<(), NotSent>) -> bool {
     matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_of_a_request(error))
-}
-
-/// Returns what keeps the order of a record: its key, or its partition where it has none.
-fn ordering_key(record: &Record) -> (Option<Vec<u8>>, String) {
-    let key = record.key.as_ref().map(|key| key.to_bytes().to_vec());
-    let partition = if key.is_some() { String::new() } else { record.origin().topic_partition().to_string() };
-    (key, partition)
 }
 
 #[async_trait]
@@ -189,20 +241,16 @@ impl Sink for KafkaSink {
     async fn put(&self, batch: &[Record]) -> Result<(), PutError> {
         let producer = self.producer().await?;
         self.writer.know_cluster(&producer, batch).await?;
-        let mut outcomes = self.send(&producer, batch).await;
-        if outcomes.iter().any(is_of_a_request) {
-            self.send_alone(&producer, batch, &mut outcomes).await;
-        }
+        let outcomes = self.send(batch).await?;
         let useless = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_useless(error));
         if outcomes.iter().any(useless) {
             self.close().await;
         }
+        let last = producer.last_words();
         let outcomes = outcomes.into_iter().zip(batch);
-        PutError::from_each(
-            outcomes.map(|(outcome, record)| {
-                outcome.map_err(|not_sent| self.failure(&producer, record, not_sent))
-            }),
-        )
+        PutError::from_each(outcomes.map(|(outcome, record)| {
+            outcome.map_err(|not_sent| self.failure(last.clone(), record, not_sent))
+        }))
     }
 
     fn meets(&self, source: Arc<dyn SourceTopics>) -> Result<(), SettingsError> {
