@@ -77,7 +77,8 @@ impl Remote {
     /// Waits for the head of an answer.
     async fn send(&self, context: &Context, method: Method, path: &str) -> Result<Response, Exit> {
         let url = format!("{}{path}", self.base());
-        let mut request = self.client().map_err(|error| self.unreachable(&error))?.request(method, url);
+        let client = self.client().map_err(|error| Exit::Environment(error.to_string()))?;
+        let mut request = client.request(method, url);
         let token = context.settings().rest_token.as_ref();
         if let Some(token) = token.filter(|token| !token.reveal().is_empty()) {
             request = request.bearer_auth(token.reveal());
@@ -99,10 +100,8 @@ impl Remote {
     }
 
     fn unreachable(&self, error: &dyn std::fmt::Display) -> Exit {
-        Exit::Environment(format!(
-            "cannot reach a worker at {}: {error}; does `sluice run` listen there? name it with --url",
-            self.url
-        ))
+        let said = with_way_out(&self.base(), &error.to_string());
+        Exit::Environment(format!("cannot reach a worker at {}: {said}", self.url))
     }
 
     /// Says why a worker refuses something.
@@ -177,6 +176,25 @@ impl Remote {
         };
         Ok(Client::builder().tls_backend_preconfigured(files.config()?).no_proxy().build()?)
     }
+}
+
+/// Says what to do about an error.
+fn with_way_out(url: &str, error: &str) -> String {
+    let is_tls = url.starts_with("https:");
+    if error.contains("UnknownIssuer") {
+        return "its certificate is of an authority that is not known here; name that one with --ca-file"
+            .to_owned();
+    }
+    if error.contains("certificate not valid for name") {
+        return format!("{error}; reach it by a name that its certificate has");
+    }
+    if !is_tls && error.contains("invalid HTTP version") {
+        return "what listens there speaks TLS; write https:// in --url".to_owned();
+    }
+    if is_tls && error.contains("InvalidContentType") {
+        return "what listens there does not speak TLS; write http:// in --url".to_owned();
+    }
+    format!("{error}; does `sluice run` listen there? name it with --url")
 }
 
 /// The error that says what went wrong: those above it say where.

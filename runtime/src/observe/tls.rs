@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -98,8 +98,7 @@ impl ListenerTlsFiles {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| unfit("tls_key_file", &self.key, &error))?;
+        let key = private_key("tls_key_file", &self.key)?;
         let mut config = builder
             .with_single_cert(certificates("tls_cert_file", &self.cert)?, key)
             .map_err(|error| format!("`tls_cert_file` and `tls_key_file` do not fit together: {error}"))?;
@@ -121,6 +120,14 @@ pub(crate) fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate
     let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let found = found.map_err(|error| unfit(setting, file, &error))?;
     if found.is_empty() { Err(unfit(setting, file, &"there is no certificate in it")) } else { Ok(found) }
+}
+
+/// Reads the private key in a file that a setting names.
+pub(crate) fn private_key(setting: &str, file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
+        pem::Error::NoItemsFound => unfit(setting, file, &"there is no private key in it"),
+        other => unfit(setting, file, &other),
+    })
 }
 
 /// Says that a file which a setting names cannot be used.

@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::observe::tls::{certificates, unfit};
+use crate::observe::tls::{certificates, private_key, unfit};
 
 /// The files that a client trusts and shows.
 #[derive(Clone, Debug)]
@@ -39,7 +37,7 @@ impl ClientTlsFiles {
         let (Some(cert_file), Some(key_file)) = (&self.cert, &self.key) else {
             return Ok(tls.with_no_client_auth());
         };
-        let private = PrivateKeyDer::from_pem_file(key_file).map_err(|error| unfit(key, key_file, &error))?;
+        let private = private_key(key, key_file)?;
         tls.with_client_auth_cert(certificates(cert, cert_file)?, private)
             .map_err(|error| format!("`{cert}` and `{key}` do not fit together: {error}"))
     }

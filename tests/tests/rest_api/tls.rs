@@ -76,7 +76,20 @@ fn the_listener_speaks_tls_with_certificates_that_may_change() {
     let listed = connectors(&stage, &trusting).expect_code(0).stdout;
     assert!(listed.contains("prices"), "{listed}");
     let stranger = connectors(&stage, &[]).expect_code(3);
-    assert!(stranger.stderr.contains("certificate"), "{stranger}");
+    assert!(stranger.stderr.contains("name that one with --ca-file"), "{stranger}");
+    let asked = |url: String, more: &[String]| {
+        let command = Sluice::new(["connectors", "--url", &url]).env("SLUICE_REST_TOKEN", "s3cret-token");
+        more.iter().fold(command, Sluice::arg).output().expect_code(3).stderr
+    };
+    let plain = asked(format!("http://{}", stage.address), &[]);
+    assert!(plain.ends_with("what listens there speaks TLS; write https:// in --url"), "{plain}");
+    let secure = format!("https://{}", stage.address);
+    let swapped = [flag(&stage, "cert-file", "own-key"), flag(&stage, "key-file", "own")];
+    let swapped = asked(secure.clone(), &swapped);
+    assert!(swapped.starts_with("error: `--key-file`: "), "{swapped}");
+    assert!(swapped.ends_with(": there is no private key in it"), "{swapped}");
+    let missing = asked(secure, &[flag(&stage, "ca-file", "none")]);
+    assert!(missing.starts_with("error: `--ca-file`: "), "{missing}");
     health(&stage, &[]).expect_code(0);
 
     // A certificate that is renewed is shown to the next who comes, some seconds later.
@@ -122,6 +135,12 @@ fn metrics_and_health_are_for_those_with_the_token_where_they_are_not_open() {
     let mut daemon =
         stage.sluice().env("SLUICE_REST_TOKEN", "s3cret-token").arg("--open-metrics=false").spawn();
     daemon.wait_for_log("serving");
+    let url = format!("https://{}", stage.address);
+    let spoken = Sluice::new(["connectors", "--url", &url]).output().expect_code(3);
+    assert!(
+        spoken.stderr.ends_with("what listens there does not speak TLS; write http:// in --url"),
+        "{spoken}"
+    );
     let token = [("Authorization", "Bearer s3cret-token")];
     for path in ["/metrics", "/healthz", "/readyz", "/status"] {
         assert_eq!(stage.ask("GET", path, "").status, 401, "{path}");
