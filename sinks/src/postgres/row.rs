@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sluice_connector_api::{Failure, FormNeed, Payload, Record, SchemaFields, SchemaType, SettingsError};
+use sluice_connector_api::{
+    Failure, FormNeed, Json, Payload, Record, SchemaFields, SchemaType, SettingsError,
+};
 use sluice_template::Template;
 
 use crate::postgres::names::{TableName, column_fault};
@@ -280,6 +282,11 @@ impl RowRule {
         let [column] = self.key_columns.as_slice() else { return Err(Failure::rejected(NO_COLUMN)) };
         let value = match (key.as_json(), key.as_text()) {
             (Some(value), _) => value.clone(),
+            (None, Some(text)) if is_object_with(text, column) => {
+                return Err(Failure::rejected(format!(
+                    "the key is text that holds a JSON object with `{column}`, and not that field; read it with `source.key: json`"
+                )));
+            }
             (None, Some(text)) => Value::String(text.to_owned()),
             (None, None) => return Err(Failure::rejected("the key is not valid UTF-8, and names no row")),
         };
@@ -330,6 +337,11 @@ impl RowRule {
         }
         Ok(())
     }
+}
+
+/// Says whether a text is a JSON object with this field.
+fn is_object_with(text: &str, field: &str) -> bool {
+    text.starts_with('{') && Json::value_from_slice(text.as_bytes()).is_ok_and(|key| key.get(field).is_some())
 }
 
 /// Writes what is left of a value where a type, a collation or blanks at the end may make it equal to another one.

@@ -112,7 +112,10 @@ impl Tables {
 
 /// Says that a table is not there.
 pub(super) fn missing(name: &TableName) -> Failure {
-    Failure::fatal(format!("there is no table {}; create it, or mend `table`", name.written()))
+    Failure::fatal(format!(
+        "there is no table {}; create it, let `auto_create: true` do so, or mend `table`",
+        name.written()
+    ))
 }
 
 /// Looks at a table.

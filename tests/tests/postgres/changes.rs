@@ -22,7 +22,10 @@ async fn a_table_that_changes_is_looked_at_again() {
     let sink = sink(&server, upsert);
     let missing = batch_failure(put(&*sink, 1, json!({ "v": 1 })).await);
     assert_eq!(missing.kind(), FailureKind::Fatal);
-    assert_eq!(missing.to_string(), "there is no table t; create it, or mend `table`");
+    assert_eq!(
+        missing.to_string(),
+        "there is no table t; create it, let `auto_create: true` do so, or mend `table`"
+    );
     server.sql("create table t (id int primary key, v int, w int)");
     put(&*sink, 1, json!({ "v": 1, "w": 1 })).await.unwrap();
     server.sql("alter table t alter column v type text");
@@ -97,7 +100,7 @@ async fn a_check_names_what_is_missing() {
     };
     assert_eq!(
         wrong("guest", upsert.clone()).await,
-        ["table t: there is no table t; create it, or mend `table`"]
+        ["table t: there is no table t; create it, let `auto_create: true` do so, or mend `table`"]
     );
     server.sql("create table t (name int)");
     assert_eq!(

@@ -148,6 +148,24 @@ async fn records_that_are_no_rows_are_named_and_the_others_are_stored() {
     );
 }
 
+/// As where `source.key: json` was forgotten: the whole text went into the column.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_the_text_of_an_object_is_not_the_field_that_names_the_row() {
+    let Some(server) = Postgres::start() else { return };
+    server.sql("create table t (id text primary key, v text)");
+    let sink = sink(&server, json!({ "mode": "upsert", "key": "record_key", "key_columns": ["id"] }));
+    let batch = [
+        row(0, "{\"id\":1}", json!({ "v": "a" })),
+        row(1, "{\"other\":1}", json!({ "v": "a" })),
+        row(2, "{id}", json!({ "v": "a" })),
+    ];
+    let Err(PutError::Records(failures)) = sink.put(&batch).await else { panic!() };
+    let [(0, failure)] = failures.as_slice() else { panic!("{failures:?}") };
+    assert!(failure.to_string().ends_with("read it with `source.key: json`"), "{failure}");
+    let stored = server.sql("select id from t order by id collate \"C\"");
+    assert_eq!(stored, [["{\"other\":1}"], ["{id}"]]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_row_refuses_its_statement_and_alone_it_is_rejected_without_its_content_in_the_reason() {
     let Some(server) = Postgres::start() else { return };
