@@ -10,6 +10,7 @@ use sluice_connector_api::Registry;
 use crate::cli::brokers::{failed, reachable};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
+use crate::cli::csv_rows::rows;
 use crate::cli::exit::Exit;
 use crate::cli::input::read;
 use crate::cli::output::{Output, pretty, print, verdict};
@@ -19,7 +20,7 @@ use crate::connector::load::Connector;
 use crate::kafka::newest::newest;
 use crate::lambda;
 use crate::offline::preview::{Preview, Previewed, Sampled, preview};
-use crate::offline::sample::{self, InputFormat};
+use crate::offline::sample::{self, InputFormat, Places, SampleRecord};
 use crate::shown::on_one_line;
 
 /// How long it may take until the newest records of a topic are there.
@@ -46,7 +47,8 @@ pub(crate) struct PreviewArgs {
     /// Take the newest records of the connector's topics instead, at most so many, without joining its group
     #[arg(long, value_name = "COUNT", value_parser = live)]
     live: Option<usize>,
-    /// How records are written [default: event where the file is one, else value]
+    /// How records are written [default: event where the file is one, csv where its name ends in .csv or .tsv, else
+    /// value]
     #[arg(long, value_enum, conflicts_with = "live")]
     format: Option<Format>,
     /// How it is shown: text, or one JSON document
@@ -61,6 +63,8 @@ pub(crate) struct PreviewArgs {
 enum Format {
     /// Each line is a record's value
     Value,
+    /// Comma-separated values with a header line; each row is an object, as `sluice produce` makes it
+    Csv,
     /// Each line is a JSON object with `value`, and optionally `key`, `headers`, `topic`, `partition`, `offset` and
     /// `timestamp` (milliseconds); `"value": null` is a tombstone
     Record,
@@ -104,6 +108,10 @@ impl PreviewArgs {
         let connector = Connector::load(&self.connector, registry, Follow::Present).await?;
         let topics = &connector.source.kafka.topics;
         let topic = topics.first().map_or("sample", |topic| topic.trim_start_matches('^'));
+        if let Some(delimiter) = self.delimiter(input) {
+            let records = of_rows(bytes, topic, delimiter)?;
+            return Ok((connector, records));
+        }
         let format = match self.format {
             Some(Format::Record) => InputFormat::Record,
             _ => InputFormat::Value,
@@ -117,6 +125,16 @@ impl PreviewArgs {
         }
         let records = sample::read(&bytes[..], topic, format).map_err(|error| said(&error))?;
         Ok((connector, records.into_iter().map(|record| (record, None)).collect()))
+    }
+
+    /// Returns what stands between columns where the input is CSV, as `sluice produce` takes it.
+    fn delimiter(&self, input: &Path) -> Option<u8> {
+        let extension = input.extension().and_then(|extension| extension.to_str());
+        match (self.format, extension) {
+            (None | Some(Format::Csv), Some("tsv")) => Some(b'\t'),
+            (Some(Format::Csv), _) | (None, Some("csv")) => Some(b','),
+            _ => None,
+        }
     }
 
     fn is_event(&self, input: &[u8]) -> bool {
@@ -137,6 +155,17 @@ impl PreviewArgs {
         let records = records.map_err(|error| failed(&access, &error))?;
         Ok((connector, records.into_iter().map(|record| (record, None)).collect()))
     }
+}
+
+/// Makes each row of CSV a record whose value is an object, as `sluice produce` does.
+fn of_rows(input: Vec<u8>, topic: &str, delimiter: u8) -> Result<Vec<Sampled>, Exit> {
+    let (mut places, mut records) = (Places::new(topic), Vec::new());
+    for row in rows(std::io::Cursor::new(input), delimiter)? {
+        let value = Some(Value::Object(row?).to_string().into());
+        let record = places.place(SampleRecord { value, ..SampleRecord::default() });
+        records.push((record.map_err(|error| Exit::Running(error.to_string()))?, None));
+    }
+    Ok(records)
 }
 
 /// Loads a connector as a function would, where `source.kafka` may be absent.

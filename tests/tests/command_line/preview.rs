@@ -17,6 +17,19 @@ fn json(sluice: Sluice, code: i32) -> Value {
 }
 
 #[test]
+fn rows_of_csv_are_what_produce_makes_of_them() {
+    let folder = Folder::with("prices.csv", "ticker,price,timestamp\nOOOO,\"$1,044.50\",1739712345\n");
+    let preview = |more: &[&str]| {
+        let preview = Sluice::new(["preview", "connectors.d/stock-prices.yaml", "--input"]);
+        more.iter().fold(preview.arg(folder.path().join("prices.csv")), Sluice::arg).output()
+    };
+    let ended = preview(&[]).expect_code(0);
+    assert!(ended.stdout.contains("At 2025-02-16 13:25:45 the price of OOOO is $1,044.50."), "{ended}");
+    let ended = preview(&["--format", "value"]).expect_code(1);
+    assert!(ended.stderr.contains("2 of 2 records would be rejected"), "{ended}");
+}
+
+#[test]
 fn it_shows_each_record_after_each_step_and_then_the_request() {
     let folder = Folder::with("records.jsonl", GOOD);
     let ended = Sluice::new(["preview", "connectors.d/stock-prices.yaml", "--input"])
