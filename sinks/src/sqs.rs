@@ -43,7 +43,7 @@ const REJECTING: [&str; 4] =
 #[serde(deny_unknown_fields)]
 pub struct SqsSettings {
     /// The queue's URL, such as `https://sqs.eu-central-1.amazonaws.com/123456789012/prices-dlq`.
-    #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "an address that begins with https:// or http://"))]
+    #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "the URL of a queue, such as https://sqs.eu-central-1.amazonaws.com/123456789012/prices; `aws sqs get-queue-url` tells it"))]
     #[schemars(extend("x-also" = ["queue", "url"]))]
     pub queue_url: String,
     /// What is sent: `json_lines`, a JSON object with the whole record, its headers included, or `raw`, the value alone.

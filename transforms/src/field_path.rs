@@ -15,6 +15,7 @@ pub(crate) struct FieldPath {
 impl FieldPath {
     /// Reads a path; `key` is the setting that holds it.
     pub(crate) fn parse(key: &str, written: String) -> Result<Self, SettingsError> {
+        no_json_path(key, &written)?;
         match path_names(&written) {
             Some(names) => {
                 let names = names.iter().map(|name| name.text.to_owned()).collect();
@@ -105,6 +106,19 @@ impl FieldPath {
     }
 }
 
+/// Refuses what is written as in other tools: `$.a`.
+fn no_json_path(key: &str, written: &str) -> Result<(), SettingsError> {
+    match written.strip_prefix("$.") {
+        Some(path) if !path.is_empty() => Err(SettingsError::at(
+            key,
+            format!(
+                "`{written}` is a JSONPath; write `{path}`, and a field that is called `$` in brackets, as `[$]`"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Says that a setting holds no path.
 fn no_path(key: &str, written: &str) -> SettingsError {
     let reason = format!(
@@ -133,6 +147,7 @@ enum PathStep {
 impl FieldPattern {
     /// Reads a path; `key` is the setting that holds it.
     pub(crate) fn parse(key: &str, written: &str) -> Result<Self, SettingsError> {
+        no_json_path(key, written)?;
         let names = path_names(written).ok_or_else(|| no_path(key, written))?;
         let (mut start, mut rest) = (Vec::new(), Vec::new());
         for name in names {
@@ -430,6 +445,14 @@ mod tests {
         assert_eq!(remove("a.0"), r#"{"a":[{"b":3}],"d":{"e":4}}"#);
         assert_eq!(remove("a.*"), r#"{"a":[],"d":{"e":4}}"#);
         assert_eq!(remove("d.x"), r#"{"a":[{"b":1,"c":2},{"b":3}],"d":{"e":4}}"#);
+    }
+
+    #[test]
+    fn a_path_of_jsonpath_is_refused_with_the_one_that_is_meant() {
+        let reason = FieldPath::parse("field", "$.a.b".to_owned()).unwrap_err().reason().to_owned();
+        assert!(reason.contains("write `a.b`"), "{reason}");
+        assert!(FieldPattern::parse("fields", "$.a").is_err());
+        assert_eq!(FieldPath::parse("field", "[$].a".to_owned()).unwrap().names, ["$", "a"]);
     }
 
     #[test]

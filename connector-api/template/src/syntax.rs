@@ -23,8 +23,20 @@ pub(crate) fn explain(source: &TemplateSource, error: &TemplateError) -> TextFau
 fn unexpected(source: &TemplateSource, at: usize) -> (String, usize) {
     let next: String = source.rest_of_tag(at).chars().take(16).collect();
     match next.lines().next().map(str::trim).filter(|next| !next.is_empty()) {
-        Some(next) => (format!("a tag cannot go on with `{next}`"), at),
+        Some(next) => (format!("a tag cannot go on with `{next}`{}", way_out(next)), at),
         None => unfinished(source.handlebars()).unwrap_or_else(|| ("a tag cannot end here".to_owned(), at)),
+    }
+}
+
+/// Says what to write in the place of what other dialects have.
+fn way_out(next: &str) -> &'static str {
+    let is_name = |rest: &str| rest.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    if next.starts_with('|') {
+        "; there are no filters: a helper stands before what it takes, as in `{{default name \"none\"}}`"
+    } else if next.strip_prefix('.').is_some_and(is_name) {
+        "; a field is written without a dot before it"
+    } else {
+        ""
     }
 }
 

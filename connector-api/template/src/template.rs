@@ -63,6 +63,12 @@ impl Template {
 
     fn from_source(source: &TemplateSource) -> Result<Self, crate::error::TextFault> {
         let (template, uses) = compile(source)?;
+        let is_json_path = |each: &&TemplateUse| each.written.starts_with("$.");
+        if let Some(TemplateUse { written, .. }) = uses.all.iter().find(is_json_path) {
+            let place = source.handlebars().find(written.as_str()).unwrap_or_default();
+            let reason = format!("`{written}` is a JSONPath; a field is written without `$.` before it");
+            return Err(crate::error::TextFault::new(reason, source.position(place)));
+        }
         Ok(Self { uses: Box::new(uses), program: CompiledText::new(template) })
     }
 

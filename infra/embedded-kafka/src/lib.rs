@@ -2,7 +2,7 @@
 //!
 //! It listens on loopback, so that other processes can produce and consume. It keeps records in memory: at most
 //! 5 MiB per partition, older ones are dropped. It has no admin requests, no look-up by time, and it refuses
-//! commits while a group rebalances. What needs those is tested against Apache Kafka itself.
+//! commits while a group rebalances. A group whose last member has left takes another one after its session timeout. What needs those is tested against Apache Kafka itself.
 
 mod ffi;
 

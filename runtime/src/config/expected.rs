@@ -11,6 +11,8 @@ use crate::config::yaml::{Content, Style, parse_number};
 
 /// How many keys of a map are named.
 const MAX_KEYS: usize = 6;
+/// How many plug-ins are named.
+const MAX_PLUG_INS: usize = 40;
 
 /// Says which types are expected.
 pub(super) fn types(kinds: &[&TypeKind]) -> String {
@@ -96,8 +98,17 @@ fn map(found: &FoundValue<'_>) -> Option<String> {
     if let (Value::Bool(is_on), true) = (word.to_json(), found.place.names("enabled")) {
         return Some(format!("write `{{ enabled: {is_on} }}`"));
     }
+    if let Some(written) = found.place.written_as() {
+        return Some(format!("write `{written}`"));
+    }
     if found.is_plug_in {
-        let plug_in = meant(&word.text, &found.place)?;
+        let Some(plug_in) = meant(&word.text, &found.place) else {
+            let keys = found.place.keys();
+            let known = keys.get(..keys.len().min(MAX_PLUG_INS))?.join(", ");
+            return Some(format!(
+                "it has one key, which names it, with its settings below; known are: {known}"
+            ));
+        };
         let is_bare = found.place.key(plug_in).required().is_empty();
         return Some(if is_bare {
             format!("write `{plug_in}: {{}}`, or its settings in the place of the braces")
@@ -110,7 +121,7 @@ fn map(found: &FoundValue<'_>) -> Option<String> {
     match keys.as_slice() {
         [] if found.place.takes_any_name() => Some("write `name: value` below it".to_owned()),
         [] => None,
-        [one] => Some(format!("it has the key `{one}`")),
+        [one] => Some(format!("write `{{ {one}: ... }}`")),
         keys if keys.len() <= MAX_KEYS => Some(format!("its keys are {}", named(keys))),
         keys => Some(format!("it has keys such as {}", named(keys.get(..MAX_KEYS)?))),
     }

@@ -45,12 +45,11 @@ impl Checked<'_> {
             ValidationErrorKind::MaxProperties { .. } if self.kind(&path, node).is_some() => Vec::new(),
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
-                vec![
-                    self.problem(
-                        self.key_position(&path, node),
-                        format!("missing key `{}`", join(&path, name)),
-                    ),
-                ]
+                let is_empty_file = path.is_empty() && node.keys().is_empty();
+                let way_out =
+                    if is_empty_file { "; `sluice new SINK` writes a file to begin with" } else { "" };
+                let text = format!("missing key `{}`{way_out}", join(&path, name));
+                vec![self.problem(self.key_position(&path, node), text)]
             }
             // That several are chosen is no mistake of its own where all but one are unknown.
             ValidationErrorKind::MaxProperties { .. } if self.chosen(&path, node) < 2 => Vec::new(),

@@ -41,6 +41,7 @@ impl<'a> UnknownKey<'a> {
             .map(did_you_mean)
             .or_else(|| self.place().instead_of(self.name).map(str::to_owned))
             .or_else(|| self.own_name())
+            .or_else(|| self.plug_in())
             .or_else(|| self.beside())
             .or_else(|| self.above())
             .or_else(|| alike(self.name, &known).map(did_you_mean))
@@ -75,6 +76,20 @@ impl<'a> UnknownKey<'a> {
         is_name.then(|| {
             "the name of a connector is that of its file, without `.yaml`; leave this out".to_owned()
         })
+    }
+
+    /// It is the name of a plug-in, whose place is another.
+    fn plug_in(&self) -> Option<String> {
+        if !self.path.is_empty() {
+            return None;
+        }
+        let root = self.root();
+        if root.key("sink").names(self.name) && !root.key("source").names(self.name) {
+            return Some("it belongs under `sink`".to_owned());
+        }
+        let is_transform = root.key("transforms").items().names(self.name);
+        is_transform
+            .then(|| format!("it is an item of the list `transforms`: write `- {}:` there", self.name))
     }
 
     /// It is of a key that stands beside it: often it is only not indented enough.

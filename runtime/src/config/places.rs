@@ -136,6 +136,12 @@ impl<'a> SchemaPlace<'a> {
         self.said_of("x-words", word)
     }
 
+    /// Returns how a map here is written by somebody who knows a single text for it. A plug-in says so with
+    /// `#[schemars(extend("x-written" = "{ topic: NAME }"))]` at its settings.
+    pub(super) fn written_as(&self) -> Option<&'a str> {
+        self.variants().into_iter().find_map(|schema| schema.get("x-written")?.as_str())
+    }
+
     fn said_of(&self, extension: &str, name: &str) -> Option<&'a str> {
         let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
         let said = |schema: &'a Value| schema.get(extension)?.get(&name)?.as_str();

@@ -195,7 +195,7 @@ fn one_of(plugins: impl Iterator<Item = (String, Value)>) -> Value {
 fn describe(root: &mut Value, property: &str, schema: Value) {
     let Some(place) = root.pointer_mut(&format!("/properties/{property}")) else { return };
     let told = std::mem::replace(place, schema);
-    for key in ["description", "default", "x-also", "x-instead"] {
+    for key in ["description", "default", "x-also", "x-instead", "x-written"] {
         if let Some(value) = told.get(key) {
             set(place, key, value.clone());
         }

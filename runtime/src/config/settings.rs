@@ -187,6 +187,7 @@ impl Default for ErrorSettings {
 /// Where rejected records go: a topic, or a sink.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-written" = "{ topic: NAME }"))]
 #[schemars(extend("x-instead" = {"replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "partitions": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "topic_replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "context_headers_enable": "what was wrong always stands in the headers of a letter; leave this out", "context_headers": "what was wrong always stands in the headers of a letter; leave this out", "headers": "what was wrong always stands in the headers of a letter; leave this out"}))]
 pub struct DeadLetterSettings {
     /// A topic on the source's brokers; created if it is not there.

@@ -41,6 +41,12 @@ impl TopicEntry {
         match text {
             "" | "." | ".." => Err("is not a topic name".to_owned()),
             _ if text.len() > 249 => Err("is longer than 249 characters".to_owned()),
+            _ if text.contains('*') && text.chars().all(|c| is_legal(c) || c == '*') => {
+                let pattern = text.replace('.', "\\.").replace('*', ".*");
+                Err(format!(
+                    "`{text}` is not a topic name; a pattern is a regular expression: write `^{pattern}`"
+                ))
+            }
             _ if !text.chars().all(is_legal) => Err(format!(
                 "`{text}` is not a topic name: only letters, digits, `.`, `_` and `-` are allowed; a pattern begins with `^`"
             )),

@@ -106,6 +106,7 @@ pub struct PostgresSettings {
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete`, which deletes the row of its key and
     /// needs `key: record_key`. Default: `reject`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["delete", "deletes", "delete_enabled"]))]
     pub on_null: OnNull,
     /// The table in which the offsets are stored, in the transaction of the rows: each record is stored exactly once then. Default:
     /// none, and at least once.

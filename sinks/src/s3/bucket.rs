@@ -134,7 +134,11 @@ impl Bucket {
         let operation = "HeadBucket, which this check needs s3:ListBucket for,";
         let look = async {
             let call = Call::new(operation, Method::HEAD, "", Bytes::new());
-            self.service.call(self.signed(call).await?).await
+            let answer = self.service.call_or(self.signed(call).await?, &[404]).await?;
+            if answer.status == 404 {
+                return Err(Failure::fatal("there is no such bucket; create it, or mend `bucket`"));
+            }
+            Ok(answer)
         };
         self.service.check(format!("bucket {}", self.name), Box::pin(look)).await
     }

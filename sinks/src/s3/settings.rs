@@ -46,7 +46,7 @@ use crate::s3::format::{ObjectCompression, ObjectFormat};
 #[serde(deny_unknown_fields)]
 pub struct S3Settings {
     /// The bucket's name.
-    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), extend("patternErrorMessage" = "the name of a bucket: 3 to 63 small letters, digits, dots and dashes"))]
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), extend("patternErrorMessage" = "the name of a bucket alone, of 3 to 63 small letters, digits, dots and dashes, without `s3://`; folders are `prefix`"))]
     #[schemars(extend("x-also" = ["bucket_name"]))]
     pub bucket: String,
     /// What the names of objects begin with, such as `kafka/`. It is taken as it is, without tags or dates: topic and

@@ -289,6 +289,13 @@ const MISFITS: &[Row] = &[
 
 /// Files in which a text is taken as it is that looks as if it were meant otherwise.
 const LITERAL: &[Row] = &[
+    (
+        "transforms:\n  - timestamp: { field: at, from: dd.mm.yyyy, to: rfc3339 }\nsink: { stdout: {} }\n",
+        "4:35",
+        &[
+            "`transforms.0.timestamp.from`: no time can be read with `dd.mm.yyyy`, which has minutes and no hours; months are `%m`, in Java's notation `MM`",
+        ],
+    ),
     ("sink: { file: { path: out-%Y-%m-%d.jsonl } }\n", "3:23", &["`sink.file.path`", "looks like a date"]),
     ("sink: { file: { path: ~/out.jsonl } }\n", "3:23", &["write `${env:HOME}` for yours"]),
     (
@@ -330,6 +337,16 @@ const IDLE: &[Row] = &[
         "transforms:\n  - template: { text: \"all the same\" }\nsink: { stdout: {} }\n",
         "4:23",
         &["`transforms.0.template.text`: has no tag, so that every record gets the same text"],
+    ),
+    (
+        "transforms:\n  - template: { text: \"{% if a %}{{a}}{% endif %}\" }\nsink: { stdout: {} }\n",
+        "4:23",
+        &["is taken as text; a block is `{{#if name}}...{{/if}}`"],
+    ),
+    (
+        "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: \"%Y-%M-%d\" }\nsink: { stdout: {} }\n",
+        "4:53",
+        &["`transforms.0.timestamp.to`: has minutes and no hours; months are `%m`"],
     ),
     (
         "transforms:\n  - drop_headers: { headers: [trace] }\n  - filter: {}\n    predicate: { has_header_key: { name: trace } }\nsink: { blackhole: {} }\n",

@@ -157,7 +157,7 @@ fn a_value_of_another_type_is_told_how_it_is_written() {
             "c.yaml:2:47: `source.kafka.topics`: expected a list, found `orders`; write `[orders]`",
             "c.yaml:4:3: `transforms`: expected a list, found a map; begin each of its items with `- `",
             "`sink.http.headers`: expected a map, found a list; write it without dashes and brackets, as `name: value`",
-            "`sink.http.batch`: expected a map, found the boolean `true`; it has the key `format`",
+            "`sink.http.batch`: expected a map, found the boolean `true`; write `{ format: ... }`",
         ],
     );
     assert_said(
@@ -170,6 +170,85 @@ fn a_value_of_another_type_is_told_how_it_is_written() {
         with_transform("{ filter: {}, predicate: { field_value: { field: a, equals: [1, 2] } } }"),
         &["`transforms.0.predicate.field_value.equals`: expected "],
     );
+}
+
+/// Checks that of each file something is said with these words in it.
+fn assert_words<const N: usize>(rows: [(String, &str); N]) {
+    for (file, expected) in rows {
+        let said = said(&file).concat();
+        assert!(said.contains(expected), "{file}wanted: {expected}\nsaid: {said}");
+    }
+}
+
+/// Each of these was said without the word that leads out.
+#[test]
+fn what_is_written_in_another_way_elsewhere_is_told_the_way_here() {
+    assert_words([
+        (
+            format!("{SOURCE}  value: {{ avro: {{ registry: \"http://h:8081\" }} }}\n{SINK}"),
+            "`source.value.avro.registry`: expected a map, found a text that is not shown; write `{ confluent: { urls: [",
+        ),
+        (
+            format!("{SOURCE}{SINK}errors: {{ tolerance: all, dead_letter_queue: letters }}\n"),
+            "`errors.dead_letter_queue`: expected a map, found a text that is not shown; write `{ topic: NAME }`",
+        ),
+        (
+            with_transform("{ filter: {}, predicate: \"price > 3\" }"),
+            "it has one key, which names it, with its settings below; known are: ",
+        ),
+        (with_transform("{ filter: {}, predicate: \"price > 3\" }"), "field_value"),
+        (
+            with_transform("timestamp: { field: a, format: yyyy, target_type: unix }"),
+            "the format that the field has is `from`, and the one to write is `to`",
+        ),
+        (format!("{SOURCE}  value: debezium\n{SINK}"), "found `debezium`; did you mean `json`?"),
+        (with_transform("jq: .a"), "`transforms.0.jq`: expected a map, found `.a`; write `{ program: ... }`"),
+        (with_transform("drop_field: { fields: [a] }"), "did you mean `replace_field`?"),
+        (with_transform("ExtractNewRecordState: {}"), "did you mean `unwrap_cdc`?"),
+        (with_transform("TimestampConverter: {}"), "did you mean `timestamp`?"),
+        (
+            with_transform("timestamp: { field: $.a, from: rfc3339, to: unix_millis }"),
+            "`$.a` is a JSONPath; write `a`",
+        ),
+        (
+            with_transform("template: { text: \"{{a | upper}}\" }"),
+            "there are no filters: a helper stands before what it takes",
+        ),
+        (with_transform("template: { text: \"{{.a}}\" }"), "a field is written without a dot before it"),
+    ]);
+}
+
+#[test]
+fn a_name_or_a_place_of_another_tool_is_told_the_way_here() {
+    let with_topics =
+        |topics: &str| format!("source:\n  kafka: {{ bootstrap_servers: a, topics: [{topics}] }}\n{SINK}");
+    assert_words([
+        (format!("{SOURCE}stdout: {{}}\n"), "unknown key `stdout`; it belongs under `sink`"),
+        (
+            format!("{SOURCE}{SINK}template: {{ text: \"{{{{a}}}}\" }}\n"),
+            "unknown key `template`; it is an item of the list `transforms`: write `- template:` there",
+        ),
+        (String::new(), "missing key `sink`; `sluice new SINK` writes a file to begin with"),
+        (
+            with_topics("\"orders.*\""),
+            "`orders.*` is not a topic name; a pattern is a regular expression: write `^orders\\..*`",
+        ),
+        (
+            with_sink("s3: { bucket: \"s3://archive\", region: eu-west-3 }"),
+            "expected the name of a bucket alone",
+        ),
+        (
+            with_sink(
+                "bedrock_kb: { knowledge_base_id: \"arn:aws:bedrock:x:1:knowledge-base/ABCDEFGHIJ\", data_source_id: KLMNOPQRST }",
+            ),
+            "expected an id of 10 letters and digits, which is the end of an ARN",
+        ),
+        (with_sink("sqs: { queue_url: \"arn:aws:sqs:eu-west-1:1:q\" }"), "`aws sqs get-queue-url` tells it"),
+        (
+            with_sink("postgres: { url: \"postgres://h/d\", table: t, delete: true }"),
+            "did you mean `on_null`?",
+        ),
+    ]);
 }
 
 #[test]

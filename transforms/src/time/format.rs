@@ -35,6 +35,15 @@ impl TimeFormat {
         matches!(self, Self::Unix(_))
     }
 
+    /// Says what is hardly meant: minutes without hours, where months are.
+    pub(crate) fn oddity(&self) -> Option<&'static str> {
+        let Self::Pattern(pattern) = self else { return None };
+        let written = pattern.strftime();
+        let has_clock = ["%H", "%I", "%k", "%l", "%T", "%R", "%r", "%s", "%c"];
+        let is_odd = written.contains("%M") && !has_clock.iter().any(|clock| written.contains(clock));
+        is_odd.then_some("has minutes and no hours; months are `%m`, in Java's notation `MM`")
+    }
+
     /// Reads a setting; `key` is its name.
     pub(crate) fn parse(key: &str, text: &str) -> Result<Self, SettingsError> {
         if text.contains('%') {
@@ -126,7 +135,10 @@ pub(crate) fn check_reading(format: &TimeFormat, zone: &TimeZone) -> Result<(), 
     };
     let written = pattern.write(sample().into(), zone);
     let read = written.and_then(|text| pattern.read(&text, zone));
-    read.map(|_| ()).map_err(|error| format!("no time can be read with `{}`: {error}", pattern.as_str()))
+    read.map(|_| ()).map_err(|error| match format.oddity() {
+        Some(oddity) => format!("no time can be read with `{}`, which {oddity}", pattern.as_str()),
+        None => format!("no time can be read with `{}`: {error}", pattern.as_str()),
+    })
 }
 
 /// A day above 12 and an hour above 12, so that a pattern cannot take one thing for another.

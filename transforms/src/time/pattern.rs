@@ -61,6 +61,11 @@ impl Pattern {
         self.named.as_ref().unwrap_or(&self.written)
     }
 
+    /// Returns the pattern in the notation of strftime.
+    pub(crate) fn strftime(&self) -> &str {
+        &self.written
+    }
+
     /// Reads a text. The zone is that of texts without an offset.
     pub(crate) fn read(&self, text: &str, zone: &TimeZone) -> Result<Moment, jiff::Error> {
         if let Some(zulu) = &self.zulu

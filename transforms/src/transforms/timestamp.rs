@@ -47,6 +47,8 @@ use crate::time::{TimeFormat, check_reading, check_writing, known_times, time_zo
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {"format": "the format that the field has is `from`, and the one to write is `to`", "target_type": "the format to write is `to`", "unix_precision": "the format that the field has is `from`, such as `unix_millis`, and the one to write is `to`"}))]
+#[schemars(extend("x-also" = ["timestampconverter", "timestamp_converter", "date", "date_format"]))]
 pub(crate) struct TimestampSettings {
     /// The field that holds the time. Names within names are separated by dots (`quote.time`); an item of an
     /// array is a number from 0; a name that has a dot stands in brackets (`quote.[trade.time]`) or between
@@ -152,6 +154,11 @@ impl Transform for Timestamp {
         let side = self.of.side();
         let why = SettingsError::at("from", format!("reads the {side}"));
         vec![FormNeed::new(side, PayloadForms::ANY, why).with_kind(self.time.needs(&[]))]
+    }
+
+    fn warnings(&self) -> Vec<SettingsError> {
+        let formats = [("from", &self.time.from), ("to", &self.time.to)].into_iter();
+        formats.filter_map(|(key, format)| Some(SettingsError::at(key, format.oddity()?))).collect()
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {

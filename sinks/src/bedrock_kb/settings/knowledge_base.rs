@@ -55,7 +55,7 @@ const STATUS_CALLS_PER_SECOND: f64 = 5.0;
 pub struct KnowledgeBaseSettings {
     /// The knowledge base: 10 letters and digits, such as `KB12345678`. Write this or `knowledge_base`.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"), extend("patternErrorMessage" = "an id of 10 letters and digits"))]
+    #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"), extend("patternErrorMessage" = "an id of 10 letters and digits, which is the end of an ARN"))]
     #[schemars(extend("x-also" = ["kb_id", "kbid"]))]
     pub knowledge_base_id: Option<String>,
     /// The knowledge base by its name, which is looked up when the connector starts.
@@ -64,7 +64,7 @@ pub struct KnowledgeBaseSettings {
     pub knowledge_base: Option<String>,
     /// Its data source: 10 letters and digits, such as `DS12345678`. Write this or `data_source`.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"), extend("patternErrorMessage" = "an id of 10 letters and digits"))]
+    #[schemars(regex(pattern = "^[0-9a-zA-Z]{10}$"), extend("patternErrorMessage" = "an id of 10 letters and digits, which is the end of an ARN"))]
     #[schemars(extend("x-also" = ["ds_id", "dsid"]))]
     pub data_source_id: Option<String>,
     /// Its data source by name, which is looked up when the connector starts.

@@ -6,12 +6,14 @@ use apache_avro::{Decimal, Schema};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sluice_connector_api::SchemaType;
 
 use super::format::AvroFormat;
 use super::plan::AvroPlan;
 use super::styles::AvroStyles;
 use crate::framing::{Framed, Framing, MessageName, SchemaKey};
-use crate::schemas::SchemaFormat;
+use crate::mapping::MICROS;
+use crate::schemas::{SchemaFormat, SchemaSource};
 
 fn plan(schema: &Value) -> AvroPlan {
     let schema = Schema::parse_str(&schema.to_string()).unwrap();
@@ -105,6 +107,25 @@ proptest! {
         ]});
         let _either_way = read(&schema, &payload);
     }
+}
+
+/// What Debezium marks by a name alone is known to targets that make columns.
+#[test]
+fn a_marked_type_says_what_it_is() {
+    let field = |name: &str, base: &str, mark: &str| json!({ "name": name, "type": ["null", { "type": base, "connect.name": mark }], "default": null });
+    let schema = json!({ "type": "record", "name": "Row", "fields": [
+        field("day", "int", "io.debezium.time.Date"),
+        field("at", "long", "io.debezium.time.MicroTimestamp"),
+        field("zoned", "string", "io.debezium.time.ZonedTimestamp"),
+        field("id", "string", "io.debezium.data.Uuid"),
+        field("year", "int", "io.debezium.time.Year"),
+    ] });
+    let files = SchemaSource::Files(vec![("row.avsc".to_owned(), schema.to_string().into_bytes())]);
+    let plan = AvroFormat::default().compile(SchemaKey::Files, &files).unwrap().unwrap();
+    let of = |name: &str| plan.of.as_ref().unwrap().at(&[name]).cloned().unwrap();
+    assert_eq!((of("day"), of("at")), (SchemaType::Date, SchemaType::Local(MICROS)));
+    assert_eq!((of("zoned"), of("id")), (SchemaType::Instant(MICROS), SchemaType::Uuid));
+    assert_eq!(of("year"), SchemaType::Integer(32));
 }
 
 #[test]

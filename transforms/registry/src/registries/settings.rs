@@ -11,6 +11,7 @@ use crate::framing::{ApicurioIds, Framing, IdKind};
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(transform = one_of_its_keys)]
+#[schemars(extend("x-written" = "{ confluent: { urls: [\"http://localhost:8081\"] } }"))]
 pub(crate) enum RegistrySettings {
     /// Confluent's Schema Registry, or any that has its API: Karapace, Redpanda, or Apicurio under `/apis/ccompat/v7`. Records
     /// hold the id before the payload (`00` and four bytes), or a GUID in the header `__key_schema_id` or

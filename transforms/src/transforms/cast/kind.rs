@@ -119,12 +119,12 @@ impl CastType {
         let digits = match scalar {
             Scalar::Bool(word) => if word == "true" { "1" } else { "0" }.to_owned(),
             Scalar::Number(digits) => digits.to_owned(),
-            Scalar::Text(text) => numbers.plain(text).ok_or_else(|| self.no_number(text))?,
+            Scalar::Text(text) => numbers.plain(text).ok_or_else(|| self.no_number(text, numbers))?,
         };
         let is_text = matches!(scalar, Scalar::Text(_));
         let trimmed = if self.is_whole() { &digits } else { digits.trim() };
         if Decimal::parse(trimmed).is_none() || (is_text && self.is_whole() && !is_plain_whole(trimmed)) {
-            return Err(self.no_number(scalar.as_str()));
+            return Err(self.no_number(scalar.as_str(), numbers));
         }
         match self {
             Self::Int8 => self.whole(trimmed, i8::MIN.into(), i8::MAX.into()),
@@ -147,8 +147,12 @@ impl CastType {
         matches!(self, Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64)
     }
 
-    fn no_number(self, found: &str) -> FieldFault {
-        FieldFault::new(format!("is not a number that can become {}", self.name())).with_found(found)
+    fn no_number(self, found: &str, numbers: WrittenNumbers) -> FieldFault {
+        let way_out = match numbers.that_reads(found) {
+            Some(name) => format!("; `numbers: {name}` reads it"),
+            None => String::new(),
+        };
+        FieldFault::new(format!("is not a number that can become {}{way_out}", self.name())).with_found(found)
     }
 
     fn out_of_range(self, found: &str) -> FieldFault {

@@ -17,6 +17,13 @@ pub(crate) enum WrittenNumbers {
 }
 
 impl WrittenNumbers {
+    /// Names the setting that reads a text as a number which this one does not read.
+    pub(super) fn that_reads(self, text: &str) -> Option<&'static str> {
+        let known = [(Self::Point, "point"), (Self::Comma, "comma")].into_iter();
+        let mut others = known.filter(|(other, _)| *other != self && other.plain(text).is_some());
+        others.next().map(|(_, name)| name)
+    }
+
     /// Returns the number in plain digits; `None` where the text is none.
     pub(super) fn plain(self, text: &str) -> Option<String> {
         let (mark, groups) = match self {
@@ -95,6 +102,14 @@ fn without_groups(whole: &str, separators: &[char]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_setting_that_reads_a_text_is_named() {
+        assert_eq!(WrittenNumbers::Plain.that_reads("$1,234.50"), Some("point"));
+        assert_eq!(WrittenNumbers::Plain.that_reads("1.234,50 €"), Some("comma"));
+        assert_eq!(WrittenNumbers::Point.that_reads("1.234,50"), Some("comma"));
+        assert_eq!(WrittenNumbers::Plain.that_reads("many"), None);
+    }
 
     #[test]
     fn numbers_are_read_as_people_write_them() {

@@ -353,7 +353,12 @@ fn errors_are_found_when_a_template_is_built() {
     assert_eq!(fault_of("Hello {{name"), ("a tag is not closed".to_owned(), (1, 7)));
     assert_eq!(fault_of("a\n{{#if x}}b"), ("the block `if` is not closed".to_owned(), (2, 1)));
     assert_eq!(fault_of("a\n {{#if x}}b{{/each}}"), ("`/each` closes the block `if`".to_owned(), (2, 12)));
-    assert_eq!(fault_of("ą {{a | b}}"), ("a tag cannot go on with `| b}}`".to_owned(), (1, 7)));
+    let filter =
+        "; there are no filters: a helper stands before what it takes, as in `{{default name \"none\"}}`";
+    assert_eq!(fault_of("ą {{a | b}}"), (format!("a tag cannot go on with `| b}}}}`{filter}"), (1, 7)));
+    assert!(fault_of("{{.a}}").0.ends_with("; a field is written without a dot before it"));
+    let path = "`$.a` is a JSONPath; a field is written without `$.` before it".to_owned();
+    assert_eq!(fault_of("x {{$.a}}"), (path, (1, 5)));
     assert_eq!(fault_of("{{}}"), ("a tag cannot go on with `}}`".to_owned(), (1, 3)));
     assert_eq!(fault_of("{{> p}}"), ("partials (`>`) are not available".to_owned(), (1, 1)));
     assert_eq!(fault_of("x {{#> p}}y{{/p}}").0, "partials (`>`) are not available");
@@ -427,7 +432,9 @@ fn errors_between_other_delimiters_keep_their_place() {
     assert_eq!(fault("a <<! c"), ("`<<` is not closed".to_owned(), Some((1, 3))));
     assert_eq!(fault("a <<  >>"), ("`<<` opens an empty tag".to_owned(), Some((1, 3))));
     assert_eq!(fault("x\n{ <<#if a>>b"), ("the block `if` is not closed".to_owned(), Some((2, 3))));
-    assert_eq!(fault("{\\ą <<a>> <<a | b>>"), ("a tag cannot go on with `| b>>`".to_owned(), Some((1, 15))));
+    let (reason, at) = fault("{\\ą <<a>> <<a | b>>");
+    assert!(reason.starts_with("a tag cannot go on with `| b>>`; there are no filters"), "{reason}");
+    assert_eq!(at, Some((1, 15)));
     assert_eq!(fault("{\\ą <<a>> <<upper x>>").1, Some((1, 11)));
     assert_eq!(fault("<<#if a>>\n <<upper c>>\n<</if>>").1, Some((2, 2)));
     assert_eq!(fault("<<> p>>").0, "partials (`>`) are not available");

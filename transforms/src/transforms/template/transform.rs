@@ -121,7 +121,15 @@ impl Transform for TextWriter {
 
     fn warnings(&self) -> Vec<SettingsError> {
         let text = "has no tag, so that every record gets the same text; a field is written as `{{name}}`";
-        if self.template.has_tags() { Vec::new() } else { vec![SettingsError::at("text", text)] }
+        let mut warnings = Vec::new();
+        if !self.template.has_tags() {
+            warnings.push(SettingsError::at("text", text));
+        }
+        if self.template.literals().any(|literal| literal.contains("{%") && literal.contains("%}")) {
+            let text = "`{% ... %}` is taken as text; a block is `{{#if name}}...{{/if}}`";
+            warnings.push(SettingsError::at("text", text));
+        }
+        warnings
     }
 
     fn makes(&self, forms: RecordForms) -> RecordForms {

@@ -55,6 +55,7 @@ use crate::subject::Of;
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-also" = ["extractnewrecordstate", "extract_new_record_state", "unwrap", "debezium", "flatten_cdc"]))]
 pub(crate) struct UnwrapCdcSettings {
     /// Who writes the records. Default `debezium`.
     #[serde(default)]
