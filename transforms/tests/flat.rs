@@ -128,6 +128,16 @@ fn cast_follows_the_types_of_kafka_connect() {
         ("int8", "300", "field `a` is out of the range of int8"),
         ("int32", "\"1.5\"", "field `a` is not a number that can become int32"),
         ("int32", "\"x\"", "field `a` is not a number that can become int32"),
+        (
+            "number",
+            "\"$1,234.50\"",
+            "field `a` is not a number that can become number; `numbers: point` reads it",
+        ),
+        (
+            "int64",
+            "\"1.234.567\"",
+            "field `a` is not a number that can become int64; `numbers: comma` reads it",
+        ),
         ("float32", "1e39", "field `a` is out of the range of float32"),
         ("boolean", "\"yes\"", "field `a` is neither `true` nor `false`"),
         ("string", "[1]", "field `a` is a JSON array, which cannot become string"),

@@ -111,7 +111,10 @@ impl CastType {
         match self {
             Self::String => Ok(scalar.as_str().into()),
             Self::Boolean => boolean(scalar).map(Value::Bool),
-            number => number.number(scalar, numbers),
+            number => {
+                let cast = number.number(scalar, numbers);
+                cast.map_err(|fault| number.with_way_out(fault, scalar, numbers))
+            }
         }
     }
 
@@ -119,12 +122,12 @@ impl CastType {
         let digits = match scalar {
             Scalar::Bool(word) => if word == "true" { "1" } else { "0" }.to_owned(),
             Scalar::Number(digits) => digits.to_owned(),
-            Scalar::Text(text) => numbers.plain(text).ok_or_else(|| self.no_number(text, numbers))?,
+            Scalar::Text(text) => numbers.plain(text).ok_or_else(|| self.no_number(text))?,
         };
         let is_text = matches!(scalar, Scalar::Text(_));
         let trimmed = if self.is_whole() { &digits } else { digits.trim() };
         if Decimal::parse(trimmed).is_none() || (is_text && self.is_whole() && !is_plain_whole(trimmed)) {
-            return Err(self.no_number(scalar.as_str(), numbers));
+            return Err(self.no_number(scalar.as_str()));
         }
         match self {
             Self::Int8 => self.whole(trimmed, i8::MIN.into(), i8::MAX.into()),
@@ -147,12 +150,22 @@ impl CastType {
         matches!(self, Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64)
     }
 
-    fn no_number(self, found: &str, numbers: WrittenNumbers) -> FieldFault {
-        let way_out = match numbers.that_reads(found) {
-            Some(name) => format!("; `numbers: {name}` reads it"),
-            None => String::new(),
-        };
-        FieldFault::new(format!("is not a number that can become {}{way_out}", self.name())).with_found(found)
+    fn no_number(self, found: &str) -> FieldFault {
+        FieldFault::new(format!("is not a number that can become {}", self.name())).with_found(found)
+    }
+
+    /// Names the setting with which a text can be cast that is refused, if there is one.
+    fn with_way_out(self, fault: FieldFault, scalar: Scalar<'_>, numbers: WrittenNumbers) -> FieldFault {
+        let Scalar::Text(text) = scalar else { return fault };
+        let mut others = numbers.others().into_iter();
+        match others.find(|(other, _)| self.number(scalar, *other).is_ok()) {
+            Some((_, name)) => {
+                let reason =
+                    format!("is not a number that can become {}; `numbers: {name}` reads it", self.name());
+                FieldFault::new(reason).with_found(text)
+            }
+            None => fault,
+        }
     }
 
     fn out_of_range(self, found: &str) -> FieldFault {

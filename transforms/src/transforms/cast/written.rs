@@ -17,11 +17,10 @@ pub(crate) enum WrittenNumbers {
 }
 
 impl WrittenNumbers {
-    /// Names the setting that reads a text as a number which this one does not read.
-    pub(super) fn that_reads(self, text: &str) -> Option<&'static str> {
+    /// Returns the other ways, with the words of the setting, in which people write numbers.
+    pub(super) fn others(self) -> Vec<(Self, &'static str)> {
         let known = [(Self::Point, "point"), (Self::Comma, "comma")].into_iter();
-        let mut others = known.filter(|(other, _)| *other != self && other.plain(text).is_some());
-        others.next().map(|(_, name)| name)
+        known.filter(|(other, _)| *other != self).collect()
     }
 
     /// Returns the number in plain digits; `None` where the text is none.
@@ -102,14 +101,6 @@ fn without_groups(whole: &str, separators: &[char]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_setting_that_reads_a_text_is_named() {
-        assert_eq!(WrittenNumbers::Plain.that_reads("$1,234.50"), Some("point"));
-        assert_eq!(WrittenNumbers::Plain.that_reads("1.234,50 €"), Some("comma"));
-        assert_eq!(WrittenNumbers::Point.that_reads("1.234,50"), Some("comma"));
-        assert_eq!(WrittenNumbers::Plain.that_reads("many"), None);
-    }
 
     #[test]
     fn numbers_are_read_as_people_write_them() {
