@@ -14,7 +14,7 @@ use sluice_kafka_client::{AuthSettings, Security, TlsSettings, check_servers, po
 /// deletes by it. A put is stored when every in-sync replica has it; the producer is idempotent, so that its own tries write
 /// nothing twice.
 ///
-/// A batch holds up to 10000 records and 16MiB. A record that the topic does not take for its size is rejected. A topic that is not there is
+/// A batch holds up to 5000 records and 16MiB. A record that the topic does not take for its size is rejected. A topic that is not there is
 /// not made, unless `properties` has `allow.auto.create.topics: "true"`: the connector stops, or, where data of the record
 /// names the topic, that record is rejected.
 ///
