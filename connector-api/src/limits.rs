@@ -76,8 +76,8 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// What two puts in flight may not share. Default: the partition.
     pub order: Order,
-    /// Whether records are parted by what orders them into as many stripes as puts may be in flight, and a batch is of one stripe: then
-    /// so many are in flight although the same keys come in all of them, and each takes fewer records. Default: no.
+    /// Whether what orders records parts them into stripes, as many as there may be puts in flight. A batch is of one stripe. So they are
+    /// side by side although the same keys come all the time, and each has fewer records. Default: no.
     pub is_striped: bool,
     /// How many calls per second; a put is a call. Default: as many as there are.
     pub pace: Option<Pace>,

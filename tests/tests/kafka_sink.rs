@@ -51,7 +51,7 @@ async fn a_record_that_the_topic_does_not_take_is_rejected_alone_and_order_holds
     assert_eq!(values(&broker.read(&topic)), ["a", "b", "c", "d"]);
 }
 
-/// However many requests a put takes, and whoever puts beside it: what is behind a refused one does not overtake it.
+/// A put takes many requests, and another one puts beside it: what is behind a refused request does not overtake it.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_overtakes_a_request_that_is_refused() {
     let Some(broker) = Broker::shared() else { return };

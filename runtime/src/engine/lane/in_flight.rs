@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::future::{Future, pending};
-use std::hash::{BuildHasher, Hash};
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crate::engine::lane::confirmation::{Confirmed, Unconfirmed};
 use crate::engine::lane::delivery::Delivery;
 use crate::engine::lane::group::{Outcome, Stop};
 use crate::engine::lane::holding::{Holding, StoredHeld, Urge};
+use crate::engine::lane::ordering::{newest_wins, order_and_id, stripe_of};
 use crate::engine::lane::progress::Stands;
 use crate::engine::lane::settings::LaneSettings;
 use crate::engine::ledger::tracker::{Ticket, Tracker};
@@ -185,7 +185,7 @@ impl Lane {
         let meta = guard::call(|| {
             let (order, id) = order_and_id(self.limits.order, &*self.sink, record);
             let batch_key = self.batch_keys.number(&self.sink.batch_key(record));
-            let batch_key = self.in_stripe(batch_key, order);
+            let batch_key = stripe_of(&self.limits, batch_key, order);
             let mut meta = Meta::new(ticket, self.sink.size_of(record), since).with_order(order);
             meta.batch_key = batch_key;
             if let Some(id) = id.filter(|_| newest_wins(self.limits.order)) {
@@ -200,16 +200,6 @@ impl Lane {
             return Err(Unfit::TooLarge { order: meta.order, reason });
         }
         Ok(meta)
-    }
-
-    /// Parts records of one batch key by what orders them, where the sink wants that.
-    fn in_stripe(&self, batch_key: u64, order: Option<u64>) -> u64 {
-        match u64::try_from(self.limits.max_in_flight) {
-            Ok(stripes) if self.limits.is_striped && stripes > 1 => {
-                batch_key.wrapping_mul(stripes).wrapping_add(order.unwrap_or_default() % stripes)
-            }
-            _ => batch_key,
-        }
     }
 
     /// Adds a record that the sink was asked about behind all others.
@@ -392,30 +382,4 @@ impl Lane {
     pub(crate) fn interrupt(&mut self) {
         std::mem::take(&mut self.interrupt).cancel();
     }
-}
-
-/// Says whether the newest record of a thing takes the place of the older ones in a batch.
-fn newest_wins(order: Order) -> bool {
-    matches!(order, Order::Id { newest_wins: true })
-}
-
-/// Folds what orders a record into a number, and returns its id where that is it. Two keys that fold alike wait for each
-/// other, which is harmless.
-fn order_and_id(order: Order, sink: &dyn Sink, record: &Record) -> (Option<u64>, Option<String>) {
-    match order {
-        Order::Partition => (Some(folded(record.origin().topic_partition())), None),
-        Order::Key => (record.key.as_ref().map(|key| folded(key.to_bytes())), None),
-        Order::KeyOrPartition => {
-            let partition = || folded(record.origin().topic_partition());
-            (Some(record.key.as_ref().map_or_else(partition, |key| folded(key.to_bytes()))), None)
-        }
-        Order::Id { .. } => {
-            let id = sink.id(record);
-            (id.as_ref().map(folded), id)
-        }
-    }
-}
-
-fn folded(key: impl Hash) -> u64 {
-    foldhash::quality::FixedState::default().hash_one(key)
 }

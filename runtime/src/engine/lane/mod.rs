@@ -20,5 +20,6 @@ pub mod fault;
 pub mod group;
 pub(crate) mod holding;
 pub(crate) mod in_flight;
+mod ordering;
 pub mod progress;
 pub mod settings;
