@@ -291,7 +291,12 @@ fn a_right_that_is_taken_from_a_queue_under_a_running_connector_has_nothing_put_
     assert!(case.puts() <= 6, "{} puts of 6 records", case.puts());
     broker.allow(USER, "Write", &case.queue());
     case.wait_for_commit(&mut daemon, broker, 8);
-    assert!(case.puts() <= 8, "what was behind the letter was put twice at most: {} puts", case.puts());
+    assert!(
+        case.puts() <= 8,
+        "what was behind the letter was put twice at most: {} puts\n{}",
+        case.puts(),
+        daemon.log()
+    );
     assert_eq!(broker.open().read(&case.queue()).len(), 2);
     daemon.terminate().expect_code(0);
 }

@@ -21,8 +21,6 @@ use crate::retry::backoff::Backoff;
 
 /// How long one look may take.
 const LONGEST: Duration = Duration::from_secs(10);
-/// How long the look at the dead letter queue may take, which keeps the first record waiting where nothing is to be seen.
-const LETTERS: Duration = Duration::from_secs(3);
 /// For how long a look that failed stands for those that come after it, as of other tasks.
 const STANDS: Duration = Duration::from_secs(1);
 /// The waits between looks while nothing is there to put.
@@ -147,7 +145,7 @@ impl Looking {
     /// back.
     async fn look_at_letters(&self) -> Option<(FailureKind, String)> {
         let letters = self.letters.as_ref()?;
-        let looked = tokio::time::timeout(LETTERS, guard::wait_for(letters.check())).await;
+        let looked = tokio::time::timeout(LONGEST, guard::wait_for(letters.check())).await;
         let findings = looked.ok()?.ok()?;
         let wrong = findings.into_iter().find(|finding| finding.kind == FindingKind::Wrong)?;
         let reason =

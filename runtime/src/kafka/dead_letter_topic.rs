@@ -26,7 +26,9 @@ use sluice_kafka_client::{TopicRights, rights_of};
 /// How long the brokers may take to say whether the topic is there.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
 /// How long they may take to say whether it may be written, and then whether it is there at all.
-const RIGHTS_WAIT: Duration = Duration::from_secs(4);
+const RIGHTS_WAIT: Duration = Duration::from_secs(8);
+/// What is said of one that is missing.
+const NOT_YET: &str = "is not there yet; it is created when it is needed";
 /// The way out where it may not.
 const GIVE_WRITE: &str = "give the right `Write` on it to the client of the source, whose brokers it is on";
 /// How long the brokers may take to acknowledge records; then the engine tries again.
@@ -167,20 +169,12 @@ impl TopicSink {
             TopicRights::Seen { may_write: Some(false), .. } | TopicRights::Hidden => {
                 Finding::wrong(subject, format!("may not be written; {GIVE_WRITE}"))
             }
-            TopicRights::Missing => match self.refusal_to_make().await {
+            TopicRights::Missing => match refusal(&self.name, &self.access).await {
                 Some(error) => Finding::wrong(subject, self.unmade(&error).to_string()),
-                None => Finding::good(subject, "is not there yet; it is created when it is needed"),
+                None => Finding::good(subject, NOT_YET),
             },
+            TopicRights::Unlisted => Finding::good(subject, NOT_YET),
         }
-    }
-
-    /// Says why the brokers would not make the topic, if that can be seen.
-    async fn refusal_to_make(&self) -> Option<KafkaError> {
-        let admin = self.access.admin().await.ok()?;
-        let refused = refusal(&self.name, &admin).await;
-        // Its end waits for threads of its own.
-        let _closing = tokio::task::spawn_blocking(move || drop(admin));
-        refused
     }
 
     /// Sends as much of a letter as the topic takes, where that is wanted.
@@ -340,13 +334,13 @@ fn way_out(error: &KafkaError) -> Option<&'static str> {
     }
 }
 
-/// Says whether another try with the same producer would fail alike: the topic is gone, or librdkafka has given
-/// up for good (`Fatal`).
+/// Says whether another try with the same producer would fail alike: the topic is gone, librdkafka has given up for good
+/// (`Fatal`), or it remembers for minutes that the right is missing.
 fn is_useless(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{Fatal, MessageTimedOut, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-    error.rdkafka_error_code().is_some_and(|code| {
-        [Fatal, MessageTimedOut, UnknownPartition, UnknownTopic, UnknownTopicOrPartition].contains(&code)
-    })
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(Code::Fatal | Code::MessageTimedOut | Code::TopicAuthorizationFailed))
+        || matches!(code, Some(Code::UnknownPartition | Code::UnknownTopic | Code::UnknownTopicOrPartition))
 }
 
 #[async_trait]

@@ -16,7 +16,7 @@ use sluice_kafka_client::Identity;
 /// How long the brokers may take to create it.
 const TOPIC_WAIT: Duration = Duration::from_secs(10);
 /// How long they may take to say whether they would make it.
-const REFUSAL_WAIT: Duration = Duration::from_secs(1);
+const REFUSAL_WAIT: Duration = Duration::from_secs(5);
 /// How long they may take to say what they hold.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
 /// How soon they are asked again for a topic that they make when it is asked for.
@@ -50,8 +50,11 @@ pub(super) async fn make(
     Ok(made.and_then(|is_made| if is_made { Ok(()) } else { Err(error) }))
 }
 
-/// Says why the brokers would not make the topic, if so. Nothing is made; brokers that do not answer to that say nothing.
-pub(super) async fn refusal(name: &str, admin: &AdminClient<Identity>) -> Option<KafkaError> {
+/// Says why the brokers would not make the topic, if that can be seen. Nothing is made.
+pub(super) async fn refusal(name: &str, access: &Access) -> Option<KafkaError> {
+    let admin = access.admin().await.ok()?;
+    // To close a client waits for what it was asked.
+    let admin = scopeguard::guard(admin, |admin| drop(std::thread::spawn(move || drop(admin))));
     let options = AdminOptions::new().request_timeout(Some(REFUSAL_WAIT)).validate_only(true);
     let topic = NewTopic::new(name, 1, TopicReplication::Fixed(-1));
     let answers = admin.create_topics([&topic], &options).await.ok()?;

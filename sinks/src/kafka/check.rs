@@ -59,10 +59,10 @@ fn makes_topics(writer: &TopicWriter) -> bool {
 
 fn of_rights(rights: TopicRights, subject: String, topic: &str, makes_topics: bool) -> Finding {
     match rights {
-        TopicRights::Missing if makes_topics => {
+        TopicRights::Missing | TopicRights::Unlisted if makes_topics => {
             Finding::unseen(subject, "is not there; the brokers may make it at the first put")
         }
-        TopicRights::Missing => Finding::wrong(
+        TopicRights::Missing | TopicRights::Unlisted => Finding::wrong(
             subject,
             format!("is not there, or may not be seen; create it with `sluice topics create {topic}`"),
         ),
