@@ -71,6 +71,7 @@ pub(crate) enum Op {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct Case {
     pub(crate) ordered_by: Order,
     pub(crate) max_in_flight: usize,

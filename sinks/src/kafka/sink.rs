@@ -74,6 +74,40 @@ enum NotSent {
     Unfit(Failure),
 }
 
+/// What became of a record.
+type Outcome = Result<(), NotSent>;
+
+/// A record of a put on its way.
+struct Sending<'a> {
+    record: &'a Record,
+    /// None while it is to be sent.
+    outcome: Option<Outcome>,
+    /// It had a request of its own, and what became of that is its own fault.
+    was_alone: bool,
+}
+
+impl<'a> Sending<'a> {
+    fn new(record: &'a Record) -> Self {
+        Self { record, outcome: None, was_alone: false }
+    }
+
+    fn refused(&self) -> Option<&KafkaError> {
+        match &self.outcome {
+            Some(Err(NotSent::Refused(error))) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn is_due_alone(&self) -> bool {
+        !self.was_alone && self.refused().is_some_and(verdict::is_of_a_request)
+    }
+
+    /// Says whether it was not stored because its producer had stopped at the request of another, if that had.
+    fn is_left_behind(&self) -> bool {
+        !self.was_alone && self.refused().is_some()
+    }
+}
+
 impl KafkaSink {
     async fn producer(&self) -> Result<SinkProducer, Failure> {
         self.producer_at(&self.producer, &gapless_config(&self.writer.settings)).await
@@ -129,54 +163,41 @@ impl KafkaSink {
 
     /// Sends records, and says of each what became of it. Those are sent again at once that were left behind where the request of
     /// another was refused, be it of another put.
-    async fn send(&self, batch: &[Record]) -> Result<Vec<Result<(), NotSent>>, Failure> {
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut left: Vec<usize> = (0..batch.len()).collect();
-        loop {
+    async fn send(&self, batch: &[Record]) -> Result<Vec<Outcome>, Failure> {
+        let mut all: Vec<Sending<'_>> = batch.iter().map(Sending::new).collect();
+        while all.iter().any(|sending| sending.outcome.is_none()) {
             let producer = self.producer().await?;
-            let sent = self.send_with(&producer, left.iter().filter_map(|index| batch.get(*index))).await;
-            if outcomes.is_empty() {
-                outcomes = sent;
-            } else {
-                left.iter().zip(sent).for_each(|(index, outcome)| outcomes[*index] = outcome);
+            self.send_with(&producer, &mut all).await;
+            if all.iter().any(Sending::is_due_alone) {
+                self.send_alone(&mut all).await?;
             }
-            if left.iter().any(|index| is_of_a_request(&outcomes[*index])) {
-                self.send_alone(batch, &left, &mut outcomes).await?;
-            }
-            left.retain(|index| is_left_behind(&outcomes[*index], &producer));
-            if left.is_empty() {
-                return Ok(outcomes);
+            if producer.has_stopped_at_gap() {
+                all.iter_mut()
+                    .filter(|sending| sending.is_left_behind())
+                    .for_each(|left| left.outcome = None);
             }
         }
+        Ok(all.into_iter().filter_map(|sending| sending.outcome).collect())
     }
 
-    async fn send_with<'a>(
-        &self,
-        producer: &SinkProducer,
-        records: impl Iterator<Item = &'a Record>,
-    ) -> Vec<Result<(), NotSent>> {
+    /// Sends those together of which nothing is known.
+    async fn send_with(&self, producer: &SinkProducer, all: &mut [Sending<'_>]) {
         let _shared = self.requests.read().await;
-        let mut outcomes = Vec::new();
-        for handed in self.hand_over(producer, records) {
-            outcomes.push(delivered(producer, handed).await);
+        let mut due: Vec<_> = all.iter_mut().filter(|sending| sending.outcome.is_none()).collect();
+        let handed = self.hand_over(producer, due.iter().map(|sending| sending.record));
+        for (sending, handed) in due.iter_mut().zip(handed) {
+            sending.outcome = Some(delivered(producer, handed).await);
         }
-        outcomes
     }
 
     /// Sends records alone that were refused with a request of several, be they of other puts: for its size, or for one of them.
-    async fn send_alone(
-        &self,
-        batch: &[Record],
-        of: &[usize],
-        outcomes: &mut [Result<(), NotSent>],
-    ) -> Result<(), Failure> {
+    async fn send_alone(&self, all: &mut [Sending<'_>]) -> Result<(), Failure> {
         let _alone = self.requests.write().await;
         let single = self.producer_at(&self.single, &producer_config(&self.writer.settings)).await?;
-        for index in
-            of.iter().filter(|index| is_of_a_request(&outcomes[**index])).copied().collect::<Vec<_>>()
-        {
-            for handed in self.hand_over(&single, batch.get(index).into_iter()) {
-                outcomes[index] = delivered(&single, handed).await;
+        for sending in all.iter_mut().filter(|sending| sending.is_due_alone()) {
+            sending.was_alone = true;
+            for handed in self.hand_over(&single, std::iter::once(sending.record)) {
+                sending.outcome = Some(delivered(&single, handed).await);
             }
         }
         Ok(())
@@ -193,7 +214,7 @@ impl KafkaSink {
     }
 }
 
-async fn delivered(producer: &SinkProducer, handed: Handed) -> Result<(), NotSent> {
+async fn delivered(producer: &SinkProducer, handed: Handed) -> Outcome {
     let mut delivery = match handed {
         Handed::Unfit(failure) => return Err(NotSent::Unfit(failure)),
         Handed::Refused(error) => return Err(NotSent::Refused(error)),
@@ -217,16 +238,6 @@ async fn delivered(producer: &SinkProducer, handed: Handed) -> Result<(), NotSen
     }
 }
 
-/// Says whether a record was not stored because its producer stopped at the request of another.
-fn is_left_behind(outcome: &Result<(), NotSent>, producer: &SinkProducer) -> bool {
-    matches!(outcome, Err(NotSent::Refused(error)) if !verdict::is_of_a_request(error))
-        && producer.has_stopped_at_gap()
-}
-
-fn is_of_a_request(outcome: &Result<(), NotSent>) -> bool {
-    matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_of_a_request(error))
-}
-
 #[async_trait]
 impl Sink for KafkaSink {
     fn limits(&self) -> Limits {
@@ -242,7 +253,8 @@ impl Sink for KafkaSink {
         let producer = self.producer().await?;
         self.writer.know_cluster(&producer, batch).await?;
         let outcomes = self.send(batch).await?;
-        let useless = |outcome: &Result<(), NotSent>| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_useless(error));
+        let useless =
+            |outcome: &Outcome| matches!(outcome, Err(NotSent::Refused(error)) if verdict::is_useless(error));
         if outcomes.iter().any(useless) {
             self.close().await;
         }
