@@ -102,9 +102,15 @@ impl<'a> Sending<'a> {
         !self.was_alone && self.refused().is_some_and(verdict::is_of_a_request)
     }
 
+    /// Says whether it may be stored when it is put again: nothing that comes behind it may be stored before.
+    fn is_put_off(&self) -> bool {
+        let is_final = |error| verdict::is_of_a_request(error) || self.is_left_behind();
+        self.refused().is_some_and(|error| !is_final(error))
+    }
+
     /// Says whether it was not stored because its producer had stopped at the request of another, if that had.
     fn is_left_behind(&self) -> bool {
-        !self.was_alone && self.refused().is_some()
+        !self.was_alone && self.refused().is_some_and(verdict::is_left_behind)
     }
 }
 
@@ -171,7 +177,7 @@ impl KafkaSink {
             if all.iter().any(Sending::is_due_alone) {
                 self.send_alone(&mut all).await?;
             }
-            if producer.has_stopped_at_gap() {
+            if producer.has_stopped_at_gap() && !all.iter().any(Sending::is_put_off) {
                 all.iter_mut()
                     .filter(|sending| sending.is_left_behind())
                     .for_each(|left| left.outcome = None);
@@ -194,11 +200,18 @@ impl KafkaSink {
     async fn send_alone(&self, all: &mut [Sending<'_>]) -> Result<(), Failure> {
         let _alone = self.requests.write().await;
         let single = self.producer_at(&self.single, &producer_config(&self.writer.settings)).await?;
+        let mut is_put_off = false;
         for sending in all.iter_mut().filter(|sending| sending.is_due_alone()) {
             sending.was_alone = true;
+            if is_put_off {
+                let behind = Failure::retriable("it waits for a record before it that is not stored yet");
+                sending.outcome = Some(Err(NotSent::Unfit(behind)));
+                continue;
+            }
             for handed in self.hand_over(&single, std::iter::once(sending.record)) {
                 sending.outcome = Some(delivered(&single, handed).await);
             }
+            is_put_off = sending.is_put_off();
         }
         Ok(())
     }

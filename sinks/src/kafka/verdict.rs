@@ -76,6 +76,13 @@ pub(super) fn is_of_a_request(error: &KafkaError) -> bool {
     is_too_large(error) || is_invalid(error) || is_of_another(error)
 }
 
+/// Says whether a record was not sent, or not taken, since its producer has stopped at another request.
+pub(super) fn is_left_behind(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{Fatal, OutOfOrderSequenceNumber, PurgeInflight, PurgeQueue};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| [Fatal, OutOfOrderSequenceNumber, PurgeInflight, PurgeQueue].contains(&code))
+}
+
 /// Says whether another try with the same producer would fail alike: it remembers that a topic is not there, or has given up for good.
 pub(super) fn is_useless(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{Fatal, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
