@@ -128,7 +128,8 @@ impl Poller {
         } else if self.budget.has_room() {
             self.full_since = None;
         }
-        let is_to_pause = self.full_since.is_some_and(|since| since.elapsed() >= PAUSE_AFTER);
+        let lasts = self.full_since.is_some_and(|since| since.elapsed() >= PAUSE_AFTER);
+        let is_to_pause = lasts || self.budget.is_held();
         let came = std::mem::take(&mut self.came);
         if is_to_pause && (!self.paused || came) {
             self.paused = self.for_assignment("pause", Consumer::pause);

@@ -172,7 +172,8 @@ impl Budget {
         self.share.pool.held.store(held, Ordering::Relaxed);
     }
 
-    fn is_held(&self) -> bool {
+    /// Says whether an operator's pause is what stops reading.
+    pub fn is_held(&self) -> bool {
         self.share.pool.held.load(Ordering::Relaxed)
     }
 
