@@ -36,13 +36,18 @@ fn create_prices(broker: &Broker) {
     ONCE.call_once(|| broker.create_topic("prices", 2));
 }
 
+/// A value that is larger than the topics here take.
+fn large() -> String {
+    (0..4000).map(|n: u32| char::from(b'a' + (n * n % 23) as u8)).collect()
+}
+
 /// Several records share a request, which is refused as a whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_the_topic_does_not_take_is_rejected_alone_and_order_holds() {
     let Some(broker) = Broker::shared() else { return };
     let topic = kafka::unique("small");
     broker.create_topic_with(&topic, 1, &[("max.message.bytes", "2000")]);
-    let large: String = (0..4000).map(|n: u32| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let large = large();
     let batch = [keyed(0, "a"), keyed(1, "b"), keyed(2, &large), keyed(3, "c"), keyed(4, "d")];
     let properties = json!({ "properties": { "compression.type": "none" } });
     let failures = record_failures(sink(broker, &topic, &properties).put(&batch).await);
@@ -57,7 +62,7 @@ async fn nothing_overtakes_a_request_that_is_refused() {
     let Some(broker) = Broker::shared() else { return };
     let topic = kafka::unique("requests");
     broker.create_topic_with(&topic, 1, &[("max.message.bytes", "2000")]);
-    let large: String = (0..4000).map(|n: u32| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let large = large();
     let properties =
         json!({ "properties": { "compression.type": "none", "batch.num.messages": "5", "linger.ms": "0" } });
     let to_it = sink(broker, &topic, &properties);
@@ -84,7 +89,7 @@ async fn a_record_that_the_topic_does_not_take_is_no_fault_of_those_in_flight_be
     let Some(broker) = Broker::shared() else { return };
     let topic = kafka::unique("beside");
     broker.create_topic_with(&topic, 1, &[("max.message.bytes", "2000")]);
-    let large: String = (0..4000).map(|n: u32| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let large = large();
     let properties = json!({ "properties": { "compression.type": "none", "linger.ms": "200" } });
     let to_it = sink(broker, &topic, &properties);
     let batches: Vec<Vec<Record>> = (0..4)

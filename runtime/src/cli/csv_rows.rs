@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::exit::Exit;
 use crate::cli::input::OfRecords;
-use crate::cli::rows::without_mark;
+use crate::cli::rows::{NOT_UTF8, without_mark};
 
 /// What stands between columns in files that are called CSV.
 const DELIMITERS: [(char, &str); 4] = [(',', ","), (';', "';'"), ('\t', "'\\t'"), ('|', "'|'")];
@@ -79,9 +79,7 @@ fn unreadable(error: &csv::Error, delimiter: u8) -> Exit {
                  between quotes"
             )
         }
-        ErrorKind::Utf8 { .. } => {
-            format!("{line}is not valid UTF-8; write the file as UTF-8, as `iconv` does")
-        }
+        ErrorKind::Utf8 { .. } => format!("{line}{NOT_UTF8}"),
         _ => format!("cannot read the input as CSV: {error}"),
     })
 }

@@ -12,6 +12,9 @@ use crate::offline::sample::SampleRecord;
 /// What some programs write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// What is said of a line that is of another encoding.
+pub(crate) const NOT_UTF8: &str = "is not valid UTF-8; write the file as UTF-8, as `iconv` does";
+
 /// One entry of the input.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InputEntry {
@@ -47,8 +50,7 @@ pub(crate) fn lines(
             Ok(line) if line.trim().is_empty() => return None,
             Ok(line) => line,
             Err(error) if error.kind() == ErrorKind::InvalidData => {
-                let text = "is not valid UTF-8; write the file as UTF-8, as `iconv` does";
-                return Some(Err(at(text.to_owned())));
+                return Some(Err(at(NOT_UTF8.to_owned())));
             }
             Err(error) => return Some(Err(at(format!("cannot read the input: {error}")))),
         };

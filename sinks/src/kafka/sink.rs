@@ -129,16 +129,16 @@ impl KafkaSink {
             return Ok(producer.clone());
         }
         let identity = self.writer.identity().await?;
-        let made = place.replace(producer(config, &identity)?);
-        // It waits for threads of its own.
-        let _closing = tokio::task::spawn_blocking(move || drop(made));
-        place.clone().ok_or_else(|| Failure::retriable("the producer is gone"))
+        let made = producer(config, &identity)?;
+        if let Some(stopped) = place.replace(made.clone()) {
+            retire(stopped);
+        }
+        Ok(made)
     }
 
     /// Gives the producers up, so that the next put asks for its topics again.
     async fn close(&self) {
-        let producers = (self.producer.lock().await.take(), self.single.lock().await.take());
-        let _closing = tokio::task::spawn_blocking(move || drop(producers));
+        retire((self.producer.lock().await.take(), self.single.lock().await.take()));
     }
 
     /// Hands records over in order. Once one finds no room, none behind it is handed over.
@@ -225,6 +225,11 @@ impl KafkaSink {
             }
         }
     }
+}
+
+/// Drops producers elsewhere: each waits for threads of its own.
+fn retire(producers: impl Send + 'static) {
+    let _closing = tokio::task::spawn_blocking(move || drop(producers));
 }
 
 async fn delivered(producer: &SinkProducer, handed: Handed) -> Outcome {
