@@ -15,7 +15,11 @@ use sluice_connector_api::{
 use tokio::sync::Mutex;
 
 use crate::dead_letter::{OnTooLarge, rooms, shortened, untimed};
-use crate::kafka::letter_topic::{make, refusal};
+use crate::kafka::letter_failure::{
+    GIVE_WRITE, failure_with, is_of_another_time, is_of_one_record, is_timeout, is_too_large, is_useless,
+    way_out,
+};
+use crate::kafka::letter_topic::{lack_of, make, refusal};
 use crate::kafka::reason::code_of;
 use crate::kafka::topics::{is_missing, is_there};
 use crate::meter::log_throttle::{LogLine, LogThrottle};
@@ -29,8 +33,6 @@ const TOPIC_WAIT: Duration = Duration::from_secs(10);
 const RIGHTS_WAIT: Duration = Duration::from_secs(8);
 /// What is said of one that is missing.
 const NOT_YET: &str = "is not there yet; it is created when it is needed";
-/// The way out where it may not.
-const GIVE_WRITE: &str = "give the right `Write` on it to the client of the source, whose brokers it is on";
 /// How long the brokers may take to acknowledge records; then the engine tries again.
 const DELIVERY_WAIT: &str = "30000";
 /// Letters that were made smaller and get a log line of their own before they are summed up.
@@ -149,6 +151,13 @@ impl TopicSink {
         answer.map_err(|error| self.failure(&error))
     }
 
+    /// Says what the topic lacks where it acknowledges nothing, which the client does not tell.
+    async fn lack(&self, producer: Client) -> Option<String> {
+        let name = self.name.clone();
+        let asked = tokio::task::spawn_blocking(move || lack_of(producer.client(), &name));
+        asked.await.ok().flatten()
+    }
+
     /// Asks for the topic and the right to write it.
     async fn rights(&self) -> Result<TopicRights, Failure> {
         let identity = self.access.identity().await.map_err(|error| self.no_identity(&error))?;
@@ -169,11 +178,11 @@ impl TopicSink {
             TopicRights::Seen { may_write: Some(false), .. } | TopicRights::Hidden => {
                 Finding::wrong(subject, format!("may not be written; {GIVE_WRITE}"))
             }
-            TopicRights::Missing => match refusal(&self.name, &self.access).await {
+            // Brokers that are slow to tell rights list no topic that is missing, or may not be seen.
+            TopicRights::Missing | TopicRights::Unlisted => match refusal(&self.name, &self.access).await {
                 Some(error) => Finding::wrong(subject, self.unmade(&error).to_string()),
                 None => Finding::good(subject, NOT_YET),
             },
-            TopicRights::Unlisted => Finding::good(subject, NOT_YET),
         }
     }
 
@@ -281,68 +290,6 @@ impl TopicSink {
     }
 }
 
-fn failure_with(topic: &str, error: &KafkaError) -> Failure {
-    let reason = format!("topic `{topic}`: {error}");
-    match code_of(error) {
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-            Failure::fatal(format!("topic `{topic}` may not be written; {GIVE_WRITE}"))
-        }
-        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage) => {
-            Failure::rejected(reason)
-        }
-        Some(
-            RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::InvalidTopic
-            | RDKafkaErrorCode::PolicyViolation,
-        ) => Failure::fatal(reason),
-        Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::OperationTimedOut) => {
-            Failure::retriable(reason).because(Trouble::TimedOut)
-        }
-        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
-            Failure::retriable(reason).because(Trouble::Unreachable)
-        }
-        _ => Failure::retriable(reason),
-    }
-}
-
-fn is_too_large(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-}
-
-fn is_of_another_time(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::InvalidTimestamp)
-}
-
-/// Says whether a request was refused for one record of it, whichever that was.
-fn is_of_one_record(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{InvalidDifferentRecord, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge};
-    error.rdkafka_error_code().is_some_and(|code| {
-        [InvalidDifferentRecord, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge].contains(&code)
-    })
-}
-
-/// Says what may be done about a topic that takes a record by none of its tries, but for its size.
-fn way_out(error: &KafkaError) -> Option<&'static str> {
-    match error.rdkafka_error_code()? {
-        RDKafkaErrorCode::InvalidRecord => Some(
-            "one that is compacted takes none without a key: take another topic, or set its `cleanup.policy` to `delete`",
-        ),
-        RDKafkaErrorCode::InvalidTimestamp => {
-            Some("raise its `message.timestamp.after.max.ms` and `message.timestamp.before.max.ms`")
-        }
-        _ => None,
-    }
-}
-
-/// Says whether another try with the same producer would fail alike: the topic is gone, librdkafka has given up for good
-/// (`Fatal`), or it remembers for minutes that the right is missing.
-fn is_useless(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    let code = error.rdkafka_error_code();
-    matches!(code, Some(Code::Fatal | Code::MessageTimedOut | Code::TopicAuthorizationFailed))
-        || matches!(code, Some(Code::UnknownPartition | Code::UnknownTopic | Code::UnknownTopicOrPartition))
-}
-
 #[async_trait]
 impl Sink for TopicSink {
     fn limits(&self) -> Limits {
@@ -370,13 +317,23 @@ impl Sink for TopicSink {
             settled.push(self.send_otherwise(&producer, record, outcome).await);
         }
         let sent = settled;
+        let lack = if sent.iter().any(|outcome| outcome.as_ref().is_err_and(is_timeout)) {
+            self.lack(producer).await
+        } else {
+            None
+        };
         if sent.iter().any(|outcome| outcome.as_ref().is_err_and(is_useless)) {
             self.close().await;
         }
         let outcomes = sent.into_iter().zip(batch);
-        PutError::from_each(
-            outcomes.map(|(outcome, record)| outcome.map_err(|error| self.record_failure(record, &error))),
-        )
+        PutError::from_each(outcomes.map(|(outcome, record)| {
+            outcome.map_err(|error| match &lack {
+                Some(lack) if is_timeout(&error) => {
+                    Failure::retriable(format!("topic `{}` {lack}", self.name)).because(Trouble::TimedOut)
+                }
+                _ => self.record_failure(record, &error),
+            })
+        }))
     }
 
     async fn check(&self) -> Vec<Finding> {
@@ -393,22 +350,6 @@ mod tests {
     use sluice_connector_api::FailureKind;
 
     use super::*;
-
-    /// Otherwise a missing right would be waited for like an outage.
-    #[test]
-    fn a_right_that_is_missing_to_write_or_to_make_the_topic_is_no_outage() {
-        let kind = |error: KafkaError| failure_with("letters", &error).kind();
-        assert_eq!(
-            kind(KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed)),
-            FailureKind::Fatal
-        );
-        assert_eq!(
-            kind(KafkaError::AdminOp(RDKafkaErrorCode::ClusterAuthorizationFailed)),
-            FailureKind::Fatal
-        );
-        assert_eq!(kind(KafkaError::AdminOp(RDKafkaErrorCode::PolicyViolation)), FailureKind::Fatal);
-        assert_eq!(kind(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)), FailureKind::Retriable);
-    }
 
     /// Otherwise the same letter would be sent again and again, for ever.
     #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
@@ -66,6 +68,24 @@ pub(super) async fn refusal(name: &str, access: &Access) -> Option<KafkaError> {
 fn is_refusal(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{ClusterAuthorizationFailed, InvalidTopic, TopicAuthorizationFailed};
     matches!(code, ClusterAuthorizationFailed | InvalidTopic | TopicAuthorizationFailed)
+}
+
+/// Says why a topic that is there acknowledges nothing, where the brokers show it. Blocks.
+pub(super) fn lack_of<C: ClientContext>(client: &Client<C>, name: &str) -> Option<String> {
+    let metadata = client.fetch_metadata(Some(name), ANSWER_WAIT).ok()?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == name)?;
+    topic.partitions().iter().find_map(|partition| {
+        let (id, all, in_sync) = (partition.id(), partition.replicas().len(), partition.isr().len());
+        if partition.leader() < 0 {
+            return Some(format!("acknowledges nothing: its partition {id} has no leader"));
+        }
+        (in_sync < all).then(|| {
+            format!(
+                "acknowledges nothing: of the {all} replicas of its partition {id} only {in_sync} are in sync, \
+                 which its `min.insync.replicas` may not allow"
+            )
+        })
+    })
 }
 
 async fn create(name: &str, admin: &AdminClient<Identity>) -> KafkaResult<()> {

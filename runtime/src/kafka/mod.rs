@@ -65,6 +65,7 @@ mod correction;
 mod event_sender;
 mod faulty;
 mod leaderless;
+mod letter_failure;
 mod letter_topic;
 mod losses;
 mod native;
