@@ -21,6 +21,8 @@ use crate::retry::backoff::Backoff;
 
 /// How long one look may take.
 const LONGEST: Duration = Duration::from_secs(10);
+/// How long one at the dead letter queue may take: brokers are asked for the topic, and then whether they would make it.
+const LONGEST_AT_LETTERS: Duration = Duration::from_secs(15);
 /// For how long a look that failed stands for those that come after it, as of other tasks.
 const STANDS: Duration = Duration::from_secs(1);
 /// The waits between looks while nothing is there to put.
@@ -39,6 +41,8 @@ struct Looking {
     /// The secrets of the settings, which a target may echo.
     blanks: Blanks,
     passed: AtomicBool,
+    /// The dead letter queue was looked at, or is not waited for any more.
+    letters_passed: AtomicBool,
     last: Mutex<Option<FailedLook>>,
 }
 
@@ -58,8 +62,9 @@ impl std::fmt::Debug for FirstLook {
 impl FirstLook {
     /// Puts a look at the target, and at the dead letter queue, before a sink.
     pub fn new(sink: Arc<dyn Sink>, letters: Option<Arc<dyn Sink>>, blanks: Blanks) -> Self {
-        let (passed, last) = (AtomicBool::new(false), Mutex::default());
-        Self { looking: Arc::new(Looking { sink, letters, blanks, passed, last }) }
+        let (passed, letters_passed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let last = Mutex::default();
+        Self { looking: Arc::new(Looking { sink, letters, blanks, passed, letters_passed, last }) }
     }
 
     /// Looks anew, and has the next start look as well. Says whether something contradicts the settings.
@@ -139,17 +144,24 @@ impl Looking {
     async fn forget(&self) {
         *self.last.lock().await = None;
         self.passed.store(false, Ordering::Release);
+        self.letters_passed.store(false, Ordering::Release);
     }
 
     /// Says what contradicts the settings of the dead letter queue. One that is away is none: no letter may be needed before it is
-    /// back.
+    /// back, and so a look that somebody cut short, as the deadline of a function does, is not begun again.
     async fn look_at_letters(&self) -> Option<(FailureKind, String)> {
         let letters = self.letters.as_ref()?;
-        let looked = tokio::time::timeout(LONGEST, guard::wait_for(letters.check())).await;
+        if self.letters_passed.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let looked = tokio::time::timeout(LONGEST_AT_LETTERS, guard::wait_for(letters.check())).await;
         let findings = looked.ok()?.ok()?;
+        for unseen in findings.iter().filter(|finding| finding.kind == FindingKind::Unseen) {
+            tracing::warn!("the dead letter queue: {}", self.blanks.apply(&said(unseen)));
+        }
         let wrong = findings.into_iter().find(|finding| finding.kind == FindingKind::Wrong)?;
-        let reason =
-            format!("the dead letter queue is not as the file has it: {}: {}", wrong.subject, wrong.text);
+        self.letters_passed.store(false, Ordering::Release);
+        let reason = format!("the dead letter queue is not as the file has it: {}", said(&wrong));
         Some((FailureKind::Fatal, reason))
     }
 
@@ -172,10 +184,13 @@ impl FailedLook {
     }
 }
 
+fn said(finding: &Finding) -> String {
+    format!("{}: {}", finding.subject, finding.text)
+}
+
 /// Says why nothing may be put: a contradiction rather than an outage. What could not be looked at is logged.
 fn judge(findings: &[Finding]) -> Option<(FailureKind, String)> {
     let first = |kind| findings.iter().find(|finding| finding.kind == kind);
-    let said = |finding: &Finding| format!("{}: {}", finding.subject, finding.text);
     if let Some(wrong) = first(FindingKind::Wrong) {
         return Some((FailureKind::Fatal, format!("the target is not as the file has it: {}", said(wrong))));
     }
@@ -382,6 +397,19 @@ mod tests {
         let (target, sink) = target([None]);
         sink.put(&[]).await.unwrap();
         assert_eq!(counts(&target), (1, 1));
+    }
+
+    /// Else each deadline of a function that does not reach the brokers would come before its first put.
+    #[tokio::test(start_paused = true)]
+    async fn a_look_at_the_dead_letter_queue_that_is_cut_short_is_not_begun_again() {
+        let good = || Some(Finding::good("topic", "is there"));
+        let (into, _) = target([good()]);
+        let (queue, _) = target([good()]);
+        let (sink, letters): (Arc<dyn Sink>, Arc<dyn Sink>) = (into.clone(), queue.clone());
+        let sink = FirstLook::new(sink, Some(letters), Blanks::default());
+        assert!(tokio::time::timeout(Duration::from_millis(1), sink.look()).await.is_err());
+        sink.put(&[]).await.unwrap();
+        assert_eq!((counts(&into), counts(&queue).0), ((2, 1), 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,11 @@
 //! How a function finds its connector, and what it says when it cannot begin.
 
 use std::fs;
+use std::time::Duration;
 
 use sluice_tests::connector::Folder;
+use sluice_tests::kafka;
+use sluice_tests::kafka::secure::{PASSWORD, SecureBroker, USER};
 use sluice_tests::lambda::RuntimeApi;
 use sluice_tests::program::copy_program;
 use sluice_tests::sluice::{Sluice, binary};
@@ -62,4 +65,44 @@ fn outside_of_lambda_it_says_so() {
     let folder = Folder::with("prices.yaml", BLACKHOLE);
     let ended = Sluice::new(["lambda"]).arg(folder.path()).output().expect_code(3);
     assert!(ended.stderr.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{ended}");
+}
+
+/// A connector into nothing, with this dead letter queue at these brokers.
+fn with_letters(servers: &str, queue: &str, security: &str) -> String {
+    format!(
+        "source:\n  kafka:\n    bootstrap_servers: {servers}\n    topics: [prices]\n{security}  value: json\n\
+         sink: {{ blackhole: {{}} }}\nerrors: {{ tolerance: all, dead_letter_queue: {{ topic: {queue} }} }}\n"
+    )
+}
+
+#[test]
+fn a_dead_letter_queue_that_may_not_be_written_is_told_to_the_service_before_anything_is_put() {
+    let Some(secure) = SecureBroker::shared() else { return };
+    let folder = Folder::with("ca.pem.txt", &secure.ca);
+    let queue = kafka::unique("not-written");
+    secure.open().create_topic(&queue, 1);
+    secure.allow(USER, "Describe", &queue);
+    let security = format!(
+        "    auth: {{ scram: {{ username: {USER}, password: \"${{env:PASSWORD}}\", mechanism: sha_512 }} }}\n    \
+         tls: {{ ca: \"${{file:{}/ca.pem.txt}}\" }}\n",
+        folder.path().display()
+    );
+    let file = folder.write("prices.yaml", with_letters(secure.sasl(), &queue, &security));
+    let api = RuntimeApi::start();
+    let function = api.function(Sluice::new(["lambda"]).arg(file)).env("PASSWORD", PASSWORD);
+    let process = function.spawn();
+    let reply = api.init_error();
+    for part in ["the dead letter queue is not as the file has it", &queue, "may not be written", "`Write`"] {
+        assert!(reply.error().contains(part), "{part}: {reply:?}");
+    }
+    process.wait().expect_code(2);
+}
+
+/// Functions often reach no broker: the service reads for them. What is good does not wait for the queue.
+#[test]
+fn a_dead_letter_queue_whose_brokers_are_away_keeps_no_good_record_waiting() {
+    let folder = Folder::with("prices.yaml", with_letters("127.0.0.1:1", "letters", ""));
+    let mut api = RuntimeApi::start();
+    let _process = api.function(Sluice::new(["lambda"]).arg(folder.path())).spawn();
+    assert_eq!(api.invoke(numbers(3).to_string(), Duration::from_secs(8)).failures(), []);
 }
