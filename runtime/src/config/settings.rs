@@ -154,7 +154,7 @@ pub struct ErrorSettings {
     /// How many records at fault are too many, under `tolerance: all`: then the set-up is at fault rather than the data,
     /// and the connector stops. What converters and transforms reject counts among the records that they saw, and what the
     /// sink rejects among those that it did. It also stops where nothing was ever stored and the first 20 records are all rejected,
-    /// and commits nothing of these. `off` tolerates any number. Default: 50 of the last 100.
+    /// and commits nothing of these. The tasks of a connector in one process count together. `off` tolerates any number. Default: 50 of the last 100.
     pub threshold: ThresholdSetting,
     /// The wait after the first failure of a put; it doubles with every further one, and a random part of it is
     /// taken (full jitter). Default 300ms.

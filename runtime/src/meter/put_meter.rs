@@ -41,7 +41,7 @@ pub struct PutMeter {
 /// Puts that fail one after the other.
 #[derive(Clone, Debug)]
 pub struct Failing {
-    /// When the first of them failed.
+    /// When the first of them began.
     pub since: Instant,
     /// What the last of them said.
     pub reason: String,
@@ -86,10 +86,10 @@ impl PutMeter {
         self.largest.fetch_max(records, Ordering::Relaxed);
         match result {
             Ok(()) => self.succeeded(),
-            Err(PutError::Batch(failure)) => self.failed(records, &[failure]),
+            Err(PutError::Batch(failure)) => self.failed(records, took, &[failure]),
             Err(PutError::Records(failures)) => {
                 let failures: Vec<_> = failures.iter().map(|(_, failure)| failure).collect();
-                self.failed(failures.len() as u64, &failures);
+                self.failed(failures.len() as u64, took, &failures);
             }
         }
     }
@@ -99,7 +99,7 @@ impl PutMeter {
         *self.lock() = None;
     }
 
-    fn failed(&self, records: u64, failures: &[&Failure]) {
+    fn failed(&self, records: u64, took: Duration, failures: &[&Failure]) {
         self.last_failure.store(now_millis(), Ordering::Relaxed);
         self.failed_records.fetch_add(records, Ordering::Relaxed);
         if let Some(first) = failures.first() {
@@ -113,7 +113,9 @@ impl PutMeter {
         let outage = failures.iter().find(|failure| failure.kind() != FailureKind::Rejected);
         let mut failing = self.lock();
         *failing = outage.map(|failure| {
-            let since = failing.as_ref().map_or_else(Instant::now, |failing| failing.since);
+            // Nothing got through from the beginning of the first of them on, however long that took to fail.
+            let begun = || Instant::now().checked_sub(took).unwrap_or_else(Instant::now);
+            let since = failing.as_ref().map_or_else(begun, |failing| failing.since);
             Failing { since, reason: failure.to_string() }
         });
     }
@@ -227,6 +229,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn puts_fail_from_the_first_outage_until_one_gets_through() {
         let (meter, begun) = (PutMeter::default(), Instant::now());
+        tokio::time::advance(MILLI).await;
         meter.put(1, MILLI, &busy());
         tokio::time::advance(Duration::from_secs(9)).await;
         meter.put(1, MILLI, &busy());

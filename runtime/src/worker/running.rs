@@ -101,7 +101,7 @@ impl RunningConnector {
         budget.hold(target == TargetState::Paused);
         let (desired, _) = watch::channel(DesiredState::new(target, connector.tasks_max));
         let leave = CancellationToken::new();
-        let mut tasks = Vec::new();
+        let (mut tasks, window) = (Vec::new(), connector.window());
         for task in 0..connector.tasks_max {
             let counted = last.and_then(|last| last.counters.get(task)).cloned();
             let counters = counted.unwrap_or_default();
@@ -112,7 +112,8 @@ impl RunningConnector {
                 budget: budget.clone(),
                 pacers: shared.pacers.clone(),
                 look: Arc::clone(&look),
-                window: connector.window(),
+                window: window.clone(),
+                letters_first: false,
                 desired: desired.subscribe(),
                 status: sender,
                 predecessors: earlier.iter().flat_map(|earlier| earlier.statuses.clone()).collect(),

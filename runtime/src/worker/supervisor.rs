@@ -39,6 +39,8 @@ pub(super) struct Supervisor {
     pub(super) pacers: Pacers,
     pub(super) look: Arc<FirstLook>,
     pub(super) window: Window,
+    /// The dead letter queue took no letter at the last start.
+    pub(super) letters_first: bool,
     pub(super) desired: watch::Receiver<DesiredState>,
     pub(super) status: watch::Sender<TaskStatus>,
     /// The tasks of earlier versions of the connector, which have to leave the group first.
@@ -79,7 +81,7 @@ impl Supervisor {
             match self.run_once(desired).await {
                 Ended::ForGood => break,
                 // An operator who starts it anew has seen what went wrong.
-                Ended::AsDesired => self.window = self.connector.window(),
+                Ended::AsDesired => self.window.clear(),
                 Ended::Failed(failed) => self.after_failure(failed).await,
             }
         }
@@ -154,7 +156,7 @@ impl Supervisor {
         let (connector, budget) = (self.connector.clone(), self.budget.share());
         let (counters, pacers) = (Arc::clone(&self.counters), self.pacers.clone());
         let (task, window) = (self.status.borrow().id, self.window.clone());
-        let look = Arc::clone(&self.look);
+        let (look, letters_first) = (Arc::clone(&self.look), self.letters_first);
         let kafka = connector.source.kafka.for_task(task, connector.tasks_max);
         async move {
             claim(&connector).await?;
@@ -165,7 +167,8 @@ impl Supervisor {
             tracing::info!(sink = connector.sink_name, topics = ?connector.source.kafka.topics, "started");
             let puts = Arc::clone(&counters.puts);
             let pipeline = connector.pipeline(task, source, budget, counters, &pacers);
-            let pipeline = pipeline.with_window(window).with_exactly_once(sink);
+            let pipeline =
+                pipeline.with_window(window).with_letters_first(letters_first).with_exactly_once(sink);
             let run = pipeline.run(end.clone());
             tokio::pin!(run);
             tokio::select! {
@@ -185,6 +188,7 @@ impl Supervisor {
     async fn after_failure(&mut self, Failed { reason, origin, next_start }: Failed) {
         let reason = self.connector.blanks.apply(&reason).into_owned();
         self.counters.errors.note(&reason);
+        self.letters_first = next_start == NextStart::LettersFirst;
         let mut failures = 0;
         self.status.send_modify(|status| {
             failures = status.failures + 1;
@@ -219,7 +223,7 @@ impl Supervisor {
     /// Says whether another start would put what is behind the record once more, and end alike.
     async fn is_over_until_mended(&self, next_start: NextStart) -> bool {
         match next_start {
-            NextStart::AfterWait => false,
+            NextStart::AfterWait | NextStart::LettersFirst => false,
             NextStart::OnceSeen => !self.look.sees_now_what_is_wrong().await,
             NextStart::Never => true,
         }

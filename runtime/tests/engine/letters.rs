@@ -4,8 +4,8 @@ use std::sync::mpsc::TryRecvError;
 
 use serde_json::json;
 use sluice_connector_api::{Converter, Failure, Payload, Record, Registry, Timestamp, TimestampType};
-use sluice_runtime::engine::Window;
 use sluice_runtime::engine::letters::tolerance::Threshold;
+use sluice_runtime::engine::{NextStart, Window};
 
 use crate::support::{
     Answer, Gate, Run, Setup, naming, once, partition, record, records, refusing, script, size,
@@ -161,6 +161,36 @@ async fn a_queue_that_stays_down_stops_the_connector_uncommitted() {
     let tally = run.tally();
     assert_eq!((tally.delivered, tally.abandoned, tally.skipped), (2, 1, 0));
     assert_eq!(run.committed(), Some(1));
+}
+
+/// Invariant 1: what is behind a letter is put once, however often the connector starts before the queue takes it.
+#[tokio::test(start_paused = true)]
+async fn behind_a_letter_that_the_queue_did_not_take_nothing_is_put_before_it_does() {
+    let setup = || Setup::new(script([])).letters_first();
+    let down = script(std::iter::repeat_with(Answer::down));
+    let mut run = setup().letters(down).start_with(records(0, 0, &["foul", "a", "b"]));
+    let failed = run.ended().await.unwrap_err();
+    assert_eq!((failed.next_start, run.stored()), (NextStart::LettersFirst, vec![]));
+    assert_eq!((run.committed(), run.tally().abandoned), (Some(0), 3));
+    let back = script((0..4).map(|_| Answer::down()));
+    let mut run = setup().letters(back).start_with(records(0, 0, &["foul", "a", "foul", "b"]));
+    run.finish().await.unwrap();
+    assert_eq!((lettered(&run), run.stored(), run.committed()), (vec![0, 2], vec![1, 3], Some(4)));
+}
+
+/// Once the queue took one, the sink waits for letters no more than ever.
+#[tokio::test(start_paused = true)]
+async fn once_the_queue_takes_letters_again_nothing_waits_for_them() {
+    let gate = Gate::new();
+    let setup = Setup::new(script([])).letters_first().letters(script([Answer::Store, Answer::held(&gate)]));
+    let mut run = setup.start_with(records(0, 0, &["foul", "a"]));
+    run.pass(1_000).await;
+    run.read(records(0, 2, &["foul", "b"]));
+    run.pass(1_000).await;
+    assert_eq!((run.stored(), run.committed()), (vec![1, 3], Some(2)));
+    gate.open();
+    run.finish().await.unwrap();
+    assert_eq!(run.committed(), Some(4));
 }
 
 /// Invariants 1 and 9: no right to write to the queue is nothing that passes.
@@ -475,4 +505,23 @@ async fn without_a_threshold_any_number_is_tolerated_from_the_first_record_on() 
     let mut run = Setup::new(naming()).tolerant().start_with(records(0, 0, &["bad"; 300]));
     run.finish().await.unwrap();
     assert_eq!((run.tally().skipped, run.committed()), (300, Some(300)));
+}
+
+/// Invariant 9: tasks whose records are too few to tell a wrong set-up tell it together, and what each skipped is read again.
+#[tokio::test(start_paused = true)]
+async fn what_tasks_skip_before_anything_is_stored_counts_together_and_none_commits_it() {
+    let window = Window::new(Some(DEFAULT));
+    let task = || Setup::new(refusing()).tolerant().window(&window).start_with(records(0, 0, &["bad"; 12]));
+    let mut few = task();
+    few.pass(30).await;
+    assert_eq!((few.tally().skipped, few.committed()), (12, Some(0)), "not time yet for a commit");
+    let mut other = task();
+    let failed = other.ended().await.unwrap_err().to_string();
+    assert!(failed.starts_with("the first 20 records were all rejected"), "{failed}");
+    let failed = few.ended().await.unwrap_err().to_string();
+    assert!(failed.starts_with("another task found that the set-up is at fault"), "{failed}");
+    assert_eq!((few.committed(), other.committed()), (Some(0), Some(0)), "the starts alone");
+    let mut again = task();
+    assert!(again.ended().await.unwrap_err().to_string().starts_with("the first 20 records"));
+    assert_eq!(again.committed(), Some(0));
 }

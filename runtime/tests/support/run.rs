@@ -38,6 +38,7 @@ pub(crate) struct Setup {
     value: Option<Box<dyn Converter>>,
     queue: Option<(Script, LaneSettings)>,
     window: Option<Window>,
+    letters_first: bool,
     exactly_once: Option<Arc<dyn ExactlyOnce>>,
 }
 
@@ -78,8 +79,18 @@ impl Setup {
             commit_interval: Duration::from_millis(50),
         };
         let confirmations = confirmations([]);
-        let (value, queue, window, exactly_once) = (None, None, None, None);
-        Self { script, confirmations, hold: None, settings, value, queue, window, exactly_once }
+        let (value, queue, window, exactly_once, letters_first) = (None, None, None, None, false);
+        Self {
+            script,
+            confirmations,
+            hold: None,
+            settings,
+            value,
+            queue,
+            window,
+            letters_first,
+            exactly_once,
+        }
     }
 
     /// Changes what the pipeline keeps to.
@@ -117,6 +128,12 @@ impl Setup {
     /// Has records stored exactly once here, whatever the script says.
     pub(crate) fn exactly_once(mut self, sink: impl ExactlyOnce + 'static) -> Self {
         self.exactly_once = Some(Arc::new(sink));
+        self
+    }
+
+    /// Puts nothing while letters are on their way, until the queue has taken one.
+    pub(crate) fn letters_first(mut self) -> Self {
+        self.letters_first = true;
         self
     }
 
@@ -172,7 +189,7 @@ impl Setup {
             budget.clone(),
             Arc::clone(&counters),
         );
-        pipeline = pipeline.with_exactly_once(self.exactly_once);
+        pipeline = pipeline.with_exactly_once(self.exactly_once).with_letters_first(self.letters_first);
         if let Some(window) = self.window {
             pipeline = pipeline.with_window(window);
         }

@@ -9,6 +9,7 @@ use sluice_connector_api::{OpenPartition, Record, TopicPartition};
 use crate::engine::ledger::counters::{Counters, Verdict};
 use crate::engine::ledger::held::NowStored;
 use crate::engine::ledger::tracker::{ReadSoFar, Ticket, Tracker};
+use crate::engine::ledger::withholding::Withholding;
 use crate::source::Offsets;
 use crate::source::budget::{Budget, footprint};
 
@@ -22,8 +23,8 @@ pub(crate) struct Ledger {
     held: usize,
     /// Bytes that are free and not given back yet: that is done once for all that happened together.
     freed: usize,
-    /// Nothing is committed any more.
-    withheld: bool,
+    /// Whether nothing is committed any more.
+    withholding: Withholding,
     /// The sink commits, and nobody else.
     commits_elsewhere: bool,
 }
@@ -37,7 +38,7 @@ impl Ledger {
             budget,
             held: 0,
             freed: 0,
-            withheld: false,
+            withholding: Withholding::default(),
             commits_elsewhere: false,
         }
     }
@@ -89,9 +90,19 @@ impl Ledger {
         self.unless_withheld(offsets)
     }
 
-    /// Commits nothing any more: all that was done since the last commit is to be read again.
+    /// Shares with other tasks whether anything is committed.
+    pub(crate) fn withhold_with(&mut self, withholding: &Withholding) {
+        self.withholding = withholding.of_new_run();
+    }
+
+    /// Commits nothing any more, here and in the tasks that share it: all that was done since the last commit is to be read again.
     pub(crate) fn withhold(&mut self) {
-        self.withheld = true;
+        self.withholding.withhold();
+    }
+
+    /// Says whether nothing is committed any more, be it that another task said so.
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.withholding.is_withheld()
     }
 
     /// Returns what is to be committed.
@@ -109,7 +120,7 @@ impl Ledger {
     /// Returns how far each partition was read, and which of its records are not done: nothing of it, where nothing is
     /// committed any more.
     pub(crate) fn read_so_far(&self) -> HashMap<TopicPartition, ReadSoFar> {
-        if self.withheld { HashMap::default() } else { self.tracker.read_so_far() }
+        if self.is_withheld() { HashMap::default() } else { self.tracker.read_so_far() }
     }
 
     /// Leaves all commits to the sink.
@@ -123,7 +134,7 @@ impl Ledger {
     }
 
     fn unless_withheld(&self, offsets: Offsets) -> Offsets {
-        if self.withheld || self.commits_elsewhere { Vec::new() } else { offsets }
+        if self.is_withheld() || self.commits_elsewhere { Vec::new() } else { offsets }
     }
 
     /// Notes what of our partitions the sink holds: its offsets wait, and its bytes count in the budget. What it held before and

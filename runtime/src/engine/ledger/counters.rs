@@ -201,7 +201,10 @@ impl Counters {
 
     /// Returns since when and why puts fail, be it of records or of dead letters, while the last one did.
     pub fn failing(&self) -> Option<Failing> {
-        self.puts.failing().or_else(|| self.letters.failing())
+        self.puts.failing().or_else(|| {
+            let Failing { since, reason } = self.letters.failing()?;
+            Some(Failing { since, reason: format!("dead letter queue: {reason}") })
+        })
     }
 
     /// Counts a start of the task.

@@ -15,3 +15,4 @@ pub mod counters;
 mod held;
 mod marks;
 pub mod tracker;
+pub(crate) mod withholding;

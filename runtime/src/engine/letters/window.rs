@@ -7,16 +7,19 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::engine::ledger::withholding::Withholding;
 use crate::engine::letters::tolerance::Threshold;
 
 /// So many rejections from the first record on are too many where nothing was ever stored.
 const FIRST_RECORDS: usize = 20;
 
-/// The last records: which of them were at fault. Clones share it, so that it outlives a task that is restarted.
+/// The last records: which of them were at fault. Clones share it, so that it outlives a task that is restarted, and a set-up
+/// that is wrong for all tasks is seen over all of them: each may have too few records to tell.
 #[derive(Clone, Debug)]
 pub struct Window {
     threshold: Option<Threshold>,
     seen: Arc<Mutex<Seen>>,
+    pub(crate) withholding: Withholding,
 }
 
 /// Who is done with a record.
@@ -58,7 +61,12 @@ struct LastRecords {
 impl Window {
     /// Makes an empty one; without a threshold no number is too many.
     pub fn new(threshold: Option<Threshold>) -> Self {
-        Self { threshold, seen: Arc::default() }
+        Self { threshold, seen: Arc::default(), withholding: Withholding::default() }
+    }
+
+    /// Forgets all that was seen.
+    pub fn clear(&self) {
+        *self.seen() = Seen::default();
     }
 
     /// Takes note of a record that came through the chain, or that the sink stored.

@@ -40,6 +40,8 @@ pub(super) struct Delivering {
     pub(super) stops_at: Vec<Origin>,
     /// Nothing more is taken from the chain: a record stops the connector, or the connector stops.
     pub(super) closed: bool,
+    /// The queue took no letter at an earlier start: until it does, nothing is put while one is on its way.
+    pub(super) letters_first: bool,
 }
 
 impl Delivering {
@@ -54,6 +56,7 @@ impl Delivering {
             parts_stored: PartsStored::default(),
             stops_at: Vec::new(),
             closed: false,
+            letters_first: false,
         }
     }
 
@@ -264,9 +267,9 @@ impl Delivering {
     }
 
     /// Says whether nothing may be put before letters are where they belong: a position that passes their records says that
-    /// these are done (invariant 1).
+    /// these are done (invariant 1), or the queue took none the last time, and another failure has all that is put now put again.
     fn waits_for_letters(&self) -> bool {
-        self.lane.is_exactly_once()
+        (self.lane.is_exactly_once() || self.letters_first)
             && self.faults.lane().is_some_and(|lane| !lane.is_idle() || !lane.is_empty())
     }
 

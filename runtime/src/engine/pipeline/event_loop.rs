@@ -64,10 +64,19 @@ impl<S: Source> Pipeline<S> {
         self
     }
 
-    /// Goes on with the window of an earlier run: a restart is no reason to tolerate as many records again.
+    /// Goes on with the window of an earlier run, since a restart is no reason to tolerate as many records again, and shares it with
+    /// the other tasks of the connector.
     #[must_use]
     pub fn with_window(mut self, window: Window) -> Self {
+        self.delivering.ledger.withhold_with(&window.withholding);
         self.delivering.faults.go_on_with(window);
+        self
+    }
+
+    /// Puts nothing while letters are on their way, until the queue has taken one: it took none at an earlier start.
+    #[must_use]
+    pub fn with_letters_first(mut self, letters_first: bool) -> Self {
+        self.delivering.letters_first = letters_first;
         self
     }
 
@@ -254,6 +263,7 @@ impl<S: Source> Pipeline<S> {
     }
 
     fn tick(&mut self) {
+        self.delivering.heed_other_tasks();
         let offsets = self.delivering.ledger.commits();
         self.commit(offsets);
         self.store_positions();

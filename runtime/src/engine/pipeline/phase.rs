@@ -19,6 +19,9 @@ pub struct Failed {
 pub enum NextStart {
     /// After a wait.
     AfterWait,
+    /// After a wait, and then nothing is put beside letters before the queue has taken one: it would be put once more by each
+    /// start.
+    LettersFirst,
     /// After a wait, where a look at the targets sees what is wrong before anything is put. Where none does, never.
     OnceSeen,
     /// Never: it would end alike, and put what is behind the record once more. Somebody has to mend it first.

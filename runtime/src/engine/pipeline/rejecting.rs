@@ -8,7 +8,7 @@ use crate::engine::ledger::counters::Verdict;
 use crate::engine::letters::faults::Fate;
 use crate::engine::letters::rejected::Rejected;
 use crate::engine::pipeline::delivering::Delivering;
-use crate::engine::pipeline::phase::{Failed, NextStart};
+use crate::engine::pipeline::phase::{Failed, NextStart, Phase};
 use crate::engine::pipeline::repeats::WaitingRepeat;
 
 impl Delivering {
@@ -49,6 +49,16 @@ impl Delivering {
                 self.ledger.withhold();
                 self.fail(&rejected.origin, reason);
             }
+        }
+    }
+
+    /// Stops where another task found the set-up at fault: what was tolerated here is not done after all.
+    pub(super) fn heed_other_tasks(&mut self) {
+        if self.ledger.is_withheld() && self.phase == Phase::Running {
+            self.stop(Err(String::from(
+                "another task found that the set-up is at fault: the first records were all rejected, and nothing was ever stored",
+            )
+            .into()));
         }
     }
 

@@ -50,6 +50,7 @@ impl Delivering {
     /// Takes the verdicts of a batch of dead letters. Invariant 1: now their offsets may be committed.
     pub(super) fn settle_letters(&mut self, outcome: Outcome) {
         for item in outcome.stored {
+            self.letters_first = false;
             self.stored(&item, Verdict::DeadLettered);
         }
         for (item, fault) in outcome.rejected {
@@ -65,7 +66,7 @@ impl Delivering {
         self.settled(outcome.stop.map(|Stop { reason, is_fatal }| Failed {
             reason: format!("dead letter queue: {reason}"),
             origin: None,
-            next_start: if is_fatal { NextStart::OnceSeen } else { NextStart::AfterWait },
+            next_start: if is_fatal { NextStart::OnceSeen } else { NextStart::LettersFirst },
         }));
     }
 
