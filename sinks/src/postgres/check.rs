@@ -164,7 +164,7 @@ async fn may_alter(client: &Client, name: &TableName) -> Result<(), Look> {
 /// What is there already is found by a unique index over the columns of the key.
 fn is_unique(table: &TableShape, key: &[String]) -> Result<(), Look> {
     let key: HashSet<String> = key.iter().cloned().collect();
-    if key.is_empty() || table.unique.contains(&key) {
+    if key.is_empty() || table.unique.as_ref().is_none_or(|unique| unique.contains(&key)) {
         return Ok(());
     }
     let mut names: Vec<_> = key.into_iter().collect();

@@ -1,5 +1,6 @@
 //! A connection in use, and what becomes of it when its use is broken off.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use sluice_connector_api::Failure;
 use tokio::sync::Semaphore;
 use tokio_postgres::CancelToken;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::postgres::verdict::is_of_reader;
 
 /// How long the server may take to hear that a statement is not wanted any more.
 const CANCEL: Duration = Duration::from_secs(3);
@@ -36,6 +39,15 @@ impl Lease {
     /// Gives the connection back, for others.
     pub(super) fn give_back(&mut self) {
         drop(self.connection.take());
+    }
+
+    /// Gives the connection back after an error; one to a server that may only be read from is closed, since another server may
+    /// answer to its name by now.
+    pub(super) fn give_back_after(&mut self, error: &(dyn Error + 'static)) {
+        match self.connection.take() {
+            Some(connection) if is_of_reader(error) => drop(Object::take(connection)),
+            other => drop(other),
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 //! tables       how tables are built, kept until they change
 //! statement    SQL
 //! text         values as PostgreSQL reads them
+//! equality     texts that a column may take for one value
 //! address      where the database is, and what its `sslmode` asks for
 //! connection   connections, TLS
 //! lease        a connection in use, and what becomes of it when that is broken off
@@ -27,6 +28,7 @@
 mod address;
 mod check;
 mod connection;
+mod equality;
 mod growth;
 mod lease;
 mod names;

@@ -3,7 +3,7 @@
 //! Rows with the same columns of the same table share a statement. A row goes into an earlier one of its kind only where no later
 //! statement has its key, so that what happens to a row happens in the order read; within a statement the last row of a key counts.
 
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -49,10 +49,11 @@ pub(super) struct BatchPlan {
     keys: LastOfKey,
 }
 
-/// The last statement that has a key, by the hash of the key: where two keys share one, no more comes of it than a statement too many.
+/// The last statement that has a key, and the hash of that one, by the hash of what keys have in common that the table may take for one:
+/// where two keys share it, no more comes of it than a statement too many.
 #[derive(Debug, Default)]
 struct LastOfKey {
-    statements: HashMap<u64, usize>,
+    statements: HashMap<u64, (usize, u64)>,
     hasher: RandomState,
 }
 
@@ -120,16 +121,16 @@ impl BatchPlan {
 
     fn add(&mut self, mode: WriteMode, table: &Arc<TableShape>, row: TableRow) {
         let key = row.key_texts();
-        let with_key = (!key.is_empty()).then(|| self.keys.hash(table, &key));
-        let after = with_key.and_then(|with_key| self.keys.statements.get(&with_key)).copied();
-        let index = self.last_of_kind(table, &row).filter(|index| after.is_none_or(|after| *index >= after));
+        let hashes = (!key.is_empty()).then(|| self.keys.hashes(table, &row));
+        let first = hashes.map_or(0, |(loose, exact)| self.keys.first_after(loose, exact));
+        let index = self.last_of_kind(table, &row).filter(|index| *index >= first);
         let index = index.unwrap_or_else(|| self.begin(table, &row));
         if let Some(statement) = self.statements.get_mut(index) {
             statement.add(mode, key, row);
         }
         self.last = index;
-        if let Some(with_key) = with_key {
-            self.keys.statements.insert(with_key, index);
+        if let Some((loose, exact)) = hashes {
+            self.keys.statements.insert(loose, (index, exact));
         }
     }
 
@@ -150,8 +151,27 @@ impl BatchPlan {
 }
 
 impl LastOfKey {
-    fn hash(&self, table: &TableShape, key: &KeyTexts) -> u64 {
-        self.hasher.hash_one((table.name.written(), key))
+    /// Returns the hashes of a row's key: of what it has in common with others, and of itself.
+    fn hashes(&self, table: &TableShape, row: &TableRow) -> (u64, u64) {
+        let (mut loose, mut exact) = (self.hasher.build_hasher(), self.hasher.build_hasher());
+        table.name.written().hash(&mut loose);
+        for (place, text) in row.cells.iter().filter(|(place, _)| row.key.contains(place)) {
+            let (Some(text), Some(column)) = (text, table.column(*place)) else { continue };
+            if let Some(in_common) = column.equality.in_common(text) {
+                in_common.hash(&mut loose);
+                text.hash(&mut exact);
+            }
+        }
+        (loose.finish(), exact.finish())
+    }
+
+    /// Returns the first statement that a row may go into: not one before the last of its key, and not that one where its key is
+    /// another one there, since the database takes no row twice in a statement.
+    fn first_after(&self, loose: u64, exact: u64) -> usize {
+        match self.statements.get(&loose) {
+            Some((last, of)) => last + usize::from(*of != exact),
+            None => 0,
+        }
     }
 }
 

@@ -71,7 +71,10 @@ impl ExactlyOnce for TablePositions {
         }
         let what = format!("taking partitions over in the table {}", self.table.name.written());
         let taken = taken.map_err(NotRun::of(what)).map_err(Failure::from);
-        lease.give_back();
+        match &taken {
+            Ok(_) => lease.give_back(),
+            Err(failure) => lease.give_back_after(failure),
+        }
         taken
     }
 

@@ -8,10 +8,11 @@ use sluice_connector_api::{
 };
 use sluice_template::Template;
 
+use crate::postgres::equality::loose_value;
 use crate::postgres::names::{TableName, column_fault};
 use crate::postgres::settings::{PostgresSettings, RowKey, UnknownFields, WriteMode};
 use crate::postgres::tables::TableShape;
-use crate::postgres::text::{ColumnKind, text_of};
+use crate::postgres::text::{ColumnKind, ValueKind, cell_of};
 use crate::postgres::whole::{all_are_filled, whole_cell};
 use crate::record::on_null::{OnNull, rejected_tombstone};
 
@@ -173,7 +174,7 @@ impl RowRule {
         }
         let mut fields = self.key_fields(record).ok()?;
         fields.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        Some(fields.iter().map(|(_, value)| loose_text(value)).collect::<Vec<_>>().join("\u{1f}"))
+        Some(fields.iter().map(|(_, value)| loose_value(value)).collect::<Vec<_>>().join("\u{1f}"))
     }
 
     fn add_key(&self, row: &mut TableRow, record: &Record, table: &TableShape) -> Result<(), NotARow> {
@@ -330,6 +331,12 @@ impl RowRule {
             if row.key.contains(&place) {
                 continue;
             }
+            if table.column(place).is_some_and(|column| column.is_generated) {
+                if self.unknown == UnknownFields::Ignore || self.passes_over_nulls && value.is_null() {
+                    continue;
+                }
+                return Err(NotARow { failure: generated(table, name), since: Since::NoColumn });
+            }
             let of = types.and_then(|types| types.at(&[name]));
             let text = cell(table, place, value, of)
                 .map_err(|why| NotARow::of_type(format!("field `{name}` {why}")))?;
@@ -344,25 +351,19 @@ fn is_object_with(text: &str, field: &str) -> bool {
     text.starts_with('{') && Json::value_from_slice(text.as_bytes()).is_ok_and(|key| key.get(field).is_some())
 }
 
-/// Writes what is left of a value where a type, a collation or blanks at the end may make it equal to another one.
-fn loose_text(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.trim_end(),
-        Value::Number(number) => number.as_str(),
-        other => return other.to_string(),
-    };
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => (number + 0.0).to_string(),
-        _ => text.to_lowercase(),
-    }
-}
-
 fn no_column(table: &TableShape, field: &str) -> Failure {
     let reason = format!("the table {} has no column for the field `{field}`", table.name.written());
     Failure::rejected(match column_fault(field) {
         Some(fault) => format!("{reason}, which {fault}; set `unknown_fields: ignore`, or rename it"),
         None => format!("{reason}; add it, or set `unknown_fields: ignore`"),
     })
+}
+
+fn generated(table: &TableShape, field: &str) -> Failure {
+    Failure::rejected(format!(
+        "the column `{field}` of the table {} is generated always, and takes no value; set `unknown_fields: ignore`, or drop the field",
+        table.name.written()
+    ))
 }
 
 fn key_place(table: &TableShape, name: &str) -> Result<usize, Failure> {
@@ -380,8 +381,8 @@ fn cell(
     value: &Value,
     of: Option<&SchemaType>,
 ) -> Result<Option<String>, &'static str> {
-    let kind = table.column(place).map_or(ColumnKind::Other, |column| column.kind);
-    text_of(value, kind, of)
+    let kind = table.column(place).map_or(ColumnKind::One(ValueKind::Other), |column| column.kind);
+    cell_of(value, kind, of)
 }
 
 /// Returns what a schema says of a payload.

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error};
 
 use crate::postgres::plan::RowStatement;
 use crate::postgres::settings::WriteMode;
-use crate::postgres::verdict::{columns_at_fault, failure_at};
+use crate::postgres::verdict::{columns_at_fault, failure, failure_of_rows};
 
 /// Why statements did not run.
 #[derive(Debug)]
@@ -14,20 +14,23 @@ pub(super) struct NotRun {
     /// What was being done.
     pub(super) what: String,
     pub(super) error: Error,
-    /// Which columns may be at fault, if that is known.
-    place: String,
+    /// Where it is about rows, which columns may be at fault, if that is known.
+    place: Option<String>,
 }
 
 impl NotRun {
     pub(super) fn of(what: impl Into<String>) -> impl FnOnce(Error) -> Self {
         let what = what.into();
-        move |error| Self { what, error, place: String::new() }
+        move |error| Self { what, error, place: None }
     }
 }
 
 impl From<NotRun> for Failure {
     fn from(NotRun { what, error, place }: NotRun) -> Self {
-        failure_at(&what, error, &place)
+        match place {
+            Some(place) => failure_of_rows(&what, error, &place),
+            None => failure(&what, error),
+        }
     }
 }
 
@@ -51,7 +54,7 @@ pub(super) async fn run(client: &Client, statement: &RowStatement, mode: WriteMo
     let sql = statement.sql(mode);
     let ran = client.execute_typed(&sql, &parameters).await;
     ran.map(|_| ()).map_err(|error| {
-        let place = columns_at_fault(&error, statement.columns());
+        let place = Some(columns_at_fault(&error, statement.columns()));
         NotRun { what: format!("writing to the table {}", statement.table.name.written()), error, place }
     })
 }

@@ -22,9 +22,9 @@ use crate::record::on_null::OnNull;
 /// that a record has no field for gets its default, or stays as it is in an upsert. How tables are built is read once, and again
 /// when they change. Of the rows of one key in a batch the last one counts.
 ///
-/// A batch that the database refuses for its data (SQLSTATE classes 22, 23 and 44, or an exception of a trigger) is narrowed down to
-/// the record at fault. What may pass, such as a restart, a failover, a deadlock or a lack of connections, is tried again. A missing
-/// table, column or right stops the connector.
+/// A batch that the database refuses for its data (SQLSTATE classes 22, 23 and 44, a text that a type does not read, or an exception of a
+/// trigger, whatever its code) is narrowed down to the record at fault. What may pass, such as a restart, a failover, a deadlock or a
+/// lack of connections, is tried again. A missing table, column or right stops the connector.
 ///
 /// With `offsets_table` each record is stored exactly once: the offsets are rows in the same transaction, and the connector reads on
 /// from there. The table is made where it is missing. To read records again, stop the connector and change its rows.

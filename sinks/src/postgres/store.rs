@@ -84,7 +84,7 @@ impl RowStore {
         let plan = match plan {
             Ok(plan) => plan,
             Err(failure) => {
-                lease.give_back();
+                lease.give_back_after(&failure);
                 return Err(failure.into());
             }
         };
@@ -100,7 +100,11 @@ impl RowStore {
             }
             _ => false,
         };
-        lease.give_back();
+        match &ran {
+            Ok(()) => lease.give_back(),
+            Err(Unrun::Statement(not_run)) => lease.give_back_after(&not_run.error),
+            Err(Unrun::Position(failure)) => lease.give_back_after(failure),
+        }
         match ran {
             Ok(()) if plan.rejected.is_empty() => Ok(()),
             Ok(()) => Err(NotStored::Put(PutError::Records(plan.rejected))),

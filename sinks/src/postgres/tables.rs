@@ -9,8 +9,9 @@ use sluice_connector_api::Failure;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use crate::postgres::equality::Equality;
 use crate::postgres::names::TableName;
-use crate::postgres::text::{ColumnKind, IntegerWidth};
+use crate::postgres::text::{ColumnKind, IntegerWidth, ValueKind};
 use crate::postgres::verdict::failure;
 
 /// How long a table is taken for what it was where a record has a field that it has no column for.
@@ -23,8 +24,11 @@ pub(super) struct Column {
     /// The type that texts are read as, without a length: a cast to one would cut off silently what the column refuses.
     pub(super) type_name: String,
     pub(super) kind: ColumnKind,
+    pub(super) equality: Equality,
     /// A row without it is refused.
     pub(super) is_required: bool,
+    /// The database alone fills it: it is generated, always.
+    pub(super) is_generated: bool,
 }
 
 /// A table as it is built.
@@ -32,8 +36,8 @@ pub(super) struct Column {
 pub(super) struct TableShape {
     pub(super) name: TableName,
     pub(super) columns: Vec<Column>,
-    /// The columns of each primary key and unique index.
-    pub(super) unique: Vec<HashSet<String>>,
+    /// The columns of each primary key and unique index that finds a row. `None` for a view, whose tables have them.
+    pub(super) unique: Option<Vec<HashSet<String>>>,
     places: HashMap<String, usize>,
 }
 
@@ -55,19 +59,23 @@ pub(super) struct Tables {
     known: Mutex<HashMap<String, (Arc<TableShape>, Instant)>>,
 }
 
-/// Which columns a table has, and how their types are written and read.
-const COLUMNS: &str = "select a.attname::text, format_type(coalesce(b.oid, t.oid), -1), \
-     coalesce(b.typname, t.typname)::text, coalesce(b.typcategory, t.typcategory)::text, \
-     a.attnotnull and not a.atthasdef and a.attidentity = '' \
-     from pg_attribute a join pg_type t on t.oid = a.atttypid \
-     left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype \
-     where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum";
+/// Which columns a table has, and how their types, those behind a domain, are written and read.
+const COLUMNS: &str = "with recursive step(type, base) as (select oid, oid from pg_type union all \
+     select step.type, d.typbasetype from step join pg_type d on d.oid = step.base where d.typtype = 'd'), \
+     based(type, base) as (select step.type, step.base from step join pg_type b on b.oid = step.base where b.typtype <> 'd') \
+     select a.attname::text, format_type(t.oid, -1), t.typname::text, e.typname::text, \
+     a.attnotnull and not a.atthasdef and a.attidentity = '', a.attgenerated <> '' or a.attidentity = 'a', c.relkind = 'v' \
+     from pg_attribute a join pg_class c on c.oid = a.attrelid \
+     join based on based.type = a.atttypid join pg_type t on t.oid = based.base \
+     left join based as item on t.typcategory = 'A' and item.type = t.typelem left join pg_type e on e.oid = item.base \
+     where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum";
 
-/// Which columns together name a row.
+/// Which columns together find a row: neither those that an index only includes, nor those of a rule that is held later.
 const UNIQUE: &str = "select array_agg(a.attname::text) from pg_index i \
-     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey) \
-     where i.indrelid = to_regclass($1) and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null \
-     group by i.indexrelid";
+     join unnest(i.indkey) with ordinality as k(attnum, place) on k.place <= i.indnkeyatts \
+     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum \
+     where i.indrelid = to_regclass($1) and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null \
+     and i.indexprs is null group by i.indexrelid";
 
 impl Tables {
     /// Returns how a table is built, if it is there. It is looked at once.
@@ -137,32 +145,38 @@ async fn look(client: &Client, name: &TableName) -> Result<Option<TableShape>, F
         let names: Vec<String> = row.try_get(0).map_err(|error| failure(&what(), error))?;
         sets.push(names.into_iter().collect());
     }
+    let is_view = rows.first().is_some_and(|row| row.try_get(6).unwrap_or(false));
+    let unique = (!is_view).then_some(sets);
     let places = columns.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
-    Ok(Some(TableShape { name: name.clone(), columns, unique: sets, places }))
+    Ok(Some(TableShape { name: name.clone(), columns, unique, places }))
 }
 
 fn column(row: &Row) -> Result<Column, tokio_postgres::Error> {
-    let (type_name, category): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    let (type_name, of_items): (String, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
     Ok(Column {
         name: row.try_get(0)?,
         type_name: row.try_get(1)?,
-        kind: kind(&type_name, &category),
+        // `vector` of pgvector is no array, and takes the text of a JSON array.
+        kind: match of_items {
+            Some(of_items) => ColumnKind::Array(kind(&of_items)),
+            None => ColumnKind::One(kind(&type_name)),
+        },
+        equality: Equality::of(&type_name),
         is_required: row.try_get(4)?,
+        is_generated: row.try_get(5)?,
     })
 }
 
-fn kind(type_name: &str, category: &str) -> ColumnKind {
+fn kind(type_name: &str) -> ValueKind {
     match type_name {
-        "json" | "jsonb" => ColumnKind::Json,
-        "int2" => ColumnKind::Integer(IntegerWidth::Two),
-        "int4" => ColumnKind::Integer(IntegerWidth::Four),
-        "int8" => ColumnKind::Integer(IntegerWidth::Eight),
-        "bytea" => ColumnKind::Bytes,
-        "timestamp" | "timestamptz" => ColumnKind::Timestamp,
-        "date" => ColumnKind::Date,
-        "time" | "timetz" => ColumnKind::Time,
-        // An array; `vector` of pgvector is none, and takes the text of a JSON array.
-        _ if category == "A" => ColumnKind::Array,
-        _ => ColumnKind::Other,
+        "json" | "jsonb" => ValueKind::Json,
+        "int2" => ValueKind::Integer(IntegerWidth::Two),
+        "int4" => ValueKind::Integer(IntegerWidth::Four),
+        "int8" => ValueKind::Integer(IntegerWidth::Eight),
+        "bytea" => ValueKind::Bytes,
+        "timestamp" | "timestamptz" => ValueKind::Timestamp,
+        "date" => ValueKind::Date,
+        "time" | "timetz" => ValueKind::Time,
+        _ => ValueKind::Other,
     }
 }

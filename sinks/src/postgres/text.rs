@@ -12,12 +12,19 @@ use sluice_connector_api::SchemaType;
 /// What a column takes, as far as that decides how a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColumnKind {
+    /// A value.
+    One(ValueKind),
+    /// An array of values.
+    Array(ValueKind),
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueKind {
     /// `json` or `jsonb`.
     Json,
     /// A whole number.
     Integer(IntegerWidth),
-    /// An array of anything.
-    Array,
     /// `bytea`.
     Bytes,
     /// `timestamp` or `timestamptz`.
@@ -45,11 +52,25 @@ pub(super) enum IntegerWidth {
 const MILLIS: i64 = 1000;
 const NANOS: i64 = 1_000_000_000;
 
-/// Writes a value for a column; `None` is SQL's null. `of` is what a schema says of the value: in which parts of a second a number is a
-/// time. The error says what the value should be, without its content.
-pub(super) fn text_of(
+/// Writes a value for a column; `None` is SQL's null. `of` is what a schema says of the value. The error says what the value should be,
+/// without its content.
+pub(super) fn cell_of(
     value: &Value,
     kind: ColumnKind,
+    of: Option<&SchemaType>,
+) -> Result<Option<String>, &'static str> {
+    match (value, kind) {
+        (Value::Array(items), ColumnKind::Array(kind)) => array_of(items, kind, of).map(Some),
+        // The text of an array, or what the database refuses.
+        (value, ColumnKind::Array(_)) => text_of(value, ValueKind::Other, of),
+        (value, ColumnKind::One(kind)) => text_of(value, kind, of),
+    }
+}
+
+/// Writes one value; `None` is SQL's null. `of` says in which parts of a second a number is a time.
+pub(super) fn text_of(
+    value: &Value,
+    kind: ValueKind,
     of: Option<&SchemaType>,
 ) -> Result<Option<String>, &'static str> {
     let per_second = match of {
@@ -62,14 +83,13 @@ pub(super) fn text_of(
     };
     let text = match (value, kind) {
         (Value::Null, _) => return Ok(None),
-        (value, ColumnKind::Json) => value.to_string(),
-        (Value::String(text), ColumnKind::Bytes) => bytes_of(text)?,
+        (value, ValueKind::Json) => value.to_string(),
+        (Value::String(text), ValueKind::Bytes) => bytes_of(text)?,
         (Value::String(text), _) => text.clone(),
-        (Value::Number(number), ColumnKind::Integer(width)) => integer_of(number.as_str(), width)?,
-        (Value::Number(number), ColumnKind::Timestamp) => moment_of(number.as_str(), per_second)?,
-        (Value::Number(number), ColumnKind::Date) => date_of(number.as_str())?,
-        (Value::Number(number), ColumnKind::Time) => time_of(number.as_str(), per_second)?,
-        (Value::Array(items), ColumnKind::Array) => array_of(items),
+        (Value::Number(number), ValueKind::Integer(width)) => integer_of(number.as_str(), width)?,
+        (Value::Number(number), ValueKind::Timestamp) => moment_of(number.as_str(), per_second)?,
+        (Value::Number(number), ValueKind::Date) => date_of(number.as_str())?,
+        (Value::Number(number), ValueKind::Time) => time_of(number.as_str(), per_second)?,
         (value, _) => value.to_string(),
     };
     if text.contains('\0') {
@@ -141,23 +161,27 @@ fn date_of(digits: &str) -> Result<String, &'static str> {
     date.map(|date| date.to_string()).map_err(|_| "is no date between the years 0 and 9999")
 }
 
-/// Writes an array literal.
-fn array_of(items: &[Value]) -> String {
+/// Writes an array literal. What is a list in an array of `jsonb` is a value of it, and in any other a dimension more.
+fn array_of(items: &[Value], kind: ValueKind, of: Option<&SchemaType>) -> Result<String, &'static str> {
+    let of = if let Some(SchemaType::List(items)) = of { Some(&**items) } else { of };
     let mut text = String::from("{");
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
-        match item {
-            Value::Null => text.push_str("NULL"),
-            Value::Bool(_) | Value::Number(_) => text.push_str(&item.to_string()),
-            Value::Array(inner) => text.push_str(&array_of(inner)),
-            Value::String(inner) => push_quoted(&mut text, inner),
-            Value::Object(_) => push_quoted(&mut text, &item.to_string()),
+        match (item, kind) {
+            (Value::Array(inner), kind) if kind != ValueKind::Json => {
+                text.push_str(&array_of(inner, kind, of)?);
+            }
+            (item, kind) => match (item, text_of(item, kind, of)?) {
+                (_, None) => text.push_str("NULL"),
+                (Value::Bool(_) | Value::Number(_), Some(plain)) => text.push_str(&plain),
+                (_, Some(quoted)) => push_quoted(&mut text, &quoted),
+            },
         }
     }
     text.push('}');
-    text
+    Ok(text)
 }
 
 fn push_quoted(text: &mut String, item: &str) {
@@ -177,32 +201,42 @@ mod tests {
 
     use super::*;
 
-    fn written(value: &Value, kind: ColumnKind) -> String {
+    fn written(value: &Value, kind: ValueKind) -> String {
         text_of(value, kind, None).map_or_else(|why| format!("error: {why}"), Option::unwrap_or_default)
     }
 
     #[test]
     fn scalars_are_their_texts_and_json_stays_json() {
-        assert_eq!(text_of(&Value::Null, ColumnKind::Json, None), Ok(None));
-        assert_eq!(written(&json!("a\"b"), ColumnKind::Other), "a\"b");
-        assert_eq!(written(&json!("a\"b"), ColumnKind::Json), "\"a\\\"b\"");
-        assert_eq!(written(&json!(true), ColumnKind::Other), "true");
-        assert_eq!(written(&json!([1, 2.5]), ColumnKind::Other), "[1,2.5]", "as `vector` is written");
+        assert_eq!(text_of(&Value::Null, ValueKind::Json, None), Ok(None));
+        assert_eq!(written(&json!("a\"b"), ValueKind::Other), "a\"b");
+        assert_eq!(written(&json!("a\"b"), ValueKind::Json), "\"a\\\"b\"");
+        assert_eq!(written(&json!(true), ValueKind::Other), "true");
+        assert_eq!(written(&json!([1, 2.5]), ValueKind::Other), "[1,2.5]", "as `vector` is written");
         let digits: Result<Value, _> = serde_json::from_str("44.500000000000000000001");
         assert_eq!(
-            digits.map(|value| written(&value, ColumnKind::Other)).ok().as_deref(),
+            digits.map(|value| written(&value, ValueKind::Other)).ok().as_deref(),
             Some("44.500000000000000000001")
         );
-        assert!(written(&json!("a\0"), ColumnKind::Other).starts_with("error"));
+        assert!(written(&json!("a\0"), ValueKind::Other).starts_with("error"));
     }
 
     #[test]
     fn arrays_are_literals_with_everything_quoted_that_may_mean_something() {
         let array = json!(["a", "b,c", "{}", "say \"x\" \\", "NULL", null, 1, [true, []], { "k": "v" }]);
+        let in_array = |array: &Value, kind| cell_of(array, ColumnKind::Array(kind), None);
         assert_eq!(
-            written(&array, ColumnKind::Array),
-            r#"{"a","b,c","{}","say \"x\" \\","NULL",NULL,1,{true,{}},"{\"k\":\"v\"}"}"#
+            in_array(&array, ValueKind::Other).ok().flatten().as_deref(),
+            Some(r#"{"a","b,c","{}","say \"x\" \\","NULL",NULL,1,{true,{}},"{\"k\":\"v\"}"}"#)
         );
+        for (array, kind, text) in [
+            (json!(["AP8=", null]), ValueKind::Bytes, r#"{"\\x00ff",NULL}"#),
+            (json!(["a", [1], 2]), ValueKind::Json, r#"{"\"a\"","[1]",2}"#),
+            (json!([[0], ["infinity"]]), ValueKind::Date, r#"{{1970-01-01},{"infinity"}}"#),
+            (json!("{1,2}"), ValueKind::Integer(IntegerWidth::Two), "{1,2}"),
+        ] {
+            assert_eq!(in_array(&array, kind).ok().flatten().as_deref(), Some(text), "{kind:?}");
+        }
+        assert!(in_array(&json!([1, 40_000]), ValueKind::Integer(IntegerWidth::Two)).is_err());
     }
 
     #[test]
@@ -214,14 +248,14 @@ mod tests {
         ] {
             let of = |digits: &str| {
                 let value: Value = serde_json::from_str(digits).unwrap_or_default();
-                written(&value, ColumnKind::Integer(width))
+                written(&value, ValueKind::Integer(width))
             };
             assert_eq!(of(held), held);
             for refused in [refused, "1.5", "1e3", "1.0"] {
                 assert!(of(refused).starts_with("error: is no whole number"), "{refused}");
             }
             assert_eq!(
-                written(&json!("12"), ColumnKind::Integer(width)),
+                written(&json!("12"), ValueKind::Integer(width)),
                 "12",
                 "a text is for the database to read"
             );
@@ -230,24 +264,24 @@ mod tests {
 
     #[test]
     fn base64_is_bytes() {
-        assert_eq!(written(&json!("AP8="), ColumnKind::Bytes), "\\x00ff");
-        assert!(written(&json!("no base64"), ColumnKind::Bytes).starts_with("error"));
+        assert_eq!(written(&json!("AP8="), ValueKind::Bytes), "\\x00ff");
+        assert!(written(&json!("no base64"), ValueKind::Bytes).starts_with("error"));
     }
 
     #[test]
     fn numbers_are_moments_and_dates() {
-        assert_eq!(written(&json!(1_739_712_345_678_i64), ColumnKind::Timestamp), "2025-02-16T13:25:45.678Z");
-        assert_eq!(written(&json!(-1), ColumnKind::Timestamp), "1969-12-31T23:59:59.999Z");
+        assert_eq!(written(&json!(1_739_712_345_678_i64), ValueKind::Timestamp), "2025-02-16T13:25:45.678Z");
+        assert_eq!(written(&json!(-1), ValueKind::Timestamp), "1969-12-31T23:59:59.999Z");
         for (days, date) in
             [(0, "1970-01-01"), (59, "1970-03-01"), (19_782, "2024-02-29"), (2_932_896, "9999-12-31")]
         {
-            assert_eq!(written(&json!(days), ColumnKind::Date), date);
+            assert_eq!(written(&json!(days), ValueKind::Date), date);
         }
-        assert!(written(&json!(1.5), ColumnKind::Date).starts_with("error"));
-        assert_eq!(written(&json!(45_000_500), ColumnKind::Time), "12:30:00.5");
-        assert!(written(&json!(86_400_000), ColumnKind::Time).starts_with("error"));
-        assert!(written(&json!(-1), ColumnKind::Time).starts_with("error"));
-        assert!(written(&json!(i64::MAX), ColumnKind::Timestamp).starts_with("error"));
+        assert!(written(&json!(1.5), ValueKind::Date).starts_with("error"));
+        assert_eq!(written(&json!(45_000_500), ValueKind::Time), "12:30:00.5");
+        assert!(written(&json!(86_400_000), ValueKind::Time).starts_with("error"));
+        assert!(written(&json!(-1), ValueKind::Time).starts_with("error"));
+        assert!(written(&json!(i64::MAX), ValueKind::Timestamp).starts_with("error"));
     }
 
     #[test]
@@ -256,14 +290,14 @@ mod tests {
             (
                 SchemaType::Instant(1_000_000),
                 1_739_712_345_678_901_i64,
-                ColumnKind::Timestamp,
+                ValueKind::Timestamp,
                 "2025-02-16T13:25:45.678901Z",
             ),
-            (SchemaType::Local(1_000_000_000), -1, ColumnKind::Timestamp, "1969-12-31T23:59:59.999999999Z"),
-            (SchemaType::TimeOfDay(1_000_000), 45_000_500_000, ColumnKind::Time, "12:30:00.5"),
-            (SchemaType::Instant(1000), 0, ColumnKind::Timestamp, "1970-01-01T00:00:00Z"),
-            (SchemaType::Date, 0, ColumnKind::Date, "1970-01-01"),
-            (SchemaType::Instant(1_000_000), 7, ColumnKind::Integer(IntegerWidth::Eight), "7"),
+            (SchemaType::Local(1_000_000_000), -1, ValueKind::Timestamp, "1969-12-31T23:59:59.999999999Z"),
+            (SchemaType::TimeOfDay(1_000_000), 45_000_500_000, ValueKind::Time, "12:30:00.5"),
+            (SchemaType::Instant(1000), 0, ValueKind::Timestamp, "1970-01-01T00:00:00Z"),
+            (SchemaType::Date, 0, ValueKind::Date, "1970-01-01"),
+            (SchemaType::Instant(1_000_000), 7, ValueKind::Integer(IntegerWidth::Eight), "7"),
         ] {
             assert_eq!(text_of(&json!(number), kind, Some(&of)), Ok(Some(text.to_owned())), "{of:?}");
         }

@@ -25,14 +25,16 @@ fn meaning(state: &SqlState) -> Meaning {
     match (code, class) {
         // Too many connections: others may close theirs.
         ("53300", _) => Meaning::MayPass(Trouble::Throttled),
-        ("57014", _) => Meaning::MayPass(Trouble::TimedOut),
+        // A statement, or a transaction, that took longer than the database allows.
+        ("57014" | "25P03" | "25P04", _) => Meaning::MayPass(Trouble::TimedOut),
         // A deadlock, a conflict of transactions, a lock that was not to be had, and a server that may only be read from, as one
         // is in a failover.
         ("40001" | "40P01" | "55P03" | "25006" | "55006", _) => Meaning::MayPass(Trouble::Other),
         ("57P01" | "57P02" | "57P03" | "57P05", _) | (_, "08") => Meaning::MayPass(Trouble::Unreachable),
-        // An exception that a trigger or a function raised; and two rows of one statement that are the same by the table's own
-        // comparison, such as that of `citext`: each alone is not.
-        ("P0001" | "21000", _) | (_, "22" | "23" | "44" | "54") => Meaning::OfData,
+        // An exception that a trigger or a function raised, or did not catch; and two rows of one statement that are the same by the
+        // table's own comparison: each alone is not.
+        ("P0001" | "P0002" | "P0003" | "P0004" | "20000" | "21000", _)
+        | (_, "22" | "23" | "38" | "39" | "44" | "54") => Meaning::OfData,
         ("42501", _) | (_, "28") => Meaning::Forbidden,
         // No room, no memory, an error of the disk, or one of the server itself.
         (_, "53" | "58" | "XX" | "40" | "57") => Meaning::MayPass(Trouble::ServerError),
@@ -40,29 +42,69 @@ fn meaning(state: &SqlState) -> Meaning {
     }
 }
 
+/// Says what an SQLSTATE means that comes of writing rows; `file` is where the server says it.
+fn meaning_of_rows(state: &SqlState, file: Option<&str>) -> Meaning {
+    match state.code() {
+        // The syntax of a value, such as of `tsquery`: that of the statement is ours.
+        "42601" => Meaning::OfData,
+        "XX000" if file.is_some_and(|file| READERS.contains(&file)) => Meaning::OfData,
+        code if code.get(..2).is_some_and(is_of_nobody) => Meaning::OfData,
+        _ => meaning(state),
+    }
+}
+
+/// Says whether PostgreSQL has no such class, so that a trigger made it up.
+fn is_of_nobody(class: &str) -> bool {
+    const CLASSES: [&str; 44] = [
+        "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23",
+        "24", "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40", "42", "44",
+        "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX",
+    ];
+    !CLASSES.contains(&class)
+}
+
+/// Says whether an error, or what caused it, is that of a server that may only be read from.
+pub(super) fn is_of_reader(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut states = causes.filter_map(|cause| cause.downcast_ref::<Error>()).filter_map(Error::code);
+    states.any(|state| state.code() == "25006")
+}
+
 /// Says whether an error may come of a table that is built otherwise than it was when it was looked at.
 pub(super) fn may_be_of_shape(error: &Error) -> bool {
     let Some(state) = error.code().map(SqlState::code) else { return false };
-    // A text that is no value of the type that the column had; and undefined table, column and function, a wrong type, no unique
-    // index for the key, a generated column, and one that takes no null.
+    // A text that is no value of the type that the column had, by the type's own syntax, too; and undefined table, column and
+    // function, a wrong type, no unique index for the key, a generated column, and one that takes no null.
     state.starts_with("22")
         || matches!(
             state,
-            "42P01" | "42703" | "42883" | "42804" | "42846" | "42P10" | "42704" | "428C9" | "23502"
+            "42601" | "42P01" | "42703" | "42883" | "42804" | "42846" | "42P10" | "42704" | "428C9" | "23502"
         )
 }
 
+/// Where extensions read values, and say of one that they cannot read that the server has an internal error: `hstore` up to PostgreSQL
+/// 15, and `PostGIS`.
+const READERS: [&str; 2] = ["hstore_io.c", "lwgeom_pg.c"];
+
 /// Makes a failure of an error. `what` was to be done, such as `writing to the table orders`.
 pub(super) fn failure(what: &str, error: Error) -> Failure {
-    failure_at(what, error, "")
+    failure_of(what, error, |answer| meaning(answer.code()), "")
 }
 
-/// Makes a failure of an error, with what is known of its place: see [`columns_at_fault`].
-pub(super) fn failure_at(what: &str, error: Error, place: &str) -> Failure {
+/// Makes a failure of an error at writing rows, with what is known of its place: see [`columns_at_fault`].
+pub(super) fn failure_of_rows(what: &str, error: Error, place: &str) -> Failure {
+    failure_of(what, error, |answer| meaning_of_rows(answer.code(), answer.file()), place)
+}
+
+fn failure_of(what: &str, error: Error, meaning: impl Fn(&DbError) -> Meaning, place: &str) -> Failure {
     let Some(answer) = error.as_db_error() else { return without_answer(what, &error) };
     let code = answer.code().code();
     let reason = format!("{what} was answered {code}{}{place}", named(answer));
-    let failure = match meaning(answer.code()) {
+    let failure = match meaning(answer) {
+        // What the server lacks is no content.
+        Meaning::MayPass(trouble) if matches!(code.get(..2), Some("25" | "53" | "58")) => {
+            Failure::retriable(format!("{reason}; {}", words(answer))).because(trouble)
+        }
         Meaning::MayPass(trouble) => Failure::retriable(reason).because(trouble),
         // A limit of the database, such as that of columns or of the size of a row: numbers, and no content.
         Meaning::OfData if code.starts_with("54") => {
@@ -215,13 +257,24 @@ mod tests {
     #[test]
     fn a_state_means_what_is_to_be_done() {
         let of = |code| meaning(&SqlState::from_code(code));
-        for code in ["40001", "40P01", "08006", "57P01", "57014", "53300", "53100", "58030", "XX000", "25006"]
-        {
+        for code in [
+            "40001", "40P01", "08006", "57P01", "57014", "53300", "53100", "58030", "XX000", "25006", "25P04",
+        ] {
             assert!(matches!(of(code), Meaning::MayPass(_)), "{code}");
         }
-        for code in ["22P02", "22001", "23505", "23503", "23502", "44000", "21000", "P0001", "54000"] {
+        for code in [
+            "22P02", "22001", "23505", "23503", "23502", "44000", "21000", "P0001", "P0004", "54000", "38000",
+        ] {
             assert_eq!(of(code), Meaning::OfData, "{code}");
         }
+        let of_rows = |code, file| meaning_of_rows(&SqlState::from_code(code), file);
+        for (code, file) in
+            [("42601", None), ("45000", None), ("SH001", None), ("XX000", Some("lwgeom_pg.c"))]
+        {
+            assert_eq!(of_rows(code, file), Meaning::OfData, "{code}");
+            assert_ne!(of(code), Meaning::OfData, "{code} at anything else, such as connecting");
+        }
+        assert!(matches!(of_rows("XX000", Some("heapam.c")), Meaning::MayPass(_)));
         for code in ["42501", "28P01", "28000"] {
             assert_eq!(of(code), Meaning::Forbidden, "{code}");
         }

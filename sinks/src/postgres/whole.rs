@@ -4,7 +4,7 @@ use sluice_connector_api::{Failure, Payload};
 
 use crate::postgres::names::TableName;
 use crate::postgres::tables::TableShape;
-use crate::postgres::text::{ColumnKind, text_of};
+use crate::postgres::text::{ColumnKind, ValueKind, text_of};
 
 /// Makes the cell of the whole value: the place of its column, and its text.
 pub(super) fn whole_cell(
@@ -22,11 +22,11 @@ pub(super) fn whole_cell(
     let text = match (value, value.as_text()) {
         // A null is a value here, and not the want of one.
         (Payload::Json(json), _)
-            if table.column(place).is_some_and(|column| column.kind == ColumnKind::Json) =>
+            if table.column(place).is_some_and(|column| column.kind == ColumnKind::One(ValueKind::Json)) =>
         {
             Some(String::from_utf8_lossy(&json.to_bytes()).into_owned())
         }
-        (Payload::Json(json), _) => text_of(json.value(), ColumnKind::Other, None).map_err(refused)?,
+        (Payload::Json(json), _) => text_of(json.value(), ValueKind::Other, None).map_err(refused)?,
         (_, Some(text)) if text.contains('\0') => {
             return Err(refused("has the character U+0000, which no text of PostgreSQL can hold"));
         }

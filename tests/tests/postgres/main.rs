@@ -19,4 +19,5 @@ mod rows;
 mod support;
 mod tls;
 mod troubles;
+mod unusual;
 mod vectors;
