@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::try_join_all;
-use sluice_connector_api::{Failure, Hold, OpenPartition, PutError, Record, StoreReach, TopicPartition};
+use sluice_connector_api::{
+    Failure, FailureKind, Hold, OpenPartition, PutError, Record, StoreReach, TopicPartition,
+};
 
 use crate::s3::bucket::{Bucket, Creation, WholeObject};
 use crate::s3::group::{ObjectGroup, Offered, OpenObject};
@@ -120,7 +122,7 @@ impl Objects {
                 (groups.next_step(), groups.epoch)
             };
             let Some(step) = step else { return Ok(worked) };
-            self.walk(slot, step, epoch).await?;
+            self.walk(slot, step, epoch).await.map_err(of_object)?;
             worked = true;
         }
     }
@@ -365,6 +367,16 @@ fn step_of(object: &OpenObject, is_complete: bool) -> Option<Step> {
 /// What tells the name of an object from all others.
 fn random() -> String {
     format!("{:08x}", fastrand::u32(..))
+}
+
+/// Whoever's put uploads an object, the records in it were taken before: what is refused with it is no fault of that put's records.
+fn of_object(failure: Failure) -> Failure {
+    match failure.kind() {
+        FailureKind::Rejected => Failure::fatal(format!(
+            "{failure}: the store takes no object of this size or name; lower `objects.max_bytes`, or shorten `prefix` and `objects.path`"
+        )),
+        _ => failure,
+    }
 }
 
 fn gone(key: &str) -> Failure {

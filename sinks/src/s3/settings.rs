@@ -193,6 +193,10 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
              follow by themselves, and folders by date are for `objects.path`"
         ));
     }
+    // An address has no such part: it leads to the folder above.
+    if prefix.split('/').any(|part| part == "." || part == "..") {
+        return Err(format!("`{prefix}` has a part that is `.` or `..`, which no name of an object keeps"));
+    }
     Ok(())
 }
 
@@ -224,9 +228,18 @@ mod tests {
         ] {
             assert!(check_prefix(prefix).is_err_and(|reason| reason.contains("fixed text")), "{prefix}");
         }
-        for prefix in
-            ["", "kafka/", "all of/it/", "100%/", "summary/day/", "2026/11/", "myfolder/", "$archive/"]
-        {
+        for prefix in [
+            "",
+            "kafka/",
+            "a..b/.c/",
+            "/a//b/",
+            "all of/it/",
+            "100%/",
+            "summary/day/",
+            "2026/11/",
+            "myfolder/",
+            "$archive/",
+        ] {
             assert_eq!(check_prefix(prefix), Ok(()), "{prefix}");
         }
     }
@@ -234,6 +247,8 @@ mod tests {
     #[test]
     fn what_makes_no_object_is_refused_at_its_key() {
         for (changes, key) in [
+            (json!({ "prefix": "../raw/" }), "prefix"),
+            (json!({ "prefix": "raw/./" }), "prefix"),
             (json!({ "format": "parquet", "compression": "gzip" }), "compression"),
             (json!({ "columns": ["a"] }), "columns"),
             (json!({ "objects": { "path": "day=%d" } }), "objects.path"),

@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value};
 use sluice_connector_api::{Failure, SchemaType};
 
-use self::columns::{KindFields, are_same_columns, arrow_fields, kinds_of_row, merge_fields};
+use self::columns::{KindFields, are_same_columns, arrow_fields, kinds_of_row, levels, merge_fields};
 use self::rows::write_row;
 use crate::s3::encoding::misplaced::Misplaced;
 use crate::s3::format::ObjectCompression;
@@ -29,6 +29,10 @@ const SAMPLE: usize = 1000;
 const ROWS: usize = 1024 * 1024;
 /// Bytes of columns that make a row group: what an open file takes in memory.
 const ROW_GROUP: usize = 8 * 1024 * 1024;
+
+/// How deep a column may be nested. The library of Arrow reads no file of a few dozen levels, and writes one with that much more of the
+/// thread's stack.
+const MOST_LEVELS: usize = 20;
 
 /// One file under way.
 pub(super) struct ParquetTable {
@@ -66,6 +70,11 @@ impl ParquetTable {
             return Err(Misplaced::Rejected(Failure::rejected(
                 "the value has no field that is not null or empty",
             )));
+        }
+        if levels(&kind) > MOST_LEVELS {
+            return Err(Misplaced::Rejected(Failure::rejected(format!(
+                "a field is nested deeper than {MOST_LEVELS} levels, which readers do not take; make it text with `jq` (`tojson`)"
+            ))));
         }
         let columns = merge_fields(&self.columns, &kind).ok_or(Misplaced::OtherColumns)?;
         if self.writer.is_some() && !are_same_columns(&columns, &self.columns) {

@@ -13,8 +13,8 @@ struct Store {
     objects: BTreeMap<String, Vec<u8>>,
     uploads: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
     begun: usize,
-    /// How many calls fail from now on, and with what.
-    failing: (usize, u16),
+    /// How many calls fail from now on, and with what status and code.
+    failing: (usize, u16, &'static str),
 }
 
 impl Store {
@@ -57,7 +57,12 @@ impl BucketInMemory {
 
     /// Lets the next calls fail with a status.
     pub(super) fn fail(&self, calls: usize, status: u16) {
-        self.0.lock().unwrap().failing = (calls, status);
+        self.refuse(calls, status, "");
+    }
+
+    /// Lets the next calls fail with a status and the code of an error.
+    pub(super) fn refuse(&self, calls: usize, status: u16, code: &'static str) {
+        self.0.lock().unwrap().failing = (calls, status, code);
     }
 
     /// Forgets all uploads, as a rule of the bucket does after a while.
@@ -69,7 +74,8 @@ impl BucketInMemory {
         let mut store = self.0.lock().unwrap();
         if store.failing.0 > 0 {
             store.failing.0 -= 1;
-            return status(store.failing.1);
+            let (_, status, code) = store.failing;
+            return reply(status, "", &format!("<Error><Code>{code}</Code></Error>"));
         }
         let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
         let key = path.strip_prefix("/archive/").unwrap().replace("%3D", "=");

@@ -219,6 +219,23 @@ async fn a_put_that_fails_is_put_again_and_no_record_is_twice() {
     assert_eq!(all, b"v0\nv1\nv2\nv3\nv4\nv5\n");
 }
 
+/// It holds records of puts before: those that are put now would be sent to the dead letter queue, one after the other.
+#[tokio::test]
+async fn an_object_that_the_store_does_not_take_is_no_fault_of_the_records_that_are_put() {
+    let world = World::new(&raw(&json!({ "max_records": 2 }))).await;
+    world.put(&texts(0..2)).await;
+    for (status, code) in [(400, "EntityTooLarge"), (400, "KeyTooLongError")] {
+        world.bucket.refuse(1, status, code);
+        let failure = batch_failure(world.sink.put(&texts(2..3)).await);
+        assert!(
+            failure.kind() == FailureKind::Fatal && failure.to_string().contains("`objects.max_bytes`"),
+            "{failure}"
+        );
+    }
+    world.put(&texts(2..3)).await;
+    assert_eq!((world.bucket.keys().len(), world.open()), (1, Some(2)));
+}
+
 #[tokio::test]
 async fn an_upload_that_is_gone_loses_nothing_without_a_word() {
     let world = World::new(&raw(&json!({ "max_bytes": "12MiB" }))).await;
@@ -354,6 +371,55 @@ async fn parquet_holds_the_values_with_their_types() {
         json!({ "id": -2, "live": true, "owner": { "age": 7 } }),
     ];
     assert_eq!(read, expected, "{schema}");
+}
+
+/// Whatever JSON a value is, it is in a column or its record is rejected alone: a file that cannot be written would stop the connector.
+#[tokio::test]
+async fn parquet_takes_whatever_json_has_or_rejects_its_record() {
+    let world = World::new(&json!({ "format": "parquet", "objects": {} })).await;
+    let deep = |levels: usize| (0..levels / 2).fold(json!(1), |below, _| json!([{ "a": below }]));
+    let digits = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let values = [
+        json!({ "id": 0, "": "no name", "a.b": 1, "A": "upper", "a": "lower", "ż\n\"": true, "nul": "a\u{0}b", "emoji": "👩‍🚀" }),
+        json!({ "id": 1, "lists": [[1], [], [null, 2]], "of": [{ "x": 1 }, { "y": "z" }, null, {}], "gone": null }),
+        json!({ "id": 2, "mixed": [1, 2.5], "exact": i64::MIN, "zero": digits("-0"), "large": 1.5e308, "small": 5e-324 }),
+        json!({ "id": 3, "deep": deep(18) }),
+        json!({ "id": 4, "digits": digits("0.1234567890123456789012345678901234567890") }),
+        json!({ "id": 5, "too_large": digits("123456789012345678901") }),
+        json!({ "id": 6, "no_double": digits("1e400") }),
+        json!({ "id": 7, "lists": [["text"], [1]] }),
+        json!({ "id": 9, "deep": deep(120) }),
+        json!({ "id": 8, "empty": {}, "none": [], "nested": [[], [[]]] }),
+    ];
+    let rows: Vec<Record> = (0..).zip(&values).map(|(offset, value)| row(offset, value.clone())).collect();
+    let failures = record_failures(world.sink.put(&rows).await);
+    let rejected: Vec<usize> = failures.iter().map(|(index, ..)| *index).collect();
+    assert!(failures.iter().all(|(_, kind, _)| *kind == FailureKind::Rejected), "{failures:?}");
+    assert_eq!(rejected, [5, 6, 7, 8]);
+    world.store(StoreReach::All).await.unwrap();
+    let mut read: Vec<Value> = Vec::new();
+    for key in world.bucket.keys() {
+        read.extend(rows_of(world.bucket.object(&key)).0);
+    }
+    for (index, value) in values.iter().enumerate().filter(|(index, _)| !rejected.contains(index)) {
+        let found = read.iter().find(|read| read["id"] == value["id"]).unwrap_or_else(|| panic!("{value}"));
+        for (name, field) in value.as_object().unwrap() {
+            let is_there = match (name.as_str(), field) {
+                (_, Value::Null) | ("empty" | "none" | "nested", _) => {
+                    found.get(name).is_none_or(Value::is_null)
+                }
+                ("of", _) => found["of"][0]["x"] == 1 && found["of"][1]["y"] == "z",
+                ("zero", _) => found["zero"] == 0,
+                ("digits", _) => found["digits"].as_f64() == Some(0.123_456_789_012_345_68),
+                ("mixed", _) => {
+                    found["mixed"][0].as_f64() == Some(1.0) && found["mixed"][1].as_f64() == Some(2.5)
+                }
+                ("large" | "small", field) => found[name].as_f64() == field.as_f64(),
+                (_, field) => found[name] == *field,
+            };
+            assert!(is_there, "{index}: {name}: {field} is read as {:?}", found.get(name));
+        }
+    }
 }
 
 #[tokio::test]

@@ -237,6 +237,19 @@ fn is_same_column(a: &ParquetKind, b: &ParquetKind) -> bool {
     }
 }
 
+/// Returns how deep the deepest of columns is nested.
+pub(super) fn levels(fields: &[(String, ParquetKind)]) -> usize {
+    fields.iter().map(|(_, kind)| levels_of(kind)).max().unwrap_or(0)
+}
+
+fn levels_of(kind: &ParquetKind) -> usize {
+    match kind {
+        ParquetKind::List(inner) | ParquetKind::Map(inner) => 1 + levels_of(inner),
+        ParquetKind::Object(fields) => 1 + levels(fields),
+        _ => 1,
+    }
+}
+
 /// Returns the columns as Arrow has them.
 pub(super) fn arrow_fields(fields: &[(String, ParquetKind)]) -> Fields {
     fields.iter().map(|(name, kind)| Field::new(name, arrow_type(kind), true)).collect()
