@@ -125,6 +125,14 @@ async fn a_real_cluster_says_what_is_wrong_with_a_record_and_what_with_the_set_u
         sink(&node, &script("ctx._source.a = params.record.value.none.at")).put(&[price(1, "A")]).await,
     );
     assert_eq!(failing.0, FailureKind::Rejected, "{failing:?}");
+    // As at midnight, where the day is in the name of the index: no record is at fault for it.
+    let full =
+        json!({ "persistent": { "action.auto_create_index": "true", "cluster.max_shards_per_node": 1 } });
+    node.call("PUT", "/_cluster/settings", Some(&full));
+    for index in ["of-today", "of-{{ticker}}"] {
+        let full = only_failure(sink(&node, &json!({ "index": index })).put(&[price(1, "a")]).await);
+        assert!(full.0 == FailureKind::Fatal && full.1.contains("cluster.max_shards_per_node"), "{full:?}");
+    }
     let elsewhere = json!({ "urls": [format!("{}/not/here", node.url())] });
     assert_eq!(batch_failure(sink(&node, &elsewhere).put(&[price(1, "A")]).await).kind(), FailureKind::Fatal);
 }

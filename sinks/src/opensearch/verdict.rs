@@ -68,6 +68,9 @@ const SET_UP: [(&str, &str); 5] = [
     ),
 ];
 
+/// How the reason begins where an index would be made, and the cluster has as many shards as it may have.
+const TOO_MANY_SHARDS: &str = "Validation Failed: 1: this action would add [";
+
 /// Reads an answer: which records were not stored, or why none was. `is_index_of_data` says whether data of the record names
 /// its index.
 pub(super) fn outcome(
@@ -220,6 +223,9 @@ fn is_done(status: u16, kind: ActionKind, error: &ItemError) -> bool {
 
 fn meaning(status: u16, error: &ItemError, is_index_of_data: bool) -> (FailureKind, &'static str) {
     let by_index = if is_index_of_data { FailureKind::Rejected } else { FailureKind::Fatal };
+    if error.is_of_load() {
+        return (FailureKind::Retriable, "");
+    }
     match (status, error.kind()) {
         // A full disk blocks an index, and so does an operator, for a while.
         (_, "cluster_block_exception") => (FailureKind::Retriable, "the index is blocked"),
@@ -290,6 +296,12 @@ impl ItemError {
         if is_type { format!(" {kind}") } else { String::new() }
     }
 
+    /// Says whether the cluster took too much upon itself at this moment, such as memory or scripts to compile.
+    fn is_of_load(&self) -> bool {
+        let mut causes = iter::successors(Some(self), |error| error.caused_by.as_deref());
+        causes.any(|error| error.is("circuit_breaking_exception"))
+    }
+
     /// Says whether nobody takes requests at such a path. It is told so with a status of 400.
     fn is_without_handler(&self) -> bool {
         self.kind.is_none() && self.reason().starts_with("no handler found for uri [")
@@ -298,6 +310,11 @@ impl ItemError {
     /// Says what of the set-up is wrong, where the data is not. Only errors whose reason the cluster itself begins are asked:
     /// scripts and processors of a pipeline may fail with any text.
     fn set_up(&self) -> Option<&'static str> {
+        if self.kind().ends_with("_exception") && self.reason().starts_with(TOO_MANY_SHARDS) {
+            return Some(
+                "the cluster has as many shards as it may have: delete indexes, or raise `cluster.max_shards_per_node`",
+            );
+        }
         for error in iter::successors(Some(self), |error| error.caused_by.as_deref()) {
             if error.is("script_exception") && error.reason() == "compile error" {
                 return Some("the script is wrong; change `write.script`");

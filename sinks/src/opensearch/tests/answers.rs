@@ -90,6 +90,21 @@ async fn each_answer_for_a_document_says_what_to_do() {
     }
 }
 
+/// Each comes with a status of 400, as what is wrong with a document does.
+#[tokio::test]
+async fn a_cluster_that_is_full_or_busy_is_no_fault_of_a_record() {
+    let full = "Validation Failed: 1: this action would add [2] total shards, but this cluster currently has [1000]/[1000]";
+    let full = item(json!({}), "index", 400, error("validation_exception", full)).await.unwrap();
+    assert_eq!(full.kind(), FailureKind::Fatal, "{full}");
+    let words = "[script] Too many dynamic script compilations within, max: [75/5m]";
+    let cause = json!({ "type": "circuit_breaking_exception", "reason": words });
+    let caused_by =
+        json!({ "type": "general_script_exception", "reason": "Failed to compile", "caused_by": cause });
+    let busy = json!({ "type": "illegal_argument_exception", "reason": "failed to execute script", "caused_by": caused_by });
+    let busy = item(json!({}), "index", 400, busy).await.unwrap();
+    assert_eq!(busy.kind(), FailureKind::Retriable, "{busy}");
+}
+
 #[tokio::test]
 async fn a_conflict_says_that_a_document_is_as_new_unless_it_was_to_be_changed() {
     let conflict =
