@@ -714,6 +714,121 @@ fn what_jdbc_does_and_postgres_does_not_is_said() {
     assert!(ended.code != Some(0) && ended.stderr.contains("writes to mysql over JDBC"), "{ended}");
 }
 
+/// Converts a configuration of which not all comes out, and returns the file with what is said of it.
+#[track_caller]
+fn partly(config: &Value) -> (Value, String) {
+    let ended = convert("c.json", &json!({ "name": "n", "config": config }).to_string()).expect_code(1);
+    (json_of(&ended.stdout), ended.stdout)
+}
+
+/// Such as people publish: each was written without a word, and refused by the first `check`.
+#[test]
+fn a_file_that_does_not_pass_is_never_written_without_a_word() {
+    for (more, said) in [
+        (
+            json!({ "topics": "dbserver1.inventory.customers", "pk.mode": "record_key", "insert.mode": "upsert" }),
+            "`dbserver1.inventory.customers` has more parts",
+        ),
+        (
+            json!({ "topics": "public.account,public.invoice", "table.name.format": "public.${topic}" }),
+            "`public.public.account` has more parts",
+        ),
+        (
+            json!({ "topics": "a", "pk.mode": "record_value", "pk.fields": "id", "insert.mode": "upsert", "delete.enabled": "true" }),
+            "delete.enabled: needs `pk.mode=record_key`",
+        ),
+        (json!({ "topics": "a", "quote.sql.identifiers": "NEVER" }), "small letters"),
+        (
+            json!({ "topics": "a", "table.name.format": "${source.table}" }),
+            "DOES NOT PASS `sluice check`: `${source.table}`",
+        ),
+        (
+            json!({ "topics": null, "topics.regex": "^(?!.*internal).*" }),
+            "DOES NOT PASS `sluice check`: `source.kafka.topics.0`: is not a regular expression: look-around",
+        ),
+    ] {
+        let (_, text) = partly(&jdbc(CONFLUENT_JDBC, &more));
+        assert!(text.contains(said), "{more}: {text}");
+        assert!(!text.contains("on_null"), "{text}");
+    }
+    let prefix = json!({
+        "connector.class": "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector", "topics": "t",
+        "aws.s3.bucket.name": "bucket", "format.output.type": "jsonl", "aws.s3.prefix": "raw/{{ utc_date }}/",
+    });
+    let (_, text) = partly(&prefix);
+    assert!(text.contains("DOES NOT PASS `sluice check`: `sink.s3.prefix`"), "{text}");
+    let folder = Folder::with("c.json", prefix.to_string());
+    let ended =
+        Sluice::new(["convert", "c.json", "-o", "json"]).current_dir(folder.path()).output().expect_code(1);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(told["missing"] == json!([]) && told["refused"].as_array().unwrap().len() == 1, "{told}");
+    assert!(ended.stderr.contains("the file does not pass `sluice check`"), "{ended}");
+}
+
+#[test]
+fn an_address_and_a_table_are_those_that_java_would_find() {
+    for (url, ours) in [
+        ("jdbc:postgresql:shop", "postgres://u@localhost/shop"),
+        ("jdbc:postgresql:/", "postgres://u@localhost/"),
+        ("jdbc:postgresql:///shop?sslmode=disable", "postgres://u@localhost/shop?sslmode=disable"),
+        ("jdbc:postgresql://h1:5432,h2/shop", "postgres://u@h1:5432,h2/shop"),
+    ] {
+        let config = jdbc(
+            CONFLUENT_JDBC,
+            &json!({ "topics": "t", "connection.url": url, "connection.user": "u", "table.name.format": "\"Sales\".\"${topic}\"" }),
+        );
+        let file = converted(&config);
+        let sink = &file["sink"]["postgres"];
+        assert_eq!((&sink["url"], &sink["table"]), (&json!(ours), &json!("Sales.t")), "{url}");
+    }
+    let keyed = json!({
+        "topics": "t", "pk.mode": "record_key", "insert.mode": "upsert", "delete.enabled": "true", "key.converter": null,
+    });
+    let file = converted(&jdbc(CONFLUENT_JDBC, &keyed));
+    assert_eq!(
+        (&file["source"]["key"], &file["sink"]["postgres"]["on_null"]),
+        (&json!("json"), &json!("delete"))
+    );
+}
+
+#[test]
+fn objects_go_without_nulls_and_by_no_other_time_than_that_of_utc() {
+    let config = |zone: &str| {
+        json!({
+            "connector.class": "io.confluent.connect.s3.S3SinkConnector", "topics": "t", "s3.bucket.name": "bucket",
+            "s3.region": "eu-west-1", "flush.size": "5", "behavior.on.null.values": "IGNORE", "locale": "en", "timezone": zone,
+            "format.class": "io.confluent.connect.s3.format.json.JsonFormat",
+            "partitioner.class": "io.confluent.connect.storage.partitioner.HourlyPartitioner",
+        })
+    };
+    let file = converted(&config("UTC"));
+    assert_eq!(file["transforms"], json!([{ "filter": {}, "predicate": { "record_is_tombstone": {} } }]));
+    let (_, text) = partly(&config("America/New_York"));
+    assert!(text.contains("NO COUNTERPART: timezone: folders are by the time of UTC"), "{text}");
+}
+
+#[test]
+fn a_flow_of_a_process_of_mirror_maker_is_a_connector() {
+    let text = "clusters = primary, secondary\nprimary.bootstrap.servers = p1:9092,p2:9092\nsecondary.bootstrap.servers = s:9092\n\
+                primary->secondary.enabled = true\nprimary->secondary.topics = orders, payments\nsecondary->primary.enabled = false\n\
+                primary->secondary.sync.group.offsets.enabled = true\nprimary->secondary.emit.heartbeats.enabled = true\n\
+                replication.factor=3\ncheckpoints.topic.replication.factor=1\nstatus.storage.replication.factor=1\ntasks.max = 2\n";
+    let ended = convert("mm2.properties", text).expect_code(0);
+    passes(&ended.stdout);
+    let file = json_of(&ended.stdout);
+    assert_eq!(
+        (&file["source"]["kafka"]["bootstrap_servers"], &file["source"]["kafka"]["topics"]),
+        (&json!("p1:9092,p2:9092"), &json!(["orders", "payments"]))
+    );
+    assert_eq!(
+        file["sink"]["kafka"],
+        json!({ "bootstrap_servers": "s:9092", "topic": "primary.{{@record.topic}}", "partition": "origin" })
+    );
+    let both = text.replace("secondary->primary.enabled = false", "secondary->primary.enabled = true");
+    let ended = convert("mm2.properties", &both).expect_code(2);
+    assert!(ended.stderr.contains("primary->secondary, secondary->primary"), "{ended}");
+}
+
 const MIRROR: &str = "org.apache.kafka.connect.mirror.MirrorSourceConnector";
 
 #[test]
@@ -766,7 +881,8 @@ fn a_mirror_of_another_cluster_has_its_counterparts() {
 /// What a connector has to have, beside the setting in question.
 fn least(class: &str) -> Value {
     json!({
-        "connector.class": class, "topics": "t", "connection.url": if class.contains("jdbc") { "jdbc:postgresql://h/d" } else { "http://h:9200" },
+        "connector.class": class, "topics": "t",
+        "connection.url": if class.contains("jdbc") { "jdbc:postgresql://h/d" } else { "http://h:9200" },
         "s3.bucket.name": "bucket", "aws.s3.bucket.name": "bucket", "target.cluster.bootstrap.servers": "b:9092",
         "dest.kafka.bootstrap.servers": "b:9092",
         "source.cluster.bootstrap.servers": "a:9092", "value.converter": "x.JsonConverter", "value.converter.schemas.enable": false,

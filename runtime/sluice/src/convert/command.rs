@@ -11,12 +11,14 @@ use sluice_runtime::config::yaml_writer::{to_comment, to_yaml};
 
 use super::connector::{Converted, convert};
 use super::read::read;
+use super::trial::refusals;
 
 /// Turns the configuration of a Kafka Connect sink into a connector file.
 ///
-/// Reads JSON as the REST API takes it, properties, or a `KafkaConnector` of Strimzi. What has no counterpart yet is listed,
-/// in the file and on standard error, and the command exits with code 1. A secret is never printed: a reference to an
-/// environment variable stands for it.
+/// Reads JSON as the REST API takes it, properties, a `KafkaConnector` of Strimzi, or MirrorMaker's own `mm2.properties`
+/// with one flow. What has no counterpart yet is listed, and what `sluice check` has against the file, in the file and on
+/// standard error, and the command exits with code 1. A secret is never printed: a reference to an environment variable
+/// stands for it.
 ///
 /// An example: `sluice convert connector.json connectors.d/prices.yaml`
 #[derive(Debug, Args)]
@@ -41,15 +43,19 @@ impl Command for ConvertArgs {
         let config = read(&self.configuration, &text).map_err(wrong)?;
         let stem =
             self.file.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-        let converted = convert(config, stem.as_deref(), context.registry()).map_err(wrong)?;
+        let mut converted = convert(config, stem.as_deref(), context.registry()).map_err(wrong)?;
+        converted.refused = refusals(&written(&converted), context.registry()).await;
         let file = written(&converted);
         if let Some(path) = &self.file {
             write_new(path, &file)?;
         }
         self.report(&converted, &file)?;
-        match converted.missing.len() {
-            0 => Ok(()),
-            count => Err(Exit::Running(format!(
+        match (converted.missing.len(), converted.refused.len()) {
+            (0, 0) => Ok(()),
+            (0, _) => Err(Exit::Running(
+                "the file does not pass `sluice check`; mend it before you run the connector".to_owned(),
+            )),
+            (count, _) => Err(Exit::Running(format!(
                 "{count} setting(s) have no counterpart; look at them before you run the connector"
             ))),
         }
@@ -59,14 +65,20 @@ impl Command for ConvertArgs {
 impl ConvertArgs {
     fn report(&self, converted: &Converted, file: &str) -> Result<(), Exit> {
         if self.output == Output::Json {
-            let Converted { name, missing, remarks, variables, .. } = converted;
+            let Converted { name, missing, refused, remarks, variables, .. } = converted;
             return print(
-                json!({ "name": name, "file": file, "missing": missing, "remarks": remarks, "variables": variables })
-                    .to_string(),
+                json!({
+                    "name": name, "file": file, "missing": missing, "refused": refused, "remarks": remarks,
+                    "variables": variables,
+                })
+                .to_string(),
             );
         }
         for missing in &converted.missing {
             tracing::warn!("no counterpart: {missing}");
+        }
+        for refusal in &converted.refused {
+            tracing::warn!("does not pass `sluice check`: {refusal}");
         }
         for remark in &converted.remarks {
             tracing::info!("{remark}");
@@ -80,12 +92,13 @@ impl ConvertArgs {
 
 /// Writes the file, with what is to be known of it as comments.
 pub(super) fn written(converted: &Converted) -> String {
-    let Converted { name, missing, remarks, variables, .. } = converted;
+    let Converted { name, missing, refused, remarks, variables, .. } = converted;
     let mut comments = vec![format!("The connector {name} of Kafka Connect, by `sluice convert`.")];
     if !variables.is_empty() {
         comments.push(format!("To be set in the environment: {}.", variables.join(", ")));
     }
     comments.extend(missing.iter().map(|missing| format!("NO COUNTERPART: {missing}")));
+    comments.extend(refused.iter().map(|refusal| format!("DOES NOT PASS `sluice check`: {refusal}")));
     comments.extend(remarks.iter().cloned());
     let comments: String = comments.iter().map(|comment| to_comment(comment)).collect();
     format!("{comments}\n{}", to_yaml(&converted.file, 0))

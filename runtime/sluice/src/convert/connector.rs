@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 use sluice_connector_api::Registry;
 
 use super::errors::errors;
+use super::mirror_flow::CLASS;
 use super::options::Options;
-use super::read::{CLASS, ConnectConfig};
+use super::read::ConnectConfig;
 use super::sinks::sink;
 use super::source::source;
 use super::transforms::transforms;
@@ -19,6 +20,8 @@ pub(super) struct Converted {
     pub(super) file: Value,
     /// What has no counterpart.
     pub(super) missing: Vec<String>,
+    /// What `sluice check` has against the file.
+    pub(super) refused: Vec<String>,
     /// What is good to know.
     pub(super) remarks: Vec<String>,
     /// The environment variables that stand for secrets.
@@ -73,6 +76,7 @@ pub(super) fn convert(
     }
     options.ignore(&NO_MATTER);
     options.note_left();
-    let variables = options.variables.into_iter().collect();
-    Ok(Converted { name, file: file.into(), missing: options.missing, remarks: options.remarks, variables })
+    let variables = std::mem::take(&mut options.variables).into_iter().collect();
+    let Options { missing, remarks, .. } = options;
+    Ok(Converted { name, file: file.into(), missing, refused: Vec::new(), remarks, variables })
 }

@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use sluice_connector_api::Json;
 use sluice_runtime::config::yaml::Node;
 
-/// The key that every configuration has.
-pub(super) const CLASS: &str = "connector.class";
+use super::mirror_flow::{CLASS, connector_of_flow, is_of_flows};
 
 /// A configuration of a Kafka Connect connector.
 #[derive(Debug)]
@@ -19,7 +18,8 @@ pub(super) struct ConnectConfig {
     pub(super) settings: BTreeMap<String, String>,
 }
 
-/// Reads JSON as the REST API takes it, properties, or a `KafkaConnector` of the Strimzi operator; or says why it cannot.
+/// Reads JSON as the REST API takes it, properties, a `KafkaConnector` of the Strimzi operator, or the one flow of a process of
+/// `MirrorMaker`; or says why it cannot.
 pub(super) fn read(file: &Path, text: &str) -> Result<ConnectConfig, String> {
     let is_properties = file.extension().is_some_and(|extension| extension == "properties");
     let document = if is_properties { None } else { document(text) };
@@ -35,6 +35,10 @@ pub(super) fn read(file: &Path, text: &str) -> Result<ConnectConfig, String> {
             name: config.name.or_else(|| config.settings.get("name").cloned()),
             ..config
         });
+    }
+    if is_of_flows(&config.settings) {
+        let settings = connector_of_flow(&config.settings)?;
+        return Ok(ConnectConfig { name: settings.get("name").cloned(), settings });
     }
     Err(format!("has no `{CLASS}`, which every connector of Kafka Connect has"))
 }

@@ -1,6 +1,6 @@
 //! Sinks into Amazon S3 and Amazon SQS.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::section::{SinkEntry, SinkSection};
 use crate::convert::options::Options;
@@ -48,6 +48,7 @@ fn confluent_s3(options: &mut Options) -> Result<SinkSection, String> {
         section.set("format", Some("raw"));
         compression("s3.compression.type", None, &mut section, options);
     }
+    without_nulls(&mut section, options);
     let objects = confluent_objects(options);
     section.set("objects", Some(Value::Object(objects)));
     options.remarks.push(format!("topics.dir: {NAMES}"));
@@ -170,8 +171,28 @@ fn confluent_objects(options: &mut Options) -> Map<String, Value> {
         options
             .no_counterpart("partitioner.class", &format!("{partitioner} has no counterpart yet; {NAMES}"));
     }
+    if objects.contains_key("path") {
+        in_utc(options);
+    }
     options.needless(&["partition.duration.ms", "locale", "timezone", "timestamp.field"]);
     objects
+}
+
+/// Folders are by the time of UTC.
+fn in_utc(options: &mut Options) {
+    const UTC: [&str; 6] = ["utc", "etc/utc", "gmt", "etc/gmt", "z", "zulu"];
+    if let Some(zone) = options.take("timezone").filter(|zone| !UTC.contains(&&*zone.to_ascii_lowercase())) {
+        options.no_counterpart("timezone", &format!("folders are by the time of UTC, and not of {zone}"));
+    }
+}
+
+/// Values that are null are passed over.
+fn without_nulls(section: &mut SinkSection, options: &mut Options) {
+    const NAME: &str = "behavior.on.null.values";
+    if options.peek(NAME).is_some_and(|what| what.eq_ignore_ascii_case("ignore")) {
+        options.ignore(&[NAME]);
+        section.transforms.push(json!({ "filter": {}, "predicate": { "record_is_tombstone": {} } }));
+    }
 }
 
 /// Writes a path of Joda's letters with those of `strftime`; none where a letter has no counterpart.

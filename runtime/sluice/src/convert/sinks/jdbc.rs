@@ -31,6 +31,13 @@ const DRIVER: [&str; 12] = [
 ];
 
 fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
+    let section = rows(options)?;
+    note_parts(&section, options);
+    Ok(section)
+}
+
+/// What both sinks have.
+fn rows(options: &mut Options) -> Result<SinkSection, String> {
     let mut section = SinkSection::default();
     let schema = connection(&mut section, options)?;
     tables(&mut section, options, schema.as_deref());
@@ -41,14 +48,26 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
         _ => options.no_counterpart("insert.mode", "is none of insert, upsert and update"),
     }
     key(&mut section, options);
-    if options.bool("delete.enabled") == Some(true) {
-        section.set("on_null", Some("delete"));
+    match (options.bool("delete.enabled"), section.settings.get("key").and_then(Value::as_str)) {
+        (Some(true), Some("record_key")) => section.set("on_null", Some("delete")),
+        (Some(true), _) => {
+            options.no_counterpart("delete.enabled", "needs `pk.mode=record_key`, there as here");
+        }
+        _ => {}
     }
     if let Some(records) = options.number("batch.size").filter(|records| *records > 0) {
         section.batch.insert("max_records".to_owned(), records.into());
     }
     section.set_retries(options);
     growth(&mut section, options);
+    for name in ["quote.sql.identifiers", "sql.quote.identifiers"] {
+        if options.take(name).is_some_and(|when| matches!(&*when.to_ascii_lowercase(), "never" | "false")) {
+            options.no_counterpart(
+                name,
+                "names are taken as they are written: write the table in small letters, and rename fields that are not",
+            );
+        }
+    }
     kept_fields(&mut section, options);
     options.needless(&[
         "connection.attempts",
@@ -56,8 +75,6 @@ fn jdbc(options: &mut Options) -> Result<SinkSection, String> {
         "db.timezone",
         "date.timezone",
         "dialect.name",
-        "quote.sql.identifiers",
-        "sql.quote.identifiers",
         "table.types",
         "trim.sensitive.log",
         "max.retries",
@@ -122,7 +139,7 @@ fn debezium(options: &mut Options) -> Result<SinkSection, String> {
         "table.naming.strategy",
     ]);
     let topics = options.peek("topics").unwrap_or_default();
-    let mut section = jdbc(options)?;
+    let mut section = rows(options)?;
     under_scores(&mut section, &topics, options);
     section.transforms.push(json!({ "unwrap_cdc": {} }));
     let remark = "unwrap_cdc: takes the row out of Debezium's envelope, as the sink did; leave it out where the records are rows already";
@@ -189,12 +206,13 @@ fn growth(section: &mut SinkSection, options: &mut Options) {
 /// Writes `jdbc:postgresql://host/shop?sslmode=require` as an address with its user. Returns the schema that it names.
 fn connection(section: &mut SinkSection, options: &mut Options) -> Result<Option<String>, String> {
     let url = options.take("connection.url").ok_or("has no `connection.url`")?;
-    let Some(place) = url.strip_prefix("jdbc:postgresql://") else {
+    let Some(place) = url.strip_prefix("jdbc:postgresql:") else {
         let database =
             url.strip_prefix("jdbc:").and_then(|rest| rest.split(':').next()).unwrap_or("something else");
         return Err(format!("writes to {database} over JDBC, for which there is no sink yet"));
     };
     let (place, query) = place.split_once('?').unwrap_or((place, ""));
+    let place = place_of(place);
     let (mut user, mut kept, mut schema) = (options.take("connection.user"), Vec::new(), None);
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         match name {
@@ -233,6 +251,35 @@ fn connection(section: &mut SinkSection, options: &mut Options) -> Result<Option
     Ok(schema)
 }
 
+/// Java's driver takes an address without a host, or a database alone, for one on this machine.
+fn place_of(address: &str) -> String {
+    match address.strip_prefix("//") {
+        Some(place) if !place.starts_with('/') => place.to_owned(),
+        _ => format!("localhost/{}", address.trim_start_matches('/')),
+    }
+}
+
+/// Returns the name of a table without the quotes around its parts.
+fn unquoted(name: &str) -> String {
+    let part = |part: &str| {
+        part.strip_prefix('"').and_then(|part| part.strip_suffix('"')).unwrap_or(part).to_owned()
+    };
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+/// Notes a table of more parts than one has here, such as one that is called like a topic of Debezium's.
+fn note_parts(section: &SinkSection, options: &mut Options) {
+    let tables = section.settings.get("tables").and_then(Value::as_array).into_iter().flatten();
+    let named = tables.chain(section.settings.get("table")).filter_map(Value::as_str);
+    let mut fixed = named.filter(|table| !table.contains("{{"));
+    if let Some(table) = fixed.find(|table| table.split('.').count() > 2) {
+        let text = format!(
+            "`{table}` has more parts than schema and table; name the table in `table`, or rename the topic with `regex_router`"
+        );
+        options.no_counterpart("table.name.format", &text);
+    }
+}
+
 /// Writes the table: one for a single topic, and a list of those that there may be for several. `schema` is theirs where the
 /// format names none.
 fn tables(section: &mut SinkSection, options: &mut Options, schema: Option<&str>) {
@@ -245,9 +292,10 @@ fn tables(section: &mut SinkSection, options: &mut Options, schema: Option<&str>
     };
     let topics: Vec<&str> = topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).collect();
     match topics.as_slice() {
-        _ if !format.contains("${topic}") => section.set("table", Some(format)),
-        [topic] => section.set("table", Some(format.replace("${topic}", topic))),
+        _ if !format.contains("${topic}") => section.set("table", Some(unquoted(&format))),
+        [topic] => section.set("table", Some(unquoted(&format.replace("${topic}", topic)))),
         topics => {
+            let format = unquoted(&format);
             section.set("table", Some(format.replace("${topic}", "{{@record.topic}}")));
             let tables: Vec<String> = topics.iter().map(|topic| format.replace("${topic}", topic)).collect();
             if tables.is_empty() {
@@ -273,6 +321,14 @@ fn key(section: &mut SinkSection, options: &mut Options) {
         "record_value" => ("fields", columns),
         _ => return options.no_counterpart("pk.mode", "is none of none, kafka, record_key and record_value"),
     };
+    if key == "record_key" && options.peek("key.converter").is_none() {
+        options.give("key.converter", "org.apache.kafka.connect.json.JsonConverter");
+        options.give("key.converter.schemas.enable", "false");
+        options.remarks.push(
+            "key.converter: is that of the worker, which this configuration does not say; `json` is taken"
+                .to_owned(),
+        );
+    }
     section.set("key", Some(key));
     if !columns.is_empty() {
         section.set("key_columns", Some(columns));
