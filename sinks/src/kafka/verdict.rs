@@ -17,7 +17,8 @@ pub(super) fn failure(topic: &str, error: &KafkaError, is_of_data: bool, last: O
             Failure::rejected(format!("{said}; raise `max.message.bytes` of the topic, or send it elsewhere"))
         }
         Some(Code::InvalidRecord) => Failure::rejected(format!(
-            "{said}; one that is compacted takes no record without a key: set one with `value_to_key`, or send it elsewhere"
+            "{said}; a topic that is compacted takes no record without a key (set one with `value_to_key`), and none takes a time \
+             beyond `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`"
         )),
         Some(Code::InvalidTimestamp) => Failure::rejected(format!(
             "{said}; raise `message.timestamp.after.max.ms` and `message.timestamp.before.max.ms` of the topic"

@@ -71,7 +71,7 @@ async fn a_server_that_is_away_is_an_outage_and_what_comes_back_is_used() {
 async fn a_lock_that_is_held_ends_in_a_time_out_that_is_tried_again() {
     let Some(server) = Postgres::start() else { return };
     server.sql("create table t (id int primary key, v int)");
-    let settings = json!({ "mode": "upsert", "key": "record_key", "request_timeout": "500ms" });
+    let settings = json!({ "mode": "upsert", "key": "record_key", "request_timeout": "3s" });
     let sink = sink(&server, settings);
     put(&*sink, 1, json!({ "v": 1 })).await.unwrap();
     let url = server.url("postgres");
