@@ -330,6 +330,14 @@ impl Rejection {
         self
     }
 
+    /// Returns the reason with the detail: for eyes that may see what the record holds.
+    pub fn in_full(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+
     /// Blanks secrets in the reason and in the detail; see [`Failure::blanked`].
     #[must_use]
     pub fn blanked(mut self, blanks: &Blanks) -> Self {

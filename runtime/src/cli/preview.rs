@@ -206,7 +206,11 @@ fn show_record(record: &Previewed) -> Result<(), Exit> {
     print(format!("record {}", record.origin))?;
     for (stage, records) in &record.stages {
         let shown: Vec<_> = records.iter().map(ToString::to_string).collect();
-        print(format!("  {stage}: {}", shown.join(" ")))?;
+        print(if shown.is_empty() {
+            format!("  {stage}")
+        } else {
+            format!("  {stage}: {}", shown.join(" "))
+        })?;
     }
     if let Some(reason) = &record.rejected {
         print(format!("  ✗ {}", on_one_line(reason)))?;

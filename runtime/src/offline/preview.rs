@@ -105,7 +105,7 @@ async fn look_at(
 }
 
 fn rejected_by(error: &StageError) -> String {
-    format!("rejected by {}: {}", error.stage, error.rejection)
+    format!("rejected by {}: {}", error.stage, error.rejection.in_full())
 }
 
 /// Why a record does not come out of the chain.
@@ -159,7 +159,10 @@ async fn run(connector: &Connector, records: Vec<Record>) -> Preview {
     Preview {
         records: Vec::new(),
         puts: recorder.take(),
-        rejected_by_sink: rejected.into_iter().map(|rejected| (rejected.origin, rejected.reason)).collect(),
+        rejected_by_sink: rejected
+            .into_iter()
+            .map(|rejected| (rejected.origin.clone(), rejected.in_full()))
+            .collect(),
         stopped: result.err().map(|failed| failed.to_string()),
     }
 }

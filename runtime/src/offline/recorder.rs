@@ -101,7 +101,9 @@ fn final_one(failure: Failure) -> Failure {
 
 fn again(failure: &Failure) -> Failure {
     match failure.kind() {
-        FailureKind::Rejected => Failure::rejected(failure.to_string()),
+        FailureKind::Rejected => {
+            Failure::rejected(failure.to_string()).with_detail(failure.detail().unwrap_or_default())
+        }
         _ => Failure::fatal(failure.to_string()),
     }
 }

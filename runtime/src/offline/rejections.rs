@@ -16,8 +16,18 @@ pub(crate) struct RejectedRecord {
     pub(crate) origin: Origin,
     /// Why it was rejected.
     pub(crate) reason: String,
+    /// What was found in it; empty where nothing was.
+    pub(crate) detail: String,
     /// Whether the sink rejected it, or did not get it since it is too large.
     pub(crate) by_sink: bool,
+}
+
+impl RejectedRecord {
+    /// Returns the reason with the detail.
+    pub(super) fn in_full(&self) -> String {
+        let Self { reason, detail, .. } = self;
+        if detail.is_empty() { reason.clone() } else { format!("{reason}: {detail}") }
+    }
 }
 
 /// The records that were rejected.
@@ -62,8 +72,9 @@ impl Sink for Rejections {
         for letter in batch {
             rejected.push(RejectedRecord {
                 origin: letter.origin().clone(),
-                reason: header(letter, "exception.message"),
-                by_sink: header(letter, "stage") == "TASK_PUT",
+                reason: header(letter, "__connect.errors.exception.message"),
+                detail: header(letter, "__sluice.errors.detail"),
+                by_sink: header(letter, "__connect.errors.stage") == "TASK_PUT",
             });
         }
         Ok(())
@@ -71,7 +82,7 @@ impl Sink for Rejections {
 }
 
 fn header(letter: &Record, name: &str) -> String {
-    let header = letter.headers.last(&format!("__connect.errors.{name}"));
+    let header = letter.headers.last(name);
     let value = header.and_then(|header| header.value.as_deref()).unwrap_or_default();
     String::from_utf8_lossy(value).into_owned()
 }

@@ -293,3 +293,38 @@ fn an_input_that_nobody_could_read_is_refused_with_the_bound() {
     let ended = Sluice::new(event).output().expect_code(1);
     assert!(ended.stderr.contains("larger than 8 MiB"), "{ended}");
 }
+
+/// What was found in a record is shown to whoever looks at records, and where else there is nobody to see it.
+#[test]
+fn why_a_program_fails_with_a_record_is_shown() {
+    let source = "source:\n  kafka: { bootstrap_servers: \"localhost:9092\", topics: [orders] }\n";
+    let folder = Folder::with(
+        "c.yaml",
+        format!(
+            "{source}transforms:\n  - jq: {{ program: \"{{id, total: (.lines | map(.qty) | add)}}\" }}\nsink: {{ stdout: {{}} }}\n"
+        ),
+    );
+    let ended = Sluice::new(["preview", "c.yaml", "--input", "-"])
+        .current_dir(folder.path())
+        .input("{\"id\":9}\n")
+        .output()
+        .expect_code(1);
+    assert!(
+        ended.stdout.contains("✗ rejected by transform 1 (jq): the program failed: \"cannot use null"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_step_that_drops_a_record_has_nothing_behind_it() {
+    let folder = Folder::with(
+        "c.yaml",
+        "source:\n  kafka: { bootstrap_servers: \"localhost:9092\", topics: [orders] }\ntransforms:\n  - filter: {}\n    predicate: { field_value: { field: a } }\nsink: { stdout: {} }\n",
+    );
+    let ended = Sluice::new(["preview", "c.yaml", "--input", "-"])
+        .current_dir(folder.path())
+        .input("{\"a\":9}\n")
+        .output()
+        .expect_code(0);
+    assert!(ended.stdout.contains("  filter\n  dropped on purpose\n"), "{ended}");
+}

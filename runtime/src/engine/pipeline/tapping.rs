@@ -21,7 +21,9 @@ pub(super) fn apply_tapped(
     let result = chain.apply_seen(Side::Key, origin, record, see);
     let rejected = match &result {
         Ok(_) => None,
-        Err(NotApplied::Rejected(error)) => Some(format!("rejected by {}: {}", error.stage, error.rejection)),
+        Err(NotApplied::Rejected(error)) => {
+            Some(format!("rejected by {}: {}", error.stage, error.rejection.in_full()))
+        }
         Err(NotApplied::NeedsSchema(_)) => return result,
     };
     tap.show(Tapped::Record(TappedRecord { read, stages, rejected }));
