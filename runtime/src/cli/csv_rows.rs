@@ -9,7 +9,7 @@ use csv::{ErrorKind, StringRecord, Trim};
 use serde_json::{Map, Value};
 
 use crate::cli::exit::Exit;
-use crate::cli::input::OfRecords;
+use crate::cli::input::{LARGEST_RECORD, OfRecords};
 use crate::cli::rows::{NOT_UTF8, without_mark};
 
 /// What stands between columns in files that are called CSV.
@@ -21,8 +21,17 @@ pub fn rows(
     input: impl Read + 'static,
     delimiter: u8,
 ) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
+    rows_of(input, delimiter, LARGEST_RECORD)
+}
+
+/// Reads CSV as [`rows`] does; a row of more bytes than `largest` ends it.
+pub(super) fn rows_of(
+    input: impl Read + 'static,
+    delimiter: u8,
+    largest: u64,
+) -> Result<impl Iterator<Item = Result<Map<String, Value>, Exit>>, Exit> {
     let open = Rc::new(Cell::new(None));
-    let (inner, size) = OfRecords::new(without_mark(input));
+    let (inner, size) = OfRecords::new(without_mark(input), largest);
     let quotes = Quotes { inner, delimiter, state: State::Start, line: 1, open: Rc::clone(&open) };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(Trim::Headers).from_reader(quotes);
     let names = reader.headers().map_err(|error| unreadable(&error, delimiter))?.clone();

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 /// The most bytes that are read as a whole. An event of AWS Lambda has 6 MiB at most.
 const LARGEST: u64 = 8 * 1024 * 1024;
 /// The most bytes of one record: what brokers read of one request by default (`socket.request.max.bytes`).
-const LARGEST_RECORD: u64 = 100 * 1024 * 1024;
+pub(super) const LARGEST_RECORD: u64 = 100 * 1024 * 1024;
 
 /// Opens a file, or standard input for `-`.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
@@ -40,6 +40,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
 pub(super) struct OfRecords<R> {
     input: R,
     so_far: RecordSize,
+    largest: u64,
 }
 
 /// How much was read since the last record ended.
@@ -55,18 +56,19 @@ impl RecordSize {
 
 impl<R> OfRecords<R> {
     /// Bounds the records of an input. Whoever reads them tells the size where one ends.
-    pub(super) fn new(input: R) -> (Self, RecordSize) {
+    pub(super) fn new(input: R, largest: u64) -> (Self, RecordSize) {
         let so_far = RecordSize::default();
-        (Self { input, so_far: so_far.clone() }, so_far)
+        (Self { input, so_far: so_far.clone(), largest }, so_far)
     }
 }
 
 impl<R: Read> Read for OfRecords<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.so_far.0.get() > LARGEST_RECORD {
-            return Err(io::Error::other(
-                "a record of it is larger than 100 MiB, which is more than brokers take; is it one record a line?",
-            ));
+        if self.so_far.0.get() > self.largest {
+            return Err(io::Error::other(format!(
+                "a record of it is longer than {} bytes, which is far more than is sent of one; is it one record a line?",
+                self.largest
+            )));
         }
         let count = self.input.read(buffer)?;
         self.so_far.0.set(self.so_far.0.get() + count as u64);

@@ -17,10 +17,10 @@ use crate::cli::brokers::Brokers;
 use crate::cli::by_schema::{BySchema, SerializeRecord};
 use crate::cli::command::Command;
 use crate::cli::context::Context;
-use crate::cli::csv_rows::rows;
+use crate::cli::csv_rows::rows_of;
 use crate::cli::even_pace::EvenPace;
 use crate::cli::exit::Exit;
-use crate::cli::input::open;
+use crate::cli::input::{LARGEST_RECORD, open};
 use crate::cli::output::{Output, print};
 use crate::cli::parse::pair;
 use crate::cli::produced_key::ProducedKey;
@@ -29,10 +29,14 @@ use crate::cli::rows::{InputEntries, InputEntry, document_line, json_line, lines
 /// How the progress is shown.
 const PROGRESS: &str = "{spinner} {human_pos} records sent, {per_sec}, {elapsed}";
 
+/// How many times longer than what is sent a record may be as it is written: an escape of JSON has six bytes for one.
+const LONGER_AS_WRITTEN: u64 = 8;
+
 /// Sends CSV rows, JSON lines, lines of text or whole records to a topic.
 ///
 /// Each CSV row becomes a JSON object with the header's names; each line goes as it is written. Ends when the broker has
-/// acknowledged every record.
+/// acknowledged every record. A record is read whole, and takes up to 8 times `message.max.bytes` of memory, which is a million
+/// unless `-X` says otherwise; by a schema 100 MiB.
 ///
 /// An example: `sluice produce --topic streamtopic --add timestamp=now infra/demo/TestData.csv`
 ///
@@ -181,7 +185,7 @@ fn send_all(
     serialize: Option<&SerializeRecord>,
 ) -> Result<(), Exit> {
     let mut pace = args.rate.clone();
-    for (index, entry) in args.read()?.enumerate() {
+    for (index, entry) in args.read(producer.producer.max_bytes())?.enumerate() {
         let entry = entry?;
         if let Some(pace) = &mut pace {
             producer.producer.wait_until(pace.next(Instant::now()));
@@ -197,25 +201,31 @@ fn send_all(
 }
 
 impl ProduceArgs {
-    fn read(&self) -> Result<InputEntries, Exit> {
+    /// `max_bytes` are those that the producer takes of a record.
+    fn read(&self, max_bytes: usize) -> Result<InputEntries, Exit> {
         let input = open(&self.input)?;
+        let largest = match self.format() {
+            // By a schema much JSON may become few bytes.
+            Format::BySchema(_) => LARGEST_RECORD,
+            _ => (max_bytes as u64).saturating_mul(LONGER_AS_WRITTEN).min(LARGEST_RECORD),
+        };
         if self.records {
-            return Ok(Box::new(lines(input, None, document_line)));
+            return Ok(Box::new(lines(input, largest, None, document_line)));
         }
         let delimiter = self.key.key_delimiter.clone();
         Ok(match self.format() {
-            Format::Csv | Format::BySchema(_) if self.is_csv() => {
-                Box::new(rows(input, self.column_delimiter())?.map(|row| row.map(InputEntry::Row)))
-            }
+            Format::Csv | Format::BySchema(_) if self.is_csv() => Box::new(
+                rows_of(input, self.column_delimiter(), largest)?.map(|row| row.map(InputEntry::Row)),
+            ),
             Format::Csv | Format::Jsonl | Format::BySchema(_) => {
                 let null = self.null.clone();
                 // What stands for null need not be JSON.
-                Box::new(lines(input, delimiter, move |line| {
+                Box::new(lines(input, largest, delimiter, move |line| {
                     if null.as_deref() == Some(line) { Ok(None) } else { json_line(line) }
                 }))
             }
-            Format::Text => Box::new(lines(input, delimiter, |_| Ok(None))),
-            Format::Record => Box::new(lines(input, None, record_line)),
+            Format::Text => Box::new(lines(input, largest, delimiter, |_| Ok(None))),
+            Format::Record => Box::new(lines(input, largest, None, record_line)),
         })
     }
 

@@ -38,10 +38,11 @@ pub(crate) type InputEntries = Box<dyn Iterator<Item = Result<InputEntry, Exit>>
 /// behind it, or reads a record in full from it.
 pub(crate) fn lines(
     input: impl Read + 'static,
+    largest: u64,
     delimiter: Option<String>,
     check: impl Fn(&str) -> Result<Option<SampleRecord>, String>,
 ) -> impl Iterator<Item = Result<InputEntry, Exit>> {
-    let (input, size) = OfRecords::new(without_mark(input));
+    let (input, size) = OfRecords::new(without_mark(input), largest);
     let lines = BufReader::new(input).lines().enumerate();
     lines.filter_map(move |(number, line)| {
         size.ended();
@@ -120,7 +121,8 @@ pub(crate) fn without_mark(mut input: impl Read) -> impl Read {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::csv_rows::rows;
+    use crate::cli::csv_rows::rows_of;
+    use crate::cli::input::LARGEST_RECORD;
 
     fn said<T>(result: Result<T, Exit>) -> String {
         match result {
@@ -130,7 +132,7 @@ mod tests {
     }
 
     fn read(text: &'static str, delimiter: Option<&str>) -> Vec<Result<InputEntry, Exit>> {
-        lines(text.as_bytes(), delimiter.map(str::to_owned), json_line).collect()
+        lines(text.as_bytes(), LARGEST_RECORD, delimiter.map(str::to_owned), json_line).collect()
     }
 
     #[test]
@@ -142,10 +144,10 @@ mod tests {
     #[test]
     fn a_record_without_an_end_is_refused_with_the_bound() {
         let endless = |begin: &'static str| begin.as_bytes().chain(std::io::repeat(b'a'));
-        let line = lines(endless("{}\n{\"a"), None, json_line).nth(1).unwrap();
-        let row = rows(endless("a,b\n1,"), b',').unwrap().next().unwrap();
+        let line = lines(endless("{}\n{\"a"), 1_000_000, None, json_line).nth(1).unwrap();
+        let row = rows_of(endless("a,b\n1,"), b',', 1_000_000).unwrap().next().unwrap();
         for text in [said(line), said(row)] {
-            assert!(text.contains("larger than 100 MiB"), "{text}");
+            assert!(text.contains("longer than 1000000 bytes"), "{text}");
         }
     }
 

@@ -18,6 +18,8 @@ use crate::kafka::words::without_times;
 use sluice_kafka_client::Access;
 use sluice_kafka_client::Identity;
 
+/// The most bytes of a record by default, as librdkafka has it (`message.max.bytes`).
+const MAX_BYTES: usize = 1_000_000;
 /// How long the last records may take to be acknowledged.
 const FLUSH: Duration = Duration::from_secs(30);
 
@@ -35,6 +37,7 @@ pub struct RecordProducer {
     topic: String,
     /// Brokers may create the topic.
     creates_topics: bool,
+    max_bytes: usize,
 }
 
 impl std::fmt::Debug for RecordProducer {
@@ -106,7 +109,12 @@ impl ProducerContext for Reports {
         match result {
             Ok(_) => self.counts.acknowledged.fetch_add(1, Ordering::Relaxed),
             Err((error, _)) => {
-                self.counts.first_failure.get_or_init(|| described(error));
+                self.counts.first_failure.get_or_init(|| match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                        "the topic takes no record of this size; raise its `max.message.bytes`".to_owned()
+                    }
+                    _ => described(error),
+                });
                 self.counts.failed.fetch_add(1, Ordering::Relaxed)
             }
         };
@@ -124,13 +132,20 @@ impl RecordProducer {
                 config.set(name, value);
             }
         }
+        let max_bytes =
+            config.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(MAX_BYTES);
         let reports = Arc::<Counts>::default();
         let context = Reports { counts: Arc::clone(&reports), identity };
         let producer: BaseProducer<Reports> = config
             .create_with_context(context)
             .map_err(|error| format!("cannot make a Kafka producer: {}", described(&error)))?;
         producer.context().identity.show_to(producer.client())?;
-        Ok(Self { producer, reports, topic: topic.to_owned(), creates_topics })
+        Ok(Self { producer, reports, topic: topic.to_owned(), creates_topics, max_bytes })
+    }
+
+    /// Returns the most bytes that it takes of a record.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// Fails where the brokers say that there is no such topic, unless `allow.auto.create.topics` is set, with which brokers
@@ -170,7 +185,14 @@ impl RecordProducer {
         }
         while let Err((error, back)) = self.producer.send(record) {
             if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
-                return Err(format!("cannot send to {}: {}", self.topic, described(&error)).into());
+                let reason = match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::MessageSizeTooLarge) => format!(
+                        "a record has more than the {} bytes that the producer takes; `-X message.max.bytes=...` lets it take more",
+                        self.max_bytes
+                    ),
+                    _ => described(&error),
+                };
+                return Err(format!("cannot send to {}: {reason}", self.topic).into());
             }
             record = back;
             self.producer.poll(Duration::from_millis(100));
