@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sluice_connector_api::{Failure, FailureKind};
-use sluice_wire::{AwsCall, AwsService, AwsSettings, HttpAnswer, Method, endpoint_url};
+use sluice_wire::{
+    AwsCall, AwsService, AwsSettings, HttpAnswer, Method, endpoint_in_environment, endpoint_url,
+};
 use tokio::sync::Mutex;
 
 /// How long a call may take.
@@ -35,8 +37,7 @@ pub(crate) struct AwsStore {
 impl AwsStore {
     /// Makes a store at the address that the environment names, if it does.
     pub(crate) fn from_environment(kind: StoreKind) -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
-        Self::new(kind, variable(kind.endpoint).or_else(|| variable("AWS_ENDPOINT_URL")))
+        Self::new(kind, endpoint_in_environment(kind.endpoint))
     }
 
     pub(crate) fn new(kind: StoreKind, endpoint: Option<String>) -> Self {

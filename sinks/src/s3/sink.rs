@@ -8,8 +8,11 @@ use sluice_connector_api::{
     BatchKey, ExactlyOnce, Failure, Finding, FormNeed, Hold, HumanDuration, Limits, PayloadForm, PutError,
     ReadingTask, Record, Repetition, SettingsError, Side, Sink, SourceTopics, TombstoneFate, TopicPartition,
 };
-use sluice_wire::{AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, endpoint_url};
+use sluice_wire::{
+    AwsService, AwsSettings, AwsSinkSettings, CALL_LINGER, endpoint_in_environment, endpoint_url,
+};
 
+use crate::record::FROM_TEXT;
 use crate::s3::bucket::{Bucket, WholeObject};
 use crate::s3::encoding::Encoding;
 use crate::s3::encoding::misplaced::Misplaced;
@@ -118,7 +121,8 @@ impl AwsSinkSettings for S3Settings {
 
     fn build(self, aws: AwsSettings) -> Result<Box<dyn Sink>, SettingsError> {
         self.check()?;
-        let AwsSettings { region, endpoint_url: own_endpoint, request_timeout } = aws;
+        let AwsSettings { region, endpoint_url: of_file, request_timeout } = aws;
+        let own_endpoint = of_file.or_else(|| endpoint_in_environment("AWS_ENDPOINT_URL_S3"));
         let endpoint = own_endpoint.as_deref().unwrap_or("https://s3.amazonaws.com");
         let endpoint = endpoint_url("endpoint_url", endpoint)?;
         let service = AwsService::new("s3", region, endpoint, request_timeout.get(), self.max_in_flight);
@@ -195,7 +199,7 @@ impl Sink for S3 {
         }
         let why = SettingsError::at("format", "writes the fields of a JSON object as columns");
         let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
-        let mut needs = vec![need.with_way_out("choose `json_lines` or `raw`")];
+        let mut needs = vec![need.with_way_out(format!("{FROM_TEXT}, or choose `json_lines` or `raw`"))];
         for (index, column) in self.settings.columns.iter().flatten().enumerate() {
             let key = format!("columns.{index}");
             let why = SettingsError::at(key, format!("writes the field `{column}`"));

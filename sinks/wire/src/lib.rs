@@ -45,7 +45,9 @@ pub use auth::{
     Auth, BasicAuth, BearerAuth, CredentialsIn, HeaderAuth, HttpAuthSettings, OAuth2Auth, SigV4Auth,
     signature,
 };
-pub use aws::{AwsSettings, AwsSinkSettings, OnAws, credentials_error, credentials_failure};
+pub use aws::{
+    AwsSettings, AwsSinkSettings, OnAws, credentials_error, credentials_failure, endpoint_in_environment,
+};
 pub use client::{Connections, HttpClient};
 pub use compression::{Compression, gzip};
 pub use exchange::{START_BYTES, WHOLE_BYTES};

@@ -97,6 +97,29 @@ fn a_service_that_cannot_be_reached_is_named() {
     assert!(wrong.len() == 1 && wrong[0].contains("Connection refused"), "{wrong:?}");
 }
 
+/// The address of a service that the environment names counts for every sink on AWS.
+#[test]
+fn a_bucket_is_looked_for_where_the_environment_says() {
+    let kafka = kafka();
+    let brokers = kafka.bootstrap_servers();
+    let source = format!("source:\n  kafka: {{ bootstrap_servers: \"{brokers}\", topics: [{TOPIC}] }}\n");
+    let folder =
+        Folder::with("c.yaml", format!("{source}sink: {{ s3: {{ bucket: archive, region: eu-west-3 }} }}\n"));
+    let check = |more: &[(&str, &str)]| {
+        let credentials = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+        let check = Sluice::new(["check", "--connect"]).arg(folder.path()).envs(credentials);
+        wrong(check.envs(more.iter().copied())).concat()
+    };
+    let nowhere = "http://127.0.0.1:1";
+    for more in [
+        &[("AWS_ENDPOINT_URL", nowhere)][..],
+        &[("AWS_ENDPOINT_URL", "http://127.0.0.1:2"), ("AWS_ENDPOINT_URL_S3", nowhere)],
+    ] {
+        let wrong = check(more);
+        assert!(wrong.contains("127.0.0.1:1 did not get through"), "{wrong}");
+    }
+}
+
 #[test]
 fn without_connect_nothing_is_reached() {
     let folder = Folder::with("c.yaml", ConnectorText::new(TOPIC).text());

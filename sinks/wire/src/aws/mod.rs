@@ -8,4 +8,4 @@ mod settings;
 
 pub use beside::{AwsSinkSettings, OnAws};
 pub use credentials::{credentials_error, credentials_failure};
-pub use settings::AwsSettings;
+pub use settings::{AwsSettings, endpoint_in_environment};
