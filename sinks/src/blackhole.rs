@@ -18,7 +18,7 @@ use sluice_connector_api::{
 ///     delay: 50ms
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[schemars(extend("x-also" = ["dev_null", "devnull", "noop"]))]
+#[schemars(extend("x-also" = ["dev_null", "devnull", "noop", "drop", "discard", "reject"]))]
 #[serde(deny_unknown_fields)]
 pub struct BlackholeSettings {
     /// How long every put takes, such as `200ms`. Default: `0s`.

@@ -50,6 +50,7 @@ pub struct FileSettings {
     /// What a line holds: `json_lines`, a JSON object with the whole record, or `raw`, the value alone.
     /// Default: `json_lines`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["codec", "encoding"]))]
     pub format: LineFormat,
     /// Whether no other process may write the file meanwhile, which a file `.NAME.lock` beside it sees to. `false` only
     /// where the file system has no locks, and one process writes. Default: `true`.

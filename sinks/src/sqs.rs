@@ -44,11 +44,12 @@ const REJECTING: [&str; 4] =
 pub struct SqsSettings {
     /// The queue's URL, such as `https://sqs.eu-central-1.amazonaws.com/123456789012/prices-dlq`.
     #[schemars(regex(pattern = "^https?://."), extend("patternErrorMessage" = "the URL of a queue, such as https://sqs.eu-central-1.amazonaws.com/123456789012/prices; `aws sqs get-queue-url` tells it"))]
-    #[schemars(extend("x-also" = ["queue", "url"]))]
+    #[schemars(extend("x-also" = ["queue", "url", "sqs_queue_url"]))]
     pub queue_url: String,
     /// What is sent: `json_lines`, a JSON object with the whole record, its headers included, or `raw`, the value alone.
     /// Default: `json_lines`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["codec", "encoding"]))]
     pub format: LineFormat,
     /// Puts in flight at once, from 1 to 16; a FIFO queue keeps the order of each partition. Default: 4.
     #[serde(default = "max_in_flight")]

@@ -23,12 +23,13 @@ use crate::record::lines::{LineFormat, Lines};
 ///   stdout: {}
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[schemars(extend("x-also" = ["console", "print"]))]
+#[schemars(extend("x-also" = ["console", "print", "log"]))]
 #[serde(deny_unknown_fields)]
 pub struct StdoutSettings {
     /// What a line holds: `json_lines`, a JSON object with the whole record, or `raw`, the value alone.
     /// Default: `json_lines`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["codec", "encoding"]))]
     pub format: LineFormat,
 }
 

@@ -5,7 +5,7 @@ use jsonschema::error::TypeKind;
 use serde_json::Value;
 
 use crate::config::found::FoundValue;
-use crate::config::misplaced::{choice, meant};
+use crate::config::misplaced::{BARE_TRANSFORM, choice, is_transform, meant};
 use crate::config::nearest::{alike, same, with_the_words, within};
 use crate::config::yaml::{Content, Style, parse_number};
 
@@ -94,14 +94,15 @@ fn map(found: &FoundValue<'_>) -> Option<String> {
     if matches!(found.node.content, Content::List(_)) {
         return Some("write it without dashes and brackets, as `name: value`".to_owned());
     }
-    let word = found.node.scalar().filter(|scalar| !scalar.interpolated)?;
+    let word = found.node.scalar()?;
     if let (Value::Bool(is_on), true) = (word.to_json(), found.place.names("enabled")) {
         return Some(format!("write `{{ enabled: {is_on} }}`"));
     }
     if let Some(written) = found.place.written_as() {
         return Some(format!("write `{written}`"));
     }
-    if found.is_plug_in {
+    // What came from the environment names nothing here.
+    if found.is_plug_in && !word.interpolated {
         let Some(plug_in) = meant(&word.text, &found.place) else {
             let keys = found.place.keys();
             let known = keys.get(..keys.len().min(MAX_PLUG_INS))?.join(", ");
@@ -120,6 +121,7 @@ fn map(found: &FoundValue<'_>) -> Option<String> {
     let keys = if required.is_empty() { found.place.keys() } else { required };
     match keys.as_slice() {
         [] if found.place.takes_any_name() => Some("write `name: value` below it".to_owned()),
+        [] if is_transform(found.path) => Some(BARE_TRANSFORM.to_owned()),
         [] => None,
         [one] => Some(format!("write `{{ {one}: ... }}`")),
         keys if keys.len() <= MAX_KEYS => Some(format!("its keys are {}", named(keys))),
@@ -166,7 +168,18 @@ pub(super) fn word_of(words: &[&str], found: &FoundValue<'_>) -> String {
         .or_else(|| within(text, words))
         .or_else(|| alike(text, words))
         .map_or_else(|| with_the_words(text, words), |near| vec![near]);
-    choice(&near).map_or_else(String::new, |near| format!("; did you mean {near}?"))
+    match choice(&near) {
+        Some(near) => format!("; did you mean {near}?"),
+        None if found.place.names("template") && is_plain_name(text) => {
+            "; a field of the value is `{ template: \"{{NAME}}\" }`".to_owned()
+        }
+        None => String::new(),
+    }
+}
+
+fn is_plain_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '_' | '.' | '-' | '$'))
 }
 
 fn json_types(kinds: &[&TypeKind]) -> Vec<JsonType> {

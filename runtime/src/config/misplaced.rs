@@ -4,16 +4,22 @@ use serde_json::Value;
 
 use crate::config::nearest::{alike, same, with_the_words};
 use crate::config::places::{SchemaPlace, at};
-use crate::config::yaml::Node;
+use crate::config::yaml::{Content, Node};
 
 /// Keys by which other tools name a plug-in.
 const KINDS: [&str; 5] = ["type", "class", "kind", "name", "plugin"];
 /// The parts of a file that hold plug-ins, whose keys are their own.
 const PLUG_INS: [&str; 5] = ["sink", "transforms", "dead_letter_queue", "key", "value"];
+/// What stands at the end of names that say in which unit a number counts.
+const UNITS: [&str; 6] = ["_ms", ".ms", "_millis", "_secs", "_seconds", "_bytes"];
 /// In a map of more keys nobody is looked for to whom one belongs.
 const MAX_BESIDE: usize = 100;
 /// How many places are offered for a key.
 const MAX_PLACES: usize = 3;
+
+/// What is said of settings that a transform has not.
+pub(super) const BARE_TRANSFORM: &str =
+    "there are no settings here; to which records it applies says a `predicate` beside it";
 
 /// A key that is unknown where it stands.
 pub(super) struct UnknownKey<'a> {
@@ -40,6 +46,7 @@ impl<'a> UnknownKey<'a> {
             .or_else(|| same(self.name, &known))
             .map(did_you_mean)
             .or_else(|| self.place().instead_of(self.name).map(str::to_owned))
+            .or_else(|| self.called_in_part().map(did_you_mean))
             .or_else(|| self.own_name())
             .or_else(|| self.plug_in())
             .or_else(|| self.beside())
@@ -53,10 +60,7 @@ impl<'a> UnknownKey<'a> {
             .or_else(|| self.elsewhere_as())
             .or_else(|| self.among_own_names())
             .unwrap_or_else(|| match known.as_slice() {
-                [] if self.is_in_transform() => {
-                    "there are no settings here; to which records it applies says a `predicate` beside it"
-                        .to_owned()
-                }
+                [] if is_transform(self.path) => BARE_TRANSFORM.to_owned(),
                 [] => "there are no settings here".to_owned(),
                 known => format!("known are: {}", known.join(", ")),
             })
@@ -68,6 +72,15 @@ impl<'a> UnknownKey<'a> {
 
     fn place(&self) -> SchemaPlace<'a> {
         at(&self.root(), self.path)
+    }
+
+    /// Other tools write a section and its key as one name, and a unit behind it: `deadletterqueue.topic.name`, `timeout_ms`.
+    fn called_in_part(&self) -> Option<&'a str> {
+        let place = self.place();
+        let without_unit = UNITS.iter().find_map(|unit| self.name.strip_suffix(unit));
+        let name = without_unit.map(|name| name.trim_end_matches(['_', '.', '-'])).unwrap_or(self.name);
+        let sections = name.match_indices('.').filter_map(|(dot, _)| name.get(..dot)).rev();
+        std::iter::once(name).chain(sections).find_map(|name| place.known_as(name))
     }
 
     /// A connector is named by its file.
@@ -110,7 +123,9 @@ impl<'a> UnknownKey<'a> {
         for length in (0..self.path.len()).rev() {
             let (above, below) = self.path.split_at_checked(length)?;
             let child = below.first()?;
-            if at(&self.root(), above).names(self.name) {
+            // Within a part of a plug-in's settings, it is more likely a name of that part.
+            let place = at(&self.root(), above);
+            if place.names(self.name) && (self.path.len() <= 2 || self.fits(&place)) {
                 return Some(match above {
                     [] => format!("it belongs at the top, beside `{child}`"),
                     _ => format!("it belongs beside `{child}`, not within it"),
@@ -155,13 +170,9 @@ impl<'a> UnknownKey<'a> {
         }
     }
 
-    /// Says whether the map is that of a transform's settings.
-    fn is_in_transform(&self) -> bool {
-        self.path.len() == 3 && self.path.first().is_some_and(|first| first == "transforms")
-    }
-
     fn belongs_under(&self, mut sections: Vec<Vec<String>>, most: usize) -> Option<String> {
-        sections.retain(|section| at(&self.root(), section).names(self.name));
+        let has = |place: SchemaPlace<'a>| place.names(self.name) && self.fits(&place);
+        sections.retain(|section| has(at(&self.root(), section)));
         let least = sections.iter().map(Vec::len).min()?;
         sections.retain(|section| section.len() == least);
         if sections.len() > most {
@@ -174,18 +185,22 @@ impl<'a> UnknownKey<'a> {
 
     /// It is a name of the operator's own, which the map has a place for.
     fn among_own_names(&self) -> Option<String> {
-        let place = self.place();
-        let required = place.required();
-        let takes = |key: &&str| {
-            let below = place.key(key);
-            // A map that need not be there was hardly meant, unless it is that of properties of another program.
-            let is_meant = *key == "properties" || required.contains(key);
-            is_meant && below.takes_any_name() && below.keys().is_empty()
+        let key = self.place().own_names()?;
+        let (under, known) = (joined(self.path, key), self.known.join(", "));
+        let what = if key == "properties" { "properties of the client" } else { "names of your own" };
+        Some(format!("{what} stand under `{under}`; known are: {known}"))
+    }
+
+    /// Says whether what stands behind the name could be a value of it at a place: a word is none of a plug-in's unless it names one.
+    fn fits(&self, place: &SchemaPlace<'a>) -> bool {
+        let below = place.key(self.name);
+        let entries = match &self.map.content {
+            Content::Map(entries) => entries.as_slice(),
+            _ => &[],
         };
-        let mut open = place.keys().into_iter().filter(takes);
-        let key = open.next().filter(|_| open.next().is_none())?;
-        let known = self.known.join(", ");
-        Some(format!("names of your own stand under `{}`; known are: {known}", joined(self.path, key)))
+        let value =
+            entries.iter().find(|(key, _)| key.name == self.name).and_then(|(_, value)| value.scalar());
+        value.is_none_or(|value| below.keys().is_empty() || meant(&value.text, &below).is_some())
     }
 }
 
@@ -204,6 +219,11 @@ pub(super) fn named_by_kind(name: &str, value: Option<&str>, place: &SchemaPlace
 /// Returns the key of a map that a word stands for, however it is written.
 pub(super) fn meant<'a>(word: &str, place: &SchemaPlace<'a>) -> Option<&'a str> {
     place.known_as(word).or_else(|| same(word, &place.keys()))
+}
+
+/// Says whether a path leads to the settings of a transform.
+pub(super) fn is_transform(path: &[String]) -> bool {
+    path.len() == 3 && path.first().is_some_and(|first| first == "transforms")
 }
 
 /// Writes names of which one is meant.

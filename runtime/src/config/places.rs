@@ -125,9 +125,24 @@ impl<'a> SchemaPlace<'a> {
     }
 
     /// Returns what is done here in the place of a key that other tools have. A plug-in says so with
-    /// `#[schemars(extend("x-instead" = {"name": "sentence", ..}))]` at its settings.
+    /// `#[schemars(extend("x-instead" = {"name, another": "sentence", ..}))]` at its settings.
     pub(super) fn instead_of(&self, name: &str) -> Option<&'a str> {
         self.said_of("x-instead", name)
+    }
+
+    /// Returns the key of a map here that holds names of the operator's own, for whoever writes them beside it. A plug-in says
+    /// so with `#[schemars(extend("x-own-names" = true))]` at the key; properties of another program are always meant.
+    pub(super) fn own_names(&self) -> Option<&'a str> {
+        let required = self.required();
+        let is_open = |key: &&str| {
+            let below = self.key(key);
+            let is_said = below.0.iter().any(|schema| schema.get("x-own-names").is_some());
+            // A map that need not be there was hardly meant.
+            let is_meant = is_said || *key == "properties" || required.contains(key);
+            is_meant && below.takes_any_name() && below.keys().is_empty()
+        };
+        let mut open = self.keys().into_iter().filter(is_open);
+        open.next().filter(|_| open.next().is_none())
     }
 
     /// Returns the word that others have another one for, where a word is chosen. A plug-in says so with
@@ -144,7 +159,10 @@ impl<'a> SchemaPlace<'a> {
 
     fn said_of(&self, extension: &str, name: &str) -> Option<&'a str> {
         let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
-        let said = |schema: &'a Value| schema.get(extension)?.get(&name)?.as_str();
+        let said = |schema: &'a Value| {
+            let mut of = schema.get(extension)?.as_object()?.iter();
+            of.find(|(names, _)| names.split(", ").any(|each| each == name))?.1.as_str()
+        };
         self.variants().into_iter().find_map(said)
     }
 

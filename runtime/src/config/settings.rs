@@ -39,6 +39,11 @@ pub(crate) const DEFAULT_VALUE_CONVERTER: &str = "json";
 /// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {
+    "logger, log, logging, log_level, metrics, tracer, tracing, telemetry, api, server, admin": "that is a setting of the process, not of a connector: it stands in `sluice.yaml`, or is an option of `sluice run`",
+    "schedule, cron": "a connector reads all the time; leave this out",
+    "cache_resources, rate_limit_resources, input_resources, output_resources, resources": "a connector has no resources to share; YAML's anchors repeat what several parts need",
+}))]
 pub struct ConnectorFile {
     /// What the connector is meant to be: `running`, `paused`, which keeps its partitions and reads nothing, or
     /// `stopped`, which gives them back. A change of it alone does not restart the connector; what an operator asks of
@@ -109,7 +114,7 @@ pub enum TargetState {
 /// Where records come from, and how their bytes are read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-instead" = {"value_converter_schemas_enable": "with a schema in each value the converter is `connect_json`; without one leave this out", "key_converter_schemas_enable": "with a schema in each value the converter is `connect_json`; without one leave this out"}))]
+#[schemars(extend("x-instead" = {"value_converter_schemas_enable, key_converter_schemas_enable": "with a schema in each value the converter is `connect_json`; without one leave this out"}))]
 pub struct SourceSettings {
     /// Apache Kafka, or anything that speaks its protocol.
     pub kafka: KafkaSettings,
@@ -143,7 +148,7 @@ pub struct BatchSettings {
 /// What happens when something fails.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(extend("x-instead" = {"log": "every record at fault is a line of the log; leave this out", "log_enable": "every record at fault is a line of the log; leave this out", "log_include_messages": "no content of a record is ever logged; it is in the dead letter queue"}))]
+#[schemars(extend("x-instead" = {"log, log_enable": "every record at fault is a line of the log; leave this out", "log_include_messages": "no content of a record is ever logged; it is in the dead letter queue"}))]
 pub struct ErrorSettings {
     /// What a record at fault does: `none` stops the connector at it, with its offset uncommitted; `all` skips
     /// it with a log line and a count. Default `none`. An outage is never held against a record.
@@ -188,7 +193,10 @@ impl Default for ErrorSettings {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("x-written" = "{ topic: NAME }"))]
-#[schemars(extend("x-instead" = {"replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "partitions": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "topic_replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise", "context_headers_enable": "what was wrong always stands in the headers of a letter; leave this out", "context_headers": "what was wrong always stands in the headers of a letter; leave this out", "headers": "what was wrong always stands in the headers of a letter; leave this out"}))]
+#[schemars(extend("x-instead" = {
+    "replication_factor, partitions, topic_replication_factor": "a topic that is not there is made as the brokers have it by default; `sluice topics create` makes it otherwise",
+    "context_headers_enable, context_headers, headers": "what was wrong always stands in the headers of a letter; leave this out",
+}))]
 pub struct DeadLetterSettings {
     /// A topic on the source's brokers; created if it is not there.
     #[schemars(extend("x-also" = ["topic_name", "name"]))]

@@ -19,9 +19,12 @@ pub(super) type DeadKey = (String, SettingsError);
 pub(super) struct FormFindings {
     /// Keys that reject every record.
     pub(super) dead: Vec<DeadKey>,
-    /// Keys that have no effect, since the field that they name cannot be there.
+    /// Keys that have no effect, since the field that they name cannot be there, and those that hardly name what was meant.
     pub(super) idle: Vec<DeadKey>,
 }
+
+/// What other tools call the value in the names of its fields.
+const VALUE: &str = "value";
 
 /// The forms of records on their way, and what made them so.
 pub(super) struct FormCheck<'a> {
@@ -124,8 +127,33 @@ impl<'a> FormCheck<'a> {
                     UnmetKind::Rejects => found.dead.push(at(reason)),
                     UnmetKind::NeverHolds => found.idle.push(at(reason)),
                 }
+            } else if let Some(field) = self.doubled(&need) {
+                let (whole, within) = (written(field), written(field.get(1..).unwrap_or_default()));
+                let reason = format!(
+                    "reads `{whole}`, a field within one that is called `{VALUE}`; a field of the record's value itself is \
+                     `{within}` alone"
+                );
+                self.found.idle.push(at(reason));
             }
         }
+    }
+
+    /// Finds the first of the fields that are named as other tools name those of the value, `value.price`, where nothing tells
+    /// that the value has a field of this name.
+    fn doubled<'n>(&self, need: &'n FormNeed) -> Option<&'n [String]> {
+        if need.side != Side::Value || !self.is_json(need) {
+            return None;
+        }
+        let begins =
+            |field: &&Vec<String>| field.len() > 1 && field.first().is_some_and(|first| first == VALUE);
+        let mut fields = need.fields.iter().chain(&need.sought).filter(begins);
+        let is_known = self.fields.last().is_some_and(|(_, _, now)| {
+            let known = now.of(Side::Value).clone().of_any_kind();
+            // One of which nothing was said is there only now.
+            let below = known.below(&[VALUE]).unwrap_or_default();
+            known.clone().with_known(&[VALUE], below).of_any_kind() == known
+        });
+        fields.next().filter(|_| !is_known).map(Vec::as_slice)
     }
 
     /// Finds the first of the fields that is never what it has to be, and what is known of it.

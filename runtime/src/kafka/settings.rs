@@ -19,6 +19,16 @@ use sluice_kafka_client::{AuthSettings, TlsSettings};
 /// Which topics to read, and how.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {
+    "codec, format, decoding, encoding, value_codec, value_decoder, value_deserializer, value_converter, deserializer": "how values are read says `source.value`, such as `value: json`",
+    "schema_registry, schema_registry_url": "how values are read says `source.value`, such as `value: { avro: { registry: ... } }`",
+    "key_decoder, key_deserializer, key_converter": "how keys are read says `source.key`, such as `key: string`",
+    "enable_auto_commit, auto_commit, commit_period": "offsets are committed when their records are stored, as often as `commit_interval` says",
+    "max_poll_records, batching": "how many records are put at once says `batch`",
+    "consumer_threads, num_consumers": "how many consumers read side by side says `tasks_max`",
+    "partitions": "the group spreads the partitions of its topics by itself; leave this out",
+    "multi_header, metadata_key, include_headers": "a record has all that Kafka has of it, as `@record.key`, `@record.headers.NAME`, ...; leave this out",
+}))]
 pub struct KafkaSettings {
     /// Brokers to begin with, comma-separated, such as `localhost:9092`.
     #[schemars(extend("x-also" = ["brokers", "servers", "hosts", "broker_list", "addresses"]))]
@@ -36,7 +46,7 @@ pub struct KafkaSettings {
     pub group: Option<String>,
     /// Where to begin in a partition for which the group has no offset. Default `earliest`.
     #[serde(default)]
-    #[schemars(extend("x-also" = ["offset", "offset_reset", "start", "start_from", "start_offset", "initial_offset"]))]
+    #[schemars(extend("x-also" = ["offset", "offset_reset", "start", "start_from", "start_offset", "initial_offset", "start_from_oldest", "start_from_beginning", "from_beginning"]))]
     #[schemars(extend("x-words" = {"beginning": "earliest", "begin": "earliest", "oldest": "earliest", "smallest": "earliest", "first": "earliest", "start": "earliest", "end": "latest", "newest": "latest", "largest": "latest", "last": "latest"}))]
     pub auto_offset_reset: AutoOffsetReset,
     /// What to do where the position of the group does not mean any more what it meant: the topic was deleted and made

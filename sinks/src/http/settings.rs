@@ -47,9 +47,13 @@ use crate::record::on_null::OnNull;
 ///     max_in_flight: 4
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[schemars(extend("x-also" = ["https", "webhook", "rest"]))]
+#[schemars(extend("x-also" = ["https", "webhook", "rest", "http_client"]))]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-instead" = {"body": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`", "payload": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`", "template": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`", "data": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`"}))]
+#[schemars(extend("x-instead" = {
+    "body, body_template, payload, template, data": "the body is the value of the record; shape it with a transform, such as `set`, `jq` or `template`",
+    "content_type": "write it under `headers`: `content-type: text/plain`",
+    "rate_limit, rate": "a pace is learned from what the target answers, and `max_in_flight` bounds the requests at once",
+}))]
 pub struct HttpSettings {
     /// Where to, such as `https://api.example.com/prices/{{ticker}}?by=sluice`. Scheme, host and port have no tags.
     /// Failures show these three only, since paths may be secret; a preview shows the whole.
@@ -82,6 +86,7 @@ pub struct HttpSettings {
     pub delete_path: Option<String>,
     /// How requests authenticate. Default: `none`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["basic_auth", "authentication", "authorization", "credentials", "aws", "user", "http_user", "http_passwd", "connection_username", "connection_password"]))]
     pub auth: HttpAuthSettings,
     /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]

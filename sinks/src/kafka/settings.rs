@@ -43,6 +43,15 @@ use sluice_kafka_client::{AuthSettings, Security, TlsSettings, check_servers, po
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-also" = ["kafka_franz"]))]
+#[schemars(extend("x-instead" = {
+    "key, key_field, message_key, message_key_field, key_template": "the key of the record goes out as it is; the transform `value_to_key` makes it of fields of the value",
+    "headers, headers_key, static_headers": "the headers of the record go out as they are; the transforms `insert_header` and `drop_headers` change them",
+    "value, codec, encoding, format, key_converter, value_converter, key_serializer, value_serializer, serializer": "key and value go out as the transforms leave them, JSON as its text",
+    "acks, required_acks, ack_replicas, idempotent_write, enable_idempotence": "every replica in sync has a record before it counts as stored; leave this out",
+    "compression, compression_codec": "it is a property of librdkafka: write `properties: { compression.type: lz4 }`",
+    "timestamp, timestamp_ms": "a record keeps its timestamp; leave this out",
+}))]
 pub struct KafkaSinkSettings {
     /// Brokers to begin with, comma-separated, such as `localhost:9092`.
     #[schemars(length(min = 1))]

@@ -13,6 +13,7 @@ use super::identity::SearchIdRule;
 use super::index::IndexRule;
 use super::settings::{DocumentScript, DocumentVersion, OpensearchSettings, WriteOperation};
 use super::stream_time;
+use crate::record::FROM_TEXT;
 use crate::record::lines::LineFormat;
 use crate::record::naming;
 use crate::record::on_null::{OnNull, rejected_tombstone};
@@ -118,8 +119,7 @@ impl ActionRule {
     /// States the forms that documents need.
     pub(super) fn needs(&self) -> Vec<FormNeed> {
         let why = SettingsError::at("", "writes the value as a document, which is a JSON object");
-        let mut needs =
-            vec![FormNeed::new(Side::Value, PayloadForm::Json, why).with_way_out("set `source.value: json`")];
+        let mut needs = vec![FormNeed::new(Side::Value, PayloadForm::Json, why).with_way_out(FROM_TEXT)];
         needs.extend(self.index.needs());
         needs.extend(self.id.needs());
         needs.extend(self.routing.iter().flat_map(|routing| routing.needs("routing")));

@@ -42,7 +42,19 @@ use crate::record::on_null::OnNull;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("x-also" = ["elasticsearch", "elastic"]))]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-instead" = {"alias": "an alias that the cluster has is written to by its name, under `index`; one over several indices is set by an index template of the cluster, under `aliases`", "aliases": "an alias that the cluster has is written to by its name, under `index`; one over several indices is set by an index template of the cluster, under `aliases`", "mappings": "mappings and settings of indices are those of the cluster's index templates", "mapping": "mappings and settings of indices are those of the cluster's index templates", "settings": "mappings and settings of indices are those of the cluster's index templates", "index_template": "mappings and settings of indices are those of the cluster's index templates", "number_of_shards": "mappings and settings of indices are those of the cluster's index templates", "shards": "mappings and settings of indices are those of the cluster's index templates", "replicas": "mappings and settings of indices are those of the cluster's index templates", "refresh_interval": "mappings and settings of indices are those of the cluster's index templates", "refresh": "documents are seen at the next refresh, which is a setting of the index", "type": "indices have no types any more; leave it out", "bulk_size": "a request holds as many records as `batch.max_records` says, and as many bytes as `max_request_size`", "bulk_actions": "a request holds as many records as `batch.max_records` says", "api_key": "keys of Elasticsearch are none that OpenSearch has; `auth` takes `basic`, `bearer`, `oauth2` and `sigv4`", "cloud_id": "write the address of the cluster under `urls`", "sniff": "the addresses under `urls` are asked, one after the other"}))]
+#[schemars(extend("x-instead" = {
+    "alias, aliases": "an alias that the cluster has is written to by its name, under `index`; one over several indices is set by an index template of the cluster, under `aliases`",
+    "mappings, mapping, settings, index_template, template, template_name, number_of_shards, shards, replicas, ilm_enabled": "mappings and settings of indices are those of the cluster's index templates",
+    "refresh_interval, refresh": "documents are seen at the next refresh, which is a setting of the index",
+    "type, doc_type, document_type, type_name, suppress_type_name, schema_ignore": "indices have no types any more; leave it out",
+    "bulk_size": "a request holds as many records as `batch.max_records` says, and as many bytes as `max_request_size`",
+    "bulk_actions": "a request holds as many records as `batch.max_records` says",
+    "api_key": "write `auth: { header: { name: authorization, value: \"ApiKey ${env:API_KEY}\" } }`",
+    "cloud_id": "write the address of the cluster under `urls`",
+    "sniff": "the addresses under `urls` are asked, one after the other",
+    "retry_on_conflict": "a conflict is tried again by itself; leave it out",
+    "time_key, timestamp_key": "`write: data_stream` gives a document without `@timestamp` that of its record; the transform `insert_field` writes it under another name",
+}))]
 pub struct OpensearchSettings {
     /// Addresses of the cluster, such as `https://search.example.com:9200`, with a path where a proxy has one. When a host
     /// does not answer, the next one is asked.
@@ -54,14 +66,16 @@ pub struct OpensearchSettings {
     /// is written only where the setting begins with it. Default: `{{@record.topic}}`, the topic, or where a router sent it.
     #[serde(default = "index")]
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-also" = ["index_name", "logstash_prefix"]))]
     pub index: String,
     /// A date that is appended to the index behind a dash, such as `%Y.%m.%d`: that of the record's timestamp, in UTC. Default:
     /// none.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["logstash_format", "logstash_dateformat", "date_format"]))]
     pub index_date: Option<String>,
     /// What a document is called: `origin`, `key`, a `template`, or `generated` by the cluster. Default: `origin`.
     #[serde(default)]
-    #[schemars(extend("x-also" = ["id", "_id"]))]
+    #[schemars(extend("x-also" = ["id", "_id", "id_key", "key_ignore"]))]
     pub document_id: SearchDocumentId,
     /// The version that documents get, for `write: index` and deletes: `offset`, `timestamp` or `none`. Default: `offset`
     /// for `document_id: key`, else `none`.
@@ -70,7 +84,7 @@ pub struct OpensearchSettings {
     /// What a record does to its document: `index`, `create`, `data_stream`, `update`, `upsert`, or a `script`. Default:
     /// `index`.
     #[serde(default)]
-    #[schemars(extend("x-also" = ["action", "op", "op_type", "operation", "write_method", "mode"]))]
+    #[schemars(extend("x-also" = ["action", "op", "op_type", "operation", "write_method", "mode", "bulk", "data_stream", "data_stream_type"]))]
     pub write: WriteOperation,
     /// What becomes of a tombstone, a record without a value: `reject`, `ignore`, or `delete` its document; one that is gone
     /// already is deleted. Default: `reject`.
@@ -85,6 +99,7 @@ pub struct OpensearchSettings {
     pub pipeline: Option<String>,
     /// How requests authenticate. Default: `none`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["basic_auth", "authentication", "authorization", "credentials", "aws", "user", "http_user", "http_passwd", "connection_username", "connection_password"]))]
     pub auth: HttpAuthSettings,
     /// Certificates for `https`. Default: the system's authorities, and no certificate of ours.
     #[serde(default)]

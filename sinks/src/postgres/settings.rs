@@ -54,6 +54,11 @@ use crate::record::on_null::OnNull;
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("x-also" = ["postgresql", "pg", "jdbc"]))]
+#[schemars(extend("x-instead" = {
+    "fields_whitelist, columns, columns_mapping, args_mapping": "each field of the value is the column of its name; the transform `replace_field` leaves fields out and renames them",
+    "dialect_name, quote_identifiers, quote_sql_identifiers, db_timezone": "it is PostgreSQL, and names are taken as they are written; leave this out",
+    "query, sql, statement, prefix, suffix": "the statement is made of `table`, `mode` and `key`",
+}))]
 #[serde(deny_unknown_fields)]
 pub struct PostgresSettings {
     /// Where the database is, such as `postgres://sluice@db.example.com:5432/shop?sslmode=verify-full`, or `host=... user=... dbname=...`.
@@ -68,13 +73,14 @@ pub struct PostgresSettings {
     pub password: Option<Secret>,
     /// The table, such as `orders` or `sales.orders`; it may have tags, such as `{{@record.topic}}`, and then `tables` says which
     /// there are. A name is taken as it is written, upper case included.
+    #[schemars(extend("x-also" = ["table_name", "table_name_format"]))]
     pub table: String,
     /// The tables that a `table` with tags may come out as; a record for another one is rejected. Default: none.
     #[serde(default)]
     pub tables: Vec<String>,
     /// What a write does: `insert`, `upsert` or `update`. Default: `insert`.
     #[serde(default)]
-    #[schemars(extend("x-also" = ["insert_mode", "write_mode", "on_conflict"]))]
+    #[schemars(extend("x-also" = ["insert_mode", "write_mode", "on_conflict", "sync_mode"]))]
     pub mode: WriteMode,
     /// What names a row: `none`, `record_key`, `fields` or `origin`. Default: `none`.
     #[serde(default)]

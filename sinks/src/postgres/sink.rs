@@ -17,6 +17,7 @@ use crate::postgres::row::RowRule;
 use crate::postgres::settings::{PostgresSettings, RowKey, WriteMode};
 use crate::postgres::store::RowStore;
 use crate::postgres::tables::Tables;
+use crate::record::FROM_TEXT;
 
 /// Records per batch.
 const MAX_RECORDS: usize = 2000;
@@ -113,7 +114,7 @@ impl Sink for Postgres {
         if settings.value_column.is_none() {
             let why = SettingsError::at("table", "takes the fields of a JSON object as columns");
             let need = FormNeed::new(Side::Value, PayloadForm::Json, why);
-            needs.push(need.with_way_out("set `value_column`"));
+            needs.push(need.with_way_out(format!("{FROM_TEXT}, or set `value_column`")));
         }
         if settings.key == RowKey::Fields {
             let why = SettingsError::at("key_columns", "takes fields of the value for the key");

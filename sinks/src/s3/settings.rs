@@ -43,6 +43,11 @@ use crate::s3::format::{ObjectCompression, ObjectFormat};
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("x-also" = ["aws_s3", "object_storage"]))]
+#[schemars(extend("x-instead" = {
+    "acl, storage_class, server_side_encryption, sse_algorithm, sse_kms_key_id, tags": "objects get what the bucket has by default",
+    "timestamp_extractor": "`objects` looks at the timestamp of the record; leave this out",
+    "content_type, content_encoding": "they follow from `format` and `compression`",
+}))]
 #[serde(deny_unknown_fields)]
 pub struct S3Settings {
     /// The bucket's name.
@@ -53,10 +58,12 @@ pub struct S3Settings {
     /// partition follow by themselves, and dates are for `objects.path`. Default: nothing.
     #[serde(default)]
     #[schemars(length(max = 512))]
+    #[schemars(extend("x-also" = ["key_prefix", "topics_dir"]))]
     pub prefix: String,
     /// What objects hold: `json_lines`, a JSON object per line with the whole record, its headers included, `raw`, the value
     /// alone, `csv` or `parquet`, the fields of the value. Default: `json_lines`.
     #[serde(default)]
+    #[schemars(extend("x-also" = ["codec", "encoding", "format_class"]))]
     pub format: ObjectFormat,
     /// The columns of `csv`, by the names of the value's fields; others are left out. Default: the fields of the schema that an
     /// object's first record was read by, or of that record, and a record with another field begins another object.
@@ -68,7 +75,7 @@ pub struct S3Settings {
     pub compression: ObjectCompression,
     /// Lets objects outlive a batch. Default: an object per batch and partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-also" = ["flush_size", "rotate_interval", "rotation", "roll", "partitioner"]))]
+    #[schemars(extend("x-also" = ["flush_size", "rotate_interval", "rotation", "roll", "partitioner", "partitioner_class", "partition_duration", "path_format", "rotate_schedule_interval"]))]
     pub objects: Option<ObjectSettings>,
     /// Puts in flight at once, from 1 to 16. Default: 4.
     #[serde(default = "max_in_flight")]

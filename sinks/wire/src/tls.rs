@@ -18,7 +18,10 @@ use crate::any_host::AnyHost;
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_field_names, reason = "operators know these keys by these names")]
-#[schemars(extend("x-instead" = {"insecure": "certificates are always verified; name the authority that signed them in `ca_file`", "insecure_skip_verify": "certificates are always verified; name the authority that signed them in `ca_file`", "skip_verify": "certificates are always verified; name the authority that signed them in `ca_file`", "skip_cert_verify": "certificates are always verified; name the authority that signed them in `ca_file`", "verify": "certificates are always verified; name the authority that signed them in `ca_file`", "verify_certificate": "certificates are always verified; name the authority that signed them in `ca_file`", "verify_hostname": "certificates are always verified; name the authority that signed them in `ca_file`", "reject_unauthorized": "certificates are always verified; name the authority that signed them in `ca_file`", "trust_all": "certificates are always verified; name the authority that signed them in `ca_file`", "enabled": "`https://` in the address is what encrypts; leave this out", "enable": "`https://` in the address is what encrypts; leave this out"}))]
+#[schemars(extend("x-instead" = {
+    "insecure, insecure_skip_verify, skip_verify, skip_cert_verify, verify, verify_certificate, verify_hostname, reject_unauthorized, trust_all": "certificates are always verified; name the authority that signed them in `ca_file`",
+    "enabled, enable": "`https://` in the address is what encrypts; leave this out",
+}))]
 pub struct HttpTlsSettings {
     /// Certificates of authorities to trust beside the system's, such as `/etc/sluice/ca.pem`.
     #[serde(default)]

@@ -200,6 +200,31 @@ const DEAD: &[Row] = &[
 
 /// Files in which a field is never what a key needs.
 const MISFITS: &[Row] = &[
+    // What an attribute of a document is made of.
+    (
+        "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: \"%d/%m/%Y\" }\nsink:\n  bedrock_kb:\n    knowledge_base_id: KB12345678\n    data_source_id: DS12345678\n    content: { template: \"{{a}}\" }\n    metadata: { attributes: { at: { number: \"{{at}}\" } } }\n",
+        "10:45",
+        &[
+            "reads the field `at` of the value, which has to be a number, but `timestamp` (transform 1) makes it text of another form",
+            "mend one of the two",
+        ],
+    ),
+    (
+        "transforms:\n  - cast: { spec: { new: int32 } }\nsink:\n  bedrock_kb:\n    knowledge_base_id: KB12345678\n    data_source_id: DS12345678\n    content: { template: \"{{a}}\" }\n    metadata: { attributes: { new: { boolean: \"{{new}}\" } } }\n",
+        "10:47",
+        &["which has to be `true` or `false`, but `cast` (transform 1) makes it a number"],
+    ),
+    // Text, where JSON has to be: what is said leads back to it.
+    (
+        "transforms:\n  - template: { text: '{\"total\": {{total}}}' }\nsink: { opensearch: { urls: [\"http://h\"] } }\n",
+        "5:21",
+        &["`template` (transform 1) makes it so; make JSON of a text with the transform `parse_json`"],
+    ),
+    (
+        "transforms:\n  - template: { text: '{\"total\": {{total}}}' }\nsink: { s3: { bucket: bbb, format: parquet } }\n",
+        "5:36",
+        &["make JSON of a text with the transform `parse_json`, or choose `json_lines` or `raw`"],
+    ),
     // A field that an earlier transform made something else.
     (
         "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\n  - timestamp: { field: at, from: unix_seconds, to: rfc3339 }\nsink: { blackhole: {} }\n",
@@ -322,6 +347,25 @@ const LITERAL: &[Row] = &[
 
 /// Files in which a key has no effect.
 const IDLE: &[Row] = &[
+    // A field of the value, as other tools name it.
+    (
+        "transforms:\n  - template: { text: \"{{value.price.eur}}\" }\nsink: { stdout: {} }\n",
+        "4:23",
+        &[
+            "reads `value.price.eur`, a field within one that is called `value`",
+            "the record's value itself is `price.eur` alone",
+        ],
+    ),
+    (
+        "transforms:\n  - filter: {}\n    predicate: { field_value: { field: value.status, equals: paid } }\nsink: { stdout: {} }\n",
+        "5:40",
+        &["a field of the record's value itself is `status` alone"],
+    ),
+    (
+        "sink: { http: { url: \"https://h/{{value.id}}\" } }\n",
+        "3:22",
+        &["`sink.http.url`: reads `value.id`", "is `id` alone"],
+    ),
     (
         "sink: { http: { url: \"https://h/{id}/x\" } }\n",
         "3:22",
@@ -427,6 +471,10 @@ const IDLE: &[Row] = &[
 
 /// Files that look alike, and of which nothing is said.
 const ALIVE: &[&str] = &[
+    "transforms:\n  - template: { text: '{\"total\": {{total}}}' }\n  - parse_json: {}\nsink: { opensearch: { urls: [\"http://h\"] } }\n",
+    "  key: json\n  value: json\ntransforms:\n  - template: { text: \"{{value}} {{values.a}} {{@record.key.value.a}}\" }\nsink: { stdout: {} }\n",
+    "transforms:\n  - hoist_field: { field: value }\n  - template: { text: \"{{value.price}}\" }\nsink: { stdout: {} }\n",
+    "transforms:\n  - timestamp: { field: at, from: unix_seconds, to: \"%Y\" }\nsink:\n  bedrock_kb:\n    knowledge_base_id: KB12345678\n    data_source_id: DS12345678\n    content: { template: \"{{a}}\" }\n    metadata: { attributes: { at: { number: \"{{at}}\" }, of: { number: \"1{{at}}\" } } }\n",
     "  value: integer\ntransforms:\n  - hoist_field: { field: n }\n  - replace_field: { renames: { n: m } }\nsink: { blackhole: {} }\n",
     "  key: long\nsink:\n  postgres: { url: \"postgres://h/d\", table: t, mode: upsert, key: record_key, key_columns: [a], value_column: v }\n",
     "  value: long\nsink: { kafka: { bootstrap_servers: h, topic: \"n-{{@record.topic}}\" } }\n",

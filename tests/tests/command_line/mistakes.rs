@@ -369,7 +369,8 @@ fn an_object_of_columns_and_a_row_are_made_of_json() {
             of_text(&format!("s3: {{ bucket: bbb, format: {format} }}")),
             &[
                 "`sink.s3.format`: writes the fields of a JSON object as columns, but the value is text here, and every record \
-               would be rejected; set `source.value: json`, or choose `json_lines` or `raw`",
+               would be rejected; set `source.value: json`, or make JSON of a text with the transform `parse_json`, or choose \
+               `json_lines` or `raw`",
             ],
         );
     }
@@ -612,6 +613,129 @@ fn what_is_done_otherwise_here_is_told_how() {
         ("[INPUT]\n  Name kafka\n".to_owned(), "this is not YAML but has sections in brackets"),
     ] {
         assert_said(content, &[expected]);
+    }
+}
+
+/// Keys and words as Kafka Connect, Bento, Vector, Logstash and Fluent Bit have them.
+#[test]
+fn a_key_of_another_tool_leads_to_what_is_done_here() {
+    let rows: &[(&str, &[(&str, &str)])] = &[
+        (
+            "http: { url: \"https://h\", ",
+            &[
+                ("content_type: a/b", "write it under `headers`"),
+                (
+                    "auth: { bearer: \"${env:TOKEN:-x}\" }",
+                    "from the environment or a file; write `{ token: ... }`",
+                ),
+                ("basic_auth: {}", "did you mean `auth`?"),
+                ("body_template: x", "the body is the value of the record"),
+            ],
+        ),
+        (
+            "opensearch: { urls: [\"http://h\"], ",
+            &[
+                (
+                    "api_key: x",
+                    "write `auth: { header: { name: authorization, value: \"ApiKey ${env:API_KEY}\" } }`",
+                ),
+                ("logstash_format: true", "did you mean `index_date`?"),
+                ("id_key: x", "did you mean `document_id`?"),
+                ("schema.ignore: true", "indices have no types any more"),
+                ("connection.password: x", "did you mean `auth`?"),
+            ],
+        ),
+        (
+            "postgres: { url: \"postgres://h/d\", table: t, ",
+            &[
+                ("fields.whitelist: a", "`replace_field` leaves fields out and renames them"),
+                ("quote.identifiers: never", "names are taken as they are written"),
+                ("sync_mode: append", "did you mean `mode`?"),
+            ],
+        ),
+        (
+            "s3: { bucket: bbb, ",
+            &[
+                ("rotate.interval.ms: 60000", "did you mean `objects`?"),
+                ("path.format: x", "did you mean `objects`?"),
+                ("acl: private", "objects get what the bucket has by default"),
+                ("format.class: x", "did you mean `format`?"),
+                ("profile: x", "come from AWS's usual places"),
+            ],
+        ),
+        (
+            "kafka: { bootstrap_servers: \"b:1\", topic: u, ",
+            &[
+                ("key: id", "the transform `value_to_key` makes it of fields of the value"),
+                ("headers: { a: b }", "the transforms `insert_header` and `drop_headers` change them"),
+                ("acks: all", "every replica in sync has a record before it counts as stored"),
+                ("compression: lz4", "write `properties: { compression.type: lz4 }`"),
+                ("value: json", "JSON as its text"),
+                ("rack_id: a", "properties of the client stand under `sink.kafka.properties`"),
+            ],
+        ),
+        ("file: { path: /a, ", &[("codec: lines", "did you mean `format`?")]),
+    ];
+    for (sink, keys) in rows {
+        for (key, expected) in *keys {
+            assert_said(with_sink(&format!("{sink}{key} }}")), &[expected]);
+        }
+    }
+    for (key, expected) in [
+        ("codec: json", "how values are read says `source.value`"),
+        ("key.converter: x", "how keys are read says `source.key`"),
+        ("start_from_oldest: true", "did you mean `auto_offset_reset`?"),
+        ("enable.auto.commit: false", "offsets are committed when their records are stored"),
+        ("num_consumers: 4", "says `tasks_max`"),
+    ] {
+        let source =
+            format!("source:\n  kafka: {{ bootstrap_servers: \"b:1\", topics: [a], {key} }}\n{SINK}");
+        assert_said(source, &[expected]);
+    }
+    for (part, expected) in [
+        ("errors: { deadletterqueue.topic.name: d }\n", "did you mean `dead_letter_queue`?"),
+        ("batch: { timeout_secs: 5 }\n", "did you mean `linger`?"),
+        ("logger: { level: INFO }\n", "it stands in `sluice.yaml`, or is an option of `sluice run`"),
+        ("cache_resources: []\n", "a connector has no resources to share"),
+    ] {
+        assert_said(format!("{SOURCE}{SINK}{part}"), &[expected]);
+    }
+}
+
+#[test]
+fn a_step_of_another_tool_leads_to_the_transform_that_does_it() {
+    for (item, expected) in [
+        ("mapping: root = this", "did you mean `jq`?"),
+        ("remap: { source: .a = 1 }", "did you mean `jq`?"),
+        ("mutate: { rename: { a: b } }", "did you mean `replace_field`?"),
+        ("unarchive: { format: json_array }", "did you mean `explode`?"),
+        ("explode: items", "write `{ field: NAME }`"),
+        ("filter: .a == 1", "to which records it applies says a `predicate` beside it"),
+        ("parse_json: { field: a, target: b }", "did you mean `as`?"),
+        ("insert_field: { field: a, static_field: b, static_value: c }", "did you mean `static_field`?"),
+        ("insert_field: { value: a, static_field: b, static_value: c }", "did you mean `static_value`?"),
+        ("dedupe: { key: id }", "did you mean `fields`?"),
+        ("dedupe: { fields: [id], ttl: 1h }", "did you mean `window`?"),
+        ("{ filter: {}, predicate: { field_value: { field: a, gt: 1 } } }", "did you mean `greater_than`?"),
+        (
+            "{ filter: {}, predicate: { field_value: { field: a, op: eq } } }",
+            "what is asked is the key itself",
+        ),
+    ] {
+        assert_said(with_transform(item), &[expected]);
+    }
+}
+
+/// A word that another part of the file has a place for, too, is no value of that place.
+#[test]
+fn a_name_of_ones_own_is_not_taken_for_another_part_of_the_file() {
+    let sink = "bedrock_kb: { knowledge_base_id: KB12345678, data_source_id: DS12345678, content: value, ";
+    for (more, expected) in [
+        ("metadata: { source: web }", "names of your own stand under `sink.bedrock_kb.metadata.attributes`"),
+        ("metadata: { price: price }", "names of your own stand under `sink.bedrock_kb.metadata.attributes`"),
+        ("document_id: order", "a field of the value is `{ template: \"{{NAME}}\" }`"),
+    ] {
+        assert_said(with_sink(&format!("{sink}{more} }}")), &[expected]);
     }
 }
 

@@ -38,7 +38,7 @@ use sluice_connector_api::{
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-also" = ["debezium", "debezium_json", "csv"]))]
-#[schemars(extend("x-instead" = {"schemas_enable": "with a schema in each value the converter is `connect_json`; without one leave this out", "schemas_cache_size": "with a schema in each value the converter is `connect_json`; without one leave this out"}))]
+#[schemars(extend("x-instead" = {"schemas_enable, schemas_cache_size": "with a schema in each value the converter is `connect_json`; without one leave this out"}))]
 pub(crate) struct JsonConverter {
     /// What empty bytes are. Default: `reject`.
     #[serde(default)]

@@ -32,6 +32,7 @@ use crate::whole_regex::WholeRegex;
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-instead" = {"op, operator, condition, comparison": "what is asked is the key itself, such as `equals: paid` or `greater_than: 100`"}))]
 pub(crate) struct FieldValueSettings {
     /// The field. Names within names are separated by dots; an item of an array is a number from 0; a name that has a
     /// dot stands in brackets (`quote.[trade.time]`) or between backticks.
@@ -41,6 +42,7 @@ pub(crate) struct FieldValueSettings {
     exists: Option<bool>,
     /// The value has to be this one: text, a number, `true` or `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["eq", "value", "is"]))]
     equals: Option<PlainValue>,
     /// The value has to be one of these.
     #[serde(default, rename = "in", skip_serializing_if = "Option::is_none")]
@@ -48,12 +50,15 @@ pub(crate) struct FieldValueSettings {
     /// A regular expression that the whole text, or the digits of a number, has to fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-pattern" = true))]
+    #[schemars(extend("x-also" = ["regex", "pattern", "match"]))]
     matches: Option<String>,
     /// The value has to be more than this number or text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["gt", "above", "min"]))]
     greater_than: Option<PlainValue>,
     /// The value has to be less than this number or text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["lt", "below", "max"]))]
     less_than: Option<PlainValue>,
     /// Whether the field is one of the key or of the value. Default `value`.
     #[serde(default)]

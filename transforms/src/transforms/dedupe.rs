@@ -52,6 +52,7 @@ pub(crate) struct DedupeSettings {
     /// has a dot stands in brackets (`quote.[trade.time]`) or between backticks. Default: all of the side that `of` names.
     #[serde(default)]
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-also" = ["key", "keys", "field", "id"]))]
     fields: Option<Vec<String>>,
     /// Which side is compared: `key` or `value`. With `fields`, that which has them. Default: `value` with `fields`; without,
     /// it has to be said.
@@ -59,6 +60,7 @@ pub(crate) struct DedupeSettings {
     of: Option<Of>,
     /// For how long a stored record is remembered. Default 10m.
     #[serde(default = "window")]
+    #[schemars(extend("x-also" = ["ttl", "expire", "expiration", "period"]))]
     window: HumanDuration,
     /// How many stored records of a partition are remembered; of more, the newest. Default 10000.
     #[serde(default = "max_records")]

@@ -41,11 +41,14 @@ use crate::subject::Of;
 /// {"key": "o-1", "value": {"order": 1, "lines": {"sku": "b"}, "line": 1}}
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["split", "unarchive", "unnest", "flat_map"]))]
+#[schemars(extend("x-written" = "{ field: NAME }"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExplodeSettings {
     /// The array. Names within names are separated by dots; an item of an array is a number from 0; a name that has a
     /// dot stands in brackets (`quote.[trade.time]`) or between backticks. Default: the whole value is the array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["path", "array"]))]
     field: Option<String>,
     /// Whether the item alone becomes the value. Default `false`.
     #[serde(default)]

@@ -66,9 +66,11 @@ pub(crate) struct InsertFieldSettings {
     time_zone: String,
     /// The field for the fixed text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["field", "name"]))]
     static_field: Option<String>,
     /// The fixed text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["value"]))]
     static_value: Option<String>,
     /// Whether the key or the value is changed. Default `value`.
     #[serde(default)]

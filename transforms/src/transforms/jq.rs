@@ -43,6 +43,7 @@ use crate::subject::{Of, plain_payload};
 /// {"value": {"id": 7, "total": 92, "topic": "orders"}}
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["mapping", "bloblang", "mutation", "remap", "vrl", "lua", "ruby", "script", "javascript", "js", "awk", "grok", "dissect", "jmespath", "jsonata"]))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JqSettings {
     /// The program, of at most 16 KiB. A mistake is shown with its line and column.

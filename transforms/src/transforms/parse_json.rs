@@ -41,9 +41,11 @@ pub(crate) struct ParseJsonSettings {
     /// The field. Names within names are separated by dots; an item of an array is a number from 0; a name that has a
     /// dot stands in brackets (`quote.[trade.time]`) or between backticks. Default: the whole key or value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["source", "source_field", "input"]))]
     field: Option<String>,
     /// The field to write, a path like that of `field`; objects on the way are made. Default: `field` itself.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-also" = ["target", "target_field", "output", "output_field", "into"]))]
     target: Option<String>,
     /// What becomes of a record whose text is not JSON: `skip` leaves the text as it is. Default `reject`.
     #[serde(default)]

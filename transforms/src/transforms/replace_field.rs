@@ -38,7 +38,7 @@ use crate::subject::Of;
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-also" = ["drop_field", "drop_fields", "remove_field", "remove_fields", "delete_field", "rename", "rename_field", "rename_fields", "include_fields", "exclude_fields", "select", "project"]))]
+#[schemars(extend("x-also" = ["mutate", "drop_field", "drop_fields", "remove_field", "remove_fields", "delete_field", "rename", "rename_field", "rename_fields", "include_fields", "exclude_fields", "select", "project"]))]
 pub(crate) struct ReplaceFieldSettings {
     /// Fields to remove. Names within names are separated by dots; an item of an array is a number from 0, and `*` is every
     /// item or field; a name that has a dot stands in brackets (`quote.[trade.time]`) or between backticks.

@@ -44,6 +44,7 @@ use crate::subject::Of;
 /// {"value": {"id": 7, "text": "Tea costs 44.50", "meta": {"price": 44.50, "tags": ["a"], "topic": "goods", "version": 2}}}
 /// ```
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("x-also" = ["add_field", "add_fields", "record_modifier", "record_transformer", "assign"]))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetSettings {
     /// What is set, by the fields that get it. Names within names are separated by dots, and objects on the way are made; a

@@ -2,7 +2,7 @@
 
 use aws_smithy_types::primitive::Encoder;
 use serde_json::{Map, Value, json};
-use sluice_connector_api::{Failure, FormNeed, Record, SettingsError};
+use sluice_connector_api::{Failure, FieldKind, FieldNeed, FormNeed, Record, SettingsError};
 use sluice_template::Template;
 
 use super::unfit::UnfitValue;
@@ -170,9 +170,29 @@ impl AttributeRule {
             Self::Boolean(template) => ("boolean", template),
             Self::StringList(template) => ("string_list", template),
         };
+        let mut needs = template.needs(&format!("{key_path}.{kind}"));
+        for need in needs.iter_mut().filter(|_| template.is_one_tag()) {
+            let kinds: Vec<FieldNeed> = need.fields.iter().filter_map(|field| self.takes(field)).collect();
+            need.kinds.extend(kinds);
+        }
         // An attribute that is missing is left out.
-        let needs = template.needs(&format!("{key_path}.{kind}"));
         needs.into_iter().map(FormNeed::with_fields_optional).collect()
+    }
+
+    /// States what the field has to be that the value is made of; nothing where any will do.
+    fn takes(&self, field: &[String]) -> Option<FieldNeed> {
+        let text_of = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match self {
+            Self::Number(_) => {
+                let need = FieldNeed::new(field, FieldKind::Text | FieldKind::Number, "a number");
+                Some(need.with_test(move |value| number(&text_of(value)).is_ok()))
+            }
+            Self::Boolean(_) => {
+                let need = FieldNeed::new(field, FieldKind::Text | FieldKind::Boolean, "`true` or `false`");
+                Some(need.with_test(move |value| boolean(&text_of(value)).is_ok()))
+            }
+            Self::String(_) | Self::StringList(_) => None,
+        }
     }
 
     /// Makes the value; `None` where there is nothing to make it of.

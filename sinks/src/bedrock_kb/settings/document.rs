@@ -82,6 +82,7 @@ pub struct MetadataSettings {
     /// Attributes by their key, such as `price_usd: { number: "{{price}}" }`: at most 50 with those of `origin`, keys of at
     /// most 100 characters that start with neither `x-amz-bedrock` nor `_`, which are the service's own. Default: none.
     #[serde(default)]
+    #[schemars(extend("x-own-names" = true))]
     pub attributes: BTreeMap<String, Attribute>,
     /// What to tell of where the record was read. Default: nothing.
     #[serde(default)]

@@ -93,7 +93,9 @@ pub struct TlsAuth {
 /// How connections are encrypted.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-instead" = {"insecure": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "insecure_skip_verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "skip_verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "skip_cert_verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "verify": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "verify_certificate": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "verify_hostname": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`", "reject_unauthorized": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`"}))]
+#[schemars(extend("x-instead" = {
+    "insecure, insecure_skip_verify, skip_verify, skip_cert_verify, verify, verify_certificate, verify_hostname, reject_unauthorized": "certificates are always verified; give that of the authority that signed them to `ca`, such as `${file:/etc/sluice/ca.pem}`",
+}))]
 pub struct TlsSettings {
     /// Whether they are. Default: true.
     #[serde(default = "enabled")]

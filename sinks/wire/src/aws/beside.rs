@@ -106,25 +106,20 @@ impl<S: AwsSinkSettings> JsonSchema for OnAws<S> {
                 schema.insert("properties".to_owned(), shared.into());
             }
         }
-        let instead: Map<String, Value> =
-            ELSEWHERE.iter().map(|name| ((*name).to_owned(), CREDENTIALS.into())).collect();
-        schema.insert("x-instead".to_owned(), instead.into());
+        let credentials: (String, Value) = (ELSEWHERE.to_owned(), CREDENTIALS.into());
+        match schema.get_mut("x-instead") {
+            Some(Value::Object(own)) => own.extend([credentials]),
+            _ => {
+                let instead: Map<String, Value> = [credentials].into_iter().collect();
+                schema.insert("x-instead".to_owned(), instead.into());
+            }
+        }
         schema
     }
 }
 
 /// Keys by which other tools name credentials.
-const ELSEWHERE: [&str; 9] = [
-    "access_key",
-    "access_key_id",
-    "assume_role",
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "credentials",
-    "profile",
-    "role_arn",
-    "secret_access_key",
-];
+const ELSEWHERE: &str = "access_key, access_key_id, assume_role, aws_access_key_id, aws_secret_access_key, credentials, profile, role_arn, secret_access_key";
 const CREDENTIALS: &str =
     "credentials come from AWS's usual places: environment, profile, web identity, container or instance";
 
