@@ -78,7 +78,7 @@ impl<'a> UnknownKey<'a> {
     fn called_in_part(&self) -> Option<&'a str> {
         let place = self.place();
         let without_unit = UNITS.iter().find_map(|unit| self.name.strip_suffix(unit));
-        let name = without_unit.map(|name| name.trim_end_matches(['_', '.', '-'])).unwrap_or(self.name);
+        let name = without_unit.unwrap_or(self.name);
         let sections = name.match_indices('.').filter_map(|(dot, _)| name.get(..dot)).rev();
         std::iter::once(name).chain(sections).find_map(|name| place.known_as(name))
     }
@@ -194,10 +194,7 @@ impl<'a> UnknownKey<'a> {
     /// Says whether what stands behind the name could be a value of it at a place: a word is none of a plug-in's unless it names one.
     fn fits(&self, place: &SchemaPlace<'a>) -> bool {
         let below = place.key(self.name);
-        let entries = match &self.map.content {
-            Content::Map(entries) => entries.as_slice(),
-            _ => &[],
-        };
+        let Content::Map(entries) = &self.map.content else { return true };
         let value =
             entries.iter().find(|(key, _)| key.name == self.name).and_then(|(_, value)| value.scalar());
         value.is_none_or(|value| below.keys().is_empty() || meant(&value.text, &below).is_some())
