@@ -106,14 +106,9 @@ impl<S: AwsSinkSettings> JsonSchema for OnAws<S> {
                 schema.insert("properties".to_owned(), shared.into());
             }
         }
-        let credentials: (String, Value) = (ELSEWHERE.to_owned(), CREDENTIALS.into());
-        match schema.get_mut("x-instead") {
-            Some(Value::Object(own)) => own.extend([credentials]),
-            _ => {
-                let instead: Map<String, Value> = [credentials].into_iter().collect();
-                schema.insert("x-instead".to_owned(), instead.into());
-            }
-        }
+        let mut instead = schema.get("x-instead").and_then(Value::as_object).cloned().unwrap_or_default();
+        instead.insert(ELSEWHERE.to_owned(), CREDENTIALS.into());
+        schema.insert("x-instead".to_owned(), instead.into());
         schema
     }
 }
