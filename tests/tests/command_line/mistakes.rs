@@ -616,67 +616,69 @@ fn what_is_done_otherwise_here_is_told_how() {
     }
 }
 
+/// Keys of other tools in the settings of a sink, and what is said of each.
+const KEYS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "http: { url: \"https://h\", ",
+        &[
+            ("content_type: a/b", "write it under `headers`"),
+            (
+                "auth: { bearer: \"${env:TOKEN:-x}\" }",
+                "from the environment or a file; write `{ token: ... }`",
+            ),
+            ("basic_auth: {}", "did you mean `auth`?"),
+            ("body_template: x", "the body is the value of the record"),
+        ],
+    ),
+    (
+        "opensearch: { urls: [\"http://h\"], ",
+        &[
+            (
+                "api_key: x",
+                "write `auth: { header: { name: authorization, value: \"ApiKey ${env:API_KEY}\" } }`",
+            ),
+            ("logstash_format: true", "did you mean `index_date`?"),
+            ("id_key: x", "did you mean `document_id`?"),
+            ("schema.ignore: true", "indices have no types any more"),
+            ("connection.password: x", "did you mean `auth`?"),
+        ],
+    ),
+    (
+        "postgres: { url: \"postgres://h/d\", table: t, ",
+        &[
+            ("fields.whitelist: a", "`replace_field` leaves fields out and renames them"),
+            ("quote.identifiers: never", "names are taken as they are written"),
+            ("sync_mode: append", "did you mean `mode`?"),
+        ],
+    ),
+    (
+        "s3: { bucket: bbb, ",
+        &[
+            ("rotate.interval.ms: 60000", "did you mean `objects`?"),
+            ("path.format: x", "did you mean `objects`?"),
+            ("acl: private", "objects get what the bucket has by default"),
+            ("format.class: x", "did you mean `format`?"),
+            ("profile: x", "come from AWS's usual places"),
+        ],
+    ),
+    (
+        "kafka: { bootstrap_servers: \"b:1\", topic: u, ",
+        &[
+            ("key: id", "the transform `value_to_key` makes it of fields of the value"),
+            ("headers: { a: b }", "the transforms `insert_header` and `drop_headers` change them"),
+            ("acks: all", "every replica in sync has a record before it counts as stored"),
+            ("compression: lz4", "write `properties: { compression.type: lz4 }`"),
+            ("value: json", "JSON as its text"),
+            ("rack_id: a", "properties of the client stand under `sink.kafka.properties`"),
+        ],
+    ),
+    ("file: { path: /a, ", &[("codec: lines", "did you mean `format`?")]),
+];
+
 /// Keys and words as Kafka Connect, Bento, Vector, Logstash and Fluent Bit have them.
 #[test]
 fn a_key_of_another_tool_leads_to_what_is_done_here() {
-    let rows: &[(&str, &[(&str, &str)])] = &[
-        (
-            "http: { url: \"https://h\", ",
-            &[
-                ("content_type: a/b", "write it under `headers`"),
-                (
-                    "auth: { bearer: \"${env:TOKEN:-x}\" }",
-                    "from the environment or a file; write `{ token: ... }`",
-                ),
-                ("basic_auth: {}", "did you mean `auth`?"),
-                ("body_template: x", "the body is the value of the record"),
-            ],
-        ),
-        (
-            "opensearch: { urls: [\"http://h\"], ",
-            &[
-                (
-                    "api_key: x",
-                    "write `auth: { header: { name: authorization, value: \"ApiKey ${env:API_KEY}\" } }`",
-                ),
-                ("logstash_format: true", "did you mean `index_date`?"),
-                ("id_key: x", "did you mean `document_id`?"),
-                ("schema.ignore: true", "indices have no types any more"),
-                ("connection.password: x", "did you mean `auth`?"),
-            ],
-        ),
-        (
-            "postgres: { url: \"postgres://h/d\", table: t, ",
-            &[
-                ("fields.whitelist: a", "`replace_field` leaves fields out and renames them"),
-                ("quote.identifiers: never", "names are taken as they are written"),
-                ("sync_mode: append", "did you mean `mode`?"),
-            ],
-        ),
-        (
-            "s3: { bucket: bbb, ",
-            &[
-                ("rotate.interval.ms: 60000", "did you mean `objects`?"),
-                ("path.format: x", "did you mean `objects`?"),
-                ("acl: private", "objects get what the bucket has by default"),
-                ("format.class: x", "did you mean `format`?"),
-                ("profile: x", "come from AWS's usual places"),
-            ],
-        ),
-        (
-            "kafka: { bootstrap_servers: \"b:1\", topic: u, ",
-            &[
-                ("key: id", "the transform `value_to_key` makes it of fields of the value"),
-                ("headers: { a: b }", "the transforms `insert_header` and `drop_headers` change them"),
-                ("acks: all", "every replica in sync has a record before it counts as stored"),
-                ("compression: lz4", "write `properties: { compression.type: lz4 }`"),
-                ("value: json", "JSON as its text"),
-                ("rack_id: a", "properties of the client stand under `sink.kafka.properties`"),
-            ],
-        ),
-        ("file: { path: /a, ", &[("codec: lines", "did you mean `format`?")]),
-    ];
-    for (sink, keys) in rows {
+    for (sink, keys) in KEYS {
         for (key, expected) in *keys {
             assert_said(with_sink(&format!("{sink}{key} }}")), &[expected]);
         }
