@@ -15,7 +15,7 @@ use super::trial::refusals;
 
 /// Turns the configuration of a Kafka Connect sink into a connector file.
 ///
-/// Reads JSON as the REST API takes it, properties, a `KafkaConnector` of Strimzi, or MirrorMaker's own `mm2.properties`
+/// Reads JSON as the REST API takes it, properties, a `KafkaConnector` of Strimzi, or `MirrorMaker`'s own `mm2.properties`
 /// with one flow. What has no counterpart yet is listed, and what `sluice check` has against the file, in the file and on
 /// standard error, and the command exits with code 1. A secret is never printed: a reference to an environment variable
 /// stands for it.
