@@ -69,6 +69,9 @@ pub(super) struct GroupContext {
     closing: AtomicBool,
     /// The group has no right for this client to commit in it.
     denied: AtomicBool,
+    /// The group has told the member its partitions, be they none, and has not taken any back since. To be among its members is
+    /// not enough: brokers that cannot write down a group let it form over and over.
+    pub(super) joined: AtomicBool,
     /// Who the consumer is.
     identity: Identity,
     group: String,
@@ -100,6 +103,7 @@ impl GroupContext {
             assigned: Mutex::default(),
             closing: AtomicBool::new(false),
             denied: AtomicBool::new(false),
+            joined: AtomicBool::new(false),
             identity,
             group: settings.group_of(name),
             words: LastWords::default(),
@@ -352,6 +356,7 @@ impl ConsumerContext for GroupContext {
         if self.closing.load(Ordering::Relaxed) {
             return;
         }
+        self.joined.store(matches!(rebalance, Rebalance::Assign(_)), Ordering::Relaxed);
         match rebalance {
             Rebalance::Assign(list) if list.count() > 0 => self.assign(consumer, list),
             Rebalance::Revoke(list) if list.count() > 0 => self.revoke(consumer, &partitions(list)),

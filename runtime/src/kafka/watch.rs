@@ -1,9 +1,10 @@
 //! Whether a consumer can read: what librdkafka says of that, and what it does not say. What is in the way is noted, and
 //! said again for as long as it stands.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode;
 use sluice_connector_api::TopicPartition;
 
@@ -48,8 +49,10 @@ pub(super) struct Watch {
     /// What was said.
     throttle: LogThrottle,
     looked: Instant,
-    /// Since when the consumer is not a member of the group; none once it is.
+    /// Since when the consumer is outside of the group; none once it is told its partitions.
     outside_since: Option<Instant>,
+    /// librdkafka does not tell of a group whose brokers assign what it tells of others.
+    is_told: bool,
 }
 
 impl Watch {
@@ -57,9 +60,9 @@ impl Watch {
     pub(super) fn new(name: &str, settings: &KafkaSettings) -> Self {
         let (subscribed, group) = (settings.topics.clone(), settings.group_of(name));
         let now = Instant::now();
-        // Where the brokers assign, librdkafka takes a member for one before it is.
-        let outside_since = (!settings.brokers_assign()).then_some(now);
-        Self { subscribed, group, throttle: LogThrottle::new(1), looked: now, outside_since }
+        let is_told = !settings.brokers_assign();
+        let outside_since = is_told.then_some(now);
+        Self { subscribed, group, throttle: LogThrottle::new(1), looked: now, outside_since, is_told }
     }
 
     /// Returns an error with what it is about, and with the way out.
@@ -103,9 +106,13 @@ impl Watch {
     pub(super) fn look(&mut self, consumer: &BaseConsumer<GroupContext>) {
         let (context, reading) = (consumer.context(), consumer.context().reading());
         // At once: what is noted after the join is about something else and has to stand.
-        if self.outside_since.is_some() && is_member(consumer) {
+        let has_joined = context.joined.load(Ordering::Relaxed);
+        if self.outside_since.is_some() && has_joined {
             reading.clear_source();
             self.outside_since = None;
+        }
+        if self.is_told && self.outside_since.is_none() && !has_joined && !context.is_assigned() {
+            self.outside_since = Some(Instant::now());
         }
         if self.looked.elapsed() < LOOK {
             return;
@@ -133,11 +140,8 @@ impl Watch {
         }
         let topics = self.subscribed.join("`, `");
         format!(
-            "the group has not been joined for {JOIN:?}, to read `{topics}`, and the brokers do not say why"
+            "the group has not been joined for {JOIN:?}, to read `{topics}`, and the brokers do not say why: its other members may be \
+             slow to let go of their partitions, or `__consumer_offsets` may have too few replicas in sync; look at the brokers' logs"
         )
     }
-}
-
-fn is_member(consumer: &BaseConsumer<GroupContext>) -> bool {
-    !matches!(consumer.rebalance_protocol(), RebalanceProtocol::None)
 }
