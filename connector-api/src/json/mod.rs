@@ -10,6 +10,7 @@ mod compare;
 mod document;
 mod fault;
 mod fields;
+mod flat;
 mod found;
 mod names;
 mod numbers;
