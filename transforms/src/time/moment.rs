@@ -139,14 +139,17 @@ impl Moment {
     /// Reads what most numbers are, quickly: a whole number of units, or seconds with up to nine digits of a fraction.
     /// `None` where it is another one, or none.
     fn from_plain(text: &str, unit: Unit) -> Option<Self> {
-        let (whole, fraction) =
-            text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+        let (whole, rest) = leading_number(text.as_bytes())?;
         let places = 9 - unit.exponent();
-        let digits = u32::try_from(fraction.map_or(0, str::len)).ok().filter(|digits| *digits <= places)?;
-        if !(is_digits(whole) && fraction.is_none_or(is_digits)) {
-            return None;
-        }
-        let (whole, fraction) = (whole.parse::<i64>().ok()?, fraction.map_or(Ok(0), str::parse::<i64>).ok()?);
+        let (fraction, digits) = match rest {
+            [] => (0, 0),
+            [b'.', fraction @ ..] => {
+                let (number, rest) = leading_number(fraction)?;
+                let digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits <= places)?;
+                (number, rest.is_empty().then_some(digits)?)
+            }
+            _ => return None,
+        };
         let per_second = 10_i64.pow(unit.exponent());
         let nanos = whole % per_second * 10_i64.pow(places) + fraction * 10_i64.pow(places - digits);
         let timestamp = Timestamp::new(whole / per_second, i32::try_from(nanos).ok()?).ok()?;
@@ -223,6 +226,13 @@ fn scaled(digits: &str, zeros: usize) -> Option<i128> {
         return Some(0);
     }
     digits.parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(u32::try_from(zeros).ok()?)?)
+}
+
+/// Reads the digits that a text begins with, up to 18 of them, and returns what stands behind.
+fn leading_number(text: &[u8]) -> Option<(i64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = text.split_at_checked(digits).filter(|_| (1..=18).contains(&digits))?;
+    Some((number.iter().fold(0, |number, digit| 10 * number + i64::from(digit - b'0')), rest))
 }
 
 fn is_digits(text: &str) -> bool {
