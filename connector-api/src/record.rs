@@ -33,10 +33,24 @@ impl fmt::Display for TopicPartition {
 /// Where a record was read: topic, partition and offset. It identifies the record for good.
 ///
 /// Its [`Display`](fmt::Display) form is `topic-partition-offset`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     topic_partition: TopicPartition,
     offset: i64,
+}
+
+impl Clone for Origin {
+    fn clone(&self) -> Self {
+        Self { topic_partition: self.topic_partition.clone(), offset: self.offset }
+    }
+
+    /// Keeps the topic's name where it is shared already: threads that count the same thing wait for each other.
+    fn clone_from(&mut self, source: &Self) {
+        if !Arc::ptr_eq(&self.topic_partition.topic, &source.topic_partition.topic) {
+            self.topic_partition.topic = Arc::clone(&source.topic_partition.topic);
+        }
+        (self.topic_partition.partition, self.offset) = (source.partition(), source.offset);
+    }
 }
 
 impl Origin {

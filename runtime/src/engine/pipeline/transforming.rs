@@ -81,13 +81,15 @@ struct Way {
     keep_read: bool,
     /// Where whoever wants to see records stands.
     tap: TapPoint,
+    /// Where the record before was read: the next one is mostly of the same partition.
+    origin: Option<Origin>,
 }
 
 impl Transforming {
     /// `retry` says how long a schema is waited for that cannot be fetched.
     pub(super) fn new(chain: Arc<Chain>, retry: RetryPolicy, tap: TapPoint) -> Self {
         let schemas = Arc::new(Schemas::new(chain, retry));
-        let way = Way { keep_read: false, tap };
+        let way = Way { keep_read: false, tap, origin: None };
         Self {
             schemas,
             under_way: VecDeque::new(),
@@ -180,7 +182,7 @@ impl Drop for Transforming {
 
 async fn change_all(
     schemas: Arc<Schemas>,
-    way: Way,
+    mut way: Way,
     first: Option<Waiting>,
     chunk: Vec<(Ticket, Record)>,
 ) -> ChangedChunk {
@@ -213,24 +215,30 @@ async fn change_all(
 impl Way {
     /// Takes a record through the chain, as far as that can be done at once.
     fn change(
-        &self,
+        &mut self,
         chain: &Chain,
         looked_at: bool,
         ticket: Ticket,
         record: Record,
     ) -> Result<Changed, Box<Waiting>> {
         let read = self.keep_read.then(|| Arc::new(record.clone()));
-        let origin = record.origin().clone();
+        let origin = match &mut self.origin {
+            Some(origin) => {
+                origin.clone_from(record.origin());
+                origin
+            }
+            none => none.insert(record.origin().clone()),
+        };
         let applied = if looked_at {
-            apply_tapped(chain, &self.tap, &origin, record)
+            apply_tapped(chain, &self.tap, origin, record)
         } else {
-            chain.apply(&origin, record)
+            chain.apply(origin, record)
         };
         let result = match applied {
             Ok(transformed) => Ok(transformed),
-            Err(NotApplied::Rejected(error)) => Err(Box::new(NotChanged::Rejected(origin, error))),
+            Err(NotApplied::Rejected(error)) => Err(Box::new(NotChanged::Rejected(origin.clone(), error))),
             Err(NotApplied::NeedsSchema(pending)) => {
-                return Err(Box::new(Waiting { ticket, read, origin, pending: *pending }));
+                return Err(Box::new(Waiting { ticket, read, origin: origin.clone(), pending: *pending }));
             }
         };
         Ok(Changed { ticket, read, result })
