@@ -1,14 +1,15 @@
 //! The sink `kafka` against Apache Kafka: what a mock does not do, and the whole, killed over and over.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluice_connector_api::{
-    ExactlyOnce, FailureKind, FindingKind, PutError, ReadingTask, Record, Registry, Sink,
+    ExactlyOnce, FailureKind, FindingKind, PutError, ReadingTask, Record, Registry, Sink, Timestamp,
+    TimestampType,
 };
 use sluice_plugin_testing::{exactly_once_contract, record, record_failures};
 use sluice_tests::connector::{ConnectorText, Folder};
@@ -470,6 +471,75 @@ async fn a_record_that_a_compacted_topic_does_not_take_is_rejected_alone() {
     }
     let written = values(&broker.read(&topic));
     assert!((0..20).filter(|n| *n != 7).all(|n| written.contains(&n.to_string())), "{written:?}");
+}
+
+/// What a topic refuses of single records by its rules: no key where it is compacted, and a time too far from now.
+fn refused_by_rules() -> [(&'static [(&'static str, &'static str)], fn(&mut Record), &'static str); 3] {
+    fn at(record: &mut Record, millis: i64) {
+        record.timestamp = Some(Timestamp { millis, kind: TimestampType::CreateTime });
+    }
+    [
+        (&[("cleanup.policy", "compact")], |record| record.key = None, "value_to_key"),
+        (
+            &[("message.timestamp.before.max.ms", "3600000")],
+            |record| at(record, 1_000),
+            "message.timestamp.before.max.ms",
+        ),
+        (&[], |record| at(record, 4_000_000_000_000), "message.timestamp.after.max.ms"),
+    ]
+}
+
+/// Put as the engine does: without those that were refused, which are for the dead letter queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_a_rule_of_the_topic_refuses_is_rejected_alone_in_a_transaction_too() {
+    let Some(broker) = Broker::shared() else { return };
+    create_prices(broker);
+    for (rules, spoil, said) in refused_by_rules() {
+        let (topic, group) = (kafka::unique("rules"), kafka::unique("group"));
+        broker.create_topic_with(&topic, 1, rules);
+        let mut batch: Vec<Record> = (0..9).map(|offset| keyed(offset, &offset.to_string())).collect();
+        batch.iter_mut().for_each(|record| record.headers.push("none", None));
+        for index in [3, 6] {
+            spoil(&mut batch[index]);
+        }
+        let failures = record_failures(sink(broker, &topic, &json!({})).put(&batch).await);
+        assert_eq!(
+            failures.iter().map(|(index, kind, _)| (*index, *kind)).collect::<Vec<_>>(),
+            [(3, FailureKind::Rejected), (6, FailureKind::Rejected)]
+        );
+        assert!(failures.iter().all(|(_, _, text)| text.contains(said)), "{failures:?}");
+        let plain = ["0", "1", "2", "4", "5", "7", "8"];
+        assert_eq!(values(&broker.read(&topic)), plain, "{rules:?}");
+
+        let id = json!({ "transactional_id": kafka::unique("id") });
+        let task = ReadingTask::new("c", 0, &*group).with_bootstrap_servers(broker.bootstrap_servers());
+        let owner = sink(broker, &topic, &id).exactly_once(&task).unwrap();
+        let step = owned(&*owner).await;
+        let (mut refused, since) = (BTreeSet::new(), Instant::now());
+        loop {
+            assert!(since.elapsed() < PATIENCE, "{refused:?}");
+            let left: Vec<usize> = (0..9).filter(|index| !refused.contains(index)).collect();
+            let records: Vec<Record> = left.iter().map(|index| batch[*index].clone()).collect();
+            match owner.put(&records, &step(None, 9)).await {
+                Ok(()) => break,
+                // The first transaction behind one that was aborted finds the gap that it left.
+                Err(PutError::Batch(failure)) => {
+                    assert_eq!(failure.kind(), FailureKind::Retriable, "{failure}");
+                }
+                Err(PutError::Records(failures)) => {
+                    assert!(
+                        failures.iter().all(|(_, failure)| failure.to_string().contains(said)),
+                        "{failures:?}"
+                    );
+                    refused.extend(failures.iter().map(|(index, _)| left[*index]));
+                }
+            }
+        }
+        assert_eq!(refused, BTreeSet::from([3, 6]), "{rules:?}");
+        let written = broker.read(&topic);
+        assert_eq!(values(&written), [plain, plain].concat(), "{rules:?}");
+        assert!(written.iter().all(|record| record.headers == [("none".to_owned(), None)]));
+    }
 }
 
 /// The brokers are the same by another address, which the file does not tell.
