@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::fault;
 use super::fields::FieldPlaces;
+use super::flat;
 use super::found::{Found, Scalar};
 use super::path::field_at;
 use super::read::{self, Document};
@@ -59,7 +60,7 @@ impl Json {
             return read_or_explain(&text).and_then(|_| Err(serde_json::Error::custom(error)));
         }
         let source = ByteString::try_from(text).map_err(serde_json::Error::custom)?;
-        let fields = FieldPlaces::find(&source);
+        let fields = flat::find(&source).or_else(|| FieldPlaces::find(&source));
         let text = Text::new(source, fields);
         if text.fields.is_none() {
             let document = read_or_explain(text.source.as_bytes())?;

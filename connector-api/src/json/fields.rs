@@ -5,7 +5,6 @@ use std::fmt;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::flat;
 use super::found::Scalar;
 use super::numbers;
 
@@ -52,10 +51,6 @@ impl FieldPlaces {
     /// Finds the fields of an object. `None` where the text is none, or is one whose pieces do not stand for themselves:
     /// escapes, or exponents, whose form is changed where a name comes twice.
     pub(super) fn find(text: &str) -> Option<Self> {
-        flat::find(text).or_else(|| Self::find_by_serde(text))
-    }
-
-    pub(super) fn find_by_serde(text: &str) -> Option<Self> {
         if numbers::may_have_exponents(text.as_bytes()) || !is_plain(text.as_bytes()) {
             return None;
         }

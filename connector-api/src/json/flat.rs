@@ -186,7 +186,7 @@ mod tests {
                 Some(cut) => text.chars().take(cut.index(text.len() + 1)).collect(),
                 None => text,
             };
-            let expected = FieldPlaces::find_by_serde(&text);
+            let expected = FieldPlaces::find(&text);
             match find(&text) {
                 Some(told) => {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
