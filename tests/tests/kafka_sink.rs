@@ -473,19 +473,34 @@ async fn a_record_that_a_compacted_topic_does_not_take_is_rejected_alone() {
     assert!((0..20).filter(|n| *n != 7).all(|n| written.contains(&n.to_string())), "{written:?}");
 }
 
-/// What a topic refuses of single records by its rules: no key where it is compacted, and a time too far from now.
-fn refused_by_rules() -> [(&'static [(&'static str, &'static str)], fn(&mut Record), &'static str); 3] {
+/// What a topic refuses of single records.
+struct TopicRule {
+    settings: &'static [(&'static str, &'static str)],
+    spoil: fn(&mut Record),
+    said: &'static str,
+}
+
+/// No key where the topic is compacted, and a time too far from now.
+fn topic_rules() -> [TopicRule; 3] {
     fn at(record: &mut Record, millis: i64) {
         record.timestamp = Some(Timestamp { millis, kind: TimestampType::CreateTime });
     }
     [
-        (&[("cleanup.policy", "compact")], |record| record.key = None, "value_to_key"),
-        (
-            &[("message.timestamp.before.max.ms", "3600000")],
-            |record| at(record, 1_000),
-            "message.timestamp.before.max.ms",
-        ),
-        (&[], |record| at(record, 4_000_000_000_000), "message.timestamp.after.max.ms"),
+        TopicRule {
+            settings: &[("cleanup.policy", "compact")],
+            spoil: |record| record.key = None,
+            said: "value_to_key",
+        },
+        TopicRule {
+            settings: &[("message.timestamp.before.max.ms", "3600000")],
+            spoil: |record| at(record, 1_000),
+            said: "message.timestamp.before.max.ms",
+        },
+        TopicRule {
+            settings: &[],
+            spoil: |record| at(record, 4_000_000_000_000),
+            said: "message.timestamp.after.max.ms",
+        },
     ]
 }
 
@@ -494,11 +509,13 @@ fn refused_by_rules() -> [(&'static [(&'static str, &'static str)], fn(&mut Reco
 async fn a_record_that_a_rule_of_the_topic_refuses_is_rejected_alone_in_a_transaction_too() {
     let Some(broker) = Broker::shared() else { return };
     create_prices(broker);
-    for (rules, spoil, said) in refused_by_rules() {
+    for TopicRule { settings, spoil, said } in topic_rules() {
         let (topic, group) = (kafka::unique("rules"), kafka::unique("group"));
-        broker.create_topic_with(&topic, 1, rules);
+        broker.create_topic_with(&topic, 1, settings);
         let mut batch: Vec<Record> = (0..9).map(|offset| keyed(offset, &offset.to_string())).collect();
-        batch.iter_mut().for_each(|record| record.headers.push("none", None));
+        for record in &mut batch {
+            record.headers.push("none", None);
+        }
         for index in [3, 6] {
             spoil(&mut batch[index]);
         }
@@ -509,7 +526,7 @@ async fn a_record_that_a_rule_of_the_topic_refuses_is_rejected_alone_in_a_transa
         );
         assert!(failures.iter().all(|(_, _, text)| text.contains(said)), "{failures:?}");
         let plain = ["0", "1", "2", "4", "5", "7", "8"];
-        assert_eq!(values(&broker.read(&topic)), plain, "{rules:?}");
+        assert_eq!(values(&broker.read(&topic)), plain, "{settings:?}");
 
         let id = json!({ "transactional_id": kafka::unique("id") });
         let task = ReadingTask::new("c", 0, &*group).with_bootstrap_servers(broker.bootstrap_servers());
@@ -535,9 +552,9 @@ async fn a_record_that_a_rule_of_the_topic_refuses_is_rejected_alone_in_a_transa
                 }
             }
         }
-        assert_eq!(refused, BTreeSet::from([3, 6]), "{rules:?}");
+        assert_eq!(refused, BTreeSet::from([3, 6]), "{settings:?}");
         let written = broker.read(&topic);
-        assert_eq!(values(&written), [plain, plain].concat(), "{rules:?}");
+        assert_eq!(values(&written), [plain, plain].concat(), "{settings:?}");
         assert!(written.iter().all(|record| record.headers == [("none".to_owned(), None)]));
     }
 }
