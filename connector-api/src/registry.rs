@@ -183,6 +183,27 @@ impl Registry {
         self
     }
 
+    /// Returns one with fewer sinks, transforms, predicates and converters: those whose names are wanted. Where no converter is, it
+    /// has all of them, since one without any takes every name for one.
+    ///
+    /// What is [derived](Registry::derived) of it is not shared.
+    #[must_use]
+    pub fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        let mut some = Self { derived: Derived::default(), ..self.clone() };
+        some.sinks.retain(|name, _| is_wanted(name));
+        some.transforms.retain(|name, _| is_wanted(name));
+        some.predicates.retain(|name, _| is_wanted(name));
+        if some.converters.keys().any(|name| is_wanted(name)) {
+            some.converters.retain(|name, _| is_wanted(name));
+        }
+        some
+    }
+
+    /// Returns what was [derived](Registry::derived) and is kept, and makes nothing.
+    pub fn kept<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.derived.get()
+    }
+
     /// Returns what `make` makes of these plug-ins, such as a schema of all their settings. It is made at the first call, and
     /// kept for the next one, that of a clone included.
     pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Arc<T> {

@@ -7,7 +7,9 @@ use regex::Regex;
 use serde_json::{Value, json};
 use sluice_connector_api::{ByteSize, Registry};
 use sluice_runtime::config::interpolate::Follow;
+use sluice_runtime::config::shared_schema::ConnectorSchema;
 use sluice_runtime::config::worker::WorkerSettings;
+use sluice_runtime::config::yaml::Node;
 use sluice_runtime::connector::load::Connector;
 use sluice_runtime::offline::preview::preview;
 use sluice_runtime::offline::sample::{self, InputFormat};
@@ -30,6 +32,23 @@ fn with_examples() -> impl Iterator<Item = Page> {
 fn examples(page: &Page) -> Vec<String> {
     let block = Regex::new("(?s)```yaml\n(.*?)```").unwrap();
     block.captures_iter(&page.text).map(|captures| captures[1].to_owned()).collect()
+}
+
+/// A function checks one file, and need not build the schema of all plug-ins for it.
+#[test]
+fn the_schema_of_the_plug_ins_that_a_file_names_takes_it_as_that_of_all_does() {
+    let (file, whole) = (Path::new("c.yaml"), ConnectorSchema::of(&registry()));
+    for page in with_examples() {
+        for example in examples(&page) {
+            let node = Node::parse(&completed(&example)).unwrap();
+            let own = ConnectorSchema::for_file(&registry(), &node);
+            let (value, problems) = whole.validate(file, &node);
+            let (by_own, wrong) = own.validate(file, &node);
+            assert_eq!((wrong.is_empty(), by_own), (problems.is_empty(), value), "{example}");
+            let sinks = |schema: &ConnectorSchema| schema.value()["properties"]["sink"].to_string().len();
+            assert!(sinks(&own) < sinks(&whole), "{example}");
+        }
+    }
 }
 
 /// What `batch.max_records` and `batch.max_bytes` are capped at.

@@ -122,8 +122,9 @@ impl Connector {
         registry: &Registry,
         follow: Follow,
     ) -> Result<Self, Vec<Problem>> {
-        let written = flatten(&node, ConnectorSchema::of(registry).value(), registry);
-        let Checked { value, problems, blanks } = checked(file, &mut node, registry, follow).await;
+        let schema = ConnectorSchema::for_file(registry, &node);
+        let written = flatten(&node, schema.value(), registry);
+        let Checked { value, problems, blanks } = checked(file, &mut node, &schema, registry, follow).await;
         keep_from_log(&blanks);
         build(Parts { file, node: &node, registry, problems }, value, written, blanks)
     }
@@ -136,7 +137,8 @@ pub async fn sink_of(
     follow: Follow,
 ) -> Result<(String, Value), Vec<Problem>> {
     let mut node = parse(file, &read(file)?)?;
-    let Checked { value, problems, blanks } = checked(file, &mut node, registry, follow).await;
+    let schema = ConnectorSchema::for_file(registry, &node);
+    let Checked { value, problems, blanks } = checked(file, &mut node, &schema, registry, follow).await;
     keep_from_log(&blanks);
     let sink = value.get("sink").cloned().and_then(only_entry);
     sink.filter(|_| problems.is_empty()).ok_or(problems)
@@ -147,7 +149,8 @@ pub async fn sink_of(
 pub(crate) fn referred_in(file: &Path, registry: &Registry) -> Referred {
     let node = read(file).and_then(|source| parse(file, &source));
     let Ok(mut node) = node else { return Referred::default() };
-    referred(&mut node, ConnectorSchema::of(registry).value(), registry)
+    let schema = ConnectorSchema::for_file(registry, &node);
+    referred(&mut node, schema.value(), registry)
 }
 
 fn read(file: &Path) -> Result<String, Vec<Problem>> {
@@ -178,12 +181,20 @@ struct Checked {
 }
 
 /// Resolves references, and checks the result against the schema.
-async fn checked(file: &Path, node: &mut Node, registry: &Registry, follow: Follow) -> Checked {
-    let schema = ConnectorSchema::of(registry);
+async fn checked(
+    file: &Path,
+    node: &mut Node,
+    schema: &ConnectorSchema,
+    registry: &Registry,
+    follow: Follow,
+) -> Checked {
     let Interpolated { mut problems, resolved } =
         interpolate(file, node, schema.value(), registry, follow).await;
     let blanks = secrets(&name_of(file), node, schema.value(), &resolved);
-    let (value, more) = schema.validate(file, node);
+    let (value, more) = match schema.validate(file, node) {
+        (value, problems) if problems.is_empty() => (value, problems),
+        _ => ConnectorSchema::of(registry).validate(file, node),
+    };
     // A value that could not be resolved is one problem, not two.
     problems.extend(more.into_iter().filter(|problem| !is_among(problem, &problems)).collect::<Vec<_>>());
     Checked { value, problems, blanks }
