@@ -54,5 +54,5 @@ fn a_document_needs_json() {
     );
     let needs = sink.needs();
     assert_eq!((needs[0].side, needs[1].side), (Side::Value, Side::Key));
-    assert!(needs[0].way_out.as_deref().unwrap().contains("source.value"), "{needs:?}");
+    assert!(needs[0].way_out.as_deref().unwrap().contains("parse_json"), "{needs:?}");
 }
