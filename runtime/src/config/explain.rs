@@ -28,8 +28,8 @@ impl Checked<'_> {
     pub(super) fn explain(&self, error: &ValidationError<'_>) -> Vec<Problem> {
         let pointer = error.instance_path().as_str();
         let (path, node) = (segments(pointer), self.nodes.find(pointer));
-        // A reference that nobody was asked for is not held against the schema.
-        if node.scalar().is_some_and(|scalar| scalar.kept) {
+        // A reference that nobody was asked for is not held against the schema, unless no text can stand there whatever it is.
+        if node.scalar().is_some_and(|scalar| scalar.kept) && self.may_be_scalar(&path) {
             return Vec::new();
         }
         match error.kind() {
@@ -162,6 +162,11 @@ impl Checked<'_> {
             }
         }
         None
+    }
+
+    fn may_be_scalar(&self, path: &[String]) -> bool {
+        let is_scalar = |kind: &&str| !["object", "array", "null"].contains(kind);
+        self.place(path).types().is_none_or(|types| types.iter().any(is_scalar))
     }
 
     fn place(&self, path: &[String]) -> SchemaPlace<'_> {

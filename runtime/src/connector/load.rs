@@ -12,9 +12,7 @@ use crate::config::foreign::foreign;
 use crate::config::interpolate::{Follow, Interpolated, Referred, interpolate, referred};
 use crate::config::problem::Problem;
 use crate::config::secrets::secrets;
-use crate::config::settings::{
-    BatchSettings, ConnectorFile, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState,
-};
+use crate::config::settings::{BatchSettings, ErrorSettings, GuaranteeSetting, SourceSettings, TargetState};
 use crate::config::shared_schema::ConnectorSchema;
 use crate::config::text_file::{TextFile, read_text};
 use crate::config::yaml::{Node, YamlError};
@@ -126,7 +124,7 @@ impl Connector {
         let written = flatten(&node, schema.value(), registry);
         let Checked { value, problems, blanks } = checked(file, &mut node, &schema, registry, follow).await;
         keep_from_log(&blanks);
-        build(Parts { file, node: &node, registry, problems }, value, written, blanks)
+        build(Parts { file, node: &node, registry, follow, problems }, value, written, blanks)
     }
 }
 
@@ -234,10 +232,7 @@ fn build(
         return Err(parts.problems);
     };
     let definition = Definition::new(&value);
-    let file: ConnectorFile = serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string().replace(['[', ']'], ".");
-        vec![parts.problem(&path, &format!("`{path}`: {}", error.inner()))]
-    })?;
+    let file = parts.file_of(value)?;
     let mut of_plug_ins = made_in_vain(&steps, &sink_name, &sink.on_tombstone());
     of_plug_ins.extend(idle);
     of_plug_ins.extend(warned_of_steps(&steps));

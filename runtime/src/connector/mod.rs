@@ -8,6 +8,7 @@ pub mod first_look;
 mod forms;
 pub mod guarantee;
 pub mod load;
+mod open_references;
 mod parts;
 mod prune;
 mod round;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::{Converter, HumanDuration, Plugin, Registry, SettingsError, Side, Sink};
 
+use crate::config::interpolate::Follow;
 use crate::config::problem::{Position, Problem};
 use crate::config::settings::{DEFAULT_KEY_CONVERTER, DEFAULT_VALUE_CONVERTER};
 use crate::config::yaml::Node;
@@ -19,7 +20,7 @@ use crate::kafka::dead_letter_topic::TopicSink;
 use crate::transform::chain::Step;
 
 /// How often a plug-in is built to find one more problem of its settings.
-const MAX_TRIES: usize = 16;
+pub(super) const MAX_TRIES: usize = 16;
 
 /// Where properties of librdkafka are, whose names have dots.
 const PROPERTIES: &str = "source.kafka.properties.";
@@ -35,6 +36,7 @@ pub(super) struct Parts<'a> {
     pub(super) file: &'a Path,
     pub(super) node: &'a Node,
     pub(super) registry: &'a Registry,
+    pub(super) follow: Follow,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -63,13 +65,21 @@ impl Parts<'_> {
         let mut spoilt = self.is_wrong(path) || self.is_key_wrong(path);
         let mut foreign = prune(self.node.lookup(path).1, &mut settings, &wrong);
         let mut taken_out: Vec<String> = Vec::new();
+        let mut stand_ins = None;
         for _ in 0..MAX_TRIES {
             let error = match plugin.build(settings.clone()) {
                 Ok(built) => return if spoilt { None } else { Some(built) },
                 Err(error) => error,
             };
+            if let Some(is_fine) = self.is_open(&format!("{path}.{}", error.path()))
+                && stand_ins.get_or_insert_with(|| StandIns::new(plugin)).replace(&mut settings, error.path())
+            {
+                spoilt |= !is_fine;
+                continue;
+            }
             if spoilt && follows(&error, &foreign) {
-                let filled = StandIns::new(plugin).fill(&mut settings, &foreign);
+                let stand_ins = stand_ins.get_or_insert_with(|| StandIns::new(plugin));
+                let filled = stand_ins.fill(&mut settings, &foreign);
                 if filled.is_empty() {
                     return None;
                 }

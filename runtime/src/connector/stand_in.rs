@@ -1,18 +1,32 @@
 //! Something in the place of settings that are wrong or missing, so that a plug-in can say what else is.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use sluice_connector_api::Plugin;
 
-use crate::config::schema::plugin_schema;
+use crate::config::schema::{plugin_schema, schema_of};
 use crate::config::yaml::Node;
+use crate::connector::prune::remove;
 
 /// What a text may have to look like, when no example shows it.
-const TEXTS: [&str; 6] = ["example", "https://example.com", "/example", "1s", "1MiB", "EXAMPLE123"];
+const TEXTS: [&str; 7] = [
+    "example",
+    "https://example.com",
+    "/example",
+    "1s",
+    "1MiB",
+    "EXAMPLE123",
+    "postgres://example.com/example",
+];
 
 /// Values that a plug-in takes, known from its schema and the example in its documentation.
 pub(super) struct StandIns {
     schema: Value,
     example: Value,
+    /// What was put in the place of something else, and how often.
+    replaced: BTreeMap<String, usize>,
 }
 
 impl StandIns {
@@ -21,7 +35,32 @@ impl StandIns {
         let schema = plugin_schema(plugin);
         let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
         let example = example_in(plugin.name(), description).unwrap_or_default();
-        Self { schema, example }
+        Self { schema, example, replaced: BTreeMap::new() }
+    }
+
+    /// Knows what settings take that are of no plug-in.
+    pub(super) fn of<T: JsonSchema>() -> Self {
+        Self { schema: schema_of::<T>(), example: Value::Null, replaced: BTreeMap::new() }
+    }
+
+    /// Puts another value in the place of one that was refused, and of that if it is refused, too. Says whether there was any left.
+    pub(super) fn replace(&mut self, settings: &mut Value, path: &str) -> bool {
+        let times = self.replaced.entry(path.to_owned()).or_default();
+        *times += 1;
+        match *times {
+            // The one of the example may need others beside it, which are not there.
+            1 | 2 => {
+                if *times == 2 {
+                    self.example = Value::Null;
+                }
+                remove(settings, path).is_some_and(|gone| !self.fill(settings, &[gone]).is_empty())
+            }
+            times => {
+                let place = settings.pointer_mut(&format!("/{}", path.replace('.', "/")));
+                let text = place.zip(TEXTS.get(times - 3));
+                text.map(|(place, text)| *place = json!(text)).is_some()
+            }
+        }
     }
 
     /// Puts a value in the place of every key that must be there and is not; where all of these are there, of the keys that
@@ -101,7 +140,8 @@ fn choices(schema: &Value) -> &[Value] {
 
 /// Returns a value that fits a schema: that of the example, if there is one.
 fn value_of(schema: &Value, example: Option<&Value>) -> Value {
-    if let Some(example) = example {
+    let is_reference = |example: &Value| example.as_str().is_some_and(|text| text.contains("${"));
+    if let Some(example) = example.filter(|example| !is_reference(example)) {
         return example.clone();
     }
     if let Some(value) = schema.get("const").or_else(|| schema.pointer("/enum/0")) {
@@ -140,7 +180,7 @@ mod tests {
     use super::*;
 
     fn stand_ins(schema: Value, example: Value) -> StandIns {
-        StandIns { schema, example }
+        StandIns { schema, example, replaced: BTreeMap::new() }
     }
 
     #[test]

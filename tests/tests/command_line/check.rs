@@ -539,3 +539,26 @@ fn two_files_of_one_name_do_not_hide_what_is_wrong_in_a_third() {
     let said = format!("{}\n{}", checked.stdout, checked.stderr);
     assert!(said.contains("a second connector named `a`") && said.contains("gruop"), "{checked}");
 }
+
+/// What a secret store has is not known where nobody asks it: something that fits is taken for it, wherever a text can stand.
+#[test]
+fn what_a_secret_store_has_may_stand_wherever_a_text_can() {
+    let kafka = "source: { kafka: { bootstrap_servers: localhost, topics: [t] }, value: json }\n";
+    for rest in [
+        "sink: { http: { url: '${aws_param:/url}' } }\n",
+        "sink: { http: { url: 'https://${aws_param:/host}/v1', method: '${aws_param:/method}', request_timeout: '${aws_param:/timeout}' } }\n",
+        "sink: { postgres: { url: '${aws_secret:db}', table: prices, mode: '${aws_param:/mode}' } }\n",
+        "sink: { http: { url: https://a.example, auth: { bearer: { token: '${aws_secret:token}' } } } }\n",
+        "sink: { blackhole: {} }\nbatch: { max_records: '${aws_param:/n}', linger: '${aws_param:/linger}' }\n",
+        "sink: { blackhole: {} }\nerrors: { tolerance: '${aws_param:/tolerance}' }\ntasks_max: '${aws_param:/tasks}'\n",
+        "transforms: [{ timestamp: { field: a, from: '${aws_param:/from}', to: rfc3339 } }]\nsink: { blackhole: {} }\n",
+    ] {
+        let folder = Folder::with("c.yaml", format!("{kafka}{rest}"));
+        let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output();
+        assert_eq!((checked.code, checked.stdout.contains("c.yaml: ok")), (Some(0), true), "{rest}{checked}");
+    }
+    let map = "sink: { http: { url: https://a.example, auth: { bearer: '${aws_secret:token}' } } }\n";
+    let folder = Folder::with("c.yaml", format!("{kafka}{map}"));
+    let checked = Sluice::new(["check", "c.yaml"]).current_dir(folder.path()).output().expect_code(2);
+    assert!(checked.stdout.contains("`sink.http.auth.bearer`: "), "{checked}");
+}
