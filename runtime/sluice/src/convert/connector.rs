@@ -76,7 +76,7 @@ pub(super) fn convert(
     }
     options.ignore(&NO_MATTER);
     options.note_left();
-    let variables = std::mem::take(&mut options.variables).into_iter().collect();
-    let Options { missing, remarks, .. } = options;
+    let Options { missing, remarks, variables, .. } = options;
+    let variables = variables.into_iter().collect();
     Ok(Converted { name, file: file.into(), missing, refused: Vec::new(), remarks, variables })
 }
