@@ -1,29 +1,28 @@
 //! The schema of connector files together with what checks them. To build it takes longer than all else that is done with a file,
-//! so that it is built once for all the files of a registry; and where there are few of them, as in a function, for each of them
-//! with those plug-ins alone that it names.
+//! so that it is built once for all the files of a registry; and where there are few of them, as in a function, with those plug-ins
+//! alone that the file names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonschema::Validator;
 use serde_json::Value;
-use sluice_connector_api::Registry;
+use sluice_connector_api::{Plugin, Registry};
 
 use crate::config::problem::Problem;
 use crate::config::schema::connector_schema;
 use crate::config::validate::{broken, validate_with, validator_of};
 use crate::config::yaml::Node;
 
-/// So many files have a schema each before one is built for all.
-const FEW_FILES: usize = 4;
+/// So many schemas are built with some of the plug-ins before one is built with all.
+const FEW: usize = 4;
 /// The converter of a side for which the file names none.
 const USUAL_CONVERTER: &str = "bytes";
 
-/// How many files had a schema each.
+/// The schemas with some of the plug-ins, by the names of these: that of a file is asked for more than once.
 #[derive(Debug, Default)]
-struct FilesApart(AtomicUsize);
+struct SchemasApart(Mutex<Vec<(Vec<&'static str>, Arc<ConnectorSchema>)>>);
 
 /// The schema of connector files with the plug-ins of a registry.
 #[derive(Debug)]
@@ -45,13 +44,21 @@ impl ConnectorSchema {
         if let Some(whole) = registry.kept() {
             return whole;
         }
-        let apart = registry.derived(|_| FilesApart::default());
-        if apart.0.fetch_add(1, Ordering::Relaxed) >= FEW_FILES {
-            return Self::of(registry);
-        }
         let mut words = BTreeSet::from([USUAL_CONVERTER.to_owned()]);
         add_words(&file.to_json(), &mut words);
-        Arc::new(Self::new(&registry.only(|name| words.contains(name))))
+        let some = registry.only(|name| words.contains(name));
+        let names = names_of(&some);
+        let apart = registry.derived(|_| SchemasApart::default());
+        let mut apart = apart.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = apart.iter().find(|(of, _)| *of == names) {
+            return Arc::clone(known);
+        }
+        if apart.len() >= FEW {
+            return Self::of(registry);
+        }
+        let made = Arc::new(Self::new(&some));
+        apart.push((names, Arc::clone(&made)));
+        made
     }
 
     fn new(registry: &Registry) -> Self {
@@ -72,6 +79,13 @@ impl ConnectorSchema {
             Err(error) => broken(file, error),
         }
     }
+}
+
+fn names_of(registry: &Registry) -> Vec<&'static str> {
+    let sinks = registry.sinks().map(Plugin::name);
+    let transforms = registry.transforms().map(Plugin::name);
+    let predicates = registry.predicates().map(Plugin::name);
+    sinks.chain(transforms).chain(predicates).chain(registry.converters().map(Plugin::name)).collect()
 }
 
 /// Adds whatever may be the name of a plug-in: keys, and texts.

@@ -32,7 +32,7 @@ impl Parts<'_> {
 
     /// Reads the settings that are of no plug-in.
     pub(super) fn file_of(&mut self, mut value: Value) -> Result<ConnectorFile, Vec<Problem>> {
-        let mut stand_ins = StandIns::of::<ConnectorFile>();
+        let mut stand_ins = None;
         for _ in 0..MAX_TRIES {
             let error = match serde_path_to_error::deserialize::<_, ConnectorFile>(&value) {
                 Ok(file) if self.problems.is_empty() => return Ok(file),
@@ -40,7 +40,10 @@ impl Parts<'_> {
                 Err(error) => error,
             };
             let path = error.path().to_string().replace(['[', ']'], ".");
-            if self.is_open(&path).is_none() || !stand_ins.replace(&mut value, &path) {
+            let is_open = self.is_open(&path).is_some();
+            if !is_open
+                || !stand_ins.get_or_insert_with(StandIns::of::<ConnectorFile>).replace(&mut value, &path)
+            {
                 self.problems.push(self.problem(&path, &format!("`{path}`: {}", error.inner())));
                 break;
             }
